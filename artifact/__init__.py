@@ -1,0 +1,1 @@
+"""The contract on disk between tuning/exporting and serving."""

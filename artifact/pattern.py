@@ -1,0 +1,79 @@
+"""The skip pattern: which orders of the stack a variant executes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+
+@dataclass(frozen=True)
+class SkipPattern:
+    """Frozen gates of one variant, stated positively: the orders that are executed (design §2).
+
+    `executed` is ascending, starts with order 0 (which is never skipped) and stays below
+    `orders`. An order that is not executed is bypassed: h passes it unchanged and its term is
+    left out of the readout.
+    """
+
+    executed: tuple[int, ...]
+    orders: int
+
+    def __post_init__(self) -> None:
+        if not self.executed or self.executed[0] != 0:
+            raise ValueError("a skip pattern executes order 0")
+        if any(b <= a for a, b in zip(self.executed, self.executed[1:], strict=False)):
+            raise ValueError(f"executed orders must ascend: {self.executed}")
+        if self.executed[-1] >= self.orders:
+            raise ValueError(f"order {self.executed[-1]} is beyond the stack of {self.orders}")
+
+    @classmethod
+    def full(cls, orders: int) -> Self:
+        """Return the pattern that executes every order."""
+        return cls(tuple(range(orders)), orders)
+
+    @classmethod
+    def from_bits(cls, bits: str) -> Self:
+        """Read a pattern from one character per order, 1 for executed.
+
+        Raises:
+            ValueError: on other characters or a leading 0.
+        """
+        if set(bits) - {"0", "1"}:
+            raise ValueError(f"a pattern is written with 0 and 1: {bits!r}")
+        return cls(tuple(k for k, bit in enumerate(bits) if bit == "1"), len(bits))
+
+    @property
+    def depth(self) -> int:
+        """Number of executed orders."""
+        return len(self.executed)
+
+    @property
+    def bits(self) -> str:
+        """One character per order, 1 for executed."""
+        chosen = set(self.executed)
+        return "".join("1" if k in chosen else "0" for k in range(self.orders))
+
+    @property
+    def closed(self) -> tuple[int, ...]:
+        """The skipped orders, ascending."""
+        return tuple(sorted(set(range(self.orders)) - set(self.executed)))
+
+    def is_prefix_of(self, other: SkipPattern) -> bool:
+        """Tell whether `other` starts with exactly the orders executed here."""
+        return self.orders == other.orders and other.executed[: self.depth] == self.executed
+
+    def prefix(self, depth: int) -> SkipPattern:
+        """Return the pattern of the first `depth` executed orders.
+
+        Raises:
+            ValueError: if depth is not between 1 and this pattern's depth.
+        """
+        if not 1 <= depth <= self.depth:
+            raise ValueError(f"prefix depth must be 1..{self.depth}, not {depth}")
+        return SkipPattern(self.executed[:depth], self.orders)
+
+    def variant_id(self, on_ladder: bool) -> str:
+        """Return the variant's name: `full`, `d<depth>` on the ladder, `p<bits>` off it."""
+        if self.depth == self.orders:
+            return "full"
+        return f"d{self.depth}" if on_ladder else f"p{self.bits}"

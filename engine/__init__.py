@@ -1,0 +1,1 @@
+"""Loaded stages, the scheduler and the one loop that runs rows."""

@@ -1,0 +1,1 @@
+"""Adapters to runtime libraries, one module each."""

@@ -1,0 +1,1 @@
+"""The generated world: pictures, questions, captions (no torch)."""

@@ -1,0 +1,197 @@
+"""Questions about a scene, with their answers.
+
+Answers are drawn evenly where they can be (yes or no, counts), so that a question's text alone
+says little about its answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal, get_args
+
+import numpy as np
+
+from tuning.world import wording
+from tuning.world.errors import WorldError
+from tuning.world.scene import BOARD_CELLS, COLORS, SHAPES, SIZES, Scene, SceneObject, pick
+
+Kind = Literal["attribute", "existence", "counting", "relation"]
+Attribute = Literal["size", "color", "shape"]
+Drawn = tuple[str, str]  # question, answer
+
+KINDS: tuple[Kind, ...] = get_args(Kind)
+KIND_SHARES: tuple[float, ...] = (0.45, 0.15, 0.20, 0.20)
+
+_ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
+_VALUES: Mapping[Attribute, tuple[str, ...]] = {"size": SIZES, "color": COLORS, "shape": SHAPES}
+_SUBSETS = tuple(subset for size in range(4) for subset in combinations(_ATTRIBUTES, size))
+_TARGET_SHARES = (0.20, 0.45, 0.35)  # of the attribute questions: size, color, shape
+_WHERE_SHARE = 0.4  # of the relation questions
+_COUNT_WEIGHTS = (0.5, 1.0, 1.5, 2.0, 2.0, 2.0)  # by answer; low counts suit more questions
+_EXISTENCE_FORMS: tuple[tuple[Attribute, ...], ...] = (
+    ("color", "shape"),
+    ("color", "shape"),
+    ("size", "shape"),
+    ("size", "color", "shape"),
+)
+_MAX_DRAWS = 50
+
+
+@dataclass(frozen=True)
+class QuestionAnswer:
+    """One question (lower case, ends in `?`), its only right answer, and the question's kind."""
+
+    question: str
+    answer: str
+    kind: Kind
+
+
+def ask(scene: Scene, rng: np.random.Generator, count: int) -> list[QuestionAnswer]:
+    """Draw `count` different questions about `scene`.
+
+    Raises:
+        WorldError: no further different question was found.
+    """
+    asked: dict[str, QuestionAnswer] = {}
+    while len(asked) < count:
+        kind = KINDS[_weighted(rng, KIND_SHARES)]
+        for _ in range(_MAX_DRAWS):
+            question, answer = _DRAW[kind](scene, rng)
+            if question not in asked:
+                asked[question] = QuestionAnswer(question, answer, kind)
+                break
+        else:
+            problem = f"only {len(asked)} different questions found about one picture, not {count}"
+            raise WorldError(problem, "ask for fewer questions per picture")
+    return list(asked.values())
+
+
+def _attribute(scene: Scene, rng: np.random.Generator) -> Drawn:
+    """Ask for one attribute of an object that the others single out."""
+    target = _ATTRIBUTES[_weighted(rng, _TARGET_SHARES)]
+    for position in rng.permutation(len(scene.objects)):
+        item = scene.objects[position]
+        names = _names(scene, item, without=target)
+        if names:
+            template = pick(rng, wording.ATTRIBUTE[target])
+            return template.format(pick(rng, names)), getattr(item, target)
+    return _attribute(scene, rng)
+
+
+def _existence(scene: Scene, rng: np.random.Generator) -> Drawn:
+    """Ask for a thing that is there, or for one as close to the picture as possible."""
+    form = pick(rng, _EXISTENCE_FORMS)
+    present = {_values(item, form) for item in scene.objects}
+    answer = pick(rng, ("yes", "no"))
+    values = pick(rng, sorted(present)) if answer == "yes" else _near_miss(present, form, rng)
+    thing = wording.with_article(_noun(dict(zip(form, values, strict=True))))
+    return pick(rng, wording.EXISTENCE).format(thing), answer
+
+
+def _near_miss(
+    present: set[tuple[str, ...]], form: tuple[Attribute, ...], rng: np.random.Generator
+) -> tuple[str, ...]:
+    """Return absent values: each occurs in the picture if possible, else all but one do."""
+    seen = {values[place] for values in present for place in range(len(form))}
+    near = {
+        (*values[:place], other, *values[place + 1 :])
+        for values in present
+        for place, attribute in enumerate(form)
+        for other in _VALUES[attribute]
+    } - present
+    mixed = [values for values in near if seen.issuperset(values)]
+    return pick(rng, sorted(mixed or near))
+
+
+def _counting(scene: Scene, rng: np.random.Generator) -> Drawn:
+    """Ask how many objects fit; the answer is drawn first, then a question that has it."""
+    by_count: dict[int, list[str]] = {len(scene.objects): [wording.PLURAL["object"]]}
+    for form in _SUBSETS[1:]:
+        if form == ("size", "color", "shape"):
+            continue
+        for values in _combinations_of(form):
+            count = sum(_values(item, form) == values for item in scene.objects)
+            named = dict(zip(form, values, strict=True))
+            by_count.setdefault(count, []).append(_noun(named, plural=True))
+    counts = sorted(by_count)
+    count = counts[_weighted(rng, [_COUNT_WEIGHTS[each] for each in counts])]
+    return pick(rng, wording.COUNTING).format(pick(rng, by_count[count])), str(count)
+
+
+def _relation(scene: Scene, rng: np.random.Generator) -> Drawn:
+    """Ask where an object is: on the board, or seen from another one."""
+    alone = len(scene.objects) == 1
+    if alone or rng.random() < _WHERE_SHARE:
+        item = pick(rng, scene.objects)
+        template = pick(rng, wording.WHERE)
+        return template.format(pick(rng, _names(scene, item))), _quadrant(item)
+    first, second = (scene.objects[place] for place in rng.permutation(len(scene.objects))[:2])
+    answer = pick(rng, ("yes", "no"))
+    near, far = (first, second) if answer == "yes" else (second, first)
+    sides = []  # where `near` truly is, seen from `far`
+    if near.column != far.column:
+        sides.append("left of" if near.column < far.column else "right of")
+    if near.row != far.row:
+        sides.append("above" if near.row < far.row else "below")
+    names = pick(rng, _names(scene, first)), pick(rng, _names(scene, second))
+    return pick(rng, wording.RELATION).format(names[0], pick(rng, sides), names[1]), answer
+
+
+def _quadrant(item: SceneObject) -> str:
+    """Return the quarter of the board that holds the object."""
+    half = BOARD_CELLS // 2
+    return f"{'top' if item.row < half else 'bottom'} {'left' if item.column < half else 'right'}"
+
+
+def _names(scene: Scene, item: SceneObject, without: Attribute | None = None) -> list[str]:
+    """Return every noun that fits `item` and no other object, silent about one attribute.
+
+    Without that silence there is always one, as no two objects of a scene are alike.
+    """
+    names = []
+    for form in _SUBSETS:
+        if without in form:
+            continue
+        values = _values(item, form)
+        if sum(_values(other, form) == values for other in scene.objects) == 1:
+            names.append(_noun(dict(zip(form, values, strict=True))))
+    return names
+
+
+def _values(item: SceneObject, form: tuple[Attribute, ...]) -> tuple[str, ...]:
+    """Return the object's values of the attributes in `form`."""
+    return tuple(getattr(item, attribute) for attribute in form)
+
+
+def _combinations_of(form: tuple[Attribute, ...]) -> list[tuple[str, ...]]:
+    """Return every choice of values for one or two attributes."""
+    if len(form) == 1:
+        return [(value,) for value in _VALUES[form[0]]]
+    return [(first, second) for first in _VALUES[form[0]] for second in _VALUES[form[1]]]
+
+
+def _noun(values: Mapping[Attribute, str], *, plural: bool = False) -> str:
+    """Return `small red circle` for as many of the attributes as are given."""
+    head = values.get("shape", "object")
+    front = [values[attribute] for attribute in ("size", "color") if attribute in values]
+    return " ".join([*front, wording.PLURAL[head] if plural else head])
+
+
+def _weighted(rng: np.random.Generator, weights: Sequence[float]) -> int:
+    """Return an index, drawn in proportion to the weights."""
+    point = rng.random() * sum(weights)
+    for index, weight in enumerate(weights):
+        point -= weight
+        if point < 0:
+            return index
+    return len(weights) - 1
+
+
+_DRAW: Mapping[Kind, Callable[[Scene, np.random.Generator], Drawn]] = {
+    "attribute": _attribute,
+    "existence": _existence,
+    "counting": _counting,
+    "relation": _relation,
+}

@@ -41,7 +41,9 @@ def world(
         TimeRemainingColumn(),
     )
     try:
-        with Progress(*columns, console=errors, transient=True) as progress:
+        with Progress(
+            *columns, console=errors, transient=True, disable=not errors.is_terminal
+        ) as progress:
             task = progress.add_task("drawing", total=max(count, 0))
             write_world(
                 out,

@@ -1,0 +1,1 @@
+"""The otmv console command."""

@@ -1,0 +1,93 @@
+"""`otmv tune`."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+app = typer.Typer()
+
+
+@app.command()
+def tune(
+    recipe: Annotated[str, typer.Argument(help="demo, demo-literal or smoke.")] = "demo",
+    out: Annotated[
+        Path | None, typer.Option(help="Checkpoint folder; an unfinished run there is resumed.")
+    ] = None,
+    steps: Annotated[int | None, typer.Option(help="Instead of the recipe's.", min=1)] = None,
+    pictures: Annotated[int | None, typer.Option(help="Instead of the recipe's.", min=1)] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
+    cache: Annotated[Path, typer.Option(help="Folder of rendered pools.")] = Path("runs/cache"),
+    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+) -> None:
+    """Tune one model, once, for all its variants: gates are drawn anew at every step.
+
+    Example: otmv tune demo --out runs/demo
+
+    The demo takes about an hour on two cores. Stop it when you like: the same command resumes.
+    """
+    from tuning.recipe import RECIPES
+
+    console = Console(stderr=True)
+    if recipe not in RECIPES:
+        console.print(f"[red]no recipe {recipe!r}; there are: {', '.join(RECIPES)}[/red]")
+        raise typer.Exit(1)
+    given = {"steps": steps, "pictures": pictures, "seed": seed}
+    changed = {name: value for name, value in given.items() if value is not None}
+    chosen = dataclasses.replace(RECIPES[recipe], **changed)  # type: ignore[arg-type]
+    _run(console, chosen, out or Path("runs") / recipe, device, cache)
+
+
+def _run(console: Console, recipe: object, out: Path, device_name: str, cache: Path) -> None:
+    import torch
+
+    from tuning import loop, pool
+    from tuning.recipe import TUNING_SEED, Recipe
+    from tuning.state import ResumeError
+
+    assert isinstance(recipe, Recipe)
+    if device_name == "auto":
+        device_name = "cuda" if torch.cuda.is_available() else "cpu"
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[facts]}"),
+    )
+    started_s = time.monotonic()
+    with Progress(*columns, console=console) as bar:
+        drawing = bar.add_task("pictures", total=recipe.pictures, facts="")
+        data = pool.render_pool(
+            TUNING_SEED,
+            recipe.pictures,
+            recipe.questions,
+            recipe.config.image_size,
+            cache,
+            lambda share: bar.update(drawing, completed=int(share * recipe.pictures)),
+        )
+        bar.update(drawing, completed=recipe.pictures)
+        stepping = bar.add_task("steps", total=recipe.steps, facts="")
+        window: list[float] = []
+
+        def on_step(at: loop.Progress) -> None:
+            window.append(at.vqa_right)
+            right = sum(window[-50:]) / len(window[-50:])
+            facts = f"vqa right {right:.3f}  loss {at.vqa_loss:.3f}  caption {at.caption_loss:.3f}"
+            bar.update(stepping, completed=at.step + 1, facts=facts)
+            if not console.is_terminal and (at.step + 1) % 50 == 0:
+                elapsed_s = time.monotonic() - started_s
+                console.print(f"step {at.step + 1}/{recipe.steps}  {elapsed_s:.0f} s  {facts}")
+
+        try:
+            loop.tune(recipe, data, out, torch.device(device_name), on_step)
+        except ResumeError as error:
+            console.print(f"[red]{error}[/red]")
+            raise typer.Exit(1) from error
+    console.print(f"tuned: {out}  ({(time.monotonic() - started_s) / 60:.0f} minutes)")

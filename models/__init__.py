@@ -1,0 +1,1 @@
+"""BEiT-3 and the OTMV series over it."""

@@ -1,0 +1,100 @@
+"""Checkpoints of OTMV models: a folder of config, safetensors weights, tokenizer and labels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+
+from artifact.config import ModelConfig
+from artifact.errors import ArtifactError, InvalidManifest, MissingFile
+from models.series import OtmvModel, SpecialTokens
+
+CONFIG, WEIGHTS, TOKENIZER, LABELS = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "labels.json",
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model with the words it reads and the answers it gives.
+
+    Attributes:
+        model: in eval mode, fp32, on the CPU.
+        tokenizer: holds `<s>`, `<pad>`, `</s>`, `<unk>`, `<mask>`.
+        labels: VQA answers, in the order of the logits.
+        sha256: of the weights file; None if the model was never saved.
+        note: free facts for the model card (what was tuned, for how long).
+    """
+
+    model: OtmvModel
+    tokenizer: Tokenizer
+    labels: tuple[str, ...]
+    sha256: str | None
+    note: dict[str, str | int | float]
+
+    @property
+    def special(self) -> SpecialTokens:
+        """Ids of BOS, EOS and MASK."""
+        ids = {name: self.tokenizer.token_to_id(name) for name in ("<s>", "</s>", "<mask>")}
+        return SpecialTokens(ids["<s>"], ids["</s>"], ids["<mask>"])
+
+
+def save(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint into `folder`, each file to a temporary name first."""
+    folder.mkdir(parents=True, exist_ok=True)
+    config = {"model": checkpoint.model.config.model_dump(mode="json"), "note": checkpoint.note}
+    _replace(folder / CONFIG, json.dumps(config, indent=2) + "\n")
+    _replace(folder / LABELS, json.dumps(list(checkpoint.labels), indent=1) + "\n")
+    _replace(folder / TOKENIZER, checkpoint.tokenizer.to_str(pretty=True) + "\n")
+    state = {name: t.detach().float().cpu().contiguous() for name, t in checkpoint.model.state_dict().items()}
+    temporary = folder / f"{WEIGHTS}.tmp-save"
+    try:
+        save_file(state, temporary)
+        temporary.replace(folder / WEIGHTS)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load(folder: Path) -> Checkpoint:
+    """Read a checkpoint.
+
+    Raises:
+        MissingFile: a file is not there.
+        InvalidManifest: the config or the weights do not fit.
+    """
+    for name in (CONFIG, WEIGHTS, TOKENIZER, LABELS):
+        if not (folder / name).is_file():
+            raise MissingFile(
+                folder / name, "no such file in the checkpoint", "make one with `otmv tune`"
+            )
+    try:
+        stored = json.loads((folder / CONFIG).read_text())
+        model = OtmvModel(ModelConfig.model_validate(stored["model"]))
+        model.load_state_dict(load_file(folder / WEIGHTS))
+        labels = tuple(json.loads((folder / LABELS).read_text()))
+        tokenizer = Tokenizer.from_str((folder / TOKENIZER).read_text())
+    except ArtifactError:
+        raise
+    except (ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        reason = str(error).splitlines()[0]
+        raise InvalidManifest(folder, reason, "tune again, or name another folder") from error
+    digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    return Checkpoint(model.eval(), tokenizer, labels, digest, stored.get("note", {}))
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.tmp-save")
+    try:
+        temporary.write_text(text)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,62 @@
+"""Task heads. Each reads one token of the readout `y`; the final norm, where there is one, is here."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from artifact.config import ModelConfig
+
+
+class VqaHead(nn.Module):
+    """BEiT-3's VQA head: norm, tanh pooler on token 0, two-layer classifier. No final norm.
+
+    Args:
+        config: shape of the model; `num_answers` classes.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width, eps = config.width, config.layer_norm_eps
+        self.pooler_norm = nn.LayerNorm(width, eps=eps)
+        self.pooler = nn.Linear(width, width)
+        self.hidden = nn.Linear(width, 2 * width)
+        self.hidden_norm = nn.LayerNorm(2 * width)
+        self.answers = nn.Linear(2 * width, config.num_answers)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Score the answers.
+
+        Args:
+            y: fp32 `[batch, 2, width]`, readout at image token 0 and text token 0.
+
+        Returns:
+            logits `[batch, num_answers]`.
+        """
+        pooled = self.pooler(self.pooler_norm(y[:, 0])).tanh()
+        logits: Tensor = self.answers(nn.functional.gelu(self.hidden_norm(self.hidden(pooled))))
+        return logits
+
+
+class CaptionHead(nn.Module):
+    """BEiT-3's caption head: the encoder's final text norm, then a linear over the vocabulary.
+
+    Args:
+        config: shape of the model.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.final_norm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
+        self.words = nn.Linear(config.width, config.vocab_size)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Score the next word.
+
+        Args:
+            y: fp32 `[batch, masks, width]`, readout at the MASK tokens.
+
+        Returns:
+            logits `[batch, masks, vocab_size]`.
+        """
+        logits: Tensor = self.words(self.final_norm(y))
+        return logits

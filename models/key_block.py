@@ -1,0 +1,157 @@
+"""The key block: the matrices that every order of one key shares, and the orders' own small tables.
+
+BEiT-3's released multiway block with sub-LN (Magneto): LN, attention with an LN before its output
+projection, residual; LN, feed-forward with an LN inside, residual. Vision and language have their
+own attention projections and norms; attention itself runs over both together. OTMV (supplement,
+eq. 1-4) shares the matrices over the orders, may merge the feed-forward of the two modalities, and
+multiplies each order's output by a learned scalar, the coefficient.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from artifact.config import ModelConfig
+from models.norms import IMAGE, TEXT, Order, OrderNorm
+
+MASKED = -1.0e4
+"""Finite fill of a masked attention score: its softmax weight is exactly zero in fp32."""
+
+
+class KeyBlock(nn.Module):
+    """One key's matrices, and the norms and coefficient of each of its orders.
+
+    Args:
+        config: shape of the model.
+        orders: how many orders reuse this key.
+    """
+
+    def __init__(self, config: ModelConfig, orders: int) -> None:
+        super().__init__()
+        width, ffn = config.width, config.ffn_width
+        self.heads = config.heads
+        self.qkv = nn.ModuleList(nn.Linear(width, 3 * width) for _ in (IMAGE, TEXT))
+        self.out = nn.ModuleList(nn.Linear(width, width) for _ in (IMAGE, TEXT))
+        branches = 1 if config.merged_feed_forward else 2
+        self.fc1 = nn.ModuleList(nn.Linear(width, ffn) for _ in range(branches))
+        self.fc2 = nn.ModuleList(nn.Linear(ffn, width) for _ in range(branches))
+        eps = config.layer_norm_eps
+        self.attention_norm = OrderNorm(orders, width, eps)
+        self.inner_attention_norm = OrderNorm(orders, width, eps)
+        self.ffn_norm = OrderNorm(orders, width, eps)
+        self.inner_ffn_norm = OrderNorm(orders, ffn, eps)
+        self.coefficient = nn.Parameter(torch.ones(orders))
+        self.reset(config.orders)
+
+    def reset(self, depth: int) -> None:
+        """Initialise as torchscale does with sub-LN; `depth` is the executed depth of the model."""
+        for linear in (*self.qkv, *self.out, *self.fc1, *self.fc2):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+        gain = math.sqrt(math.log(2 * depth)) if depth > 1 else 1.0
+        with torch.no_grad():
+            for qkv in self.qkv:
+                width = qkv.weight.shape[1]
+                qkv.weight[: 2 * width] /= math.sqrt(2)
+                qkv.weight[2 * width :] *= gain / math.sqrt(2)
+            for linear in (*self.out, *self.fc1, *self.fc2):
+                linear.weight *= gain
+
+    def forward(self, h: Tensor, order: Order, image_tokens: int, bias: Tensor | None) -> Tensor:
+        """Run one order over image and text together (or over one of them alone).
+
+        Args:
+            h: `[batch, tokens, width]`, image tokens first.
+            order: order inside this key.
+            image_tokens: how many leading tokens are the image's.
+            bias: additive attention bias broadcastable to `[batch, heads, tokens, tokens]`, or None.
+
+        Returns:
+            `c_k * F(h)`, `[batch, tokens, width]`.
+        """
+        q, k, v = self.project(h, order, image_tokens)
+        return self.finish(h, _attend(q, k, v, bias), order, image_tokens)
+
+    def image_pass(self, h: Tensor, order: Order) -> tuple[Tensor, Tensor, Tensor]:
+        """Run one order over the image alone and keep its keys and values.
+
+        Args:
+            h: `[batch, image tokens, width]`.
+            order: order inside this key.
+
+        Returns:
+            `(h', k, v)`; k and v `[batch, heads, image tokens, head width]`.
+        """
+        q, k, v = self.project(h, order, h.shape[1])
+        return self.finish(h, _attend(q, k, v, None), order, h.shape[1]), k, v
+
+    def decode(
+        self, h: Tensor, order: Order, k: Tensor, v: Tensor, mask: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Run one order over [last word, MASK], which see the cache, themselves and what is left of them.
+
+        Args:
+            h: `[batch, 2, width]`.
+            order: order inside this key.
+            k: cached keys `[batch, heads, cached, head width]`.
+            v: cached values, same shape.
+            mask: bool `[batch, cached]`, True where the cached entry is real.
+
+        Returns:
+            `(h', k_new, v_new)`; the new key and value are the last word's,
+            `[batch, heads, 1, head width]`. MASK's are dropped.
+        """
+        q, k_new, v_new = self.project(h, order, 0)
+        cached = torch.where(mask, 0.0, MASKED).to(h.dtype)[:, None, None, :].expand(-1, 1, 2, -1)
+        causal = torch.tensor([[0.0, MASKED], [0.0, 0.0]], dtype=h.dtype, device=h.device)
+        bias = torch.cat([cached, causal.expand(h.shape[0], 1, 2, 2)], dim=-1)
+        mixed = _attend(q, torch.cat([k, k_new], dim=2), torch.cat([v, v_new], dim=2), bias)
+        return self.finish(h, mixed, order, 0), k_new[:, :, :1], v_new[:, :, :1]
+
+    def project(self, h: Tensor, order: Order, image_tokens: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Norm and project to queries, keys, values, each `[batch, heads, tokens, head width]`."""
+        x = self.attention_norm(h, order, image_tokens, h.shape[1] - image_tokens)
+        qkv = _per_modality(self.qkv, x, image_tokens)
+        batch, tokens, _ = h.shape
+        q, k, v = qkv.view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return q, k, v
+
+    def finish(self, h: Tensor, mixed: Tensor, order: Order, image_tokens: int) -> Tensor:
+        """Output projection, residual, feed-forward, residual, coefficient."""
+        text_tokens = h.shape[1] - image_tokens
+        x = self.inner_attention_norm(mixed, order, image_tokens, text_tokens)
+        h = h + _per_modality(self.out, x, image_tokens)
+        x = self.ffn_norm(h, order, image_tokens, text_tokens)
+        x = nn.functional.gelu(_per_modality(self.fc1, x, image_tokens))
+        x = self.inner_ffn_norm(x, order, image_tokens, text_tokens)
+        h = h + _per_modality(self.fc2, x, image_tokens)
+        coefficient = self.coefficient[order]
+        return h * (coefficient if isinstance(order, int) else coefficient[:, None, None])
+
+
+def key_mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """Turn a bool key mask `[batch, tokens]` into an additive bias `[batch, 1, 1, tokens]`."""
+    return torch.where(mask, 0.0, MASKED).to(dtype)[:, None, None, :]
+
+
+def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
+    """Softmax attention; returns `[batch, tokens, width]`."""
+    mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
+    return mixed.transpose(1, 2).flatten(2)
+
+
+def _per_modality(linears: nn.ModuleList, x: Tensor, image_tokens: int) -> Tensor:
+    """Apply the image's linear to image tokens and the text's to text tokens (or one merged)."""
+    if len(linears) == 1:
+        merged: Tensor = linears[0](x)
+        return merged
+    if not image_tokens:
+        text: Tensor = linears[TEXT](x)
+        return text
+    image: Tensor = linears[IMAGE](x[:, :image_tokens])
+    if image_tokens == x.shape[1]:
+        return image
+    return torch.cat([image, linears[TEXT](x[:, image_tokens:])], dim=1)

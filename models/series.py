@@ -1,0 +1,213 @@
+"""The OTMV series over BEiT-3: one chain over all orders, read out as a sum (design section 2).
+
+    h_k = c_k F(h_{k-1})            every executed order k (a closed gate leaves h alone)
+    y   = sum of executed h_k       readout "series" (supplement, eq. 3, its nested form)
+    y   = h of the last one         readout "last" (the reference model)
+
+The heads read one or two tokens, so only those are accumulated, in fp32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from artifact.config import ModelConfig
+from models.heads import CaptionHead, VqaHead
+from models.key_block import MASKED, KeyBlock, key_mask_bias
+from models.stem import Stem
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Ids of the tokens that caption decoding needs."""
+
+    bos: int
+    eos: int
+    mask: int
+
+
+class OtmvModel(nn.Module):
+    """A BEiT-3 encoder whose orders share key blocks.
+
+    Args:
+        config: shape, keys, readout and tasks.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stem = Stem(config)
+        self.keys = nn.ModuleList(
+            KeyBlock(config, len(config.orders_of_key(g))) for g in range(config.keys)
+        )
+        self.heads = nn.ModuleDict()
+        if "vqa" in config.tasks:
+            self.heads["vqa"] = VqaHead(config)
+        if "caption" in config.tasks:
+            self.heads["caption"] = CaptionHead(config)
+
+    def key_of(self, order: int) -> tuple[KeyBlock, int]:
+        """Return the key block of a global order, and the order's index inside that key."""
+        key = self.keys[self.config.key_of_order[order]]
+        assert isinstance(key, KeyBlock)
+        return key, self.config.order_in_key(order)
+
+    def chain(
+        self,
+        h: Tensor,
+        executed: Sequence[int],
+        image_tokens: int,
+        bias: Tensor | None,
+        read: Callable[[Tensor], Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """Run the executed orders and accumulate the readout.
+
+        Args:
+            h: stem output `[batch, tokens, width]`.
+            executed: global orders, ascending.
+            image_tokens: leading image tokens.
+            bias: additive attention bias, or None.
+            read: picks the readout tokens, `[batch, tokens, width] -> [batch, read, width]`.
+
+        Returns:
+            `(h, y)`: the last hidden state, and the fp32 readout `[batch, read, width]`.
+        """
+        y: Tensor | None = None
+        for order in executed:
+            key, order_in_key = self.key_of(order)
+            h = key(h, order_in_key, image_tokens, bias)
+            r = read(h).float()
+            y = r if y is None or self.config.readout == "last" else y + r
+        assert y is not None, "order 0 is always executed"
+        return h, y
+
+    def vqa(self, pixels: Tensor, tokens: Tensor, text_mask: Tensor, executed: Sequence[int]) -> Tensor:
+        """Answer questions about pictures.
+
+        Args:
+            pixels: uint8 `[batch, side, side, 3]`.
+            tokens: int64 `[batch, length]`, padded.
+            text_mask: bool `[batch, length]`, True for real tokens.
+            executed: global orders, ascending, starting with 0.
+
+        Returns:
+            fp32 logits `[batch, num_answers]`.
+        """
+        h = torch.cat([self.stem.image(pixels), self.stem.text(tokens)], dim=1)
+        image_tokens = self.config.image_tokens
+        bias = key_mask_bias(nn.functional.pad(text_mask, (image_tokens, 0), value=True), h.dtype)
+        _, y = self.chain(h, executed, image_tokens, bias, self.read_vqa)
+        logits: Tensor = self.heads["vqa"](y)
+        return logits
+
+    def read_vqa(self, h: Tensor) -> Tensor:
+        """Pick image token 0 and text token 0: `[batch, 2, width]`."""
+        nv = self.config.image_tokens
+        return torch.cat([h[:, :1], h[:, nv : nv + 1]], dim=1)
+
+    def caption_logits(
+        self, pixels: Tensor, words: Tensor, mask_id: int, executed: Sequence[int]
+    ) -> Tensor:
+        """Score every next word of given captions, exactly as masked decoding would.
+
+        MASK t stands at position t and sees the picture, words before t, and itself; so the text is
+        the words followed by one MASK for each of them (BEiT-3 feeds them one pair at a time).
+
+        Args:
+            pixels: uint8 `[batch, side, side, 3]`.
+            words: int64 `[batch, length]`, beginning with BOS.
+            mask_id: id of MASK.
+            executed: global orders.
+
+        Returns:
+            fp32 logits `[batch, length, vocab_size]`; entry t predicts the word after `words[:, t]`.
+        """
+        length, image_tokens = words.shape[1], self.config.image_tokens
+        positions = torch.arange(length, device=words.device)
+        text = torch.cat(
+            [
+                self.stem.text(words, positions),
+                self.stem.text(torch.full_like(words, mask_id), positions + 1),
+            ],
+            dim=1,
+        )
+        h = torch.cat([self.stem.image(pixels), text], dim=1)
+        bias = masked_decoding_bias(image_tokens, length, h.device, h.dtype)
+        _, y = self.chain(h, executed, image_tokens, bias, lambda x: x[:, image_tokens + length :])
+        logits: Tensor = self.heads["caption"](y)
+        return logits
+
+    @torch.inference_mode()
+    def generate(
+        self, pixels: Tensor, special: SpecialTokens, executed: Sequence[int], max_new_tokens: int
+    ) -> Tensor:
+        """Write captions greedily. The picture is seen once; each word is one cached step.
+
+        Args:
+            pixels: uint8 `[batch, side, side, 3]`.
+            special: ids of BOS, EOS and MASK.
+            executed: global orders.
+            max_new_tokens: longest caption, in tokens.
+
+        Returns:
+            int64 `[batch, written]`; after a row's EOS every entry is EOS.
+        """
+        h = self.stem.image(pixels)
+        cache: dict[int, tuple[Tensor, Tensor]] = {}
+        for order in executed:
+            key, order_in_key = self.key_of(order)
+            h, k, v = key.image_pass(h, order_in_key)
+            cache[order] = (k, v)
+        last = torch.full((pixels.shape[0],), special.bos, dtype=torch.int64, device=pixels.device)
+        written: list[Tensor] = []
+        done = torch.zeros_like(last, dtype=torch.bool)
+        for position in range(max_new_tokens):
+            tokens = torch.stack([last, torch.full_like(last, special.mask)], dim=1)
+            where = torch.tensor([[position, position + 1]], device=pixels.device)
+            y = self._decode_step(self.stem.text(tokens, where), cache, executed)
+            last = self.heads["caption"](y)[:, 0].argmax(-1)
+            last = torch.where(done, special.eos, last)
+            written.append(last)
+            done = done | (last == special.eos)
+            if bool(done.all()):
+                break
+        return torch.stack(written, dim=1)
+
+    def _decode_step(
+        self, h: Tensor, cache: dict[int, tuple[Tensor, Tensor]], executed: Sequence[int]
+    ) -> Tensor:
+        """Run [last word, MASK] through the executed orders, extending each order's cache."""
+        y: Tensor | None = None
+        for order in executed:
+            key, order_in_key = self.key_of(order)
+            k, v = cache[order]
+            real = torch.ones(h.shape[0], k.shape[2], dtype=torch.bool, device=h.device)
+            h, k_new, v_new = key.decode(h, order_in_key, k, v, real)
+            cache[order] = (torch.cat([k, k_new], dim=2), torch.cat([v, v_new], dim=2))
+            r = h[:, 1:].float()
+            y = r if y is None or self.config.readout == "last" else y + r
+        assert y is not None
+        return y
+
+
+def masked_decoding_bias(
+    image_tokens: int, length: int, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """Attention bias of [image, words, MASKs]: `[1, 1, tokens, tokens]`.
+
+    The image sees the image; word i sees the image and words up to i; MASK t sees the image, the
+    words up to t - 1 (index t - 1 is the last word fed with it) and itself.
+    """
+    causal = torch.tril(torch.ones(length, length, dtype=torch.bool, device=device))
+    eye = torch.eye(length, dtype=torch.bool, device=device)
+    none = torch.zeros(length, length, dtype=torch.bool, device=device)
+    text = torch.cat([torch.cat([causal, none], 1), torch.cat([causal, eye], 1)], 0)
+    allowed = nn.functional.pad(text, (image_tokens, 0), value=True)
+    image = torch.zeros(image_tokens, image_tokens + 2 * length, dtype=torch.bool, device=device)
+    image[:, :image_tokens] = True
+    allowed = torch.cat([image, allowed], 0)
+    return torch.where(allowed, 0.0, MASKED).to(dtype)[None, None]

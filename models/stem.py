@@ -1,0 +1,62 @@
+"""BEiT-3's embeddings: pictures to patches, words to vectors, learned positions per modality."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from artifact.config import ModelConfig
+
+POSITION_OFFSET = 2
+"""torchscale reserves positions 0 and 1; the first token of either modality stands at 2."""
+
+
+class Stem(nn.Module):
+    """Embeds pixels and tokens.
+
+    Args:
+        config: shape of the model.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.patches = nn.Conv2d(3, width, config.patch_size, stride=config.patch_size)
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.words = nn.Embedding(config.vocab_size, width)
+        self.image_positions = nn.Embedding(config.image_tokens + POSITION_OFFSET, width)
+        self.text_positions = nn.Embedding(config.max_text_positions + POSITION_OFFSET, width)
+        nn.init.normal_(self.words.weight, std=width**-0.5)
+        for positions in (self.image_positions, self.text_positions):
+            nn.init.normal_(positions.weight, std=width**-0.5)
+        nn.init.trunc_normal_(self.cls_token, std=0.02)
+
+    def image(self, pixels: Tensor) -> Tensor:
+        """Embed pictures.
+
+        Args:
+            pixels: uint8 `[batch, side, side, 3]`, RGB. Normalised here with mean and std 0.5.
+
+        Returns:
+            `[batch, 1 + patches, width]`, CLS first.
+        """
+        weight = self.patches.weight
+        x = pixels.permute(0, 3, 1, 2).to(weight.dtype) * (2.0 / 255.0) - 1.0
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
+        return x + self.image_positions.weight[POSITION_OFFSET:]
+
+    def text(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
+        """Embed words.
+
+        Args:
+            tokens: int64 `[batch, length]`.
+            positions: int64, broadcastable to `tokens`, 0-based; default counts from 0.
+
+        Returns:
+            `[batch, length, width]`.
+        """
+        if positions is None:
+            positions = torch.arange(tokens.shape[1], device=tokens.device)
+        embedded: Tensor = self.words(tokens) + self.text_positions(positions + POSITION_OFFSET)
+        return embedded

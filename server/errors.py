@@ -1,0 +1,136 @@
+"""What the HTTP layer refuses by itself, before the engine sees a request.
+
+ServerError
+├── MalformedBody        the body is not the JSON or multipart it claims to be
+├── InvalidFields        well-formed, but fields are missing, unknown or out of range
+├── RemoteUrlRefused     the picture is given as an address instead of bytes
+├── UnsupportedBody      content type or content encoding this server does not read
+├── BodyTooLarge         more bytes than one request may have
+├── BodyTooSlow          the body did not arrive in time
+├── IntakeFull           the bodies in memory have reached their limit
+├── StillLoading         the engine is not ready yet
+├── StillDraining        the server is shutting down
+└── ImageError
+    ├── ImageNotRecognised   not one of the accepted picture formats
+    ├── ImageTooManyPixels   the header announces more pixels than allowed
+    └── ImageUnreadable      the format is right, the data is damaged
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class ServerError(Exception):
+    """Root of all refusals made by the HTTP layer; every subclass says how to fix the request."""
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One field that was refused: where it stands and what is wrong with it."""
+
+    field: str
+    problem: str
+
+
+class MalformedBody(ServerError):
+    """The body cannot be parsed as what its content type says."""
+
+
+class InvalidFields(ServerError):
+    """Fields are missing, unknown or out of range."""
+
+    def __init__(self, problems: tuple[FieldProblem, ...]) -> None:
+        super().__init__("; ".join(f"{p.field}: {p.problem}" for p in problems))
+        self.problems = problems
+
+    @classmethod
+    def one(cls, field: str, problem: str) -> InvalidFields:
+        """Return the error for a single field."""
+        return cls((FieldProblem(field, problem),))
+
+
+class RemoteUrlRefused(ServerError):
+    """The picture was given as a remote address, which this server never fetches."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "image is an address; this server fetches nothing. "
+            "Send the picture itself: multipart, base64 or a data: URL"
+        )
+
+
+class UnsupportedBody(ServerError):
+    """The content type or content encoding is not one this route reads."""
+
+
+class BodyTooLarge(ServerError):
+    """The request body is larger than allowed."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(
+            f"the body is larger than {limit_bytes} bytes; send a smaller picture, "
+            "or raise OTMV_MAX_BODY_BYTES on the server"
+        )
+        self.limit_bytes = limit_bytes
+
+
+class BodyTooSlow(ServerError):
+    """The request body did not arrive within the allowed time."""
+
+    def __init__(self, timeout_s: float) -> None:
+        super().__init__(f"the body did not arrive within {timeout_s:g} s")
+        self.timeout_s = timeout_s
+
+
+class IntakeFull(ServerError):
+    """Bodies waiting in memory have reached the server's limit; try again shortly."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"too many request bodies in memory; try again in {retry_after_s:g} s")
+        self.retry_after_s = retry_after_s
+
+
+class StillLoading(ServerError):
+    """The engine is loading, checking or warming its artifact."""
+
+    def __init__(self, phase: str, retry_after_s: float = 2.0) -> None:
+        super().__init__(f"the engine is not ready yet ({phase}); wait until /readyz answers 200")
+        self.retry_after_s = retry_after_s
+
+
+class StillDraining(ServerError):
+    """The server is shutting down and takes no new work."""
+
+    def __init__(self, retry_after_s: float = 5.0) -> None:
+        super().__init__("the server is shutting down; send the request to another one")
+        self.retry_after_s = retry_after_s
+
+
+class ImageError(ServerError):
+    """Root of what can be wrong with a picture."""
+
+
+class ImageNotRecognised(ImageError):
+    """The bytes are not a picture in an accepted format."""
+
+    def __init__(self, accepted: tuple[str, ...]) -> None:
+        super().__init__(f"image is not a picture this server reads; send {', '.join(accepted)}")
+        self.accepted = accepted
+
+
+class ImageTooManyPixels(ImageError):
+    """The picture's header announces more pixels than allowed; nothing was decoded."""
+
+    def __init__(self, width: int | None, height: int | None, limit_pixels: int) -> None:
+        size = f"{width}x{height}" if width and height else "more"
+        super().__init__(f"image has {size} pixels; the limit is {limit_pixels}: scale it down")
+        self.width, self.height, self.limit_pixels = width, height, limit_pixels
+
+
+class ImageUnreadable(ImageError):
+    """The picture's format is known, but its data is damaged or cut off."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"image cannot be decoded ({reason}); send the whole, undamaged file")
+        self.reason = reason

@@ -1,0 +1,187 @@
+"""Errors on the wire: one table from exception type to status, and RFC 9457 problem+json.
+
+The table is the only place that knows HTTP statuses. Routes generate their OpenAPI responses from
+it, and every error leaves through `problem_for`, the framework's own included.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from engine import errors as engine
+from engine.types import Offer
+from server import errors as http
+
+MEDIA_TYPE = "application/problem+json"
+_TYPE_PREFIX = "urn:otmv:problem:"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A kind of error: its status, the last part of its type URI, and its title."""
+
+    status: int
+    slug: str
+    title: str
+
+    @property
+    def type_uri(self) -> str:
+        """Return the stable identifier clients may switch on."""
+        return _TYPE_PREFIX + self.slug
+
+
+CLIENT_LEFT = 499
+INTERNAL = Problem(500, "internal", "The server failed; quote the request id when reporting it")
+
+PROBLEMS: dict[type[Exception], Problem] = {
+    engine.UnknownVariant: Problem(422, "unknown-variant", "No variant has that name"),
+    engine.InvalidInput: Problem(422, "invalid-input", "A value is out of range"),
+    engine.NoVariantFits: Problem(422, "no-variant-fits", "No variant meets the hard budgets"),
+    engine.RequestError: Problem(422, "invalid-request", "The request cannot be served"),
+    engine.QueueFull: Problem(429, "queue-full", "Every queue place is taken"),
+    engine.Draining: Problem(503, "draining", "The server is shutting down"),
+    engine.NotReady: Problem(503, "not-ready", "The engine is not ready"),
+    engine.CapacityError: Problem(503, "no-capacity", "The engine cannot take the request now"),
+    engine.DeadlineUnattainable: Problem(
+        504, "deadline-unattainable", "The latency budget cannot be met"
+    ),
+    engine.DeadlineExpired: Problem(504, "deadline-expired", "The deadline has passed"),
+    engine.DeadlineError: Problem(504, "deadline", "The latency budget was not met"),
+    engine.Cancelled: Problem(CLIENT_LEFT, "cancelled", "The caller left"),
+    engine.LoadFailed: Problem(503, "load-failed", "A stage could not be loaded"),
+    engine.ParityFailed: Problem(503, "parity-failed", "A stage disagrees with its reference"),
+    engine.InferenceFailed: INTERNAL,
+    engine.BackendError: INTERNAL,
+    engine.EngineError: INTERNAL,
+    http.MalformedBody: Problem(422, "malformed-body", "The body cannot be parsed"),
+    http.InvalidFields: Problem(422, "invalid-fields", "Fields are missing, unknown or invalid"),
+    http.RemoteUrlRefused: Problem(422, "remote-url", "Remote addresses are not fetched"),
+    http.UnsupportedBody: Problem(415, "unsupported-body", "The body's type is not supported"),
+    http.BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
+    http.BodyTooSlow: Problem(408, "body-too-slow", "The body did not arrive in time"),
+    http.IntakeFull: Problem(429, "intake-full", "Too many request bodies are in memory"),
+    http.StillLoading: Problem(503, "not-ready", "The engine is not ready"),
+    http.StillDraining: Problem(503, "draining", "The server is shutting down"),
+    http.ImageNotRecognised: Problem(415, "image-format", "The picture's format is not supported"),
+    http.ImageTooManyPixels: Problem(413, "image-too-large", "The picture has too many pixels"),
+    http.ImageUnreadable: Problem(422, "image-unreadable", "The picture cannot be decoded"),
+    http.ImageError: Problem(422, "image", "The picture cannot be used"),
+    http.ServerError: INTERNAL,
+}
+
+_RETRY_AFTER_S: dict[type[Exception], float] = {
+    engine.CapacityError: 1.0,
+    engine.Draining: 5.0,
+    engine.NotReady: 2.0,
+    engine.LoadFailed: 10.0,
+    engine.ParityFailed: 10.0,
+}
+_OPAQUE = (500, 503)
+_SAFE_DETAIL = (engine.CapacityError, http.ServerError)
+
+
+def classify(error: Exception) -> Problem:
+    """Return the problem of the nearest class in the error's ancestry; unknown ones are 500."""
+    if isinstance(error, HTTPException):
+        return _framework_problem(error.status_code)
+    for ancestor in type(error).__mro__:
+        if ancestor in PROBLEMS:
+            return PROBLEMS[ancestor]
+    return INTERNAL
+
+
+def problem_response(error: Exception, request_id: str, instance: str) -> Response:
+    """Return the problem+json response of an error; a 5xx shows nothing of the inside."""
+    problem = classify(error)
+    body: dict[str, Any] = {
+        "type": problem.type_uri,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": _detail(error, problem),
+        "instance": instance,
+        "request_id": request_id,
+        **_extensions(error),
+    }
+    headers = dict(getattr(error, "headers", None) or {})
+    retry_after_s = _retry_after_s(error)
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
+        body["retry_after_s"] = retry_after_s
+    return Response(
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode(errors="replace"),
+        problem.status,
+        headers,
+        MEDIA_TYPE,
+    )
+
+
+def openapi_responses(errors: Iterable[type[Exception]]) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of a route from the errors it can raise, grouped by status."""
+    grouped: dict[int, list[Problem]] = {}
+    for error in errors:
+        problem = PROBLEMS[error]
+        kinds = grouped.setdefault(problem.status, [])
+        if problem not in kinds:
+            kinds.append(problem)
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": "; ".join(f"{kind.title} (`{kind.type_uri}`)" for kind in kinds),
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status, kinds in sorted(grouped.items())
+    }
+
+
+def _framework_problem(status: int) -> Problem:
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus else "Error"
+    return Problem(status, phrase.lower().replace(" ", "-"), phrase)
+
+
+def _detail(error: Exception, problem: Problem) -> str:
+    if problem.status in _OPAQUE and not isinstance(error, _SAFE_DETAIL):
+        return "the cause is in the server's log under this request id"
+    if isinstance(error, HTTPException):
+        return str(error.detail)
+    return str(error)
+
+
+def _extensions(error: Exception) -> dict[str, Any]:
+    if isinstance(error, http.InvalidFields):
+        return {"errors": [{"field": p.field, "problem": p.problem} for p in error.problems]}
+    if isinstance(error, engine.InvalidInput):
+        return {"errors": [{"field": error.field, "problem": error.problem}]}
+    if isinstance(error, engine.UnknownVariant):
+        return {"known_variants": list(error.known)}
+    if isinstance(error, engine.NoVariantFits) and error.nearest is not None:
+        return {"nearest_offer": _offer(error.nearest)}
+    if isinstance(error, engine.DeadlineUnattainable):
+        return {"predicted_ms": round(error.predicted_ms, 3), "variant": error.variant}
+    return {}
+
+
+def _offer(offer: Offer) -> dict[str, Any]:
+    return {
+        "variant": offer.variant,
+        "quality": offer.quality,
+        "memory_mb": round(offer.memory_bytes / 1e6, 3),
+        "predicted_ms": round(offer.predicted_s * 1e3, 3),
+    }
+
+
+def _retry_after_s(error: Exception) -> float | None:
+    own = getattr(error, "retry_after_s", None)
+    if isinstance(own, (int, float)) and math.isfinite(own):
+        return float(own)
+    for ancestor in type(error).__mro__:
+        if ancestor in _RETRY_AFTER_S:
+            return _RETRY_AFTER_S[ancestor]
+    return None

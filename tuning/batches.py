@@ -1,0 +1,58 @@
+"""Batches of a step: a pure function of (seed, step), so a resumed run sees what it would have seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tuning.pool import Pool
+
+
+@dataclass(frozen=True)
+class VqaBatch:
+    """Questions: pixels uint8 `[b, side, side, 3]`, tokens int64 `[b, l]`, mask bool, answers int64 `[b]`."""
+
+    pixels: Tensor
+    tokens: Tensor
+    mask: Tensor
+    answers: Tensor
+
+
+@dataclass(frozen=True)
+class CaptionBatch:
+    """Captions: pixels uint8, words int64 `[b, l]` from BOS on, next words int64 `[b, l]`."""
+
+    pixels: Tensor
+    words: Tensor
+    next_words: Tensor
+
+
+def vqa_batch(pool: Pool, seed: int, step: int, size: int, pad: int) -> VqaBatch:
+    """Draw `size` questions, trimmed to the longest of them."""
+    rng = np.random.default_rng([seed, step, 0])
+    picture = rng.integers(len(pool.pixels), size=size)
+    question = rng.integers(pool.answers.shape[1], size=size)
+    tokens = pool.questions[picture, question]
+    tokens = tokens[:, : int((tokens != pad).sum(1).max())]
+    return VqaBatch(
+        torch.from_numpy(pool.pixels[picture]),
+        torch.from_numpy(tokens),
+        torch.from_numpy(tokens != pad),
+        torch.from_numpy(pool.answers[picture, question]),
+    )
+
+
+def caption_batch(pool: Pool, seed: int, step: int, size: int, pad: int) -> CaptionBatch:
+    """Draw `size` captions, trimmed to the longest of them."""
+    rng = np.random.default_rng([seed, step, 1])
+    picture = rng.integers(len(pool.pixels), size=size)
+    words = pool.captions[picture]
+    words = words[:, : int((words != pad).sum(1).max())]
+    return CaptionBatch(
+        torch.from_numpy(pool.pixels[picture]),
+        torch.from_numpy(words[:, :-1]),
+        torch.from_numpy(words[:, 1:]),
+    )

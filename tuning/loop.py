@@ -1,0 +1,125 @@
+"""The once-tuning loop: full fine-tuning with gates drawn at every step (supplement, section 3.1-3.2)."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from models.gates import draw
+from models.series import OtmvModel
+from tuning.batches import caption_batch, vqa_batch
+from tuning.pool import Pool
+from tuning.recipe import Recipe
+from tuning.state import load_state, save_state
+from tuning.tokens import MASK, PAD, world_tokenizer
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What a step reports: losses in nats, share of questions right, executed orders."""
+
+    step: int
+    vqa_loss: float
+    vqa_right: float
+    caption_loss: float
+    executed: tuple[int, ...]
+
+
+def learning_rate(recipe: Recipe, step: int) -> float:
+    """Linear warm-up, then a half cosine to zero at the last step."""
+    if step < recipe.warmup_steps:
+        return recipe.learning_rate * (step + 1) / recipe.warmup_steps
+    done = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
+    return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+
+
+def optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW; decay on matrices only, never on norms, biases or coefficients."""
+    matrices = [p for p in model.parameters() if p.ndim == 2 or p.ndim == 4]
+    others = [p for p in model.parameters() if p.ndim not in (2, 4)]
+    return torch.optim.AdamW(
+        [
+            {"params": matrices, "weight_decay": recipe.weight_decay},
+            {"params": others, "weight_decay": 0.0},
+        ],
+        lr=recipe.learning_rate,
+        betas=(0.9, 0.98),
+        fused=True,
+    )
+
+
+def tune(
+    recipe: Recipe,
+    pool: Pool,
+    out: Path,
+    device: torch.device,
+    on_step: Callable[[Progress], None] | None = None,
+    checkpoint_every: int = 250,
+) -> OtmvModel:
+    """Tune one model for all its variants; resumes from `out` when a checkpoint is there.
+
+    Args:
+        recipe: what to tune and how.
+        pool: rendered data.
+        out: folder of checkpoints, written atomically every `checkpoint_every` steps.
+        device: where to compute, in bf16 autocast.
+        on_step: called after every step.
+        checkpoint_every: steps between checkpoints.
+
+    Returns:
+        The tuned model, on `device`.
+    """
+    torch.manual_seed(recipe.seed)
+    model = OtmvModel(recipe.config).to(device)
+    optim = optimiser(model, recipe)
+    first = load_state(out, recipe, model, optim)
+    model.train()
+    for step in range(first, recipe.steps):
+        for group in optim.param_groups:
+            group["lr"] = learning_rate(recipe, step)
+        progress = _step(recipe, pool, model, step, device)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optim.step()
+        optim.zero_grad(set_to_none=True)
+        if on_step:
+            on_step(progress)
+        if (step + 1) % checkpoint_every == 0 or step + 1 == recipe.steps:
+            save_state(out, recipe, model, optim, step + 1)
+    return model.eval()
+
+
+_PAD = world_tokenizer().token_to_id(PAD)
+_MASK = world_tokenizer().token_to_id(MASK)
+
+
+def _step(
+    recipe: Recipe, pool: Pool, model: OtmvModel, step: int, device: torch.device
+) -> Progress:
+    """Accumulate the gradients of one step; each task draws its own gates."""
+    gates = random.Random(f"{recipe.seed}/{step}")
+    executed = draw(gates, recipe.config.orders, recipe.config.skip_probability)
+    asked = vqa_batch(pool, recipe.seed, step, recipe.vqa_batch, _PAD)
+    with torch.autocast(device.type, torch.bfloat16):
+        logits = model.vqa(
+            asked.pixels.to(device), asked.tokens.to(device), asked.mask.to(device), executed
+        )
+    answers = asked.answers.to(device)
+    vqa_loss = nn.functional.cross_entropy(logits.float(), answers)
+    vqa_loss.backward()  # type: ignore[no-untyped-call]
+
+    told = caption_batch(pool, recipe.seed, step, recipe.caption_batch, _PAD)
+    executed = draw(gates, recipe.config.orders, recipe.config.skip_probability)
+    with torch.autocast(device.type, torch.bfloat16):
+        words = model.caption_logits(told.pixels.to(device), told.words.to(device), _MASK, executed)
+    caption_loss = nn.functional.cross_entropy(
+        words.float().flatten(0, 1), told.next_words.to(device).flatten(), ignore_index=_PAD
+    )
+    caption_loss.backward()  # type: ignore[no-untyped-call]
+    right = float((logits.argmax(-1) == answers).float().mean())
+    return Progress(step, vqa_loss.item(), right, caption_loss.item(), executed)

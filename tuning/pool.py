@@ -1,0 +1,130 @@
+"""The rendered pool: pictures as the server would see them, questions and captions as token ids."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from artifact.preprocess import to_pixels
+from tuning.tokens import BOS, EOS, PAD, world_tokenizer
+from tuning.world.dataset import example
+from tuning.world.render import render
+from tuning.world.vocabulary import ANSWERS
+
+QUESTION_TOKENS, CAPTION_TOKENS = 18, 30
+"""Longest question and caption of the world, BOS and EOS included."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Everything one run tunes on.
+
+    Attributes:
+        pixels: uint8 `[pictures, side, side, 3]`.
+        questions: int64 `[pictures, questions, QUESTION_TOKENS]`, padded.
+        answers: int64 `[pictures, questions]`, index of the answer.
+        captions: int64 `[pictures, CAPTION_TOKENS]`, BOS words EOS, padded.
+    """
+
+    pixels: NDArray[np.uint8]
+    questions: NDArray[np.int64]
+    answers: NDArray[np.int64]
+    captions: NDArray[np.int64]
+
+
+Row = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+
+
+def render_pool(
+    seed: int,
+    pictures: int,
+    questions: int,
+    side_px: int,
+    cache: Path,
+    on_progress: Callable[[float], None] | None = None,
+) -> Pool:
+    """Render a pool on every core, or read it back from the cache.
+
+    Args:
+        seed: world seed.
+        pictures: how many scenes.
+        questions: questions for each.
+        side_px: side of the model's picture.
+        cache: folder for the rendered file.
+        on_progress: called with the share done.
+    """
+    name = hashlib.sha256(f"4/{seed}/{pictures}/{questions}/{side_px}".encode()).hexdigest()[:12]
+    path = cache / f"pool-{name}.npz"
+    if not path.exists():
+        _write(path, _render(seed, pictures, questions, side_px, on_progress))
+    with np.load(path, allow_pickle=False) as stored:
+        return Pool(*(stored[key] for key in ("pixels", "questions", "answers", "captions")))
+
+
+def _write(path: Path, pool: Pool) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(f".tmp-{os.getpid()}.npz")
+    try:
+        np.savez(temporary, **vars(pool))
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _render(
+    seed: int,
+    pictures: int,
+    questions: int,
+    side_px: int,
+    on_progress: Callable[[float], None] | None,
+) -> Pool:
+    jobs = ((seed, index, questions, side_px) for index in range(pictures))
+    rows: list[Row] = []
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as workers:
+        for row in _progress(workers.imap(_row, jobs, chunksize=64), pictures, on_progress):
+            rows.append(row)
+    return Pool(*(np.stack(column) for column in zip(*rows, strict=True)))
+
+
+def _progress(
+    rows: Iterator[Row], total: int, on_progress: Callable[[float], None] | None
+) -> Iterator[Row]:
+    for done, row in enumerate(rows, 1):
+        if on_progress and done % 64 == 0:
+            on_progress(done / total)
+        yield row
+
+
+def _row(job: tuple[int, int, int, int]) -> Row:
+    seed, index, questions, side_px = job
+    scene, asked, caption = example(seed, index, questions)
+    encoded = io.BytesIO()
+    render(scene).save(encoded, "JPEG", quality=90)
+    pixels = to_pixels(Image.open(encoded).convert("RGB"), side_px)
+    return (
+        pixels,
+        np.stack([_ids(qa.question, QUESTION_TOKENS) for qa in asked]),
+        np.array([ANSWERS.index(qa.answer) for qa in asked], dtype=np.int64),
+        _ids(caption, CAPTION_TOKENS),
+    )
+
+
+_TOKENIZER = world_tokenizer()
+
+
+def _ids(text: str, length: int) -> NDArray[np.int64]:
+    """Encode as BOS words EOS, padded; the world never writes more than `length`."""
+    special = {token: _TOKENIZER.token_to_id(token) for token in (BOS, EOS, PAD)}
+    ids = [special[BOS], *_TOKENIZER.encode(text).ids, special[EOS]]
+    if len(ids) > length:
+        raise ValueError(f"{len(ids)} tokens, at most {length}: {text!r}")
+    return np.array(ids + [special[PAD]] * (length - len(ids)), dtype=np.int64)

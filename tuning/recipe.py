@@ -1,0 +1,83 @@
+"""Recipes: everything that fixes a tuning run, by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from artifact.config import ModelConfig
+from models.presets import spread_keys
+from tuning.tokens import SPECIAL
+from tuning.world.vocabulary import ANSWERS, WORDS
+
+TUNING_SEED, LADDER_SEED, QUALITY_SEED = 1, 2, 3
+"""World seeds: pictures tuned on, searched for the ladder on, and reported on. Never mixed."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One tuning run.
+
+    Attributes:
+        config: the model.
+        steps: optimiser steps; the learning rate falls to zero over them.
+        pictures: pictures in the rendered pool (world seed `TUNING_SEED`).
+        questions: questions kept for each picture.
+        vqa_batch: questions a step.
+        caption_batch: captions a step.
+        learning_rate: peak, after `warmup_steps`.
+        weight_decay: AdamW's, on matrices only.
+        seed: of initialisation, batches and gates.
+    """
+
+    config: ModelConfig
+    steps: int
+    pictures: int
+    questions: int = 8
+    vqa_batch: int = 192
+    caption_batch: int = 48
+    learning_rate: float = 1.5e-3
+    warmup_steps: int = 200
+    weight_decay: float = 0.05
+    seed: int = 0
+
+
+def demo_config(name: str, keys: int, width: int = 192, heads: int = 6) -> ModelConfig:
+    """Return the demo's shape: 8 orders, 64 px pictures in 16 patches, the generated world's words.
+
+    Args:
+        name: of the model.
+        keys: key blocks; 8 must be a multiple.
+        width: D.
+        heads: attention heads.
+    """
+    return ModelConfig(
+        name=name,
+        image_size=64,
+        patch_size=16,
+        width=width,
+        heads=heads,
+        ffn_width=4 * width,
+        vocab_size=len(SPECIAL) + len(WORDS),
+        max_text_positions=48,
+        key_of_order=spread_keys(8, keys),
+        merged_feed_forward=True,
+        readout="series",
+        skip_probability=0.1,
+        num_answers=len(ANSWERS),
+        tasks=("vqa", "caption"),
+    )
+
+
+RECIPES = {
+    "demo": Recipe(config=demo_config("demo", keys=2), steps=3000, pictures=60_000),
+    "demo-literal": Recipe(config=demo_config("demo-literal", keys=1), steps=3000, pictures=60_000),
+    "smoke": Recipe(
+        config=demo_config("smoke", keys=2, width=32, heads=2),
+        steps=4,
+        pictures=16,
+        vqa_batch=8,
+        caption_batch=4,
+        warmup_steps=2,
+    ),
+}
+"""`demo` is the shipped model, `demo-literal` its one-key sister, `smoke` a run of a second."""

@@ -1,0 +1,72 @@
+"""Save and resume: the checkpoint anyone can load, and beside it the optimiser's state."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+from models.checkpoint import WEIGHTS, Checkpoint, save
+from models.series import OtmvModel
+from tuning.recipe import Recipe
+from tuning.tokens import world_tokenizer
+from tuning.world.vocabulary import ANSWERS
+
+STATE = "optimiser.pt"
+
+
+class ResumeError(Exception):
+    """The folder holds a run of another recipe."""
+
+
+def save_state(
+    out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer, step: int
+) -> None:
+    """Write weights and optimiser state, each atomically; the optimiser's file names its step."""
+    note: dict[str, str | int | float] = {
+        "recipe": recipe.config.name,
+        "step": step,
+        "steps": recipe.steps,
+        "pictures": recipe.pictures,
+        "vqa_batch": recipe.vqa_batch,
+        "caption_batch": recipe.caption_batch,
+        "learning_rate": recipe.learning_rate,
+        "weight_decay": recipe.weight_decay,
+        "seed": recipe.seed,
+    }
+    save(out, Checkpoint(model, world_tokenizer(), ANSWERS, None, note))
+    temporary = out / f"{STATE}.tmp-save"
+    torch.save(
+        {"step": step, "recipe": _fingerprint(recipe), "optimiser": optim.state_dict()}, temporary
+    )
+    temporary.replace(out / STATE)
+
+
+def load_state(
+    out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer
+) -> int:
+    """Resume from `out` if it holds a run of this recipe.
+
+    Returns:
+        The step to run next; 0 for an empty folder.
+
+    Raises:
+        ResumeError: the folder holds another recipe's run.
+    """
+    if not (out / STATE).is_file():
+        return 0
+    stored = torch.load(out / STATE, weights_only=True, map_location="cpu")
+    if stored["recipe"] != _fingerprint(recipe):
+        raise ResumeError(f"{out} holds a run of another recipe; name another folder with --out")
+    model.load_state_dict(load_file(out / WEIGHTS))
+    optim.load_state_dict(stored["optimiser"])
+    return int(stored["step"])
+
+
+def _fingerprint(recipe: Recipe) -> str:
+    values = dataclasses.asdict(dataclasses.replace(recipe))
+    values["config"] = recipe.config.model_dump(mode="json")
+    return json.dumps(values, sort_keys=True)

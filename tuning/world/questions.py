@@ -56,28 +56,37 @@ def ask(scene: Scene, rng: np.random.Generator, count: int) -> list[QuestionAnsw
     """
     asked: dict[str, QuestionAnswer] = {}
     while len(asked) < count:
-        kind = KINDS[_weighted(rng, KIND_SHARES)]
+        new = _draw_new(scene, rng, asked)
+        if new is None:
+            problem = f"only {len(asked)} different questions found about one picture, not {count}"
+            raise WorldError(problem, "ask for fewer questions per picture")
+        asked[new.question] = new
+    return list(asked.values())
+
+
+def _draw_new(
+    scene: Scene, rng: np.random.Generator, asked: Mapping[str, QuestionAnswer]
+) -> QuestionAnswer | None:
+    """Draw a question that is not in `asked`; a kind that has none left gives way to another."""
+    first = KINDS[_weighted(rng, KIND_SHARES)]
+    for kind in (first, *(kind for kind in KINDS if kind != first)):
         for _ in range(_MAX_DRAWS):
             question, answer = _DRAW[kind](scene, rng)
             if question not in asked:
-                asked[question] = QuestionAnswer(question, answer, kind)
-                break
-        else:
-            problem = f"only {len(asked)} different questions found about one picture, not {count}"
-            raise WorldError(problem, "ask for fewer questions per picture")
-    return list(asked.values())
+                return QuestionAnswer(question, answer, kind)
+    return None
 
 
 def _attribute(scene: Scene, rng: np.random.Generator) -> Drawn:
     """Ask for one attribute of an object that the others single out."""
     target = _ATTRIBUTES[_weighted(rng, _TARGET_SHARES)]
-    for position in rng.permutation(len(scene.objects)):
-        item = scene.objects[position]
+    for place in rng.permutation(len(scene.objects)):
+        item = scene.objects[place]
         names = _names(scene, item, without=target)
         if names:
             template = pick(rng, wording.ATTRIBUTE[target])
             return template.format(pick(rng, names)), getattr(item, target)
-    return _attribute(scene, rng)
+    return _attribute(scene, rng)  # with so few objects, some attribute can be asked for
 
 
 def _existence(scene: Scene, rng: np.random.Generator) -> Drawn:

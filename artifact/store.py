@@ -24,7 +24,13 @@ from artifact.errors import (
     MissingFile,
     SchemaTooNew,
 )
-from artifact.manifest import MANIFEST_NAME, SCHEMA_VERSION, FileRecord, Manifest
+from artifact.manifest import (
+    MANIFEST_NAME,
+    SCHEMA_VERSION,
+    WEIGHTS_NAME,
+    FileRecord,
+    Manifest,
+)
 from artifact.preprocess import TextCodec
 
 _CHUNK_BYTES = 1 << 20
@@ -54,6 +60,17 @@ class Artifact:
             expected = self.manifest.config.num_answers
             raise InvalidManifest(path, f"not a list of {expected} answers", "export it again")
         return tuple(str(answer) for answer in found)
+
+    def tensor_bytes(self) -> dict[str, int]:
+        """Return the size of every tensor in the weights file, from its header."""
+        path = self.path(WEIGHTS_NAME)
+        if not path.is_file():
+            return {}
+        with path.open("rb") as stream:
+            length = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(length))
+        spans = {name: entry["data_offsets"] for name, entry in header.items() if "dtype" in entry}
+        return {name: end - start for name, (start, end) in spans.items()}
 
     def text_codec(self) -> TextCodec:
         """Return the tokenizer with the artifact's limits."""

@@ -1,0 +1,95 @@
+"""ONNX Runtime on CPU, fp32, all sessions on one thread pool (design §3)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import onnxruntime
+
+from artifact.manifest import Precision, StageFile
+from engine.backends.base import Array
+from engine.errors import InferenceFailed, LoadFailed
+
+_PROVIDER = "CPUExecutionProvider"
+
+
+class _GlobalThreadPool:
+    """The library has one thread pool per process; its size is settled by the first backend.
+
+    From then on every session of the process must use it (`use_per_session_threads = False`).
+    """
+
+    def __init__(self) -> None:
+        self._threads: int | None = None
+
+    def settle(self, threads: int) -> None:
+        """Create the pool, or check that it has the size asked for.
+
+        Raises:
+            LoadFailed: if it exists with another size, or a session without it exists.
+        """
+        if self._threads is None:
+            try:
+                onnxruntime.set_global_thread_pool_sizes(threads, 1)
+            except RuntimeError as error:
+                fix = "create no ONNX Runtime session of your own before the engine opens"
+                raise LoadFailed("ONNX Runtime's thread pool", str(error), fix) from error
+            self._threads = threads
+        elif self._threads != threads:
+            problem = f"the process already runs ONNX Runtime on {self._threads} threads"
+            raise LoadFailed(f"{threads} threads", problem, "start another process")
+
+
+_THREAD_POOL = _GlobalThreadPool()
+
+
+class OnnxRuntimeStage:
+    """One inference session."""
+
+    def __init__(self, stage: str, session: Any) -> None:
+        self._stage = stage
+        self._session = session
+        self._outputs = [output.name for output in session.get_outputs()]
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run one batch (see `LoadedStage.run`)."""
+        try:
+            arrays = self._session.run(self._outputs, dict(inputs))
+        except Exception as error:  # the library raises several unrelated classes
+            raise InferenceFailed(self._stage, str(error)) from error
+        return dict(zip(self._outputs, arrays, strict=True))
+
+
+class OnnxRuntimeBackend:
+    """Loads stages as ONNX Runtime sessions; weights are resolved beside the graph file."""
+
+    name = "onnxruntime"
+    precision: Precision = "fp32"
+
+    def __init__(self, threads: int = 0) -> None:
+        affinity = getattr(os, "sched_getaffinity", None)
+        cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+        _THREAD_POOL.settle(threads or cores)
+
+    @property
+    def library(self) -> str:
+        """Return library, version and the execution provider."""
+        return f"onnxruntime {onnxruntime.__version__} {_PROVIDER}"
+
+    def load(self, stage: str, path: Path, spec: StageFile) -> OnnxRuntimeStage:
+        """Load one graph (see `Backend.load`)."""
+        options = onnxruntime.SessionOptions()
+        options.use_per_session_threads = False
+        options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDER])
+        except Exception as error:  # the library raises several unrelated classes
+            raise LoadFailed(stage, str(error), "export the artifact again") from error
+        found = {i.name for i in session.get_inputs()}, {o.name for o in session.get_outputs()}
+        if found != (set(spec.inputs), set(spec.outputs)):
+            problem = f"the graph has inputs and outputs {found}, the manifest says otherwise"
+            raise LoadFailed(stage, problem, "export the artifact again")
+        return OnnxRuntimeStage(stage, session)

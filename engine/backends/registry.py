@@ -1,0 +1,37 @@
+"""Backends by name; a vendor library is imported only when its backend is chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from engine.backends.base import Backend
+from engine.errors import LoadFailed
+
+
+def _onnxruntime(threads: int) -> Backend:
+    try:
+        from engine.backends.onnxruntime_ import OnnxRuntimeBackend
+    except ImportError as error:
+        fix = "pip install onnxruntime"
+        raise LoadFailed("backend onnxruntime", f"not installed: {error}", fix) from error
+    return OnnxRuntimeBackend(threads)
+
+
+_FACTORIES: dict[str, Callable[[int], Backend]] = {"onnxruntime": _onnxruntime}
+
+
+def backend_names() -> tuple[str, ...]:
+    """Return the names `open_backend` knows."""
+    return tuple(_FACTORIES)
+
+
+def open_backend(name: str, threads: int = 0) -> Backend:
+    """Return a backend; `threads` 0 means every core.
+
+    Raises:
+        LoadFailed: if the name is unknown or its library is missing.
+    """
+    if name not in _FACTORIES:
+        fix = f"use one of {', '.join(_FACTORIES)}"
+        raise LoadFailed(f"backend {name}", "unknown", fix)
+    return _FACTORIES[name](threads)

@@ -1,0 +1,44 @@
+"""EngineConfig: every choice an operator can make about the engine. Reads no environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+def default_cache_dir() -> Path:
+    """Return `$XDG_CACHE_HOME/otmv`, or `~/.cache/otmv`."""
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "otmv"
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """How to load and run one artifact.
+
+    `memory_budget_bytes` bounds the measured bytes of loaded stages (None: all of them);
+    `max_batch` rows share a step at most; `queue_limit` requests are open at once, waiting or
+    running; `threads` 0 means every core. A request without a latency budget gets
+    `default_latency_ms` (None: no deadline). `grace_s` is how long past its deadline a `degrade`
+    request is still worked on. `profile_limit_s` bounds the measuring at first start.
+    """
+
+    backend: str = "onnxruntime"
+    memory_budget_bytes: int | None = None
+    max_batch: int = 8
+    queue_limit: int = 256
+    threads: int = 0
+    grace_s: float = 10.0
+    default_latency_ms: float | None = 30_000.0
+    cache_dir: Path = field(default_factory=default_cache_dir)
+    profile_limit_s: float = 30.0
+    check_golden: bool = True
+
+    def __post_init__(self) -> None:
+        if self.max_batch < 1 or self.queue_limit < 1 or self.threads < 0:
+            raise ValueError("max_batch and queue_limit are at least 1, threads at least 0")
+        if self.grace_s < 0 or self.profile_limit_s <= 0:
+            raise ValueError("grace_s is not negative, profile_limit_s is positive")
+        if self.memory_budget_bytes is not None and self.memory_budget_bytes <= 0:
+            raise ValueError("memory_budget_bytes is positive, or None for no limit")

@@ -1,0 +1,142 @@
+"""The variants of an artifact as things to run: programs, stages, rows, sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numpy.typing import NDArray
+
+from artifact.manifest import Manifest, Precision
+from artifact.pattern import SkipPattern
+from artifact.program import (
+    Program,
+    caption_programs,
+    key_of_stage,
+    vqa_program,
+    whole_program,
+    whole_stage,
+)
+from engine.rows import CaptionRow, Row, VqaRow
+from engine.types import Task
+
+_FLOAT_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Member:
+    """One variant for one task. `programs` run one after the other; a caption repeats its last."""
+
+    task: Task
+    variant: str
+    pattern: SkipPattern
+    programs: tuple[Program, ...]
+    keys: tuple[int, ...]
+    quality: float | None
+    request_bytes: int
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The distinct stages it needs."""
+        return tuple(dict.fromkeys(s for program in self.programs for s in program.stages))
+
+
+class Family:
+    """Every (task, variant) of a manifest. Immutable."""
+
+    def __init__(self, manifest: Manifest, precision: Precision) -> None:
+        self.manifest = manifest
+        self.members: dict[tuple[Task, str], Member] = {
+            (task, record.id): self._member(task, record.id, precision)
+            for task in manifest.tasks
+            for record in manifest.variants
+        }
+
+    def _member(self, task: Task, variant: str, precision: Precision) -> Member:
+        config = self.manifest.config
+        pattern = self.manifest.pattern(variant)
+        programs: tuple[Program, ...]
+        if task == "caption":
+            programs = caption_programs(config, pattern)
+        elif any(s not in self.manifest.stages for s in vqa_program(config, pattern).stages):
+            programs = (whole_program(variant),)
+        else:
+            programs = (vqa_program(config, pattern),)
+        keys = tuple(sorted({config.key_of_order[k] for k in pattern.executed}))
+        quality = self.manifest.variant(variant).quality_of(task, precision)
+        size = self._request_bytes(task, pattern)
+        return Member(task, variant, pattern, programs, keys, quality, size)
+
+    def _request_bytes(self, task: Task, pattern: SkipPattern) -> int:
+        """Bytes of one request's own arrays: hidden state in and out, pixels, and its KV."""
+        config, text = self.manifest.config, self.manifest.text
+        pixels = 3 * config.image_size**2
+        if task == "vqa":
+            tokens = config.image_tokens + self.manifest.buckets.text_lengths[-1]
+            return pixels + 2 * tokens * config.width * _FLOAT_BYTES
+        cached = config.image_tokens + text.max_caption_tokens
+        kv = 2 * pattern.depth * cached * config.width * _FLOAT_BYTES
+        return pixels + 2 * config.image_tokens * config.width * _FLOAT_BYTES + kv
+
+    def member(self, task: Task, variant: str) -> Member:
+        """Return a variant for a task.
+
+        Raises:
+            KeyError: if there is none.
+        """
+        return self.members[task, variant]
+
+    def of_task(self, task: Task) -> tuple[Member, ...]:
+        """Return a task's variants, in the manifest's order."""
+        return tuple(member for member in self.members.values() if member.task == task)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """Every variant id."""
+        return tuple(record.id for record in self.manifest.variants)
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """Every stage some variant needs."""
+        return tuple(dict.fromkeys(s for m in self.members.values() for s in m.stages))
+
+    def key_of_stage(self, stage: str) -> int | None:
+        """Return the key block a stage stands and falls with; None: every variant needs it.
+
+        A whole variant in one graph goes with the last key it executes.
+        """
+        for record in self.manifest.variants:
+            if stage == whole_stage(record.id):
+                return self.manifest.config.key_of_order[record.pattern[-1]]
+        return key_of_stage(stage)
+
+    def text_bucket(self, tokens: int) -> int:
+        """Return the padded length of a question of that many tokens."""
+        return next(size for size in self.manifest.buckets.text_lengths if size >= tokens)
+
+    @property
+    def cache_buckets(self) -> tuple[int, ...]:
+        """Padded lengths T of a caption's key/value cache, ascending: image tokens and words."""
+        nv, limit = self.manifest.config.image_tokens, self.manifest.text.max_caption_tokens
+        words = [size for size in self.manifest.buckets.text_lengths if size < limit]
+        return tuple(nv + size for size in (*words, limit))
+
+    def vqa_row(self, variant: str, pixels: NDArray[Any], tokens: Sequence[int]) -> VqaRow:
+        """Return a row at its first step; tokens as `TextCodec.encode_question` gives them."""
+        member = self.member("vqa", variant)
+        length = self.text_bucket(len(tokens))
+        return VqaRow(self.manifest, member.programs[0], pixels, tokens, length)
+
+    def caption_row(self, variant: str, pixels: NDArray[Any], max_new: int | None) -> CaptionRow:
+        """Return a row at its first step; `max_new` words at most, [EOS] counted."""
+        member = self.member("caption", variant)
+        limit = self.manifest.text.max_caption_tokens - 1
+        steps = limit if max_new is None else min(max_new, limit)
+        image, decode = member.programs
+        return CaptionRow(self.manifest, image, decode, pixels, steps, self.cache_buckets)
+
+    def change_variant(self, row: Row, variant: str) -> None:
+        """Give a row that has not started another variant's program."""
+        task: Task = "caption" if isinstance(row, CaptionRow) else "vqa"
+        row.replace_programs(self.member(task, variant).programs)

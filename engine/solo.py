@@ -1,0 +1,87 @@
+"""Running programs without a scheduler: golden checks, and exporters that measure quality."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifact.store import Artifact
+from engine.backends.base import Array
+from engine.backends.registry import open_backend
+from engine.errors import InferenceFailed
+from engine.family import Family
+from engine.rows import Row, gather, scatter
+from engine.stages import StageSet
+
+RunStage = Callable[[str, Mapping[str, Array]], dict[str, Array]]
+
+
+class Solo:
+    """One artifact's variants, run in lock-step batches. Not thread-safe."""
+
+    def __init__(self, family: Family, run: RunStage, max_batch: int = 32) -> None:
+        self._family = family
+        self._run = run
+        self._max_batch = max_batch
+
+    @classmethod
+    def open(
+        cls, artifact: Artifact, backend: str = "onnxruntime", threads: int = 0, max_batch: int = 32
+    ) -> Solo:
+        """Load every stage of an artifact.
+
+        Raises:
+            LoadFailed: if a stage cannot be loaded.
+        """
+        opened = open_backend(backend, threads)
+        family = Family(artifact.manifest, opened.precision)
+        stages = StageSet(artifact, opened, family, max_batch)
+        stages.load(lambda what, share: None)
+        return cls(family, stages.run, max_batch)
+
+    def vqa_logits(
+        self, variant: str, pixels: Sequence[NDArray[Any]], tokens: Sequence[Sequence[int]]
+    ) -> NDArray[np.float32]:
+        """Return logits [n, V] for n pictures [S, S, 3] and encoded questions.
+
+        Raises:
+            InferenceFailed: if a stage throws.
+        """
+        pairs = zip(pixels, tokens, strict=True)
+        rows = [self._family.vqa_row(variant, image, ids) for image, ids in pairs]
+        self.run_rows(rows)
+        found = [row.logits for row in rows]
+        return np.stack([logits for logits in found if logits is not None])
+
+    def captions(
+        self, variant: str, pixels: Sequence[NDArray[Any]], max_new_tokens: int | None = None
+    ) -> list[list[int]]:
+        """Return the words (token ids without [BOS] and [EOS]) for n pictures [S, S, 3].
+
+        Raises:
+            InferenceFailed: if a stage throws.
+        """
+        rows = [self._family.caption_row(variant, image, max_new_tokens) for image in pixels]
+        self.run_rows(rows)
+        return [row.words for row in rows]
+
+    def run_rows(self, rows: Sequence[Row]) -> None:
+        """Run rows to their ends, those at the same stage and bucket together.
+
+        Raises:
+            InferenceFailed: if a stage throws or a row's logits are not finite.
+        """
+        waiting: list[Row] = list(rows)
+        while waiting:
+            stage, bucket = waiting[0].step.stage, waiting[0].bucket
+            together = [r for r in waiting if (r.step.stage, r.bucket) == (stage, bucket)]
+            batch = together[: self._max_batch]
+            scatter(batch, self._run(stage, gather(batch)))
+            for row in batch:
+                if row.logits is not None and not np.isfinite(row.logits).all():
+                    raise InferenceFailed(stage, "the logits are not finite")
+            finished = {id(row) for row in batch if row.done}
+            waiting = [row for row in waiting if id(row) not in finished]

@@ -22,7 +22,9 @@ def tune(
     ] = None,
     steps: Annotated[int | None, typer.Option(help="Instead of the recipe's.", min=1)] = None,
     pictures: Annotated[int | None, typer.Option(help="Instead of the recipe's.", min=1)] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")] = "auto",
+    device: Annotated[
+        str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")
+    ] = "auto",
     cache: Annotated[Path, typer.Option(help="Folder of rendered pools.")] = Path("runs/cache"),
     seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
 ) -> None:

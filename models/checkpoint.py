@@ -44,8 +44,20 @@ class Checkpoint:
     @property
     def special(self) -> SpecialTokens:
         """Ids of BOS, EOS and MASK."""
-        ids = {name: self.tokenizer.token_to_id(name) for name in ("<s>", "</s>", "<mask>")}
-        return SpecialTokens(ids["<s>"], ids["</s>"], ids["<mask>"])
+        bos, eos, mask = (token_id(self.tokenizer, name) for name in ("<s>", "</s>", "<mask>"))
+        return SpecialTokens(bos, eos, mask)
+
+
+def token_id(tokenizer: Tokenizer, token: str) -> int:
+    """Return a special token's id.
+
+    Raises:
+        ValueError: the tokenizer does not know it.
+    """
+    found = tokenizer.token_to_id(token)
+    if found is None:
+        raise ValueError(f"the tokenizer has no token {token}")
+    return int(found)
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
@@ -55,7 +67,10 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     _replace(folder / CONFIG, json.dumps(config, indent=2) + "\n")
     _replace(folder / LABELS, json.dumps(list(checkpoint.labels), indent=1) + "\n")
     _replace(folder / TOKENIZER, checkpoint.tokenizer.to_str(pretty=True) + "\n")
-    state = {name: t.detach().float().cpu().contiguous() for name, t in checkpoint.model.state_dict().items()}
+    state = {
+        name: t.detach().float().cpu().contiguous()
+        for name, t in checkpoint.model.state_dict().items()
+    }
     temporary = folder / f"{WEIGHTS}.tmp-save"
     try:
         save_file(state, temporary)
@@ -81,14 +96,25 @@ def load(folder: Path) -> Checkpoint:
         model = OtmvModel(ModelConfig.model_validate(stored["model"]))
         model.load_state_dict(load_file(folder / WEIGHTS))
         labels = tuple(json.loads((folder / LABELS).read_text()))
-        tokenizer = Tokenizer.from_str((folder / TOKENIZER).read_text())
+        tokenizer = _tokenizer(folder / TOKENIZER)
     except ArtifactError:
         raise
-    except (ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidManifest(folder, reason, "tune again, or name another folder") from error
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     return Checkpoint(model.eval(), tokenizer, labels, digest, stored.get("note", {}))
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    """Read a tokenizer that knows the special tokens."""
+    try:
+        tokenizer = Tokenizer.from_str(path.read_text())
+    except Exception as error:  # the library raises bare Exception
+        raise ValueError(f"{path.name} is no tokenizer") from error
+    for token in ("<s>", "<pad>", "</s>", "<unk>", "<mask>"):
+        token_id(tokenizer, token)
+    return tokenizer
 
 
 def _replace(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""Task heads. Each reads one token of the readout `y`; the final norm, where there is one, is here."""
+"""Task heads. Each reads one token of the readout `y`; a final norm, if any, is here."""
 
 from __future__ import annotations
 

@@ -48,16 +48,17 @@ class KeyBlock(nn.Module):
 
     def reset(self, depth: int) -> None:
         """Initialise as torchscale does with sub-LN; `depth` is the executed depth of the model."""
-        for linear in (*self.qkv, *self.out, *self.fc1, *self.fc2):
+        qkv, others = _linears(self.qkv), _linears(self.out, self.fc1, self.fc2)
+        for linear in (*qkv, *others):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
         gain = math.sqrt(math.log(2 * depth)) if depth > 1 else 1.0
         with torch.no_grad():
-            for qkv in self.qkv:
-                width = qkv.weight.shape[1]
-                qkv.weight[: 2 * width] /= math.sqrt(2)
-                qkv.weight[2 * width :] *= gain / math.sqrt(2)
-            for linear in (*self.out, *self.fc1, *self.fc2):
+            for linear in qkv:
+                width = linear.in_features
+                linear.weight[: 2 * width] /= math.sqrt(2)
+                linear.weight[2 * width :] *= gain / math.sqrt(2)
+            for linear in others:
                 linear.weight *= gain
 
     def forward(self, h: Tensor, order: Order, image_tokens: int, bias: Tensor | None) -> Tensor:
@@ -67,7 +68,7 @@ class KeyBlock(nn.Module):
             h: `[batch, tokens, width]`, image tokens first.
             order: order inside this key.
             image_tokens: how many leading tokens are the image's.
-            bias: additive attention bias broadcastable to `[batch, heads, tokens, tokens]`, or None.
+            bias: additive attention bias, broadcasts to `[batch, heads, tokens, tokens]`; or None.
 
         Returns:
             `c_k * F(h)`, `[batch, tokens, width]`.
@@ -91,7 +92,7 @@ class KeyBlock(nn.Module):
     def decode(
         self, h: Tensor, order: Order, k: Tensor, v: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Run one order over [last word, MASK], which see the cache, themselves and what is left of them.
+        """Run one order over [last word, MASK]; they see the cache, and what is left of them.
 
         Args:
             h: `[batch, 2, width]`.
@@ -141,6 +142,10 @@ def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Softmax attention; returns `[batch, tokens, width]`."""
     mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
     return mixed.transpose(1, 2).flatten(2)
+
+
+def _linears(*lists: nn.ModuleList) -> list[nn.Linear]:
+    return [linear for each in lists for linear in each if isinstance(linear, nn.Linear)]
 
 
 def _per_modality(linears: nn.ModuleList, x: Tensor, image_tokens: int) -> Tensor:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from artifact.config import ModelConfig
 
-VQA_ANSWERS, BEIT3_VOCABULARY = 3129, 64010
-"""VQA v2's answer set, and beit3.spm's vocabulary."""
+VQA_ANSWERS, BEIT3_VOCABULARY, BEIT3_TEXT_POSITIONS = 3129, 64010, 1022
+"""VQA v2's answer set; beit3.spm's vocabulary; its 1024 text positions less the two reserved."""
 
 
 def spread_keys(orders: int, keys: int) -> tuple[int, ...]:
@@ -35,7 +35,7 @@ def beit3_config(
         heads=heads,
         ffn_width=4 * width,
         vocab_size=BEIT3_VOCABULARY,
-        max_text_positions=1024,
+        max_text_positions=BEIT3_TEXT_POSITIONS,
         key_of_order=spread_keys(orders, keys or orders),
         merged_feed_forward=keys is not None,
         readout="last" if keys is None else "series",
@@ -46,7 +46,7 @@ def beit3_config(
 
 
 def paper60_config(image_size: int = 480) -> ModelConfig:
-    """Return our construct of the paper's 60 % saving: Large with 12 merged keys (design section 2)."""
+    """Return our construct of the paper's 60 % saving: Large with 12 merged keys (design §2)."""
     return beit3_config("large", image_size, keys=12).model_copy(update={"name": "paper60"})
 
 

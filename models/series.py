@@ -20,6 +20,9 @@ from models.heads import CaptionHead, VqaHead
 from models.key_block import MASKED, KeyBlock, key_mask_bias
 from models.stem import Stem
 
+Cache = dict[int, tuple[Tensor, Tensor]]
+"""Keys and values of caption decoding by order, each `[batch, heads, cached, head width]`."""
+
 
 @dataclass(frozen=True)
 class SpecialTokens:
@@ -85,7 +88,9 @@ class OtmvModel(nn.Module):
         assert y is not None, "order 0 is always executed"
         return h, y
 
-    def vqa(self, pixels: Tensor, tokens: Tensor, text_mask: Tensor, executed: Sequence[int]) -> Tensor:
+    def vqa(
+        self, pixels: Tensor, tokens: Tensor, text_mask: Tensor, executed: Sequence[int]
+    ) -> Tensor:
         """Answer questions about pictures.
 
         Args:
@@ -124,7 +129,7 @@ class OtmvModel(nn.Module):
             executed: global orders.
 
         Returns:
-            fp32 logits `[batch, length, vocab_size]`; entry t predicts the word after `words[:, t]`.
+            fp32 logits `[batch, length, vocab_size]`; entry t predicts the word after word t.
         """
         length, image_tokens = words.shape[1], self.config.image_tokens
         positions = torch.arange(length, device=words.device)
@@ -156,31 +161,54 @@ class OtmvModel(nn.Module):
         Returns:
             int64 `[batch, written]`; after a row's EOS every entry is EOS.
         """
-        h = self.stem.image(pixels)
-        cache: dict[int, tuple[Tensor, Tensor]] = {}
-        for order in executed:
-            key, order_in_key = self.key_of(order)
-            h, k, v = key.image_pass(h, order_in_key)
-            cache[order] = (k, v)
+        cache = self.see(pixels, executed)
         last = torch.full((pixels.shape[0],), special.bos, dtype=torch.int64, device=pixels.device)
         written: list[Tensor] = []
         done = torch.zeros_like(last, dtype=torch.bool)
         for position in range(max_new_tokens):
-            tokens = torch.stack([last, torch.full_like(last, special.mask)], dim=1)
-            where = torch.tensor([[position, position + 1]], device=pixels.device)
-            y = self._decode_step(self.stem.text(tokens, where), cache, executed)
-            last = self.heads["caption"](y)[:, 0].argmax(-1)
-            last = torch.where(done, special.eos, last)
+            logits = self.next_word(last, position, special.mask, cache, executed)
+            last = torch.where(done, special.eos, logits.argmax(-1))
             written.append(last)
             done = done | (last == special.eos)
             if bool(done.all()):
                 break
         return torch.stack(written, dim=1)
 
-    def _decode_step(
-        self, h: Tensor, cache: dict[int, tuple[Tensor, Tensor]], executed: Sequence[int]
+    def see(self, pixels: Tensor, executed: Sequence[int]) -> Cache:
+        """Run the image pass of caption decoding.
+
+        Args:
+            pixels: uint8 `[batch, side, side, 3]`.
+            executed: global orders.
+
+        Returns:
+            Each executed order's keys and values, `[batch, heads, image tokens, head width]`.
+        """
+        h = self.stem.image(pixels)
+        cache: Cache = {}
+        for order in executed:
+            key, order_in_key = self.key_of(order)
+            h, k, v = key.image_pass(h, order_in_key)
+            cache[order] = (k, v)
+        return cache
+
+    def next_word(
+        self, last: Tensor, position: int, mask_id: int, cache: Cache, executed: Sequence[int]
     ) -> Tensor:
-        """Run [last word, MASK] through the executed orders, extending each order's cache."""
+        """Run one step of caption decoding: feed [last word, MASK], predict at MASK.
+
+        Args:
+            last: int64 `[batch]`, the word at `position`; BOS at position 0.
+            position: 0-based text position of the last word.
+            mask_id: id of MASK.
+            cache: of `see` and the steps before; the last word's keys and values are appended.
+            executed: global orders, as in the image pass.
+
+        Returns:
+            fp32 logits `[batch, vocab_size]` of the word at `position + 1`.
+        """
+        tokens = torch.stack([last, torch.full_like(last, mask_id)], dim=1)
+        h = self.stem.text(tokens, torch.tensor([[position, position + 1]], device=last.device))
         y: Tensor | None = None
         for order in executed:
             key, order_in_key = self.key_of(order)
@@ -190,8 +218,9 @@ class OtmvModel(nn.Module):
             cache[order] = (torch.cat([k, k_new], dim=2), torch.cat([v, v_new], dim=2))
             r = h[:, 1:].float()
             y = r if y is None or self.config.readout == "last" else y + r
-        assert y is not None
-        return y
+        assert y is not None, "order 0 is always executed"
+        logits: Tensor = self.heads["caption"](y)
+        return logits[:, 0]
 
 
 def masked_decoding_bias(

@@ -1,4 +1,4 @@
-"""Batches of a step: a pure function of (seed, step), so a resumed run sees what it would have seen."""
+"""Batches of a step: a pure function of (seed, step), so a resumed run sees the same ones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from tuning.pool import Pool
 
 @dataclass(frozen=True)
 class VqaBatch:
-    """Questions: pixels uint8 `[b, side, side, 3]`, tokens int64 `[b, l]`, mask bool, answers int64 `[b]`."""
+    """Questions.
+
+    Attributes:
+        pixels: uint8 `[b, side, side, 3]`.
+        tokens: int64 `[b, l]`.
+        mask: bool `[b, l]`, True for real tokens.
+        answers: int64 `[b]`.
+    """
 
     pixels: Tensor
     tokens: Tensor

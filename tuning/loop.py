@@ -1,4 +1,4 @@
-"""The once-tuning loop: full fine-tuning with gates drawn at every step (supplement, section 3.1-3.2)."""
+"""The once-tuning loop: full fine-tuning, gates drawn at every step (supplement, 3.1-3.2)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from models.checkpoint import token_id
 from models.gates import draw
 from models.series import OtmvModel
 from tuning.batches import caption_batch, vqa_batch
@@ -94,8 +95,8 @@ def tune(
     return model.eval()
 
 
-_PAD = world_tokenizer().token_to_id(PAD)
-_MASK = world_tokenizer().token_to_id(MASK)
+_PAD = token_id(world_tokenizer(), PAD)
+_MASK = token_id(world_tokenizer(), MASK)
 
 
 def _step(

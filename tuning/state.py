@@ -45,9 +45,7 @@ def save_state(
     temporary.replace(out / STATE)
 
 
-def load_state(
-    out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer
-) -> int:
+def load_state(out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer) -> int:
     """Resume from `out` if it holds a run of this recipe.
 
     Returns:

@@ -8,6 +8,7 @@ ServerError
 ├── BodyTooLarge         more bytes than one request may have
 ├── BodyTooSlow          the body did not arrive in time
 ├── IntakeFull           the bodies in memory have reached their limit
+├── ClientLeft           the connection closed before the answer
 ├── StillLoading         the engine is not ready yet
 ├── StillDraining        the server is shutting down
 └── ImageError
@@ -89,6 +90,13 @@ class IntakeFull(ServerError):
     def __init__(self, retry_after_s: float) -> None:
         super().__init__(f"too many request bodies in memory; try again in {retry_after_s:g} s")
         self.retry_after_s = retry_after_s
+
+
+class ClientLeft(ServerError):
+    """The client closed the connection before its answer was ready."""
+
+    def __init__(self) -> None:
+        super().__init__("the client closed the connection")
 
 
 class StillLoading(ServerError):

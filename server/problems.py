@@ -16,6 +16,7 @@ from typing import Any
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from artifact.errors import TextError
 from engine import errors as engine
 from engine.types import Offer
 from server import errors as http
@@ -61,6 +62,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     engine.InferenceFailed: INTERNAL,
     engine.BackendError: INTERNAL,
     engine.EngineError: INTERNAL,
+    TextError: Problem(422, "question", "The question cannot be given to the model"),
     http.MalformedBody: Problem(422, "malformed-body", "The body cannot be parsed"),
     http.InvalidFields: Problem(422, "invalid-fields", "Fields are missing, unknown or invalid"),
     http.RemoteUrlRefused: Problem(422, "remote-url", "Remote addresses are not fetched"),
@@ -68,6 +70,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
     http.BodyTooSlow: Problem(408, "body-too-slow", "The body did not arrive in time"),
     http.IntakeFull: Problem(429, "intake-full", "Too many request bodies are in memory"),
+    http.ClientLeft: Problem(CLIENT_LEFT, "client-left", "The client left"),
     http.StillLoading: Problem(503, "not-ready", "The engine is not ready"),
     http.StillDraining: Problem(503, "draining", "The server is shutting down"),
     http.ImageNotRecognised: Problem(415, "image-format", "The picture's format is not supported"),
@@ -142,7 +145,7 @@ def openapi_responses(errors: Iterable[type[Exception]]) -> dict[int | str, dict
 
 
 def _framework_problem(status: int) -> Problem:
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus else "Error"
+    phrase = HTTPStatus(status).phrase
     return Problem(status, phrase.lower().replace(" ", "-"), phrase)
 
 

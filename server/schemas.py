@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -26,35 +26,37 @@ class BudgetFields(_Wire):
     """What a request may cost. Hard: memory, quality, variant. Latency is soft under `degrade`."""
 
     max_latency_ms: float | None = Field(
-        None, gt=0, le=LIMIT_LATENCY_MS, description="Time from the request's arrival, ms."
+        default=None, gt=0, le=LIMIT_LATENCY_MS, description="Time from the request's arrival, ms."
     )
     max_memory_mb: float | None = Field(
-        None, gt=0, le=LIMIT_MEMORY_MB, description="Memory of the variant's stages, 10^6 bytes."
+        default=None,
+        gt=0,
+        le=LIMIT_MEMORY_MB,
+        description="Memory of the variant's stages, 10^6 bytes.",
     )
     min_quality: float | None = Field(
-        None, gt=0, le=1, description="Measured quality of the variant, 0 to 1."
+        default=None, gt=0, le=1, description="Measured quality of the variant, 0 to 1."
     )
     variant: str | None = Field(
-        None,
+        default=None,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="Exactly this variant; it is never swapped.",
     )
     on_miss: Literal["degrade", "reject"] | None = Field(
-        None, description="A lower variant, or an error, when the latency cannot be met."
+        default=None, description="A lower variant, or an error, when the latency cannot be met."
     )
 
 
-class VqaRequest(_Wire):
-    """Questions about one picture."""
+class VqaFields(_Wire):
+    """What is asked about a picture, apart from the picture."""
 
-    image: str = Field(description=_IMAGE, min_length=1)
     question: Question | None = None
-    questions: list[Question] | None = Field(None, min_length=1, max_length=LIMIT_QUESTIONS)
-    top_k: int = Field(5, ge=1, le=100, description="Answers to return for each question.")
+    questions: list[Question] | None = Field(default=None, min_length=1, max_length=LIMIT_QUESTIONS)
+    top_k: int = Field(default=5, ge=1, le=100, description="Answers to return for each question.")
     budget: BudgetFields = BudgetFields()
 
     @model_validator(mode="after")
-    def _one_way_to_ask(self) -> VqaRequest:
+    def _one_way_to_ask(self) -> Self:
         if (self.question is None) == (self.questions is None):
             raise ValueError("give either question or questions")
         return self
@@ -65,14 +67,28 @@ class VqaRequest(_Wire):
         return self.questions if self.questions is not None else [self.question or ""]
 
 
-class CaptionRequest(_Wire):
+class CaptionFields(_Wire):
+    """How a picture is described, apart from the picture."""
+
+    max_new_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=512,
+        description="Longest caption; default: the artifact's own limit.",
+    )
+    budget: BudgetFields = BudgetFields()
+
+
+class VqaRequest(VqaFields):
+    """Questions about one picture."""
+
+    image: str = Field(description=_IMAGE, min_length=1)
+
+
+class CaptionRequest(CaptionFields):
     """One picture to describe."""
 
     image: str = Field(description=_IMAGE, min_length=1)
-    max_new_tokens: int | None = Field(
-        None, ge=1, le=512, description="Longest caption; default: the artifact's own limit."
-    )
-    budget: BudgetFields = BudgetFields()
 
 
 class SkipPatternView(_Wire):
@@ -177,8 +193,3 @@ class ProblemModel(BaseModel):
     detail: str
     instance: str
     request_id: str
-
-
-def json_schema_of(model: type[BaseModel]) -> dict[str, Any]:
-    """Return the model's JSON schema with references into the OpenAPI components."""
-    return model.model_json_schema(ref_template="#/components/schemas/{model}")

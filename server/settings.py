@@ -22,52 +22,73 @@ class Settings(BaseSettings):
     )
 
     artifact: Path = Field(description="Folder of the artifact to serve.")
-    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
-    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(
+        default=8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one."
+    )
     cache_dir: Path | None = Field(
-        None, description="Where latency profiles are kept; default: the user's cache folder."
+        default=None,
+        description="Where latency profiles are kept; default: the user's cache folder.",
     )
     memory_budget: ByteSize | None = Field(
-        None, gt=0, description="Bytes the loaded stages may take; default: no limit."
+        default=None, gt=0, description="Bytes the loaded stages may take; default: no limit."
     )
-    queue_limit: int = Field(256, ge=1, le=100_000, description="Requests admitted at once.")
-    max_batch: int = Field(8, ge=1, le=256, description="Rows per engine step at most.")
+    queue_limit: int = Field(
+        default=256, ge=1, le=100_000, description="Requests admitted at once."
+    )
+    max_batch: int = Field(default=8, ge=1, le=256, description="Rows per engine step at most.")
     engine_threads: int | None = Field(
-        None, ge=1, le=1024, description="Threads of the inference library; default: all cores."
+        default=None,
+        ge=1,
+        le=1024,
+        description="Threads of the inference library; default: all cores.",
     )
     max_body_bytes: ByteSize = Field(
-        ByteSize(20 * 2**20), ge=1024, le=2**30, description="Largest request body."
+        default=ByteSize(20 * 2**20), ge=1024, le=2**30, description="Largest request body."
     )
     max_bodies_bytes: ByteSize = Field(
-        ByteSize(512 * 2**20), ge=1024, description="All request bodies in memory together."
+        default=ByteSize(512 * 2**20), ge=1024, description="All request bodies in memory together."
     )
     body_timeout_s: float = Field(
-        30.0, gt=0, le=3600, description="Time a request body may take to arrive."
+        default=30.0, gt=0, le=3600, description="Time a request body may take to arrive."
     )
     max_pixels: int = Field(
-        40_000_000, ge=1, le=170_000_000, description="Largest picture, checked before decoding."
+        default=40_000_000,
+        ge=1,
+        le=170_000_000,
+        description="Largest picture, checked before decoding.",
     )
-    decode_threads: int = Field(2, ge=1, le=64, description="Threads that decode pictures.")
+    decode_threads: int = Field(default=2, ge=1, le=64, description="Threads that decode pictures.")
     default_max_latency_ms: float = Field(
-        30_000.0,
+        default=30_000.0,
         gt=0,
         le=3_600_000,
         allow_inf_nan=False,
         description="Latency budget of a request that names none.",
     )
     default_on_miss: Literal["degrade", "reject"] = Field(
-        "degrade", description="What happens when the latency budget cannot be met."
+        default="degrade", description="What happens when the latency budget cannot be met."
+    )
+    grace_s: float = Field(
+        default=10.0,
+        ge=0,
+        le=600,
+        allow_inf_nan=False,
+        description="How long a late `degrade` request is still worked on.",
     )
     drain_timeout_s: float = Field(
-        30.0, ge=0, le=3600, description="Time running requests get after SIGTERM."
+        default=30.0, ge=0, le=3600, description="Time running requests get after SIGTERM."
     )
     drain_delay_s: float = Field(
-        0.0, ge=0, le=300, description="Time to stay reachable after SIGTERM before closing."
+        default=0.0,
+        ge=0,
+        le=300,
+        description="Time to stay reachable after SIGTERM before closing.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="Lowest level that is logged."
+        default="info", description="Lowest level that is logged."
     )
-    access_log: bool = Field(True, description="Log one line per request.")
+    access_log: bool = Field(default=True, description="Log one line per request.")
 
     @model_validator(mode="after")
     def _bodies_fit(self) -> Settings:

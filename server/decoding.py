@@ -1,0 +1,93 @@
+"""Decoding off the event loop, in a bounded set of threads, with a learned time per megapixel."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifact.preprocess import to_pixels
+from engine.clock import Clock
+from server.images import PictureHeader, decode_rgb
+
+_FIXED_S = 0.0005
+_FIRST_GUESS_S_PER_MEGAPIXEL = 0.03
+_LEARNING_RATE = 0.2
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded picture: pixels uint8 [S, S, 3], and the seconds each half took."""
+
+    pixels: NDArray[np.uint8]
+    decode_s: float
+    preprocess_s: float
+
+
+class DecodeTime:
+    """Predicts decode + preprocess seconds from a header's pixel count, learning as it goes.
+
+    A fixed cost plus seconds per megapixel; one rate per format, since formats differ several
+    times. A tiny picture says little about the rate, so it moves it little.
+    """
+
+    def __init__(self) -> None:
+        self._rates: dict[str, float] = {}
+
+    def predict_s(self, header: PictureHeader) -> float:
+        """Return the predicted seconds for one picture."""
+        rate = self._rates.get(header.format, _FIRST_GUESS_S_PER_MEGAPIXEL)
+        return _FIXED_S + rate * header.megapixels
+
+    def learn(self, header: PictureHeader, took_s: float) -> None:
+        """Take in one measurement."""
+        rate = self._rates.get(header.format, _FIRST_GUESS_S_PER_MEGAPIXEL)
+        observed = max(0.0, took_s - _FIXED_S) / header.megapixels
+        weight = _LEARNING_RATE * header.megapixels / (header.megapixels + 0.1)
+        self._rates[header.format] = rate + weight * (observed - rate)
+
+
+class Decoder:
+    """Owns the decode threads. Its methods are called from the event loop only."""
+
+    def __init__(self, threads: int, max_pixels: int, clock: Clock) -> None:
+        self._threads = threads
+        self._max_pixels = max_pixels
+        self._clock = clock
+        self._time = DecodeTime()
+        self._backlog_s = 0.0
+        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+
+    def predict_s(self, header: PictureHeader) -> float:
+        """Return the predicted seconds until this picture would be decoded, backlog included."""
+        return self._backlog_s / self._threads + self._time.predict_s(header)
+
+    async def decode(self, picture: bytes, header: PictureHeader, side_px: int) -> Decoded:
+        """Decode and resize one picture.
+
+        Raises:
+            ImageError: the data is not what the header promised.
+        """
+        expected_s = self._time.predict_s(header)
+        self._backlog_s += expected_s
+        try:
+            loop = asyncio.get_running_loop()
+            decoded = await loop.run_in_executor(self._executor, self._decode, picture, side_px)
+        finally:
+            self._backlog_s = max(0.0, self._backlog_s - expected_s)
+        self._time.learn(header, decoded.decode_s + decoded.preprocess_s)
+        return decoded
+
+    def close(self) -> None:
+        """Stop the threads; what has not started is dropped."""
+        self._executor.shutdown(wait=False, cancel_futures=True)
+
+    def _decode(self, picture: bytes, side_px: int) -> Decoded:
+        started_s = self._clock.now_s()
+        image = decode_rgb(picture, self._max_pixels)
+        decoded_s = self._clock.now_s()
+        pixels = to_pixels(image, side_px)
+        return Decoded(pixels, decoded_s - started_s, self._clock.now_s() - decoded_s)

@@ -1,0 +1,87 @@
+"""The parts of the OpenAPI page that FastAPI cannot see: bodies we read ourselves, problems."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from server.intake import BUDGET_HEADERS, FORM, JSON
+from server.schemas import BudgetFields, CaptionRequest, ProblemModel, VqaRequest
+
+_REF = "#/components/schemas/{model}"
+_SHOWN_BUDGET = "A field in the body wins over its header."
+
+
+def infer_operation(
+    request: type[BaseModel], fields: type[BaseModel], repeated: str | None
+) -> dict[str, Any]:
+    """Return request body and header parameters of an inference route, from its models."""
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                FORM: {"schema": _form_schema(fields, repeated)},
+                JSON: {"schema": {"$ref": _REF.format(model=request.__name__)}},
+            },
+        },
+        "parameters": _budget_headers(),
+    }
+
+
+def install(app: FastAPI) -> None:
+    """Make the app's OpenAPI document hold the models our routes refer to."""
+
+    def document() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _with_components(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign]
+
+
+def _with_components(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title, version=app.version, description=app.description, routes=app.routes
+    )
+    wanted: list[type[BaseModel]] = [VqaRequest, CaptionRequest, ProblemModel]
+    _, definitions = models_json_schema(
+        [(model, "validation") for model in wanted], ref_template=_REF
+    )
+    models = definitions["$defs"]
+    models["Problem"] = models.pop(ProblemModel.__name__, models.get("Problem"))
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.update(models)
+    return document
+
+
+def _form_schema(fields: type[BaseModel], repeated: str | None) -> dict[str, Any]:
+    own = fields.model_json_schema()["properties"]
+    budget = BudgetFields.model_json_schema()["properties"]
+    properties: dict[str, Any] = {"image": {"type": "string", "format": "binary"}}
+    for name, schema in (own | budget).items():
+        if name not in ("budget", "questions"):
+            properties[name] = schema
+    required = ["image"]
+    if repeated is not None:
+        text = {"type": "string", "minLength": 1, "maxLength": 2000}
+        properties[repeated] = {"type": "array", "items": text, "minItems": 1}
+        required.append(repeated)
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _budget_headers() -> list[dict[str, Any]]:
+    schemas = BudgetFields.model_json_schema()["properties"]
+    return [
+        {
+            "name": "-".join(part.capitalize() for part in header.split("-")),
+            "in": "header",
+            "required": False,
+            "description": f"{schemas[field].get('description', '')} {_SHOWN_BUDGET}".strip(),
+            "schema": {key: value for key, value in schemas[field].items() if key != "title"},
+        }
+        for header, field in BUDGET_HEADERS.items()
+    ]

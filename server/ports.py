@@ -1,0 +1,67 @@
+"""What the server needs of an engine; `engine.pool` and `engine.telemetry` have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Protocol
+
+from artifact.store import Artifact
+from engine.types import Answer, Budget, CaptionInput, Offer, Task, Ticket, VqaInput
+
+Progress = Callable[[str, float], None]
+"""Called with the phase of loading and the share of it that is done."""
+
+
+class Pool(Protocol):
+    """The engine's façade, as the server uses it. Every method may be called from any thread."""
+
+    @property
+    def artifact(self) -> Artifact:
+        """The artifact that is served."""
+        ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are taken."""
+        ...
+
+    def admit(self, task: Task, budget: Budget, arrived_s: float, decode_s: float = 0.0) -> Ticket:
+        """Take a place in the queue, or raise the typed refusal at once."""
+        ...
+
+    def submit(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Future[Answer]:
+        """Hand in the decoded input of an admitted request."""
+        ...
+
+    def cancel(self, ticket: Ticket) -> None:
+        """Give the place back; harmless after the answer."""
+        ...
+
+    def offers(self, task: Task | None = None) -> list[Offer]:
+        """Return every variant as it can be served now."""
+        ...
+
+    def drain(self, timeout_s: float) -> bool:
+        """Refuse new requests, wait for the running ones; False if the time ran out."""
+        ...
+
+    def close(self) -> None:
+        """Stop and free everything."""
+        ...
+
+
+OpenPool = Callable[[Progress], Pool]
+"""Loads, checks and warms an engine; blocking."""
+
+
+class Metrics(Protocol):
+    """The engine's instruments, as far as the server touches them."""
+
+    def observe_phase(self, phase: str, seconds: float) -> None:
+        """Record the time of a phase that runs in the server."""
+        ...
+
+    def render(self) -> bytes:
+        """Return every instrument in the Prometheus text format."""
+        ...

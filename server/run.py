@@ -1,0 +1,142 @@
+"""Running the app on uvicorn: bind first, load, serve, drain on SIGTERM."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+from collections.abc import Callable, Coroutine
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from server.problems import problem_response
+from server.serving import Serving
+from server.settings import Settings
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_CLOSING_S = 5
+_KEEP_ALIVE_S = 75
+_QUIET_LOGGERS = ("python_multipart", "PIL")
+_log = logging.getLogger("otmv.server")
+
+
+class AddressUnavailable(Exception):
+    """The server cannot listen where it was told to."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(
+            f"cannot listen on {host}:{port}: {reason} "
+            "(stop what listens there, or choose another --port)"
+        )
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound before anything is loaded, so that a taken port fails at once.
+
+    Raises:
+        AddressUnavailable: the port is taken, or the address is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise AddressUnavailable(host, port, error.strerror or str(error)) from error
+    return sock
+
+
+def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) -> None:
+    """Serve until a signal; `on_ready` is called once, when requests are taken.
+
+    Raises:
+        Exception: whatever loading the engine raised.
+    """
+    serving: Serving = app.state.serving
+    configure_logging(serving.settings)
+    config = uvicorn.Config(
+        app,
+        http=_ProblemProtocol,
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_CLOSING_S,
+    )
+    _DrainingServer(config, serving, on_ready).run(sockets=[sock])
+    if serving.failure is not None:
+        raise serving.failure
+
+
+def configure_logging(settings: Settings) -> None:
+    """Log to standard error, one line per record."""
+    logging.basicConfig(level=settings.log_level.upper(), format=_FORMAT)
+    for name in _QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+class _DrainingServer(uvicorn.Server):
+    """uvicorn, but the first signal drains while it still listens; the second one stops at once."""
+
+    def __init__(
+        self, config: uvicorn.Config, serving: Serving, on_ready: Callable[[Serving], None]
+    ) -> None:
+        super().__init__(config)
+        self._serving = serving
+        self._on_ready = on_ready
+        self._signals = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().startup(sockets)
+        self._start(self._announce())
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._signals += 1
+        if self._signals == 1 and self._loop is not None:
+            self._loop.call_soon_threadsafe(lambda: self._start(self._drain()))
+        else:
+            self.should_exit = self.force_exit = True
+
+    def _start(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _announce(self) -> None:
+        await self._serving.settled()
+        if self._serving.failure is not None:
+            self.should_exit = True
+        else:
+            self._on_ready(self._serving)
+
+    async def _drain(self) -> None:
+        try:
+            if not await self._serving.drain():
+                _log.warning("requests were still running when the drain timeout passed")
+        finally:
+            self.should_exit = True
+
+
+class _ProblemProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol, with its one own error as problem+json too."""
+
+    def send_400_response(self, msg: str) -> None:
+        request_id = secrets.token_hex(8)
+        response = problem_response(HTTPException(400, msg), request_id, "")
+        head = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"
+        fields = [*response.raw_headers, (b"x-request-id", request_id.encode())]
+        head += b"".join(name + b": " + value + b"\r\n" for name, value in fields)
+        self.transport.write(head + b"\r\n" + bytes(response.body))
+        self.transport.close()

@@ -1,0 +1,123 @@
+"""The server's one piece of state: the engine from loading to draining, and what feeds it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, TypeVar
+
+from engine.clock import Clock
+from server.body import BodyStore
+from server.decoding import Decoder
+from server.errors import StillDraining, StillLoading
+from server.images import prepare_decoders
+from server.intake import Intake
+from server.ports import Metrics, OpenPool, Pool
+from server.settings import Settings
+
+State = Literal["loading", "ready", "draining", "failed"]
+T = TypeVar("T")
+_log = logging.getLogger("otmv.server")
+_INTAKE_THREADS = 2
+
+
+class Serving:
+    """Holds the pool, the decoder and the limits; created per app, used from its event loop."""
+
+    def __init__(
+        self, settings: Settings, open_pool: OpenPool, metrics: Metrics, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.metrics = metrics
+        self.clock = clock
+        self.intake = Intake(settings.max_pixels, settings.default_on_miss)
+        self.bodies = BodyStore(
+            settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s
+        )
+        self.decoder = Decoder(settings.decode_threads, settings.max_pixels, clock)
+        self.failure: Exception | None = None
+        self.phase, self.done_share = "starting", 0.0
+        self._open_pool = open_pool
+        self._pool: Pool | None = None
+        self._draining = False
+        self._settled = asyncio.Event()
+        self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
+
+    @property
+    def state(self) -> State:
+        """Where the server is between loading and draining."""
+        if self._draining:
+            return "draining"
+        if self.failure is not None:
+            return "failed"
+        return "ready" if self._pool is not None and self._pool.ready else "loading"
+
+    def pool(self) -> Pool:
+        """Return the engine if it takes requests now.
+
+        Raises:
+            StillLoading, StillDraining: as named.
+        """
+        if self._draining:
+            raise StillDraining
+        if self._pool is None or not self._pool.ready:
+            raise StillLoading("loading failed" if self.failure else self.phase)
+        return self._pool
+
+    def start_loading(self) -> None:
+        """Open the engine in a thread of its own, so that liveness answers meanwhile."""
+        loop = asyncio.get_running_loop()
+        prepare_decoders()
+
+        def load() -> None:
+            try:
+                outcome: Pool | Exception = self._open_pool(self._progress)
+            except Exception as error:  # reported through /readyz and the exit code
+                outcome = error
+            try:
+                loop.call_soon_threadsafe(self._settle, outcome)
+            except RuntimeError:  # the loop closed while loading
+                _log.info("stopped while loading")
+
+        threading.Thread(target=load, name="load-engine", daemon=True).start()
+
+    async def settled(self) -> None:
+        """Wait until loading has succeeded or failed."""
+        await self._settled.wait()
+
+    async def parse(self, read: Callable[..., T], *arguments: object) -> T:
+        """Run a parsing function off the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._parsers, read, *arguments)
+
+    async def drain(self) -> bool:
+        """Turn unready, refuse new requests, and wait for the running ones.
+
+        Returns whether all of them finished in time.
+        """
+        self._draining = True
+        await asyncio.sleep(self.settings.drain_delay_s)
+        if self._pool is None:
+            return True
+        return await asyncio.to_thread(self._pool.drain, self.settings.drain_timeout_s)
+
+    async def close(self) -> None:
+        """Stop every thread and free the engine."""
+        self._draining = True
+        self.decoder.close()
+        self._parsers.shutdown(wait=False, cancel_futures=True)
+        if self._pool is not None:
+            await asyncio.to_thread(self._pool.close)
+
+    def _progress(self, phase: str, share: float) -> None:
+        self.phase, self.done_share = phase, share
+
+    def _settle(self, outcome: Pool | Exception) -> None:
+        if isinstance(outcome, Exception):
+            self.failure = outcome
+        else:
+            self._pool = outcome
+        self._settled.set()

@@ -1,0 +1,232 @@
+"""A pool without an engine: follows the façade, answers from a rule, and can be told to misbehave."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from artifact.config import ModelConfig
+from artifact.manifest import BucketRecord, Manifest, TextRecord, VariantRecord
+from artifact.store import Artifact
+from engine.clock import Clock, SystemClock
+from engine.errors import Draining, NoVariantFits, QueueFull, UnknownVariant
+from engine.types import Answer, Budget, CaptionInput, Offer, Task, Ticket, VqaInput
+
+SIDE_PX = 32
+ORDERS = 4
+LABELS = (("red", 0.75), ("blue", 0.2), ("two", 0.05))
+
+
+def fake_artifact() -> Artifact:
+    config = ModelConfig(
+        name="fake",
+        image_size=SIDE_PX,
+        patch_size=16,
+        width=8,
+        heads=2,
+        ffn_width=16,
+        vocab_size=32,
+        max_text_positions=16,
+        key_of_order=(0, 0, 1, 1),
+        merged_feed_forward=True,
+        readout="series",
+        skip_probability=0.1,
+        num_answers=3,
+        tasks=("vqa", "caption"),
+    )
+    variants = tuple(
+        VariantRecord(
+            id=name,
+            pattern=tuple(range(depth)),
+            unique_parameters=depth,
+            executed_parameters=depth,
+        )
+        for name, depth in (("full", 4), ("d2", 2))
+    )
+    manifest = Manifest.model_construct(
+        name="fake",
+        config=config,
+        tasks=("vqa", "caption"),
+        variants=variants,
+        text=TextRecord(
+            bos=0, eos=1, pad=2, unk=3, mask=4, max_question_tokens=16, max_caption_tokens=16
+        ),
+        buckets=BucketRecord(text_lengths=(16,), batches=(1,)),
+    )
+    return Artifact(Path("/nowhere"), manifest, "0" * 64)
+
+
+def offer(variant: str, depth: int, quality: float, task: Task = "vqa") -> Offer:
+    return Offer(
+        task=task,
+        variant=variant,
+        executed=tuple(range(depth)),
+        bits="1" * depth + "0" * (ORDERS - depth),
+        keys=(0, 1) if depth > 2 else (0,),
+        quality=quality,
+        predicted_s=depth / 1e3,
+        memory_bytes=depth * 10**6,
+        resident=True,
+    )
+
+
+OFFERS = {"full": offer("full", 4, 0.95), "d2": offer("d2", 2, 0.8)}
+
+
+@dataclass
+class FakePool:
+    """Answers at once unless `hold` is set; then `release()` answers what waits."""
+
+    artifact: Artifact = field(default_factory=fake_artifact)
+    clock: Clock = field(default_factory=SystemClock)
+    limit: int = 64
+    hold: bool = False
+    admit_error: Exception | None = None
+    answer_error: Exception | None = None
+    ready: bool = True
+    draining: bool = False
+    closed: bool = False
+    admitted: list[Ticket] = field(default_factory=list)
+    decode_s: list[float] = field(default_factory=list)
+    cancelled: list[Ticket] = field(default_factory=list)
+    seen: list[VqaInput | CaptionInput] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Condition()
+        self._open: dict[int, Callable[[], None] | None] = {}
+
+    def admit(self, task: Task, budget: Budget, arrived_s: float, decode_s: float = 0.0) -> Ticket:
+        with self._lock:
+            if self.draining:
+                raise Draining
+            if self.admit_error is not None:
+                raise self.admit_error
+            if len(self._open) >= self.limit:
+                raise QueueFull(self.limit, 2.5)
+            chosen = self._choose(budget)
+            ticket = Ticket(
+                id=len(self.admitted),
+                task=task,
+                budget=budget,
+                arrived_s=arrived_s,
+                deadline_s=arrived_s + (budget.max_latency_ms or 30_000.0) / 1e3,
+                variant=chosen.variant,
+                predicted_s=chosen.predicted_s,
+            )
+            self.admitted.append(ticket)
+            self.decode_s.append(decode_s)
+            self._open[ticket.id] = None
+            return ticket
+
+    def submit(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Future[Answer]:
+        assert request.pixels.shape == (SIDE_PX, SIDE_PX, 3)
+        assert request.pixels.dtype == np.uint8
+        future: Future[Answer] = Future()
+        self.seen.append(request)
+
+        def finish() -> None:
+            if self.answer_error is not None:
+                future.set_exception(self.answer_error)
+            else:
+                future.set_result(self._answer(ticket, request))
+
+        with self._lock:
+            if self.hold:
+                self._open[ticket.id] = finish
+                self._lock.notify_all()
+                return future
+        finish()
+        self._close(ticket.id)
+        return future
+
+    def cancel(self, ticket: Ticket) -> None:
+        self.cancelled.append(ticket)
+        self._close(ticket.id)
+
+    def release(self) -> None:
+        """Answer everything that waits."""
+        with self._lock:
+            waiting = [(key, finish) for key, finish in self._open.items() if finish is not None]
+            self.hold = False
+        for key, finish in waiting:
+            finish()
+            self._close(key)
+
+    def wait_for(self, condition: Callable[[FakePool], bool], timeout_s: float = 5.0) -> bool:
+        """Block until `condition` holds; checked whenever something changes here."""
+        with self._lock:
+            return self._lock.wait_for(lambda: condition(self), timeout_s)
+
+    @property
+    def waiting(self) -> int:
+        return sum(finish is not None for finish in self._open.values())
+
+    @property
+    def open_places(self) -> int:
+        return len(self._open)
+
+    def offers(self, task: Task | None = None) -> list[Offer]:
+        return [offer(name, depth, 0.9, task or "vqa") for name, depth in (("full", 4), ("d2", 2))]
+
+    def drain(self, timeout_s: float) -> bool:
+        with self._lock:
+            self.draining = True
+            return self._lock.wait_for(lambda: not self._open, timeout_s)
+
+    def close(self) -> None:
+        self.closed = True
+
+    def _close(self, key: int) -> None:
+        with self._lock:
+            self._open.pop(key, None)
+            self._lock.notify_all()
+
+    def _choose(self, budget: Budget) -> Offer:
+        if budget.variant is not None and budget.variant not in OFFERS:
+            raise UnknownVariant(budget.variant, tuple(OFFERS))
+        allowed = [
+            entry
+            for entry in OFFERS.values()
+            if budget.variant in (None, entry.variant)
+            and (budget.min_quality is None or (entry.quality or 0) >= budget.min_quality)
+            and (budget.max_memory_mb is None or entry.memory_bytes <= budget.max_memory_mb * 1e6)
+        ]
+        if not allowed:
+            raise NoVariantFits(("min_quality or max_memory_mb",), OFFERS["d2"])
+        return allowed[0]
+
+    def _answer(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Answer:
+        chosen = OFFERS[ticket.variant]
+        is_vqa = isinstance(request, VqaInput)
+        return Answer(
+            task=ticket.task,
+            variant=chosen.variant,
+            executed=chosen.executed,
+            bits=chosen.bits,
+            executed_blocks=len(chosen.executed),
+            quality=chosen.quality,
+            predicted_s=chosen.predicted_s,
+            deadline_met=True,
+            degraded=False,
+            labels=LABELS[: request.top_k] if isinstance(request, VqaInput) else (),
+            text=None if is_vqa else "a red circle",
+            phases_s={"queue": 0.001, "stem": 0.002, "blocks": 0.003, "head": 0.0005},
+        )
+
+
+class FakeMetrics:
+    """Remembers phases; renders one line."""
+
+    def __init__(self) -> None:
+        self.phases: list[tuple[str, float]] = []
+
+    def observe_phase(self, phase: str, seconds: float) -> None:
+        self.phases.append((phase, seconds))
+
+    def render(self) -> bytes:
+        return b"otmv_requests_total 0.0\n"

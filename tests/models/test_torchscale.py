@@ -1,0 +1,244 @@
+"""With readout "last", one key an order and nothing merged, we are torchscale's BEiT-3."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from artifact.config import ModelConfig
+from models.key_block import key_mask_bias
+from models.presets import beit3_config, spread_keys
+from models.public import from_public
+from models.series import OtmvModel
+
+MASK_ID, PAD_ID = 4, 1
+WIDTHS = ("base", "large")
+
+pytestmark = pytest.mark.usefixtures("torchscale", "inference")
+
+
+@pytest.fixture(scope="module")
+def torchscale() -> Iterator[None]:
+    """Let torchscale be imported without timm, of which it needs one function, and not here."""
+    layers = types.ModuleType("timm.models.layers")
+    layers.drop_path = None  # type: ignore[attr-defined]
+    stubs = {
+        "timm": types.ModuleType("timm"),
+        "timm.models": types.ModuleType("timm.models"),
+        "timm.models.layers": layers,
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in stubs.items():
+            patch.setitem(sys.modules, name, module)
+        yield
+
+
+@pytest.fixture
+def inference() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+def small(size: str, orders: int = 2, **changes: Any) -> ModelConfig:
+    """Return BEiT-3 at full width with few orders, words, answers and patches."""
+    few = {
+        "key_of_order": spread_keys(orders, orders),
+        "image_size": 64,
+        "vocab_size": 50,
+        "num_answers": 13,
+        "max_text_positions": 40,
+    }
+    return beit3_config(size).model_copy(update=few | changes)
+
+
+class Reference(nn.Module):
+    """torchscale's BEiT-3 under the names of the released checkpoints, with their heads."""
+
+    def __init__(self, config: ModelConfig, task: str) -> None:
+        super().__init__()
+        from torchscale.architecture.config import EncoderConfig
+        from torchscale.model.BEiT3 import BEiT3
+
+        width = config.width
+        self.beit3 = BEiT3(
+            EncoderConfig(
+                img_size=config.image_size,
+                patch_size=config.patch_size,
+                vocab_size=config.vocab_size,
+                multiway=True,
+                layernorm_embedding=False,
+                normalize_output=task == "caption",
+                no_output_layer=True,
+                encoder_embed_dim=width,
+                encoder_attention_heads=config.heads,
+                encoder_ffn_embed_dim=config.ffn_width,
+                encoder_layers=config.orders,
+                max_source_positions=config.max_text_positions + 2,
+            )
+        )
+        if task == "vqa":
+            self.pooler = nn.ModuleDict(
+                {"norm": nn.LayerNorm(width), "dense": nn.Linear(width, width)}
+            )
+            self.head = nn.Sequential(
+                nn.Linear(width, 2 * width),
+                nn.LayerNorm(2 * width),
+                nn.GELU(),
+                nn.Linear(2 * width, config.num_answers),
+            )
+        else:
+            self.mlm_head = nn.Linear(width, config.vocab_size)
+
+    def encode(self, **inputs: Any) -> Tensor:
+        encoded: Tensor = self.beit3(**inputs)["encoder_out"]
+        return encoded
+
+
+def randomise(model: nn.Module, seed: int) -> None:
+    """Give every parameter, norms and biases too, a random value that keeps h in range."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if parameter.ndim == 1:
+                center = 1.0 if name.endswith("weight") else 0.0
+                parameter.copy_(center + 0.3 * noise)
+            else:
+                fan_in = parameter[0].numel() if parameter.ndim in (2, 4) else 1
+                spread = 1.0 if "embed" in name and parameter.ndim != 4 else 1.3 * fan_in**-0.5
+                parameter.copy_(spread * noise)
+
+
+def pair(config: ModelConfig, task: str, tmp_path: Path) -> tuple[Reference, OtmvModel]:
+    """Return the reference and our model of its state dict, which goes through a file."""
+    reference = Reference(config, task).eval()
+    randomise(reference, seed=7)
+    path = tmp_path / "beit3.safetensors"
+    save_file({name: tensor.contiguous() for name, tensor in reference.state_dict().items()}, path)
+    return reference, from_public(path, config.model_copy(update={"tasks": (task,)}))
+
+
+def inputs(config: ModelConfig) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return pixels, the reference's normalised picture, tokens and their mask (True: real)."""
+    generator = torch.Generator().manual_seed(3)
+    side = config.image_size
+    pixels = torch.randint(0, 256, (3, side, side, 3), generator=generator, dtype=torch.uint8)
+    picture = ((pixels.permute(0, 3, 1, 2) / 255.0) - 0.5) / 0.5
+    tokens = torch.randint(5, config.vocab_size, (3, 11), generator=generator)
+    mask = torch.arange(11)[None] < torch.tensor([[11], [7], [1]])
+    return pixels, picture, torch.where(mask, tokens, PAD_ID), mask
+
+
+def relative_l2(ours: Tensor, theirs: Tensor) -> float:
+    return float((ours - theirs).norm() / theirs.norm())
+
+
+def everything(h: Tensor) -> Tensor:
+    return h
+
+
+def check_vqa(config: ModelConfig, tmp_path: Path) -> None:
+    reference, model = pair(config, "vqa", tmp_path)
+    pixels, picture, tokens, mask = inputs(config)
+    executed = range(config.orders)
+    theirs = reference.encode(
+        textual_tokens=tokens, visual_tokens=picture, text_padding_position=~mask
+    )
+    pooled = reference.pooler["dense"](reference.pooler["norm"](theirs[:, 0])).tanh()
+    assert relative_l2(model.vqa(pixels, tokens, mask, executed), reference.head(pooled)) <= 1e-5
+
+    h = torch.cat([model.stem.image(pixels), model.stem.text(tokens)], dim=1)
+    real = nn.functional.pad(mask, (config.image_tokens, 0), value=True)
+    bias = key_mask_bias(real, h.dtype)
+    _, ours = model.chain(h, executed, config.image_tokens, bias, everything)
+    assert relative_l2(ours[real], theirs[real]) <= 1e-5
+    assert relative_l2(h[real], theirs[real]) > 0.1, "the layers must have done something"
+
+
+@pytest.mark.parametrize("size", WIDTHS)
+def test_image_and_padded_text(size: str, tmp_path: Path) -> None:
+    check_vqa(small(size), tmp_path)
+
+
+@pytest.mark.slow
+def test_full_depth(tmp_path: Path) -> None:
+    check_vqa(small("base", orders=12, image_size=224), tmp_path)
+
+
+@pytest.mark.parametrize("size", WIDTHS)
+def test_image_only(size: str, tmp_path: Path) -> None:
+    config = small(size)
+    reference, model = pair(config, "vqa", tmp_path)
+    pixels, picture, _, _ = inputs(config)
+    h = model.stem.image(pixels)
+    _, ours = model.chain(h, range(config.orders), h.shape[1], None, everything)
+    assert relative_l2(ours, reference.encode(visual_tokens=picture)) <= 1e-5
+    cached_h, _, _ = model.key_of(0)[0].image_pass(h, 0)
+    assert relative_l2(cached_h, model.key_of(0)[0](h, 0, h.shape[1], None)) <= 1e-6
+
+
+@pytest.mark.parametrize("size", WIDTHS)
+def test_text_only(size: str, tmp_path: Path) -> None:
+    config = small(size)
+    reference, model = pair(config, "vqa", tmp_path)
+    _, _, tokens, mask = inputs(config)
+    theirs = reference.encode(textual_tokens=tokens, text_padding_position=~mask)
+    h = model.stem.text(tokens)
+    bias = key_mask_bias(mask, h.dtype)
+    _, ours = model.chain(h, range(config.orders), 0, bias, everything)
+    assert relative_l2(ours[mask], theirs[mask]) <= 1e-5
+
+
+@pytest.mark.parametrize("size", WIDTHS)
+def test_masked_caption_decoding(size: str, tmp_path: Path) -> None:
+    config = small(size)
+    reference, model = pair(config, "caption", tmp_path)
+    pixels, picture, words, _ = inputs(config)
+    executed = range(config.orders)
+    expected = reference_decoding(reference, config, picture, words)
+    together = model.caption_logits(pixels, words, MASK_ID, executed)
+    cache = model.see(pixels, executed)
+    for position, theirs in enumerate(expected):
+        ours = model.next_word(words[:, position], position, MASK_ID, cache, executed)
+        assert relative_l2(ours, theirs) <= 1e-5
+        assert relative_l2(together[:, position], theirs) <= 1e-5
+
+
+def reference_decoding(
+    reference: Reference, config: ModelConfig, picture: Tensor, words: Tensor
+) -> list[Tensor]:
+    """Decode as BEiT-3 does: each step feeds [last word, MASK] and then forgets MASK.
+
+    The first step also feeds the picture. Positions start at 2. A mask of ones forbids: the picture
+    sees itself, a text token sees the picture and the text up to itself.
+    """
+    seen: dict[int, dict[str, Tensor]] = {layer: {} for layer in range(config.orders)}
+    nv = config.image_tokens
+    logits = []
+    for position in range(words.shape[1]):
+        size = nv + position + 2
+        forbidden = torch.ones(size, size, dtype=torch.long).triu(1)
+        forbidden[:nv, :nv] = 0
+        fed = torch.stack([words[:, position], torch.full_like(words[:, 0], MASK_ID)], dim=1)
+        first = position == 0
+        h = reference.encode(
+            textual_tokens=fed,
+            visual_tokens=picture if first else None,
+            text_padding_position=torch.zeros_like(fed, dtype=torch.bool) if first else None,
+            attn_mask=forbidden if first else forbidden[-2:],
+            incremental_state=seen,
+            positions=None if first else torch.tensor([[position + 2, position + 3]]),
+        )
+        logits.append(reference.mlm_head(h[:, -1]))
+        for kept in seen.values():
+            for name in kept:
+                kept[name] = kept[name][:, :, :-1]
+    return logits

@@ -14,11 +14,12 @@ from starlette.responses import Response
 from artifact.errors import TextError
 from engine.clock import Clock, SystemClock
 from engine.errors import EngineError
+from engine.telemetry import Telemetry
 from server import openapi
 from server.errors import BodyTooLarge, FieldProblem, InvalidFields, ServerError
 from server.lingering import LingeringResponse
 from server.middleware import RequestContext
-from server.ports import Metrics, OpenPool
+from server.ports import OpenPool
 from server.problems import classify, problem_response
 from server.routes import health, infer, variants
 from server.serving import Serving
@@ -33,7 +34,7 @@ gets the best variant its budget allows. Every error is RFC 9457 `application/pr
 def create_app(
     settings: Settings,
     open_pool: OpenPool,
-    metrics: Metrics,
+    telemetry: Telemetry,
     clock: Clock | None = None,
     version: str = "0",
 ) -> FastAPI:
@@ -48,7 +49,7 @@ def create_app(
         await serving.close()
 
     app = FastAPI(title="otmv-serve", version=version, description=DESCRIPTION, lifespan=lifespan)
-    app.state.serving = Serving(settings, open_pool, metrics, clock)
+    app.state.serving = Serving(settings, open_pool, telemetry, clock)
     for router in (infer.router, variants.router, health.router):
         app.include_router(router)
     for kind in (EngineError, ServerError, TextError, HTTPException):

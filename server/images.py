@@ -36,8 +36,13 @@ class PictureHeader:
 
 
 def prepare_decoders() -> None:
-    """Load every Pillow plugin, so that the first request does not pay for it."""
+    """Load every Pillow plugin, so that the first request does not pay for it.
+
+    Pillow's warnings about odd files are silenced: our own limits judge them, and a caller could
+    fill the log with them.
+    """
     Image.init()
+    warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
 def read_header(data: bytes, max_pixels: int) -> PictureHeader:
@@ -120,7 +125,3 @@ def _reason(error: Exception) -> str:
     """Return a short, single-line reason that quotes nothing from the machine."""
     text = " ".join(str(error).split())
     return text[:120] if text and "/" not in text else type(error).__name__
-
-
-# Sizes between Pillow's warning and its error are judged by our own limit, which is lower.
-warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)

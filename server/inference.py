@@ -62,8 +62,7 @@ async def run(serving: Serving, pool: Pool, work: Work, arrived_s: float, body: 
         side_px = pool.artifact.manifest.config.image_size
         decoded = await serving.decoder.decode(work.picture, work.header, side_px)
         body.release()
-        serving.metrics.observe_phase("decode", decoded.decode_s)
-        serving.metrics.observe_phase("preprocess", decoded.preprocess_s)
+        serving.telemetry.phases({"decode": decoded.decode_s, "preprocess": decoded.preprocess_s})
         futures = [
             pool.submit(ticket, make(decoded.pixels))
             for ticket, make in zip(tickets, work.inputs, strict=True)

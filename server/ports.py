@@ -1,4 +1,4 @@
-"""What the server needs of an engine; `engine.pool` and `engine.telemetry` have it."""
+"""What the server needs of an engine; `engine.pool.EnginePool` has it."""
 
 from __future__ import annotations
 
@@ -53,15 +53,3 @@ class Pool(Protocol):
 
 OpenPool = Callable[[Progress], Pool]
 """Loads, checks and warms an engine; blocking."""
-
-
-class Metrics(Protocol):
-    """The engine's instruments, as far as the server touches them."""
-
-    def observe_phase(self, phase: str, seconds: float) -> None:
-        """Record the time of a phase that runs in the server."""
-        ...
-
-    def render(self) -> bytes:
-        """Return every instrument in the Prometheus text format."""
-        ...

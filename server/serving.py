@@ -10,12 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar
 
 from engine.clock import Clock
+from engine.telemetry import Telemetry
 from server.body import BodyStore
 from server.decoding import Decoder
 from server.errors import StillDraining, StillLoading
 from server.images import prepare_decoders
 from server.intake import Intake
-from server.ports import Metrics, OpenPool, Pool
+from server.ports import OpenPool, Pool
 from server.settings import Settings
 
 State = Literal["loading", "ready", "draining", "failed"]
@@ -28,10 +29,10 @@ class Serving:
     """Holds the pool, the decoder and the limits; created per app, used from its event loop."""
 
     def __init__(
-        self, settings: Settings, open_pool: OpenPool, metrics: Metrics, clock: Clock
+        self, settings: Settings, open_pool: OpenPool, telemetry: Telemetry, clock: Clock
     ) -> None:
         self.settings = settings
-        self.metrics = metrics
+        self.telemetry = telemetry
         self.clock = clock
         self.intake = Intake(settings.max_pixels, settings.default_on_miss)
         self.bodies = BodyStore(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -13,7 +14,6 @@ from server.intake import JSON
 from server.problems import openapi_responses
 from server.serving import Serving
 
-_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 router = APIRouter(tags=["operation"])
 
 
@@ -57,4 +57,6 @@ async def readyz(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Every instrument of the engine, in the Prometheus text format."""
     serving: Serving = request.app.state.serving
-    return Response(serving.metrics.render(), media_type=_PROMETHEUS)
+    return Response(
+        generate_latest(serving.telemetry.registry), headers={"content-type": CONTENT_TYPE_LATEST}
+    )

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from engine.telemetry import Telemetry
 from server.app import create_app
 from server.settings import Settings
-from tests.server.fake_pool import FakeMetrics, FakePool
+from tests.server.fake_pool import FakePool
 
 
 @pytest.fixture
@@ -22,13 +23,13 @@ def pool() -> FakePool:
 
 
 @pytest.fixture
-def metrics() -> FakeMetrics:
-    return FakeMetrics()
+def telemetry() -> Telemetry:
+    return Telemetry()
 
 
 @pytest.fixture
-def client(settings: Settings, pool: FakePool, metrics: FakeMetrics) -> Iterator[TestClient]:
-    app = create_app(settings, lambda progress: pool, metrics)
+def client(settings: Settings, pool: FakePool, telemetry: Telemetry) -> Iterator[TestClient]:
+    app = create_app(settings, lambda progress: pool, telemetry)
     with TestClient(app, raise_server_exceptions=False) as opened:
         wait_ready(opened)
         yield opened

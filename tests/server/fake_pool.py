@@ -1,4 +1,4 @@
-"""A pool without an engine: follows the façade, answers from a rule, and can be told to misbehave."""
+"""A pool without an engine: follows the façade, answers from a rule, misbehaves on demand."""
 
 from __future__ import annotations
 
@@ -176,6 +176,7 @@ class FakePool:
     def drain(self, timeout_s: float) -> bool:
         with self._lock:
             self.draining = True
+            self._lock.notify_all()
             return self._lock.wait_for(lambda: not self._open, timeout_s)
 
     def close(self) -> None:
@@ -217,16 +218,3 @@ class FakePool:
             text=None if is_vqa else "a red circle",
             phases_s={"queue": 0.001, "stem": 0.002, "blocks": 0.003, "head": 0.0005},
         )
-
-
-class FakeMetrics:
-    """Remembers phases; renders one line."""
-
-    def __init__(self) -> None:
-        self.phases: list[tuple[str, float]] = []
-
-    def observe_phase(self, phase: str, seconds: float) -> None:
-        self.phases.append((phase, seconds))
-
-    def render(self) -> bytes:
-        return b"otmv_requests_total 0.0\n"

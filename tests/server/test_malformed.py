@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from engine.telemetry import Telemetry
 from server.app import create_app
 from server.settings import Settings
 from tests.server.conftest import wait_ready
-from tests.server.fake_pool import FakeMetrics, FakePool
+from tests.server.fake_pool import FakePool
 from tests.server.malformed import BadRequest, corpus, good_request
 
 CORPUS = corpus()
 
 
 @pytest.fixture(scope="module")
-def served() -> tuple[TestClient, FakePool]:
+def served() -> Iterator[tuple[TestClient, FakePool]]:
     pool = FakePool()
     settings = Settings(artifact=Path("/nowhere"), access_log=False)
-    app = create_app(settings, lambda progress: pool, FakeMetrics())
+    app = create_app(settings, lambda progress: pool, Telemetry())
     with TestClient(app, raise_server_exceptions=False) as client:
         wait_ready(client)
         yield client, pool
@@ -32,6 +34,7 @@ def test_corpus_is_large_and_the_same_every_time() -> None:
 
 
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: case.name[:60])
+@pytest.mark.filterwarnings("ignore::Warning:PIL")
 def test_bad_request_is_refused(served: tuple[TestClient, FakePool], case: BadRequest) -> None:
     client, pool = served
     response = client.request(case.method, case.path, content=case.body, headers=case.headers)

@@ -1,0 +1,82 @@
+"""The OpenAPI page describes what the server does, from the same models and the same table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from server.problems import PROBLEMS
+from tests.server.malformed import corpus
+
+
+@pytest.fixture
+def document(client: TestClient) -> dict[str, Any]:
+    found: dict[str, Any] = client.get("/openapi.json").json()
+    return found
+
+
+def references(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def test_every_reference_resolves(document: dict[str, Any]) -> None:
+    names = set(references(document))
+    assert names
+    for name in names:
+        assert name.startswith("#/components/schemas/")
+        assert name.rsplit("/", 1)[1] in document["components"]["schemas"], name
+
+
+def test_routes_are_listed(document: dict[str, Any]) -> None:
+    wanted = {"/v1/vqa", "/v1/caption", "/v1/variants", "/healthz", "/readyz", "/metrics"}
+    assert set(document["paths"]) == wanted
+
+
+@pytest.mark.parametrize("path", ["/v1/vqa", "/v1/caption"])
+def test_both_bodies_and_the_budget_headers_are_described(
+    document: dict[str, Any], path: str
+) -> None:
+    operation = document["paths"][path]["post"]
+    content = operation["requestBody"]["content"]
+    assert set(content) == {"application/json", "multipart/form-data"}
+    form = content["multipart/form-data"]["schema"]["properties"]
+    assert form["image"]["format"] == "binary"
+    assert {"max_latency_ms", "max_memory_mb", "min_quality", "variant", "on_miss"} <= set(form)
+    headers = {entry["name"] for entry in operation["parameters"]}
+    assert {"X-Otmv-Max-Latency-Ms", "X-Otmv-On-Miss"} <= headers
+
+
+def test_documented_statuses_cover_what_the_corpus_gets(document: dict[str, Any]) -> None:
+    for path in ("/v1/vqa", "/v1/caption"):
+        listed = {int(status) for status in document["paths"][path]["post"]["responses"]}
+        expected = {
+            status
+            for case in corpus()
+            if case.path == path and case.method == "POST"
+            for status in case.expected
+        }
+        assert expected <= listed
+        assert {429, 500, 503, 504} <= listed
+
+
+def test_problem_types_shown_are_those_of_the_table(document: dict[str, Any]) -> None:
+    responses = document["paths"]["/v1/vqa"]["post"]["responses"]
+    shown = responses["422"]["description"]
+    for problem in {p for p in PROBLEMS.values() if p.slug in ("no-variant-fits", "remote-url")}:
+        assert problem.type_uri in shown
+    schema = responses["422"]["content"]["application/problem+json"]["schema"]
+    assert schema == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_docs_page_opens(client: TestClient) -> None:
+    assert client.get("/docs").status_code == 200

@@ -18,7 +18,8 @@ from artifact.program import (
     whole_program,
     whole_stage,
 )
-from engine.rows import CaptionRow, Row, VqaRow
+from engine.caption_row import CaptionRow
+from engine.rows import Row, VqaRow
 from engine.types import Task
 
 _FLOAT_BYTES = 4
@@ -47,6 +48,10 @@ class Family:
 
     def __init__(self, manifest: Manifest, precision: Precision) -> None:
         self.manifest = manifest
+        self._whole_keys = {
+            whole_stage(record.id): manifest.config.key_of_order[record.pattern[-1]]
+            for record in manifest.variants
+        }
         self.members: dict[tuple[Task, str], Member] = {
             (task, record.id): self._member(task, record.id, precision)
             for task in manifest.tasks
@@ -106,10 +111,7 @@ class Family:
 
         A whole variant in one graph goes with the last key it executes.
         """
-        for record in self.manifest.variants:
-            if stage == whole_stage(record.id):
-                return self.manifest.config.key_of_order[record.pattern[-1]]
-        return key_of_stage(stage)
+        return self._whole_keys.get(stage, key_of_stage(stage))
 
     def text_bucket(self, tokens: int) -> int:
         """Return the padded length of a question of that many tokens."""

@@ -20,9 +20,9 @@ class StageSet:
 
     A stage's bytes are the growth of the process's resident set while it is loaded and run once
     at the largest batch and bucket, and at least the bytes of its weights: the allocator may
-    serve a stage from pages freed before it. What a stage shares with others (the library's code,
-    one thread pool) is counted at the first one loaded. Stages of keys never loaded have an
-    estimate: what the same kind of stage of an earlier key measured, or their weights.
+    serve a stage from pages freed before it. What the library itself holds (code, thread pool)
+    belongs to no stage. Stages of keys never loaded have an estimate: what the same kind of stage
+    of an earlier key measured, or their weights.
 
     `run` belongs to one thread; the rest may be called from any.
     """
@@ -44,6 +44,7 @@ class StageSet:
         self._measured: dict[str, int] = {}
         self._residency = threading.RLock()
         self._resident_keys = 0
+        self._shrunk = False
         sizes = artifact.tensor_bytes()
         self._weights = {
             stage: sum(sizes[name] for name in family.manifest.stages[stage].initializers)
@@ -69,6 +70,16 @@ class StageSet:
         """Return the stages of one key, or those every variant shares."""
         return tuple(s for s in self._family.stages if self._family.key_of_stage(s) == key)
 
+    def loaded_bytes(self) -> tuple[int, int]:
+        """Return the bytes of loaded stages: (stems and heads, key blocks)."""
+        shared = keys = 0
+        for stage in self.loaded:
+            if self._family.key_of_stage(stage) is None:
+                shared += self.bytes_of(stage)
+            else:
+                keys += self.bytes_of(stage)
+        return shared, keys
+
     def bytes_of(self, stage: str) -> int:
         """Return a stage's measured bytes, or its estimate if it was never loaded."""
         if stage in self._measured:
@@ -84,6 +95,7 @@ class StageSet:
             LoadFailed: if a stage cannot be loaded, or not even the first key fits.
         """
         with self._residency:
+            self._wake_library()
             for stage in self.of_key(None):
                 self._load_stage(stage, on_progress)
             self._load_keys(on_progress)
@@ -103,8 +115,10 @@ class StageSet:
             if fitting == 0:
                 self._refuse(budget_bytes or 0)
             self._budget_bytes = budget_bytes
+            self._shrunk = False
             self._resident_keys = min(self._resident_keys, fitting)
             self._load_keys(lambda what, share: None)
+            self._shrunk = self._surplus(self._resident_keys)
 
     def evict(self, keys_in_use: int) -> None:
         """Unload the stages of keys that are neither offered nor below `keys_in_use`.
@@ -118,15 +132,17 @@ class StageSet:
             for stage in self.loaded:
                 if (self._family.key_of_stage(stage) or 0) >= keep:
                     del self._loaded[stage]
+            self._shrunk = self._surplus(self._resident_keys)
             release_freed()
         finally:
             self._residency.release()
 
-    @property
-    def has_surplus(self) -> bool:
-        """Tell whether stages are loaded that are no longer offered."""
-        last = max((self._family.key_of_stage(stage) or 0) for stage in self.loaded)
-        return last >= self._resident_keys
+    def can_evict(self, keys_in_use: Callable[[], int]) -> bool:
+        """Tell whether `evict` would unload something; cheap unless the budget was lowered."""
+        return self._shrunk and self._surplus(max(self._resident_keys, keys_in_use()))
+
+    def _surplus(self, keys: int) -> bool:
+        return any((self._family.key_of_stage(stage) or 0) >= keys for stage in self.loaded)
 
     def run(self, stage: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run one batch through a stage.
@@ -164,6 +180,14 @@ class StageSet:
                 self.evict(0)
                 return
             self._resident_keys += 1
+
+    def _wake_library(self) -> None:
+        """Load and drop the smallest stage, so that the library's own memory is no stage's."""
+        stage = min(self._family.stages, key=lambda name: self._weights[name])
+        spec = self._family.manifest.stages[stage]
+        loaded = self._backend.load(stage, self._artifact.path(spec.file), spec)
+        bucket = buckets_of(self._family, stage)[0]
+        loaded.run(stage_inputs(self._family.manifest, stage, bucket, 1))
 
     def _load_stage(self, stage: str, on_progress: Progress) -> None:
         if stage in self._loaded:

@@ -1,0 +1,158 @@
+"""Open requests: bounded, each ended exactly once, and how much work they are (design §4)."""
+
+from __future__ import annotations
+
+import bisect
+import itertools
+import math
+import threading
+from collections.abc import Callable, Collection
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from engine.errors import Draining, NotReady, QueueFull
+from engine.telemetry import Telemetry
+from engine.types import Answer, Outcome, Ticket
+
+
+@dataclass(slots=True)
+class Place:
+    """One open request. `remaining` is the share of its steps still to run."""
+
+    ticket: Ticket
+    variant: str
+    expires_s: float
+    lost: bool
+    request_bytes: int
+    submitted: bool = False
+    started: bool = False
+    remaining: float = 1.0
+    future: Future[Answer] = field(default_factory=Future)
+
+
+class Backlog:
+    """Work of open requests by deadline; frozen at the moment it is taken."""
+
+    def __init__(self, costs: list[tuple[float, float]]) -> None:
+        costs.sort()
+        self._deadlines = [deadline for deadline, _ in costs]
+        self._sums = [0.0, *itertools.accumulate(cost for _, cost in costs)]
+
+    def before_s(self, deadline_s: float) -> float:
+        """Return the seconds of work whose deadline is at most this one."""
+        return self._sums[bisect.bisect_right(self._deadlines, deadline_s)]
+
+    @property
+    def total_s(self) -> float:
+        """Return the seconds of all work."""
+        return self._sums[-1]
+
+
+class Ledger:
+    """The table of open requests. Thread-safe; callers resolve the futures."""
+
+    def __init__(self, limit: int, telemetry: Telemetry) -> None:
+        self._limit = limit
+        self._telemetry = telemetry
+        self._places: dict[int, Place] = {}
+        self._changed = threading.Condition()
+        self._ids = itertools.count(1)
+        self._taking = True
+        self._closed = False
+        telemetry.watch_queue(self._waiting, self._request_bytes)
+
+    def _waiting(self) -> float:
+        with self._changed:
+            return sum(not place.started for place in self._places.values())
+
+    def _request_bytes(self) -> float:
+        with self._changed:
+            return sum(place.request_bytes for place in self._places.values())
+
+    def next_id(self) -> int:
+        """Return a fresh ticket id."""
+        return next(self._ids)
+
+    def check_open(self, now: float, backlog_s: Callable[[], float]) -> None:
+        """Refuse a newcomer early.
+
+        Raises:
+            NotReady, Draining, QueueFull: the last with the time the backlog takes.
+        """
+        if self._closed:
+            raise NotReady
+        if not self._taking:
+            raise Draining
+        with self._changed:
+            full = len(self._places) >= self._limit
+        if full and not self._sweep(now):
+            raise QueueFull(self._limit, min(max(math.ceil(backlog_s()), 1), 60))
+
+    def add(self, place: Place, now: float, backlog_s: Callable[[], float]) -> None:
+        """Take a place.
+
+        Raises:
+            NotReady, Draining, QueueFull: also when the last place went since `check_open`.
+        """
+        while True:
+            self.check_open(now, backlog_s)
+            with self._changed:
+                if self._taking and len(self._places) < self._limit:
+                    self._places[place.ticket.id] = place
+                    return
+
+    def _sweep(self, now: float) -> bool:
+        """End requests admitted and never submitted, long past their deadline."""
+        with self._changed:
+            stale = [p for p in self._places.values() if not p.submitted and p.expires_s <= now]
+        return any([self.end(place.ticket.id, "expired") is not None for place in stale])
+
+    def find(self, ticket_id: int) -> Place | None:
+        """Return an open request, None if it has ended."""
+        with self._changed:
+            return self._places.get(ticket_id)
+
+    def end(self, ticket_id: int, outcome: Outcome) -> Place | None:
+        """End a request and count it; None if it had ended already."""
+        with self._changed:
+            place = self._places.pop(ticket_id, None)
+            if place is None:
+                return None
+            self._telemetry.ended(place.ticket.task, place.variant, outcome)
+            self._changed.notify_all()
+        return place
+
+    def backlog(
+        self,
+        now: float,
+        cost_s: Callable[[Place, int], float],
+        without: Collection[int] = (),
+    ) -> Backlog:
+        """Return the work of open requests whose deadline is live; `cost_s(place, open)`."""
+        with self._changed:
+            live = [
+                place
+                for place in self._places.values()
+                if not place.lost
+                and place.ticket.deadline_s > now
+                and place.ticket.id not in without
+            ]
+        return Backlog([(p.ticket.deadline_s, cost_s(p, len(live))) for p in live])
+
+    def variants(self) -> set[tuple[str, str]]:
+        """Return (task, variant) of every open request."""
+        with self._changed:
+            return {(place.ticket.task, place.variant) for place in self._places.values()}
+
+    def drain(self, timeout_s: float) -> bool:
+        """Take nothing new; wait until every request has ended. False if some are left."""
+        self._taking = False
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._places, timeout_s)
+
+    def close(self) -> list[int]:
+        """Take nothing new; return the ids still open."""
+        self._taking = False
+        self._closed = True
+        with self._changed:
+            return list(self._places)

@@ -1,0 +1,68 @@
+"""From an artifact to loaded, checked and measured stages: all that happens before readiness."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from artifact.latency import LatencyProfile
+from artifact.store import Artifact
+from engine.backends.base import Backend
+from engine.backends.registry import open_backend
+from engine.config import EngineConfig
+from engine.family import Family
+from engine.golden import check_parity, check_quality
+from engine.profiler import cached_profile, measure_profile
+from engine.solo import Solo
+from engine.stages import Progress, StageSet
+
+
+@dataclass(frozen=True)
+class OpenedEngine:
+    """Loaded stages that passed the golden check, and their latency profile."""
+
+    backend: Backend
+    family: Family
+    stages: StageSet
+    profile: LatencyProfile
+
+
+def open_engine(
+    artifact: Artifact, config: EngineConfig, on_progress: Progress, measure_again: bool = False
+) -> OpenedEngine:
+    """Load and warm every stage the budget holds, check it, find or measure its times.
+
+    Raises:
+        LoadFailed, ParityFailed: nothing stays loaded then.
+    """
+    backend = open_backend(config.backend, config.threads)
+    family = Family(artifact.manifest, backend.precision)
+    stages = StageSet(artifact, backend, family, config.max_batch, config.memory_budget_bytes)
+    opened = None
+    try:
+        stages.load(on_progress)
+        if config.check_golden:
+            _check(artifact, backend, family, stages, config, on_progress)
+        profile = None if measure_again else cached_profile(artifact, backend, config)
+        if profile is None:
+            profile = measure_profile(artifact, backend, family, stages, config, on_progress)
+        opened = OpenedEngine(backend, family, stages, profile)
+    finally:
+        if opened is None:
+            stages.close()
+    on_progress("ready", 1.0)
+    return opened
+
+
+def _check(
+    artifact: Artifact,
+    backend: Backend,
+    family: Family,
+    stages: StageSet,
+    config: EngineConfig,
+    on_progress: Progress,
+) -> None:
+    on_progress("checking golden parity", 0.0)
+    check_parity(artifact, stages, backend.precision)
+    on_progress("checking golden quality", 0.5)
+    solo = Solo(family, stages.run, config.max_batch)
+    check_quality(artifact, solo, stages.resident_keys)

@@ -1,0 +1,114 @@
+"""Policy meets facts: what the loaded stages and the learned times offer right now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from engine.errors import NoVariantFits
+from engine.family import Family, Member
+from engine.ledger import Backlog, Ledger, Place
+from engine.policy import Choice, choose, qualifying
+from engine.prediction import Predictor
+from engine.stages import StageSet
+from engine.types import Budget, Offer, Task
+
+
+class Planner:
+    """Offers, and the variant for one request. Thread-safe: it only reads."""
+
+    def __init__(
+        self,
+        family: Family,
+        stages: StageSet,
+        predictor: Predictor,
+        ledger: Ledger,
+        max_batch: int,
+    ) -> None:
+        self._family = family
+        self._stages = stages
+        self._predictor = predictor
+        self._ledger = ledger
+        self._max_batch = max_batch
+        self._bucket = family.manifest.buckets.text_lengths[-1]
+        self._memory: dict[int, dict[tuple[Task, str], int]] = {}
+
+    def offers(self, task: Task) -> tuple[Offer, ...]:
+        """Return every variant of a task as it can be served now."""
+        return tuple(self._offer(member) for member in self._family.of_task(task))
+
+    def _offer(self, member: Member) -> Offer:
+        resident = self._stages.resident_keys
+        return Offer(
+            task=member.task,
+            variant=member.variant,
+            executed=member.pattern.executed,
+            bits=member.pattern.bits,
+            keys=member.keys,
+            quality=member.quality,
+            predicted_s=self._predictor.service_s(member.task, member.variant, self._bucket, 1),
+            memory_bytes=self._bytes(resident)[member.task, member.variant],
+            resident=member.keys[-1] < resident,
+        )
+
+    def _bytes(self, resident: int) -> dict[tuple[Task, str], int]:
+        """Bytes per variant, summed again only when keys come or go."""
+        if resident not in self._memory:
+            self._memory[resident] = {
+                key: sum(map(self._stages.bytes_of, member.stages)) + member.request_bytes
+                for key, member in self._family.members.items()
+            }
+        return self._memory[resident]
+
+    def plan(
+        self,
+        task: Task,
+        budget: Budget,
+        slack_s: float,
+        wait_s: float = 0.0,
+        *,
+        bucket: int | None = None,
+        batch: int = 1,
+        words: int | None = None,
+        admitted: str | None = None,
+    ) -> Choice:
+        """Return the variant for a request; `admitted` is kept if its key left and no other fits.
+
+        Raises:
+            UnknownVariant, NoVariantFits, DeadlineUnattainable: see `engine.policy`.
+        """
+        offers = self.offers(task)
+        try:
+            fitting = qualifying(offers, budget)
+        except NoVariantFits:
+            if admitted is None:
+                raise
+            fitting = tuple(offer for offer in offers if offer.variant == admitted)
+        return choose(
+            fitting,
+            budget,
+            slack_s,
+            self._timer(task, self._bucket if bucket is None else bucket, batch, words),
+            wait_s,
+        )
+
+    def _timer(
+        self, task: Task, bucket: int, batch: int, words: int | None
+    ) -> Callable[[str], float]:
+        return lambda variant: self._predictor.service_s(task, variant, bucket, batch, words)
+
+    def backlog(self, now: float, without: Collection[int] = ()) -> Backlog:
+        """Return the work ahead: mean times at the batch sizes such a queue fills."""
+
+        def cost_s(place: Place, count: int) -> float:
+            batch = min(count, self._max_batch)
+            task = place.ticket.task
+            mean_s = self._predictor.mean_s(task, place.variant, self._bucket, batch)
+            middle = self._predictor.correction.middle
+            return mean_s / batch * place.remaining * middle
+
+        return self._ledger.backlog(now, cost_s, without)
+
+    def keys_in_use(self) -> int:
+        """Return how many keys, from the first, open requests still need."""
+        needed = [self._family.members[key].keys for key in self._ledger.variants()]  # type: ignore[index]
+        return max((keys[-1] + 1 for keys in needed), default=0)

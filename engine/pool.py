@@ -1,0 +1,256 @@
+"""EnginePool: the façade the server talks to (design §3, §4)."""
+
+from __future__ import annotations
+
+import math
+import threading
+from concurrent.futures import Future
+from typing import Literal
+
+from artifact.store import Artifact
+from engine.clock import Clock, SystemClock
+from engine.config import EngineConfig
+from engine.errors import (
+    Cancelled,
+    CapacityError,
+    DeadlineError,
+    DeadlineExpired,
+    DeadlineUnattainable,
+    Draining,
+    EngineError,
+    InferenceFailed,
+    InvalidInput,
+    NotReady,
+    RequestError,
+)
+from engine.executor import Executor
+from engine.intake import Intake
+from engine.jobs import AnswerMaker, Job
+from engine.ledger import Ledger, Place
+from engine.opening import OpenedEngine, open_engine
+from engine.planner import Planner
+from engine.policy import check_budget
+from engine.prediction import Predictor
+from engine.scheduler import expires_s
+from engine.stages import Progress
+from engine.telemetry import NO_VARIANT, Telemetry
+from engine.types import Answer, Budget, CaptionInput, Offer, Outcome, Task, Ticket, VqaInput
+
+
+class EnginePool:
+    """One artifact, loaded and checked, answering requests within their budgets. Thread-safe.
+
+    The life of a request: `admit` takes a place or refuses at once; `submit` hands over the
+    decoded picture and returns a future; `cancel` ends it early. Each ends exactly once.
+    """
+
+    def __init__(
+        self,
+        artifact: Artifact,
+        config: EngineConfig,
+        opened: OpenedEngine,
+        telemetry: Telemetry,
+        clock: Clock,
+    ) -> None:
+        self.artifact = artifact
+        self.telemetry = telemetry
+        self.backend = opened.backend
+        self._config = config
+        self._clock = clock
+        self._family = opened.family
+        self._stages = opened.stages
+        self._budget_lock = threading.Lock()
+        predictor = Predictor(opened.profile, self._family)
+        self._ledger = Ledger(config.queue_limit, telemetry)
+        self._planner = Planner(
+            self._family, self._stages, predictor, self._ledger, config.max_batch
+        )
+        labels = artifact.labels() if "vqa" in artifact.manifest.tasks else ()
+        codec = artifact.text_codec()
+        self._intake = Intake(self._family, codec)
+        self._maker = AnswerMaker(self._family, labels, codec.decode)
+        self._executor = Executor(
+            self._family,
+            self._stages,
+            self._planner,
+            predictor,
+            config.max_batch,
+            clock,
+            telemetry,
+            self._done,
+        )
+        telemetry.watch_stages(self._stages.loaded_bytes)
+        for member in self._family.members.values():
+            telemetry.quality(member.task, member.variant, member.quality)
+        self._executor.start()
+        self.ready = True
+
+    @classmethod
+    def open(
+        cls,
+        artifact: Artifact,
+        config: EngineConfig,
+        telemetry: Telemetry | None = None,
+        clock: Clock | None = None,
+        on_progress: Progress | None = None,
+    ) -> EnginePool:
+        """Load and warm every stage, check golden parity and quality, measure times; blocking.
+
+        `on_progress(what, share)` is called on this thread.
+
+        Raises:
+            LoadFailed, ParityFailed: nothing stays loaded then.
+        """
+        opened = open_engine(artifact, config, on_progress or (lambda what, share: None))
+        return cls(artifact, config, opened, telemetry or Telemetry(), clock or SystemClock())
+
+    def admit(self, task: Task, budget: Budget, arrived_s: float, decode_s: float = 0.0) -> Ticket:
+        """Take a place for a request before its picture is decoded.
+
+        `arrived_s` is on the pool's clock; `decode_s` is the predicted time until `submit`.
+
+        Raises:
+            RequestError, CapacityError, DeadlineUnattainable: the request has ended then.
+        """
+        try:
+            return self._admit(task, budget, arrived_s, decode_s)
+        except RequestError:
+            self.telemetry.ended(task, NO_VARIANT, "invalid")
+            raise
+        except (CapacityError, DeadlineUnattainable) as error:
+            self.telemetry.ended(task, NO_VARIANT, "refused")
+            self.telemetry.shed(_REASONS.get(type(error), "queue_full"))
+            raise
+
+    def _admit(self, task: Task, budget: Budget, arrived_s: float, decode_s: float) -> Ticket:
+        check_budget(budget)
+        if task not in self.artifact.manifest.tasks:
+            raise InvalidInput(
+                "task", f"this artifact has {', '.join(self.artifact.manifest.tasks)}"
+            )
+        if not self.ready:
+            raise NotReady
+        now = self._clock.now_s()
+        self._ledger.check_open(now, lambda: self._planner.backlog(now).total_s)
+        limit_ms = budget.max_latency_ms or self._config.default_latency_ms
+        deadline_s = math.inf if limit_ms is None else arrived_s + limit_ms / 1e3
+        backlog = self._planner.backlog(now)
+        wait_s = max(decode_s, backlog.before_s(deadline_s))
+        choice = self._planner.plan(task, budget, deadline_s - now, wait_s)
+        ticket = Ticket(
+            id=self._ledger.next_id(),
+            task=task,
+            budget=budget,
+            arrived_s=arrived_s,
+            deadline_s=deadline_s,
+            variant=choice.variant,
+            predicted_s=wait_s + choice.service_s,
+        )
+        place = Place(
+            ticket=ticket,
+            variant=choice.variant,
+            expires_s=expires_s(deadline_s, budget.on_miss == "reject", self._config.grace_s),
+            lost=choice.lost,
+            request_bytes=self._family.member(task, choice.variant).request_bytes,
+        )
+        place.future.set_running_or_notify_cancel()
+        self._ledger.add(place, now, lambda: self._planner.backlog(now).total_s)
+        return ticket
+
+    def submit(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Future[Answer]:
+        """Hand over an admitted request; the future holds the answer or a typed error.
+
+        Raises:
+            InvalidInput: the input is wrong; DeadlineExpired: it came too late; Cancelled: the
+                ticket has ended. The request has ended then.
+        """
+        place = self._ledger.find(ticket.id)
+        now = self._clock.now_s()
+        if place is None or place.submitted:
+            raise Cancelled
+        if place.expires_s <= now:
+            self._ledger.end(ticket.id, "expired")
+            raise DeadlineExpired(now - ticket.arrived_s)
+        try:
+            job = self._intake.job(place, request, now)
+        except InvalidInput:
+            self._ledger.end(ticket.id, "invalid")
+            raise
+        place.submitted = True
+        self._executor.submit(job)
+        if self._ledger.find(ticket.id) is None:  # cancelled meanwhile
+            self._executor.cancel(ticket.id)
+        return place.future
+
+    def cancel(
+        self, ticket: Ticket, outcome: Literal["cancelled", "invalid"] = "cancelled"
+    ) -> None:
+        """End a request early: its place is free at once, its rows stop within one step.
+
+        `invalid` counts a request whose picture turned out to be unreadable. Does nothing once
+        the request has ended.
+        """
+        self._end(ticket.id, outcome, Cancelled())
+        self._executor.cancel(ticket.id)
+
+    def offers(self, task: Task | None = None) -> list[Offer]:
+        """Return every variant of a task, or of all tasks, as it can be served now."""
+        tasks = self.artifact.manifest.tasks if task is None else (task,)
+        return [offer for each in tasks for offer in self._planner.offers(each)]
+
+    def set_memory_budget(self, budget_bytes: int | None) -> None:
+        """Change the byte budget of loaded stages; running rows finish on keys that must go.
+
+        Raises:
+            LoadFailed: if not even the first key fits, or a key cannot be loaded again.
+        """
+        with self._budget_lock:
+            self._stages.set_budget(budget_bytes)
+        self._executor.wake()
+
+    def drain(self, timeout_s: float) -> bool:
+        """Take nothing new and wait until all has ended; False if something is left."""
+        return self._ledger.drain(timeout_s)
+
+    def close(self) -> None:
+        """Stop. What is still open ends as cancelled, with Draining."""
+        self.ready = False
+        for ticket_id in self._ledger.close():
+            self._end(ticket_id, "cancelled", Draining())
+        self._executor.close()
+        self._stages.close()
+
+    def _end(self, ticket_id: int, outcome: Outcome, error: EngineError) -> None:
+        place = self._ledger.end(ticket_id, outcome)
+        if place is not None:
+            place.future.set_exception(error)
+
+    def _done(self, job: Job, now: float, error: EngineError | None) -> None:
+        """Resolve a job that ran to its end; called on the executor's thread."""
+        ticket = job.place.ticket
+        if error is None and ticket.budget.on_miss == "reject" and now > ticket.deadline_s:
+            error = DeadlineExpired(now - ticket.arrived_s)
+        if error is None:
+            try:
+                answer = self._maker.make(job, now)
+            except Exception as problem:  # an answer that cannot be read fails its own request
+                error = InferenceFailed("answer", repr(problem))
+        if error is not None:
+            outcome: Outcome = "expired" if isinstance(error, DeadlineError) else "error"
+            self._end(job.id, outcome, error)
+            return
+        place = self._ledger.end(job.id, "late" if answer.deadline_met is False else "ok")
+        if place is None:
+            return
+        self.telemetry.answered(
+            ticket.task, answer.variant, now - ticket.arrived_s, answer.degraded
+        )
+        self.telemetry.phases(answer.phases_s)
+        place.future.set_result(answer)
+
+
+_REASONS: dict[type[EngineError], str] = {
+    Draining: "draining",
+    NotReady: "not_ready",
+    DeadlineUnattainable: "deadline",
+}

@@ -1,0 +1,132 @@
+"""Every instrument of the server (design §7), on a registry of its own. Thread-safe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from engine.types import Outcome, Task
+
+NO_VARIANT = "none"
+"""The variant label of a request that ended before one was chosen."""
+
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+_SLACK = (-10.0, -1.0, -0.1, 0.0, *_SECONDS)
+_ROWS = (1, 2, 4, 8, 16, 32, 64)
+_RATIOS = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
+
+
+class Telemetry:
+    """Instruments with bounded labels: task, variant id or `none`, outcome, phase, reason, kind.
+
+    `requests_total` counts each request once, when it ends; see `engine.types.Outcome`.
+    """
+
+    def __init__(self, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry if registry is not None else CollectorRegistry()
+        by_variant = ("task", "variant")
+        self._requests = self._counter(
+            "requests", "Requests, counted once when they end.", *by_variant, "outcome"
+        )
+        self._images = self._counter("images", "Pictures answered.", *by_variant)
+        self._busy = self._counter(
+            "engine_busy_seconds",
+            "Step time, split evenly over the rows of each step.",
+            *by_variant,
+        )
+        self._blocks = self._counter("executed_blocks", "Blocks executed, per row.")
+        self._missed = self._counter("deadline_missed", "Admitted, not answered in time.", "task")
+        self._degraded = self._counter(
+            "degraded", "Answered by a lower variant because of latency.", "task"
+        )
+        self._shed = self._counter("shed", "Refused at admission.", "reason")
+        self._request_s = self._histogram(
+            "request_seconds", "Arrival to answer, of answered requests.", _SECONDS, *by_variant
+        )
+        self._phase_s = self._histogram("phase_seconds", "Time per phase.", _SECONDS, "phase")
+        self._step_rows = self._histogram("step_rows", "Rows per step.", _ROWS)
+        self._queue_s = self._histogram("queue_wait_seconds", "Submission to first step.", _SECONDS)
+        self._slack_s = self._histogram(
+            "slack_at_start_seconds",
+            "Deadline - now - predicted time, at the first step of requests with a deadline.",
+            _SLACK,
+        )
+        self._ratio = self._histogram(
+            "latency_prediction_ratio",
+            "Actual / predicted time from the moment the variant is final.",
+            _RATIOS,
+        )
+        self._depth = self._gauge("queue_depth", "Requests admitted and not yet running.")
+        self._resident = self._gauge(
+            "resident_bytes", "Measured bytes of loaded stages; bytes of open requests.", "kind"
+        )
+        self._quality = self._gauge(
+            "variant_quality", "Measured or declared task accuracy, 0 to 1.", *by_variant
+        )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"otmv_{name}", text, labels, registry=self.registry)
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"otmv_{name}", text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: str, text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        return Histogram(f"otmv_{name}", text, labels, buckets=buckets, registry=self.registry)
+
+    def ended(self, task: Task, variant: str, outcome: Outcome) -> None:
+        """Count a request's end; call exactly once per request."""
+        self._requests.labels(task, variant, outcome).inc()
+        if outcome in ("late", "expired"):
+            self._missed.labels(task).inc()
+
+    def shed(self, reason: str) -> None:
+        """Count a refusal: queue_full, draining, not_ready or deadline."""
+        self._shed.labels(reason).inc()
+
+    def answered(self, task: Task, variant: str, seconds: float, degraded: bool) -> None:
+        """Record an answer and its time since arrival."""
+        self._images.labels(task, variant).inc()
+        self._request_s.labels(task, variant).observe(seconds)
+        if degraded:
+            self._degraded.labels(task).inc()
+
+    def phases(self, phases_s: Mapping[str, float]) -> None:
+        """Record seconds per phase; the server adds decode and preprocess."""
+        for phase, seconds in phases_s.items():
+            self._phase_s.labels(phase).observe(seconds)
+
+    def started(self, queue_s: float, slack_s: float | None) -> None:
+        """Record a request's first step; slack None without a deadline."""
+        self._queue_s.observe(queue_s)
+        if slack_s is not None:
+            self._slack_s.observe(slack_s)
+
+    def step(self, rows: int) -> None:
+        """Record one step."""
+        self._step_rows.observe(rows)
+
+    def work(self, task: Task, variant: str, busy_s: float, blocks: int) -> None:
+        """Record what one row cost; once, when it ends."""
+        self._busy.labels(task, variant).inc(busy_s)
+        self._blocks.inc(blocks)
+
+    def prediction(self, ratio: float) -> None:
+        """Record actual / predicted time of one answered request."""
+        self._ratio.observe(ratio)
+
+    def watch_queue(self, depth: Callable[[], float], request_bytes: Callable[[], float]) -> None:
+        """Read the queue's depth and the open requests' bytes whenever metrics are read."""
+        self._depth.set_function(depth)
+        self._resident.labels("requests").set_function(request_bytes)
+
+    def watch_stages(self, loaded_bytes: Callable[[], tuple[int, int]]) -> None:
+        """Read the bytes of (stems and heads, key blocks) whenever metrics are read."""
+        self._resident.labels("shared").set_function(lambda: loaded_bytes()[0])
+        self._resident.labels("keys").set_function(lambda: loaded_bytes()[1])
+
+    def quality(self, task: Task, variant: str, quality: float | None) -> None:
+        """Record a variant's quality; NaN if it was never measured."""
+        self._quality.labels(task, variant).set(float("nan") if quality is None else quality)

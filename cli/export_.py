@@ -1,0 +1,180 @@
+"""`otmv export`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from artifact.errors import ArtifactError
+
+if TYPE_CHECKING:
+    from exporters.examples import Example
+    from exporters.export import Options, Splits
+    from models.checkpoint import Checkpoint
+
+app = typer.Typer()
+
+Whole = Literal["all", "full", "none"]
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[
+        Path | None, typer.Argument(help="Folder written by `otmv tune`.", show_default=False)
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Artifact folder to make.")] = Path("artifact-out"),
+    random: Annotated[
+        str | None, typer.Option(help="Random weights of beit3_base or beit3_large instead.")
+    ] = None,
+    image_size: Annotated[int, typer.Option(help="With --random: side in pixels.")] = 224,
+    keys: Annotated[int, typer.Option(help="With --random: key blocks; divides the orders.")] = 1,
+    tasks: Annotated[str, typer.Option(help="With --random: vqa, caption or vqa,caption.")] = "vqa",
+    quality_curve: Annotated[
+        Path | None, typer.Option(help="With --random: JSON of declared quality by depth.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="A world folder to measure on, instead of fresh pictures.")
+    ] = None,
+    pictures: Annotated[int, typer.Option(help="Fresh pictures to report quality on.", min=8)] = 1000,
+    whole: Annotated[Whole, typer.Option(help="Variants that also become one graph each.")] = "all",
+) -> None:
+    """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
+
+    Examples:
+
+      otmv export runs/demo --out my-artifact
+
+      otmv export --random beit3_base --image-size 224 --keys 2 --out base-2-keys
+    """
+    console = Console(stderr=True)
+    if (checkpoint is None) == (random is None):
+        _fail(console, "give a checkpoint folder, or --random beit3_base (one of the two)")
+    try:
+        from exporters.export import Options
+        from exporters.parity import ParityError
+        from exporters.quality import QualityCurve
+    except ModuleNotFoundError as error:
+        _fail(console, f"exporting needs {error.name}: pip install 'otmv-serve[export]'")
+    try:
+        if checkpoint is not None:
+            from models.checkpoint import load
+
+            loaded = load(checkpoint)
+            options = Options(whole=whole, card=_card(loaded))
+        else:
+            loaded = _random(random or "", image_size, keys, tasks)
+            curve = QualityCurve.read(quality_curve) if quality_curve else None
+            options = Options(whole=whole, curve=curve)
+        _run(console, loaded, out, options, None if random else (data, pictures))
+    except (ArtifactError, ParityError, ValueError) as error:
+        _fail(console, str(error).splitlines()[0])
+
+
+def _fail(console: Console, problem: str) -> None:
+    console.print(f"[red]{problem}[/red]", highlight=False, soft_wrap=True)
+    sys.exit(1)
+
+
+def _run(
+    console: Console,
+    checkpoint: Checkpoint,
+    out: Path,
+    options: Options,
+    measured: tuple[Path | None, int] | None,
+) -> None:
+    from exporters.export import export as export_artifact
+
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def report(what: str, share: float) -> None:
+            bar.update(task, description=what, completed=share)
+
+        report("drawing pictures", 0.0)
+        splits = _splits(*measured) if measured else None
+        artifact = export_artifact(checkpoint, out, splits, options, report)
+    manifest = artifact.manifest
+    if manifest.ladder:
+        cost = f"{manifest.ladder.evaluations} patterns scored in {manifest.ladder.seconds:.0f} s"
+        console.print(f"ladder search: {manifest.ladder.search} on {manifest.ladder.split}, {cost}")
+    worst = max(record.relative_l2 for record in manifest.parity)
+    console.print(f"parity: {len(manifest.parity)} graphs, worst relative L2 {worst:.1e}")
+    for variant in manifest.variants:
+        shown = "  ".join(
+            f"{task} {value['fp32']:.3f}" for task, value in variant.quality.items() if value
+        )
+        console.print(f"  {variant.id:<10} {len(variant.pattern):>2} blocks  {shown or 'quality null'}")
+    console.print(f"exported: {out}   (look: otmv inspect {out})")
+
+
+def _splits(data: Path | None, pictures: int) -> Splits:
+    """Draw (or read) the examples the ladder is searched on, reported on, and kept as golden."""
+    from exporters.export import Splits
+    from tuning.recipe import LADDER_SEED, QUALITY_SEED
+    from tuning.world.dataset import write_world
+
+    with tempfile.TemporaryDirectory() as folder:
+        search, report = Path(folder) / "search", Path(folder) / "report"
+        write_world(search, 200, LADDER_SEED)
+        if data is None:
+            write_world(report, pictures, QUALITY_SEED)
+            name = f"generated world, seed {QUALITY_SEED}, {pictures} pictures"
+        else:
+            report, name = data, f"world {data.name}"
+        reported, golden = _examples(report), _examples(search)
+        vqa = [e for e in golden if e.task == "vqa"][:192]
+        told = [e for e in golden if e.task == "caption"][:64]
+        names = (f"generated world, seed {LADDER_SEED}, 200 pictures", name)
+        return Splits(golden, reported, [*vqa, *told], names)
+
+
+def _examples(world: Path) -> list[Example]:
+    from exporters.examples import Example
+    from tuning.world.dataset import read_captions, read_vqa
+
+    files: dict[str, bytes] = {}
+
+    def image(name: str) -> bytes:
+        return files.setdefault(name, (world / name).read_bytes())
+
+    asked = [
+        Example(image(r.image), "vqa", question=r.question, answers=(r.answer,))
+        for r in read_vqa(world)
+    ]
+    told = [
+        Example(image(r.image), "caption", caption=r.caption, phrases=tuple(r.objects))
+        for r in read_captions(world)
+    ]
+    return [*asked, *told]
+
+
+def _random(name: str, image_size: int, keys: int, tasks: str) -> Checkpoint:
+    """Make a checkpoint of random weights: right shapes and costs, meaningless answers."""
+    import torch
+
+    from models.checkpoint import Checkpoint
+    from models.presets import beit3_config
+    from models.series import OtmvModel
+    from tuning.tokens import world_tokenizer
+
+    if name not in ("beit3_base", "beit3_large"):
+        raise ValueError(f"no random model {name!r}; there are beit3_base and beit3_large")
+    config = beit3_config(name.removeprefix("beit3_"), image_size, keys)
+    wanted = {**config.model_dump(), "tasks": tuple(tasks.split(","))}
+    config = type(config).model_validate(wanted)
+    torch.manual_seed(0)
+    labels = tuple(f"answer {index}" for index in range(config.num_answers))
+    return Checkpoint(OtmvModel(config).eval(), world_tokenizer(), labels, None, {})
+
+
+def _card(checkpoint: Checkpoint) -> str:
+    from exporters.card import model_card
+
+    return model_card(checkpoint)

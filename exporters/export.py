@@ -1,0 +1,320 @@
+"""Checkpoint in, artifact out: trace, check, search the ladder, measure, write, rename."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from artifact.config import ModelConfig
+from artifact.errors import ArtifactError
+from artifact.golden import (
+    CASES_NAME,
+    STAGES_NAME,
+    LabelledCase,
+    StageCase,
+    write_labelled_cases,
+    write_stage_cases,
+)
+from artifact.manifest import (
+    BucketRecord,
+    GoldenRecord,
+    LadderRecord,
+    Manifest,
+    StageFile,
+    TextRecord,
+    VariantRecord,
+)
+from artifact.pattern import SkipPattern
+from artifact.preprocess import TextCodec
+from artifact.program import whole_stage
+from artifact.store import Artifact, ArtifactWriter
+from engine.solo import Solo
+from exporters import accounting, ladder, parity, quality
+from exporters.examples import Example, captions, questions
+from exporters.ladder import Ladder
+from exporters.onnx_ import WeightFile, file_of, stage_record, to_onnx
+from exporters.stages import Stage, cut, whole
+from models.checkpoint import Checkpoint
+
+Report = Callable[[str, float], None]
+"""Told what is being done and the share of it that is."""
+
+GOLDEN_SEED = 20_000
+"""Seed of the golden stage inputs; parity at export uses the same cases."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Labelled examples, never mixed: searched on, reported on, and kept as golden cases."""
+
+    search: Sequence[Example]
+    report: Sequence[Example]
+    golden: Sequence[Example]
+    names: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to export.
+
+    Attributes:
+        whole: which variants also become one graph each: all, only the full one, or none.
+        curve: declared quality, for weights that were never tuned.
+        card: text of the model card, or None.
+    """
+
+    whole: Literal["all", "full", "none"] = "all"
+    curve: quality.QualityCurve | None = None
+    card: str | None = None
+
+
+def export(
+    checkpoint: Checkpoint, out: Path, splits: Splits | None, options: Options, report: Report
+) -> Artifact:
+    """Write an artifact; nothing is left behind on failure.
+
+    Args:
+        checkpoint: what to export.
+        out: folder to make; must not exist.
+        splits: labelled examples, or None for untuned weights (the ladder is then every prefix).
+        options: how.
+        report: progress.
+
+    Raises:
+        ArtifactError: `out` exists or cannot be written.
+        ParityError: an exported graph does not compute what the model computes.
+    """
+    with ArtifactWriter(out) as writer:
+        found = _search(checkpoint, splits, report) if splits else None
+        family = ladder.family(found) if found else _prefixes(checkpoint.model.config)
+        ids = _ids(family, found)
+        stages = [*cut(checkpoint.model), *_wholes(checkpoint, family, ids, options)]
+        records = _trace(checkpoint, stages, writer.folder, report)
+        cases = _reference(checkpoint.model.config, stages)
+        manifest = _manifest(checkpoint, family, ids, records, found, splits)
+        report("checking parity", 0.0)
+        manifest = manifest.model_copy(
+            update={"parity": tuple(parity.check(writer.folder, records, cases))}
+        )
+        _write_sides(checkpoint, writer.folder, cases, options)
+        if splits:
+            manifest = _measure(writer, manifest, splits, report)
+        elif options.curve:
+            manifest = _declare(manifest, options.curve)
+        return writer.commit(manifest)
+
+
+def text_record(checkpoint: Checkpoint) -> TextRecord:
+    """Return special ids and limits: half the positions for a question, two thirds for a caption."""
+    ids = {name: checkpoint.tokenizer.token_to_id(name) for name in ("<pad>", "<unk>")}
+    special, positions = checkpoint.special, checkpoint.model.config.max_text_positions
+    return TextRecord(
+        bos=special.bos,
+        eos=special.eos,
+        pad=ids["<pad>"],
+        unk=ids["<unk>"],
+        mask=special.mask,
+        max_question_tokens=min(64, positions // 2),
+        max_caption_tokens=min(64, 2 * positions // 3),
+    )
+
+
+def _search(checkpoint: Checkpoint, splits: Splits, report: Report) -> Ladder:
+    record, config = text_record(checkpoint), checkpoint.model.config
+    codec = TextCodec(checkpoint.tokenizer, record)
+    tasks = {example.task for example in splits.search} & set(config.tasks)
+    asked = told = None
+    if "vqa" in tasks:
+        asked = questions(
+            splits.search, codec, checkpoint.labels, config.image_size, record.pad
+        )
+    if "caption" in tasks:
+        longer = record.model_copy(update={"max_question_tokens": record.max_caption_tokens})
+        told = captions(
+            splits.search, TextCodec(checkpoint.tokenizer, longer), config.image_size, record.pad
+        )
+    if not tasks:
+        raise ArtifactError("examples", "no labelled example of the model's tasks", "give --data")
+    return ladder.search(
+        checkpoint.model,
+        asked,
+        told,
+        checkpoint.special.mask,
+        on_progress=lambda share: report("searching the ladder", share),
+    )
+
+
+def _prefixes(config: ModelConfig) -> list[SkipPattern]:
+    full = SkipPattern.full(config.orders)
+    return [full.prefix(depth) for depth in range(1, config.orders + 1)]
+
+
+def _ids(family: Sequence[SkipPattern], found: Ladder | None) -> dict[SkipPattern, str]:
+    spine = found.pattern if found else family[-1]
+    return {pattern: pattern.variant_id(pattern.is_prefix_of(spine)) for pattern in family}
+
+
+def _wholes(
+    checkpoint: Checkpoint,
+    family: Sequence[SkipPattern],
+    ids: dict[SkipPattern, str],
+    options: Options,
+) -> list[Stage]:
+    if options.whole == "none" or "vqa" not in checkpoint.model.config.tasks:
+        return []
+    chosen = family if options.whole == "all" else family[-1:]
+    return [whole(checkpoint.model, ids[pattern], pattern) for pattern in chosen]
+
+
+def _trace(
+    checkpoint: Checkpoint, stages: Sequence[Stage], folder: Path, report: Report
+) -> dict[str, StageFile]:
+    weights = WeightFile(checkpoint.model)
+    records = {}
+    for number, stage in enumerate(stages):
+        report(f"tracing {stage.name}", number / len(stages))
+        graph = to_onnx(stage, _sizes(checkpoint.model.config, rows=3, text=9, words=4))
+        records[stage.name] = stage_record(stage, weights.add(file_of(stage.name), graph))
+    weights.write(folder)
+    return records
+
+
+def _sizes(config: ModelConfig, rows: int, text: int, words: int) -> dict[str, int]:
+    image = config.image_tokens
+    return {"B": rows, "L": text, "N": image + text, "T": image + words}
+
+
+def _reference(config: ModelConfig, stages: Sequence[Stage]) -> list[StageCase]:
+    sizes = [_sizes(config, 1, 6, 1), _sizes(config, 2, 11, 7)]
+    return [
+        case
+        for number, stage in enumerate(stages)
+        for case in parity.reference_cases(stage, sizes, GOLDEN_SEED + 10 * number)
+    ]
+
+
+def _manifest(
+    checkpoint: Checkpoint,
+    family: Sequence[SkipPattern],
+    ids: dict[SkipPattern, str],
+    records: dict[str, StageFile],
+    found: Ladder | None,
+    splits: Splits | None,
+) -> Manifest:
+    config, text = checkpoint.model.config, text_record(checkpoint)
+    lengths = [n for n in (8, 12, 16, 24, 32, 48) if n < text.max_question_tokens]
+    return Manifest(
+        name=config.name,
+        config=config,
+        tasks=config.tasks,
+        stages=records,
+        variants=tuple(_variant(checkpoint, pattern, ids[pattern], text) for pattern in family),
+        toolchain={name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")},
+        source_checkpoint_sha256=checkpoint.sha256,
+        ladder=_ladder_record(found, splits) if found and splits else None,
+        golden=GoldenRecord(stages=STAGES_NAME),
+        text=text,
+        buckets=BucketRecord(
+            text_lengths=(*lengths, text.max_question_tokens), batches=(1, 2, 4, 8)
+        ),
+    )
+
+
+def _variant(
+    checkpoint: Checkpoint, pattern: SkipPattern, variant_id: str, text: TextRecord
+) -> VariantRecord:
+    config = checkpoint.model.config
+    unique, executed = accounting.parameters(checkpoint.model, pattern)
+    cached = config.image_tokens + text.max_caption_tokens
+    asks, tells = "vqa" in config.tasks, "caption" in config.tasks
+    return VariantRecord(
+        id=variant_id,
+        pattern=pattern.executed,
+        unique_parameters=unique,
+        executed_parameters=executed,
+        flops_vqa=(
+            accounting.vqa_flops(config, pattern, text.max_question_tokens) if asks else None
+        ),
+        flops_caption=accounting.caption_flops(config, pattern, cached) if tells else None,
+    )
+
+
+def _ladder_record(found: Ladder, splits: Splits) -> LadderRecord:
+    return LadderRecord(
+        search=f"prefix beam, width {found.beam}",
+        split=splits.names[0],
+        evaluations=found.evaluations,
+        seconds=round(found.seconds, 1),
+    )
+
+
+def _write_sides(
+    checkpoint: Checkpoint, folder: Path, cases: Sequence[StageCase], options: Options
+) -> None:
+    import json
+
+    write_stage_cases(folder / STAGES_NAME, [c for c in cases if not c.stage.startswith("whole")])
+    (folder / "tokenizer.json").write_text(checkpoint.tokenizer.to_str(pretty=True) + "\n")
+    (folder / "labels.json").write_text(json.dumps(list(checkpoint.labels), indent=1) + "\n")
+    if options.card:
+        (folder / "MODEL_CARD.md").write_text(options.card)
+
+
+def _measure(
+    writer: ArtifactWriter, manifest: Manifest, splits: Splits, report: Report
+) -> Manifest:
+    preview = writer.preview(manifest)
+    solo = Solo.open(preview)
+    found = quality.measure(
+        preview, solo, splits.report, lambda share: report("measuring quality", share)
+    )
+    golden = quality.measure(
+        preview, solo, splits.golden, lambda share: report("measuring golden cases", share)
+    )
+    counts = {task: sum(e.task == task for e in splits.report) for task in found}
+    source = f"measured: {splits.names[1]}, " + ", ".join(
+        f"{count} {task} examples" for task, count in counts.items()
+    )
+    _write_golden(writer.folder, splits.golden)
+    return quality.record(manifest, found, source).model_copy(
+        update={
+            "golden": GoldenRecord(
+                stages=STAGES_NAME, cases=CASES_NAME, count=len(splits.golden), quality=golden
+            )
+        }
+    )
+
+
+def _write_golden(folder: Path, examples: Sequence[Example]) -> None:
+    names: dict[bytes, str] = {}
+    for example in examples:
+        if example.image not in names:
+            names[example.image] = f"golden/images/{len(names):04d}.jpg"
+            path = folder / names[example.image]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(example.image)
+    write_labelled_cases(
+        folder / CASES_NAME,
+        [
+            LabelledCase(names[e.image], e.task, e.question, e.answers, e.phrases)
+            for e in examples
+        ],
+    )
+
+
+def _declare(manifest: Manifest, curve: quality.QualityCurve) -> Manifest:
+    declared: quality.Quality = {}
+    for task in manifest.tasks:
+        for variant in manifest.variants:
+            value = curve.at(task, len(variant.pattern))
+            if value is not None:
+                declared.setdefault(task, {})[variant.id] = value
+    return quality.record(manifest, declared, f"declared: {curve.label}")
+
+
+def names_of_wholes(manifest: Manifest) -> list[str]:
+    """Return the ids of the variants that are also held as one graph."""
+    return [v.id for v in manifest.variants if whole_stage(v.id) in manifest.stages]

@@ -1,0 +1,194 @@
+"""Find the ladder: one skip pattern whose prefixes make the best family of variants.
+
+Search "prefix beam": patterns grow one order at a time. All patterns of a depth are kept up to a
+beam, ranked by the mean quality of their prefixes, so hidden states and readouts are shared along
+every prefix and one block call scores one pattern. For up to 8 orders the default beam is wide
+enough to be exhaustive. Quality is the mean over tasks of VQA accuracy and of next-word accuracy
+under teacher forcing (cheap stand-in for the phrase recall that the manifest reports).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from artifact.config import Task
+from artifact.pattern import SkipPattern
+from exporters.examples import Captions, Questions
+from models.key_block import key_mask_bias
+from models.series import OtmvModel, masked_decoding_bias
+
+BEAM = 40
+"""Patterns kept at each depth; 8 orders have at most 35 at any depth."""
+
+MARGIN = 0.01
+"""A pattern off the ladder joins only if it is better than the rung of its depth by this."""
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """What the search found.
+
+    Attributes:
+        pattern: its prefixes are the ladder.
+        quality: search-split quality of every pattern scored, in 0..1.
+        evaluations: patterns scored.
+        seconds: wall time of the search.
+        beam: patterns kept at each depth.
+    """
+
+    pattern: SkipPattern
+    quality: Mapping[SkipPattern, float]
+    evaluations: int
+    seconds: float
+    beam: int
+
+
+@dataclass(frozen=True)
+class _Node:
+    """A scored pattern with one (hidden state, readout) per task, and its prefixes' qualities."""
+
+    executed: tuple[int, ...]
+    states: Mapping[Task, tuple[Tensor, Tensor]]
+    qualities: tuple[float, ...]
+
+    @property
+    def rank(self) -> float:
+        return sum(self.qualities) / len(self.qualities)
+
+
+class _Search:
+    def __init__(
+        self, model: OtmvModel, asked: Questions | None, told: Captions | None, mask_id: int
+    ) -> None:
+        self.model, self.asked, self.told = model, asked, told
+        self.image_tokens = model.config.image_tokens
+        self.start: dict[Task, Tensor] = {}
+        self.bias: dict[Task, Tensor] = {}
+        if asked is not None:
+            self.start["vqa"] = torch.cat(
+                [model.stem.image(asked.pixels), model.stem.text(asked.tokens)], dim=1
+            )
+            mask = torch.nn.functional.pad(asked.mask, (self.image_tokens, 0), value=True)
+            self.bias["vqa"] = key_mask_bias(mask, torch.float32)
+        if told is not None:
+            length = told.words.shape[1]
+            where = torch.arange(length)
+            masks = model.stem.text(torch.full_like(told.words, mask_id), where + 1)
+            self.start["caption"] = torch.cat(
+                [model.stem.image(told.pixels), model.stem.text(told.words, where), masks], dim=1
+            )
+            self.bias["caption"] = masked_decoding_bias(
+                self.image_tokens, length, torch.device("cpu"), torch.float32
+            )
+
+    def extend(self, node: _Node | None, order: int) -> _Node:
+        """Score the pattern that executes `order` after `node`'s."""
+        key, order_in_key = self.model.key_of(order)
+        states: dict[Task, tuple[Tensor, Tensor]] = {}
+        scores = []
+        for task, start in self.start.items():
+            h, y = node.states[task] if node else (start, None)
+            h = key(h, order_in_key, self.image_tokens, self.bias[task])
+            r = self._read(task, h)
+            y = r if y is None or self.model.config.readout == "last" else y + r
+            states[task] = (h, y)
+            scores.append(self._score(task, y))
+        quality = sum(scores) / len(scores)
+        before = node or _Node((), {}, ())
+        return _Node((*before.executed, order), states, (*before.qualities, quality))
+
+    def _read(self, task: Task, h: Tensor) -> Tensor:
+        if task == "vqa":
+            return self.model.read_vqa(h)
+        assert self.told is not None
+        return h[:, self.image_tokens + self.told.words.shape[1] :]
+
+    def _score(self, task: Task, y: Tensor) -> float:
+        best = self.model.heads[task](y).argmax(-1)
+        if task == "vqa":
+            assert self.asked is not None
+            return float((best == self.asked.answers).float().mean())
+        assert self.told is not None
+        real = self.told.next_words >= 0
+        return float((best == self.told.next_words)[real].float().mean())
+
+
+@torch.inference_mode()
+def search(
+    model: OtmvModel,
+    asked: Questions | None,
+    told: Captions | None,
+    mask_id: int,
+    beam: int = BEAM,
+    on_progress: Callable[[float], None] | None = None,
+) -> Ladder:
+    """Search the ladder of a tuned model.
+
+    Args:
+        model: in eval mode, on the CPU.
+        asked: VQA examples of the search split, if the model answers questions.
+        told: caption examples of the search split, if it captions.
+        mask_id: id of MASK.
+        beam: patterns kept at each depth.
+        on_progress: called with the share of depths done.
+    """
+    began_s = time.perf_counter()
+    orders = model.config.orders
+    tree = _Search(model, asked, told, mask_id)
+    frontier = [tree.extend(None, 0)]
+    scored = list(frontier)
+    for depth in range(2, orders + 1):
+        grown = [
+            tree.extend(node, order)
+            for node in frontier
+            for order in range(node.executed[-1] + 1, orders)
+        ]
+        frontier = sorted(grown, key=lambda node: node.rank, reverse=True)[:beam]
+        scored += [_Node(node.executed, {}, node.qualities) for node in grown]
+        if on_progress:
+            on_progress(depth / orders)
+    best = max(scored, key=lambda node: _ladder_mean(node, orders))
+    return Ladder(
+        SkipPattern(best.executed, orders),
+        {SkipPattern(node.executed, orders): node.qualities[-1] for node in scored},
+        len(scored),
+        time.perf_counter() - began_s,
+        beam,
+    )
+
+
+def _ladder_mean(node: _Node, orders: int) -> float:
+    """Mean quality over depths 1..orders, where depths beyond the pattern count as its full one."""
+    padded = (*node.qualities, *[node.qualities[-1]] * (orders - len(node.qualities)))
+    return sum(padded) / orders
+
+
+def family(ladder: Ladder) -> list[SkipPattern]:
+    """Return the variants to ship, shallow to deep: the rungs that rise, patterns that earn it, and full.
+
+    A rung stays only if it is better than every shallower one; a pattern off the ladder joins only
+    if it beats the ladder at its depth by `MARGIN`.
+    """
+    pattern, quality = ladder.pattern, ladder.quality
+    orders = pattern.orders
+    chosen: list[SkipPattern] = []
+    best = 0.0
+    for depth in range(1, orders + 1):
+        candidates = [p for p in quality if p.depth == depth]
+        top = max(candidates, key=lambda p: quality[p])
+        rung = pattern.prefix(depth) if depth <= pattern.depth else None
+        bar = quality[rung] if rung is not None else best
+        joining = [rung] if rung is not None else []
+        if quality[top] >= bar + MARGIN:
+            joining.append(top)
+        for one in joining:
+            if quality[one] > best and one not in chosen:
+                chosen.append(one)
+        best = max(best, *(quality[one] for one in joining), 0.0)
+    full = SkipPattern.full(orders)
+    return [*(p for p in chosen if p != full), full]

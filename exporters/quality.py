@@ -1,0 +1,112 @@
+"""Measure every variant on labelled examples, through the engine's own code and the exported graphs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from artifact.config import Task
+from artifact.errors import InvalidManifest
+from artifact.manifest import Manifest
+from artifact.scoring import phrase_recall, vqa_accuracy
+from artifact.store import Artifact
+from engine.solo import Solo
+from exporters.examples import Example
+
+Quality = dict[Task, dict[str, float]]
+"""Task, then variant id, to accuracy in 0..1."""
+
+
+def measure(
+    artifact: Artifact,
+    solo: Solo,
+    examples: Sequence[Example],
+    on_progress: Callable[[float], None] | None = None,
+) -> Quality:
+    """Score every variant: VQA accuracy, and the share of objects a caption names rightly.
+
+    Args:
+        artifact: finished or previewed.
+        solo: its loaded stages.
+        examples: labelled requests.
+        on_progress: called with the share done.
+    """
+    manifest, labels, codec = artifact.manifest, artifact.labels(), artifact.text_codec()
+    side_px = manifest.config.image_size
+    asked = [e for e in examples if e.task == "vqa"]
+    told = [e for e in examples if e.task == "caption"]
+    ids = [codec.encode_question(e.question or "") for e in asked]
+    vqa_pixels = [e.pixels(side_px) for e in asked]
+    caption_pixels = [e.pixels(side_px) for e in told]
+    found: Quality = {task: {} for task, rows in (("vqa", asked), ("caption", told)) if rows}
+    for number, variant in enumerate(manifest.variants, 1):
+        if asked and "vqa" in manifest.tasks:
+            best = solo.vqa_logits(variant.id, vqa_pixels, ids).argmax(1)
+            scores = [
+                vqa_accuracy(labels[i], e.answers) for i, e in zip(best, asked, strict=True)
+            ]
+            found["vqa"][variant.id] = sum(scores) / len(scores)
+        if told and "caption" in manifest.tasks:
+            texts = [codec.decode(words) for words in solo.captions(variant.id, caption_pixels)]
+            recalls = [phrase_recall(t, e.phrases) for t, e in zip(texts, told, strict=True)]
+            objects = [len(e.phrases) for e in told]
+            named = sum(recall * n for recall, n in zip(recalls, objects, strict=True))
+            found["caption"][variant.id] = named / sum(objects)
+        if on_progress:
+            on_progress(number / len(manifest.variants))
+    return found
+
+
+class QualityCurve(BaseModel):
+    """A declared quality by depth, for artifacts whose weights were never tuned.
+
+    `by_depth[task]` maps executed orders to quality in 0..1; depths between are interpolated.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    label: str = Field(min_length=1)
+    by_depth: dict[Task, dict[int, float]]
+
+    @classmethod
+    def read(cls, path: Path) -> QualityCurve:
+        """Read a JSON file.
+
+        Raises:
+            InvalidManifest: it is not there, or no curve.
+        """
+        fix = 'write {"label": "...", "by_depth": {"vqa": {"6": 0.70, "12": 0.82}}}'
+        try:
+            return cls.model_validate(json.loads(path.read_text("utf-8")))
+        except (OSError, ValueError, ValidationError) as error:
+            reason = str(error).splitlines()[0]
+            raise InvalidManifest(path, f"no quality curve: {reason}", fix) from error
+
+    def at(self, task: Task, depth: int) -> float | None:
+        """Interpolate linearly; constant beyond the ends; None for a task without a curve."""
+        points = sorted(self.by_depth.get(task, {}).items())
+        if not points:
+            return None
+        for (low, a), (high, b) in zip(points, points[1:], strict=False):
+            if low <= depth <= high:
+                return a + (b - a) * (depth - low) / (high - low)
+        return points[0][1] if depth < points[0][0] else points[-1][1]
+
+
+def record(manifest: Manifest, quality: Mapping[Task, Mapping[str, float]], source: str) -> Manifest:
+    """Return the manifest with fp32 quality filled in and its source named."""
+    variants = tuple(
+        variant.model_copy(
+            update={
+                "quality": {
+                    task: {"fp32": round(found[variant.id], 4)} for task, found in quality.items()
+                },
+                "quality_source": source,
+            }
+        )
+        for variant in manifest.variants
+    )
+    return manifest.model_copy(update={"variants": variants})

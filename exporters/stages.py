@@ -1,0 +1,231 @@
+"""Cut a model into stages: each a small module with the names, shapes and dtypes of the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from artifact.manifest import TensorSpec
+from artifact.pattern import SkipPattern
+from artifact.program import (
+    HEAD_CAPTION,
+    HEAD_VQA,
+    STEM_CAPTION,
+    STEM_DECODE,
+    STEM_VQA,
+    block_stage,
+    whole_stage,
+)
+from models.key_block import KeyBlock, key_mask_bias
+from models.series import OtmvModel
+
+Shape = tuple[int | str, ...]
+"""Sizes, and symbols: B rows, N tokens, L text tokens, T cached tokens."""
+
+_DTYPES = {torch.uint8: "uint8", torch.int64: "int64", torch.bool: "bool", torch.float32: "float32"}
+
+
+@dataclass(frozen=True)
+class TensorShape:
+    """One input or output of a stage; `below` bounds random integers (exclusive)."""
+
+    dtype: torch.dtype
+    shape: Shape
+    below: int = 0
+
+    @property
+    def spec(self) -> TensorSpec:
+        """The manifest's form."""
+        return TensorSpec.model_validate({"dtype": _DTYPES[self.dtype], "shape": self.shape})
+
+    def random(self, sizes: Mapping[str, int], generator: torch.Generator) -> Tensor:
+        """Draw a tensor; a mask keeps at least its first entries, as text padding does."""
+        shape = [sizes[size] if isinstance(size, str) else size for size in self.shape]
+        if self.dtype is torch.float32:
+            return torch.randn(shape, generator=generator)
+        if self.dtype is torch.bool:
+            kept = torch.randint(
+                (shape[1] + 1) // 2, shape[1] + 1, (shape[0], 1), generator=generator
+            )
+            return torch.arange(shape[1])[None] < kept
+        return torch.randint(0, self.below, shape, generator=generator).to(self.dtype)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage before it is compiled."""
+
+    name: str
+    module: nn.Module
+    inputs: Mapping[str, TensorShape]
+    outputs: Mapping[str, TensorShape]
+
+    def random_inputs(self, sizes: Mapping[str, int], seed: int) -> dict[str, Tensor]:
+        """Draw distinct random inputs; one tensor is never passed as two inputs.
+
+        Args:
+            sizes: B, L, N and T.
+            seed: of the draw.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        return {name: tensor.random(sizes, generator) for name, tensor in self.inputs.items()}
+
+
+class _Call(nn.Module):
+    """A module whose forward is a function over another module; parameters stay the model's."""
+
+    def __init__(self, owner: nn.Module, call: Callable[..., object]) -> None:
+        super().__init__()
+        self.owner = owner
+        self.call = call
+
+    def forward(self, *tensors: Tensor) -> object:
+        return self.call(*tensors)
+
+
+def cut(model: OtmvModel) -> Iterator[Stage]:
+    """Yield every stage of a composed engine, for the model's tasks.
+
+    Args:
+        model: in eval mode.
+    """
+    if "vqa" in model.config.tasks:
+        yield from _vqa_stages(model)
+    if "caption" in model.config.tasks:
+        yield from _caption_stages(model)
+
+
+def _pixels(model: OtmvModel) -> TensorShape:
+    side = model.config.image_size
+    return TensorShape(torch.uint8, ("B", side, side, 3), below=256)
+
+
+def _tokens(model: OtmvModel, *shape: int | str) -> TensorShape:
+    return TensorShape(torch.int64, shape, below=model.config.vocab_size)
+
+
+def _vqa_stages(model: OtmvModel) -> Iterator[Stage]:
+    config, image_tokens = model.config, model.config.image_tokens
+    hidden = TensorShape(torch.float32, ("B", "N", config.width))
+    read = TensorShape(torch.float32, ("B", 2, config.width))
+    mask = TensorShape(torch.bool, ("B", "N"))
+
+    def stem(pixels: Tensor, tokens: Tensor) -> Tensor:
+        return torch.cat([model.stem.image(pixels), model.stem.text(tokens)], dim=1)
+
+    yield Stage(
+        STEM_VQA,
+        _Call(model.stem, stem),
+        {"pixels": _pixels(model), "tokens": _tokens(model, "B", "L")},
+        {"h": hidden},
+    )
+    for index, key in _keys(model):
+
+        def block(h: Tensor, order: Tensor, mask: Tensor, key: KeyBlock = key) -> object:
+            h = key(h, order, image_tokens, key_mask_bias(mask, h.dtype))
+            return h, model.read_vqa(h)
+
+        yield Stage(
+            block_stage(index),
+            _Call(key, block),
+            {"h": hidden, "order": _order(key), "mask": mask},
+            {"h_out": hidden, "r": read},
+        )
+    logits = TensorShape(torch.float32, ("B", config.num_answers))
+    head = model.heads["vqa"]
+    yield Stage(HEAD_VQA, _Call(head, lambda y: head(y)), {"y": read}, {"logits": logits})
+
+
+def _caption_stages(model: OtmvModel) -> Iterator[Stage]:
+    config = model.config
+    image = TensorShape(torch.float32, ("B", config.image_tokens, config.width))
+    pair = TensorShape(torch.float32, ("B", 2, config.width))
+    read = TensorShape(torch.float32, ("B", 1, config.width))
+    cache = _cache(model, "T")
+    yield Stage(
+        STEM_CAPTION, _Call(model.stem, model.stem.image), {"pixels": _pixels(model)}, {"h": image}
+    )
+
+    def words(tokens: Tensor, position: Tensor) -> Tensor:
+        return model.stem.text(tokens, torch.stack([position, position + 1], dim=1))
+
+    position = TensorShape(torch.int64, ("B",), below=config.max_text_positions - 1)
+    tokens = _tokens(model, "B", 2)
+    yield Stage(
+        STEM_DECODE,
+        _Call(model.stem, words),
+        {"tokens": tokens, "position": position},
+        {"h": pair},
+    )
+    for index, key in _keys(model):
+        seen = _cache(model, config.image_tokens)
+        yield Stage(
+            block_stage(index, "block_image"),
+            _Call(key, key.image_pass),
+            {"h": image, "order": _order(key)},
+            {"h_out": image, "k": seen, "v": seen},
+        )
+
+        def decode(
+            h: Tensor, order: Tensor, k: Tensor, v: Tensor, mask: Tensor, key: KeyBlock = key
+        ) -> object:
+            h, k_new, v_new = key.decode(h, order, k, v, mask)
+            return h, h[:, 1:], k_new, v_new
+
+        mask = TensorShape(torch.bool, ("B", "T"))
+        new = _cache(model, 1)
+        yield Stage(
+            block_stage(index, "block_decode"),
+            _Call(key, decode),
+            {"h": pair, "order": _order(key), "k": cache, "v": cache, "mask": mask},
+            {"h_out": pair, "r": read, "k_new": new, "v_new": new},
+        )
+
+    def head(y: Tensor) -> Tensor:
+        logits: Tensor = model.heads["caption"](y)
+        return logits[:, 0]
+
+    logits = TensorShape(torch.float32, ("B", config.vocab_size))
+    yield Stage(HEAD_CAPTION, _Call(model.heads["caption"], head), {"y": read}, {"logits": logits})
+
+
+def whole(model: OtmvModel, variant: str, pattern: SkipPattern) -> Stage:
+    """Return one VQA variant as a single stage: what a server without our engine would load.
+
+    Args:
+        model: in eval mode.
+        variant: id of the variant.
+        pattern: what it executes.
+    """
+    image_tokens = model.config.image_tokens
+
+    def answer(pixels: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
+        return model.vqa(pixels, tokens, mask[:, image_tokens:], pattern.executed)
+
+    return Stage(
+        whole_stage(variant),
+        _Call(model, answer),
+        {
+            "pixels": _pixels(model),
+            "tokens": _tokens(model, "B", "L"),
+            "mask": TensorShape(torch.bool, ("B", "N")),
+        },
+        {"logits": TensorShape(torch.float32, ("B", model.config.num_answers))},
+    )
+
+
+def _keys(model: OtmvModel) -> Iterator[tuple[int, KeyBlock]]:
+    for index, key in enumerate(model.keys):
+        assert isinstance(key, KeyBlock)
+        yield index, key
+
+
+def _order(key: KeyBlock) -> TensorShape:
+    return TensorShape(torch.int64, ("B",), below=key.coefficient.numel())
+
+
+def _cache(model: OtmvModel, tokens: int | str) -> TensorShape:
+    return TensorShape(torch.float32, ("B", model.config.heads, tokens, model.config.head_width))

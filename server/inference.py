@@ -15,7 +15,7 @@ from starlette.requests import Request
 from engine.types import Answer, Budget, CaptionInput, Task, Ticket, VqaInput
 from server.body import Body
 from server.decoding import Decoded
-from server.errors import ClientLeft
+from server.errors import ClientLeft, ImageError
 from server.images import PictureHeader
 from server.ports import Pool
 from server.serving import Serving
@@ -69,9 +69,9 @@ async def run(serving: Serving, pool: Pool, work: Work, arrived_s: float, body: 
         ]
         waits = [_awaitable(future, serving.clock.now_s) for future in futures]
         timed = await asyncio.gather(*waits)
-    except BaseException:
+    except BaseException as error:
         for ticket in tickets:
-            pool.cancel(ticket)
+            pool.cancel(ticket, "invalid" if isinstance(error, ImageError) else "cancelled")
         raise
     return Finished(decoded, [answer for answer, _ in timed], [done_s for _, done_s in timed])
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Literal, Protocol
 
 from artifact.store import Artifact
 from engine.types import Answer, Budget, CaptionInput, Offer, Task, Ticket, VqaInput
@@ -34,7 +34,9 @@ class Pool(Protocol):
         """Hand in the decoded input of an admitted request."""
         ...
 
-    def cancel(self, ticket: Ticket) -> None:
+    def cancel(
+        self, ticket: Ticket, outcome: Literal["cancelled", "invalid"] = "cancelled"
+    ) -> None:
         """Give the place back; harmless after the answer."""
         ...
 

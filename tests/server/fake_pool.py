@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -93,7 +94,7 @@ class FakePool:
     closed: bool = False
     admitted: list[Ticket] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
-    cancelled: list[Ticket] = field(default_factory=list)
+    cancelled: list[tuple[Ticket, str]] = field(default_factory=list)
     seen: list[VqaInput | CaptionInput] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -144,8 +145,10 @@ class FakePool:
         self._close(ticket.id)
         return future
 
-    def cancel(self, ticket: Ticket) -> None:
-        self.cancelled.append(ticket)
+    def cancel(
+        self, ticket: Ticket, outcome: Literal["cancelled", "invalid"] = "cancelled"
+    ) -> None:
+        self.cancelled.append((ticket, outcome))
         self._close(ticket.id)
 
     def release(self) -> None:

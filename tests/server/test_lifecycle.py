@@ -123,7 +123,7 @@ def test_a_damaged_picture_gives_its_place_back(client: TestClient, pool: FakePo
     body = form([("image", whole[: len(whole) // 2]), ("question", b"q?")])
     response = client.post(GOOD.path, content=body, headers=GOOD.headers)
     assert response.status_code == 422
-    assert len(pool.admitted) == 1
+    assert [outcome for _, outcome in pool.cancelled] == ["invalid"]
     assert pool.open_places == 0
 
 
@@ -141,7 +141,7 @@ async def _leaves_while_waiting(pool: FakePool) -> Exchange:
 def test_a_client_that_leaves_cancels_its_rows() -> None:
     pool = FakePool(hold=True)
     exchange = asyncio.run(_leaves_while_waiting(pool))
-    assert [ticket.id for ticket in pool.cancelled] == [0]
+    assert [(ticket.id, outcome) for ticket, outcome in pool.cancelled] == [(0, "cancelled")]
     assert pool.open_places == 0
     assert exchange.status == 499
 

@@ -1,0 +1,152 @@
+"""`otmv serve`: load an artifact and answer requests about pictures."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from artifact.errors import ArtifactError
+from artifact.store import open_artifact
+from engine.clock import SystemClock
+from engine.config import EngineConfig, default_cache_dir
+from engine.errors import EngineError
+from engine.pool import EnginePool
+from engine.telemetry import Telemetry
+from engine.types import Offer
+from server.app import create_app
+from server.ports import Pool, Progress
+from server.run import AddressUnavailable, bind, run
+from server.serving import Serving
+from server.settings import PREFIX, Settings, unknown_variables
+
+app = typer.Typer()
+_console = Console(stderr=True)
+
+
+@app.command()
+def serve(
+    artifact: Annotated[
+        Path | None, typer.Argument(help="Folder of the artifact; default: OTMV_ARTIFACT.")
+    ] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")] = None,
+    memory_budget: Annotated[
+        str | None, typer.Option(help="Bytes the stages may take, for example 512MiB.")
+    ] = None,
+    cache_dir: Annotated[Path | None, typer.Option(help="Where latency profiles are kept.")] = None,
+    queue_limit: Annotated[int | None, typer.Option(help="Requests admitted at once.")] = None,
+    engine_threads: Annotated[
+        int | None, typer.Option(help="Threads of the inference library.")
+    ] = None,
+    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+) -> None:
+    """Serve an artifact over HTTP. Options win over OTMV_* variables."""
+    given = {
+        "artifact": artifact,
+        "host": host,
+        "port": port,
+        "memory_budget": memory_budget,
+        "cache_dir": cache_dir,
+        "queue_limit": queue_limit,
+        "engine_threads": engine_threads,
+        "log_level": log_level,
+    }
+    settings = _settings({name: value for name, value in given.items() if value is not None})
+    try:
+        _serve(settings)
+    except (ArtifactError, EngineError, AddressUnavailable) as error:
+        _fail(str(error))
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    if unknown := unknown_variables():
+        _fail(
+            f"unknown variables {', '.join(unknown)} (unset them; on Kubernetes set "
+            f"enableServiceLinks: false if a service name starts with {PREFIX[:-1].lower()})"
+        )
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        flag = name.replace("_", "-")
+        hint = "ARTIFACT" if name == "artifact" else f"--{flag}"
+        _fail(f"{name}: {first['msg']} (set {hint} or {PREFIX}{name.upper()})")
+
+
+def _serve(settings: Settings) -> None:
+    """Bind, then load and serve until a signal."""
+    open_artifact(settings.artifact, verify=False)
+    sock = bind(settings.host, settings.port)
+    address = sock.getsockname()
+    url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
+    telemetry, clock = Telemetry(), SystemClock()
+    with _console.status("loading the artifact") as status:
+
+        def open_pool(progress: Progress) -> Pool:
+            artifact = open_artifact(settings.artifact)
+            config = engine_config(settings)
+            return EnginePool.open(artifact, config, telemetry, clock, _shown(status, progress))
+
+        def on_ready(serving: Serving) -> None:
+            status.stop()
+            _announce(serving.pool(), url)
+
+        version = importlib.metadata.version("otmv-serve")
+        run(create_app(settings, open_pool, telemetry, clock, version), sock, on_ready)
+
+
+def engine_config(settings: Settings) -> EngineConfig:
+    """Return the engine's configuration from the server's settings."""
+    return EngineConfig(
+        memory_budget_bytes=settings.memory_budget,
+        max_batch=settings.max_batch,
+        queue_limit=settings.queue_limit,
+        threads=settings.engine_threads or 0,
+        grace_s=settings.grace_s,
+        default_latency_ms=settings.default_max_latency_ms,
+        cache_dir=settings.cache_dir or default_cache_dir(),
+    )
+
+
+def _shown(status: Status, progress: Progress) -> Callable[[str, float], None]:
+    def both(phase: str, share: float) -> None:
+        progress(phase, share)
+        status.update(f"{phase} ({share:.0%})")
+
+    return both
+
+
+def _announce(pool: Pool, url: str) -> None:
+    manifest = pool.artifact.manifest
+    table = Table(title=f"{manifest.name}: {', '.join(manifest.tasks)}", title_justify="left")
+    for heading in ("task", "variant", "blocks", "quality", "idle time", "memory"):
+        table.add_column(heading, justify="left" if heading in ("task", "variant") else "right")
+    for offer in pool.offers():
+        table.add_row(*_cells(offer), style=None if offer.resident else "dim")
+    _console.print(table)
+    _console.print(f"ready: {url}  (docs: {url}/docs, metrics: {url}/metrics)", soft_wrap=True)
+
+
+def _cells(offer: Offer) -> tuple[str, ...]:
+    return (
+        offer.task,
+        offer.variant,
+        str(len(offer.executed)),
+        "not measured" if offer.quality is None else f"{offer.quality:.3f}",
+        f"{offer.predicted_s * 1e3:.1f} ms",
+        f"{offer.memory_bytes / 1e6:.1f} MB" if offer.resident else "not resident",
+    )
+
+
+def _fail(message: str) -> NoReturn:
+    _console.print(f"otmv serve: {message}", style="red", markup=False, soft_wrap=True)
+    raise SystemExit(1)

@@ -1,0 +1,43 @@
+"""Ask a running server about a picture under three budgets.
+
+python examples/ask.py picture.jpg "how many objects are there?"
+"""
+
+from __future__ import annotations
+
+import sys
+
+import httpx
+from client import Budget, Busy, OtmvClient, OtmvError
+
+BUDGETS = {
+    "generous": Budget(),
+    "middling": Budget(max_latency_ms=30),
+    "hopeless": Budget(max_latency_ms=1),
+    "hopeless, reject": Budget(max_latency_ms=1, on_miss="reject"),
+}
+
+
+def main(image: str, question: str, url: str = "http://127.0.0.1:8000") -> int:
+    """Print one line per budget; return the exit code."""
+    with OtmvClient(url) as client:
+        for name, budget in BUDGETS.items():
+            try:
+                found = client.ask(image, question, budget)
+            except Busy as error:
+                print(f"{name:18} busy, try again in {error.retry_after_s:g} s")
+            except OtmvError as error:
+                print(f"{name:18} refused: {error}")
+            except (OSError, httpx.TransportError) as error:
+                print(f"cannot ask: {error}", file=sys.stderr)
+                return 1
+            else:
+                total_ms = found.timings_ms["total"]
+                print(f"{name:18} {found.answer:12} {found.variant:8} {total_ms:7.1f} ms")
+    return 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (3, 4):
+        sys.exit("usage: ask.py IMAGE QUESTION [URL]")
+    sys.exit(main(*sys.argv[1:]))

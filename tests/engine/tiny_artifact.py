@@ -7,12 +7,15 @@ answer can be computed by hand, yet rows would disturb each other if masks or or
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import onnx
+from PIL import Image
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
 from artifact.config import ModelConfig
 from artifact.golden import (
     CASES_NAME,
@@ -27,314 +30,13 @@ from artifact.manifest import (
     BucketRecord,
     GoldenRecord,
     Manifest,
-    StageFile,
-    TensorSpec,
     TextRecord,
     VariantRecord,
 )
 from artifact.pattern import SkipPattern
 from artifact.store import Artifact, ArtifactWriter
-from numpy.typing import NDArray
-from onnx import TensorProto, helper
-from PIL import Image
-from safetensors.numpy import save_file
-from tokenizers import Tokenizer
-from tokenizers.models import WordLevel
-from tokenizers.pre_tokenizers import Whitespace
-
-Array = NDArray[Any]
-SIDE, PATCH, WIDTH, HEADS, VOCAB, ANSWERS = 4, 2, 4, 2, 12, 6
-NV, HEAD_WIDTH = 5, 2
-WORDS = ["[PAD]", "[BOS]", "[EOS]", "[UNK]", "[MASK]", "what", "colour", "is", "red", "a", "b", "c"]
-LABELS = ["red", "green", "blue", "yes", "no", "two"]
-ONNX_TYPES = {
-    "float32": TensorProto.FLOAT,
-    "int64": TensorProto.INT64,
-    "uint8": TensorProto.UINT8,
-    "bool": TensorProto.BOOL,
-}
-
-
-def tiny_config(key_of_order: tuple[int, ...] = (0, 0, 1, 1)) -> ModelConfig:
-    return ModelConfig(
-        name="tiny",
-        image_size=SIDE,
-        patch_size=PATCH,
-        width=WIDTH,
-        heads=HEADS,
-        ffn_width=8,
-        vocab_size=VOCAB,
-        max_text_positions=16,
-        key_of_order=key_of_order,
-        merged_feed_forward=True,
-        readout="series",
-        skip_probability=0.1,
-        num_answers=ANSWERS,
-        tasks=("vqa", "caption"),
-    )
-
-
-@dataclass
-class TinyModel:
-    """Weights, and the NumPy reference of every stage."""
-
-    config: ModelConfig = field(default_factory=tiny_config)
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        rng = np.random.default_rng(self.seed)
-
-        def draw(*shape: int) -> Array:
-            return (rng.standard_normal(shape) / np.sqrt(shape[0])).astype(np.float32)
-
-        self.weights: dict[str, Array] = {
-            "pix": draw(SIDE * SIDE * 3, NV * WIDTH) / 64,
-            "embed": draw(VOCAB, WIDTH),
-            "pos": draw(16, WIDTH),
-            "head_vqa": draw(2 * WIDTH, ANSWERS),
-            "head_caption": draw(WIDTH, VOCAB),
-        }
-        for key in range(self.config.keys):
-            self.weights[f"w{key}"] = draw(WIDTH, WIDTH)
-            count = len(self.config.orders_of_key(key))
-            scale = 1 + 0.25 * np.arange(count) + 0.1 * key
-            self.weights[f"scale{key}"] = scale.astype(np.float32)
-
-    def _mix(self, key: int, order: Array, h: Array, mean: Array) -> Array:
-        scale = self.weights[f"scale{key}"][order][:, None, None]
-        return np.tanh(h @ self.weights[f"w{key}"] + mean) * scale + h * np.float32(0.5)
-
-    def run(self, stage: str, x: dict[str, Array]) -> dict[str, Array]:
-        """Return what a stage must return for batched inputs."""
-        kind, _, rest = stage.partition("[")
-        w = self.weights
-        if kind == "stem" and rest != "decode]":
-            flat = x["pixels"].reshape(len(x["pixels"]), -1).astype(np.float32)
-            image = (flat @ w["pix"]).reshape(-1, NV, WIDTH)
-            if rest == "caption]":
-                return {"h": image}
-            return {"h": np.concatenate([image, w["embed"][x["tokens"]]], axis=1)}
-        if kind == "stem":
-            return {"h": w["embed"][x["tokens"]] + w["pos"][x["position"]][:, None]}
-        if kind == "head":
-            y = x["y"].reshape(len(x["y"]), -1)
-            return {"logits": y @ w[f"head_{rest[:-1]}"]}
-        key = int(rest[:-1])
-        batch = len(x["h"])
-        if kind == "block":
-            real = x["mask"][:, :, None].astype(np.float32)
-            mean = (x["h"] * real).sum(1, keepdims=True) / real.sum(1, keepdims=True)
-            h = self._mix(key, x["order"], x["h"], mean)
-            return {"h_out": h, "r": h[:, [0, NV]]}
-        if kind == "block_image":
-            h = self._mix(key, x["order"], x["h"], x["h"].mean(1, keepdims=True))
-            k = h.reshape(batch, NV, HEADS, HEAD_WIDTH).transpose(0, 2, 1, 3)
-            return {"h_out": h, "k": k, "v": k * np.float32(2)}
-        real = x["mask"][:, None, :, None].astype(np.float32)
-        mean = ((x["k"] + x["v"]) * real).sum(2) / real.sum(2)
-        h = self._mix(key, x["order"], x["h"], mean.reshape(batch, 1, WIDTH))
-        k = h[:, :1].reshape(batch, 1, HEADS, HEAD_WIDTH).transpose(0, 2, 1, 3)
-        return {"h_out": h, "r": h[:, 1:], "k_new": k, "v_new": k * np.float32(2)}
-
-    def vqa(self, pattern: SkipPattern, pixels: Array, tokens: list[int]) -> Array:
-        """Return logits of one question, unpadded and alone."""
-        ids = np.array([tokens], np.int64)
-        h = self.run("stem[vqa]", {"pixels": pixels[None], "tokens": ids})["h"]
-        mask = np.ones(h.shape[:2], bool)
-        y = np.zeros((1, 2, WIDTH), np.float32)
-        for k in pattern.executed:
-            order = np.array([self.config.order_in_key(k)])
-            stage = f"block[{self.config.key_of_order[k]}]"
-            out = self.run(stage, {"h": h, "order": order, "mask": mask})
-            h, y = out["h_out"], y + out["r"]
-        return self.run("head[vqa]", {"y": y})["logits"][0]
-
-    def caption(self, pattern: SkipPattern, pixels: Array, max_words: int) -> list[int]:
-        """Return the words of one caption, decoded alone without padding."""
-        h = self.run("stem[caption]", {"pixels": pixels[None]})["h"]
-        cache: dict[int, tuple[Array, Array]] = {}
-        for k in pattern.executed:
-            order = np.array([self.config.order_in_key(k)])
-            out = self.run(
-                f"block_image[{self.config.key_of_order[k]}]", {"h": h, "order": order}
-            )
-            h, cache[k] = out["h_out"], (out["k"], out["v"])
-        words: list[int] = []
-        while len(words) < max_words:
-            tokens = np.array([[words[-1] if words else 1, 4]])
-            h = self.run("stem[decode]", {"tokens": tokens, "position": np.array([len(words)])})["h"]
-            y = np.zeros((1, 1, WIDTH), np.float32)
-            for k in pattern.executed:
-                kk, vv = cache[k]
-                inputs = {"h": h, "order": np.array([self.config.order_in_key(k)]), "k": kk, "v": vv}
-                inputs["mask"] = np.ones((1, kk.shape[2]), bool)
-                out = self.run(f"block_decode[{self.config.key_of_order[k]}]", inputs)
-                h, y = out["h_out"], y + out["r"]
-                cache[k] = (
-                    np.concatenate([kk, out["k_new"]], axis=2),
-                    np.concatenate([vv, out["v_new"]], axis=2),
-                )
-            word = int(self.run("head[caption]", {"y": y})["logits"][0].argmax())
-            if word == 2:
-                break
-            words.append(word)
-        return words
-
-
-SPECS: dict[str, tuple[dict[str, tuple[str, list[Any]]], dict[str, tuple[str, list[Any]]]]] = {
-    "stem[vqa]": (
-        {"pixels": ("uint8", ["B", SIDE, SIDE, 3]), "tokens": ("int64", ["B", "L"])},
-        {"h": ("float32", ["B", "N", WIDTH])},
-    ),
-    "stem[caption]": (
-        {"pixels": ("uint8", ["B", SIDE, SIDE, 3])},
-        {"h": ("float32", ["B", NV, WIDTH])},
-    ),
-    "stem[decode]": (
-        {"tokens": ("int64", ["B", 2]), "position": ("int64", ["B"])},
-        {"h": ("float32", ["B", 2, WIDTH])},
-    ),
-    "head[vqa]": ({"y": ("float32", ["B", 2, WIDTH])}, {"logits": ("float32", ["B", ANSWERS])}),
-    "head[caption]": ({"y": ("float32", ["B", 1, WIDTH])}, {"logits": ("float32", ["B", VOCAB])}),
-}
-CACHE = ("float32", ["B", HEADS, "T", HEAD_WIDTH])
-ONE = ("float32", ["B", HEADS, 1, HEAD_WIDTH])
-IMAGE_CACHE = ("float32", ["B", HEADS, NV, HEAD_WIDTH])
-BLOCK_SPECS = {
-    "block": (
-        {
-            "h": ("float32", ["B", "N", WIDTH]),
-            "order": ("int64", ["B"]),
-            "mask": ("bool", ["B", "N"]),
-        },
-        {"h_out": ("float32", ["B", "N", WIDTH]), "r": ("float32", ["B", 2, WIDTH])},
-    ),
-    "block_image": (
-        {"h": ("float32", ["B", NV, WIDTH]), "order": ("int64", ["B"])},
-        {"h_out": ("float32", ["B", NV, WIDTH]), "k": IMAGE_CACHE, "v": IMAGE_CACHE},
-    ),
-    "block_decode": (
-        {
-            "h": ("float32", ["B", 2, WIDTH]),
-            "order": ("int64", ["B"]),
-            "k": CACHE,
-            "v": CACHE,
-            "mask": ("bool", ["B", "T"]),
-        },
-        {
-            "h_out": ("float32", ["B", 2, WIDTH]),
-            "r": ("float32", ["B", 1, WIDTH]),
-            "k_new": ONE,
-            "v_new": ONE,
-        },
-    ),
-}
-
-
-class Graph:
-    """A small ONNX graph under construction."""
-
-    def __init__(self) -> None:
-        self.nodes: list[Any] = []
-        self.constants: list[Any] = []
-        self.weights: list[str] = []
-
-    def __call__(self, op: str, *inputs: str, out: str = "", **attributes: Any) -> str:
-        name = out or f"t{len(self.nodes)}"
-        self.nodes.append(helper.make_node(op, list(inputs), [name], **attributes))
-        return name
-
-    def const(self, value: Any, dtype: Any = np.int64) -> str:
-        name = f"c{len(self.constants)}"
-        self.constants.append(onnx.numpy_helper.from_array(np.array(value, dtype), name))
-        return name
-
-    def weight(self, name: str) -> str:
-        if name not in self.weights:
-            self.weights.append(name)
-        return name
-
-    def mean(self, x: str, mask: str, axis: int) -> str:
-        total = self("ReduceSum", self("Mul", x, mask), self.const([axis]))
-        return self("Div", total, self("ReduceSum", mask, self.const([axis])))
-
-    def mix(self, key: int, mean: str, out: str) -> str:
-        scale = self("Gather", self.weight(f"scale{key}"), "order")
-        scale = self("Unsqueeze", scale, self.const([1, 2]))
-        inner = self("Tanh", self("Add", self("MatMul", "h", self.weight(f"w{key}")), mean))
-        half = self("Mul", "h", self.const(0.5, np.float32))
-        return self("Add", self("Mul", inner, scale), half, out=out)
-
-    def heads(self, x: str, tokens: int, out: str) -> str:
-        split = self("Reshape", x, self.const([-1, tokens, HEADS, HEAD_WIDTH]))
-        return self("Transpose", split, out=out, perm=[0, 2, 1, 3])
-
-
-def _build(stage: str) -> Graph:
-    g = Graph()
-    kind, _, rest = stage.partition("[")
-    name = rest[:-1]
-    if kind == "stem" and name != "decode":
-        flat = g("Cast", g("Flatten", "pixels"), to=TensorProto.FLOAT)
-        product = g("MatMul", flat, g.weight("pix"))
-        shape = g.const([-1, NV, WIDTH])
-        if name == "caption":
-            g("Reshape", product, shape, out="h")
-        else:
-            words = g("Gather", g.weight("embed"), "tokens")
-            g("Concat", g("Reshape", product, shape), words, out="h", axis=1)
-    elif kind == "stem":
-        place = g("Unsqueeze", g("Gather", g.weight("pos"), "position"), g.const([1]))
-        g("Add", g("Gather", g.weight("embed"), "tokens"), place, out="h")
-    elif kind == "head":
-        g("MatMul", g("Flatten", "y"), g.weight(f"head_{name}"), out="logits")
-    elif kind == "block":
-        mask = g("Unsqueeze", g("Cast", "mask", to=TensorProto.FLOAT), g.const([2]))
-        g.mix(int(name), g.mean("h", mask, 1), "h_out")
-        g("Gather", "h_out", g.const([0, NV]), out="r", axis=1)
-    elif kind == "block_image":
-        g.mix(int(name), g("ReduceMean", "h", g.const([1])), "h_out")
-        g("Mul", g.heads("h_out", NV, "k"), g.const(2.0, np.float32), out="v")
-    else:
-        mask = g("Unsqueeze", g("Cast", "mask", to=TensorProto.FLOAT), g.const([1, 3]))
-        total = g("ReduceSum", g("Mul", g("Add", "k", "v"), mask), g.const([2]), keepdims=0)
-        mean = g("Div", total, g("ReduceSum", mask, g.const([2]), keepdims=0))
-        g.mix(int(name), g("Reshape", mean, g.const([-1, 1, WIDTH])), "h_out")
-        g("Slice", "h_out", g.const([1]), g.const([2]), g.const([1]), out="r")
-        first = g("Slice", "h_out", g.const([0]), g.const([1]), g.const([1]))
-        g("Mul", g.heads(first, 1, "k_new"), g.const(2.0, np.float32), out="v_new")
-    return g
-
-
-def _external(name: str, array: Array, offset: int) -> Any:
-    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=array.shape)
-    tensor.data_location = TensorProto.EXTERNAL
-    entries = {"location": WEIGHTS_NAME, "offset": offset, "length": array.nbytes}
-    for key, value in entries.items():
-        tensor.external_data.add(key=key, value=str(value))
-    return tensor
-
-
-def _stage_file(folder: Path, stage: str, model: TinyModel, offsets: dict[str, int]) -> StageFile:
-    kind = stage.partition("[")[0]
-    inputs, outputs = SPECS.get(stage) or BLOCK_SPECS[kind]
-    graph = _build(stage)
-    external = [_external(n, model.weights[n], offsets[n]) for n in graph.weights]
-    values = [
-        [helper.make_tensor_value_info(n, ONNX_TYPES[d], s) for n, (d, s) in side.items()]
-        for side in (inputs, outputs)
-    ]
-    proto = helper.make_graph(graph.nodes, kind, *values, [*graph.constants, *external])
-    onnx_model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    name = stage.replace("[", "_").replace("]", "") + ".onnx"
-    (folder / name).write_bytes(onnx_model.SerializeToString())
-    specs = [
-        {n: TensorSpec(dtype=d, shape=tuple(s)) for n, (d, s) in side.items()}
-        for side in (inputs, outputs)
-    ]
-    return StageFile(
-        file=name, inputs=specs[0], outputs=specs[1], initializers=tuple(graph.weights)
-    )
+from tests.engine.tiny_graphs import BLOCK_SPECS, SPECS, stage_file
+from tests.engine.tiny_model import LABELS, NV, SIDE, VOCAB, WORDS, Array, TinyModel
 
 
 def stage_names(config: ModelConfig) -> list[str]:
@@ -388,7 +90,7 @@ def write_tiny(
         length = int.from_bytes(raw[:8], "little")
         header = json.loads(raw[8 : 8 + length])
         offsets = {n: 8 + length + e["data_offsets"][0] for n, e in header.items()}
-        stages = {s: _stage_file(writer.folder, s, model, offsets) for s in stage_names(config)}
+        stages = {s: stage_file(writer.folder, s, model, offsets) for s in stage_names(config)}
         _tokenizer().save(str(writer.folder / "tokenizer.json"))
         (writer.folder / "labels.json").write_text(json.dumps(LABELS))
         golden = [

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import importlib
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
-import click
 import typer
 
 COMMANDS = {
     "world": "Generate pictures, questions and captions.",
-    "tune": "Tune one OTMV model for all its variants.",
+    "tune": "Tune one model, once, for all its variants.",
     "eval": "Measure a checkpoint's variants on a world.",
     "export": "Turn a checkpoint into an artifact.",
     "inspect": "Show what an artifact holds.",
@@ -20,27 +21,42 @@ COMMANDS = {
 }
 
 
-class LazyGroup(click.Group):
-    """A click group that imports `cli.<command>` only when the command is used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the command names in the order users meet them."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return one command, or None for an unknown name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module = importlib.import_module(f"cli.{cmd_name}_")
-        app: typer.Typer = module.app
-        return typer.main.get_command(app)
+def build(arguments: list[str]) -> typer.Typer:
+    """Build the command line; only the subcommand in `arguments` is imported, others are listed."""
+    app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+    app.callback()(_root)
+    chosen = next((word for word in arguments if not word.startswith("-")), None)
+    for name, text in COMMANDS.items():
+        if name == chosen:
+            module = importlib.import_module(f"cli.{name}_")
+            app.command(name)(module.app.registered_commands[0].callback)
+        else:
+            app.command(name, help=text)(_listed)
+    return app
 
 
-@click.command(cls=LazyGroup, no_args_is_help=True)
-@click.version_option(package_name="otmv-serve", prog_name="otmv")
+def _listed() -> None:
+    """Stand for a subcommand that this call does not use."""
+
+
+def _root(
+    show_version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+    ] = False,
+) -> None:
+    """Serve one OTMV-tuned vision-language model as a family of variants.
+
+    Every answer comes from the best variant its latency and memory budget allows.
+    """
+
+
 def main() -> None:
-    """Serve one OTMV-tuned vision-language model as a family of variants."""
+    """Run the command line."""
+    if sys.argv[1:] == ["--version"]:
+        print(f"otmv {version('otmv-serve')}")
+        return
+    build(sys.argv[1:])()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

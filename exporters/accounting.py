@@ -35,7 +35,7 @@ def _per_order(name: str) -> bool:
 
 
 def block_flops(config: ModelConfig, tokens: int, keys: int) -> int:
-    """Return the FLOPs (2 per multiply-add) of one block on `tokens` tokens that see `keys` keys."""
+    """Return the FLOPs (2 per multiply-add) of one block: `tokens` tokens that see `keys` keys."""
     projections = 4 * config.width * config.width + 2 * config.width * config.ffn_width
     return 2 * tokens * (projections + 2 * keys * config.width)
 

@@ -1,4 +1,4 @@
-"""Labelled examples: what the ladder is searched on, quality is measured on, and golden cases are."""
+"""Labelled examples: for the ladder search, for quality, and for golden cases."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Example:
 
 @dataclass(frozen=True)
 class Questions:
-    """Tensors of VQA examples: pixels uint8, tokens int64 `[n, l]`, mask bool, answers int64 `[n]`."""
+    """VQA examples: pixels uint8, tokens int64 `[n, l]`, mask bool, answers int64 `[n]`."""
 
     pixels: Tensor
     tokens: Tensor
@@ -53,7 +53,7 @@ class Questions:
 
 @dataclass(frozen=True)
 class Captions:
-    """Tensors of caption examples: pixels uint8, words and next words int64 `[n, l]`, -1 past the end."""
+    """Caption examples: pixels uint8, words and next words int64 `[n, l]`, -1 past the end."""
 
     pixels: Tensor
     words: Tensor

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -18,21 +18,12 @@ from artifact.golden import (
     write_labelled_cases,
     write_stage_cases,
 )
-from artifact.manifest import (
-    BucketRecord,
-    GoldenRecord,
-    LadderRecord,
-    Manifest,
-    StageFile,
-    TextRecord,
-    VariantRecord,
-)
+from artifact.manifest import GoldenRecord, LadderRecord, Manifest, StageFile
 from artifact.pattern import SkipPattern
 from artifact.preprocess import TextCodec
-from artifact.program import whole_stage
 from artifact.store import Artifact, ArtifactWriter
 from engine.solo import Solo
-from exporters import accounting, ladder, parity, quality
+from exporters import describe, ladder, parity, quality
 from exporters.examples import Example, captions, questions
 from exporters.ladder import Ladder
 from exporters.onnx_ import WeightFile, file_of, stage_record, to_onnx
@@ -89,12 +80,14 @@ def export(
     """
     with ArtifactWriter(out) as writer:
         found = _search(checkpoint, splits, report) if splits else None
-        family = ladder.family(found) if found else _prefixes(checkpoint.model.config)
-        ids = _ids(family, found)
+        family = ladder.family(found) if found else describe.every_prefix(checkpoint.model.config)
+        ids = describe.ids(family, found.pattern if found else family[-1])
         stages = [*cut(checkpoint.model), *_wholes(checkpoint, family, ids, options)]
         records = _trace(checkpoint, stages, writer.folder, report)
         cases = _reference(checkpoint.model.config, stages)
-        manifest = _manifest(checkpoint, family, ids, records, found, splits)
+        manifest = describe.manifest(checkpoint, ids, records)
+        if found and splits:
+            manifest = manifest.model_copy(update={"ladder": _ladder_record(found, splits)})
         report("checking parity", 0.0)
         manifest = manifest.model_copy(
             update={"parity": tuple(parity.check(writer.folder, records, cases))}
@@ -107,30 +100,13 @@ def export(
         return writer.commit(manifest)
 
 
-def text_record(checkpoint: Checkpoint) -> TextRecord:
-    """Return special ids and limits: half the positions for a question, two thirds for a caption."""
-    ids = {name: checkpoint.tokenizer.token_to_id(name) for name in ("<pad>", "<unk>")}
-    special, positions = checkpoint.special, checkpoint.model.config.max_text_positions
-    return TextRecord(
-        bos=special.bos,
-        eos=special.eos,
-        pad=ids["<pad>"],
-        unk=ids["<unk>"],
-        mask=special.mask,
-        max_question_tokens=min(64, positions // 2),
-        max_caption_tokens=min(64, 2 * positions // 3),
-    )
-
-
 def _search(checkpoint: Checkpoint, splits: Splits, report: Report) -> Ladder:
-    record, config = text_record(checkpoint), checkpoint.model.config
+    record, config = describe.text_record(checkpoint), checkpoint.model.config
     codec = TextCodec(checkpoint.tokenizer, record)
     tasks = {example.task for example in splits.search} & set(config.tasks)
     asked = told = None
     if "vqa" in tasks:
-        asked = questions(
-            splits.search, codec, checkpoint.labels, config.image_size, record.pad
-        )
+        asked = questions(splits.search, codec, checkpoint.labels, config.image_size, record.pad)
     if "caption" in tasks:
         longer = record.model_copy(update={"max_question_tokens": record.max_caption_tokens})
         told = captions(
@@ -145,16 +121,6 @@ def _search(checkpoint: Checkpoint, splits: Splits, report: Report) -> Ladder:
         checkpoint.special.mask,
         on_progress=lambda share: report("searching the ladder", share),
     )
-
-
-def _prefixes(config: ModelConfig) -> list[SkipPattern]:
-    full = SkipPattern.full(config.orders)
-    return [full.prefix(depth) for depth in range(1, config.orders + 1)]
-
-
-def _ids(family: Sequence[SkipPattern], found: Ladder | None) -> dict[SkipPattern, str]:
-    spine = found.pattern if found else family[-1]
-    return {pattern: pattern.variant_id(pattern.is_prefix_of(spine)) for pattern in family}
 
 
 def _wholes(
@@ -196,52 +162,6 @@ def _reference(config: ModelConfig, stages: Sequence[Stage]) -> list[StageCase]:
     ]
 
 
-def _manifest(
-    checkpoint: Checkpoint,
-    family: Sequence[SkipPattern],
-    ids: dict[SkipPattern, str],
-    records: dict[str, StageFile],
-    found: Ladder | None,
-    splits: Splits | None,
-) -> Manifest:
-    config, text = checkpoint.model.config, text_record(checkpoint)
-    lengths = [n for n in (8, 12, 16, 24, 32, 48) if n < text.max_question_tokens]
-    return Manifest(
-        name=config.name,
-        config=config,
-        tasks=config.tasks,
-        stages=records,
-        variants=tuple(_variant(checkpoint, pattern, ids[pattern], text) for pattern in family),
-        toolchain={name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")},
-        source_checkpoint_sha256=checkpoint.sha256,
-        ladder=_ladder_record(found, splits) if found and splits else None,
-        golden=GoldenRecord(stages=STAGES_NAME),
-        text=text,
-        buckets=BucketRecord(
-            text_lengths=(*lengths, text.max_question_tokens), batches=(1, 2, 4, 8)
-        ),
-    )
-
-
-def _variant(
-    checkpoint: Checkpoint, pattern: SkipPattern, variant_id: str, text: TextRecord
-) -> VariantRecord:
-    config = checkpoint.model.config
-    unique, executed = accounting.parameters(checkpoint.model, pattern)
-    cached = config.image_tokens + text.max_caption_tokens
-    asks, tells = "vqa" in config.tasks, "caption" in config.tasks
-    return VariantRecord(
-        id=variant_id,
-        pattern=pattern.executed,
-        unique_parameters=unique,
-        executed_parameters=executed,
-        flops_vqa=(
-            accounting.vqa_flops(config, pattern, text.max_question_tokens) if asks else None
-        ),
-        flops_caption=accounting.caption_flops(config, pattern, cached) if tells else None,
-    )
-
-
 def _ladder_record(found: Ladder, splits: Splits) -> LadderRecord:
     return LadderRecord(
         search=f"prefix beam, width {found.beam}",
@@ -254,8 +174,6 @@ def _ladder_record(found: Ladder, splits: Splits) -> LadderRecord:
 def _write_sides(
     checkpoint: Checkpoint, folder: Path, cases: Sequence[StageCase], options: Options
 ) -> None:
-    import json
-
     write_stage_cases(folder / STAGES_NAME, [c for c in cases if not c.stage.startswith("whole")])
     (folder / "tokenizer.json").write_text(checkpoint.tokenizer.to_str(pretty=True) + "\n")
     (folder / "labels.json").write_text(json.dumps(list(checkpoint.labels), indent=1) + "\n")
@@ -298,10 +216,7 @@ def _write_golden(folder: Path, examples: Sequence[Example]) -> None:
             path.write_bytes(example.image)
     write_labelled_cases(
         folder / CASES_NAME,
-        [
-            LabelledCase(names[e.image], e.task, e.question, e.answers, e.phrases)
-            for e in examples
-        ],
+        [LabelledCase(names[e.image], e.task, e.question, e.answers, e.phrases) for e in examples],
     )
 
 
@@ -313,8 +228,3 @@ def _declare(manifest: Manifest, curve: quality.QualityCurve) -> Manifest:
             if value is not None:
                 declared.setdefault(task, {})[variant.id] = value
     return quality.record(manifest, declared, f"declared: {curve.label}")
-
-
-def names_of_wholes(manifest: Manifest) -> list[str]:
-    """Return the ids of the variants that are also held as one graph."""
-    return [v.id for v in manifest.variants if whole_stage(v.id) in manifest.stages]

@@ -169,7 +169,7 @@ def _ladder_mean(node: _Node, orders: int) -> float:
 
 
 def family(ladder: Ladder) -> list[SkipPattern]:
-    """Return the variants to ship, shallow to deep: the rungs that rise, patterns that earn it, and full.
+    """Return the variants to ship, shallow to deep: rising rungs, patterns that earn it, and full.
 
     A rung stays only if it is better than every shallower one; a pattern off the ladder joins only
     if it beats the ladder at its depth by `MARGIN`.

@@ -161,7 +161,7 @@ class WeightFile:
 def _point(initializer: onnx.TensorProto, offset: int, length: int) -> None:
     """Turn an initializer into a reference to bytes of the weights file."""
     for field in ("raw_data", "float_data", "int64_data", "int32_data", "external_data"):
-        initializer.ClearField(field)  # type: ignore[arg-type]
+        initializer.ClearField(field)
     initializer.data_location = onnx.TensorProto.EXTERNAL
     for key, value in (("location", WEIGHTS_NAME), ("offset", offset), ("length", length)):
         initializer.external_data.add(key=key, value=str(value))

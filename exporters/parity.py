@@ -1,4 +1,4 @@
-"""Parity: each exported stage against the torch module it was traced from, on inputs never traced."""
+"""Parity: each exported stage against its torch module, on inputs it was not traced with."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Measure every variant on labelled examples, through the engine's own code and the exported graphs."""
+"""Measure every variant on labelled examples, by the engine's own code on the exported graphs."""
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -41,20 +42,18 @@ def measure(
     ids = [codec.encode_question(e.question or "") for e in asked]
     vqa_pixels = [e.pixels(side_px) for e in asked]
     caption_pixels = [e.pixels(side_px) for e in told]
-    found: Quality = {task: {} for task, rows in (("vqa", asked), ("caption", told)) if rows}
+    found: Quality = {}
     for number, variant in enumerate(manifest.variants, 1):
         if asked and "vqa" in manifest.tasks:
             best = solo.vqa_logits(variant.id, vqa_pixels, ids).argmax(1)
-            scores = [
-                vqa_accuracy(labels[i], e.answers) for i, e in zip(best, asked, strict=True)
-            ]
-            found["vqa"][variant.id] = sum(scores) / len(scores)
+            scores = [vqa_accuracy(labels[i], e.answers) for i, e in zip(best, asked, strict=True)]
+            found.setdefault("vqa", {})[variant.id] = sum(scores) / len(scores)
         if told and "caption" in manifest.tasks:
             texts = [codec.decode(words) for words in solo.captions(variant.id, caption_pixels)]
             recalls = [phrase_recall(t, e.phrases) for t, e in zip(texts, told, strict=True)]
             objects = [len(e.phrases) for e in told]
             named = sum(recall * n for recall, n in zip(recalls, objects, strict=True))
-            found["caption"][variant.id] = named / sum(objects)
+            found.setdefault("caption", {})[variant.id] = named / sum(objects)
         if on_progress:
             on_progress(number / len(manifest.variants))
     return found
@@ -90,13 +89,15 @@ class QualityCurve(BaseModel):
         points = sorted(self.by_depth.get(task, {}).items())
         if not points:
             return None
-        for (low, a), (high, b) in zip(points, points[1:], strict=False):
+        for (low, a), (high, b) in itertools.pairwise(points):
             if low <= depth <= high:
                 return a + (b - a) * (depth - low) / (high - low)
         return points[0][1] if depth < points[0][0] else points[-1][1]
 
 
-def record(manifest: Manifest, quality: Mapping[Task, Mapping[str, float]], source: str) -> Manifest:
+def record(
+    manifest: Manifest, quality: Mapping[Task, Mapping[str, float]], source: str
+) -> Manifest:
     """Return the manifest with fp32 quality filled in and its source named."""
     variants = tuple(
         variant.model_copy(

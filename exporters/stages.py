@@ -1,4 +1,4 @@
-"""Cut a model into stages: each a small module with the names, shapes and dtypes of the contract."""
+"""Cut a model into stages: small modules with the names, shapes and dtypes of the contract."""
 
 from __future__ import annotations
 

@@ -1,0 +1,44 @@
+# Environments: .venv-serve serves and has no torch; .venv develops.
+PYTHON   ?= python3
+PORT     ?= 8000
+ARTIFACT ?= examples/demo-artifact
+
+.PHONY: serve test check lint format demo clean
+
+serve: .venv-serve/.installed
+	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
+
+test: .venv/.installed
+	.venv/bin/pytest
+
+check: lint test
+
+lint: .venv/.installed
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+format: .venv/.installed
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
+
+# Tune the demo (about an hour and a half on two cores) and export it.
+demo: .venv/.installed
+	.venv/bin/otmv tune demo --out runs/demo
+	.venv/bin/otmv export runs/demo --out runs/demo-artifact
+
+.venv-serve/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv-serve
+	.venv-serve/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --editable .
+	touch $@
+
+# torchscale is the reference in one test; its own requirements pull what we do not need.
+.venv/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --editable ".[dev]"
+	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps torchscale fairscale
+	touch $@
+
+clean:
+	rm -rf .venv .venv-serve

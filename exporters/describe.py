@@ -1,0 +1,96 @@
+"""What the manifest says of a checkpoint before anything is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+
+from artifact.config import ModelConfig
+from artifact.golden import STAGES_NAME
+from artifact.manifest import (
+    BucketRecord,
+    GoldenRecord,
+    Manifest,
+    StageFile,
+    TextRecord,
+    VariantRecord,
+)
+from artifact.pattern import SkipPattern
+from exporters import accounting
+from models.checkpoint import Checkpoint
+
+TEXT_LENGTHS = (8, 12, 16, 24, 32, 48)
+"""Padded question lengths below the longest question; one graph serves them all."""
+
+
+def every_prefix(config: ModelConfig) -> list[SkipPattern]:
+    """Return the ladder of untuned weights: the first n orders, for every n."""
+    full = SkipPattern.full(config.orders)
+    return [full.prefix(depth) for depth in range(1, config.orders + 1)]
+
+
+def ids(family: Sequence[SkipPattern], spine: SkipPattern) -> dict[SkipPattern, str]:
+    """Name the variants; those that are prefixes of `spine` are rungs of the ladder."""
+    return {pattern: pattern.variant_id(pattern.is_prefix_of(spine)) for pattern in family}
+
+
+def text_record(checkpoint: Checkpoint) -> TextRecord:
+    """Return special ids and limits: questions get half the positions, captions two thirds."""
+    vocabulary = checkpoint.tokenizer.get_vocab()
+    special, positions = checkpoint.special, checkpoint.model.config.max_text_positions
+    return TextRecord(
+        bos=special.bos,
+        eos=special.eos,
+        pad=vocabulary["<pad>"],
+        unk=vocabulary["<unk>"],
+        mask=special.mask,
+        max_question_tokens=min(64, positions // 2),
+        max_caption_tokens=min(64, 2 * positions // 3),
+    )
+
+
+def manifest(
+    checkpoint: Checkpoint, named: Mapping[SkipPattern, str], records: dict[str, StageFile]
+) -> Manifest:
+    """Return the manifest without quality, parity and ladder.
+
+    Args:
+        checkpoint: what is exported.
+        named: the variants, shallow to deep, with their ids.
+        records: the traced stages.
+    """
+    config, text = checkpoint.model.config, text_record(checkpoint)
+    lengths = [n for n in TEXT_LENGTHS if n < text.max_question_tokens]
+    return Manifest(
+        name=config.name,
+        config=config,
+        tasks=config.tasks,
+        stages=records,
+        variants=tuple(_variant(checkpoint, pattern, named[pattern], text) for pattern in named),
+        toolchain={name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")},
+        source_checkpoint_sha256=checkpoint.sha256,
+        golden=GoldenRecord(stages=STAGES_NAME),
+        text=text,
+        buckets=BucketRecord(
+            text_lengths=(*lengths, text.max_question_tokens), batches=(1, 2, 4, 8)
+        ),
+    )
+
+
+def _variant(
+    checkpoint: Checkpoint, pattern: SkipPattern, variant_id: str, text: TextRecord
+) -> VariantRecord:
+    config = checkpoint.model.config
+    unique, executed = accounting.parameters(checkpoint.model, pattern)
+    cached = config.image_tokens + text.max_caption_tokens
+    asks, tells = "vqa" in config.tasks, "caption" in config.tasks
+    return VariantRecord(
+        id=variant_id,
+        pattern=pattern.executed,
+        unique_parameters=unique,
+        executed_parameters=executed,
+        flops_vqa=(
+            accounting.vqa_flops(config, pattern, text.max_question_tokens) if asks else None
+        ),
+        flops_caption=accounting.caption_flops(config, pattern, cached) if tells else None,
+    )

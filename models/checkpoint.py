@@ -96,6 +96,8 @@ def load(folder: Path) -> Checkpoint:
         model = OtmvModel(ModelConfig.model_validate(stored["model"]))
         model.load_state_dict(load_file(folder / WEIGHTS))
         labels = tuple(json.loads((folder / LABELS).read_text()))
+        if len(labels) != model.config.num_answers:
+            raise ValueError(f"{len(labels)} labels for {model.config.num_answers} answers")
         tokenizer = _tokenizer(folder / TOKENIZER)
     except ArtifactError:
         raise

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import os
 import resource
 import sys
@@ -21,7 +20,6 @@ def resident_bytes() -> int:
 
 def release_freed() -> None:
     """Give freed heap pages back to the system, so that `resident_bytes` shows what is in use."""
-    gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:  # glibc only

@@ -98,6 +98,7 @@ class Planner:
 
     def backlog(self, now: float, without: Collection[int] = ()) -> Backlog:
         """Return the work ahead: mean times at the batch sizes such a queue fills."""
+        self._predictor.correction.refresh(now)
 
         def cost_s(place: Place, count: int) -> float:
             batch = min(count, self._max_batch)

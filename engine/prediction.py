@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections import deque
 from collections.abc import Sequence
 
@@ -29,23 +30,31 @@ class Correction:
     """A quantile of actual / mean-predicted time over recent whole requests.
 
     Samples older than two minutes are forgotten, so that one slow spell does not refuse
-    requests for ever. Until there are enough, the correction is 1.
+    requests for ever. Until there are enough, the correction is 1. Thread-safe.
     """
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
+        self._lock = threading.Lock()
         self.high = 1.0
         self.middle = 1.0
 
     def add(self, ratio: float, now: float) -> None:
         """Take one finished request's actual / mean-predicted seconds."""
-        self._samples.append((now, min(max(ratio, _CLAMP[0]), _CLAMP[1])))
-        self.refresh(now)
+        with self._lock:
+            self._samples.append((now, min(max(ratio, _CLAMP[0]), _CLAMP[1])))
+            self._take()
 
     def refresh(self, now: float) -> None:
-        """Forget old samples and take the quantiles again."""
-        while self._samples and now - self._samples[0][0] > _WINDOW_S:
-            self._samples.popleft()
+        """Forget old samples; cheap when there are none."""
+        with self._lock:
+            count = len(self._samples)
+            while self._samples and now - self._samples[0][0] > _WINDOW_S:
+                self._samples.popleft()
+            if len(self._samples) < count:
+                self._take()
+
+    def _take(self) -> None:
         if len(self._samples) < _MIN_SAMPLES:
             self.high = self.middle = 1.0
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Mapping
 
@@ -95,6 +96,7 @@ class StageSet:
             LoadFailed: if a stage cannot be loaded, or not even the first key fits.
         """
         with self._residency:
+            gc.collect()  # garbage freed later would hide a stage's growth
             self._wake_library()
             for stage in self.of_key(None):
                 self._load_stage(stage, on_progress)

@@ -16,7 +16,6 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
-from artifact.config import ModelConfig
 from artifact.golden import (
     CASES_NAME,
     STAGES_NAME,
@@ -35,33 +34,8 @@ from artifact.manifest import (
 )
 from artifact.pattern import SkipPattern
 from artifact.store import Artifact, ArtifactWriter
-from tests.engine.tiny_graphs import BLOCK_SPECS, SPECS, stage_file
-from tests.engine.tiny_model import LABELS, NV, SIDE, VOCAB, WORDS, Array, TinyModel
-
-
-def stage_names(config: ModelConfig) -> list[str]:
-    blocks = [f"{kind}[{key}]" for key in range(config.keys) for kind in BLOCK_SPECS]
-    return [*SPECS, *blocks]
-
-
-def example_inputs(model: TinyModel, stage: str, batch: int, seed: int) -> dict[str, Array]:
-    """Return distinct random inputs with a real mask."""
-    rng = np.random.default_rng(seed)
-    inputs, _ = SPECS.get(stage) or BLOCK_SPECS[stage.partition("[")[0]]
-    sizes = {"B": batch, "L": 6, "N": NV + 6, "T": NV + 4}
-    key = model.config.keys - 1 if stage in SPECS else int(stage.partition("[")[2][:-1])
-    highs = {"pixels": 256, "tokens": VOCAB, "position": 8}
-    highs["order"] = len(model.config.orders_of_key(key))
-    found: dict[str, Array] = {}
-    for name, (dtype, symbols) in inputs.items():
-        shape = tuple(sizes[s] if isinstance(s, str) else s for s in symbols)
-        if dtype == "float32":
-            found[name] = rng.standard_normal(shape).astype(np.float32)
-        elif dtype == "bool":
-            found[name] = np.arange(shape[1]) < rng.integers(NV, shape[1] + 1, (batch, 1))
-        else:
-            found[name] = rng.integers(0, highs[name], shape).astype(dtype)
-    return found
+from tests.engine.tiny_graphs import example_inputs, stage_file, stage_names
+from tests.engine.tiny_model import LABELS, SIDE, WORDS, TinyModel
 
 
 def _tokenizer() -> Tokenizer:

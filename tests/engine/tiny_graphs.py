@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
+from artifact.config import ModelConfig
 from artifact.manifest import WEIGHTS_NAME, StageFile, TensorSpec
 from tests.engine.tiny_model import (
     ANSWERS,
@@ -184,3 +185,28 @@ def stage_file(folder: Path, stage: str, model: TinyModel, offsets: dict[str, in
     return StageFile(
         file=name, inputs=specs[0], outputs=specs[1], initializers=tuple(graph.weights)
     )
+
+
+def stage_names(config: ModelConfig) -> list[str]:
+    blocks = [f"{kind}[{key}]" for key in range(config.keys) for kind in BLOCK_SPECS]
+    return [*SPECS, *blocks]
+
+
+def example_inputs(model: TinyModel, stage: str, batch: int, seed: int) -> dict[str, Array]:
+    """Return distinct random inputs with a real mask."""
+    rng = np.random.default_rng(seed)
+    inputs, _ = SPECS.get(stage) or BLOCK_SPECS[stage.partition("[")[0]]
+    sizes = {"B": batch, "L": 6, "N": NV + 6, "T": NV + 4}
+    key = model.config.keys - 1 if stage in SPECS else int(stage.partition("[")[2][:-1])
+    highs = {"pixels": 256, "tokens": VOCAB, "position": 8}
+    highs["order"] = len(model.config.orders_of_key(key))
+    found: dict[str, Array] = {}
+    for name, (dtype, symbols) in inputs.items():
+        shape = tuple(sizes[s] if isinstance(s, str) else s for s in symbols)
+        if dtype == "float32":
+            found[name] = rng.standard_normal(shape).astype(np.float32)
+        elif dtype == "bool":
+            found[name] = np.arange(shape[1]) < rng.integers(NV, shape[1] + 1, (batch, 1))
+        else:
+            found[name] = rng.integers(0, highs[name], shape).astype(dtype)
+    return found

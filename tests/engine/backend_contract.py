@@ -1,0 +1,104 @@
+"""What every backend must do. A backend's test module subclasses this and gives `backend`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from artifact.golden import read_stage_cases, relative_l2
+from artifact.store import Artifact
+from engine.backends.base import Backend, LoadedStage
+from engine.errors import InferenceFailed, LoadFailed
+from engine.golden import PARITY_LIMITS
+from tests.engine.tiny_artifact import write_tiny
+from tests.engine.tiny_graphs import example_inputs, stage_names
+from tests.engine.tiny_model import TinyModel
+
+MODEL = TinyModel()
+STAGES = stage_names(MODEL.config)
+
+
+class BackendContract:
+    """Runs the tiny artifact's stages against their NumPy twin."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def backend(cls) -> Backend:
+        raise NotImplementedError
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def artifact(cls, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+        return write_tiny(tmp_path_factory.mktemp("contract") / "tiny", MODEL)
+
+    def load(self, backend: Backend, artifact: Artifact, stage: str) -> LoadedStage:
+        spec = artifact.manifest.stages[stage]
+        return backend.load(stage, artifact.path(spec.file), spec)
+
+    def limit(self, backend: Backend) -> float:
+        return PARITY_LIMITS[backend.precision]
+
+    def test_it_says_what_it_is(self, backend: Backend) -> None:
+        assert backend.name
+        assert any(character.isdigit() for character in backend.library)
+
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_golden_parity(self, backend: Backend, artifact: Artifact, stage: str) -> None:
+        assert artifact.manifest.golden is not None
+        cases = read_stage_cases(artifact.path(artifact.manifest.golden.stages))
+        (case,) = [case for case in cases if case.stage == stage]
+        outputs = self.load(backend, artifact, stage).run(case.inputs)
+        assert set(outputs) == set(case.outputs)
+        for name, reference in case.outputs.items():
+            assert outputs[name].dtype == np.float32
+            assert relative_l2(outputs[name], reference) <= self.limit(backend)
+
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_a_row_alone_is_the_row_in_company(
+        self, backend: Backend, artifact: Artifact, stage: str
+    ) -> None:
+        loaded = self.load(backend, artifact, stage)
+        inputs = example_inputs(MODEL, stage, batch=5, seed=1)
+        together = loaded.run(inputs)
+        for row in range(5):
+            alone = loaded.run({name: array[row : row + 1] for name, array in inputs.items()})
+            for name, array in alone.items():
+                assert relative_l2(array[0], together[name][row]) <= self.limit(backend)
+
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_every_batch_size(self, backend: Backend, artifact: Artifact, stage: str) -> None:
+        loaded = self.load(backend, artifact, stage)
+        for batch in (1, 2, 3, 7, 16, 1):
+            outputs = loaded.run(example_inputs(MODEL, stage, batch, seed=batch))
+            assert {len(array) for array in outputs.values()} == {batch}
+
+    def test_outputs_belong_to_the_caller(self, backend: Backend, artifact: Artifact) -> None:
+        loaded = self.load(backend, artifact, "block[0]")
+        first = loaded.run(example_inputs(MODEL, "block[0]", 2, seed=1))
+        kept = {name: array.copy() for name, array in first.items()}
+        loaded.run(example_inputs(MODEL, "block[0]", 2, seed=2))
+        for name, array in kept.items():
+            np.testing.assert_array_equal(first[name], array)
+
+    def test_a_missing_input_is_a_typed_error(self, backend: Backend, artifact: Artifact) -> None:
+        loaded = self.load(backend, artifact, "block[0]")
+        inputs = example_inputs(MODEL, "block[0]", 2, seed=1)
+        del inputs["mask"]
+        with pytest.raises(InferenceFailed, match=r"block\[0\]"):
+            loaded.run(inputs)
+        assert loaded.run(example_inputs(MODEL, "block[0]", 2, seed=1))
+
+    def test_a_broken_file_is_a_typed_error(
+        self, backend: Backend, artifact: Artifact, tmp_path: Path
+    ) -> None:
+        (tmp_path / "broken.onnx").write_bytes(b"not a graph")
+        spec = artifact.manifest.stages["head[vqa]"]
+        with pytest.raises(LoadFailed, match=r"head\[vqa\].*export"):
+            backend.load("head[vqa]", tmp_path / "broken.onnx", spec)
+
+    def test_another_stages_file_is_refused(self, backend: Backend, artifact: Artifact) -> None:
+        stages = artifact.manifest.stages
+        with pytest.raises(LoadFailed, match="manifest says otherwise"):
+            backend.load("head[vqa]", artifact.path(stages["stem[vqa]"].file), stages["head[vqa]"])

@@ -1,0 +1,112 @@
+"""Programs on real ONNX Runtime against answers computed by hand in NumPy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from artifact.golden import relative_l2
+from artifact.store import Artifact
+from engine.errors import InferenceFailed
+from engine.family import Family
+from engine.solo import Solo
+from tests.engine.fakes import FakeBackend, picture
+from tests.engine.tiny_artifact import write_tiny
+from tests.engine.tiny_model import TinyModel
+
+MODEL = TinyModel()
+VARIANTS = ["full", "d3", "d2", "d1"]
+QUESTIONS = [[1, 5, 2], [1, 5, 6, 2], [1, 5, 6, 7, 8, 2], [1, 3, 2], [1, 9, 10, 11, 9, 10, 11, 2]]
+
+
+@pytest.fixture(scope="module")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return write_tiny(tmp_path_factory.mktemp("solo") / "tiny", MODEL)
+
+
+@pytest.fixture(scope="module")
+def solo(artifact: Artifact) -> Solo:
+    return Solo.open(artifact)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_questions_of_all_lengths(artifact: Artifact, solo: Solo, variant: str) -> None:
+    pixels = [picture(seed) for seed in range(5)]
+    logits = solo.vqa_logits(variant, pixels, QUESTIONS)
+    pattern = artifact.manifest.pattern(variant)
+    for row, (image, tokens) in enumerate(zip(pixels, QUESTIONS, strict=True)):
+        assert relative_l2(logits[row], MODEL.vqa(pattern, image, tokens)) < 1e-5
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_captions_of_all_lengths(artifact: Artifact, solo: Solo, variant: str) -> None:
+    pixels = [picture(seed) for seed in range(8)]
+    pattern = artifact.manifest.pattern(variant)
+    expected = [MODEL.caption(pattern, image, 6) for image in pixels]
+    assert solo.captions(variant, pixels) == expected
+    short = [words[:2] for words in expected]
+    assert solo.captions(variant, pixels, max_new_tokens=2) == short
+
+
+def test_the_captions_are_a_real_check(artifact: Artifact) -> None:
+    pattern = artifact.manifest.pattern("full")
+    captions = {tuple(MODEL.caption(pattern, picture(seed), 6)) for seed in range(8)}
+    assert len({len(words) for words in captions}) > 1
+    assert any(len(set(words)) > 1 for words in captions)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(VARIANTS), st.integers(0, 20), st.booleans(), st.integers(0, 4)),
+        min_size=1,
+        max_size=12,
+    ),
+    st.integers(1, 8),
+)
+def test_a_row_in_any_company_is_the_row_alone(
+    mix: list[tuple[str, int, bool, int]], max_batch: int
+) -> None:
+    """Variants, tasks and lengths mixed in one run; NumPy twin as backend for speed."""
+    artifact, solo = _mixed(max_batch)
+    family = Family(artifact.manifest, "fp32")
+    rows = []
+    for variant, seed, caption, question in mix:
+        if caption:
+            rows.append(family.caption_row(variant, picture(seed), None))
+        else:
+            rows.append(family.vqa_row(variant, picture(seed), QUESTIONS[question]))
+    solo.run_rows(rows)
+    for (variant, seed, caption, question), row in zip(mix, rows, strict=True):
+        pattern = artifact.manifest.pattern(variant)
+        if caption:
+            assert row.words == MODEL.caption(pattern, picture(seed), 6)
+        else:
+            expected = MODEL.vqa(pattern, picture(seed), QUESTIONS[question])
+            assert relative_l2(row.logits, expected) < 1e-5
+
+
+_SHARED: dict[str, Artifact] = {}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _share(artifact: Artifact) -> None:
+    _SHARED["artifact"] = artifact
+
+
+def _mixed(max_batch: int) -> tuple[Artifact, Solo]:
+    artifact = _SHARED["artifact"]
+    backend = FakeBackend(MODEL)
+    return artifact, Solo(Family(artifact.manifest, "fp32"), backend.call, max_batch)
+
+
+def test_numbers_that_are_not_finite_are_an_error(artifact: Artifact) -> None:
+    backend = FakeBackend(MODEL)
+    backend.hook = lambda stage, inputs: (
+        {"logits": np.full((1, 6), np.nan, np.float32)} if stage == "head[vqa]" else None
+    )
+    solo = Solo(Family(artifact.manifest, "fp32"), backend.call)
+    with pytest.raises(InferenceFailed, match="not finite"):
+        solo.vqa_logits("d1", [picture()], [[1, 5, 2]])

@@ -62,7 +62,7 @@ def serve(
     settings = _settings({name: value for name, value in given.items() if value is not None})
     try:
         _serve(settings)
-    except (ArtifactError, EngineError, AddressUnavailable) as error:
+    except (ArtifactError, EngineError, AddressUnavailable, OSError) as error:
         _fail(str(error))
 
 

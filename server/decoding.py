@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from artifact.preprocess import to_pixels
 from engine.clock import Clock
-from server.images import PictureHeader, decode_rgb
+from server.images import ACCEPTED_FORMATS, PictureHeader, decode_rgb, read_header
 
 _FIXED_S = 0.0005
 _FIRST_GUESS_S_PER_MEGAPIXEL = 0.03
 _LEARNING_RATE = 0.2
+_SAMPLE_PX = (480, 360)
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,10 @@ class DecodeTime:
         return _FIXED_S + rate * header.megapixels
 
     def learn(self, header: PictureHeader, took_s: float) -> None:
-        """Take in one measurement."""
-        rate = self._rates.get(header.format, _FIRST_GUESS_S_PER_MEGAPIXEL)
+        """Take in one measurement; a format's first one counts in full."""
         observed = max(0.0, took_s - _FIXED_S) / header.megapixels
-        weight = _LEARNING_RATE * header.megapixels / (header.megapixels + 0.1)
+        rate = self._rates.get(header.format, observed)
+        weight = _LEARNING_RATE * header.megapixels**2 / (header.megapixels**2 + 0.01)
         self._rates[header.format] = rate + weight * (observed - rate)
 
 
@@ -64,6 +67,17 @@ class Decoder:
     def predict_s(self, header: PictureHeader) -> float:
         """Return the predicted seconds until this picture would be decoded, backlog included."""
         return self._backlog_s / self._threads + self._time.predict_s(header)
+
+    def calibrate(self, side_px: int = 224) -> None:
+        """Measure every format once on a drawn picture; blocking, before the first request.
+
+        Otherwise requests that a wrong first guess refuses would keep it from being corrected.
+        """
+        for kind in ACCEPTED_FORMATS:
+            picture = _sample(kind)
+            header = read_header(picture, self._max_pixels)
+            decoded = self._decode(picture, side_px)
+            self._time.learn(header, decoded.decode_s + decoded.preprocess_s)
 
     async def decode(self, picture: bytes, header: PictureHeader, side_px: int) -> Decoded:
         """Decode and resize one picture.
@@ -91,3 +105,13 @@ class Decoder:
         decoded_s = self._clock.now_s()
         pixels = to_pixels(image, side_px)
         return Decoded(pixels, decoded_s - started_s, self._clock.now_s() - decoded_s)
+
+
+def _sample(kind: str) -> bytes:
+    """Return an encoded picture with smooth areas and some grain, as photographs have."""
+    width, height = _SAMPLE_PX
+    grain = np.random.default_rng(0).integers(0, 16, (height, width, 3))
+    slope = np.linspace(0, 230, width)[None, :, None]
+    buffer = io.BytesIO()
+    Image.fromarray((slope + grain).astype(np.uint8)).save(buffer, kind)
+    return buffer.getvalue()

@@ -54,7 +54,8 @@ def read_header(data: bytes, max_pixels: int) -> PictureHeader:
         ImageUnreadable: the format is known but the header is damaged.
     """
     with _open(data, max_pixels) as image:
-        header = PictureHeader(image.format or "", image.width, image.height)
+        kind = "JPEG" if image.format == "MPO" else str(image.format)  # MPO: several JPEGs in one
+        header = PictureHeader(kind, image.width, image.height)
     if header.width < 1 or header.height < 1:
         raise ImageUnreadable("it has no pixels")
     if header.width * header.height > max_pixels:

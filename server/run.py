@@ -19,6 +19,7 @@ from server.serving import Serving
 from server.settings import Settings
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_BACKLOG = 2048
 _CLOSING_S = 5
 _KEEP_ALIVE_S = 75
 _QUIET_LOGGERS = ("python_multipart", "PIL")
@@ -36,7 +37,7 @@ class AddressUnavailable(Exception):
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """Return a socket bound before anything is loaded, so that a taken port fails at once.
+    """Return a listening socket before anything is loaded, so that a taken port fails at once.
 
     Raises:
         AddressUnavailable: the port is taken, or the address is not ours.
@@ -46,6 +47,7 @@ def bind(host: str, port: int) -> socket.socket:
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind((host, port))
+        sock.listen(_BACKLOG)
     except OSError as error:
         sock.close()
         raise AddressUnavailable(host, port, error.strerror or str(error)) from error

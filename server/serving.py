@@ -75,6 +75,7 @@ class Serving:
 
         def load() -> None:
             try:
+                self.decoder.calibrate()
                 outcome: Pool | Exception = self._open_pool(self._progress)
             except Exception as error:  # reported through /readyz and the exit code
                 outcome = error

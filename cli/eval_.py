@@ -27,7 +27,7 @@ def evaluate(
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the generated world.")] = 3,
     count: Annotated[int, typer.Option(help="Pictures to generate.", min=1)] = 1000,
-    questions: Annotated[int, typer.Option(help="Questions a generated picture.", min=1)] = 6,
+    questions: Annotated[int, typer.Option(help="Per generated picture.", min=1)] = 6,
     blank: Annotated[bool, typer.Option("--blank", help="Show grey pictures only.")] = False,
     patterns: Annotated[
         str | None, typer.Option(help="Instead of all prefixes; 1 executes an order, 0 skips it.")
@@ -120,14 +120,15 @@ def _measure(
 
 def print_scores(data: Data, scores: list[Score], title: str) -> None:
     """Print one row per variant, and the kinds of question for the one with most orders."""
-    console = Console(highlight=False)
-    table = Table(title=title)
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table()
     for heading in ("orders", "pattern", "VQA accuracy", "caption phrase recall"):
         table.add_column(heading, justify="right")
     for score in scores:
         table.add_row(
             str(score.pattern.depth), score.pattern.bits, _share(score.vqa), _share(score.caption)
         )
+    console.print(escape(title))
     console.print(table)
     deepest = max(scores, key=lambda score: score.pattern.depth)
     kinds = "  ".join(f"{kind} {_share(share)}" for kind, share in deepest.kinds.items())

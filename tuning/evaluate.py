@@ -22,7 +22,7 @@ from models.checkpoint import Checkpoint, token_id
 from tuning.pool import CAPTION_TOKENS
 from tuning.tokens import PAD
 from tuning.world.captions import phrases
-from tuning.world.dataset import example, read_captions, read_vqa
+from tuning.world.dataset import MAX_QUESTIONS, example, read_captions, read_vqa
 from tuning.world.errors import WorldError
 from tuning.world.questions import Kind
 from tuning.world.render import render
@@ -94,6 +94,9 @@ def generated(seed: int, count: int, questions: int, side_px: int) -> Data:
     Raises:
         WorldError: a number is out of range.
     """
+    if count < 1 or not 1 <= questions <= MAX_QUESTIONS:
+        problem = f"cannot ask {questions} questions about each of {count} pictures"
+        raise WorldError(problem, f"use 1 to {MAX_QUESTIONS} questions and at least 1 picture")
     pixels, asked, objects = [], [], []
     for index in range(count):
         scene, found, _ = example(seed, index, questions)

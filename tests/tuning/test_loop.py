@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import dataclasses
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from models.checkpoint import WEIGHTS, load
+from models.series import OtmvModel
+from tuning.loop import Progress, learning_rate, optimiser, tune
+from tuning.pool import Pool
+from tuning.recipe import Recipe
+from tuning.state import ResumeError
+from tuning.world.vocabulary import ANSWERS
+
+CPU = torch.device("cpu")
+
+
+class Interrupted(Exception):
+    pass
+
+
+def test_a_run_leaves_a_checkpoint_anyone_can_load(
+    smoke: Recipe, pool: Pool, tmp_path: Path
+) -> None:
+    seen: list[Progress] = []
+    tuned = tune(smoke, pool, tmp_path, CPU, seen.append)
+    assert [each.step for each in seen] == list(range(smoke.steps))
+    assert all(math.isfinite(each.vqa_loss + each.caption_loss) for each in seen)
+    loaded = load(tmp_path)
+    assert loaded.labels == ANSWERS
+    assert (loaded.note["recipe"], loaded.note["step"]) == ("smoke", smoke.steps)
+    for name, tensor in tuned.state_dict().items():
+        assert torch.equal(loaded.model.state_dict()[name], tensor)
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(
+    smoke: Recipe, pool: Pool, tmp_path: Path
+) -> None:
+    def stop_at_3(progress: Progress) -> None:
+        if progress.step == 3:
+            raise Interrupted
+
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    expected: list[Progress] = []
+    tune(smoke, pool, whole, CPU, expected.append, checkpoint_every=2)
+    with pytest.raises(Interrupted):
+        tune(smoke, pool, resumed, CPU, stop_at_3, checkpoint_every=2)
+    rest: list[Progress] = []
+    tune(smoke, pool, resumed, CPU, rest.append, checkpoint_every=2)
+    assert rest == expected[2:]
+    weights, again = load_file(whole / WEIGHTS), load_file(resumed / WEIGHTS)
+    assert all(torch.equal(again[name], tensor) for name, tensor in weights.items())
+
+
+def test_a_finished_run_is_not_run_again(smoke: Recipe, pool: Pool, tmp_path: Path) -> None:
+    tune(smoke, pool, tmp_path, CPU)
+    seen: list[Progress] = []
+    tune(smoke, pool, tmp_path, CPU, seen.append)
+    assert seen == []
+
+
+@pytest.mark.parametrize("change", [{"steps": 5}, {"seed": 1}, {"learning_rate": 1e-4}])
+def test_a_folder_of_another_recipe_is_refused(
+    smoke: Recipe, pool: Pool, tmp_path: Path, change: dict[str, float]
+) -> None:
+    tune(smoke, pool, tmp_path, CPU)
+    before = (tmp_path / WEIGHTS).read_bytes()
+    with pytest.raises(ResumeError, match="--out") as caught:
+        tune(dataclasses.replace(smoke, **change), pool, tmp_path, CPU)
+    assert "\n" not in str(caught.value)
+    assert (tmp_path / WEIGHTS).read_bytes() == before
+
+
+def test_the_losses_fall_on_few_pictures(smoke: Recipe, pool: Pool, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(smoke, steps=40, warmup_steps=5, vqa_batch=32, caption_batch=8)
+    seen: list[Progress] = []
+    tune(recipe, pool, tmp_path, CPU, seen.append)
+    first, last = seen[:5], seen[-5:]
+    assert sum(each.vqa_loss for each in last) < 0.75 * sum(each.vqa_loss for each in first)
+    assert sum(each.caption_loss for each in last) < 0.75 * sum(each.caption_loss for each in first)
+
+
+def test_gates_are_drawn_anew_at_every_step(smoke: Recipe, pool: Pool, tmp_path: Path) -> None:
+    config = smoke.config.model_copy(update={"skip_probability": 0.5})
+    seen: list[Progress] = []
+    tune(dataclasses.replace(smoke, config=config), pool, tmp_path, CPU, seen.append)
+    assert len({each.executed for each in seen}) > 1
+    assert all(each.executed[0] == 0 for each in seen)
+
+
+def test_the_learning_rate_warms_up_and_falls_to_zero(smoke: Recipe) -> None:
+    recipe = dataclasses.replace(smoke, steps=100, warmup_steps=10, learning_rate=1.0)
+    rates = [learning_rate(recipe, step) for step in range(100)]
+    assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
+    assert rates[10] == 1.0
+    assert rates[55] == pytest.approx(0.5)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert 0 < rates[99] < 1e-3
+
+
+def test_only_matrices_decay(smoke: Recipe) -> None:
+    model = OtmvModel(smoke.config)
+    groups = optimiser(model, smoke).param_groups
+    decayed = {id(p) for p in groups[0]["params"]}
+    assert (groups[0]["weight_decay"], groups[1]["weight_decay"]) == (smoke.weight_decay, 0.0)
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+    for name, parameter in model.named_parameters():
+        small = name.endswith((".bias", ".scale", ".shift", "coefficient", "cls_token"))
+        norm = "norm.weight" in name
+        assert (id(parameter) in decayed) == (not small and not norm), name

@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tuning.pool
+from tuning.batches import caption_batch, vqa_batch
+from tuning.pool import CAPTION_TOKENS, QUESTION_TOKENS, Pool, render_pool
+from tuning.recipe import LADDER_SEED, QUALITY_SEED, TUNING_SEED, Recipe
+from tuning.tokens import SPECIAL, world_tokenizer
+from tuning.world.dataset import example
+from tuning.world.vocabulary import ANSWERS, WORDS
+
+TOKENIZER = world_tokenizer()
+PAD = SPECIAL.index("<pad>")
+
+
+class TestPool:
+    def test_shapes(self, pool: Pool, smoke: Recipe) -> None:
+        side = smoke.config.image_size
+        assert pool.pixels.shape == (16, side, side, 3)
+        assert pool.pixels.dtype == np.uint8
+        assert pool.questions.shape == (16, 4, QUESTION_TOKENS)
+        assert pool.answers.shape == (16, 4)
+        assert pool.captions.shape == (16, CAPTION_TOKENS)
+
+    def test_it_holds_the_tuning_world(self, pool: Pool) -> None:
+        _, asked, caption = example(TUNING_SEED, 5, 4)
+        assert [ANSWERS[answer] for answer in pool.answers[5]] == [each.answer for each in asked]
+        ids = pool.captions[5]
+        words = [TOKENIZER.id_to_token(int(i)) for i in ids if i != PAD]
+        assert words == ["<s>", *caption.replace(",", " ,").split(), "</s>"]
+
+    def test_the_cache_is_read_back(
+        self, pool: Pool, smoke: Recipe, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tuning.pool, "_render", None)
+        again = render_pool(TUNING_SEED, 16, 4, smoke.config.image_size, cache)
+        for name, array in vars(pool).items():
+            assert np.array_equal(array, getattr(again, name))
+        assert not list(cache.glob("*.tmp*"))
+
+    def test_another_pool_is_another_file(
+        self, pool: Pool, smoke: Recipe, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(tuning.pool, "_render", lambda *_: pool)
+        before = set(cache.iterdir())
+        render_pool(LADDER_SEED, 16, 4, smoke.config.image_size, cache)
+        assert len(set(cache.iterdir()) - before) == 1
+
+    def test_the_seeds_are_never_mixed(self) -> None:
+        assert len({TUNING_SEED, LADDER_SEED, QUALITY_SEED}) == 3
+
+
+class TestBatches:
+    def test_a_batch_is_fixed_by_seed_and_step(self, pool: Pool) -> None:
+        first, again = (vqa_batch(pool, 0, 7, 8, PAD) for _ in range(2))
+        assert all(
+            bool((a == b).all())
+            for a, b in zip(vars(first).values(), vars(again).values(), strict=True)
+        )
+        for seed, step in ((0, 8), (1, 7)):
+            other = vqa_batch(pool, seed, step, 8, PAD)
+            assert other.tokens.shape != first.tokens.shape or bool(
+                (other.tokens != first.tokens).any()
+            )
+
+    def test_questions_are_trimmed_to_the_longest(self, pool: Pool) -> None:
+        batch = vqa_batch(pool, 0, 0, 8, PAD)
+        assert bool((batch.mask == (batch.tokens != PAD)).all())
+        assert int(batch.mask.sum(1).max()) == batch.tokens.shape[1] <= QUESTION_TOKENS
+
+    def test_captions_predict_the_next_word(self, pool: Pool) -> None:
+        batch = caption_batch(pool, 0, 0, 8, PAD)
+        assert bool((batch.words[:, 0] == TOKENIZER.token_to_id("<s>")).all())
+        assert bool((batch.words[:, 1:] == batch.next_words[:, :-1]).all())
+        assert batch.words.shape == batch.next_words.shape
+
+
+class TestTokenizer:
+    def test_special_tokens_come_first(self) -> None:
+        assert [TOKENIZER.token_to_id(token) for token in SPECIAL] == [0, 1, 2, 3, 4]
+        assert TOKENIZER.get_vocab_size() == len(SPECIAL) + len(WORDS)
+
+    def test_the_world_has_no_unknown_word(self) -> None:
+        unknown = TOKENIZER.token_to_id("<unk>")
+        for index in range(200):
+            _, asked, caption = example(QUALITY_SEED, index, 6)
+            for text in (caption, *(each.question for each in asked)):
+                ids = TOKENIZER.encode(text).ids
+                assert unknown not in ids, text
+                assert TOKENIZER.decode(ids) == text
+
+    def test_nothing_is_longer_than_the_pool_allows(self) -> None:
+        for index in range(300):
+            _, asked, caption = example(TUNING_SEED, index, 8)
+            assert len(TOKENIZER.encode(caption).ids) + 2 <= CAPTION_TOKENS
+            assert all(len(TOKENIZER.encode(q.question).ids) + 2 <= QUESTION_TOKENS for q in asked)
+
+    def test_case_and_spacing_do_not_matter(self) -> None:
+        plain = TOKENIZER.encode("is there a red circle?").ids
+        assert TOKENIZER.encode("  Is there a RED circle ?").ids == plain

@@ -167,6 +167,7 @@ class Executor:
         job.mean_s = self._predictor.mean_s(ticket.task, choice.variant, bucket, batch, job.words)
         newly_lost = choice.lost and not place.lost
         place.lost = choice.lost
+        job.moved()
         return not newly_lost
 
     def _step(self, batch: list[Job]) -> None:
@@ -206,7 +207,7 @@ class Executor:
         self._telemetry.step(len(batch))
         for index, job in enumerate(batch):
             job.spend(stage, now - start_s, len(batch))
-            job.place.remaining = job.row.remaining
+            job.moved()
             if "logits" in outputs and not np.isfinite(outputs["logits"][index]).all():
                 self._finish(job, now, InferenceFailed(stage, "the logits are not finite"))
             elif job.row.done:

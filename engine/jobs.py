@@ -32,6 +32,7 @@ class Job:
     predicted_s: float = 0.0
     busy_s: float = 0.0
     blocks: int = 0
+    _view: RowView | None = None
     phases_s: dict[str, float] = field(
         default_factory=lambda: {"stem": 0.0, "blocks": 0.0, "head": 0.0}
     )
@@ -42,17 +43,24 @@ class Job:
         return self.place.ticket.id
 
     def view(self) -> RowView:
-        """Return what the scheduler may know."""
-        place = self.place
-        return RowView(
-            id=self.id,
-            stage=self.row.step.stage,
-            bucket=self.row.bucket,
-            deadline_s=place.ticket.deadline_s,
-            expires_s=place.expires_s,
-            lost=place.lost,
-            sequence=self.id,
-        )
+        """Return what the scheduler may know; made again only after `moved`."""
+        if self._view is None:
+            place = self.place
+            self._view = RowView(
+                id=self.id,
+                stage=self.row.step.stage,
+                bucket=self.row.bucket,
+                deadline_s=place.ticket.deadline_s,
+                expires_s=place.expires_s,
+                lost=place.lost,
+                sequence=self.id,
+            )
+        return self._view
+
+    def moved(self) -> None:
+        """Say that the row is at another step, or its variant or standing changed."""
+        self._view = None
+        self.place.remaining = 0.0 if self.row.done else self.row.remaining
 
     def spend(self, stage: str, elapsed_s: float, rows: int) -> None:
         """Account for one step it took part in."""

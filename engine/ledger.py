@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from engine.errors import Draining, NotReady, QueueFull
 from engine.telemetry import Telemetry
-from engine.types import Answer, Outcome, Ticket
+from engine.types import Answer, Outcome, Task, Ticket
 
 
 @dataclass(slots=True)
@@ -125,10 +125,13 @@ class Ledger:
     def backlog(
         self,
         now: float,
-        cost_s: Callable[[Place, int], float],
+        cost_s: Callable[[Task, str, int], float],
         without: Collection[int] = (),
     ) -> Backlog:
-        """Return the work of open requests whose deadline is live; `cost_s(place, open)`."""
+        """Return the work left of open requests whose deadline is live.
+
+        `cost_s(task, variant, count)` are the seconds of a whole one among `count` open ones.
+        """
         with self._changed:
             live = [
                 place
@@ -137,9 +140,16 @@ class Ledger:
                 and place.ticket.deadline_s > now
                 and place.ticket.id not in without
             ]
-        return Backlog([(p.ticket.deadline_s, cost_s(p, len(live))) for p in live])
+        kinds = {(place.ticket.task, place.variant) for place in live}
+        whole_s = {kind: cost_s(*kind, len(live)) for kind in kinds}
+        return Backlog(
+            [
+                (p.ticket.deadline_s, p.remaining * whole_s.get((p.ticket.task, p.variant), 0.0))
+                for p in live
+            ]
+        )
 
-    def variants(self) -> set[tuple[str, str]]:
+    def variants(self) -> set[tuple[Task, str]]:
         """Return (task, variant) of every open request."""
         with self._changed:
             return {(place.ticket.task, place.variant) for place in self._places.values()}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 
 from engine.errors import NoVariantFits
 from engine.family import Family, Member
-from engine.ledger import Backlog, Ledger, Place
+from engine.ledger import Backlog, Ledger
 from engine.policy import Choice, choose, qualifying
 from engine.prediction import Predictor
 from engine.stages import StageSet
@@ -100,16 +100,14 @@ class Planner:
         """Return the work ahead: mean times at the batch sizes such a queue fills."""
         self._predictor.correction.refresh(now)
 
-        def cost_s(place: Place, count: int) -> float:
+        def cost_s(task: Task, variant: str, count: int) -> float:
             batch = min(count, self._max_batch)
-            task = place.ticket.task
-            mean_s = self._predictor.mean_s(task, place.variant, self._bucket, batch)
-            middle = self._predictor.correction.middle
-            return mean_s / batch * place.remaining * middle
+            mean_s = self._predictor.mean_s(task, variant, self._bucket, batch)
+            return mean_s / batch * self._predictor.correction.middle
 
         return self._ledger.backlog(now, cost_s, without)
 
     def keys_in_use(self) -> int:
         """Return how many keys, from the first, open requests still need."""
-        needed = [self._family.members[key].keys for key in self._ledger.variants()]  # type: ignore[index]
+        needed = [self._family.members[key].keys for key in self._ledger.variants()]
         return max((keys[-1] + 1 for keys in needed), default=0)

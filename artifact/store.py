@@ -189,6 +189,8 @@ class ArtifactWriter:
         return Artifact(self.out, manifest, hashlib.sha256(text.encode()).hexdigest())
 
     def _move_into_place(self) -> None:
+        for path in self.folder.rglob("*"):  # some libraries write files only their user can read
+            path.chmod(0o755 if path.is_dir() else 0o644)
         old = self.folder.with_name(f"{self.folder.name}-old")
         if self.replace and self.out.exists():
             self.out.rename(old)

@@ -82,7 +82,8 @@ def stage_times(opened: OpenedEngine, max_batch: int) -> Table:
             *(f"{time_ms:.3f}" for time_ms in times),
             f"{opened.stages.bytes_of(stage) / 1e6:.1f}",
         )
-    table.caption = escape(opened.profile.library)
+    shared_mb = opened.stages.workspace_bytes / 1e6
+    table.caption = escape(f"{opened.profile.library}; workspace of all stages {shared_mb:.1f} MB")
     return table
 
 
@@ -98,7 +99,7 @@ def variant_times(opened: OpenedEngine, max_batch: int) -> Table:
     for title in ("batch 1, ms", f"batch {max_batch}, ms", "resident, MB"):
         table.add_column(title, justify="right")
     for member in opened.family.members.values():
-        size = sum(map(opened.stages.bytes_of, member.stages)) + member.request_bytes
+        size = opened.stages.variant_bytes(member)
         times = [
             predictor.mean_s(member.task, member.variant, bucket, batch) * 1e3
             for batch in (1, max_batch)

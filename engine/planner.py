@@ -54,7 +54,7 @@ class Planner:
         """Bytes per variant, summed again only when keys come or go."""
         if resident not in self._memory:
             self._memory[resident] = {
-                key: sum(map(self._stages.bytes_of, member.stages)) + member.request_bytes
+                key: self._stages.variant_bytes(member)
                 for key, member in self._family.members.items()
             }
         return self._memory[resident]

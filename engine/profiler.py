@@ -16,8 +16,8 @@ from engine.probe import buckets_of, stage_inputs
 from engine.stages import Progress, StageSet
 
 _LOG = logging.getLogger(__name__)
-_REPEATS = 5
-_ENOUGH_S = 0.05
+_REPEATS = 12
+_ENOUGH_S = 0.1
 
 
 def profile_path(cache_dir: Path, key: str) -> Path:
@@ -49,29 +49,33 @@ def measure_profile(
     config: EngineConfig,
     on_progress: Progress,
 ) -> LatencyProfile:
-    """Measure every loaded stage and write the cache; a cache that cannot be written only warns.
+    """Measure the loaded stages and write the cache; a cache that cannot be written only warns.
 
+    Stages of one kind with the same shapes (one block per key) do the same work, so they share
+    their times: repeats go round them, which also keeps their weights as cold as traffic does.
     Points are taken in three rounds: smallest and largest batch at the largest bucket, then the
     other buckets, then the batches between. When `profile_limit_s` is over, what is missing is
     interpolated; the first round is always completed.
     """
     started_s = time.perf_counter()
-    found: dict[str, dict[int, dict[int, float]]] = {}
-    rounds = [list(points) for points in _rounds(family, stages, config.max_batch)]
+    groups = _alike(family, stages)
+    found: dict[int, dict[int, dict[int, float]]] = {}
+    rounds = [list(points) for points in _rounds(family, groups, config.max_batch)]
     total = sum(len(points) for points in rounds)
     done = 0
     for number, points in enumerate(rounds):
-        for stage, bucket, batch in points:
+        for group, bucket, batch in points:
             if number and time.perf_counter() - started_s > config.profile_limit_s:
                 break
-            seconds = _measure(family, stages, stage, bucket, batch)
-            found.setdefault(stage, {}).setdefault(bucket, {})[batch] = seconds
+            seconds = _measure(family, stages, groups[group], bucket, batch)
+            found.setdefault(group, {}).setdefault(bucket, {})[batch] = seconds
             done += 1
-            on_progress(f"measuring {stage}", done / total)
+            on_progress(f"measuring {groups[group][0]}", done / total)
     key = profile_key(artifact.hash, machine_fingerprint(), backend.library, config.threads)
     curves = {
         stage: {bucket: tuple(sorted(curve.items())) for bucket, curve in by.items()}
-        for stage, by in found.items()
+        for group, by in found.items()
+        for stage in groups[group]
     }
     profile = LatencyProfile(key, curves, machine_fingerprint(), backend.library)
     try:
@@ -81,24 +85,38 @@ def measure_profile(
     return profile
 
 
+def _alike(family: Family, stages: StageSet) -> list[tuple[str, ...]]:
+    """Group the loaded stages that do the same work."""
+    groups: dict[str, list[str]] = {}
+    for stage in stages.loaded:
+        record = family.manifest.stages[stage]
+        keyed = family.key_of_stage(stage) is not None and not stage.startswith("whole")
+        kind = stage.partition("[")[0] if keyed else stage
+        groups.setdefault(f"{kind} {record.inputs} {record.outputs}", []).append(stage)
+    return [tuple(group) for group in groups.values()]
+
+
 def _rounds(
-    family: Family, stages: StageSet, max_batch: int
-) -> Iterator[Iterator[tuple[str, int, int]]]:
+    family: Family, groups: list[tuple[str, ...]], max_batch: int
+) -> Iterator[Iterator[tuple[int, int, int]]]:
     ends = tuple(dict.fromkeys((1, max_batch)))
     between = [b for b in family.manifest.buckets.batches if 1 < b < max_batch]
-    buckets = {stage: buckets_of(family, stage) for stage in stages.loaded}
-    yield ((stage, buckets[stage][-1], b) for stage in buckets for b in ends)
-    yield ((stage, k, b) for stage in buckets for k in buckets[stage][:-1] for b in ends)
-    yield ((stage, k, b) for stage in buckets for k in buckets[stage] for b in between)
+    buckets = [buckets_of(family, group[0]) for group in groups]
+    every = range(len(groups))
+    yield ((group, buckets[group][-1], b) for group in every for b in ends)
+    yield ((group, k, b) for group in every for k in buckets[group][:-1] for b in ends)
+    yield ((group, k, b) for group in every for k in buckets[group] for b in between)
 
 
-def _measure(family: Family, stages: StageSet, stage: str, bucket: int, batch: int) -> float:
-    """Return mean seconds of one call after one call to warm up."""
-    inputs = stage_inputs(family.manifest, stage, bucket, batch)
-    stages.run(stage, inputs)
+def _measure(
+    family: Family, stages: StageSet, group: tuple[str, ...], bucket: int, batch: int
+) -> float:
+    """Return mean seconds of one call, after one call to warm up."""
+    inputs = stage_inputs(family.manifest, group[0], bucket, batch)
+    stages.run(group[0], inputs)
     start_s = time.perf_counter()
     for repeat in range(1, _REPEATS + 1):
-        stages.run(stage, inputs)
+        stages.run(group[repeat % len(group)], inputs)
         elapsed_s = time.perf_counter() - start_s
         if elapsed_s > _ENOUGH_S and repeat > 1:
             break

@@ -38,7 +38,7 @@ class Solo:
         """
         opened = open_backend(backend, threads)
         family = Family(artifact.manifest, opened.precision)
-        stages = StageSet(artifact, opened, family, max_batch)
+        stages = StageSet(artifact, opened, family, max_batch=1)  # no warm-up at size
         stages.load(lambda what, share: None)
         return cls(family, stages.run, max_batch)
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from artifact.store import Artifact
 from engine.backends.base import Array, Backend, LoadedStage
 from engine.errors import LoadFailed
-from engine.family import Family
+from engine.family import Family, Member
 from engine.memory import release_freed, resident_bytes
 from engine.probe import buckets_of, stage_inputs
+from engine.stage_bytes import StageBytes
 
 Progress = Callable[[str, float], None]
 
@@ -19,11 +20,11 @@ Progress = Callable[[str, float], None]
 class StageSet:
     """The loaded stages of one artifact on one backend.
 
-    A stage's bytes are the growth of the process's resident set while it is loaded and run once
-    at the largest batch and bucket, and at least the bytes of its weights: the allocator may
-    serve a stage from pages freed before it. What the library itself holds (code, thread pool)
-    belongs to no stage. Stages of keys never loaded have an estimate: what the same kind of stage
-    of an earlier key measured, or their weights.
+    A stage's bytes are the growth of the process's resident set while it is loaded and run (see
+    `StageBytes`). The growth while every bucket is run at the largest batch is the stage's too,
+    except where the backend keeps all activations in one arena: there it is the workspace, which
+    every variant needs and eviction does not return. What the library itself holds (code,
+    threads) is nobody's.
 
     `run` belongs to one thread; the rest may be called from any.
     """
@@ -42,15 +43,11 @@ class StageSet:
         self._max_batch = max_batch
         self._budget_bytes = budget_bytes
         self._loaded: dict[str, LoadedStage] = {}
-        self._measured: dict[str, int] = {}
         self._residency = threading.RLock()
         self._resident_keys = 0
         self._shrunk = False
-        sizes = artifact.tensor_bytes()
-        self._weights = {
-            stage: sum(sizes[name] for name in family.manifest.stages[stage].initializers)
-            for stage in family.stages
-        }
+        used = {name: family.manifest.stages[name].initializers for name in family.stages}
+        self._bytes = StageBytes(artifact.tensor_bytes(), used)
 
     @property
     def keys(self) -> int:
@@ -71,23 +68,20 @@ class StageSet:
         """Return the stages of one key, or those every variant shares."""
         return tuple(s for s in self._family.stages if self._family.key_of_stage(s) == key)
 
+    @property
+    def workspace_bytes(self) -> int:
+        """Return the bytes of the arena all stages share; 0 where each has its own."""
+        return self._bytes.workspace
+
     def loaded_bytes(self) -> tuple[int, int]:
-        """Return the bytes of loaded stages: (stems and heads, key blocks)."""
-        shared = keys = 0
-        for stage in self.loaded:
-            if self._family.key_of_stage(stage) is None:
-                shared += self.bytes_of(stage)
-            else:
-                keys += self.bytes_of(stage)
-        return shared, keys
+        """Return the bytes of (workspace, stems and heads; loaded key blocks)."""
+        shared = [stage for stage in self.loaded if self._family.key_of_stage(stage) is None]
+        keyed = [stage for stage in self.loaded if self._family.key_of_stage(stage) is not None]
+        return self.workspace_bytes + self._bytes.of(shared), self._bytes.of(keyed)
 
     def bytes_of(self, stage: str) -> int:
-        """Return a stage's measured bytes, or its estimate if it was never loaded."""
-        if stage in self._measured:
-            return self._measured[stage]
-        kind = stage.partition("[")[0]
-        like = [n for s, n in self._measured.items() if s.partition("[")[0] == kind]
-        return max(self._weights[stage], max(like, default=0))
+        """Return a stage's bytes; of a key never loaded, an estimate."""
+        return self._bytes.of((stage,))
 
     def load(self, on_progress: Progress) -> None:
         """Load shared stages, then keys in order while the budget lasts.
@@ -160,10 +154,15 @@ class StageSet:
             self._loaded.clear()
         release_freed()
 
+    def variant_bytes(self, member: Member) -> int:
+        """Return what one request for a variant needs: workspace, its stages, its own arrays."""
+        return self.workspace_bytes + self._bytes.of(member.stages) + member.request_bytes
+
     def total_bytes(self, keys: int) -> int:
-        """Return the bytes of the shared stages and the first `keys` keys."""
+        """Return the bytes of workspace, shared stages and the first `keys` keys."""
         groups: list[int | None] = [None, *range(keys)]
-        return sum(self.bytes_of(stage) for key in groups for stage in self.of_key(key))
+        stages = (stage for key in groups for stage in self.of_key(key))
+        return self.workspace_bytes + self._bytes.of(stages)
 
     def _fitting_keys(self, budget_bytes: int | None) -> int:
         if budget_bytes is None:
@@ -185,7 +184,7 @@ class StageSet:
 
     def _wake_library(self) -> None:
         """Load and drop the smallest stage, so that the library's own memory is no stage's."""
-        stage = min(self._family.stages, key=lambda name: self._weights[name])
+        stage = min(self._family.stages, key=self.bytes_of)
         spec = self._family.manifest.stages[stage]
         loaded = self._backend.load(stage, self._artifact.path(spec.file), spec)
         bucket = buckets_of(self._family, stage)[0]
@@ -199,13 +198,25 @@ class StageSet:
         before = resident_bytes()
         spec = self._family.manifest.stages[stage]
         loaded = self._backend.load(stage, self._artifact.path(spec.file), spec)
-        for bucket in buckets_of(self._family, stage):
-            for batch in (1, self._max_batch):
+        buckets = buckets_of(self._family, stage)
+        self._warm(loaded, stage, buckets[:1], (1,))
+        grown = resident_bytes() - before
+        self._warm(loaded, stage, buckets, (1, self._max_batch))
+        warmed = resident_bytes() - before
+        if self._backend.shares_workspace:
+            self._bytes.workspace += max(warmed - grown, 0)
+        else:
+            grown = warmed
+        self._bytes.record(stage, grown)
+        self._loaded[stage] = loaded
+
+    def _warm(
+        self, loaded: LoadedStage, stage: str, buckets: tuple[int, ...], batches: tuple[int, ...]
+    ) -> None:
+        for bucket in buckets:
+            for batch in batches:
                 loaded.run(stage_inputs(self._family.manifest, stage, bucket, batch))
         release_freed()
-        grown = resident_bytes() - before
-        self._measured[stage] = max(grown, self._weights[stage], self._measured.get(stage, 0))
-        self._loaded[stage] = loaded
 
     def _refuse(self, budget_bytes: int) -> None:
         need = self.total_bytes(1)

@@ -59,7 +59,7 @@ class Telemetry:
         )
         self._depth = self._gauge("queue_depth", "Requests admitted and not yet running.")
         self._resident = self._gauge(
-            "resident_bytes", "Measured bytes of loaded stages; bytes of open requests.", "kind"
+            "resident_bytes", "Bytes of loaded stages (measured) and of open requests.", "kind"
         )
         self._quality = self._gauge(
             "variant_quality", "Measured or declared task accuracy, 0 to 1.", *by_variant
@@ -123,7 +123,7 @@ class Telemetry:
         self._resident.labels("requests").set_function(request_bytes)
 
     def watch_stages(self, loaded_bytes: Callable[[], tuple[int, int]]) -> None:
-        """Read the bytes of (stems and heads, key blocks) whenever metrics are read."""
+        """Read the bytes of (shared stages, key blocks) whenever metrics are read."""
         self._resident.labels("shared").set_function(lambda: loaded_bytes()[0])
         self._resident.labels("keys").set_function(lambda: loaded_bytes()[1])
 

@@ -90,8 +90,8 @@ class Offer:
     """A variant as it can be served now.
 
     `predicted_s` is its service time on an idle engine; `memory_bytes` counts the measured bytes
-    of the stages it needs and of one request's own arrays. A variant that is not `resident` is
-    not chosen, and its bytes are an estimate until it has been loaded once.
+    of the stages it needs, of their workspace and of one request's own arrays. A variant that is
+    not `resident` is not chosen, and its bytes are an estimate until it has been loaded once.
     """
 
     task: Task

@@ -41,6 +41,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def shares_workspace(self) -> bool:
+        """Tell whether the activations of all its stages lie in one arena."""
+        ...
+
+    @property
     def library(self) -> str:
         """Return library, version and the execution provider actually used."""
         ...

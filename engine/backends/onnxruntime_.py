@@ -16,17 +16,19 @@ from engine.errors import InferenceFailed, LoadFailed
 _PROVIDER = "CPUExecutionProvider"
 
 
-class _GlobalThreadPool:
-    """The library has one thread pool per process; its size is settled by the first backend.
+class _Process:
+    """What the library has once per process: one thread pool and one arena for activations.
 
-    From then on every session of the process must use it (`use_per_session_threads = False`).
+    The first backend settles both. From then on every session of the process must use the thread
+    pool (`use_per_session_threads = False`). Stages run one at a time, so one arena is enough:
+    with an arena per session, twelve graphs of beit3_base hold several times the memory.
     """
 
     def __init__(self) -> None:
         self._threads: int | None = None
 
     def settle(self, threads: int) -> None:
-        """Create the pool, or check that it has the size asked for.
+        """Create them, or check that the pool has the size asked for.
 
         Raises:
             LoadFailed: if it exists with another size, or a session without it exists.
@@ -34,6 +36,10 @@ class _GlobalThreadPool:
         if self._threads is None:
             try:
                 onnxruntime.set_global_thread_pool_sizes(threads, 1)
+                kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+                memory = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+                arena = onnxruntime.OrtArenaCfg(0, -1, -1, -1)  # no limit, the library's defaults
+                onnxruntime.create_and_register_allocator(memory, arena)
             except RuntimeError as error:
                 fix = "create no ONNX Runtime session of your own before the engine opens"
                 raise LoadFailed("ONNX Runtime's thread pool", str(error), fix) from error
@@ -43,7 +49,7 @@ class _GlobalThreadPool:
             raise LoadFailed(f"{threads} threads", problem, "start another process")
 
 
-_THREAD_POOL = _GlobalThreadPool()
+_PROCESS = _Process()
 
 
 class OnnxRuntimeStage:
@@ -68,11 +74,12 @@ class OnnxRuntimeBackend:
 
     name = "onnxruntime"
     precision: Precision = "fp32"
+    shares_workspace = True
 
     def __init__(self, threads: int = 0) -> None:
         affinity = getattr(os, "sched_getaffinity", None)
         cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-        _THREAD_POOL.settle(threads or cores)
+        _PROCESS.settle(threads or cores)
 
     @property
     def library(self) -> str:
@@ -83,6 +90,7 @@ class OnnxRuntimeBackend:
         """Load one graph (see `Backend.load`)."""
         options = onnxruntime.SessionOptions()
         options.use_per_session_threads = False
+        options.add_session_config_entry("session.use_env_allocators", "1")
         options.log_severity_level = 3
         try:
             session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDER])

@@ -48,6 +48,7 @@ class FakeBackend:
     name = "fake"
     library = "numpy"
     precision: Precision = "fp32"
+    shares_workspace = False
 
     def __init__(self, model: TinyModel) -> None:
         self.model = model

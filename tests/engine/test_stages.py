@@ -37,7 +37,7 @@ def test_without_a_budget_everything_is_loaded_and_has_bytes(artifact: Artifact)
     sizes = artifact.tensor_bytes()
     for stage, spec in artifact.manifest.stages.items():
         assert stages.bytes_of(stage) >= sum(sizes[name] for name in spec.initializers)
-    assert sum(stages.loaded_bytes()) == stages.total_bytes(3)
+    assert sum(stages.loaded_bytes()) >= stages.total_bytes(3) > stages.total_bytes(2)
 
 
 def test_later_keys_leave_first_and_running_rows_keep_theirs(artifact: Artifact) -> None:

@@ -59,7 +59,7 @@ def evaluate(
         side_px = config.image_size
         world = from_folder(data, side_px) if data else generated(seed, count, questions, side_px)
         scores = _measure(console, loaded, world.blank() if blank else world, chosen, device)
-    except (ArtifactError, WorldError, TextError, ValueError, RuntimeError) as error:
+    except (ArtifactError, WorldError, TextError, ValueError) as error:
         reason = str(error).splitlines()[0]
         console.print(f"[red]{escape(reason)}[/red]")
         raise typer.Exit(1) from error
@@ -91,13 +91,10 @@ def _measure(
     device: str,
 ) -> list[Score]:
     """Score every pattern under one progress bar."""
-    import torch
-
+    from tuning.device import choose_device
     from tuning.evaluate import Evaluation
 
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    evaluation = Evaluation(checkpoint, data, torch.device(device))
+    evaluation = Evaluation(checkpoint, data, choose_device(device))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     scores = []
     with Progress(

@@ -47,15 +47,17 @@ def tune(
 
 
 def _run(console: Console, recipe: object, out: Path, device_name: str, cache: Path) -> None:
-    import torch
-
     from tuning import loop, pool
+    from tuning.device import choose_device
     from tuning.recipe import TUNING_SEED, Recipe
     from tuning.state import ResumeError
 
     assert isinstance(recipe, Recipe)
-    if device_name == "auto":
-        device_name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = choose_device(device_name)
+    except ValueError as error:
+        console.print(f"[red]{error}[/red]")
+        raise typer.Exit(1) from error
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -88,7 +90,7 @@ def _run(console: Console, recipe: object, out: Path, device_name: str, cache: P
                 console.print(f"step {at.step + 1}/{recipe.steps}  {elapsed_s:.0f} s  {facts}")
 
         try:
-            loop.tune(recipe, data, out, torch.device(device_name), on_step)
+            loop.tune(recipe, data, out, device, on_step)
         except ResumeError as error:
             console.print(f"[red]{error}[/red]")
             raise typer.Exit(1) from error

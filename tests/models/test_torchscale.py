@@ -202,6 +202,7 @@ def test_masked_caption_decoding(size: str, tmp_path: Path) -> None:
     config = small(size)
     reference, model = pair(config, "caption", tmp_path)
     pixels, picture, words, _ = inputs(config)
+    words = words[:, :5]
     executed = range(config.orders)
     expected = reference_decoding(reference, config, picture, words)
     together = model.caption_logits(pixels, words, MASK_ID, executed)

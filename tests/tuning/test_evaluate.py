@@ -175,6 +175,7 @@ class TestCommand:
             ("{}", "--seed", "-1"),
             ("{}", "--questions", "99"),
             ("{}", "--device", "toaster", "--count", "1"),
+            ("{}", "--device", "meta", "--count", "1"),
         ],
     )
     def test_errors_are_one_line(self, folder: str, arguments: tuple[str, ...]) -> None:

@@ -40,14 +40,19 @@ def learning_rate(recipe: Recipe, step: int) -> float:
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def optimiser(model: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
-    """AdamW; decay on matrices only, never on norms, biases or coefficients."""
-    matrices = [p for p in model.parameters() if p.ndim == 2 or p.ndim == 4]
-    others = [p for p in model.parameters() if p.ndim not in (2, 4)]
+def optimiser(model: OtmvModel, recipe: Recipe) -> torch.optim.AdamW:
+    """AdamW; decay on matrices only, never on norms, biases or coefficients.
+
+    Every group carries `rate`, its share of the scheduled learning rate.
+    """
+    patches = model.stem.patches.weight
+    rest = [p for p in model.parameters() if p is not patches]
+    decay = recipe.weight_decay
     return torch.optim.AdamW(
         [
-            {"params": matrices, "weight_decay": recipe.weight_decay},
-            {"params": others, "weight_decay": 0.0},
+            {"params": [patches], "weight_decay": decay, "rate": recipe.patch_rate},
+            {"params": [p for p in rest if p.ndim == 2], "weight_decay": decay, "rate": 1.0},
+            {"params": [p for p in rest if p.ndim != 2], "weight_decay": 0.0, "rate": 1.0},
         ],
         lr=recipe.learning_rate,
         betas=(0.9, 0.98),
@@ -83,7 +88,7 @@ def tune(
     model.train()
     for step in range(first, recipe.steps):
         for group in optim.param_groups:
-            group["lr"] = learning_rate(recipe, step)
+            group["lr"] = group["rate"] * learning_rate(recipe, step)
         progress = _step(recipe, pool, model, step, device)
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optim.step()

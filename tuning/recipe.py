@@ -25,6 +25,8 @@ class Recipe:
         vqa_batch: questions a step.
         caption_batch: captions a step.
         learning_rate: peak, after `warmup_steps`.
+        patch_rate: share of it for the patch projection, whose fan-in makes it jump otherwise
+            (Chen et al., MoCo v3, section 4).
         weight_decay: AdamW's, on matrices only.
         seed: of initialisation, batches and gates.
     """
@@ -33,10 +35,11 @@ class Recipe:
     steps: int
     pictures: int
     questions: int = 8
-    vqa_batch: int = 192
+    vqa_batch: int = 128
     caption_batch: int = 48
-    learning_rate: float = 1.5e-3
-    warmup_steps: int = 200
+    learning_rate: float = 1.2e-3
+    patch_rate: float = 0.2
+    warmup_steps: int = 150
     weight_decay: float = 0.05
     seed: int = 0
 

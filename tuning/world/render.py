@@ -17,7 +17,7 @@ _TINT = 10.0
 _SLOPE = 24.0
 _NOISE = 9.0  # half width of the uniform pixel noise, in grey levels
 
-_SQUARE_HALF_SIDE = 0.88  # of the radius: about the area of the circle
+_SQUARE_HALF_SIDE = 0.92  # of the radius: about the area of the circle
 _CROSS_HALF_ARM = 0.33
 _TRIANGLE_BASE = 0.84  # how far below the centre the base lies
 

@@ -32,9 +32,10 @@ _RGB: Mapping[Color, Rgb] = {
     "orange": (246, 132, 22),
 }
 _RGB_JITTER = 9
-_RADIUS: Mapping[Size, tuple[float, float]] = {"small": (0.068, 0.078), "large": (0.105, 0.118)}
+_RADIUS: Mapping[Size, tuple[float, float]] = {"small": (0.076, 0.084), "large": (0.106, 0.118)}
 _CELL = 1 / BOARD_CELLS
 _MARGIN = 0.006  # kept free inside each cell, so that neighbours never touch
+_PLAY = 0.012  # an object's centre moves at most this far from its cell's
 
 _Item = TypeVar("_Item")
 
@@ -87,11 +88,11 @@ def sample_scene(rng: np.random.Generator) -> Scene:
 
 
 def _place(rng: np.random.Generator, kind: tuple[Size, Color, Shape], cell: int) -> SceneObject:
-    """Put one object into its cell; the smaller it is, the further it may move."""
+    """Put one object near the middle of its cell."""
     size, color, shape = kind
     row, column = divmod(cell, BOARD_CELLS)
     radius = float(rng.uniform(*_RADIUS[size]))
-    play = _CELL / 2 - _MARGIN - radius
+    play = min(_PLAY, _CELL / 2 - _MARGIN - radius)
     dx, dy = rng.uniform(-play, play, size=2).tolist()
     red, green, blue = rng.integers(-_RGB_JITTER, _RGB_JITTER + 1, size=3).tolist()
     base = _RGB[color]

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from artifact.preprocess import TextCodec
+from artifact.store import Artifact
+from exporters.describe import text_record
+from exporters.examples import Captions, Example, Questions, captions, questions
+from exporters.export import Options, Splits, export
+from models.checkpoint import Checkpoint
+from models.presets import spread_keys
+from models.series import OtmvModel
+from tuning.recipe import demo_config
+from tuning.tokens import world_tokenizer
+from tuning.world.dataset import read_captions, read_vqa, write_world
+from tuning.world.vocabulary import ANSWERS
+
+
+@pytest.fixture(scope="session")
+def checkpoint() -> Checkpoint:
+    """A model of 4 orders on 2 keys whose every parameter is random, norms and coefficients too."""
+    torch.manual_seed(11)
+    config = demo_config("tiny", keys=2, width=32, heads=2)
+    config = config.model_copy(update={"key_of_order": spread_keys(4, 2)})
+    model = OtmvModel(config).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter += 0.05 * torch.randn_like(parameter)
+    return Checkpoint(model, world_tokenizer(), ANSWERS, "0" * 64, {"steps": 0})
+
+
+@pytest.fixture(scope="session")
+def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    world = tmp_path_factory.mktemp("world") / "w"
+    write_world(world, 10, 99)
+    asked = [
+        Example((world / r.image).read_bytes(), "vqa", question=r.question, answers=(r.answer,))
+        for r in read_vqa(world)
+    ]
+    told = [
+        Example((world / r.image).read_bytes(), "caption", caption=r.caption, phrases=r.objects)
+        for r in read_captions(world)
+    ]
+    return [*asked, *told]
+
+
+@pytest.fixture(scope="session")
+def asked(checkpoint: Checkpoint, examples: list[Example]) -> Questions:
+    codec = TextCodec(checkpoint.tokenizer, text_record(checkpoint))
+    return questions(examples, codec, checkpoint.labels, checkpoint.model.config.image_size, 1)
+
+
+@pytest.fixture(scope="session")
+def told(checkpoint: Checkpoint, examples: list[Example]) -> Captions:
+    codec = TextCodec(
+        checkpoint.tokenizer,
+        text_record(checkpoint).model_copy(update={"max_question_tokens": 40}),
+    )
+    return captions(examples, codec, checkpoint.model.config.image_size, 1)
+
+
+@pytest.fixture(scope="session")
+def exported(
+    checkpoint: Checkpoint, examples: list[Example], tmp_path_factory: pytest.TempPathFactory
+) -> Artifact:
+    out: Path = tmp_path_factory.mktemp("artifact") / "tiny"
+    splits = Splits(examples, examples, examples, ("search", "report"))
+    return export(checkpoint, out, splits, Options(card="card"), lambda what, share: None)

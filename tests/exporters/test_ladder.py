@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+
+from artifact.pattern import SkipPattern
+from exporters.examples import Captions, Questions
+from exporters.ladder import MARGIN, Ladder, family, search
+from models.checkpoint import Checkpoint
+
+
+def test_wide_beam_scores_every_pattern_as_the_model_does(
+    checkpoint: Checkpoint, asked: Questions, told: Captions
+) -> None:
+    model, mask_id = checkpoint.model, checkpoint.special.mask
+    found = search(model, asked, told, mask_id)
+    patterns = {
+        SkipPattern((0, *rest), 4)
+        for count in range(4)
+        for rest in itertools.combinations((1, 2, 3), count)
+    }
+    assert set(found.quality) == patterns
+    assert found.evaluations == 8
+    for pattern in patterns:
+        with torch.inference_mode():
+            vqa = model.vqa(asked.pixels, asked.tokens, asked.mask, pattern.executed).argmax(1)
+            words = model.caption_logits(told.pixels, told.words, mask_id, pattern.executed)
+        right = float((vqa == asked.answers).float().mean())
+        real = told.next_words >= 0
+        next_right = float((words.argmax(-1) == told.next_words)[real].float().mean())
+        assert found.quality[pattern] == pytest.approx((right + next_right) / 2, abs=1e-6)
+
+
+def test_the_ladder_is_the_pattern_with_the_best_prefixes(
+    checkpoint: Checkpoint, asked: Questions, told: Captions
+) -> None:
+    found = search(checkpoint.model, asked, told, checkpoint.special.mask)
+
+    def mean(pattern: SkipPattern) -> float:
+        depths = [min(depth, pattern.depth) for depth in range(1, 5)]
+        return sum(found.quality[pattern.prefix(depth)] for depth in depths) / 4
+
+    assert mean(found.pattern) == pytest.approx(max(mean(pattern) for pattern in found.quality))
+
+
+def test_a_narrow_beam_scores_fewer(checkpoint: Checkpoint, asked: Questions) -> None:
+    found = search(checkpoint.model, asked, None, checkpoint.special.mask, beam=1)
+    assert found.evaluations < 8
+    assert found.pattern.is_prefix_of(found.pattern)
+
+
+def _ladder(qualities: dict[str, float], spine: str) -> Ladder:
+    quality = {SkipPattern.from_bits(bits): value for bits, value in qualities.items()}
+    return Ladder(SkipPattern.from_bits(spine), quality, len(quality), 0.0, 40)
+
+
+def test_family_drops_rungs_that_do_not_rise_and_keeps_full() -> None:
+    found = _ladder({"1000": 0.5, "1100": 0.7, "1110": 0.69, "1111": 0.8}, "1111")
+    assert [pattern.bits for pattern in family(found)] == ["1000", "1100", "1111"]
+
+
+def test_family_takes_a_pattern_off_the_ladder_only_for_a_margin() -> None:
+    near = {"1000": 0.5, "1100": 0.7, "1001": 0.7 + MARGIN / 2, "1111": 0.8}
+    assert "1001" not in [pattern.bits for pattern in family(_ladder(near, "1100"))]
+    far = {**near, "1001": 0.7 + 2 * MARGIN}
+    assert [pattern.bits for pattern in family(_ladder(far, "1100"))] == [
+        "1000",
+        "1100",
+        "1001",
+        "1111",
+    ]

@@ -41,7 +41,9 @@ def export(
     data: Annotated[
         Path | None, typer.Option(help="A world folder to measure on, instead of fresh pictures.")
     ] = None,
-    pictures: Annotated[int, typer.Option(help="Fresh pictures to report quality on.", min=8)] = 1000,
+    pictures: Annotated[
+        int, typer.Option(help="Fresh pictures to report quality on.", min=8)
+    ] = 1000,
     whole: Annotated[Whole, typer.Option(help="Variants that also become one graph each.")] = "all",
 ) -> None:
     """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
@@ -110,7 +112,9 @@ def _run(
         shown = "  ".join(
             f"{task} {value['fp32']:.3f}" for task, value in variant.quality.items() if value
         )
-        console.print(f"  {variant.id:<10} {len(variant.pattern):>2} blocks  {shown or 'quality null'}")
+        console.print(
+            f"  {variant.id:<10} {len(variant.pattern):>2} blocks  {shown or 'quality null'}"
+        )
     console.print(f"exported: {out}   (look: otmv inspect {out})")
 
 

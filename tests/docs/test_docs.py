@@ -1,0 +1,178 @@
+"""The documents agree with the code wherever a machine can tell. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer
+
+from artifact import program
+from cli.main import COMMANDS
+from engine.telemetry import Telemetry
+from server.intake import BUDGET_HEADERS
+from server.problems import PROBLEMS
+from server.schemas import BudgetFields, CaptionFields, Served, VqaFields
+from server.settings import _READ_BY_CLIENTS, PREFIX, Settings
+from tuning.recipe import LADDER_SEED, QUALITY_SEED, RECIPES, TUNING_SEED
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "loadtests").glob("*.md")],
+)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+
+
+def page(name: str) -> str:
+    return (DOCS / name).read_text("utf-8")
+
+
+def rows(text: str) -> dict[str, list[str]]:
+    """Return the table rows whose first cell starts with a code word, by that word."""
+    found = {}
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for word in re.findall(r"`([^`]+)`", cells[0]) if line.startswith("|") else []:
+            found[word] = cells
+    return found
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"```.*?```", "", text, flags=re.S)
+
+
+def anchors(path: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", without_code(path.read_text("utf-8")), re.M)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.strip().replace(" ", "-") for heading in kept}
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_relative_link_resolves(path: Path) -> None:
+    for target in _LINK.findall(without_code(path.read_text("utf-8"))):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        found = (path.parent / name).resolve() if name else path
+        assert found.exists(), f"{path.name}: {target}"
+        assert ROOT in found.parents, f"{path.name}: {target} leaves the repository"
+        if anchor:
+            assert anchor in anchors(found), f"{path.name}: {target}"
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    table = rows(page("operations.md"))
+    for name, field in Settings.model_fields.items():
+        cells = table[PREFIX + name.upper()]
+        default = field.default
+        if isinstance(default, bool):
+            assert cells[1] == str(default).lower()
+        elif isinstance(default, (int, float)):
+            assert cells[1] == (f"{default:d}" if isinstance(default, int) else f"{default:g}")
+        elif isinstance(default, str):
+            assert cells[1] == default
+
+
+def test_no_document_names_a_setting_that_does_not_exist() -> None:
+    known = {PREFIX + name.upper() for name in Settings.model_fields} | _READ_BY_CLIENTS | {PREFIX}
+    for path in PAGES:
+        named = set(re.findall(r"\bOTMV_[A-Z_]*", path.read_text("utf-8")))
+        assert named <= known, path.name
+
+
+def test_the_metrics_table_is_the_registry() -> None:
+    collected = Telemetry().registry.collect()
+    registered = {
+        metric.name + ("_total" if metric.type == "counter" else ""): metric.type
+        for metric in collected
+    }
+    table = rows(page("operations.md"))
+    shown = {name: cells[1] for name, cells in table.items() if name.startswith("otmv_")}
+    assert shown == registered
+    for path in PAGES:
+        named = set(re.findall(r"\botmv_[a-z_]+", path.read_text("utf-8")))
+        assert named - {"otmv_"} <= set(registered), path.name
+
+
+def test_every_error_type_is_documented_with_its_status() -> None:
+    table = rows(page("api.md"))
+    for problem in PROBLEMS.values():
+        assert table[problem.slug][1] == str(problem.status), problem.slug
+
+
+def test_every_field_and_header_is_documented() -> None:
+    text = page("api.md")
+    for model in (VqaFields, CaptionFields, BudgetFields, Served):
+        for name in model.model_fields:
+            assert f"`{name}`" in text, name
+    for header in BUDGET_HEADERS:
+        assert f"`{header}`" in text.lower(), header
+
+
+def test_every_stage_is_in_the_architecture() -> None:
+    table = rows(page("architecture.md"))
+    named = {value for name, value in vars(program).items() if name.startswith(("STEM_", "HEAD_"))}
+    kinds = {f"{kind}[g]" for kind in ("block", "block_image", "block_decode")}
+    assert named | kinds | {program.whole_stage("ID")} <= set(table)
+
+
+def test_recipes_and_seeds_are_documented() -> None:
+    text = page("tuning.md")
+    assert set(RECIPES) <= set(rows(text))
+    assert re.findall(r"^\| (\d+) \|", text, re.M) == [
+        str(seed) for seed in (TUNING_SEED, LADDER_SEED, QUALITY_SEED)
+    ]
+
+
+def command_lines() -> Iterator[tuple[str, str]]:
+    for path in PAGES:
+        for block in re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), re.S):
+            for line in block.splitlines():
+                if line.startswith("otmv "):
+                    yield path.name, line
+
+
+@pytest.mark.parametrize(("name", "line"), list(command_lines()))
+def test_every_command_line_can_be_typed(name: str, line: str) -> None:
+    words = shlex.split(line, comments=True)
+    assert words[1] in COMMANDS, name
+    module = importlib.import_module(f"cli.{words[1]}_")
+    command = typer.main.get_command(module.app)
+    options = {option for parameter in command.params for option in parameter.opts}
+    options |= {option for parameter in command.params for option in parameter.secondary_opts}
+    assert {word.split("=")[0] for word in words if word.startswith("--")} <= options
+
+
+def test_every_command_is_documented() -> None:
+    text = "".join(path.read_text("utf-8") for path in DOCS.rglob("*.md"))
+    for command in COMMANDS:
+        assert f"otmv {command}" in text, command
+
+
+def test_every_decision_record_is_listed_and_whole() -> None:
+    index = page("adr/README.md")
+    for path in sorted((DOCS / "adr").glob("0*.md")):
+        text = path.read_text("utf-8")
+        assert f"({path.name})" in index
+        assert text.startswith(f"# ADR {path.name[:4]}: ")
+        for heading in ("Context", "Decision", "Why", "Consequences", "What would change our mind"):
+            assert f"\n## {heading}" in text, f"{path.name}: {heading}"
+
+
+def test_the_glossary_defines_each_word_once() -> None:
+    words = re.findall(r"^\| ([^|]+) \|", page("glossary.md"), re.M)
+    defined = [word for word in words if word != "word" and set(word) != {"-"}]
+    assert len(defined) == len(set(defined)) > 40
+
+
+def test_profile_is_never_said_bare() -> None:
+    for path in PAGES:
+        text = re.sub(r'`[^`\n]*`|"Profile"', "", without_code(path.read_text("utf-8")))
+        for match in re.finditer(r"(\w+)\s+(profiles?)\b", text):
+            assert match[1].lower() in ("latency", "optimization"), f"{path.name}: {match[0]}"

@@ -93,14 +93,22 @@ class Executor:
     def _loop(self) -> None:
         while (work := self._next()) is not None:
             expired, batch = work
-            for job in expired:
-                now = self._clock.now_s()
-                self._finish(job, now, DeadlineExpired(now - job.place.ticket.arrived_s))
-            if batch and self._ready_to_run(batch):
-                self._step(batch)
+            try:
+                self._round(expired, batch)
+            except Exception as error:  # a fault of ours ends these requests, not the loop
+                _LOG.exception("engine loop")
+                for job in (*expired, *batch):
+                    self._finish(job, self._clock.now_s(), InferenceFailed("engine", repr(error)))
             self._settle(batch)
-            if self._stages.can_evict(self._planner.keys_in_use):
-                self._stages.evict(self._planner.keys_in_use())
+
+    def _round(self, expired: list[Job], batch: list[Job]) -> None:
+        for job in expired:
+            now = self._clock.now_s()
+            self._finish(job, now, DeadlineExpired(now - job.place.ticket.arrived_s))
+        if batch and self._ready_to_run(batch):
+            self._step(batch)
+        if self._stages.can_evict(self._planner.keys_in_use):
+            self._stages.evict(self._planner.keys_in_use())
 
     def _settle(self, batch: list[Job]) -> None:
         """End a round: count the work of rows that were cancelled while they ran."""
@@ -220,9 +228,10 @@ class Executor:
             known = self._jobs.pop(job.id, None) is not None
         if not known:
             return
-        if error is None and not job.place.lost and job.predicted_s > 0:
+        if job.place.started and not job.place.lost and not isinstance(error, BackendError):
             self._predictor.learn(job.row, now - job.started_s, job.mean_s, now)
-            self._telemetry.prediction((now - job.started_s) / job.predicted_s)
+            if error is None and job.predicted_s > 0:
+                self._telemetry.prediction((now - job.started_s) / job.predicted_s)
         self._on_done(job, now, error)
 
     def _flush(self, job: Job) -> None:

@@ -15,7 +15,7 @@ from engine.types import Task
 
 _WINDOW = 256
 _WINDOW_S = 120.0
-_MIN_SAMPLES = 16
+_MIN_SAMPLES = 8
 _QUANTILE = 0.9
 _CLAMP = (0.25, 20.0)
 
@@ -140,8 +140,13 @@ class Predictor:
         return self.mean_s(task, variant, bucket, batch, words) * self.correction.high
 
     def learn(self, row: Row, actual_s: float, mean_s: float, now: float) -> None:
-        """Score one finished request from the moment its variant was final."""
-        if mean_s > 0:
-            self.correction.add(actual_s / mean_s, now)
-        if isinstance(row, CaptionRow):
+        """Score one request from the moment its variant was final; unfinished: what it has run.
+
+        Without the unfinished ones, a machine that became slower would let every `reject` request
+        expire half-way and learn nothing from it.
+        """
+        run = 1.0 if row.done else 1.0 - row.remaining
+        if mean_s > 0 and run > 0:
+            self.correction.add(actual_s / (mean_s * run), now)
+        if row.done and isinstance(row, CaptionRow):
             self.caption_length.add(row.decoded)

@@ -147,6 +147,21 @@ def test_a_late_answer_under_reject_is_no_answer(bench: Bench) -> None:
         bench.send(Budget(max_latency_ms=500, on_miss="reject")).result(20)
 
 
+def test_requests_that_expire_half_way_teach_how_slow_it_is(bench: Bench) -> None:
+    def slow(stage: str, inputs: dict[str, Array]) -> None:
+        bench.clock.time_s += 0.02
+
+    bench.backend.hook = slow
+    reject = Budget(max_latency_ms=50, on_miss="reject")
+    for _ in range(8):
+        with pytest.raises(DeadlineExpired):
+            bench.send(reject).result(20)
+    with pytest.raises(DeadlineUnattainable):
+        bench.admit(reject)
+    bench.clock.time_s += 200  # evidence grows old
+    assert bench.admit(reject)
+
+
 def test_reject_gives_up_at_the_first_step_if_nothing_fits(bench: Bench) -> None:
     bench.backend.hold()
     first = bench.send()
@@ -241,6 +256,17 @@ def test_a_backend_that_throws_once_harms_nobody(bench: Bench) -> None:
 
     bench.backend.hook = hook
     assert bench.send().result(20).variant == "full"
+
+
+def test_a_fault_of_the_engine_itself_ends_the_request_and_not_the_loop(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket = bench.admit()
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.pool._planner, "plan", lambda *args, **kwargs: 1 / 0)
+        with pytest.raises(InferenceFailed, match="ZeroDivisionError"):
+            bench.pool.submit(ticket, VqaInput(picture(), "what")).result(20)
+    assert bench.send().result(20)
 
 
 def test_numbers_that_are_not_finite_fail_only_their_request(

@@ -18,10 +18,10 @@ def test_quantile() -> None:
 
 def test_the_correction_waits_for_evidence_then_takes_the_quantile() -> None:
     correction = Correction()
-    for number in range(15):
+    for number in range(7):
         correction.add(2.0, now=number)
     assert correction.high == 1.0
-    for number in range(15, 100):
+    for number in range(7, 100):
         correction.add(2.0 if number % 5 else 3.0, now=number)
     assert (correction.middle, correction.high) == (2.0, 3.0)
 

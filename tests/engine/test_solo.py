@@ -14,7 +14,7 @@ from engine.family import Family
 from engine.solo import Solo
 from tests.engine.fakes import FakeBackend, picture
 from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_model import TinyModel
+from tests.engine.tiny_model import Array, TinyModel
 
 MODEL = TinyModel()
 VARIANTS = ["full", "d3", "d2", "d1"]
@@ -100,6 +100,38 @@ def _mixed(max_batch: int) -> tuple[Artifact, Solo]:
     artifact = _SHARED["artifact"]
     backend = FakeBackend(MODEL)
     return artifact, Solo(Family(artifact.manifest, "fp32"), backend.call, max_batch)
+
+
+def test_a_variant_in_one_graph_is_one_step(artifact: Artifact) -> None:
+    record = artifact.manifest.stages
+    inputs = {**record["stem[vqa]"].inputs, "mask": record["block[0]"].inputs["mask"]}
+    whole = record["head[vqa]"].model_copy(update={"inputs": inputs})
+    variants = [v for v in artifact.manifest.variants if v.id in ("full", "d2")]
+    manifest = artifact.manifest.model_copy(
+        update={
+            "tasks": ("vqa",),
+            "variants": tuple(variants),
+            "stages": {f"whole[vqa:{variant.id}]": whole for variant in variants},
+        }
+    )
+    backend = FakeBackend(MODEL)
+
+    def run_whole(stage: str, arrays: dict[str, Array]) -> dict[str, Array]:
+        pattern = manifest.pattern(stage[len("whole[vqa:") : -1])
+        lengths = arrays["mask"].sum(axis=1) - 5
+        rows = zip(arrays["pixels"], arrays["tokens"], lengths, strict=True)
+        logits = [MODEL.vqa(pattern, image, list(tokens[:n])) for image, tokens, n in rows]
+        return {"logits": np.stack(logits)}
+
+    backend.hook = run_whole
+    family = Family(manifest, "fp32")
+    assert family.member("vqa", "d2").stages == ("whole[vqa:d2]",)
+    assert family.key_of_stage("whole[vqa:full]") == 1
+    logits = Solo(family, backend.call).vqa_logits("d2", [picture()] * 5, QUESTIONS)
+    assert {stage for stage, _ in backend.calls} == {"whole[vqa:d2]"}
+    for row, tokens in zip(logits, QUESTIONS, strict=True):
+        expected = MODEL.vqa(manifest.pattern("d2"), picture(), tokens)
+        assert relative_l2(row, expected) < 1e-5
 
 
 def test_numbers_that_are_not_finite_are_an_error(artifact: Artifact) -> None:

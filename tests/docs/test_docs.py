@@ -132,9 +132,9 @@ def test_recipes_and_seeds_are_documented() -> None:
 
 def command_lines() -> Iterator[tuple[str, str]]:
     for path in PAGES:
-        for block in re.findall(r"```sh\n(.*?)```", path.read_text("utf-8"), re.S):
-            for line in block.splitlines():
-                if line.startswith("otmv "):
+        for block in re.findall(r"```(?:ba)?sh\n(.*?)```", path.read_text("utf-8"), re.S):
+            for line in block.replace("\\\n", " ").splitlines():
+                if re.match(r"(\S*/)?otmv ", line):
                     yield path.name, line
 
 

@@ -10,7 +10,7 @@ Task = Literal["vqa", "caption"]
 
 
 class ModelConfig(BaseModel):
-    """Everything about a model that is not a weight (design §2).
+    """Everything about a model that is not a weight (docs/adr/0006).
 
     Orders are 0-based over the whole stack. `key_of_order[k]` is the key block that order k
     reuses; keys are numbered from 0 in the order they appear.

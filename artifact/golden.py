@@ -1,4 +1,4 @@
-"""Golden cases: what every backend must reproduce before it may serve (design §5)."""
+"""Golden cases: what every backend must reproduce before it may serve (docs/architecture.md)."""
 
 from __future__ import annotations
 

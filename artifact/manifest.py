@@ -1,4 +1,4 @@
-"""`manifest.json`: the schema of an artifact (design §5)."""
+"""`manifest.json`: the schema of an artifact (docs/architecture.md)."""
 
 from __future__ import annotations
 

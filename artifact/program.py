@@ -1,4 +1,4 @@
-"""Programs: a variant written as the list of stages it runs (design §3)."""
+"""Programs: a variant written as the list of stages it runs (docs/architecture.md)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
@@ -97,6 +97,25 @@ def phrase_recall(caption: str, phrases: Sequence[str]) -> float:
     for phrase, wanted in Counter(_words(phrase) for phrase in phrases).items():
         found += min(wanted, _occurrences(words, phrase))
     return found / len(phrases)
+
+
+def objects_named(captions: Iterable[str], phrases: Iterable[Sequence[str]]) -> float:
+    """Return the share of all objects that their captions name: recall pooled over pictures.
+
+    Args:
+        captions: one for each picture.
+        phrases: for each picture, one phrase for each object.
+
+    Raises:
+        ValueError: a picture has no phrase, there is no picture, or the two differ in number.
+    """
+    named = total = 0.0
+    for caption, wanted in zip(captions, phrases, strict=True):
+        named += phrase_recall(caption, wanted) * len(wanted)
+        total += len(wanted)
+    if not total:
+        raise ValueError("captions cannot be scored without pictures")
+    return named / total
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Reading and writing artifact folders: whole or not at all (design §5)."""
+"""Reading and writing artifact folders: whole or not at all (docs/architecture.md)."""
 
 from __future__ import annotations
 

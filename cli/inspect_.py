@@ -24,7 +24,7 @@ def inspect(
 ) -> None:
     """Show the model, the stages, the variants and the parity records of the artifact in DIR.
 
-    [bold]otmv inspect examples/demo[/bold]
+    [bold]otmv inspect examples/demo-artifact[/bold]
     """
     from artifact.errors import ArtifactError
     from artifact.store import open_artifact

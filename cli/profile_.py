@@ -29,7 +29,7 @@ def profile(
 ) -> None:
     """Measure the stages of DIR here and cache the times; a server does so at its first start.
 
-    [bold]otmv profile examples/demo[/bold]
+    [bold]otmv profile examples/demo-artifact[/bold]
     """
     from artifact.errors import ArtifactError
     from artifact.store import open_artifact

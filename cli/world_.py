@@ -31,7 +31,7 @@ def world(
 
     [bold]otmv world world/train --count 2000 --seed 1[/bold]
 
-    [bold]otmv world world/test --count 500 --seed 2[/bold]
+    [bold]otmv world world/test --count 500 --seed 777[/bold]
     """
     errors = Console(stderr=True, soft_wrap=True, highlight=False)
     columns = (

@@ -1,4 +1,4 @@
-"""The row of a caption: picture seen once, then one pass per word (design §3)."""
+"""The row of a caption: picture seen once, then one pass per word (docs/architecture.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one loop of a device: snapshot, decide, run a step, hand out what is done (design §3)."""
+"""The one loop of a device: snapshot, decide, run a step, hand out what is done (docs/architecture.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The check before serving: does this backend reproduce the artifact here? (design §5)."""
+"""The check before serving: does this backend reproduce the artifact here? (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from PIL import Image
 from artifact.golden import LabelledCase, read_labelled_cases, read_stage_cases, relative_l2
 from artifact.manifest import Precision
 from artifact.preprocess import to_pixels
-from artifact.scoring import phrase_recall, vqa_accuracy
+from artifact.scoring import objects_named, vqa_accuracy
 from artifact.store import Artifact
 from engine.errors import ParityFailed
 from engine.solo import Solo
@@ -84,7 +84,7 @@ def _deepest(artifact: Artifact, record: dict[str, float], resident_keys: int) -
 def golden_quality(
     artifact: Artifact, solo: Solo, task: Task, variant: str, cases: list[LabelledCase]
 ) -> float:
-    """Return a variant's mean score over labelled cases of one task, in 0..1."""
+    """Return a variant's quality on labelled cases of one task, in 0..1."""
     codec, side_px = artifact.text_codec(), artifact.manifest.config.image_size
     pixels = []
     for case in cases:
@@ -92,8 +92,7 @@ def golden_quality(
             pixels.append(to_pixels(image.convert("RGB"), side_px))
     if task == "caption":
         captions = [codec.decode(words) for words in solo.captions(variant, pixels)]
-        pairs = zip(captions, cases, strict=True)
-        return float(np.mean([phrase_recall(text, case.phrases) for text, case in pairs]))
+        return objects_named(captions, (case.phrases for case in cases))
     labels = artifact.labels()
     tokens = [codec.encode_question(case.question or "") for case in cases]
     best = solo.vqa_logits(variant, pixels, tokens).argmax(axis=1)

@@ -23,6 +23,14 @@ class Intake:
         self._family = family
         self._codec = codec
 
+    def check_question(self, question: str) -> None:
+        """Refuse a question the model cannot read, before anything is spent on its picture.
+
+        Raises:
+            TextError: it is empty, or has more tokens than the model reads.
+        """
+        self._codec.encode_question(question)
+
     def job(self, place: Place, request: VqaInput | CaptionInput, now: float) -> Job:
         """Return the job of an admitted request.
 

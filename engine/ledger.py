@@ -1,4 +1,4 @@
-"""Open requests: bounded, each ended exactly once, and how much work they are (design §4)."""
+"""Open requests: bounded, each ended exactly once, and how much work they are (docs/adr/0014)."""
 
 from __future__ import annotations
 

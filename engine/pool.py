@@ -1,4 +1,4 @@
-"""EnginePool: the façade the server talks to (design §3, §4)."""
+"""EnginePool: the façade the server talks to (docs/architecture.md)."""
 
 from __future__ import annotations
 
@@ -156,6 +156,14 @@ class EnginePool:
         place.future.set_running_or_notify_cancel()
         self._ledger.add(place, now, lambda: self._planner.backlog(now).total_s)
         return ticket
+
+    def check_question(self, question: str) -> None:
+        """Refuse a question the model cannot read; needs no ticket.
+
+        Raises:
+            TextError: it is empty, or has more tokens than the model reads.
+        """
+        self._intake.check_question(question)
 
     def submit(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Future[Answer]:
         """Hand over an admitted request; the future holds the answer or a typed error.

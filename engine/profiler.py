@@ -1,4 +1,4 @@
-"""Measuring the latency profile, once per artifact, machine and library (design §4, §5)."""
+"""Measuring the latency profile, once per artifact, machine and library (docs/adr/0014)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows: what one request keeps between steps, and how rows share a batch (design §3)."""
+"""Rows: what one request keeps between steps, and how rows share a batch (docs/architecture.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What to run next: `decide(snapshot, now) -> Decision`, pure (design §4).
+"""What to run next: `decide(snapshot, now) -> Decision`, pure (docs/adr/0014).
 
 Earliest deadline first. The most urgent row picks the stage and shape bucket; other rows that
 need the same fill the batch, the most urgent first. Preemption happens between steps, for free.

@@ -1,4 +1,4 @@
-"""What loaded stages cost in memory, shared weights counted once (design §4, §8)."""
+"""What loaded stages cost in memory, shared weights counted once (docs/adr/0014)."""
 
 from __future__ import annotations
 

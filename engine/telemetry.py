@@ -1,4 +1,4 @@
-"""Every instrument of the server (design §7), on a registry of its own. Thread-safe."""
+"""Every instrument of the server (docs/operations.md), on a registry of its own. Thread-safe."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from engine.backends.registry import open_backend
 from exporters.stages import Stage
 
 LIMIT = 1e-5
-"""Largest relative L2 of fp32 outputs (design section 5)."""
+"""Largest relative L2 of fp32 outputs (docs/architecture.md)."""
 
 
 class ParityError(Exception):

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from artifact.config import Task
 from artifact.errors import InvalidManifest
 from artifact.manifest import Manifest
-from artifact.scoring import phrase_recall, vqa_accuracy
+from artifact.scoring import objects_named, vqa_accuracy
 from artifact.store import Artifact
 from engine.solo import Solo
 from exporters.examples import Example
@@ -50,10 +50,8 @@ def measure(
             found.setdefault("vqa", {})[variant.id] = sum(scores) / len(scores)
         if told and "caption" in manifest.tasks:
             texts = [codec.decode(words) for words in solo.captions(variant.id, caption_pixels)]
-            recalls = [phrase_recall(t, e.phrases) for t, e in zip(texts, told, strict=True)]
-            objects = [len(e.phrases) for e in told]
-            named = sum(recall * n for recall, n in zip(recalls, objects, strict=True))
-            found.setdefault("caption", {})[variant.id] = named / sum(objects)
+            named = objects_named(texts, (e.phrases for e in told))
+            found.setdefault("caption", {})[variant.id] = named
         if on_progress:
             on_progress(number / len(manifest.variants))
     return found

@@ -46,8 +46,9 @@ def beit3_config(
 
 
 def paper60_config(image_size: int = 480) -> ModelConfig:
-    """Return our construct of the paper's 60 % saving: Large with 12 merged keys (design §2)."""
-    return beit3_config("large", image_size, keys=12).model_copy(update={"name": "paper60"})
+    """Return our construct of the paper's 60 % saving: Large with 12 merged keys (docs/adr/0006)."""
+    large = beit3_config("large", image_size, keys=12)
+    return large.model_copy(update={"name": "paper60", "tasks": ("vqa",)})
 
 
 def literal_config(size: str = "base", image_size: int = 480) -> ModelConfig:

@@ -30,6 +30,10 @@ class Pool(Protocol):
         """Take a place in the queue, or raise the typed refusal at once."""
         ...
 
+    def check_question(self, question: str) -> None:
+        """Raise a TextError for a question the model cannot read."""
+        ...
+
     def submit(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Future[Answer]:
         """Hand in the decoded input of an admitted request."""
         ...

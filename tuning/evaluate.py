@@ -1,4 +1,4 @@
-"""Measure a checkpoint's variants on a world: VQA accuracy and phrase recall of captions."""
+"""Measure a checkpoint's variants on a world: VQA accuracy and objects named in captions."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from artifact.pattern import SkipPattern
 from artifact.preprocess import TextCodec, to_pixels
-from artifact.scoring import phrase_recall, vqa_accuracy
+from artifact.scoring import objects_named, vqa_accuracy
 from models.checkpoint import Checkpoint, token_id
 from tuning.pool import CAPTION_TOKENS
 from tuning.tokens import PAD
@@ -70,7 +70,7 @@ class Score:
         pattern: executed orders.
         vqa: mean VQA accuracy; None if the model has no such task.
         kinds: the same for each kind of question.
-        caption: mean phrase recall; None if the model has no such task.
+        caption: share of objects named; None if the model has no such task.
     """
 
     pattern: SkipPattern
@@ -174,7 +174,7 @@ class Evaluation:
                 shares[kind].append(share)
         if "caption" in tasks:
             told = self._tell(pattern, lambda done: report(1 - (1 - done) / len(tasks)))
-            caption = float(np.mean(list(told)))
+            caption = objects_named(told, self._data.objects)
         every = [share for each in shares.values() for share in each]
         return Score(
             pattern,
@@ -196,15 +196,15 @@ class Evaluation:
             for row, label in zip(rows, logits.argmax(-1).tolist(), strict=True):
                 yield row.kind, vqa_accuracy(labels[label], [row.answer])
 
-    def _tell(self, pattern: SkipPattern, report: Callable[[float], None]) -> Iterator[float]:
-        """Yield the phrase recall of every picture's caption."""
+    def _tell(self, pattern: SkipPattern, report: Callable[[float], None]) -> Iterator[str]:
+        """Yield every picture's caption."""
         special = self._checkpoint.special
         for rows in _batches(range(len(self._data.pixels)), report):
             written = self._model.generate(
                 self._pixels(rows), special, pattern.executed, self._caption_tokens
             )
-            for row, ids in zip(rows, written.tolist(), strict=True):
-                yield phrase_recall(self._codec.decode(ids), self._data.objects[row])
+            for ids in written.tolist():
+                yield self._codec.decode(ids)
 
     def _pixels(self, pictures: Sequence[int]) -> Tensor:
         return torch.from_numpy(self._data.pixels[np.asarray(pictures)]).to(self._device)

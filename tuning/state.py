@@ -1,4 +1,4 @@
-"""Save and resume: the checkpoint anyone can load, and beside it the optimiser's state."""
+"""Save and resume: the checkpoint anyone can load, and beside it what only a resumed run needs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ import json
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
-from models.checkpoint import WEIGHTS, Checkpoint, save
+from models.checkpoint import Checkpoint, save
 from models.series import OtmvModel
 from tuning.recipe import Recipe
 from tuning.tokens import world_tokenizer
 from tuning.world.vocabulary import ANSWERS
 
-STATE = "optimiser.pt"
+STATE = "resume.pt"
 
 
 class ResumeError(Exception):
@@ -25,7 +24,7 @@ class ResumeError(Exception):
 def save_state(
     out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer, step: int
 ) -> None:
-    """Write weights and optimiser state, each atomically; the optimiser's file names its step."""
+    """Write the checkpoint for everyone, and one file that holds all a resumed run needs."""
     note: dict[str, str | int | float] = {
         "recipe": recipe.config.name,
         "step": step,
@@ -40,7 +39,13 @@ def save_state(
     save(out, Checkpoint(model, world_tokenizer(), ANSWERS, None, note))
     temporary = out / f"{STATE}.tmp-save"
     torch.save(
-        {"step": step, "recipe": _fingerprint(recipe), "optimiser": optim.state_dict()}, temporary
+        {
+            "step": step,
+            "recipe": _fingerprint(recipe),
+            "model": model.state_dict(),
+            "optimiser": optim.state_dict(),
+        },
+        temporary,
     )
     temporary.replace(out / STATE)
 
@@ -59,7 +64,7 @@ def load_state(out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.O
     stored = torch.load(out / STATE, weights_only=True, map_location="cpu")
     if stored["recipe"] != _fingerprint(recipe):
         raise ResumeError(f"{out} holds a run of another recipe; name another folder with --out")
-    model.load_state_dict(load_file(out / WEIGHTS))
+    model.load_state_dict(stored["model"])
     optim.load_state_dict(stored["optimiser"])
     return int(stored["step"])
 

@@ -1,4 +1,4 @@
-"""ONNX Runtime on CPU, fp32, all sessions on one thread pool (design §3)."""
+"""ONNX Runtime on CPU, fp32, all sessions on one thread pool (docs/architecture.md)."""
 
 from __future__ import annotations
 

@@ -72,6 +72,8 @@ async def vqa(request: Request) -> Response:
 
     def work(ask: Ask[VqaFields]) -> Work:
         fields = ask.fields
+        for question in fields.asked:
+            serving.pool().check_question(question)
         inputs = [partial(_question, question, fields.top_k) for question in fields.asked]
         return Work("vqa", ask.budget, ask.picture, ask.header, inputs)
 

@@ -53,7 +53,5 @@ def test_serving_imports_no_torch() -> None:
         "bad = [m for m in ('torch', 'onnx', 'exporters', 'models') if m in sys.modules]\n"
         "sys.exit(', '.join(bad) or 0)"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT
-    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
     assert found.returncode == 0, found.stderr

@@ -137,9 +137,7 @@ def test_a_row_alone_equals_the_row_in_company(exported: Artifact, asked: Questi
         assert relative_l2(one, many) <= 1e-5
 
 
-def test_quality_and_golden_cases_are_recorded(
-    exported: Artifact, examples: list[Example]
-) -> None:
+def test_quality_and_golden_cases_are_recorded(exported: Artifact, examples: list[Example]) -> None:
     manifest = exported.manifest
     assert manifest.golden is not None
     assert manifest.golden.count == len(examples)

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 
 from artifact.config import ModelConfig
+from artifact.errors import EmptyQuestion, QuestionTooLong
 from artifact.manifest import BucketRecord, Manifest, TextRecord, VariantRecord
 from artifact.store import Artifact
 from engine.clock import Clock, SystemClock
@@ -123,6 +124,13 @@ class FakePool:
             self.decode_s.append(decode_s)
             self._open[ticket.id] = None
             return ticket
+
+    def check_question(self, question: str) -> None:
+        if not question.strip():
+            raise EmptyQuestion
+        limit = self.artifact.manifest.text.max_question_tokens
+        if len(question.split()) + 2 > limit:
+            raise QuestionTooLong(len(question.split()) + 2, limit)
 
     def submit(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Future[Answer]:
         assert request.pixels.shape == (SIDE_PX, SIDE_PX, 3)

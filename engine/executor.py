@@ -1,4 +1,4 @@
-"""The one loop of a device: snapshot, decide, run a step, hand out what is done (docs/architecture.md)."""
+"""The one loop of a device: snapshot, decide, run a step, hand out (docs/architecture.md)."""
 
 from __future__ import annotations
 

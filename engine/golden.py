@@ -1,4 +1,4 @@
-"""The check before serving: does this backend reproduce the artifact here? (docs/architecture.md)."""
+"""The check before serving: does this backend reproduce the artifact (docs/architecture.md)?"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which stages are loaded: residency under a byte budget, later keys evicted first (docs/adr/0014)."""
+"""Which stages are loaded: residency under a byte budget, later keys go first (ADR 0014)."""
 
 from __future__ import annotations
 

@@ -42,10 +42,10 @@ Measured quality of every variant, per task, is in `manifest.json` (`otmv inspec
 on pictures no tuning step and no ladder search has seen.
 
 With independent gates at p = {config.skip_probability}, a step skips
-{config.skip_probability * (config.orders - 1):.1f} of {config.orders} orders on average, so
-shallow patterns are rare while tuning, and rarer the deeper the stack: half of 8 orders closed at
-once has a chance of about 0.3 %, half of 24 about one in two million. The shallow variants here work because
-8 orders are few; nothing here shows that the same gates make half-depth variants of a 24-order
-model work. The paper reports such variants for BEiT-3 Large; we have not reproduced that.
+{config.skip_probability * (config.orders - 1):.1f} of {config.orders} orders on average.
+Shallow patterns are rare while tuning, and rarer the deeper the stack: half of 8 orders closed at
+once has a chance of about 0.3 %, half of 24 about one in two million. The shallow variants here
+work because 8 orders are few; nothing here shows that the same gates make half-depth variants of a
+24-order model work. The paper reports such variants for BEiT-3 Large; we have not reproduced that.
 Accuracy on the generated world says nothing about VQA v2 or COCO.
 """

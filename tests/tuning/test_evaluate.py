@@ -112,7 +112,7 @@ class TestScores:
         score = Evaluation(checkpoint, changed, CPU).score(FULL)
         assert score.vqa == pytest.approx(2 / 3)
         assert score.kinds == {"counting": 1.0, "existence": 0.5}
-        assert score.caption == pytest.approx(0.25), "0 of 1 and 1 of 2"
+        assert score.caption == pytest.approx(1 / 3), "0 of 1 and 1 of 2 objects"
 
     def test_the_pattern_reaches_the_model(self) -> None:
         checkpoint = knowing(self.DATA, ["a", "a"])

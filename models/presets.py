@@ -46,7 +46,7 @@ def beit3_config(
 
 
 def paper60_config(image_size: int = 480) -> ModelConfig:
-    """Return our construct of the paper's 60 % saving: Large with 12 merged keys (docs/adr/0006)."""
+    """Return our construct of the paper's 60 % saving: Large with 12 merged keys (ADR 0010)."""
     large = beit3_config("large", image_size, keys=12)
     return large.model_copy(update={"name": "paper60", "tasks": ("vqa",)})
 

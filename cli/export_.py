@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -74,6 +75,10 @@ def export(
             curve = QualityCurve.read(quality_curve) if quality_curve else None
             options = Options(whole=whole, curve=curve)
         _run(console, loaded, out, options, None if random else (data, pictures))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        _fail(console, f"{where}: {first['msg']}".lstrip(": "))
     except (ArtifactError, ParityError, ValueError) as error:
         _fail(console, str(error).splitlines()[0])
 

@@ -180,6 +180,8 @@ def family(ladder: Ladder) -> list[SkipPattern]:
     best = 0.0
     for depth in range(1, orders + 1):
         candidates = [p for p in quality if p.depth == depth]
+        if not candidates:  # a narrow beam may reach no pattern of this depth
+            continue
         top = max(candidates, key=lambda p: quality[p])
         rung = pattern.prefix(depth) if depth <= pattern.depth else None
         bar = quality[rung] if rung is not None else best

@@ -23,6 +23,9 @@ app = typer.Typer()
 
 Whole = Literal["all", "full", "none"]
 
+SEARCH_PICTURES = 400
+"""Pictures, six questions each, that the ladder is searched on."""
+
 
 @app.command()
 def export(
@@ -131,7 +134,7 @@ def _splits(data: Path | None, pictures: int) -> Splits:
 
     with tempfile.TemporaryDirectory() as folder:
         search, report = Path(folder) / "search", Path(folder) / "report"
-        write_world(search, 200, LADDER_SEED)
+        write_world(search, SEARCH_PICTURES, LADDER_SEED)
         if data is None:
             write_world(report, pictures, QUALITY_SEED)
             name = f"generated world, seed {QUALITY_SEED}, {pictures} pictures"
@@ -140,7 +143,7 @@ def _splits(data: Path | None, pictures: int) -> Splits:
         reported, golden = _examples(report), _examples(search)
         vqa = [e for e in golden if e.task == "vqa"][:192]
         told = [e for e in golden if e.task == "caption"][:64]
-        names = (f"generated world, seed {LADDER_SEED}, 200 pictures", name)
+        names = (f"generated world, seed {LADDER_SEED}, {SEARCH_PICTURES} pictures", name)
         return Splits(golden, reported, [*vqa, *told], names)
 
 

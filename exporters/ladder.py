@@ -28,6 +28,9 @@ BEAM = 40
 MARGIN = 0.01
 """A pattern off the ladder joins only if it is better than the rung of its depth by this."""
 
+RISE = 0.003
+"""A variant that costs more blocks must be better by this: a third of a point."""
+
 
 @dataclass(frozen=True)
 class Ladder:
@@ -171,26 +174,26 @@ def _ladder_mean(node: _Node, orders: int) -> float:
 def family(ladder: Ladder) -> list[SkipPattern]:
     """Return the variants to ship, shallow to deep: rising rungs, patterns that earn it, and full.
 
-    A rung stays only if it is better than every shallower one; a pattern off the ladder joins only
-    if it beats the ladder at its depth by `MARGIN`.
+    A variant stays only if it is better than every shallower one by `RISE`, and full better than
+    it; a pattern off the ladder joins only if it beats the rung of its depth by `MARGIN`.
     """
-    pattern, quality = ladder.pattern, ladder.quality
-    orders = pattern.orders
+    quality, full = ladder.quality, SkipPattern.full(ladder.pattern.orders)
     chosen: list[SkipPattern] = []
     best = 0.0
-    for depth in range(1, orders + 1):
-        candidates = [p for p in quality if p.depth == depth]
-        if not candidates:  # a narrow beam may reach no pattern of this depth
-            continue
-        top = max(candidates, key=lambda p: quality[p])
-        rung = pattern.prefix(depth) if depth <= pattern.depth else None
-        bar = quality[rung] if rung is not None else best
-        joining = [rung] if rung is not None else []
-        if quality[top] >= bar + MARGIN:
-            joining.append(top)
-        for one in joining:
-            if quality[one] > best and one not in chosen:
+    for depth in range(1, full.depth):
+        for one in _candidates(ladder, depth):
+            if quality[one] >= best + RISE and quality[one] <= quality.get(full, 1.0) - RISE:
                 chosen.append(one)
-        best = max(best, *(quality[one] for one in joining), 0.0)
-    full = SkipPattern.full(orders)
-    return [*(p for p in chosen if p != full), full]
+                best = quality[one]
+    return [*chosen, full]
+
+
+def _candidates(ladder: Ladder, depth: int) -> list[SkipPattern]:
+    """Return the rung of a depth and, behind it, the best other pattern if it earns its place."""
+    rungs = [ladder.pattern.prefix(depth)] if depth <= ladder.pattern.depth else []
+    others = [pattern for pattern in ladder.quality if pattern.depth == depth]
+    if not others:  # a narrow beam may reach no pattern of this depth
+        return rungs
+    top = max(others, key=lambda pattern: ladder.quality[pattern])
+    bar = max((ladder.quality[rung] for rung in rungs), default=0.0) + MARGIN
+    return [*rungs, top] if ladder.quality[top] >= bar and top not in rungs else rungs

@@ -7,7 +7,7 @@ import torch
 
 from artifact.pattern import SkipPattern
 from exporters.examples import Captions, Questions
-from exporters.ladder import MARGIN, Ladder, family, search
+from exporters.ladder import MARGIN, RISE, Ladder, family, search
 from models.checkpoint import Checkpoint
 
 
@@ -57,7 +57,12 @@ def _ladder(qualities: dict[str, float], spine: str) -> Ladder:
 
 
 def test_family_drops_rungs_that_do_not_rise_and_keeps_full() -> None:
-    found = _ladder({"1000": 0.5, "1100": 0.7, "1110": 0.69, "1111": 0.8}, "1111")
+    found = _ladder({"1000": 0.5, "1100": 0.7, "1110": 0.7 + RISE / 2, "1111": 0.8}, "1111")
+    assert [pattern.bits for pattern in family(found)] == ["1000", "1100", "1111"]
+
+
+def test_family_drops_what_full_does_not_beat() -> None:
+    found = _ladder({"1000": 0.5, "1100": 0.7, "1110": 0.81, "1111": 0.8}, "1111")
     assert [pattern.bits for pattern in family(found)] == ["1000", "1100", "1111"]
 
 

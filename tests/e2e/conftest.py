@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from artifact.store import Artifact, open_artifact
+from tests.server.live import LiveServer, serving
+from tuning.world.dataset import write_world
+
+ROOT = Path(__file__).parents[2]
+DEMO = ROOT / "examples" / "demo-artifact"
+sys.path.insert(0, str(ROOT / "examples"))
+
+
+@pytest.fixture(scope="session")
+def demo() -> Artifact:
+    return open_artifact(DEMO)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    with serving(DEMO, tmp_path_factory.mktemp("cache")) as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures no tuning, ladder search or quality report has seen."""
+    out = tmp_path_factory.mktemp("world") / "w"
+    write_world(out, 100, 777)
+    return out

@@ -47,11 +47,16 @@ def evaluate(
     [bold]otmv eval runs/demo --blank[/bold]
     """
     from artifact.errors import ArtifactError, TextError
-    from models.checkpoint import load
-    from tuning.evaluate import from_folder, generated
     from tuning.world.errors import WorldError
 
     console = Console(stderr=True, soft_wrap=True, highlight=False)
+    try:
+        from models.checkpoint import load
+        from tuning.evaluate import from_folder, generated
+    except ModuleNotFoundError as error:
+        needs = f"measuring needs {error.name}: pip install 'otmv-serve[tune]'"
+        console.print(needs, style="red", markup=False)
+        raise typer.Exit(1) from error
     try:
         loaded = load(checkpoint)
         config = loaded.model.config

@@ -65,6 +65,7 @@ def export(
         from exporters.export import Options
         from exporters.parity import ParityError
         from exporters.quality import QualityCurve
+        from tuning.world.errors import WorldError
     except ModuleNotFoundError as error:
         _fail(console, f"exporting needs {error.name}: pip install 'otmv-serve[export]'")
     try:
@@ -81,13 +82,15 @@ def export(
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        _fail(console, f"{where}: {first['msg']}".lstrip(": "))
-    except (ArtifactError, ParityError, ValueError) as error:
+        _fail(console, f"{where}: {first['msg'].removeprefix('Value error, ')}".lstrip(": "))
+    except (ArtifactError, ParityError, WorldError, ValueError) as error:
         _fail(console, str(error).splitlines()[0])
+    except OSError as error:
+        _fail(console, f"{error} (check free space and rights, also of the temporary folder)")
 
 
 def _fail(console: Console, problem: str) -> None:
-    console.print(f"[red]{problem}[/red]", highlight=False, soft_wrap=True)
+    console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
     sys.exit(1)
 
 

@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 
 import pytest
+import torch
+from rich.console import Console
 from typer.testing import CliRunner
 
 from artifact.store import open_artifact
+from cli.export_ import _fail
 from cli.main import build
 from exporters.quality import QualityCurve
+from models.checkpoint import Checkpoint, save
+from models.series import OtmvModel
+from tuning.recipe import demo_config
+from tuning.tokens import world_tokenizer
+from tuning.world.vocabulary import ANSWERS
 
 
 def run(*arguments: str) -> tuple[int, str]:
@@ -46,6 +55,38 @@ def test_bad_options_are_one_line(arguments: list[str], needle: str, tmp_path: P
     assert needle in text
     assert len(text.strip().splitlines()) == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_world_that_is_not_there_and_a_full_temporary_folder_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    made = Checkpoint(
+        OtmvModel(demo_config("tiny", keys=2, width=32, heads=2)),
+        world_tokenizer(),
+        ANSWERS,
+        None,
+        {},
+    )
+    save(tmp_path / "made", made)
+    out = tmp_path / "out"
+    code, text = run(str(tmp_path / "made"), "--data", str(tmp_path / "gone"), "--out", str(out))
+    assert code == 1
+    assert "otmv world" in text
+    assert len(text.strip().splitlines()) == 1
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
+    code, text = run(str(tmp_path / "made"), "--out", str(out))
+    assert code == 1
+    assert "temporary folder" in text
+    assert len(text.strip().splitlines()) == 1
+    assert not out.exists()
+
+
+def test_names_in_brackets_reach_the_reader(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        _fail(Console(stderr=True), "head[vqa]: differs; pip install 'otmv-serve[export]'")
+    assert "head[vqa]: differs; pip install 'otmv-serve[export]'" in capsys.readouterr().err
 
 
 def test_a_quality_curve_interpolates_and_stays_flat_outside(tmp_path: Path) -> None:

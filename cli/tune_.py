@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from tuning.recipe import Recipe
 
 app = typer.Typer()
 
@@ -20,7 +23,9 @@ def tune(
     out: Annotated[
         Path | None, typer.Option(help="Checkpoint folder; an unfinished run there is resumed.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(help="Instead of the recipe's.", min=1)] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="One phase of so many steps, instead of the recipe's.", min=1)
+    ] = None,
     pictures: Annotated[int | None, typer.Option(help="Instead of the recipe's.", min=1)] = None,
     device: Annotated[
         str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")
@@ -39,26 +44,35 @@ def tune(
 
     console = Console(stderr=True)
     if recipe not in RECIPES:
-        console.print(f"[red]no recipe {recipe!r}; there are: {', '.join(RECIPES)}[/red]")
-        raise typer.Exit(1)
-    given = {"steps": steps, "pictures": pictures, "seed": seed}
+        _fail(console, f"no recipe {recipe!r}; there are: {', '.join(RECIPES)}")
+    given = {"pictures": pictures, "seed": seed}
     changed = {name: value for name, value in given.items() if value is not None}
     chosen = dataclasses.replace(RECIPES[recipe], **changed)  # type: ignore[arg-type]
-    _run(console, chosen, out or Path("runs") / recipe, device, cache)
+    if steps is not None:
+        chosen = chosen.shortened(steps)
+    try:
+        _run(console, chosen, out or Path("runs") / recipe, device, cache)
+    except ModuleNotFoundError as error:
+        _fail(console, f"tuning needs {error.name}: pip install 'otmv-serve[tune]'")
+    except OSError as error:
+        _fail(console, f"{error} (check free space and rights; the same command resumes)")
 
 
-def _run(console: Console, recipe: object, out: Path, device_name: str, cache: Path) -> None:
+def _fail(console: Console, problem: str) -> NoReturn:
+    console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def _run(console: Console, recipe: Recipe, out: Path, device_name: str, cache: Path) -> None:
     from tuning import loop, pool
     from tuning.device import choose_device
-    from tuning.recipe import TUNING_SEED, Recipe
+    from tuning.recipe import TUNING_SEED
     from tuning.state import ResumeError
 
-    assert isinstance(recipe, Recipe)
     try:
         device = choose_device(device_name)
     except ValueError as error:
-        console.print(f"[red]{error}[/red]")
-        raise typer.Exit(1) from error
+        _fail(console, str(error))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -93,6 +107,5 @@ def _run(console: Console, recipe: object, out: Path, device_name: str, cache: P
         try:
             loop.tune(recipe, data, out, device, on_step)
         except ResumeError as error:
-            console.print(f"[red]{error}[/red]")
-            raise typer.Exit(1) from error
+            _fail(console, str(error))
     console.print(f"tuned: {out}  ({(time.monotonic() - started_s) / 60:.0f} minutes)")

@@ -11,7 +11,7 @@ from engine.backends.registry import open_backend
 from engine.config import EngineConfig
 from engine.family import Family
 from engine.golden import check_parity, check_quality
-from engine.profiler import cached_profile, measure_profile
+from engine.profiler import cached_profile, measure_profile, still_true
 from engine.solo import Solo
 from engine.stages import Progress, StageSet
 
@@ -43,6 +43,8 @@ def open_engine(
         if config.check_golden:
             _check(artifact, backend, family, stages, config, on_progress)
         profile = None if measure_again else cached_profile(artifact, backend, config)
+        if profile is not None and not still_true(profile, family, stages):
+            profile = None
         if profile is None:
             profile = measure_profile(artifact, backend, family, stages, config, on_progress)
         opened = OpenedEngine(backend, family, stages, profile)

@@ -17,7 +17,7 @@ _WINDOW = 256
 _WINDOW_S = 120.0
 _MIN_SAMPLES = 8
 _QUANTILE = 0.9
-_CLAMP = (0.25, 20.0)
+_CLAMP = (0.02, 20.0)
 
 
 def quantile(values: Sequence[float], share: float) -> float:

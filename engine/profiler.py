@@ -17,6 +17,8 @@ from engine.stages import Progress, StageSet
 
 _LOG = logging.getLogger(__name__)
 _REPEATS = 12
+_DRIFT = 2.0
+_TOO_SHORT_S = 1e-3
 _ENOUGH_S = 0.1
 
 
@@ -83,6 +85,22 @@ def measure_profile(
     except OSError as error:
         _LOG.warning("latency profile not cached: %s (set another cache folder)", error)
     return profile
+
+
+def still_true(profile: LatencyProfile, family: Family, stages: StageSet) -> bool:
+    """Measure one block again: a profile made on a busy machine must not be believed for ever."""
+    blocks = [group for group in _alike(family, stages) if group[0].startswith("block")]
+    if not blocks:
+        return True
+    stage = blocks[0][0]
+    bucket = buckets_of(family, stage)[-1]
+    now_s = _measure(family, stages, blocks[0], bucket, 1)
+    then_s = profile.predict_s(stage, bucket, 1)
+    ratio = now_s / then_s
+    if 1 / _DRIFT < ratio < _DRIFT or max(now_s, then_s) < _TOO_SHORT_S:
+        return True
+    _LOG.info("cached latency profile is off by a factor of %.2g; measuring again", ratio)
+    return False
 
 
 def _alike(family: Family, stages: StageSet) -> list[tuple[str, ...]]:

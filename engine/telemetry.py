@@ -83,7 +83,7 @@ class Telemetry:
             self._missed.labels(task).inc()
 
     def shed(self, reason: str) -> None:
-        """Count a refusal: queue_full, draining, not_ready or deadline."""
+        """Count a refusal: queue_full, draining, not_ready, intake_full or deadline."""
         self._shed.labels(reason).inc()
 
     def answered(self, task: Task, variant: str, seconds: float, degraded: bool) -> None:

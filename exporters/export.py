@@ -39,7 +39,7 @@ GOLDEN_SEED = 20_000
 
 @dataclass(frozen=True)
 class Splits:
-    """Labelled examples, never mixed: searched on, reported on, and kept as golden cases."""
+    """Labelled examples: searched on, reported on (never the same), and kept as golden cases."""
 
     search: Sequence[Example]
     report: Sequence[Example]

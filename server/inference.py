@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from starlette.requests import Request
 
 from engine.types import Answer, Budget, CaptionInput, Task, Ticket, VqaInput
-from server.body import Body
 from server.decoding import Decoded
 from server.errors import ClientLeft, ImageError
 from server.images import PictureHeader
@@ -45,10 +44,10 @@ class Finished:
     done_s: list[float]
 
 
-async def run(serving: Serving, pool: Pool, work: Work, arrived_s: float, body: Body) -> Finished:
+async def run(serving: Serving, pool: Pool, work: Work, arrived_s: float) -> Finished:
     """Admit every request before decoding, decode once, submit all, await all.
 
-    The body is released once decoded. On any failure, cancellation included, every place is
+    On any failure, cancellation included, every place is
     given back.
 
     Raises:
@@ -61,7 +60,6 @@ async def run(serving: Serving, pool: Pool, work: Work, arrived_s: float, body: 
             tickets.append(pool.admit(work.task, work.budget, arrived_s, decode_s))
         side_px = pool.artifact.manifest.config.image_size
         decoded = await serving.decoder.decode(work.picture, work.header, side_px)
-        body.release()
         serving.telemetry.phases({"decode": decoded.decode_s, "preprocess": decoded.preprocess_s})
         futures = [
             pool.submit(ticket, make(decoded.pixels))

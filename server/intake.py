@@ -138,13 +138,23 @@ def _validate(model: type[Model], values: Mapping[str, Any]) -> Model:
         raise _refusal(error) from error
 
 
+_BLANK = "has no words; ask something"
+
+
+def _plain(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
 def _refusal(error: ValidationError) -> InvalidFields | MalformedBody:
     found = error.errors(include_url=False, include_context=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         return MalformedBody(found[0]["msg"])
     return InvalidFields(
         tuple(
-            FieldProblem(".".join(str(part) for part in item["loc"])[:100] or "body", item["msg"])
+            FieldProblem(
+                ".".join(str(part) for part in item["loc"])[:100] or "body",
+                _BLANK if item["type"] == "string_pattern_mismatch" else _plain(item["msg"]),
+            )
             for item in found[:20]
         )
     )

@@ -20,6 +20,7 @@ from server.settings import Settings
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 _BACKLOG = 2048
+_LINGER_S = 0.5
 _CLOSING_S = 5
 _KEEP_ALIVE_S = 75
 _QUIET_LOGGERS = ("python_multipart", "PIL")
@@ -127,6 +128,7 @@ class _DrainingServer(uvicorn.Server):
         try:
             if not await self._serving.drain():
                 _log.warning("requests were still running when the drain timeout passed")
+            await asyncio.sleep(_LINGER_S)  # requests already sent still get their 503
         finally:
             self.should_exit = True
 

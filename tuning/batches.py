@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,11 +38,26 @@ class CaptionBatch:
     next_words: Tensor
 
 
-def vqa_batch(pool: Pool, seed: int, step: int, size: int, pad: int) -> VqaBatch:
-    """Draw `size` questions, trimmed to the longest of them."""
+def vqa_batch(
+    pool: Pool,
+    seed: int,
+    step: int,
+    size: int,
+    pad: int,
+    kind_shares: Sequence[float] | None = None,
+) -> VqaBatch:
+    """Draw `size` questions, each kind with its share, trimmed to the longest of them."""
     rng = np.random.default_rng([seed, step, 0])
-    picture = rng.integers(len(pool.pixels), size=size)
-    question = rng.integers(pool.answers.shape[1], size=size)
+    if kind_shares is None:
+        picture = rng.integers(len(pool.pixels), size=size)
+        question = rng.integers(pool.answers.shape[1], size=size)
+    else:
+        shares = [
+            share * bool(len(found)) for share, found in zip(kind_shares, pool.of_kind, strict=True)
+        ]
+        kinds = rng.choice(len(shares), size=size, p=np.array(shares) / sum(shares))
+        flat = np.array([rng.choice(pool.of_kind[kind]) for kind in kinds])
+        picture, question = np.divmod(flat, pool.answers.shape[1])
     tokens = pool.questions[picture, question]
     tokens = tokens[:, : int((tokens != pad).sum(1).max())]
     return VqaBatch(

@@ -33,10 +33,10 @@ class Progress:
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
-    """Linear warm-up, then a half cosine to zero at the last step."""
+    """Linear warm-up, then a half cosine that would reach zero at the phase's horizon."""
     if step < recipe.warmup_steps:
         return recipe.learning_rate * (step + 1) / recipe.warmup_steps
-    done = (step - recipe.warmup_steps) / max(1, recipe.steps - recipe.warmup_steps)
+    done = (step - recipe.warmup_steps) / max(1, recipe.phase(step).horizon - recipe.warmup_steps)
     return recipe.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
 
 
@@ -110,7 +110,9 @@ def _step(
     """Accumulate the gradients of one step; each task draws its own gates."""
     gates = random.Random(f"{recipe.seed}/{step}")
     executed = draw(gates, recipe.config.orders, recipe.config.skip_probability)
-    asked = vqa_batch(pool, recipe.seed, step, recipe.vqa_batch, _PAD)
+    asked = vqa_batch(
+        pool, recipe.seed, step, recipe.vqa_batch, _PAD, recipe.phase(step).kind_shares
+    )
     with torch.autocast(device.type, torch.bfloat16):
         logits = model.vqa(
             asked.pixels.to(device), asked.tokens.to(device), asked.mask.to(device), executed

@@ -8,6 +8,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from PIL import Image
 from artifact.preprocess import to_pixels
 from tuning.tokens import BOS, EOS, PAD, world_tokenizer
 from tuning.world.dataset import example
+from tuning.world.questions import KINDS
 from tuning.world.render import render
 from tuning.world.vocabulary import ANSWERS
 
@@ -32,16 +34,25 @@ class Pool:
         pixels: uint8 `[pictures, side, side, 3]`.
         questions: int64 `[pictures, questions, QUESTION_TOKENS]`, padded.
         answers: int64 `[pictures, questions]`, index of the answer.
+        kinds: int64 `[pictures, questions]`, index into the world's `KINDS`.
         captions: int64 `[pictures, CAPTION_TOKENS]`, BOS words EOS, padded.
     """
 
     pixels: NDArray[np.uint8]
     questions: NDArray[np.int64]
     answers: NDArray[np.int64]
+    kinds: NDArray[np.int64]
     captions: NDArray[np.int64]
 
+    @cached_property
+    def of_kind(self) -> tuple[NDArray[np.int64], ...]:
+        """For each kind, the flat indices of its questions."""
+        return tuple(np.flatnonzero(self.kinds == kind) for kind in range(len(KINDS)))
 
-Row = tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
+
+_COLUMNS = ("pixels", "questions", "answers", "kinds", "captions")
+Ids = NDArray[np.int64]
+Row = tuple[NDArray[np.uint8], Ids, Ids, Ids, Ids]
 
 
 def render_pool(
@@ -62,19 +73,19 @@ def render_pool(
         cache: folder for the rendered file.
         on_progress: called with the share done.
     """
-    name = hashlib.sha256(f"5/{seed}/{pictures}/{questions}/{side_px}".encode()).hexdigest()[:12]
+    name = hashlib.sha256(f"6/{seed}/{pictures}/{questions}/{side_px}".encode()).hexdigest()[:12]
     path = cache / f"pool-{name}.npz"
     if not path.exists():
         _write(path, _render(seed, pictures, questions, side_px, on_progress))
     with np.load(path, allow_pickle=False) as stored:
-        return Pool(*(stored[key] for key in ("pixels", "questions", "answers", "captions")))
+        return Pool(*(stored[key] for key in _COLUMNS))
 
 
 def _write(path: Path, pool: Pool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".tmp-{os.getpid()}.npz")
     try:
-        np.savez(temporary, **vars(pool))
+        np.savez(temporary, **{key: getattr(pool, key) for key in _COLUMNS})
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -114,6 +125,7 @@ def _row(job: tuple[int, int, int, int]) -> Row:
         pixels,
         np.stack([_ids(qa.question, QUESTION_TOKENS) for qa in asked]),
         np.array([ANSWERS.index(qa.answer) for qa in asked], dtype=np.int64),
+        np.array([KINDS.index(qa.kind) for qa in asked], dtype=np.int64),
         _ids(caption, CAPTION_TOKENS),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 from artifact.config import ModelConfig
@@ -14,12 +15,28 @@ TUNING_SEED, LADDER_SEED, QUALITY_SEED = 1, 2, 3
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A stretch of a run.
+
+    Attributes:
+        until: step it ends before.
+        horizon: step at which the learning rate would reach zero.
+        kind_shares: how often attribute, existence, counting and relation questions are drawn;
+            None draws questions as they come.
+    """
+
+    until: int
+    horizon: int
+    kind_shares: tuple[float, float, float, float] | None = None
+
+
+@dataclass(frozen=True)
 class Recipe:
     """One tuning run.
 
     Attributes:
         config: the model.
-        steps: optimiser steps; the learning rate falls to zero over them.
+        phases: what changes while it runs; the last one's end is the run's.
         pictures: pictures in the rendered pool (world seed `TUNING_SEED`).
         questions: questions kept for each picture.
         vqa_batch: questions a step.
@@ -27,12 +44,13 @@ class Recipe:
         learning_rate: peak, after `warmup_steps`.
         patch_rate: share of it for the patch projection, whose fan-in makes it jump otherwise
             (Chen et al., MoCo v3, section 4).
+        warmup_steps: steps of linear warm-up.
         weight_decay: AdamW's, on matrices only.
         seed: of initialisation, batches and gates.
     """
 
     config: ModelConfig
-    steps: int
+    phases: tuple[Phase, ...]
     pictures: int
     questions: int = 8
     vqa_batch: int = 128
@@ -42,6 +60,19 @@ class Recipe:
     warmup_steps: int = 150
     weight_decay: float = 0.05
     seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole run."""
+        return self.phases[-1].until
+
+    def phase(self, step: int) -> Phase:
+        """Return the phase a step belongs to."""
+        return next(phase for phase in self.phases if step < phase.until)
+
+    def shortened(self, steps: int) -> Recipe:
+        """Return the recipe as one phase of that many steps, for trying things out."""
+        return dataclasses.replace(self, phases=(Phase(steps, steps),))
 
 
 def demo_config(name: str, keys: int, width: int = 192, heads: int = 6) -> ModelConfig:
@@ -71,12 +102,21 @@ def demo_config(name: str, keys: int, width: int = 192, heads: int = 6) -> Model
     )
 
 
+DEMO_PHASES = (
+    Phase(until=2250, horizon=3000),
+    Phase(until=3900, horizon=3900, kind_shares=(0.12, 0.13, 0.25, 0.5)),
+)
+"""After 2,250 steps everything but relations is learned; from there they are half of what is asked,
+at a learning rate that has risen again."""
+
 RECIPES = {
-    "demo": Recipe(config=demo_config("demo", keys=2), steps=3000, pictures=60_000),
-    "demo-literal": Recipe(config=demo_config("demo-literal", keys=1), steps=3000, pictures=60_000),
+    "demo": Recipe(config=demo_config("demo", keys=2), phases=DEMO_PHASES, pictures=60_000),
+    "demo-literal": Recipe(
+        config=demo_config("demo-literal", keys=1), phases=DEMO_PHASES, pictures=60_000
+    ),
     "smoke": Recipe(
         config=demo_config("smoke", keys=2, width=32, heads=2),
-        steps=4,
+        phases=(Phase(4, 4),),
         pictures=16,
         vqa_batch=8,
         caption_batch=4,

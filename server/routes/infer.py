@@ -14,9 +14,11 @@ from artifact.errors import TextError
 from engine import errors as engine
 from engine.types import CaptionInput, VqaInput
 from server import errors as http
+from server.body import Body
 from server.inference import Finished, Work, run, unless_gone
 from server.intake import Ask, Fields, media_type
 from server.openapi import infer_operation
+from server.ports import Pool
 from server.problems import openapi_responses
 from server.responses import caption_response, vqa_response
 from server.schemas import (
@@ -109,18 +111,38 @@ async def _infer(
     make_work: Callable[[Ask[Fields]], Work],
 ) -> tuple[Ask[Fields], Finished]:
     """Refuse what can be refused unread, then read, check, and run until the client leaves."""
-    pool = serving.pool()
+    pool = _open_pool(serving)
     if request.scope["query_string"]:
         raise http.InvalidFields.one("query", "takes no parameters; send them in the body")
     media_type(request.headers)
-    with await serving.bodies.read(request) as body:
+    with await _read(request, serving) as body:
 
         async def answer() -> tuple[Ask[Fields], Finished]:
             ask = await serving.parse(read, body.data, request.headers)
+            body.data = b""  # the picture is a copy; its bytes stay counted until the answer
             arrived_s: float = request.scope["state"]["arrived_s"]
-            return ask, await run(serving, pool, make_work(ask), arrived_s, body)
+            return ask, await run(serving, pool, make_work(ask), arrived_s)
 
         return await unless_gone(request, answer())
+
+
+def _open_pool(serving: Serving) -> Pool:
+    """Return the engine, or count the refusal."""
+    try:
+        return serving.pool()
+    except (http.StillDraining, http.StillLoading) as error:
+        draining = isinstance(error, http.StillDraining)
+        serving.telemetry.shed("draining" if draining else "not_ready")
+        raise
+
+
+async def _read(request: Request, serving: Serving) -> Body:
+    """Read the body, or count the refusal."""
+    try:
+        return await serving.bodies.read(request)
+    except http.IntakeFull:
+        serving.telemetry.shed("intake_full")
+        raise
 
 
 def _question(question: str, top_k: int, pixels: NDArray[np.uint8]) -> VqaInput:

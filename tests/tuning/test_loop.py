@@ -77,7 +77,7 @@ def test_a_folder_of_another_recipe_is_refused(
 
 def test_the_losses_fall_on_few_pictures(smoke: Recipe, pool: Pool, tmp_path: Path) -> None:
     recipe = dataclasses.replace(
-        smoke, steps=50, warmup_steps=5, vqa_batch=32, caption_batch=8, learning_rate=4e-3
+        smoke.shortened(50), warmup_steps=5, vqa_batch=32, caption_batch=8, learning_rate=4e-3
     )
     seen: list[Progress] = []
     tune(recipe, pool, tmp_path, CPU, seen.append)
@@ -95,7 +95,7 @@ def test_gates_are_drawn_anew_at_every_step(smoke: Recipe, pool: Pool, tmp_path:
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero(smoke: Recipe) -> None:
-    recipe = dataclasses.replace(smoke, steps=100, warmup_steps=10, learning_rate=1.0)
+    recipe = dataclasses.replace(smoke.shortened(100), warmup_steps=10, learning_rate=1.0)
     rates = [learning_rate(recipe, step) for step in range(100)]
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert rates[10] == 1.0

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from models.checkpoint import WEIGHTS, load
 from models.series import OtmvModel
 from tuning.loop import Progress, learning_rate, optimiser, tune
 from tuning.pool import Pool
-from tuning.recipe import Recipe
+from tuning.recipe import Phase, Recipe
 from tuning.state import ResumeError
 from tuning.world.vocabulary import ANSWERS
 
@@ -63,9 +64,11 @@ def test_a_finished_run_is_not_run_again(smoke: Recipe, pool: Pool, tmp_path: Pa
     assert seen == []
 
 
-@pytest.mark.parametrize("change", [{"steps": 5}, {"seed": 1}, {"learning_rate": 1e-4}])
+@pytest.mark.parametrize(
+    "change", [{"phases": (Phase(5, 5),)}, {"seed": 1}, {"learning_rate": 1e-4}]
+)
 def test_a_folder_of_another_recipe_is_refused(
-    smoke: Recipe, pool: Pool, tmp_path: Path, change: dict[str, float]
+    smoke: Recipe, pool: Pool, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     tune(smoke, pool, tmp_path, CPU)
     before = (tmp_path / WEIGHTS).read_bytes()
@@ -102,6 +105,15 @@ def test_the_learning_rate_warms_up_and_falls_to_zero(smoke: Recipe) -> None:
     assert rates[55] == pytest.approx(0.5)
     assert rates[10:] == sorted(rates[10:], reverse=True)
     assert 0 < rates[99] < 1e-3
+
+
+def test_phases_follow_each_other(smoke: Recipe) -> None:
+    phases = (Phase(20, 50), Phase(80, 80, kind_shares=(0.0, 0.0, 0.0, 1.0)))
+    recipe = dataclasses.replace(smoke, phases=phases, warmup_steps=10, learning_rate=1.0)
+    assert recipe.steps == 80
+    assert [recipe.phase(step) for step in (0, 19, 20, 79)] == [phases[0]] * 2 + [phases[1]] * 2
+    assert learning_rate(recipe, 20) > learning_rate(recipe, 19)
+    assert learning_rate(recipe, 79) < 1e-2
 
 
 def test_only_matrices_decay_and_patches_learn_at_their_own_rate(smoke: Recipe) -> None:

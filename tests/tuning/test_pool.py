@@ -38,8 +38,8 @@ class TestPool:
     ) -> None:
         monkeypatch.setattr(tuning.pool, "_render", None)
         again = render_pool(TUNING_SEED, 16, 4, smoke.config.image_size, cache)
-        for name, array in vars(pool).items():
-            assert np.array_equal(array, getattr(again, name))
+        for name in ("pixels", "questions", "answers", "kinds", "captions"):
+            assert np.array_equal(getattr(pool, name), getattr(again, name))
         assert not list(cache.glob("*.tmp*"))
 
     def test_another_pool_is_another_file(
@@ -55,6 +55,16 @@ class TestPool:
 
 
 class TestBatches:
+    def test_kinds_are_drawn_by_their_shares(self, pool: Pool) -> None:
+        for kind, found in enumerate(pool.of_kind):
+            shares = [float(each == kind) for each in range(4)]
+            if not len(found):
+                continue
+            batch = vqa_batch(pool, 0, 0, 64, PAD, shares)
+            asked = pool.answers.ravel()[found]
+            assert set(batch.answers.tolist()) <= set(asked.tolist())
+        assert sum(len(found) for found in pool.of_kind) == pool.answers.size
+
     def test_a_batch_is_fixed_by_seed_and_step(self, pool: Pool) -> None:
         first, again = (vqa_batch(pool, 0, 7, 8, PAD) for _ in range(2))
         assert all(

@@ -37,8 +37,7 @@ def tune(
 
     Example: otmv tune demo --out runs/demo
 
-    The demo takes about an hour and a half on two cores. Stop it when you like: the same command
-    resumes.
+    The demo takes about an hour on two cores. Stop it when you like: the same command resumes.
     """
     from tuning.recipe import RECIPES
 

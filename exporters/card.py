@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import comb
+
 from models.checkpoint import Checkpoint
 
 
 def model_card(checkpoint: Checkpoint) -> str:
     """Write what was tuned, on what, and what its variants cannot promise."""
     config, note = checkpoint.model.config, checkpoint.note
+    p = config.skip_probability
     millions = sum(p.numel() for p in checkpoint.model.parameters()) / 1e6
     runs = ", ".join(str(len(config.orders_of_key(key))) for key in range(config.keys))
     facts = "\n".join(f"| {name} | {value} |" for name, value in note.items())
@@ -41,11 +44,19 @@ by one command (`otmv tune`).
 Measured quality of every variant, per task, is in `manifest.json` (`otmv inspect` prints it),
 on pictures no tuning step and no ladder search has seen.
 
-With independent gates at p = {config.skip_probability}, a step skips
-{config.skip_probability * (config.orders - 1):.1f} of {config.orders} orders on average.
-Shallow patterns are rare while tuning, and rarer the deeper the stack: half of 8 orders closed at
-once has a chance of about 0.3 %, half of 24 about one in two million. The shallow variants here
-work because 8 orders are few; nothing here shows that the same gates make half-depth variants of a
-24-order model work. The paper reports such variants for BEiT-3 Large; we have not reproduced that.
+With independent gates at p = {p}, a step skips {p * (config.orders - 1):.1f} of
+{config.orders} orders on average. Shallow patterns are rare while tuning, and rarer the deeper the
+stack: the chance that half of the orders or more are closed is
+{_half_closed(config.orders, p):.1e} at {config.orders} orders and
+{_half_closed(24, p):.1e} at 24. How well shallow variants of this model do is
+measured; nothing here shows that the same gates make half-depth variants of a 24-order model work.
+The paper reports such variants for BEiT-3 Large; we have not reproduced that.
 Accuracy on the generated world says nothing about VQA v2 or COCO.
 """
+
+
+def _half_closed(orders: int, p: float) -> float:
+    """Return the chance that a draw leaves at most half of the orders executed."""
+    gates = orders - 1
+    least = orders - orders // 2
+    return sum(comb(gates, k) * p**k * (1 - p) ** (gates - k) for k in range(least, orders))

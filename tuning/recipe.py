@@ -10,8 +10,9 @@ from models.presets import spread_keys
 from tuning.tokens import SPECIAL
 from tuning.world.vocabulary import ANSWERS, WORDS
 
-TUNING_SEED, LADDER_SEED, QUALITY_SEED = 1, 2, 3
-"""World seeds: pictures tuned on, searched for the ladder on, and reported on. Never mixed."""
+TUNING_SEED, LADDER_SEED, CHOOSING_SEED, QUALITY_SEED = 1, 2, 3, 4
+"""World seeds: pictures tuned on, searched for the ladder on, looked at while choosing recipes, and
+reported on. Never mixed."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,7 @@ def demo_config(name: str, keys: int, width: int = 192, heads: int = 6) -> Model
 
 DEMO_PHASES = (
     Phase(until=2250, horizon=3000),
-    Phase(until=3900, horizon=3900, kind_shares=(0.12, 0.13, 0.25, 0.5)),
+    Phase(until=3250, horizon=3900, kind_shares=(0.12, 0.13, 0.25, 0.5)),
 )
 """After 2,250 steps everything but relations is learned; from there they are half of what is asked,
 at a learning rate that has risen again."""

@@ -18,7 +18,7 @@ from server.intake import BUDGET_HEADERS
 from server.problems import PROBLEMS
 from server.schemas import BudgetFields, CaptionFields, Served, VqaFields
 from server.settings import _READ_BY_CLIENTS, PREFIX, Settings
-from tuning.recipe import LADDER_SEED, QUALITY_SEED, RECIPES, TUNING_SEED
+from tuning.recipe import CHOOSING_SEED, LADDER_SEED, QUALITY_SEED, RECIPES, TUNING_SEED
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -126,7 +126,7 @@ def test_recipes_and_seeds_are_documented() -> None:
     text = page("tuning.md")
     assert set(RECIPES) <= set(rows(text))
     assert re.findall(r"^\| (\d+) \|", text, re.M) == [
-        str(seed) for seed in (TUNING_SEED, LADDER_SEED, QUALITY_SEED)
+        str(seed) for seed in (TUNING_SEED, LADDER_SEED, CHOOSING_SEED, QUALITY_SEED)
     ]
 
 

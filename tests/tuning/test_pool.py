@@ -8,7 +8,7 @@ import pytest
 import tuning.pool
 from tuning.batches import caption_batch, vqa_batch
 from tuning.pool import CAPTION_TOKENS, QUESTION_TOKENS, Pool, render_pool
-from tuning.recipe import LADDER_SEED, QUALITY_SEED, TUNING_SEED, Recipe
+from tuning.recipe import CHOOSING_SEED, LADDER_SEED, QUALITY_SEED, TUNING_SEED, Recipe
 from tuning.tokens import SPECIAL, world_tokenizer
 from tuning.world.dataset import example
 from tuning.world.vocabulary import ANSWERS, WORDS
@@ -51,7 +51,7 @@ class TestPool:
         assert len(set(cache.iterdir()) - before) == 1
 
     def test_the_seeds_are_never_mixed(self) -> None:
-        assert len({TUNING_SEED, LADDER_SEED, QUALITY_SEED}) == 3
+        assert len({TUNING_SEED, LADDER_SEED, CHOOSING_SEED, QUALITY_SEED}) == 4
 
 
 class TestBatches:

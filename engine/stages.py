@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from artifact.store import Artifact
 from engine.backends.base import Array, Backend, LoadedStage
@@ -201,7 +201,7 @@ class StageSet:
         buckets = buckets_of(self._family, stage)
         self._warm(loaded, stage, buckets[:1], (1,))
         grown = resident_bytes() - before
-        self._warm(loaded, stage, buckets, (1, self._max_batch))
+        self._warm(loaded, stage, buckets, self._warm_batches())
         warmed = resident_bytes() - before
         if self._backend.shares_workspace:
             self._bytes.workspace += max(warmed - grown, 0)
@@ -210,8 +210,13 @@ class StageSet:
         self._bytes.record(stage, grown)
         self._loaded[stage] = loaded
 
+    def _warm_batches(self) -> Iterable[int]:
+        """Every batch where the library prepares each shape anew, else the extremes."""
+        every = range(1, self._max_batch + 1)
+        return every if self._backend.compiles_shapes else (1, self._max_batch)
+
     def _warm(
-        self, loaded: LoadedStage, stage: str, buckets: tuple[int, ...], batches: tuple[int, ...]
+        self, loaded: LoadedStage, stage: str, buckets: tuple[int, ...], batches: Iterable[int]
     ) -> None:
         for bucket in buckets:
             for batch in batches:

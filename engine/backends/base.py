@@ -46,6 +46,11 @@ class Backend(Protocol):
         ...
 
     @property
+    def compiles_shapes(self) -> bool:
+        """Tell whether the first call of each shape is slow, so that every batch is warmed."""
+        ...
+
+    @property
     def library(self) -> str:
         """Return library, version and the execution provider actually used."""
         ...

@@ -75,6 +75,7 @@ class OnnxRuntimeBackend:
     name = "onnxruntime"
     precision: Precision = "fp32"
     shares_workspace = True
+    compiles_shapes = False
 
     def __init__(self, threads: int = 0) -> None:
         affinity = getattr(os, "sched_getaffinity", None)

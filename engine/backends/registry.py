@@ -17,7 +17,19 @@ def _onnxruntime(threads: int) -> Backend:
     return OnnxRuntimeBackend(threads)
 
 
-_FACTORIES: dict[str, Callable[[int], Backend]] = {"onnxruntime": _onnxruntime}
+def _openvino(threads: int) -> Backend:
+    try:
+        from engine.backends.openvino_ import OpenVinoBackend
+    except ImportError as error:
+        fix = "pip install 'otmv-serve[openvino]'"
+        raise LoadFailed("backend openvino", f"not installed: {error}", fix) from error
+    return OpenVinoBackend(threads)
+
+
+_FACTORIES: dict[str, Callable[[int], Backend]] = {
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+}
 
 
 def backend_names() -> tuple[str, ...]:

@@ -11,10 +11,13 @@ from artifact.golden import read_stage_cases, relative_l2
 from artifact.store import Artifact
 from engine.backends.base import Backend, LoadedStage
 from engine.errors import InferenceFailed, LoadFailed
+from engine.family import Family
 from engine.golden import PARITY_LIMITS
+from engine.solo import Solo
+from engine.stages import StageSet
 from tests.engine.tiny_artifact import write_tiny
 from tests.engine.tiny_graphs import example_inputs, stage_names
-from tests.engine.tiny_model import TinyModel
+from tests.engine.tiny_model import SIDE, VOCAB, TinyModel
 
 MODEL = TinyModel()
 STAGES = stage_names(MODEL.config)
@@ -66,6 +69,20 @@ class BackendContract:
             alone = loaded.run({name: array[row : row + 1] for name, array in inputs.items()})
             for name, array in alone.items():
                 assert relative_l2(array[0], together[name][row]) <= self.limit(backend)
+
+    def test_the_top_answer_does_not_depend_on_company(
+        self, backend: Backend, artifact: Artifact
+    ) -> None:
+        family = Family(artifact.manifest, backend.precision)
+        stages = StageSet(artifact, backend, family, max_batch=1)
+        stages.load(lambda what, share: None)
+        rng = np.random.default_rng(3)
+        pixels = list(rng.integers(0, 256, (200, SIDE, SIDE, 3), np.uint8))
+        tokens = [[1, *rng.integers(5, VOCAB, 1 + n % 5).tolist(), 2] for n in range(len(pixels))]
+        alone = Solo(family, stages.run, max_batch=1).vqa_logits("full", pixels, tokens)
+        together = Solo(family, stages.run, max_batch=16).vqa_logits("full", pixels, tokens)
+        assert relative_l2(together, alone) <= self.limit(backend)
+        assert np.mean(alone.argmax(axis=1) == together.argmax(axis=1)) >= 0.99
 
     @pytest.mark.parametrize("stage", STAGES)
     def test_every_batch_size(self, backend: Backend, artifact: Artifact, stage: str) -> None:

@@ -49,6 +49,7 @@ class FakeBackend:
     library = "numpy"
     precision: Precision = "fp32"
     shares_workspace = False
+    compiles_shapes = False
 
     def __init__(self, model: TinyModel) -> None:
         self.model = model

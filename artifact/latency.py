@@ -7,10 +7,11 @@ import hashlib
 import json
 import os
 import platform
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from artifact.atomic import write_atomically
 
 Curve = tuple[tuple[int, float], ...]
 """(batch, mean seconds), ascending in batch."""
@@ -111,12 +112,4 @@ class LatencyProfile:
         Raises:
             OSError: if the folder cannot be written.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.tmp-", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
-                stream.write(self.to_json())
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_atomically(path, self.to_json())

@@ -72,6 +72,11 @@ class VariantRecord(_Record):
             raise ValueError("quality_source starts with 'measured:' or 'declared:'")
         return value
 
+    @property
+    def declared(self) -> bool:
+        """Whether its quality was declared, not measured: such a number is of no precision."""
+        return (self.quality_source or "").startswith("declared:")
+
     def quality_of(self, task: Task, precision: Precision) -> float | None:
         """Return the task's quality at a precision, None if it was not measured."""
         return self.quality.get(task, {}).get(precision)

@@ -22,6 +22,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 @app.command()
 def profile(
     artifact: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `otmv export`.")],
+    backend: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "onnxruntime",
     max_batch: Annotated[int, typer.Option(help="Largest batch to measure.", min=1)] = 8,
     threads: Annotated[int, typer.Option(help="0: every core.", min=0)] = 0,
     seconds: Annotated[float, typer.Option(help="Stop measuring after this.", min=0.1)] = 30.0,
@@ -37,6 +38,7 @@ def profile(
     from engine.errors import EngineError
 
     config = EngineConfig(
+        backend=backend,
         max_batch=max_batch,
         threads=threads,
         profile_limit_s=seconds,
@@ -54,12 +56,12 @@ def profile(
 
 
 def _measure(artifact: Artifact, config: EngineConfig) -> OpenedEngine:
-    from engine.opening import open_engine
+    from engine.auto import open_chosen
 
     columns = (TextColumn("{task.description}"), BarColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("opening", total=1.0)
-        return open_engine(
+        return open_chosen(
             artifact,
             config,
             lambda what, share: progress.update(bar, description=escape(what), completed=share),
@@ -83,7 +85,9 @@ def stage_times(opened: OpenedEngine, max_batch: int) -> Table:
             f"{opened.stages.bytes_of(stage) / 1e6:.1f}",
         )
     shared_mb = opened.stages.workspace_bytes / 1e6
-    table.caption = escape(f"{opened.profile.library}; workspace of all stages {shared_mb:.1f} MB")
+    table.caption = escape(
+        f"{opened.profile.library} ({opened.reason}); workspace of all stages {shared_mb:.1f} MB"
+    )
     return table
 
 

@@ -38,6 +38,7 @@ def serve(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")] = None,
+    backend: Annotated[str | None, typer.Option(help="auto, onnxruntime or openvino.")] = None,
     memory_budget: Annotated[
         str | None, typer.Option(help="Bytes the stages may take, for example 512MiB.")
     ] = None,
@@ -53,6 +54,7 @@ def serve(
         "artifact": artifact,
         "host": host,
         "port": port,
+        "backend": backend,
         "memory_budget": memory_budget,
         "cache_dir": cache_dir,
         "queue_limit": queue_limit,
@@ -107,6 +109,7 @@ def _serve(settings: Settings) -> None:
 def engine_config(settings: Settings) -> EngineConfig:
     """Return the engine's configuration from the server's settings."""
     return EngineConfig(
+        backend=settings.backend,
         memory_budget_bytes=settings.memory_budget,
         max_batch=settings.max_batch,
         queue_limit=settings.queue_limit,
@@ -141,10 +144,16 @@ def _cells(offer: Offer) -> tuple[str, ...]:
         offer.task,
         offer.variant,
         str(len(offer.executed)),
-        "not measured" if offer.quality is None else f"{offer.quality:.3f}",
+        _quality(offer),
         f"{offer.predicted_s * 1e3:.1f} ms",
         f"{offer.memory_bytes / 1e6:.1f} MB" if offer.resident else "not resident",
     )
+
+
+def _quality(offer: Offer) -> str:
+    if offer.quality is None:
+        return "not measured"
+    return f"{offer.quality:.3f} {offer.quality_precision or ''}".rstrip()
 
 
 def _fail(message: str) -> NoReturn:

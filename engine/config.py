@@ -17,6 +17,7 @@ def default_cache_dir() -> Path:
 class EngineConfig:
     """How to load and run one artifact.
 
+    `backend` is a name of the registry, or "auto": the fastest that passes here (ADR 0016).
     `memory_budget_bytes` bounds the measured bytes of loaded stages (None: all of them);
     `max_batch` rows share a step at most; `queue_limit` requests are open at once, waiting or
     running; `threads` 0 means every core. A request without a latency budget gets

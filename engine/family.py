@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,10 @@ _FLOAT_BYTES = 4
 
 @dataclass(frozen=True)
 class Member:
-    """One variant for one task. `programs` run one after the other; a caption repeats its last."""
+    """One variant for one task. `programs` run one after the other; a caption repeats its last.
+
+    `quality_precision` is the precision its quality was measured at, None where it is unknown.
+    """
 
     task: Task
     variant: str
@@ -35,6 +38,7 @@ class Member:
     programs: tuple[Program, ...]
     keys: tuple[int, ...]
     quality: float | None
+    quality_precision: Precision | None
     request_bytes: int
 
     @property
@@ -44,21 +48,31 @@ class Member:
 
 
 class Family:
-    """Every (task, variant) of a manifest. Immutable."""
+    """Every (task, variant) of a manifest at one precision. Immutable.
 
-    def __init__(self, manifest: Manifest, precision: Precision) -> None:
+    `proven` names those whose golden quality on this backend is that of the artifact's record.
+    """
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        precision: Precision,
+        proven: Collection[tuple[Task, str]] = (),
+    ) -> None:
         self.manifest = manifest
+        self._precision: Precision = precision
+        self._proven = frozenset(proven)
         self._whole_keys = {
             whole_stage(record.id): manifest.config.key_of_order[record.pattern[-1]]
             for record in manifest.variants
         }
         self.members: dict[tuple[Task, str], Member] = {
-            (task, record.id): self._member(task, record.id, precision)
+            (task, record.id): self._member(task, record.id)
             for task in manifest.tasks
             for record in manifest.variants
         }
 
-    def _member(self, task: Task, variant: str, precision: Precision) -> Member:
+    def _member(self, task: Task, variant: str) -> Member:
         config = self.manifest.config
         pattern = self.manifest.pattern(variant)
         programs: tuple[Program, ...]
@@ -69,9 +83,20 @@ class Family:
         else:
             programs = (vqa_program(config, pattern),)
         keys = tuple(sorted({config.key_of_order[k] for k in pattern.executed}))
-        quality = self.manifest.variant(variant).quality_of(task, precision)
+        quality, precision = self._quality(task, variant)
         size = self._request_bytes(task, pattern)
-        return Member(task, variant, pattern, programs, keys, quality, size)
+        return Member(task, variant, pattern, programs, keys, quality, precision, size)
+
+    def _quality(self, task: Task, variant: str) -> tuple[float | None, Precision | None]:
+        """Return a quality and the precision it is from: its own, else fp32's (ADR 0016)."""
+        record = self.manifest.variant(variant)
+        own = record.quality_of(task, self._precision)
+        if own is not None:
+            return own, self._precision
+        reference = record.quality_of(task, "fp32")
+        if reference is not None and (record.declared or (task, variant) in self._proven):
+            return reference, "fp32"
+        return None, None
 
     def _request_bytes(self, task: Task, pattern: SkipPattern) -> int:
         """Bytes of one request's own arrays: hidden state in and out, pixels, and its KV."""

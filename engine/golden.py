@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from PIL import Image
 
@@ -44,41 +46,59 @@ def check_parity(artifact: Artifact, stages: StageSet, precision: Precision) -> 
     return worst
 
 
-def check_quality(artifact: Artifact, solo: Solo, resident_keys: int) -> dict[str, float]:
-    """Answer the labelled cases with each task's deepest resident variant on record.
+Measured = dict[tuple[Task, str], float]
+"""(task, variant) to golden quality on some backend, in 0..1."""
 
-    Returns the quality per `task variant`, in 0..1.
+
+def check_quality(artifact: Artifact, solo: Solo, resident_keys: int) -> Measured:
+    """Answer the labelled cases with each task's deepest resident variant on record.
 
     Raises:
         ParityFailed: if it is more than half a point below the artifact's golden record.
     """
-    golden = artifact.manifest.golden
-    if golden is None or golden.cases is None:
-        return {}
-    cases = read_labelled_cases(artifact.path(golden.cases))
-    found: dict[str, float] = {}
-    for task, record in golden.quality.items():
-        variant = _deepest(artifact, record, resident_keys)
-        chosen = [case for case in cases if case.task == task]
-        if variant is None or not chosen:
-            continue
-        measured = golden_quality(artifact, solo, task, variant, chosen)
-        found[f"{task} {variant}"] = measured
-        loss = record[variant] - measured
+    found: Measured = {}
+    for task, variants in on_record(artifact, resident_keys).items():
+        found |= measure_quality(artifact, solo, {task: variants[-1:]})
+    for (task, variant), measured in found.items():
+        loss = golden_loss(artifact, task, variant, measured)
         if loss > QUALITY_LIMIT:
             what = f"golden quality of {task} {variant}"
             raise ParityFailed(what, loss, QUALITY_LIMIT, "loss")
     return found
 
 
-def _deepest(artifact: Artifact, record: dict[str, float], resident_keys: int) -> str | None:
-    key_of_order = artifact.manifest.config.key_of_order
-    resident = [
-        variant
-        for variant in artifact.manifest.variants
-        if variant.id in record and key_of_order[variant.pattern[-1]] < resident_keys
-    ]
-    return max(resident, key=lambda v: len(v.pattern)).id if resident else None
+def on_record(artifact: Artifact, resident_keys: int) -> dict[Task, list[str]]:
+    """Return the resident variants with a golden quality, per task, shallow to deep."""
+    manifest = artifact.manifest
+    if manifest.golden is None or manifest.golden.cases is None:
+        return {}
+    key_of_order = manifest.config.key_of_order
+    ascending = sorted(manifest.variants, key=lambda variant: len(variant.pattern))
+    resident = [v.id for v in ascending if key_of_order[v.pattern[-1]] < resident_keys]
+    named = {task: [v for v in resident if v in of] for task, of in manifest.golden.quality.items()}
+    return {task: variants for task, variants in named.items() if variants}
+
+
+def golden_loss(artifact: Artifact, task: Task, variant: str, measured: float) -> float:
+    """Return how far a measured golden quality lies below the record; negative if above."""
+    golden = artifact.manifest.golden
+    return golden.quality[task][variant] - measured if golden is not None else 0.0
+
+
+def measure_quality(
+    artifact: Artifact, solo: Solo, variants: Mapping[Task, Sequence[str]]
+) -> Measured:
+    """Answer the labelled cases of each task with the given variants."""
+    golden = artifact.manifest.golden
+    if golden is None or golden.cases is None:
+        return {}
+    cases = read_labelled_cases(artifact.path(golden.cases))
+    found: Measured = {}
+    for task, names in variants.items():
+        chosen = [case for case in cases if case.task == task]
+        for variant in names if chosen else ():
+            found[task, variant] = golden_quality(artifact, solo, task, variant, chosen)
+    return found
 
 
 def golden_quality(

@@ -9,21 +9,27 @@ from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
 from engine.config import EngineConfig
+from engine.evidence import prove_quality
 from engine.family import Family
 from engine.golden import check_parity, check_quality
 from engine.profiler import cached_profile, measure_profile, still_true
 from engine.solo import Solo
 from engine.stages import Progress, StageSet
+from engine.types import Task
 
 
 @dataclass(frozen=True)
 class OpenedEngine:
-    """Loaded stages that passed the golden check, and their latency profile."""
+    """Loaded stages that passed the golden check, and their latency profile.
+
+    `reason` is why this backend, in one line.
+    """
 
     backend: Backend
     family: Family
     stages: StageSet
     profile: LatencyProfile
+    reason: str = "as configured"
 
 
 def open_engine(
@@ -41,7 +47,8 @@ def open_engine(
     try:
         stages.load(on_progress)
         if config.check_golden:
-            _check(artifact, backend, family, stages, config, on_progress)
+            proven = _check(artifact, backend, family, stages, config, on_progress)
+            family = Family(artifact.manifest, backend.precision, proven)
         profile = None if measure_again else cached_profile(artifact, backend, config)
         if profile is not None and not still_true(profile, family, stages):
             profile = None
@@ -62,9 +69,11 @@ def _check(
     stages: StageSet,
     config: EngineConfig,
     on_progress: Progress,
-) -> None:
+) -> frozenset[tuple[Task, str]]:
+    """Check parity and quality; return the variants that may use fp32's quality."""
     on_progress("checking golden parity", 0.0)
     check_parity(artifact, stages, backend.precision)
     on_progress("checking golden quality", 0.5)
     solo = Solo(family, stages.run, config.max_batch)
-    check_quality(artifact, solo, stages.resident_keys)
+    checked = check_quality(artifact, solo, stages.resident_keys)
+    return prove_quality(artifact, backend, solo, stages.resident_keys, checked, config)

@@ -48,6 +48,7 @@ class Planner:
             predicted_s=self._predictor.service_s(member.task, member.variant, self._bucket, 1),
             memory_bytes=self._bytes(resident)[member.task, member.variant],
             resident=member.keys[-1] < resident,
+            quality_precision=member.quality_precision,
         )
 
     def _bytes(self, resident: int) -> dict[tuple[Task, str], int]:

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from typing import Literal
 
 from artifact.store import Artifact
+from engine.auto import open_chosen
 from engine.clock import Clock, SystemClock
 from engine.config import EngineConfig
 from engine.errors import (
@@ -27,7 +28,7 @@ from engine.executor import Executor
 from engine.intake import Intake
 from engine.jobs import AnswerMaker, Job
 from engine.ledger import Ledger, Place
-from engine.opening import OpenedEngine, open_engine
+from engine.opening import OpenedEngine
 from engine.planner import Planner
 from engine.policy import check_budget
 from engine.prediction import Predictor
@@ -101,7 +102,7 @@ class EnginePool:
         Raises:
             LoadFailed, ParityFailed: nothing stays loaded then.
         """
-        opened = open_engine(artifact, config, on_progress or (lambda what, share: None))
+        opened = open_chosen(artifact, config, on_progress or (lambda what, share: None))
         return cls(artifact, config, opened, telemetry or Telemetry(), clock or SystemClock())
 
     def admit(self, task: Task, budget: Budget, arrived_s: float, decode_s: float = 0.0) -> Ticket:

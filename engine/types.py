@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifact.config import Task
+from artifact.manifest import Precision
 
 __all__ = [
     "Answer",
@@ -92,6 +93,7 @@ class Offer:
     `predicted_s` is its service time on an idle engine; `memory_bytes` counts the measured bytes
     of the stages it needs, of their workspace and of one request's own arrays. A variant that is
     not `resident` is not chosen, and its bytes are an estimate until it has been loaded once.
+    `quality_precision` is the precision its quality was measured at.
     """
 
     task: Task
@@ -103,6 +105,7 @@ class Offer:
     predicted_s: float
     memory_bytes: int
     resident: bool
+    quality_precision: Precision | None = None
 
     @property
     def summary(self) -> str:

@@ -61,6 +61,7 @@ def offer_view(offer: Offer) -> OfferView:
         executed_blocks=len(offer.executed),
         keys=list(offer.keys),
         quality=offer.quality,
+        quality_precision=offer.quality_precision,
         predicted_ms=_ms(offer.predicted_s),
         memory_mb=round(offer.memory_bytes / 1e6, 3),
         resident=offer.resident,

@@ -166,6 +166,9 @@ class OfferView(_Wire):
     executed_blocks: int
     keys: list[int] = Field(description="The key blocks it needs.")
     quality: float | None
+    quality_precision: Literal["fp32", "bf16", "fp16"] | None = Field(
+        description="The precision the quality was measured at; null = unknown."
+    )
     predicted_ms: float = Field(description="Service time on an idle engine.")
     memory_mb: float = Field(description="10^6 bytes of its stages and of one request.")
     resident: bool = Field(description="False: evicted by the memory budget, not chosen.")

@@ -26,6 +26,10 @@ class Settings(BaseSettings):
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one."
     )
+    backend: Literal["auto", "onnxruntime", "openvino"] = Field(
+        default="onnxruntime",
+        description="Inference library; auto: the fastest that passes the golden check here.",
+    )
     cache_dir: Path | None = Field(
         default=None,
         description="Where latency profiles are kept; default: the user's cache folder.",

@@ -49,7 +49,9 @@ class OpenVinoStage:
             )
         try:
             tensors = {
-                name: openvino.Tensor(np.require(array, requirements=["C", "W"]), shared_memory=True)
+                name: openvino.Tensor(
+                    np.require(array, requirements=["C", "W"]), shared_memory=True
+                )
                 for name, array in inputs.items()
             }
             found = self._request.infer(tensors)  # copies the outputs

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 
 from engine.backends.base import Backend
 from engine.errors import LoadFailed
@@ -35,6 +37,18 @@ _FACTORIES: dict[str, Callable[[int], Backend]] = {
 def backend_names() -> tuple[str, ...]:
     """Return the names `open_backend` knows."""
     return tuple(_FACTORIES)
+
+
+def installed_backends() -> dict[str, str]:
+    """Return name and version of every backend whose library is installed; imports none."""
+    found = {}
+    for name in _FACTORIES:
+        if find_spec(name) is not None:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:  # installed under another name, as for other devices
+                found[name] = "unknown"
+    return found
 
 
 def open_backend(name: str, threads: int = 0) -> Backend:

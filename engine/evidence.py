@@ -1,0 +1,84 @@
+"""What quality a backend may offer at a precision the artifact has no numbers for (ADR 0016)."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+
+from artifact.latency import machine_fingerprint, profile_key
+from artifact.manifest import Precision
+from artifact.store import Artifact
+from engine.backends.base import Backend
+from engine.cache import remember
+from engine.config import EngineConfig
+from engine.golden import QUALITY_LIMIT, Measured, golden_loss, measure_quality, on_record
+from engine.solo import Solo
+from engine.types import Task
+
+_LOG = logging.getLogger(__name__)
+
+
+def prove_quality(
+    artifact: Artifact,
+    backend: Backend,
+    solo: Solo,
+    resident_keys: int,
+    checked: Measured,
+    config: EngineConfig,
+) -> frozenset[tuple[Task, str]]:
+    """Return the (task, variant) that lose at most half a point of golden quality here.
+
+    Variants whose quality the manifest has at this precision need no proof and are left out. The
+    others are measured once per artifact, machine, library and thread count, and remembered;
+    `checked` are those measured at this start.
+    """
+    wanted = {
+        (task, variant)
+        for task, variants in on_record(artifact, resident_keys).items()
+        for variant in variants
+        if artifact.manifest.variant(variant).quality_of(task, backend.precision) is None
+    }
+    if not wanted:
+        return frozenset()
+    key = profile_key(artifact.hash, machine_fingerprint(), backend.library, config.threads)
+    path = config.cache_dir / "quality" / f"{key}.json"
+    known = _read(path) | checked
+    for task, variant in sorted(wanted - known.keys()):
+        known |= measure_quality(artifact, solo, {task: [variant]})
+    _write(path, known)
+    losses = {pair: golden_loss(artifact, *pair, known[pair]) for pair in wanted}
+    for (task, variant), loss in sorted(losses.items()):
+        if loss > QUALITY_LIMIT:
+            _LOG.warning(
+                "%s %s loses %.2f points of golden quality on %s: its quality is offered as null",
+                *(task, variant, 100 * loss, backend.library),
+            )
+    return frozenset(pair for pair, loss in losses.items() if loss <= QUALITY_LIMIT)
+
+
+def knows_quality(artifact: Artifact, precision: Precision) -> bool:
+    """Tell whether a backend of this precision can have a known quality on this artifact."""
+    variants, golden = artifact.manifest.variants, artifact.manifest.golden
+    if any(variant.declared or precision == "fp32" for variant in variants):
+        return True
+    recorded = any(v.quality_of(t, precision) is not None for v in variants for t in v.quality)
+    return recorded or (golden is not None and bool(golden.cases and golden.quality))
+
+
+def _read(path: Path) -> Measured:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        return {(t, str(v)): float(q) for t, by in found.items() for v, q in by.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        _LOG.warning("%s: %s (measuring again)", path, error)
+        return {}
+
+
+def _write(path: Path, measured: Measured) -> None:
+    by_task: dict[str, dict[str, float]] = {}
+    for (task, variant), quality in sorted(measured.items()):
+        by_task.setdefault(task, {})[variant] = quality
+    remember(path, json.dumps(by_task, indent=1) + "\n")

@@ -1,0 +1,102 @@
+"""Trying a backend in a process of its own: its threads, memory and crashes stay there.
+
+Run as `python -m engine.trial`: one JSON line on standard input says what to try, the last line
+of standard output is the result. The process ends when its standard input is closed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from artifact.errors import ArtifactError
+from artifact.store import Artifact, open_artifact
+from engine.choosing import Trial
+from engine.config import EngineConfig
+from engine.errors import EngineError, LoadFailed
+from engine.evidence import knows_quality
+from engine.opening import OpenedEngine, open_engine
+from engine.prediction import Predictor
+
+
+def try_backend(artifact: Artifact, config: EngineConfig) -> Trial:
+    """Load, check and measure an artifact on `config.backend`, and close it again."""
+    try:
+        opened = open_engine(artifact, config, lambda what, share: None, measure_again=True)
+    except (EngineError, ArtifactError) as error:
+        return Trial(config.backend, error=str(error))
+    try:
+        backend = opened.backend
+        if not knows_quality(artifact, backend.precision):
+            problem = f"computes in {backend.precision}, and the artifact cannot show its quality"
+            unknown = LoadFailed(backend.name, problem, "export it with labelled cases")
+            return Trial(config.backend, backend.library, str(unknown))
+        seconds = work_seconds(opened, config.max_batch)
+        return Trial(backend.name, backend.library, None, opened.stages.resident_keys, seconds)
+    finally:
+        opened.stages.close()
+
+
+def work_seconds(opened: OpenedEngine, max_batch: int) -> dict[str, float]:
+    """Return mean seconds of every resident variant, alone and at the largest batch."""
+    predictor = Predictor(opened.profile, opened.family)
+    bucket = opened.family.manifest.buckets.text_lengths[-1]
+    return {
+        f"{member.task} {member.variant}, batch {batch}": predictor.mean_s(
+            member.task, member.variant, bucket, batch
+        )
+        for member in opened.family.members.values()
+        if member.keys[-1] < opened.stages.resident_keys
+        for batch in dict.fromkeys((1, max_batch))
+    }
+
+
+def try_apart(artifact: Artifact, config: EngineConfig) -> Trial:
+    """Run `try_backend` in another process; a crash there is a trial that failed."""
+    order = {"artifact": str(artifact.root), "config": _plain(config)}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-P", "-m", "engine.trial"]
+    pipe = subprocess.PIPE
+    try:
+        with subprocess.Popen(
+            command, stdin=pipe, stdout=pipe, env=environment, text=True
+        ) as process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps(order) + "\n")
+            process.stdin.flush()
+            lines = process.stdout.read().splitlines()
+            code = process.wait()
+    except OSError as error:
+        return Trial(config.backend, error=f"no process to try it in: {error}")
+    try:
+        return Trial(**json.loads(lines[-1]))
+    except (ValueError, TypeError, IndexError):
+        return Trial(config.backend, error=f"its process ended with code {code} and no result")
+
+
+def _plain(config: EngineConfig) -> dict[str, object]:
+    return dataclasses.asdict(config) | {"cache_dir": str(config.cache_dir)}
+
+
+def main() -> None:
+    """Read an order, try, print the trial."""
+    order = json.loads(sys.stdin.readline())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    fields = order["config"] | {"cache_dir": Path(order["config"]["cache_dir"])}
+    artifact = open_artifact(Path(order["artifact"]), verify=False)
+    print(json.dumps(dataclasses.asdict(try_backend(artifact, EngineConfig(**fields)))))
+
+
+def _end_with_parent() -> None:
+    sys.stdin.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -74,6 +74,7 @@ def offer(variant: str, depth: int, quality: float, task: Task = "vqa") -> Offer
         predicted_s=depth / 1e3,
         memory_bytes=depth * 10**6,
         resident=True,
+        quality_precision="fp32",
     )
 
 

@@ -155,6 +155,7 @@ def test_variants(client: TestClient) -> None:
         "executed_blocks": 2,
         "keys": [0],
         "quality": 0.9,
+        "quality_precision": "fp32",
         "predicted_ms": 2.0,
         "memory_mb": 2.0,
         "resident": True,

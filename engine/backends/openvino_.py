@@ -33,31 +33,51 @@ def native_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
 
 
 class OpenVinoStage:
-    """One compiled model and the one request that runs it."""
+    """One compiled model and the one request that runs it.
+
+    The library reads inputs where they lie and, once it has seen their shapes, writes outputs
+    where the caller will have them: a copy of `h` would cost some percent of a block.
+    """
 
     def __init__(self, stage: str, compiled: Any, spec: StageFile) -> None:
         self._stage = stage
         self._request = compiled.create_infer_request()
-        self._inputs = frozenset(spec.inputs)
+        self._inputs = tuple(spec.inputs)
         self._outputs = tuple(spec.outputs)
+        self._shapes: dict[tuple[tuple[int, ...], ...], list[tuple[int, ...]]] = {}
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Run one batch (see `LoadedStage.run`). The library reads the inputs where they lie."""
-        if inputs.keys() != self._inputs:  # the library would take the last call's array
-            raise InferenceFailed(
-                self._stage, f"inputs {sorted(inputs)} given, {sorted(self._inputs)} needed"
-            )
+        """Run one batch (see `LoadedStage.run`)."""
+        if inputs.keys() != set(self._inputs):  # the library would take the last call's array
+            problem = f"inputs {sorted(inputs)} given, {sorted(self._inputs)} needed"
+            raise InferenceFailed(self._stage, problem)
         try:
-            tensors = {
-                name: openvino.Tensor(
-                    np.require(array, requirements=["C", "W"]), shared_memory=True
-                )
-                for name, array in inputs.items()
-            }
-            found = self._request.infer(tensors)  # copies the outputs
-            return {name: found[name] for name in self._outputs}
+            return self._run([np.require(inputs[name], None, ["C", "W"]) for name in self._inputs])
         except Exception as error:  # the library raises several unrelated classes
             raise InferenceFailed(self._stage, _reason(error)) from error
+
+    def _run(self, arrays: list[Array]) -> dict[str, Array]:
+        for name, array in zip(self._inputs, arrays, strict=True):
+            self._request.set_tensor(name, openvino.Tensor(array, shared_memory=True))
+        key = tuple(array.shape for array in arrays)
+        if key not in self._shapes:
+            return self._run_new(key)
+        found = {}
+        for name, shape in zip(self._outputs, self._shapes[key], strict=True):
+            found[name] = np.empty(shape, np.float32)
+            self._request.set_tensor(name, openvino.Tensor(found[name], shared_memory=True))
+        self._request.infer()
+        return found
+
+    def _run_new(self, key: tuple[tuple[int, ...], ...]) -> dict[str, Array]:
+        """Run shapes not seen before into tensors the library may resize, and copy."""
+        for name in self._outputs:
+            rank = len(self._request.get_tensor(name).shape)
+            self._request.set_tensor(name, openvino.Tensor(openvino.Type.f32, [0] * rank))
+        self._request.infer()
+        found = {name: self._request.get_tensor(name).data.copy() for name in self._outputs}
+        self._shapes[key] = [array.shape for array in found.values()]
+        return found
 
 
 class OpenVinoBackend:

@@ -5,13 +5,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.auto import open_chosen
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
+from engine.clock import SystemClock
+from engine.config import EngineConfig
 from engine.errors import InferenceFailed
+from engine.pool import EnginePool
+from engine.types import Budget, VqaInput
 from tests.engine.backend_contract import BackendContract
+from tests.engine.fakes import picture
 from tests.engine.tiny_artifact import write_tiny
 from tests.engine.tiny_graphs import example_inputs
-from tests.engine.tiny_model import TinyModel
+from tests.engine.tiny_model import LABELS, TinyModel
 
 pytest.importorskip(
     "openvino", reason="OpenVINO is not installed: pip install otmv-serve[openvino]"
@@ -62,3 +68,29 @@ def test_an_input_of_another_type_or_shape_is_a_typed_error(tmp_path: Path) -> N
     np.testing.assert_array_equal(
         stage.run({"y": read_only})["logits"], stage.run({"y": read_only.copy()})["logits"]
     )
+
+
+def test_the_facade_answers_on_it(tmp_path: Path) -> None:
+    artifact = write_tiny(tmp_path / "tiny", TinyModel())
+    config = EngineConfig(backend="openvino", cache_dir=tmp_path / "cache", max_batch=2)
+    pool = EnginePool.open(artifact, config)
+    try:
+        now_s = SystemClock().now_s()
+        ticket = pool.admit("vqa", Budget(variant="full"), now_s)
+        answer = pool.submit(ticket, VqaInput(picture(), "what colour")).result(20)
+        logits = TinyModel().vqa(artifact.manifest.pattern("full"), picture(), [1, 5, 6, 2])
+        assert answer.labels[0][0] == LABELS[int(logits.argmax())]
+        assert pool.backend.name == "openvino"
+    finally:
+        pool.close()
+
+
+@pytest.mark.slow
+def test_auto_takes_one_of_them_and_says_why(tmp_path: Path) -> None:
+    artifact = write_tiny(tmp_path / "tiny", TinyModel())
+    config = EngineConfig(backend="auto", cache_dir=tmp_path / "cache", max_batch=2)
+    opened = open_chosen(artifact, config, lambda what, share: None)
+    opened.stages.close()
+    assert "of the time of" in opened.reason
+    assert len(list((tmp_path / "cache/latency").glob("*.json"))) == 2
+    assert len(list((tmp_path / "cache/backend").glob("*.json"))) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from artifact.pattern import SkipPattern
 
@@ -104,7 +105,7 @@ class Route:
         self.fixed_s = [sum(fixed for fixed, _ in lines) for lines in left]
         self.row_s = [sum(row for _, row in lines) for lines in left]
         quality = [0.0, *(stop.quality for stop in course.stops)]
-        self.gain = [after - before for before, after in zip(quality, quality[1:], strict=False)]
+        self.gain = [after - before for before, after in pairwise(quality)]
 
     def banked(self, position: int) -> Stop:
         """Return the stop a row at `position` would answer from.

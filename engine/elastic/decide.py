@@ -45,7 +45,7 @@ def _heads(heads: list[RowView], max_batch: int) -> Run:
 def _settle_then_run(batch: list[RowView], rows: Rows, snapshot: Snapshot, now: float) -> Decision:
     """Settle banked rows whose deadline comes before this step and their head would end."""
     lead = batch[0]
-    stretch = snapshot.correction * snapshot.tuning.margin
+    stretch = snapshot.correction * snapshot.tuning.guard
     fixed_s, row_s = lead.route.lines[lead.position]
     head_fixed_s, head_row_s = lead.route.head_line
     step_s = (fixed_s + row_s * len(batch)) * stretch

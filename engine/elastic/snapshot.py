@@ -36,15 +36,17 @@ def urgency(row: RowView) -> tuple[int, float, int]:
 class Tuning:
     """The scheduler's few numbers, chosen in the simulator (docs/scheduling.md).
 
-    `margin`: predicted times are stretched by this before they are held against a deadline.
+    `margin`: times are stretched by this when newcomers or leaders could still wait.
+    `guard`: one step is stretched by this before a banked row bets its answer on it.
     `ride_share`, `wait_share`: newcomers start together once they are as many as arrive in this
     share of the most urgent one's slack; the first where they join the running batch, the second
     where they hold it up. `ride_least`, `wait_least`: never fewer than so many.
     """
 
     margin: float = 1.15
+    guard: float = 1.5
     ride_share: float = 0.2
-    wait_share: float = 0.4
+    wait_share: float = 0.6
     ride_least: int = 3
     wait_least: int = 4
 

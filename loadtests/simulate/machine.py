@@ -24,11 +24,17 @@ class Stuck(Exception):
 
 @dataclass
 class _Trip:
-    """A row's way to its first stop: when it began, its mean seconds, its predicted p90."""
+    """A row's way to its first stop.
+
+    `mean_s` was predicted at its start, `high_s` is the p90 then. `spent_s`, `expected_s`: its own
+    calls so far, as they were and by their means.
+    """
 
     started_s: float
     mean_s: float
     high_s: float | None
+    spent_s: float = 0.0
+    expected_s: float = 0.0
 
 
 class Machine:
@@ -44,7 +50,8 @@ class Machine:
         self._rng = np.random.default_rng([seed, 2])
         self._rows: list[RowView] = []
         self._trips: dict[int, _Trip] = {}
-        self._correction = Correction()
+        self._calls = Correction()  # actual / mean of a row's own calls: stretches every time
+        self._whole = Correction()  # the same of its whole way, waits included: the promised p90
         self._rate = ArrivalRate()
         self._now = 0.0
         self._on_time = 0
@@ -79,7 +86,7 @@ class Machine:
             self._rows,
             self._world.max_batch,
             self._rate.hz(self._now),
-            self._correction.high,
+            self._calls.high,
             self._tuning,
         )
 
@@ -104,7 +111,7 @@ class Machine:
         for row in run.rows:
             if row.position == 0:
                 self._depart(row, len(run.rows))
-        self._now += self._call_s(run.stage, len(run.rows))
+        self._call(run)
         if run.rows[0].final:
             for row in run.rows:
                 self._answer(row)
@@ -115,12 +122,16 @@ class Machine:
                 self._arrived(row)
         return set()
 
-    def _call_s(self, stage: str, rows: int) -> float:
-        fixed_s, row_s = self._world.line(stage, 0)
-        mean_s, noise = fixed_s + row_s * rows, self._world.noise
-        if not noise:
-            return mean_s
-        return mean_s * float(np.exp(self._rng.normal(-(noise**2) / 2, noise)))
+    def _call(self, run: Run) -> None:
+        fixed_s, row_s = self._world.line(run.stage, 0)
+        mean_s, noise = fixed_s + row_s * len(run.rows), self._world.noise
+        factor = float(np.exp(self._rng.normal(-(noise**2) / 2, noise))) if noise else 1.0
+        self._now += mean_s * factor
+        for row in run.rows:
+            trip = self._trips.get(row.id)
+            if trip is not None:
+                trip.spent_s += mean_s * factor
+                trip.expected_s += mean_s
 
     def _answer(self, row: RowView) -> None:
         if row.deadline_s >= self._now - _LATE_S:
@@ -132,7 +143,7 @@ class Machine:
         under_way = sum(1 for r in self._rows if r.position and not r.final)
         batch = min(self._world.max_batch, newcomers + under_way)
         mean_s = self._route.fixed_s[0] + self._route.row_s[0] * batch
-        high = self._correction.high
+        high = self._whole.high
         self._trips[row.id] = _Trip(self._now, mean_s, mean_s * high if high != 1.0 else None)
 
     def _arrived(self, row: RowView) -> None:
@@ -144,4 +155,6 @@ class Machine:
         if trip.high_s is not None:
             self._scored += 1
             self._covered += took_s <= trip.high_s and self._route.passed[row.position] > 0
-        self._correction.add(took_s / trip.mean_s, self._now)
+        self._whole.add(took_s / trip.mean_s, self._now)
+        if trip.expected_s:
+            self._calls.add(trip.spent_s / trip.expected_s, self._now)

@@ -35,6 +35,7 @@ def simulate(
     max_batch: Annotated[int, typer.Option(help="Most rows of a step.", min=1)] = 16,
     seconds: Annotated[float, typer.Option(help="Simulated time of a run.", min=0.1)] = 20.0,
     seeds: Annotated[int, typer.Option(help="Runs per load: seeds 0, 1, ...", min=1)] = 5,
+    jobs: Annotated[int, typer.Option(help="Processes that share the work.", min=1)] = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
     plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
 ) -> None:
@@ -62,7 +63,7 @@ def simulate(
     try:
         with status:
             if rate is None and trace is None:
-                studies, bars = run_standard(range(seeds), seconds, status.update)
+                studies, bars = run_standard(range(seeds), seconds, jobs, status.update)
             else:
                 load = Load(rate or 1.0, seconds, burst, to_rate, trace)
                 studies = run_load(world, load, budget_ms, range(seeds), status.update)

@@ -77,6 +77,7 @@ class Route:
     """
 
     __slots__ = (
+        "_rest",
         "at_stop",
         "calls",
         "course",
@@ -104,8 +105,16 @@ class Route:
         left = [self.lines[p : ends[min(self.passed[p], self.legs - 1)]] for p in positions]
         self.fixed_s = [sum(fixed for fixed, _ in lines) for lines in left]
         self.row_s = [sum(row for _, row in lines) for lines in left]
+        self._rest: list[Line] = [
+            (sum(fixed for fixed, _ in self.lines[p:]), sum(row for _, row in self.lines[p:]))
+            for p in positions
+        ]
         quality = [0.0, *(stop.quality for stop in course.stops)]
         self.gain = [after - before for before, after in pairwise(quality)]
+
+    def rest(self, position: int) -> Line:
+        """Return the seconds (fixed, per row) of all calls left to the last stop."""
+        return self._rest[position]
 
     def banked(self, position: int) -> Stop:
         """Return the stop a row at `position` would answer from.

@@ -6,6 +6,7 @@ the rows that run (same block stage) or would hold them up (another key).
 
 from __future__ import annotations
 
+from engine.elastic.course import Route
 from engine.elastic.snapshot import RowView, Snapshot
 from engine.elastic.sorting import EPSILON_S, Rows
 
@@ -28,25 +29,48 @@ def starting(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
 
 
 def _due(urgent: RowView, group: list[RowView], rows: Rows, snapshot: Snapshot, now: float) -> bool:
-    """Tell whether to start: enough have gathered, nearly nobody runs, or the slack is gone."""
+    """Tell whether to start: the slack is gone, or enough have gathered."""
     tuning, route = snapshot.tuning, urgent.route
     slack_s = urgent.deadline_s - now
     ride = route.calls[min(1, len(route.calls) - 1)]
-    running = len(rows.first) + len(rows.onward)
-    riding = [row for row in rows.first if row.route.calls[row.position] == ride]
-    riding += [row for row in rows.onward if row.route.calls[row.position] == ride]
-    together = min(snapshot.max_batch, len(group) + len(riding))
+    under_way = [*rows.first, *rows.onward]
+    riding = sum(row.route.calls[row.position] == ride for row in under_way)
+    together = min(snapshot.max_batch, len(group) + riding)
     needed_s = (route.fixed_s[0] + route.row_s[0] * together) * tuning.margin * snapshot.correction
     if slack_s <= needed_s:
         return True
+    if riding < len(under_way) and _room_for_all(under_way, len(group), slack_s, route, snapshot):
+        return False
     expected = snapshot.arrivals_hz * slack_s
-    if 2 * len(riding) >= running:
+    if 2 * riding >= len(under_way):
         enough = max(tuning.ride_least, expected * tuning.ride_share)
-        return running < 2 or len(group) >= min(enough, snapshot.max_batch)
-    if any(not row.route.at_stop[row.position] for row in rows.onward if row not in riding):
+        return len(under_way) < 2 or len(group) >= min(enough, snapshot.max_batch)
+    if any(
+        not row.route.at_stop[row.position] and row.route.calls[row.position] != ride
+        for row in rows.onward
+    ):
         return False
     enough = max(tuning.wait_least, expected * tuning.wait_share)
-    return running < 2 or len(group) >= min(enough, snapshot.max_batch)
+    return len(group) >= min(enough, snapshot.max_batch)
+
+
+def _room_for_all(
+    under_way: list[RowView], newcomers: int, slack_s: float, route: Route, snapshot: Snapshot
+) -> bool:
+    """Tell whether those under way and then the newcomers can all go all the way in time.
+
+    So it is if the device would not be busy with the arrivals even in batches of this size, and
+    the slack covers what is left of the others' courses and then a whole one.
+    """
+    correction = snapshot.correction
+    whole_fixed_s, whole_row_s = route.rest(0)
+    busy = snapshot.arrivals_hz * (whole_fixed_s / newcomers + whole_row_s) * correction
+    if busy >= snapshot.tuning.quiet:
+        return False
+    rest = [row.route.rest(row.position) for row in under_way]
+    rest_s = max(fixed_s + row_s * len(under_way) for fixed_s, row_s in rest)
+    whole_s = whole_fixed_s + whole_row_s * newcomers
+    return (rest_s + whole_s) * snapshot.tuning.margin * correction < slack_s
 
 
 def _in_time(

@@ -40,7 +40,8 @@ class Tuning:
     `guard`: one step is stretched by this before a banked row bets its answer on it.
     `ride_share`, `wait_share`: newcomers start together once they are as many as arrive in this
     share of the most urgent one's slack; the first where they join the running batch, the second
-    where they hold it up. `ride_least`, `wait_least`: never fewer than so many.
+    where they hold it up. `ride_least`, `wait_least`: never fewer than so
+    many. `quiet`: below this share of a busy device newcomers interrupt nobody they hold up.
     """
 
     margin: float = 1.15
@@ -49,6 +50,7 @@ class Tuning:
     wait_share: float = 0.6
     ride_least: int = 3
     wait_least: int = 4
+    quiet: float = 0.8
 
 
 DEFAULT = Tuning()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from loadtests.simulate.arrivals import gamma_arrivals, ramp_arrivals, trace_arrivals
 from loadtests.simulate.bars import Bar, coverage_bars, keys_bar, one_key_bars, overhead_bar
-from loadtests.simulate.study import Progress, Result, compare, keys_study, standard_study
+from loadtests.simulate.study import Progress, Result, compare, standard_study
 from loadtests.simulate.world import World
 
 NOISE = 0.2
@@ -60,19 +60,20 @@ def run_load(
 
 
 def run_standard(
-    seeds: Sequence[int], seconds: float, progress: Progress
+    seeds: Sequence[int], seconds: float, jobs: int, progress: Progress
 ) -> tuple[Studies, list[Bar]]:
-    """Return the studies behind the bars, and the bars."""
+    """Return the studies behind the bars, and the bars; `jobs` processes share the work."""
     world = World()
-    parts: dict[str, Callable[[], list[Result]]] = {
-        "1 key": lambda: standard_study(world, seeds, seconds, progress),
-        "2 keys": lambda: keys_study(world, 2, seeds, seconds, progress),
-        "12 keys": lambda: keys_study(world, 12, seeds, seconds, progress),
-        "1 key, noise": lambda: keys_study(
-            replace(world, noise=NOISE), 1, seeds, seconds, progress
-        ),
+    worlds = {
+        "1 key": world,
+        "2 keys": World(keys=2),
+        "12 keys": World(keys=12),
+        "1 key, noise": World(noise=NOISE),
     }
-    studies = {name: part() for name, part in parts.items()}
+    studies = {
+        name: standard_study(each, seeds, seconds, jobs, progress, everybody=each == world)
+        for name, each in worlds.items()
+    }
     bars = [
         *one_key_bars(studies["1 key"], world),
         keys_bar(studies["2 keys"], 2),

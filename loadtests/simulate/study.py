@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 
 from engine.elastic.decide import decide
 from loadtests.simulate.arrivals import gamma_arrivals
 from loadtests.simulate.bound import fluid_bound
 from loadtests.simulate.gangs import fixed, largest_batch, most_accurate, run_gangs, slackfit
 from loadtests.simulate.lockstep import Lockstep
-from loadtests.simulate.machine import Machine
+from loadtests.simulate.machine import Decide, Machine
 from loadtests.simulate.world import Outcome, World
 
 ELASTIC = "elastic"
@@ -67,14 +68,21 @@ def fixed_name(world: World, index: int) -> str:
     return f"{FIXED} d{world.depths[index]}"
 
 
+def stepwise(arrivals: Sequence[float], budget_s: float, world: World, seed: int) -> list[Outcome]:
+    """Simulate the policies that decide at every step: ours and lock-step gangs."""
+    policies: dict[str, Decide] = {ELASTIC: decide}
+    policies |= {name: Lockstep(int(name.removeprefix("gangs-"))) for name in LOCKSTEP}
+    return [
+        Machine(world, policy, seed=seed).run(name, arrivals, budget_s)
+        for name, policy in policies.items()
+    ]
+
+
 def compare(
     point: str, arrivals: Sequence[float], budget_s: float, world: World, seed: int
 ) -> Result:
     """Simulate every policy on the same arrivals; noise is drawn alike from `seed`."""
-    outcomes = [Machine(world, decide, seed=seed).run(ELASTIC, arrivals, budget_s)]
-    for name in LOCKSTEP:
-        rival = Lockstep(int(name.removeprefix("gangs-")))
-        outcomes.append(Machine(world, rival, seed=seed).run(name, arrivals, budget_s))
+    outcomes = stepwise(arrivals, budget_s, world, seed)
     rules = [(SLACKFIT, slackfit(world), 0), ("largest batch", largest_batch(world), 0)]
     rules.append(("most accurate", most_accurate(world), 0))
     rules += [(fixed_name(world, k), fixed(world, k), k) for k in range(len(world.depths))]
@@ -83,33 +91,40 @@ def compare(
     return Result(point, seed, tuple(outcomes), fluid_bound(arrivals, budget_s, world))
 
 
+@dataclass(frozen=True)
+class Task:
+    """One point and seed to simulate; `everybody`: all rivals and the bound, else gangs alone."""
+
+    world: World
+    point: Point
+    seed: int
+    duration_s: float
+    everybody: bool
+
+    def run(self) -> Result:
+        """Return every policy's outcome on the same arrivals."""
+        point, world, seed = self.point, self.world, self.seed
+        arrivals = gamma_arrivals(point.rate_hz, self.duration_s, point.cv2, seed)
+        budget_s = point.budget_ms / 1e3
+        if self.everybody:
+            return compare(point.name, arrivals, budget_s, world, seed)
+        return Result(point.name, seed, tuple(stepwise(arrivals, budget_s, world, seed)), None)
+
+
 def standard_study(
-    world: World, seeds: Sequence[int], duration_s: float, progress: Progress
+    world: World,
+    seeds: Sequence[int],
+    duration_s: float,
+    jobs: int,
+    progress: Progress,
+    *,
+    everybody: bool,
 ) -> list[Result]:
-    """Return every policy at the sixteen standard points, once per seed."""
+    """Return the sixteen standard points, once per seed, in `jobs` processes."""
+    tasks = [Task(world, point, s, duration_s, everybody) for point in STANDARD for s in seeds]
     results = []
-    for point in STANDARD:
-        progress(f"{point.name}, {world.keys} keys")
-        for seed in seeds:
-            arrivals = gamma_arrivals(point.rate_hz, duration_s, point.cv2, seed)
-            results.append(compare(point.name, arrivals, point.budget_ms / 1e3, world, seed))
-    return results
-
-
-def keys_study(
-    world: World, keys: int, seeds: Sequence[int], duration_s: float, progress: Progress
-) -> list[Result]:
-    """Return elastic and lock-step gangs at the standard points with `keys` keys."""
-    world = replace(world, keys=keys)
-    results = []
-    for point in STANDARD:
-        progress(f"{point.name}, {keys} keys")
-        for seed in seeds:
-            arrivals = gamma_arrivals(point.rate_hz, duration_s, point.cv2, seed)
-            budget_s = point.budget_ms / 1e3
-            outcomes = [Machine(world, decide, seed=seed).run(ELASTIC, arrivals, budget_s)]
-            for name in LOCKSTEP:
-                rival = Lockstep(int(name.removeprefix("gangs-")))
-                outcomes.append(Machine(world, rival, seed=seed).run(name, arrivals, budget_s))
-            results.append(Result(point.name, seed, tuple(outcomes), None))
+    with ProcessPoolExecutor(jobs) as pool:
+        for result in pool.map(Task.run, tasks):
+            results.append(result)
+            progress(f"{world.keys} keys, {result.point}, seed {result.seed}")
     return results

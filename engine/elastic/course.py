@@ -72,7 +72,7 @@ class Route:
 
     Lists by position p (steps done): `calls[p]` the next call and `lines[p]` its times;
     `passed[p]` how many stops lie behind; `fixed_s[p]` and `row_s[p]` the seconds of the calls
-    left before the next stop: a row in batches of n reaches it after fixed_s + n · row_s seconds.
+    left to an answer from the next stop, head included: fixed_s + n · row_s in batches of n.
     `at_stop[p]`: no step since the last stop. `gain[j]`: points won from stop j to stop j + 1.
     """
 
@@ -103,8 +103,9 @@ class Route:
         self.passed = [sum(end <= p for end in ends) for p in positions]
         self.at_stop = [p in ends for p in positions]
         left = [self.lines[p : ends[min(self.passed[p], self.legs - 1)]] for p in positions]
-        self.fixed_s = [sum(fixed for fixed, _ in lines) for lines in left]
-        self.row_s = [sum(row for _, row in lines) for lines in left]
+        head_fixed_s, head_row_s = self.head_line
+        self.fixed_s = [sum(fixed for fixed, _ in lines) + head_fixed_s for lines in left]
+        self.row_s = [sum(row for _, row in lines) + head_row_s for lines in left]
         self._rest: list[Line] = [
             (sum(fixed for fixed, _ in self.lines[p:]), sum(row for _, row in self.lines[p:]))
             for p in positions

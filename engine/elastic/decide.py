@@ -19,7 +19,7 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
     """Return who expires, who settles on a variant, and which rows run; pure and total."""
     rows = sort_rows(snapshot, now)
     if rows.heads:
-        return _decision(_heads(rows.heads, snapshot.max_batch), rows)
+        return _settle_or_run(_heads(rows.heads, snapshot.max_batch), rows, snapshot, now)
     batch = starting(rows, snapshot, now)
     if not batch and rows.first:
         batch = to_first_stops(rows, snapshot, now)
@@ -33,7 +33,8 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
         batch = batch[: snapshot.max_batch]
     if not batch:
         return _decision(None, rows)
-    return _settle_then_run(batch, rows, snapshot, now)
+    call = batch[0].route.calls[batch[0].position]
+    return _settle_or_run(Run(*call, tuple(batch)), rows, snapshot, now)
 
 
 def _heads(heads: list[RowView], max_batch: int) -> Run:
@@ -42,23 +43,21 @@ def _heads(heads: list[RowView], max_batch: int) -> Run:
     return Run(*call, tuple(batch))
 
 
-def _settle_then_run(batch: list[RowView], rows: Rows, snapshot: Snapshot, now: float) -> Decision:
-    """Settle banked rows whose deadline comes before this step and their head would end."""
-    lead = batch[0]
+def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Decision:
+    """Settle banked rows that would be late after this step and their head; nobody: run.
+
+    Whoever is settled is answered before anything else runs, so there is nothing to run then.
+    """
+    lead = run.rows[0]
     stretch = snapshot.correction * snapshot.tuning.guard
-    fixed_s, row_s = lead.route.lines[lead.position]
-    head_fixed_s, head_row_s = lead.route.head_line
-    step_s = (fixed_s + row_s * len(batch)) * stretch
-    head_s = (head_fixed_s + head_row_s * snapshot.max_batch) * stretch
-    end_s = now + step_s + head_s - EPSILON_S
-    late = [row for row in rows.onward if row.deadline_s < end_s]
-    if late:
-        rows.final.extend(late)
-        settled = {row.id for row in late}
-        batch = [row for row in batch if row.id not in settled]
-    if not batch:
-        return _decision(None, rows)
-    return _decision(Run(*lead.route.calls[lead.position], tuple(batch)), rows)
+    line = lead.route.head_line if lead.final else lead.route.lines[lead.position]
+    step_s = (line[0] + line[1] * len(run.rows)) * stretch
+    for row in rows.onward:
+        head_fixed_s, head_row_s = row.route.head_line
+        head_s = (head_fixed_s + head_row_s * snapshot.max_batch) * stretch
+        if row.deadline_s < now + step_s + head_s - EPSILON_S:
+            rows.final.append(row)
+    return _decision(None if rows.final else run, rows)
 
 
 def _decision(run: Run | None, rows: Rows) -> Decision:

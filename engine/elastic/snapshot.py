@@ -85,7 +85,8 @@ class Run:
 class Decision:
     """`expire` these rows, settle those in `final` on their last stop, then `run`.
 
-    Rows in `final` have only their head left; no row is in two of the three.
+    Rows in `final` have only their head left; no row is in two of the three. Where somebody is
+    settled nothing runs: decide again at once, and the heads come first.
     """
 
     run: Run | None

@@ -42,7 +42,7 @@ def _points(arrivals: Sequence[float], budget_s: float, world: World) -> float:
     starts = [0, *(stop.steps for stop in route.course.stops[:-1])]
     full = world.max_batch
     cost = np.array([route.fixed_s[p] / full + route.row_s[p] for p in starts]) * 1e3
-    cost[0] += (world.head[0] / full + world.head[1]) * 1e3
+    cost[1:] -= (world.head[0] / full + world.head[1]) * 1e3  # one head, whatever the stop
     gain = np.array(route.gain)
     n, legs = len(arrivals), len(gain)
     arrived = np.asarray(arrivals) * 1e3

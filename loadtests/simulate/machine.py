@@ -142,7 +142,9 @@ class Machine:
         """Predict when the row reaches its first stop; they share calls with those under way."""
         under_way = sum(1 for r in self._rows if r.position and not r.final)
         batch = min(self._world.max_batch, newcomers + under_way)
-        mean_s = self._route.fixed_s[0] + self._route.row_s[0] * batch
+        head_fixed_s, head_row_s = self._route.head_line
+        mean_s = self._route.fixed_s[0] - head_fixed_s
+        mean_s += (self._route.row_s[0] - head_row_s) * batch
         high = self._whole.high
         self._trips[row.id] = _Trip(self._now, mean_s, mean_s * high if high != 1.0 else None)
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "export": "Turn a checkpoint into an artifact.",
     "inspect": "Show what an artifact holds.",
     "profile": "Measure an artifact's latency profile on this machine.",
+    "simulate": "Compare scheduling policies on a simulated device.",
     "serve": "Serve an artifact over HTTP.",
     "ask": "Ask a running server about an image file.",
 }

@@ -1,0 +1,103 @@
+"""`otmv simulate`: scheduling policies on a simulated device."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from loadtests.simulate.bars import Bar
+    from loadtests.simulate.program import Studies
+
+app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+
+_COSTS = "Milliseconds of one call: fixed, per row."
+
+
+@app.command()
+def simulate(
+    rate: Annotated[float | None, typer.Option(help="Requests per second; none: the bars.")] = None,
+    to_rate: Annotated[float | None, typer.Option(help="Ramp to this rate.")] = None,
+    burst: Annotated[float, typer.Option(help="CV² of the gaps; 1: Poisson.", min=0.01)] = 1.0,
+    trace: Annotated[Path | None, typer.Option(help="Arrival times, seconds, one a line.")] = None,
+    budget_ms: Annotated[float, typer.Option(help="Latency budget.", min=0.1)] = 36.0,
+    keys: Annotated[int, typer.Option(help="Keys the 24 orders share.", min=1, max=24)] = 1,
+    noise: Annotated[
+        float, typer.Option(help="Deviation of log step time.", min=0.0, max=1.0)
+    ] = 0.0,
+    block_ms: Annotated[tuple[float, float], typer.Option(help=_COSTS)] = (0.15, 0.07),
+    stem_ms: Annotated[tuple[float, float], typer.Option(help=_COSTS)] = (0.3, 0.05),
+    max_batch: Annotated[int, typer.Option(help="Most rows of a step.", min=1)] = 16,
+    seconds: Annotated[float, typer.Option(help="Simulated time of a run.", min=0.1)] = 20.0,
+    seeds: Annotated[int, typer.Option(help="Runs per load: seeds 0, 1, ...", min=1)] = 5,
+    jobs: Annotated[int, typer.Option(help="Processes that share the work.", min=1)] = 1,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
+    plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
+) -> None:
+    """Compare the elastic scheduler with its rivals and a bound that no policy can pass.
+
+    The scheduler is the engine's own. Without --rate or --trace: sixteen loads and the bars.
+
+    [bold]otmv simulate --json loadtests/results/simulate.json[/bold]
+
+    [bold]otmv simulate --rate 800 --burst 8 --keys 2 --seconds 5[/bold]
+    """
+    from loadtests.simulate.arrivals import TraceError
+    from loadtests.simulate.program import Load, run_load, run_standard
+    from loadtests.simulate.world import World
+
+    world = World(
+        keys=keys,
+        noise=noise,
+        max_batch=max_batch,
+        block=(block_ms[0] / 1e3, block_ms[1] / 1e3),
+        stem=(stem_ms[0] / 1e3, stem_ms[1] / 1e3),
+    )
+    bars: list[Bar] = []
+    status = Console(stderr=True).status("simulating")
+    try:
+        with status:
+            if rate is None and trace is None:
+                studies, bars = run_standard(range(seeds), seconds, jobs, status.update)
+            else:
+                load = Load(rate or 1.0, seconds, burst, to_rate, trace)
+                studies = run_load(world, load, budget_ms, range(seeds), status.update)
+        _show(studies, bars, plot_file)
+        if json_file is not None:
+            _write(json_file, studies, bars, seeds, seconds)
+    except (ImportError, OSError, TraceError) as error:
+        hint = " (pip install 'otmv-serve[loadtest]')" if isinstance(error, ImportError) else ""
+        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}{escape(hint)}")
+        raise typer.Exit(1) from error
+    if any(bar.verdict == "short" for bar in bars):
+        raise typer.Exit(1)
+
+
+def _show(studies: Studies, bars: list[Bar], plot_file: Path | None) -> None:
+    from loadtests.simulate.bars import gap_share
+    from loadtests.simulate.report import plot, points_table
+
+    console = Console()
+    for name, results in studies.items():
+        console.print(points_table(name, results))
+    first = next(iter(studies.values()))
+    share = gap_share(first)
+    if share is not None:
+        console.print(f"closes {share:.0%} of the way from SlackFit to the bound")
+    for bar in bars:
+        console.print(escape(bar.line()), soft_wrap=True, highlight=False)
+    if plot_file is not None:
+        plot(first, plot_file)
+
+
+def _write(path: Path, studies: Studies, bars: list[Bar], seeds: int, seconds: float) -> None:
+    from loadtests.simulate.report import write_json
+
+    command = " ".join(["otmv", *sys.argv[1:]])
+    facts = {"command": command, "seeds": list(range(seeds)), "seconds": seconds}
+    write_json(path, bars, studies, facts)

@@ -1,0 +1,64 @@
+"""`decide(snapshot, now) -> Decision`: what runs next, who stops, who expires. Pure.
+
+The policy in one paragraph (docs/scheduling.md has the picture): everybody to a first stop before
+anybody goes further; among first stops the earliest deadline; among further ones the most quality
+per second; newcomers gather; rows ride together whenever they need the same stage; and a row that
+has passed a stop can never lose its answer, since it is settled on that stop before a step that
+would end after its deadline.
+"""
+
+from __future__ import annotations
+
+from engine.elastic.legs import onward, to_first_stops
+from engine.elastic.newcomers import starting
+from engine.elastic.snapshot import Decision, RowView, Run, Snapshot
+from engine.elastic.sorting import EPSILON_S, Rows, sort_rows
+
+
+def decide(snapshot: Snapshot, now: float) -> Decision:
+    """Return who expires, who settles on a variant, and which rows run; pure and total."""
+    rows = sort_rows(snapshot, now)
+    if rows.heads:
+        return _settle_or_run(_heads(rows.heads, snapshot.max_batch), rows, snapshot, now)
+    batch = starting(rows, snapshot, now)
+    if not batch and rows.first:
+        batch = to_first_stops(rows, snapshot, now)
+    if not batch and rows.onward:
+        batch = onward(rows, snapshot, now)
+    if not batch and rows.newcomers:
+        batch = rows.newcomers[:1]
+    if not batch and rows.lost:
+        call = rows.lost[0].route.calls[rows.lost[0].position]
+        batch = [row for row in rows.lost if row.route.calls[row.position] == call]
+        batch = batch[: snapshot.max_batch]
+    if not batch:
+        return _decision(None, rows)
+    call = batch[0].route.calls[batch[0].position]
+    return _settle_or_run(Run(*call, tuple(batch)), rows, snapshot, now)
+
+
+def _heads(heads: list[RowView], max_batch: int) -> Run:
+    call = heads[0].route.head_call
+    batch = [row for row in heads if row.route.head_call == call][:max_batch]
+    return Run(*call, tuple(batch))
+
+
+def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Decision:
+    """Settle banked rows that would be late after this step and their head; nobody: run.
+
+    Whoever is settled is answered before anything else runs, so there is nothing to run then.
+    """
+    lead = run.rows[0]
+    stretch = snapshot.correction * snapshot.tuning.guard
+    line = lead.route.head_line if lead.final else lead.route.lines[lead.position]
+    step_s = (line[0] + line[1] * len(run.rows)) * stretch
+    for row in rows.onward:
+        head_fixed_s, head_row_s = row.route.head_line
+        head_s = (head_fixed_s + head_row_s * snapshot.max_batch) * stretch
+        if row.deadline_s < now + step_s + head_s - EPSILON_S:
+            rows.final.append(row)
+    return _decision(None if rows.final else run, rows)
+
+
+def _decision(run: Run | None, rows: Rows) -> Decision:
+    return Decision(run, tuple(rows.expire), tuple(rows.final))

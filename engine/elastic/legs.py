@@ -1,0 +1,94 @@
+"""Which rows under way take the next block: first stops before further ones, the best gain next."""
+
+from __future__ import annotations
+
+from engine.elastic.course import Call
+from engine.elastic.snapshot import RowView, Snapshot
+from engine.elastic.sorting import EPSILON_S, Rows
+
+
+def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
+    """Return the batch that brings rows to their first stop, filled with rows going further."""
+    group = _which_first(rows.first, snapshot, now)
+    room = _room(group, snapshot, now)
+    chosen = group[:room]
+    if room < min(len(group), snapshot.max_batch):
+        # Somebody is too late for a batch this size: better many without than few with him.
+        batch = group[: snapshot.max_batch]
+        chosen = [row for row in batch if _reaches(row, len(batch), snapshot, now)] or group[:1]
+        room = len(chosen)
+    if len(chosen) < room:
+        call = chosen[0].route.calls[chosen[0].position]
+        beside = [row for row in rows.onward if row.route.calls[row.position] == call]
+        chosen = chosen + _by_gain(beside, snapshot.max_batch, snapshot, now)[: room - len(chosen)]
+    return chosen
+
+
+def onward(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
+    """Return the batch going to further stops that gains most per second."""
+    best: list[RowView] = []
+    best_rate = -1.0
+    groups = _groups(rows.onward).values()
+    for group in groups:
+        ranked = _by_gain(group, min(snapshot.max_batch, len(group)), snapshot, now)
+        batch = ranked[: snapshot.max_batch]
+        if len(groups) == 1 and batch:
+            return batch
+        rate = sum(_gain_rate(row, len(batch)) for row in batch)
+        if rate > best_rate and batch:
+            best, best_rate = batch, rate
+    return best or rows.onward[:1]
+
+
+def _which_first(first: list[RowView], snapshot: Snapshot, now: float) -> list[RowView]:
+    """Return the rows at one stage; laggards catch up while the leaders' slack allows it."""
+    groups = sorted(_groups(first).values(), key=lambda group: group[0].position)
+    laggard = groups[0][0]
+    together = min(len(first), snapshot.max_batch)
+    fixed_s = laggard.route.fixed_s[laggard.position]
+    catch_up_s = fixed_s + laggard.route.row_s[laggard.position] * together
+    limit = now + catch_up_s * snapshot.tuning.margin * snapshot.correction
+    if len(first) > snapshot.max_batch or any(g[0].deadline_s < limit for g in groups[1:]):
+        return min(groups, key=lambda group: (group[0].priority, group[0].deadline_s))
+    return groups[0]
+
+
+def _groups(rows: list[RowView]) -> dict[Call, list[RowView]]:
+    groups: dict[Call, list[RowView]] = {}
+    for row in rows:
+        groups.setdefault(row.route.calls[row.position], []).append(row)
+    return groups
+
+
+def _room(group: list[RowView], snapshot: Snapshot, now: float) -> int:
+    """Return how many rows a batch may have so that all of `group`'s first ones are in time."""
+    room = snapshot.max_batch
+    for row in group[:room]:
+        route, position = row.route, row.position
+        left_s = (row.deadline_s - now + EPSILON_S) / snapshot.correction - route.fixed_s[position]
+        if left_s < room * route.row_s[position]:
+            room = int(left_s / route.row_s[position])
+    return max(room, 1)
+
+
+def _reaches(row: RowView, batch: int, snapshot: Snapshot, now: float) -> bool:
+    route, position = row.route, row.position
+    needed_s = (route.fixed_s[position] + route.row_s[position] * batch) * snapshot.correction
+    return now + needed_s <= row.deadline_s + EPSILON_S
+
+
+def _gain_rate(row: RowView, batch: int) -> float:
+    route, position = row.route, row.position
+    needed_s = route.fixed_s[position] + route.row_s[position] * batch
+    return route.gain[route.passed[position]] / max(needed_s, EPSILON_S)
+
+
+def _by_gain(rows: list[RowView], batch: int, snapshot: Snapshot, now: float) -> list[RowView]:
+    """Return the rows that reach their next stop in time, most gain per second first."""
+    scored = [
+        (row.priority, -_gain_rate(row, batch), row.deadline_s, row.id, row)
+        for row in rows
+        if _reaches(row, batch, snapshot, now)
+    ]
+    scored.sort()
+    return [entry[-1] for entry in scored]

@@ -1,0 +1,94 @@
+"""What `decide` sees and what it answers: plain values, no threads, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.elastic.course import Route
+
+
+@dataclass(slots=True)
+class RowView:
+    """One live row. Its owner moves `position` and `final` between decisions; `decide` only reads.
+
+    `position`: steps done, stem included. `deadline_s`, on the owner's clock, is what it is
+    scheduled against: for a request without a latency budget the owner puts the end of its
+    patience. `expires_s`: when work on it ends without an answer (deadline under `reject`,
+    deadline + grace under `degrade`). `priority`: smaller goes first. `final`: only its head is
+    left to run.
+    """
+
+    id: int
+    route: Route
+    deadline_s: float
+    expires_s: float
+    priority: int = 0
+    position: int = 0
+    final: bool = False
+
+
+def urgency(row: RowView) -> tuple[int, float, int]:
+    """Return the key a snapshot's rows are sorted by; it does not change while a row lives."""
+    return (row.priority, row.deadline_s, row.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The scheduler's few numbers, chosen in the simulator (docs/scheduling.md).
+
+    `margin`: times are stretched by this when newcomers or leaders could still wait.
+    `guard`: one step is stretched by this before a banked row bets its answer on it.
+    `ride_share`, `wait_share`: newcomers start together once they are as many as arrive in this
+    share of the most urgent one's slack; the first where they join the running batch, the second
+    where they hold it up. `ride_least`, `wait_least`: never fewer than so
+    many. `quiet`: below this share of a busy device newcomers interrupt nobody they hold up.
+    """
+
+    margin: float = 1.15
+    guard: float = 1.5
+    ride_share: float = 0.2
+    wait_share: float = 0.6
+    ride_least: int = 3
+    wait_least: int = 4
+    quiet: float = 0.8
+
+
+DEFAULT = Tuning()
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Every row waiting for a step, in order of `urgency`.
+
+    `arrivals_hz`: observed rate of arriving rows. `correction` multiplies every mean time (the
+    learned quantile of actual / mean).
+    """
+
+    rows: list[RowView]
+    max_batch: int
+    arrivals_hz: float = 0.0
+    correction: float = 1.0
+    tuning: Tuning = DEFAULT
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Run one stage once per step on these rows, for `steps` steps."""
+
+    stage: str
+    bucket: int
+    rows: tuple[RowView, ...]
+    steps: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """`expire` these rows, settle those in `final` on their last stop, then `run`.
+
+    Rows in `final` have only their head left; no row is in two of the three. Where somebody is
+    settled nothing runs: decide again at once, and the heads come first.
+    """
+
+    run: Run | None
+    expire: tuple[RowView, ...] = ()
+    final: tuple[RowView, ...] = ()

@@ -1,0 +1,50 @@
+"""Who is where: live rows by what they need next."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.elastic.snapshot import RowView, Snapshot
+
+EPSILON_S = 1e-9
+"""Rounding: a row that is due exactly when it arrives there is on time."""
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows by need, each list in order of urgency.
+
+    `expire`: no answer can come in time. `final`: answer from the last stop. `heads`: waiting for
+    their head. `newcomers`: nothing run yet. `first`: on the way to their first stop. `onward`:
+    banked a stop, on the way to the next. `lost`: will miss their deadline; best effort.
+    """
+
+    expire: list[RowView] = field(default_factory=list)
+    final: list[RowView] = field(default_factory=list)
+    heads: list[RowView] = field(default_factory=list)
+    newcomers: list[RowView] = field(default_factory=list)
+    first: list[RowView] = field(default_factory=list)
+    onward: list[RowView] = field(default_factory=list)
+    lost: list[RowView] = field(default_factory=list)
+
+
+def sort_rows(snapshot: Snapshot, now: float) -> Rows:
+    """Sort the snapshot's rows by need; a stop that even a row alone would miss is no aim."""
+    rows, correction = Rows(), snapshot.correction
+    for row in snapshot.rows:
+        if row.final:
+            (rows.heads if row.expires_s > now else rows.expire).append(row)
+            continue
+        route, position = row.route, row.position
+        passed = route.passed[position]
+        if passed == route.legs:
+            rows.final.append(row)
+            continue
+        soonest_s = now + (route.fixed_s[position] + route.row_s[position]) * correction - EPSILON_S
+        if passed:
+            (rows.onward if soonest_s <= row.deadline_s else rows.final).append(row)
+        elif soonest_s <= row.deadline_s:
+            (rows.first if position else rows.newcomers).append(row)
+        else:
+            (rows.lost if soonest_s <= row.expires_s else rows.expire).append(row)
+    return rows

@@ -1,0 +1,129 @@
+"""The bars of the simulator: what was promised, what was measured, ok or short (design §9)."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.elastic.decide import decide
+from engine.elastic.snapshot import RowView, Snapshot, urgency
+from loadtests.simulate.study import ELASTIC, LOCKSTEP, SLACKFIT, Result, fixed_name
+from loadtests.simulate.world import World
+
+Verdict = Literal["ok", "short"]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One promise: `measured` must be at least `limit`, or at most, as `at_least` says."""
+
+    name: str
+    measured: float
+    limit: float
+    at_least: bool
+    spread: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it holds."""
+        met = self.measured >= self.limit if self.at_least else self.measured <= self.limit
+        return "ok" if met else "short"
+
+    def line(self) -> str:
+        """Return the line `BAR name measured limit ok|short (spread)`."""
+        sign = ">=" if self.at_least else "<="
+        spread = f" ({self.spread})" if self.spread else ""
+        return f"BAR {self.name} {self.measured:.3f} {sign}{self.limit:g} {self.verdict}{spread}"
+
+
+def mean_effective(results: Iterable[Result], policy: str) -> float:
+    """Return mean effective accuracy over points and seeds."""
+    return statistics.fmean(result.of(policy).effective for result in results)
+
+
+def by_point(results: Iterable[Result]) -> dict[str, list[Result]]:
+    """Return the results of each point, over its seeds."""
+    points: dict[str, list[Result]] = {}
+    for result in results:
+        points.setdefault(result.point, []).append(result)
+    return points
+
+
+def one_key_bars(results: Sequence[Result], world: World) -> list[Bar]:
+    """Return the bars of the standard study with one key."""
+    ours = mean_effective(results, ELASTIC)
+    best_fixed = max(
+        mean_effective(results, fixed_name(world, k)) for k in range(len(world.depths))
+    )
+    leads = []
+    for seeds in by_point(results).values():
+        rivals = [outcome.policy for outcome in seeds[0].outcomes if outcome.policy != ELASTIC]
+        best = max(mean_effective(seeds, rival) for rival in rivals)
+        leads.append(mean_effective(seeds, ELASTIC) - best)
+    spread = f"mean {statistics.fmean(leads):+.2f}, best {max(leads):+.2f}"
+    over_slackfit = ours - mean_effective(results, SLACKFIT)
+    return [
+        Bar("simulate.1key.worst-point-minus-best-rival", min(leads), -0.3, True, spread),
+        Bar("simulate.1key.mean-minus-slackfit", over_slackfit, 2.5, True, f"ours {ours:.2f}"),
+        Bar("simulate.1key.mean-minus-best-fixed", ours - best_fixed, 5.0, True),
+    ]
+
+
+def gap_share(results: Sequence[Result]) -> float | None:
+    """Return the share of SlackFit's distance to the bound that we close; None without a bound."""
+    bounds = [result.bound for result in results if result.bound is not None]
+    if not bounds:
+        return None
+    slackfit = mean_effective(results, SLACKFIT)
+    gap = statistics.fmean(bounds) - slackfit
+    return (mean_effective(results, ELASTIC) - slackfit) / gap if gap > 0 else None
+
+
+def keys_bar(results: Sequence[Result], keys: int) -> Bar:
+    """Return the bar against lock-step gangs: the worst point, against their better threshold."""
+    leads = [
+        mean_effective(seeds, ELASTIC) - max(mean_effective(seeds, name) for name in LOCKSTEP)
+        for seeds in by_point(results).values()
+    ]
+    spread = f"mean {statistics.fmean(leads):+.2f}, best {max(leads):+.2f}"
+    return Bar(f"simulate.{keys}keys.worst-point-minus-gangs", min(leads), 0.0, True, spread)
+
+
+def coverage_bars(results: Sequence[Result]) -> list[Bar]:
+    """Return the bars of "ends before its predicted p90", over points with noise."""
+    shares = [
+        statistics.fmean(r.of(ELASTIC).coverage or 0.0 for r in seeds)
+        for seeds in by_point(results).values()
+    ]
+    spread = f"median {statistics.median(shares):.3f} over {len(shares)} points"
+    return [
+        Bar("simulate.before-p90.lowest-point", min(shares), 0.85, True, spread),
+        Bar("simulate.before-p90.highest-point", max(shares), 0.95, False, spread),
+    ]
+
+
+def overhead_bar(rows: int = 256, rounds: int = 301) -> Bar:
+    """Return the bar on snapshot + decide + apply with `rows` live rows, median microseconds."""
+    world = World(keys=1)
+    route = world.route()
+    live = [
+        RowView(k, route, 1e3 + 0.01 * k, 2e3, position=0 if k % 4 == 0 else k % 24)
+        for k in range(rows)
+    ]
+    live.sort(key=urgency)
+    times_us = []
+    for _ in range(rounds):
+        begun = time.perf_counter()
+        decision = decide(Snapshot(live, world.max_batch, 500.0), 0.0)
+        chosen = decision.run.rows if decision.run is not None else ()
+        for row in chosen:
+            row.position += 1
+        times_us.append((time.perf_counter() - begun) * 1e6)
+        for row in chosen:
+            row.position -= 1
+    ordered = sorted(times_us)
+    spread = f"p10 {ordered[rounds // 10]:.0f}, p90 {ordered[-rounds // 10]:.0f}"
+    return Bar(f"decide.{rows}rows.median-us", statistics.median(times_us), 300.0, False, spread)

@@ -1,0 +1,162 @@
+"""One simulated device that does what a `decide` says, step by step."""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.elastic.rate import ArrivalRate
+from engine.elastic.snapshot import DEFAULT, Decision, RowView, Run, Snapshot, Tuning, urgency
+from engine.prediction import Correction
+from loadtests.simulate.world import Outcome, World
+
+Decide = Callable[[Snapshot, float], Decision]
+
+_LATE_S = 1e-9
+
+
+class Stuck(Exception):
+    """The policy left live rows and neither ran, settled nor expired any."""
+
+
+@dataclass
+class _Trip:
+    """A row's way to its first stop.
+
+    `mean_s` was predicted at its start, `high_s` is the p90 then. `spent_s`, `expected_s`: its own
+    calls so far, as they were and by their means.
+    """
+
+    started_s: float
+    mean_s: float
+    high_s: float | None
+    spent_s: float = 0.0
+    expected_s: float = 0.0
+
+
+class Machine:
+    """Simulates one policy over one list of arrivals; use once."""
+
+    def __init__(
+        self, world: World, decide: Decide, tuning: Tuning = DEFAULT, seed: int = 0
+    ) -> None:
+        self._world = world
+        self._decide = decide
+        self._tuning = tuning
+        self._route = world.route()
+        self._rng = np.random.default_rng([seed, 2])
+        self._rows: list[RowView] = []
+        self._trips: dict[int, _Trip] = {}
+        self._calls = Correction()  # actual / mean of a row's own calls: stretches every time
+        self._whole = Correction()  # the same of its whole way, waits included: the promised p90
+        self._rate = ArrivalRate()
+        self._now = 0.0
+        self._on_time = 0
+        self._points = 0.0
+        self._scored = self._covered = 0
+
+    def run(self, policy: str, arrivals: Sequence[float], budget_s: float) -> Outcome:
+        """Return what became of requests with one latency budget, dropped when it is lost.
+
+        Raises:
+            Stuck: the policy does nothing while rows wait.
+        """
+        after, offered = 0, len(arrivals)
+        while after < offered or self._rows:
+            if not self._rows:
+                self._now = max(self._now, arrivals[after])
+            while after < offered and arrivals[after] <= self._now:
+                self._arrive(after, arrivals[after], budget_s)
+                after += 1
+            self._apply(self._decide(self._snapshot(), self._now))
+        whole = max(offered, 1)
+        coverage = self._covered / self._scored if self._scored else None
+        return Outcome(policy, offered, self._on_time / whole, self._points / whole, coverage)
+
+    def _arrive(self, number: int, at_s: float, budget_s: float) -> None:
+        self._rate.add(at_s)
+        row = RowView(number, self._route, at_s + budget_s, at_s + budget_s)
+        insort(self._rows, row, key=urgency)
+
+    def _snapshot(self) -> Snapshot:
+        return Snapshot(
+            self._rows,
+            self._world.max_batch,
+            self._rate.hz(self._now),
+            self._calls.high,
+            self._tuning,
+        )
+
+    def _apply(self, decision: Decision) -> None:
+        gone = {row.id for row in decision.expire}
+        for row in decision.expire:
+            self._arrived(row)
+        for row in decision.final:
+            row.final = True
+            if self._route.head_line == (0.0, 0.0):
+                self._answer(row)
+                gone.add(row.id)
+        if decision.run is None and not decision.final and not gone and self._rows:
+            raise Stuck
+        if decision.run is not None:
+            gone |= self._step(decision.run)
+        if gone:
+            self._rows = [row for row in self._rows if row.id not in gone]
+
+    def _step(self, run: Run) -> set[int]:
+        """Run one call; return the rows that are answered by it."""
+        for row in run.rows:
+            if row.position == 0:
+                self._depart(row, len(run.rows))
+        self._call(run)
+        if run.rows[0].final:
+            for row in run.rows:
+                self._answer(row)
+            return {row.id for row in run.rows}
+        for row in run.rows:
+            row.position += 1
+            if row.id in self._trips and self._route.passed[row.position]:
+                self._arrived(row)
+        return set()
+
+    def _call(self, run: Run) -> None:
+        fixed_s, row_s = self._world.line(run.stage, 0)
+        mean_s, noise = fixed_s + row_s * len(run.rows), self._world.noise
+        factor = float(np.exp(self._rng.normal(-(noise**2) / 2, noise))) if noise else 1.0
+        self._now += mean_s * factor
+        for row in run.rows:
+            trip = self._trips.get(row.id)
+            if trip is not None:
+                trip.spent_s += mean_s * factor
+                trip.expected_s += mean_s
+
+    def _answer(self, row: RowView) -> None:
+        if row.deadline_s >= self._now - _LATE_S:
+            self._on_time += 1
+            self._points += self._route.banked(row.position).quality
+
+    def _depart(self, row: RowView, newcomers: int) -> None:
+        """Predict when the row reaches its first stop; they share calls with those under way."""
+        under_way = sum(1 for r in self._rows if r.position and not r.final)
+        batch = min(self._world.max_batch, newcomers + under_way)
+        head_fixed_s, head_row_s = self._route.head_line
+        mean_s = self._route.fixed_s[0] - head_fixed_s
+        mean_s += (self._route.row_s[0] - head_row_s) * batch
+        high = self._whole.high
+        self._trips[row.id] = _Trip(self._now, mean_s, mean_s * high if high != 1.0 else None)
+
+    def _arrived(self, row: RowView) -> None:
+        """Score the prediction, and learn from it; a row that expires on the way counts as late."""
+        trip = self._trips.pop(row.id, None)
+        if trip is None:
+            return
+        took_s = self._now - trip.started_s
+        if trip.high_s is not None:
+            self._scored += 1
+            self._covered += took_s <= trip.high_s and self._route.passed[row.position] > 0
+        self._whole.add(took_s / trip.mean_s, self._now)
+        if trip.expected_s:
+            self._calls.add(trip.spent_s / trip.expected_s, self._now)

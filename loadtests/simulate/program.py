@@ -1,0 +1,84 @@
+"""What `otmv simulate` does: the standard bars, or one load."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.simulate.arrivals import gamma_arrivals, ramp_arrivals, trace_arrivals
+from loadtests.simulate.bars import Bar, coverage_bars, keys_bar, one_key_bars, overhead_bar
+from loadtests.simulate.study import Progress, Result, compare, standard_study
+from loadtests.simulate.world import World
+
+NOISE = 0.2
+"""Deviation of log step time in the study of predictions: a p90 of 1.27 times the mean."""
+
+Studies = dict[str, list[Result]]
+
+
+@dataclass(frozen=True)
+class Load:
+    """One load: a trace file, a ramp (`to_hz`), or gamma gaps of CV² `cv2`."""
+
+    rate_hz: float
+    seconds: float
+    cv2: float = 1.0
+    to_hz: float | None = None
+    trace: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """A short label."""
+        if self.trace is not None:
+            return self.trace.name
+        ramp = "" if self.to_hz is None else f" to {self.to_hz:g}"
+        return f"{self.rate_hz:g}{ramp}/s, CV² {self.cv2:g}"
+
+    def arrivals(self, seed: int) -> list[float]:
+        """Return arrival times in seconds.
+
+        Raises:
+            TraceError: the trace file cannot be used.
+        """
+        if self.trace is not None:
+            return trace_arrivals(self.trace, self.seconds)
+        if self.to_hz is not None:
+            return ramp_arrivals(self.rate_hz, self.to_hz, self.seconds, seed)
+        return gamma_arrivals(self.rate_hz, self.seconds, self.cv2, seed)
+
+
+def run_load(
+    world: World, load: Load, budget_ms: float, seeds: Sequence[int], progress: Progress
+) -> Studies:
+    """Return every policy on one load, once per seed."""
+    results = []
+    for seed in seeds:
+        progress(f"{load.name}, seed {seed}")
+        results.append(compare(load.name, load.arrivals(seed), budget_ms / 1e3, world, seed))
+    return {load.name: results}
+
+
+def run_standard(
+    seeds: Sequence[int], seconds: float, jobs: int, progress: Progress
+) -> tuple[Studies, list[Bar]]:
+    """Return the studies behind the bars, and the bars; `jobs` processes share the work."""
+    world = World()
+    worlds = {
+        "1 key": world,
+        "2 keys": World(keys=2),
+        "12 keys": World(keys=12),
+        "1 key, noise": World(noise=NOISE),
+    }
+    studies = {
+        name: standard_study(each, seeds, seconds, jobs, progress, everybody=each == world)
+        for name, each in worlds.items()
+    }
+    bars = [
+        *one_key_bars(studies["1 key"], world),
+        keys_bar(studies["2 keys"], 2),
+        keys_bar(studies["12 keys"], 12),
+        *coverage_bars(studies["1 key, noise"]),
+        overhead_bar(),
+    ]
+    return studies, bars

@@ -26,6 +26,9 @@ Whole = Literal["all", "full", "none"]
 SEARCH_PICTURES = 400
 """Pictures, six questions each, that the ladder is searched on."""
 
+GOLDEN_QUESTIONS, GOLDEN_CAPTIONS = 600, 100
+"""Cases a server checks itself by: three answers may turn before half a point is lost."""
+
 
 @app.command()
 def export(
@@ -144,8 +147,8 @@ def _splits(data: Path | None, pictures: int) -> Splits:
         else:
             report, name = data, f"world {data.name}"
         reported, golden = _examples(report), _examples(search)
-        vqa = [e for e in golden if e.task == "vqa"][:192]
-        told = [e for e in golden if e.task == "caption"][:64]
+        vqa = [e for e in golden if e.task == "vqa"][:GOLDEN_QUESTIONS]
+        told = [e for e in golden if e.task == "caption"][:GOLDEN_CAPTIONS]
         names = (f"generated world, seed {LADDER_SEED}, {SEARCH_PICTURES} pictures", name)
         return Splits(golden, reported, [*vqa, *told], names)
 

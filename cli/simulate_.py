@@ -47,9 +47,14 @@ def simulate(
 
     [bold]otmv simulate --rate 800 --burst 8 --keys 2 --seconds 5[/bold]
     """
-    from loadtests.simulate.arrivals import TraceError
-    from loadtests.simulate.program import Load, run_load, run_standard
-    from loadtests.simulate.world import World
+    try:
+        from loadtests.simulate.arrivals import TraceError
+        from loadtests.simulate.program import Load, run_load, run_standard
+        from loadtests.simulate.world import World
+    except ModuleNotFoundError as error:
+        problem = f"simulating needs {error.name}: pip install 'otmv-serve[loadtest]'"
+        Console(stderr=True).print(problem, style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from error
 
     world = World(
         keys=keys,

@@ -32,8 +32,8 @@ A small BEiT-3-shaped vision-language model tuned once with OTMV
 
 The generated world only: pictures of one to five coloured shapes on a noisy ground, questions
 about attributes, existence, counts and relations, and captions. It has never seen a photograph,
-and knows {config.vocab_size - 5} words. Both tasks were tuned at once, from random initialisation,
-by one command (`otmv tune`).
+and knows {config.vocab_size - 5} words. Both tasks were tuned at once, from random initialisation
+(`otmv tune`).
 
 | setting | value |
 |---|---|

@@ -218,5 +218,6 @@ class Manifest(_Record):
             named.add(WEIGHTS_NAME)
         if self.golden is not None:
             named.add(self.golden.stages)
-            named |= {self.golden.cases} - {None}  # type: ignore[arg-type]
+            if self.golden.cases is not None:
+                named.add(self.golden.cases)
         return named

@@ -44,9 +44,11 @@ def tune(
     console = Console(stderr=True)
     if recipe not in RECIPES:
         _fail(console, f"no recipe {recipe!r}; there are: {', '.join(RECIPES)}")
-    given = {"pictures": pictures, "seed": seed}
-    changed = {name: value for name, value in given.items() if value is not None}
-    chosen = dataclasses.replace(RECIPES[recipe], **changed)  # type: ignore[arg-type]
+    chosen = RECIPES[recipe]
+    if pictures is not None:
+        chosen = dataclasses.replace(chosen, pictures=pictures)
+    if seed is not None:
+        chosen = dataclasses.replace(chosen, seed=seed)
     if steps is not None:
         chosen = chosen.shortened(steps)
     try:

@@ -40,8 +40,10 @@ def measure(
     asked = [e for e in examples if e.task == "vqa"]
     told = [e for e in examples if e.task == "caption"]
     ids = [codec.encode_question(e.question or "") for e in asked]
-    vqa_pixels = [e.pixels(side_px) for e in asked]
-    caption_pixels = [e.pixels(side_px) for e in told]
+    seen = {e.image: e for e in examples}  # many questions ask about one picture
+    pixels = {image: e.pixels(side_px) for image, e in seen.items()}
+    vqa_pixels = [pixels[e.image] for e in asked]
+    caption_pixels = [pixels[e.image] for e in told]
     found: Quality = {}
     for number, variant in enumerate(manifest.variants, 1):
         if asked and "vqa" in manifest.tasks:

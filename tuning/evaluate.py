@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from tuning.world.captions import phrases
 from tuning.world.dataset import MAX_QUESTIONS, example, read_captions, read_vqa
 from tuning.world.errors import WorldError
 from tuning.world.questions import Kind
-from tuning.world.render import render
+from tuning.world.render import seen
 
 BATCH, GREY = 256, 128
 """Rows computed together; the level of every pixel of a blank picture."""
@@ -100,9 +99,7 @@ def generated(seed: int, count: int, questions: int, side_px: int) -> Data:
     pixels, asked, objects = [], [], []
     for index in range(count):
         scene, found, _ = example(seed, index, questions)
-        encoded = io.BytesIO()
-        render(scene).save(encoded, "JPEG", quality=90)
-        pixels.append(to_pixels(Image.open(encoded).convert("RGB"), side_px))
+        pixels.append(seen(scene, side_px))
         asked += [Question(index, each.question, each.answer, each.kind) for each in found]
         objects.append(tuple(phrases(scene)))
     return Data(np.stack(pixels), tuple(asked), tuple(objects))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator
@@ -13,13 +12,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
-from artifact.preprocess import to_pixels
 from tuning.tokens import BOS, EOS, PAD, world_tokenizer
 from tuning.world.dataset import example
 from tuning.world.questions import KINDS
-from tuning.world.render import render
+from tuning.world.render import seen
 from tuning.world.vocabulary import ANSWERS
 
 QUESTION_TOKENS, CAPTION_TOKENS = 18, 30
@@ -118,11 +115,8 @@ def _progress(
 def _row(job: tuple[int, int, int, int]) -> Row:
     seed, index, questions, side_px = job
     scene, asked, caption = example(seed, index, questions)
-    encoded = io.BytesIO()
-    render(scene).save(encoded, "JPEG", quality=90)
-    pixels = to_pixels(Image.open(encoded).convert("RGB"), side_px)
     return (
-        pixels,
+        seen(scene, side_px),
         np.stack([_ids(qa.question, QUESTION_TOKENS) for qa in asked]),
         np.array([ANSWERS.index(qa.answer) for qa in asked], dtype=np.int64),
         np.array([KINDS.index(qa.kind) for qa in asked], dtype=np.int64),

@@ -19,11 +19,10 @@ from pydantic import TypeAdapter, ValidationError
 from tuning.world.captions import describe, phrases
 from tuning.world.errors import WorldError
 from tuning.world.questions import Kind, QuestionAnswer, ask
-from tuning.world.render import render
+from tuning.world.render import jpeg
 from tuning.world.scene import Scene, sample_scene
 
 MAX_QUESTIONS = 32
-_JPEG_QUALITY = 90
 _SEED_LIMIT = 2**32
 _QUESTION_STREAM = 1
 _VQA_FILE = "vqa.jsonl"
@@ -157,7 +156,7 @@ def _write_examples(
         for index in range(count):
             scene, asked, caption = example(seed, index, questions)
             image = f"images/{index:06d}.jpg"
-            render(scene).save(folder / image, quality=_JPEG_QUALITY)
+            (folder / image).write_bytes(jpeg(scene))
             for each in asked:
                 vqa.write(_line(VqaRecord(image, each.question, each.answer, each.kind)))
             captions.write(_line(CaptionRecord(image, caption, tuple(phrases(scene)))))

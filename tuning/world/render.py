@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from artifact.preprocess import to_pixels
 from tuning.world.scene import Scene, SceneObject, Shape
 
 FloatArray = NDArray[np.float32]
 
+_JPEG_QUALITY = 90
 _GREY_LEVELS = (60.0, 205.0)
 _TINT = 10.0
 _SLOPE = 24.0
@@ -33,6 +36,19 @@ def render(scene: Scene, side_px: int = 128) -> Image.Image:
     canvas -= np.float32(_NOISE)
     np.clip(canvas, 0, 255, out=canvas)
     return Image.fromarray(canvas.astype(np.uint8))
+
+
+def jpeg(scene: Scene) -> bytes:
+    """Return the file that a world holds of `scene`."""
+    encoded = io.BytesIO()
+    render(scene).save(encoded, "JPEG", quality=_JPEG_QUALITY)
+    return encoded.getvalue()
+
+
+def seen(scene: Scene, side_px: int) -> NDArray[np.uint8]:
+    """Return what a model sees of that file: uint8 [S, S, 3]."""
+    with Image.open(io.BytesIO(jpeg(scene))) as image:
+        return to_pixels(image.convert("RGB"), side_px)
 
 
 def _ground(rng: np.random.Generator, side_px: int) -> FloatArray:

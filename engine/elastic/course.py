@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from artifact.pattern import SkipPattern
 
@@ -119,15 +120,17 @@ class Route:
         self.head_line: Line = (0.0, 0.0) if course.head is None else line(*course.head)
         ends = [stop.steps for stop in course.stops]
         positions = range(len(course.calls) + 1)
-        self.passed = [sum(end <= p for end in ends) for p in positions]
+        self.passed = [bisect_right(ends, p) for p in positions]
         self.at_stop = [p in ends for p in positions]
-        left = [self.lines[p : ends[min(self.passed[p], self.legs - 1)]] for p in positions]
+        upto_fixed_s = [0.0, *accumulate(fixed for fixed, _ in self.lines)]
+        upto_row_s = [0.0, *accumulate(row for _, row in self.lines)]
+        nexts = [ends[min(self.passed[p], self.legs - 1)] for p in positions]
         head_fixed_s, head_row_s = self.head_line
-        self.fixed_s = [sum(fixed for fixed, _ in lines) + head_fixed_s for lines in left]
-        self.row_s = [sum(row for _, row in lines) + head_row_s for lines in left]
+        pairs = list(zip(positions, nexts, strict=True))
+        self.fixed_s = [upto_fixed_s[end] - upto_fixed_s[p] + head_fixed_s for p, end in pairs]
+        self.row_s = [upto_row_s[end] - upto_row_s[p] + head_row_s for p, end in pairs]
         self._rest: list[Line] = [
-            (sum(fixed for fixed, _ in self.lines[p:]), sum(row for _, row in self.lines[p:]))
-            for p in positions
+            (upto_fixed_s[-1] - upto_fixed_s[p], upto_row_s[-1] - upto_row_s[p]) for p in positions
         ]
         quality = [0.0, *(stop.quality for stop in course.stops)]
         self.gain = [after - before for before, after in pairwise(quality)]

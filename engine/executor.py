@@ -13,7 +13,7 @@ from engine.clock import Clock
 from engine.elastic.decide import decide
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import Decision, RowView, Run, Snapshot, urgency
-from engine.errors import BackendError, DeadlineExpired, EngineError, InferenceFailed
+from engine.errors import BackendError, EngineError, InferenceFailed
 from engine.jobs import Job
 from engine.planner import Planner
 from engine.prediction import Predictor
@@ -154,7 +154,7 @@ class Executor:
         now = self._clock.now_s()
         for view in decision.expire:
             job = self._jobs[view.id]
-            self._finish(job, DeadlineExpired(now - job.place.ticket.arrived_s))
+            self._finish(job, self._steering.give_up(job, now))
         for view, route in decision.turn:
             self._steering.turn(self._jobs[view.id], route)
         for view in decision.final:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.caption_row import CaptionRow
 from engine.elastic.course import Route
-from engine.errors import DeadlineUnattainable
+from engine.errors import DeadlineError, DeadlineExpired, DeadlineUnattainable
 from engine.family import Family
 from engine.jobs import Job
 from engine.ledger import Place
@@ -129,6 +129,20 @@ class Steering:
         job.predicted_s = now - job.started_s + head_s
         if isinstance(job.row, VqaRow):
             job.row.settle(member.programs)
+
+    def give_up(self, job: Job, now: float) -> DeadlineError:
+        """Return why a job ends without an answer: too late, or sure to become so."""
+        ticket, view = job.place.ticket, job.view
+        elapsed_s = now - ticket.arrived_s
+        if now >= job.place.expires_s or ticket.budget.max_latency_ms is None:
+            return DeadlineExpired(elapsed_s)
+        route = view.route
+        left_s = (route.fixed_s[view.position] + route.row_s[view.position]) * (
+            self._predictor.calls.high
+        )
+        variant = route.course.stops[0].variant
+        predicted_ms = (elapsed_s + left_s) * 1e3
+        return DeadlineUnattainable(ticket.budget.max_latency_ms, predicted_ms, variant)
 
     def learn_length(self, job: Job) -> None:
         """Learn from a finished caption how long captions are."""

@@ -55,9 +55,10 @@ def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Deci
     stretch = snapshot.correction * snapshot.tuning.guard
     line = lead.route.head_line if lead.final else lead.route.lines[lead.position]
     step_s = (line[0] + line[1] * len(run.rows)) * stretch
+    together = min(len(rows.onward), snapshot.max_batch)
     for row in rows.onward:
         head_fixed_s, head_row_s = row.route.head_line
-        head_s = (head_fixed_s + head_row_s * snapshot.max_batch) * stretch
+        head_s = (head_fixed_s + head_row_s * together) * stretch
         if row.deadline_s < now + step_s + head_s - EPSILON_S:
             rows.final.append(row)
     _make_room(rows, snapshot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +23,11 @@ _CLAMP = (0.02, 20.0)
 
 def quantile(values: Sequence[float], share: float) -> float:
     """Return the smallest value that at least `share` of the values do not exceed."""
-    ordered = sorted(values)
+    return at_share(sorted(values), share)
+
+
+def at_share(ordered: Sequence[float], share: float) -> float:
+    """Return `quantile` of values that are sorted already."""
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
 
 
@@ -34,15 +39,20 @@ class Correction:
     """
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
+        self._samples: deque[tuple[float, float]] = deque()
+        self._ordered: list[float] = []
         self._lock = threading.Lock()
         self.high = 1.0
         self.middle = 1.0
 
     def add(self, ratio: float, now: float) -> None:
         """Take one finished request's actual / mean-predicted seconds."""
+        ratio = min(max(ratio, _CLAMP[0]), _CLAMP[1])
         with self._lock:
-            self._samples.append((now, min(max(ratio, _CLAMP[0]), _CLAMP[1])))
+            if len(self._samples) == _WINDOW:
+                self._forget()
+            self._samples.append((now, ratio))
+            insort(self._ordered, ratio)
             self._take()
 
     def refresh(self, now: float) -> None:
@@ -50,16 +60,20 @@ class Correction:
         with self._lock:
             count = len(self._samples)
             while self._samples and now - self._samples[0][0] > _WINDOW_S:
-                self._samples.popleft()
+                self._forget()
             if len(self._samples) < count:
                 self._take()
+
+    def _forget(self) -> None:
+        _, ratio = self._samples.popleft()
+        del self._ordered[bisect_left(self._ordered, ratio)]
 
     def _take(self) -> None:
         if len(self._samples) < _MIN_SAMPLES:
             self.high = self.middle = 1.0
             return
-        ratios = [ratio for _, ratio in self._samples]
-        self.high, self.middle = quantile(ratios, _QUANTILE), quantile(ratios, 0.5)
+        self.high = at_share(self._ordered, _QUANTILE)
+        self.middle = at_share(self._ordered, 0.5)
 
 
 class CaptionLength:

@@ -8,7 +8,7 @@ long as the same rows run, nothing moves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Batch:
         shape = (size, tokens, width)
         self._h, self._next = np.empty(shape, np.float32), np.empty(shape, np.float32)
         self._y = np.zeros((size, 2, width), np.float32)
+        self._r = np.empty_like(self._y)
         self._mask = np.zeros((size, tokens), np.bool_)
         self._order = np.zeros(size, np.int64)
         self._rows: list[VqaRow | None] = []
@@ -71,17 +72,18 @@ class Batch:
         return {"h": self._h[:n], "order": self._order[:n], "mask": self._mask[:n]}
 
     def into(self) -> dict[str, Array]:
-        """Return where the block should write h_out [n, N, D]."""
-        return {"h_out": self._next[: len(self._rows)]}
+        """Return where the block should write h_out [n, N, D] and r [n, 2, D]."""
+        n = len(self._rows)
+        return {"h_out": self._next[:n], "r": self._r[:n]}
 
-    def absorb(self, outputs: Mapping[str, Array]) -> None:
+    def absorb(self) -> None:
         """Take what the block wrote: every row moves on by one step."""
         n = len(self._rows)
         self._h, self._next = self._next, self._h
         if self.rows[0].series:
-            self._y[:n] += outputs["r"]
+            self._y[:n] += self._r[:n]
         else:
-            self._y[:n] = outputs["r"]
+            self._y[:n] = self._r[:n]
         for slot, row in enumerate(self.rows):
             row.passed_block(self._h[slot])
 

@@ -76,8 +76,8 @@ class Stepper:
     def _ride(self, stage: str, jobs: Sequence[Job]) -> None:
         """Run a block on rows in their slots."""
         batch = self._slots.seat([job.row for job in jobs if isinstance(job.row, VqaRow)])
-        outputs = self._stages.run(stage, batch.inputs(), batch.into())
-        batch.absorb(outputs)
+        self._stages.run(stage, batch.inputs(), batch.into())
+        batch.absorb()
 
     def _account(self, job: Job, stage: str, elapsed_s: float, rows: int) -> None:
         job.spend(stage, elapsed_s, rows)

@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 
 from artifact.manifest import Precision, StageFile
-from engine.backends.base import Array
+from engine.backends.base import Array, check_into
 from engine.errors import InferenceFailed, LoadFailed
 
 _PROVIDER = "CPUExecutionProvider"
@@ -53,20 +54,41 @@ _PROCESS = _Process()
 
 
 class OnnxRuntimeStage:
-    """One inference session."""
+    """One inference session. New outputs are views of the library's memory: nothing is copied."""
 
-    def __init__(self, stage: str, session: Any) -> None:
+    def __init__(self, stage: str, session: Any, spec: StageFile) -> None:
         self._stage = stage
         self._session = session
+        self._specs = spec.outputs
         self._outputs = [output.name for output in session.get_outputs()]
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(
+        self, inputs: Mapping[str, Array], into: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
         """Run one batch (see `LoadedStage.run`)."""
+        into = into or {}
+        check_into(self._stage, self._specs, inputs, into)
         try:
+            if into:
+                return self._run_into(inputs, into)
             arrays = self._session.run(self._outputs, dict(inputs))
         except Exception as error:  # the library raises several unrelated classes
             raise InferenceFailed(self._stage, str(error)) from error
         return dict(zip(self._outputs, arrays, strict=True))
+
+    def _run_into(self, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> dict[str, Array]:
+        binding = self._session.io_binding()
+        for name, array in inputs.items():
+            binding.bind_cpu_input(name, np.ascontiguousarray(array))
+        for name in self._outputs:
+            if name in into:
+                array = into[name]
+                binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            else:
+                binding.bind_output(name)
+        self._session.run_with_iobinding(binding)
+        values = zip(self._outputs, binding.get_outputs(), strict=True)
+        return {name: into[name] if name in into else value.numpy() for name, value in values}
 
 
 class OnnxRuntimeBackend:
@@ -101,4 +123,4 @@ class OnnxRuntimeBackend:
         if found != (set(spec.inputs), set(spec.outputs)):
             problem = f"the graph has inputs and outputs {found}, the manifest says otherwise"
             raise LoadFailed(stage, problem, "export the artifact again")
-        return OnnxRuntimeStage(stage, session)
+        return OnnxRuntimeStage(stage, session, spec)

@@ -22,7 +22,7 @@ def test_one_load_with_chosen_seeds(tmp_path: Path) -> None:
 
 def test_the_sweep_has_every_threshold(tmp_path: Path) -> None:
     path = tmp_path / "sweep.json"
-    arguments = ["--sweep-gangs", "--seconds", "0.05", "--seeds", "1", "--json", str(path)]
+    arguments = ["--sweep-gangs", "--seconds", "0.1", "--seeds", "1", "--json", str(path)]
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
     points = json.loads(path.read_text())["studies"]["gangs"]

@@ -57,7 +57,7 @@ def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Deci
     Whoever is settled is answered before anything else runs, so there is nothing to run then.
     """
     lead = run.rows[0]
-    stretch = snapshot.correction * snapshot.tuning.guard
+    stretch = snapshot.correction * snapshot.spread
     line = lead.route.head_line if lead.final else lead.route.lines[lead.position]
     step_s = (line[0] + line[1] * len(run.rows)) * stretch
     together = min(len(rows.onward), snapshot.max_batch)

@@ -58,23 +58,26 @@ def plot(results: Sequence[Result], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(8, 5.5))
-    for outcome in results[0].outcomes:
-        found = [
-            [result.of(outcome.policy) for result in seeds] for seeds in by_point(results).values()
-        ]
+    figure, axes = pyplot.subplots(figsize=(9, 5), layout="constrained")
+    names = [outcome.policy for outcome in results[0].outcomes]
+    markers = dict(zip((n for n in names if not n.startswith(FIXED)), "oDs^vP", strict=False))
+    for name in sorted(names, key=lambda n: (n == ELASTIC, not n.startswith(FIXED))):
+        found = [[result.of(name) for result in seeds] for seeds in by_point(results).values()]
         across = [statistics.fmean(o.mean_quality for o in seeds) for seeds in found]
         up = [statistics.fmean(o.attainment for o in seeds) * 100 for seeds in found]
-        ours = outcome.policy == ELASTIC
-        axes.scatter(
-            across, up, s=60 if ours else 18, label=outcome.policy, zorder=3 if ours else 2
-        )
+        if name.startswith(FIXED):
+            label = "fixed variants" if name == names[-1] else None
+            axes.scatter(across, up, s=16, marker="x", color="0.65", label=label)
+        else:
+            axes.scatter(
+                across, up, s=70 if name == ELASTIC else 26, marker=markers[name], label=name
+            )
+    axes.set_title("one mark per policy and load, mean over seeds", fontsize=10)
     axes.set_xlabel("mean quality of answers in time, points")
     axes.set_ylabel("answered in time, % of offered")
-    axes.legend(fontsize=7)
+    figure.legend(loc="outside right upper", fontsize=9, frameon=False)
     axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path)
+    figure.savefig(path, dpi=120)
     pyplot.close(figure)
 
 

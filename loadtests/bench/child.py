@@ -1,0 +1,45 @@
+"""One row in a process of its own: `python -m loadtests.bench.child ROW SETUP`.
+
+So no row inherits another's memory, threads or runtime libraries. Standard output is JSON, one
+document a line: {"at": …, "share": …} on the way, {"bars": […]} at the end, {"problem": …} if
+something that the row needs is not there.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from artifact.errors import ArtifactError
+from engine.errors import EngineError
+from loadtests.bars import Bar
+from loadtests.bench.pairs import Report
+from loadtests.bench.rows import BY_NAME
+from loadtests.bench.setup import BenchError, Setup
+
+_EXTRAS = {"onnx": "export", "scipy": "loadtest"}
+
+
+def run(name: str, setup: Setup, send: Callable[[dict[str, Any]], None]) -> None:
+    """Measure a row and send what comes of it."""
+    row = importlib.import_module(f"loadtests.bench.{BY_NAME[name].module}")
+    measure: Callable[[Setup, Report], list[Bar]] = row.measure
+    try:
+        bars = measure(setup, lambda what, share: send({"at": what, "share": share}))
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        extra = f"pip install 'otmv-serve[{_EXTRAS[error.name]}]'"
+        send({"problem": f"needs {error.name}: {extra}"})
+    except (BenchError, ArtifactError, EngineError) as error:
+        send({"problem": str(error)})
+    else:
+        send({"bars": [asdict(bar) for bar in bars]})
+
+
+if __name__ == "__main__":
+    run(sys.argv[1], Setup.from_json(sys.argv[2]), lambda line: print(json.dumps(line), flush=True))

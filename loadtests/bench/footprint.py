@@ -17,7 +17,6 @@ from engine.memory import release_freed, resident_bytes
 from loadtests.bench.live import Live, Monolith, draw_inputs, one_batch
 
 BATCH = 8
-_ROUNDS = 2
 
 
 def composed(root: Path, backend: str, cache: Path, seed: int) -> dict[str, int | None]:
@@ -28,8 +27,7 @@ def composed(root: Path, backend: str, cache: Path, seed: int) -> dict[str, int 
         mixed = (names[::step] * BATCH)[:BATCH]
         for tokens in _lengths(live.artifact.manifest.buckets.text_lengths):
             inputs = draw_inputs(live.artifact, BATCH, tokens, seed)
-            for _ in range(_ROUNDS):
-                live.ask_together(inputs)
+            live.ask_together(inputs)
             live.ask(inputs, mixed)
         return footprint()
 
@@ -40,8 +38,7 @@ def monolithic(root: Path, backend: str, cache: Path, seed: int) -> dict[str, in
     monolith = Monolith(artifact, open_backend(backend))
     for tokens in _lengths(artifact.manifest.buckets.text_lengths):
         inputs = draw_inputs(artifact, BATCH, tokens, seed)
-        for _ in range(_ROUNDS):
-            monolith.best(one_batch(artifact, inputs))
+        monolith.best(one_batch(artifact, inputs))
     return footprint()
 
 

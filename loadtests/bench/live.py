@@ -25,10 +25,16 @@ _TRIES = 25
 class Live:
     """An open engine whose every call goes the way a server's does."""
 
-    def __init__(self, root: Path, backend: str, max_batch: int, cache: Path) -> None:
+    def __init__(
+        self, root: Path, backend: str, max_batch: int, cache: Path, check_golden: bool = True
+    ) -> None:
         self.artifact = open_artifact(root, verify=False)
         config = EngineConfig(
-            backend=backend, max_batch=max_batch, cache_dir=cache, default_latency_ms=None
+            backend=backend,
+            max_batch=max_batch,
+            cache_dir=cache,
+            default_latency_ms=None,
+            check_golden=check_golden,
         )
         self.pool = EnginePool.open(self.artifact, config)
         self.apart = 0

@@ -39,7 +39,7 @@ class Products:
     """
 
     def __init__(self, config: ModelConfig, text_tokens: int, batch: int) -> None:
-        self._nodes: list[Any] = []
+        self.nodes: list[Any] = []
         self._weights: dict[str, Array] = {}
         self._rng = np.random.default_rng(0)
         self.inputs: dict[str, Array] = {}
@@ -117,7 +117,7 @@ class Products:
     def _node(self, kind: str, left: str, right: str, result: str, **attributes: Any) -> str:
         from onnx import helper
 
-        self._nodes.append(helper.make_node(kind, [left, right], [result], **attributes))
+        self.nodes.append(helper.make_node(kind, [left, right], [result], **attributes))
         return result
 
     def write(self, path: Path) -> StageFile:
@@ -126,10 +126,10 @@ class Products:
         from onnx import TensorProto, helper, numpy_helper
 
         graph = helper.make_graph(
-            self._nodes,
+            self.nodes,
             "products",
             [
-                helper.make_tensor_value_info(name, TensorProto.FLOAT, list(array.shape))
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, ["B", *array.shape[1:]])
                 for name, array in self.inputs.items()
             ],
             [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in self.outputs],
@@ -140,10 +140,10 @@ class Products:
         return StageFile(
             file=path.name,
             inputs={
-                name: TensorSpec(dtype="float32", shape=array.shape)
+                name: TensorSpec(dtype="float32", shape=("B", *array.shape[1:]))
                 for name, array in self.inputs.items()
             },
-            outputs={name: TensorSpec(dtype="float32", shape=()) for name in self.outputs},
+            outputs={name: TensorSpec(dtype="float32", shape=("B",)) for name in self.outputs},
         )
 
     def load(self, backend: Backend) -> LoadedStage:

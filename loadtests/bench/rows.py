@@ -33,7 +33,7 @@ DEFAULT = ("onnxruntime", "openvino")
 ROWS = (
     Row("composed", "composed", 1.05, "live engine / one graph of the full model, time"),
     Row("memory", "memory", 1.05, "64 variants / one session, resident bytes", ("base1", MANY)),
-    Row("keys", "keys", 1.05, "12 key blocks / 1, same work, time", ("base1", "base12")),
+    Row("keys", "keys", 1.05, "12 key blocks / 1, same work, time", ("base1", "base12"), DEFAULT),
     Row("matmuls", "matmuls", 1.25, "live engine / its matrix products alone, time"),
     Row("variant", "switching", 1.0, "changing the variant, ms", backends=FASTEST),
     Row("http-idle", "http_idle", 3.0, "HTTP - engine on an idle machine, ms", (), DEFAULT),

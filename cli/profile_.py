@@ -95,7 +95,7 @@ def variant_times(opened: OpenedEngine, max_batch: int) -> Table:
     """Return predicted milliseconds and bytes per variant."""
     from engine.prediction import Predictor
 
-    predictor = Predictor(opened.profile, opened.family)
+    predictor = Predictor(opened.profile, opened.family, max_batch)
     bucket = opened.family.manifest.buckets.text_lengths[-1]
     table = Table(title="variants", title_style="bold")
     table.add_column("task")

@@ -9,7 +9,23 @@ from numpy.typing import NDArray
 
 from artifact.manifest import Manifest
 from artifact.program import STEM_DECODE, Program, Step
-from engine.rows import Array, Readout
+from engine.rows import Array
+
+
+class Readout:
+    """y of OTMV eq. 3: r summed over executed orders (`series`), or the last r (`last`), fp32."""
+
+    def __init__(self, series: bool, tokens: int, width: int) -> None:
+        self._series = series
+        self.value = np.zeros((tokens, width), np.float32)
+
+    def add(self, r: Array) -> None:
+        """Take one executed order's r [tokens, D]."""
+        self.value = self.value + r if self._series else np.asarray(r, np.float32)
+
+    def reset(self) -> None:
+        """Start again from zero."""
+        self.value = np.zeros_like(self.value)
 
 
 class CaptionRow:
@@ -57,17 +73,8 @@ class CaptionRow:
             return 0
         return next(size for size in self._buckets if size >= self.cached)
 
-    @property
-    def remaining(self) -> float:
-        """Return the share of steps still to run, if every word allowed is used."""
-        image, decode = len(self._image.steps), len(self._decode.steps)
-        total = image + self._max_words * decode
-        if self._program is self._image:
-            return 1 - self._cursor / total
-        return 1 - (image + self.decoded * decode + self._cursor) / total
-
-    def replace_programs(self, programs: tuple[Program, ...]) -> None:
-        """Change the variant before the first step."""
+    def follow(self, programs: tuple[Program, ...]) -> None:
+        """Become another variant before the first step."""
         if self._cursor or self._program is self._decode:
             raise ValueError("the row has started")
         self._image, self._decode = programs

@@ -1,34 +1,33 @@
-"""The one loop of a device: snapshot, decide, run a step, hand out (docs/architecture.md)."""
+"""The one loop of a device: snapshot, decide, apply (docs/scheduling.md)."""
 
 from __future__ import annotations
 
 import logging
-import math
 import threading
+from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Callable
-
-import numpy as np
+from itertools import takewhile
 
 from engine.clock import Clock
-from engine.errors import (
-    BackendError,
-    DeadlineExpired,
-    DeadlineUnattainable,
-    EngineError,
-    InferenceFailed,
-)
-from engine.family import Family
+from engine.elastic.decide import decide
+from engine.elastic.rate import ArrivalRate
+from engine.elastic.snapshot import Decision, RowView, Run, Snapshot, urgency
+from engine.errors import BackendError, EngineError, InferenceFailed
 from engine.jobs import Job
 from engine.planner import Planner
 from engine.prediction import Predictor
-from engine.rows import gather, scatter
-from engine.scheduler import Snapshot, decide
 from engine.stages import StageSet
+from engine.steering import Steering
+from engine.stepper import Stepper
 from engine.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
 
 Done = Callable[[Job, float, EngineError | None], None]
+
+PATIENCE_S = 30.0
+"""What a request without a deadline is scheduled against, again and again until it is answered."""
 
 
 class Executor:
@@ -36,8 +35,9 @@ class Executor:
 
     def __init__(
         self,
-        family: Family,
         stages: StageSet,
+        stepper: Stepper,
+        steering: Steering,
         planner: Planner,
         predictor: Predictor,
         max_batch: int,
@@ -45,18 +45,23 @@ class Executor:
         telemetry: Telemetry,
         on_done: Done,
     ) -> None:
-        self._family = family
         self._stages = stages
+        self._stepper = stepper
+        self._steering = steering
         self._planner = planner
         self._predictor = predictor
         self._max_batch = max_batch
         self._clock = clock
         self._telemetry = telemetry
         self._on_done = on_done
+        self._rate = ArrivalRate()
         self._jobs: dict[int, Job] = {}
-        self._running: frozenset[int] = frozenset()
-        self._changed = threading.Condition()
+        self._views: list[RowView] = []
+        self._arrived: deque[Job] = deque()
+        self._left: deque[int] = deque()
+        self._woken = False
         self._closing = False
+        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name="otmv-engine", daemon=True)
 
     def start(self) -> None:
@@ -66,20 +71,19 @@ class Executor:
     def submit(self, job: Job) -> None:
         """Add a job."""
         with self._changed:
-            self._jobs[job.id] = job
+            self._arrived.append(job)
             self._changed.notify()
 
     def cancel(self, job_id: int) -> None:
         """Drop a job: before its next step, and without `on_done`."""
         with self._changed:
-            job = self._jobs.pop(job_id, None)
-            if job is not None and job_id not in self._running:
-                self._flush(job)
+            self._left.append(job_id)
             self._changed.notify()
 
     def wake(self) -> None:
         """Look again: the resident keys may have changed."""
         with self._changed:
+            self._woken = True
             self._changed.notify()
 
     def close(self) -> None:
@@ -91,151 +95,133 @@ class Executor:
             self._thread.join()
 
     def _loop(self) -> None:
-        while (work := self._next()) is not None:
-            expired, batch = work
+        while self._take():
+            decision = Decision(None)
             try:
-                self._round(expired, batch)
+                decision = decide(self._snapshot(), self._clock.now_s())
+                self._apply(decision)
+                if self._stages.can_evict(self._planner.keys_in_use):
+                    self._stages.evict(self._planner.keys_in_use())
             except Exception as error:  # a fault of ours ends these requests, not the loop
                 _LOG.exception("engine loop")
-                for job in (*expired, *batch):
-                    self._finish(job, self._clock.now_s(), InferenceFailed("engine", repr(error)))
-            self._settle(batch)
+                for view in _touched(decision) or tuple(self._views):
+                    if view.id in self._jobs:
+                        self._finish(self._jobs[view.id], InferenceFailed("engine", repr(error)))
 
-    def _round(self, expired: list[Job], batch: list[Job]) -> None:
-        for job in expired:
-            now = self._clock.now_s()
-            self._finish(job, now, DeadlineExpired(now - job.place.ticket.arrived_s))
-        if batch and self._ready_to_run(batch):
-            self._step(batch)
-        if self._stages.can_evict(self._planner.keys_in_use):
-            self._stages.evict(self._planner.keys_in_use())
-
-    def _settle(self, batch: list[Job]) -> None:
-        """End a round: count the work of rows that were cancelled while they ran."""
+    def _take(self) -> bool:
+        """Take in what has happened; sleep while there is nothing to do. False: closing."""
         with self._changed:
-            self._running = frozenset()
-            for job in batch:
-                if job.id not in self._jobs:
-                    self._flush(job)
-
-    def _next(self) -> tuple[list[Job], list[Job]] | None:
-        """Wait for something to do; None when closing."""
-        with self._changed:
-            while not self._closing:
-                rows = tuple(job.view() for job in self._jobs.values())
-                decision = decide(Snapshot(rows, self._max_batch), self._clock.now_s())
-                if decision.run is not None or decision.expire:
-                    chosen = decision.run.rows if decision.run is not None else ()
-                    self._running = frozenset(chosen)
-                    expired = [self._jobs[i] for i in decision.expire]
-                    return expired, [self._jobs[i] for i in chosen]
-                if self._stages.can_evict(self._planner.keys_in_use):
-                    return [], []
+            while not (self._closing or self._interrupted or self._views):
                 self._changed.wait()
-        return None
-
-    def _ready_to_run(self, batch: list[Job]) -> bool:
-        """Make the variants of newcomers final; False if the decision must be made again."""
-        newcomers = [job for job in batch if not job.planned]
-        if not newcomers:
-            return True
-        now = self._clock.now_s()
-        backlog = self._planner.backlog(now, self._running)
-        stage = batch[0].row.step.stage
-        again = False
-        for job in newcomers:
-            again |= not self._plan(job, now, backlog.before_s, len(batch))
-            again |= job.row.step.stage != stage
-        return not again
-
-    def _plan(self, job: Job, now: float, before_s: Callable[[float], float], batch: int) -> bool:
-        """Choose the variant at the first step; False if the row lost its deadline or its place."""
-        place, ticket = job.place, job.place.ticket
-        slack_s = ticket.deadline_s - now
-        try:
-            choice = self._planner.plan(
-                ticket.task,
-                ticket.budget,
-                slack_s,
-                0.0 if math.isinf(slack_s) else before_s(ticket.deadline_s),
-                bucket=job.text_bucket,
-                batch=batch,
-                words=job.words,
-                admitted=place.variant,
+            if self._closing:
+                return False
+            arrived, self._arrived = self._arrived, deque()
+            left, self._left = self._left, deque()
+            woken, self._woken = self._woken, False
+        for job in arrived:
+            self._rate.add(self._clock.now_s())
+            self._jobs[job.id] = job
+            insort(self._views, job.view, key=urgency)
+        for job_id in left:
+            if job_id in self._jobs:
+                self._remove(self._jobs[job_id])
+        if woken:
+            self._steering.route_again(
+                [job for job in self._jobs.values() if not job.place.started]
             )
-        except DeadlineUnattainable as error:
-            self._finish(job, now, error)
+        return True
+
+    @property
+    def _interrupted(self) -> bool:
+        return bool(self._arrived or self._left or self._woken)
+
+    def _snapshot(self) -> Snapshot:
+        now = self._clock.now_s()
+        overdue = takewhile(lambda view: view.deadline_s <= now, self._views)
+        for view in [view for view in overdue if self._jobs[view.id].patient]:
+            del self._views[bisect_left(self._views, urgency(view), key=urgency)]
+            view.deadline_s = now + PATIENCE_S
+            insort(self._views, view, key=urgency)
+        return Snapshot(
+            self._views,
+            self._max_batch,
+            self._rate.hz(now),
+            self._predictor.calls.high,
+            crowded=self._planner.crowd(),
+        )
+
+    def _apply(self, decision: Decision) -> None:
+        now = self._clock.now_s()
+        for view in decision.expire:
+            job = self._jobs[view.id]
+            self._finish(job, self._steering.give_up(job, now))
+        for view, route in decision.turn:
+            self._steering.turn(self._jobs[view.id], route)
+        for view in decision.final:
+            job = self._jobs[view.id]
+            self._stepper.leave(job)
+            self._steering.settle(job, now, len(decision.final))
+        if decision.run is not None:
+            self._run(decision.run, now)
+
+    def _run(self, run: Run, now: float) -> None:
+        jobs = [self._jobs[view.id] for view in run.rows]
+        starting = [job for job in jobs if not job.place.started]
+        if starting and not self._start(starting, now, run.stage):
+            return
+        for _ in range(run.steps):
+            if not self._step(run.stage, jobs) or self._interrupted:
+                return
+
+    def _start(self, jobs: list[Job], now: float, stage: str) -> bool:
+        """Let jobs begin; False if the decision must be made again."""
+        refused = self._steering.plan(jobs, now)
+        for job_id, error in refused.items():
+            self._finish(self._jobs[job_id], error)
+        if refused or any(job.row.step.stage != stage for job in jobs):
             return False
-        if choice.variant != place.variant:
-            self._family.change_variant(job.row, choice.variant)
-            place.variant = choice.variant
-        job.planned, job.degraded = True, choice.degraded
-        job.predicted_s = choice.service_s
-        bucket = job.text_bucket
-        job.mean_s = self._predictor.mean_s(ticket.task, choice.variant, bucket, batch, job.words)
-        newly_lost = choice.lost and not place.lost
-        place.lost = choice.lost
-        job.moved()
-        return not newly_lost
+        under_way = sum(view.position > 0 and not view.final for view in self._views)
+        batch = min(self._max_batch, len(jobs) + under_way)
+        for job in jobs:
+            self._steering.start(job, now, batch)
+        return True
 
-    def _step(self, batch: list[Job]) -> None:
-        """Run one step; a batch that throws is tried again row by row, once."""
-        stage = batch[0].row.step.stage
-        for job in batch:
-            self._mark_started(job)
-        if self._try(stage, batch) is not None:
-            for job in batch:
-                error = self._try(stage, [job])
-                if error is not None:
-                    _LOG.error("request %d failed at %s: %s", job.id, stage, error)
-                    self._finish(job, self._clock.now_s(), error)
+    def _step(self, stage: str, jobs: list[Job]) -> bool:
+        """Run one step; False if somebody has ended, or has reached an answer."""
+        failed = self._stepper.run(stage, jobs)
+        now, together = self._clock.now_s(), True
+        for job in jobs:
+            view = job.view
+            if job.id in failed or job.row.done:
+                self._finish(job, failed.get(job.id))
+                together = False
+            elif job.trip is not None and view.route.passed[view.position]:
+                self._predictor.learn(job.trip, now)
+                job.trip = None
+        return together
 
-    def _mark_started(self, job: Job) -> None:
-        if job.place.started:
-            return
+    def _finish(self, job: Job, error: EngineError | None) -> None:
         now = self._clock.now_s()
-        job.place.started = True
-        job.started_s = now
-        slack_s = job.place.ticket.deadline_s - now - job.predicted_s
-        self._telemetry.started(now - job.submitted_s, None if math.isinf(slack_s) else slack_s)
-
-    def _try(self, stage: str, batch: list[Job]) -> BackendError | None:
-        """Run and take in one step; on an error the rows are as before."""
-        rows = [job.row for job in batch]
-        start_s = self._clock.now_s()
-        try:
-            outputs = self._stages.run(stage, gather(rows))
-            scatter(rows, outputs)
-        except BackendError as error:
-            return error
-        except Exception as error:  # whatever a batch does, the loop must go on
-            _LOG.exception("step %s", stage)
-            return InferenceFailed(stage, repr(error))
-        now = self._clock.now_s()
-        self._telemetry.step(len(batch))
-        for index, job in enumerate(batch):
-            job.spend(stage, now - start_s, len(batch))
-            job.moved()
-            if "logits" in outputs and not np.isfinite(outputs["logits"][index]).all():
-                self._finish(job, now, InferenceFailed(stage, "the logits are not finite"))
-            elif job.row.done:
-                self._finish(job, now, None)
-        return None
-
-    def _finish(self, job: Job, now: float, error: EngineError | None) -> None:
-        self._flush(job)
-        with self._changed:
-            known = self._jobs.pop(job.id, None) is not None
-        if not known:
-            return
-        if job.place.started and not job.place.lost and not isinstance(error, BackendError):
-            self._predictor.learn(job.row, now - job.started_s, job.mean_s, now)
-            if error is None and job.predicted_s > 0:
+        self._remove(job)
+        if job.trip is not None and not isinstance(error, BackendError):
+            self._predictor.learn(job.trip, now)
+        if error is None:
+            self._steering.learn_length(job)
+            if job.predicted_s > 0 and not job.place.lost:
                 self._telemetry.prediction((now - job.started_s) / job.predicted_s)
         self._on_done(job, now, error)
 
-    def _flush(self, job: Job) -> None:
-        """Count a job's work, once."""
+    def _remove(self, job: Job) -> None:
+        """Forget a job and count its work, once."""
+        del self._jobs[job.id]
+        del self._views[bisect_left(self._views, urgency(job.view), key=urgency)]
+        self._stepper.leave(job)
         ticket = job.place.ticket
         self._telemetry.work(ticket.task, job.place.variant, job.busy_s, job.blocks)
-        job.busy_s, job.blocks = 0.0, 0
+
+
+def _touched(decision: Decision) -> tuple[RowView, ...]:
+    """Return the rows a decision is about."""
+    ran = decision.run.rows if decision.run is not None else ()
+    turned = tuple(view for view, _ in decision.turn)
+    return (*decision.expire, *decision.final, *turned, *ran)

@@ -19,7 +19,7 @@ from artifact.program import (
     whole_stage,
 )
 from engine.caption_row import CaptionRow
-from engine.rows import Row, VqaRow
+from engine.rows import VqaRow
 from engine.types import Task
 
 _FLOAT_BYTES = 4
@@ -162,8 +162,3 @@ class Family:
         steps = limit if max_new is None else min(max_new, limit)
         image, decode = member.programs
         return CaptionRow(self.manifest, image, decode, pixels, steps, self.cache_buckets)
-
-    def change_variant(self, row: Row, variant: str) -> None:
-        """Give a row that has not started another variant's program."""
-        task: Task = "caption" if isinstance(row, CaptionRow) else "vqa"
-        row.replace_programs(self.member(task, variant).programs)

@@ -8,31 +8,37 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from engine.caption_row import CaptionRow
+from engine.elastic.snapshot import RowView
 from engine.family import Family
 from engine.ledger import Place
-from engine.rows import Row
-from engine.scheduler import RowView
+from engine.prediction import Trip
+from engine.rows import VqaRow
 from engine.types import Answer
 
 
 @dataclass(slots=True)
 class Job:
-    """A submitted request and its one row. Only the executor's thread changes it."""
+    """A submitted request and its one row. Only the executor's thread changes it.
+
+    `view` is the row as the scheduler sees it. `elastic`: it may stop or go deeper while it runs;
+    if not, its variant is chosen before its first step, and `planned` says that this is done.
+    """
 
     place: Place
-    row: Row
+    row: VqaRow | CaptionRow
+    view: RowView
+    elastic: bool
     text_bucket: int
     words: int | None
     top_k: int
     submitted_s: float
     planned: bool = False
     degraded: bool = False
-    started_s: float = 0.0
-    mean_s: float = 0.0
     predicted_s: float = 0.0
+    trip: Trip | None = None
+    started_s: float = 0.0
     busy_s: float = 0.0
     blocks: int = 0
-    _view: RowView | None = None
     phases_s: dict[str, float] = field(
         default_factory=lambda: {"stem": 0.0, "blocks": 0.0, "head": 0.0}
     )
@@ -42,25 +48,10 @@ class Job:
         """Return the ticket's id."""
         return self.place.ticket.id
 
-    def view(self) -> RowView:
-        """Return what the scheduler may know; made again only after `moved`."""
-        if self._view is None:
-            place = self.place
-            self._view = RowView(
-                id=self.id,
-                stage=self.row.step.stage,
-                bucket=self.row.bucket,
-                deadline_s=place.ticket.deadline_s,
-                expires_s=place.expires_s,
-                lost=place.lost,
-                sequence=self.id,
-            )
-        return self._view
-
-    def moved(self) -> None:
-        """Say that the row is at another step, or its variant or standing changed."""
-        self._view = None
-        self.place.remaining = 0.0 if self.row.done else self.row.remaining
+    @property
+    def patient(self) -> bool:
+        """Whether it has no deadline: what it is scheduled against is only patience."""
+        return self.place.ticket.deadline_s == float("inf")
 
     def spend(self, stage: str, elapsed_s: float, rows: int) -> None:
         """Account for one step it took part in."""
@@ -69,6 +60,13 @@ class Job:
         self.phases_s[phase] += elapsed_s
         self.busy_s += elapsed_s / rows
         self.blocks += kind.startswith("block")
+
+    def moved(self) -> None:
+        """Say that the row has done a step: the work it must still do has shrunk."""
+        view = self.view
+        view.position += 1
+        first = view.route.course.stops[0].steps
+        self.place.remaining = max(1.0 - view.position / first, 0.0)
 
 
 class AnswerMaker:
@@ -95,7 +93,7 @@ class AnswerMaker:
             executed_blocks=member.pattern.depth,
             quality=member.quality,
             predicted_s=job.predicted_s,
-            deadline_met=None if ticket.deadline_s == float("inf") else now <= ticket.deadline_s,
+            deadline_met=None if job.patient else now <= ticket.deadline_s,
             degraded=job.degraded,
             labels=() if caption else self._top(job),
             text=self._decode(job.row.words) if isinstance(job.row, CaptionRow) else None,

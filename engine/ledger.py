@@ -17,10 +17,17 @@ from engine.types import Answer, Outcome, Task, Ticket
 
 @dataclass(slots=True)
 class Place:
-    """One open request. `remaining` is the share of its steps still to run."""
+    """One open request.
+
+    `variant` is the plan, and once it is settled the answer's; `least` is the smallest it may
+    become and `remaining` the share of that still to run: what must be done before any answer.
+    `keys`: how many keys, from the first, any variant it may become needs.
+    """
 
     ticket: Ticket
     variant: str
+    least: str
+    keys: int
     expires_s: float
     lost: bool
     request_bytes: int
@@ -128,7 +135,7 @@ class Ledger:
         cost_s: Callable[[Task, str, int], float],
         without: Collection[int] = (),
     ) -> Backlog:
-        """Return the work left of open requests whose deadline is live.
+        """Return the work left to a first answer of open requests whose deadline is live.
 
         `cost_s(task, variant, count)` are the seconds of a whole one among `count` open ones.
         """
@@ -140,19 +147,24 @@ class Ledger:
                 and place.ticket.deadline_s > now
                 and place.ticket.id not in without
             ]
-        kinds = {(place.ticket.task, place.variant) for place in live}
+        kinds = {(place.ticket.task, place.least) for place in live}
         whole_s = {kind: cost_s(*kind, len(live)) for kind in kinds}
         return Backlog(
             [
-                (p.ticket.deadline_s, p.remaining * whole_s.get((p.ticket.task, p.variant), 0.0))
+                (p.ticket.deadline_s, p.remaining * whole_s.get((p.ticket.task, p.least), 0.0))
                 for p in live
             ]
         )
 
-    def variants(self) -> set[tuple[Task, str]]:
-        """Return (task, variant) of every open request."""
+    def keys(self) -> int:
+        """Return how many keys, from the first, open requests may still need."""
         with self._changed:
-            return {(place.ticket.task, place.variant) for place in self._places.values()}
+            return max((place.keys for place in self._places.values()), default=0)
+
+    @property
+    def crowd(self) -> int:
+        """How many requests are open beyond three quarters of the places."""
+        return max(len(self._places) - self._limit * 3 // 4, 0)
 
     def drain(self, timeout_s: float) -> bool:
         """Take nothing new; wait until every request has ended. False if some are left."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 from engine.errors import NoVariantFits
 from engine.family import Family, Member
@@ -60,9 +60,25 @@ class Planner:
             }
         return self._memory[resident]
 
+    def fitting(self, task: Task, budget: Budget, admitted: str | None = None) -> tuple[Offer, ...]:
+        """Return what meets the hard budgets now, best first.
+
+        `admitted` is kept if its key left since and nothing else fits.
+
+        Raises:
+            UnknownVariant, NoVariantFits: see `engine.policy`.
+        """
+        offers = self.offers(task)
+        try:
+            return qualifying(offers, budget)
+        except NoVariantFits:
+            if admitted is None:
+                raise
+            return tuple(offer for offer in offers if offer.variant == admitted)
+
     def plan(
         self,
-        task: Task,
+        fitting: Sequence[Offer],
         budget: Budget,
         slack_s: float,
         wait_s: float = 0.0,
@@ -70,27 +86,20 @@ class Planner:
         bucket: int | None = None,
         batch: int = 1,
         words: int | None = None,
-        admitted: str | None = None,
     ) -> Choice:
-        """Return the variant for a request; `admitted` is kept if its key left and no other fits.
+        """Return the best of `fitting` that is in time.
 
         Raises:
-            UnknownVariant, NoVariantFits, DeadlineUnattainable: see `engine.policy`.
+            DeadlineUnattainable: see `engine.policy`.
         """
-        offers = self.offers(task)
-        try:
-            fitting = qualifying(offers, budget)
-        except NoVariantFits:
-            if admitted is None:
-                raise
-            fitting = tuple(offer for offer in offers if offer.variant == admitted)
-        return choose(
-            fitting,
-            budget,
-            slack_s,
-            self._timer(task, self._bucket if bucket is None else bucket, batch, words),
-            wait_s,
-        )
+        bucket = self._bucket if bucket is None else bucket
+        timer = self._timer(fitting[0].task, bucket, batch, words)
+        return choose(fitting, budget, slack_s, timer, wait_s)
+
+    def quickest(self, fitting: Sequence[Offer]) -> str:
+        """Return the variant that takes least time."""
+        timer = self._timer(fitting[0].task, self._bucket, 1, None)
+        return min(fitting, key=lambda offer: timer(offer.variant)).variant
 
     def _timer(
         self, task: Task, bucket: int, batch: int, words: int | None
@@ -98,17 +107,20 @@ class Planner:
         return lambda variant: self._predictor.service_s(task, variant, bucket, batch, words)
 
     def backlog(self, now: float, without: Collection[int] = ()) -> Backlog:
-        """Return the work ahead: mean times at the batch sizes such a queue fills."""
-        self._predictor.correction.refresh(now)
+        """Return the work ahead that must be done: mean times at the batches such a queue fills."""
+        self._predictor.refresh(now)
 
         def cost_s(task: Task, variant: str, count: int) -> float:
             batch = min(count, self._max_batch)
             mean_s = self._predictor.mean_s(task, variant, self._bucket, batch)
-            return mean_s / batch * self._predictor.correction.middle
+            return mean_s / batch * self._predictor.calls.middle
 
         return self._ledger.backlog(now, cost_s, without)
 
     def keys_in_use(self) -> int:
-        """Return how many keys, from the first, open requests still need."""
-        needed = [self._family.members[key].keys for key in self._ledger.variants()]
-        return max((keys[-1] + 1 for keys in needed), default=0)
+        """Return how many keys, from the first, open requests may still need."""
+        return self._ledger.keys()
+
+    def crowd(self) -> int:
+        """Return how many open requests should make room for others."""
+        return self._ledger.crowd

@@ -132,3 +132,10 @@ def _constraints(budget: Budget) -> tuple[str, ...]:
     )
     found = tuple(f"{field} {value}" for field, value in named if value is not None)
     return found or ("the server's memory budget",)
+
+
+def expires_s(deadline_s: float, reject: bool, grace_s: float) -> float:
+    """Return when work on a request stops; never without a deadline."""
+    if math.isinf(deadline_s) or reject:
+        return deadline_s
+    return deadline_s + grace_s

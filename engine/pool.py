@@ -30,10 +30,13 @@ from engine.jobs import AnswerMaker, Job
 from engine.ledger import Ledger, Place
 from engine.opening import OpenedEngine
 from engine.planner import Planner
-from engine.policy import check_budget
+from engine.policy import check_budget, expires_s
 from engine.prediction import Predictor
-from engine.scheduler import expires_s
+from engine.routing import Router
+from engine.slots import Slots
 from engine.stages import Progress
+from engine.steering import Steering
+from engine.stepper import Stepper
 from engine.telemetry import NO_VARIANT, Telemetry
 from engine.types import Answer, Budget, CaptionInput, Offer, Outcome, Task, Ticket, VqaInput
 
@@ -61,18 +64,24 @@ class EnginePool:
         self._family = opened.family
         self._stages = opened.stages
         self._budget_lock = threading.Lock()
-        predictor = Predictor(opened.profile, self._family)
+        predictor = Predictor(opened.profile, self._family, config.max_batch)
         self._ledger = Ledger(config.queue_limit, telemetry)
         self._planner = Planner(
             self._family, self._stages, predictor, self._ledger, config.max_batch
         )
+        router = Router(self._family, predictor)
+        steering = Steering(
+            self._family, router, self._planner, predictor, config.max_batch, telemetry
+        )
         labels = artifact.labels() if "vqa" in artifact.manifest.tasks else ()
         codec = artifact.text_codec()
-        self._intake = Intake(self._family, codec)
+        self._intake = Intake(self._family, codec, router, steering)
         self._maker = AnswerMaker(self._family, labels, codec.decode)
+        slots = Slots(config.max_batch, artifact.manifest.config.width)
         self._executor = Executor(
-            self._family,
             self._stages,
+            Stepper(self._stages, slots, clock, telemetry),
+            steering,
             self._planner,
             predictor,
             config.max_batch,
@@ -137,7 +146,8 @@ class EnginePool:
         deadline_s = math.inf if limit_ms is None else arrived_s + limit_ms / 1e3
         backlog = self._planner.backlog(now)
         wait_s = max(decode_s, backlog.before_s(deadline_s))
-        choice = self._planner.plan(task, budget, deadline_s - now, wait_s)
+        fitting = self._planner.fitting(task, budget)
+        choice = self._planner.plan(fitting, budget, deadline_s - now, wait_s)
         ticket = Ticket(
             id=self._ledger.next_id(),
             task=task,
@@ -150,6 +160,8 @@ class EnginePool:
         place = Place(
             ticket=ticket,
             variant=choice.variant,
+            least=self._planner.quickest(fitting),
+            keys=max(offer.keys[-1] for offer in fitting) + 1,
             expires_s=expires_s(deadline_s, budget.on_miss == "reject", self._config.grace_s),
             lost=choice.lost,
             request_bytes=self._family.member(task, choice.variant).request_bytes,

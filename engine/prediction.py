@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import threading
+from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from artifact.latency import LatencyProfile
-from engine.caption_row import CaptionRow
+from engine.elastic.course import Line
 from engine.family import Family
-from engine.rows import Row
 from engine.types import Task
 
 _WINDOW = 256
@@ -22,7 +23,11 @@ _CLAMP = (0.02, 20.0)
 
 def quantile(values: Sequence[float], share: float) -> float:
     """Return the smallest value that at least `share` of the values do not exceed."""
-    ordered = sorted(values)
+    return at_share(sorted(values), share)
+
+
+def at_share(ordered: Sequence[float], share: float) -> float:
+    """Return `quantile` of values that are sorted already."""
     return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
 
 
@@ -34,15 +39,20 @@ class Correction:
     """
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, float]] = deque(maxlen=_WINDOW)
+        self._samples: deque[tuple[float, float]] = deque()
+        self._ordered: list[float] = []
         self._lock = threading.Lock()
         self.high = 1.0
         self.middle = 1.0
 
     def add(self, ratio: float, now: float) -> None:
         """Take one finished request's actual / mean-predicted seconds."""
+        ratio = min(max(ratio, _CLAMP[0]), _CLAMP[1])
         with self._lock:
-            self._samples.append((now, min(max(ratio, _CLAMP[0]), _CLAMP[1])))
+            if len(self._samples) == _WINDOW:
+                self._forget()
+            self._samples.append((now, ratio))
+            insort(self._ordered, ratio)
             self._take()
 
     def refresh(self, now: float) -> None:
@@ -50,16 +60,20 @@ class Correction:
         with self._lock:
             count = len(self._samples)
             while self._samples and now - self._samples[0][0] > _WINDOW_S:
-                self._samples.popleft()
+                self._forget()
             if len(self._samples) < count:
                 self._take()
+
+    def _forget(self) -> None:
+        _, ratio = self._samples.popleft()
+        del self._ordered[bisect_left(self._ordered, ratio)]
 
     def _take(self) -> None:
         if len(self._samples) < _MIN_SAMPLES:
             self.high = self.middle = 1.0
             return
-        ratios = [ratio for _, ratio in self._samples]
-        self.high, self.middle = quantile(ratios, _QUANTILE), quantile(ratios, 0.5)
+        self.high = at_share(self._ordered, _QUANTILE)
+        self.middle = at_share(self._ordered, 0.5)
 
 
 class CaptionLength:
@@ -77,15 +91,36 @@ class CaptionLength:
             self.expected = int(quantile(self._lengths, _QUANTILE))
 
 
-class Predictor:
-    """Predicted seconds of programs. Means come from the profile, `correction` multiplies them."""
+@dataclass(slots=True)
+class Trip:
+    """A row's way to its first answer: what was predicted and what it took, waits included.
 
-    def __init__(self, profile: LatencyProfile, family: Family) -> None:
+    `mean_s` is the prediction for the whole way, made at `started_s`. `spent_s` and `expected_s`
+    are the row's own calls so far, as they were and by their means.
+    """
+
+    started_s: float
+    mean_s: float
+    spent_s: float = 0.0
+    expected_s: float = 0.0
+
+
+class Predictor:
+    """Predicted seconds: means from the latency profile, times what was learned online.
+
+    `calls`: actual / mean of a row's own calls; it stretches every time the scheduler plans with.
+    `whole`: the same of a whole way, waits for other rows included; the p90 that is promised.
+    """
+
+    def __init__(self, profile: LatencyProfile, family: Family, max_batch: int) -> None:
         self._profile = profile
         self._family = family
+        self._max_batch = max_batch
         self._steps: dict[tuple[str, int, int], float] = {}
         self._means: dict[tuple[Task, str, int, int, int], float] = {}
-        self.correction = Correction()
+        self._lines: dict[tuple[str, int], Line] = {}
+        self.calls = Correction()
+        self.whole = Correction()
         self.caption_length = CaptionLength(family.manifest.text.max_caption_tokens - 1)
 
     def step_s(self, stage: str, bucket: int, batch: int) -> float:
@@ -97,6 +132,19 @@ class Predictor:
         if found is None:
             found = self._profile.predict_s(self._measured_like(stage), bucket, batch)
             self._steps[stage, bucket, batch] = found
+        return found
+
+    def line(self, stage: str, bucket: int) -> Line:
+        """Return mean seconds of a call as (fixed, per row): through batch 1 and the largest."""
+        found = self._lines.get((stage, bucket))
+        if found is None:
+            alone_s = self.step_s(stage, bucket, 1)
+            full_s = self.step_s(stage, bucket, self._max_batch)
+            row_s = alone_s
+            if self._max_batch > 1:
+                row_s = min(max(full_s - alone_s, 0.0) / (self._max_batch - 1), alone_s)
+            found = (alone_s - row_s, row_s)
+            self._lines[stage, bucket] = found
         return found
 
     def _measured_like(self, stage: str) -> str:
@@ -137,16 +185,21 @@ class Predictor:
         self, task: Task, variant: str, bucket: int, batch: int, words: int | None = None
     ) -> float:
         """Return the corrected prediction of a whole request's seconds."""
-        return self.mean_s(task, variant, bucket, batch, words) * self.correction.high
+        return self.mean_s(task, variant, bucket, batch, words) * self.whole.high
 
-    def learn(self, row: Row, actual_s: float, mean_s: float, now: float) -> None:
-        """Score one request from the moment its variant was final; unfinished: what it has run.
+    def refresh(self, now: float) -> None:
+        """Forget old evidence."""
+        self.calls.refresh(now)
+        self.whole.refresh(now)
+
+    def learn(self, trip: Trip, now: float) -> None:
+        """Score a way that has ended, at its first answer or before: then for what it has run.
 
         Without the unfinished ones, a machine that became slower would let every `reject` request
         expire half-way and learn nothing from it.
         """
-        run = 1.0 if row.done else 1.0 - row.remaining
-        if mean_s > 0 and run > 0:
-            self.correction.add(actual_s / (mean_s * run), now)
-        if row.done and isinstance(row, CaptionRow):
-            self.caption_length.add(row.decoded)
+        if trip.expected_s <= 0 or trip.mean_s <= 0:
+            return
+        self.calls.add(trip.spent_s / trip.expected_s, now)
+        share = min(trip.expected_s / trip.mean_s, 1.0)
+        self.whole.add((now - trip.started_s) / (trip.mean_s * share), now)

@@ -37,11 +37,6 @@ class Row(Protocol):
         """Tell whether no step is left."""
         ...
 
-    @property
-    def remaining(self) -> float:
-        """Return the share of its steps still to run, 1 to 0; captions count to their limit."""
-        ...
-
     def inputs(self) -> dict[str, Array]:
         """Return the step's inputs without the batch axis, padded to the bucket. Pure."""
         ...
@@ -50,8 +45,12 @@ class Row(Protocol):
         """Take the step's outputs, without the batch axis, and move on."""
         ...
 
-    def replace_programs(self, programs: tuple[Program, ...]) -> None:
-        """Change the variant; allowed only before the first step."""
+    def follow(self, programs: tuple[Program, ...]) -> None:
+        """Change the variant; its programs must begin with what has run.
+
+        Raises:
+            ValueError: if they do not.
+        """
         ...
 
 
@@ -67,24 +66,13 @@ def scatter(rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
         row.absorb({name: array[index] for name, array in outputs.items()})
 
 
-class Readout:
-    """y of OTMV eq. 3: r summed over executed orders (`series`), or the last r (`last`), fp32."""
-
-    def __init__(self, series: bool, tokens: int, width: int) -> None:
-        self._series = series
-        self.value = np.zeros((tokens, width), np.float32)
-
-    def add(self, r: Array) -> None:
-        """Take one executed order's r [tokens, D]."""
-        self.value = self.value + r if self._series else np.asarray(r, np.float32)
-
-    def reset(self) -> None:
-        """Start again from zero."""
-        self.value = np.zeros_like(self.value)
-
-
 class VqaRow:
-    """A question: stem, executed blocks, head; or the whole variant in one step."""
+    """A question: stem, executed blocks, head; or the whole variant in one step.
+
+    `h` [N, D] and `y` [2, D] (fp32) are its hidden state and read-out so far, `mask` [N] says which
+    tokens are real. While it rides in a batch (engine/slots.py), h and y are slices of that batch's
+    arrays.
+    """
 
     def __init__(
         self,
@@ -101,9 +89,11 @@ class VqaRow:
         self._pixels = pixels
         self._tokens = np.full(length, manifest.text.pad, np.int64)
         self._tokens[: len(tokens)] = tokens
-        self._mask = np.arange(config.image_tokens + length) < config.image_tokens + len(tokens)
-        self._h: Array = np.empty(0, np.float32)
-        self._y = Readout(config.readout == "series", 2, config.width)
+        self._banked: Array | None = None
+        self.series = config.readout == "series"
+        self.mask = np.arange(config.image_tokens + length) < config.image_tokens + len(tokens)
+        self.h: Array = np.empty((0, config.width), np.float32)
+        self.y: Array = np.zeros((2, config.width), np.float32)
         self.logits: NDArray[np.float32] | None = None
 
     @property
@@ -121,16 +111,28 @@ class VqaRow:
         """Tell whether the head has run."""
         return self._cursor == len(self._program.steps)
 
-    @property
-    def remaining(self) -> float:
-        """Return the share of steps still to run."""
-        return 1 - self._cursor / len(self._program.steps)
+    def follow(self, programs: tuple[Program, ...]) -> None:
+        """Go on as another variant that begins with what has run."""
+        (program,) = programs
+        if program.steps[: self._cursor] != self._program.steps[: self._cursor]:
+            raise ValueError("the row has run other steps")
+        self._program = program
 
-    def replace_programs(self, programs: tuple[Program, ...]) -> None:
-        """Change the variant before the first step."""
-        if self._cursor:
-            raise ValueError("the row has started")
+    def bank(self) -> None:
+        """Keep the read-out of the blocks run so far: a variant's answer can be made from it."""
+        self._banked = self.y.copy()
+
+    def settle(self, programs: tuple[Program, ...]) -> None:
+        """Answer from what was banked, as the variant of that stop: only its head is left.
+
+        Raises:
+            ValueError: if nothing was banked.
+        """
+        if self._banked is None:
+            raise ValueError("the row has banked nothing")
         (self._program,) = programs
+        self._cursor = len(self._program.steps) - 1
+        self.y, self._banked = self._banked, None
 
     def inputs(self) -> dict[str, Array]:
         """Return the next step's inputs."""
@@ -139,18 +141,23 @@ class VqaRow:
             return {"pixels": self._pixels, "tokens": self._tokens}
         if step.order_in_key is not None:
             order = np.array(step.order_in_key, np.int64)
-            return {"h": self._h, "order": order, "mask": self._mask}
+            return {"h": self.h, "order": order, "mask": self.mask}
         if step.stage.startswith("head"):
-            return {"y": self._y.value}
-        return {"pixels": self._pixels, "tokens": self._tokens, "mask": self._mask}
+            return {"y": self.y}
+        return {"pixels": self._pixels, "tokens": self._tokens, "mask": self.mask}
 
     def absorb(self, outputs: Mapping[str, Array]) -> None:
         """Take the step's outputs and move on."""
         if "logits" in outputs:
             self.logits = outputs["logits"]
         elif "r" in outputs:
-            self._h = outputs["h_out"]
-            self._y.add(outputs["r"])
+            self.h = outputs["h_out"]
+            self.y = self.y + outputs["r"] if self.series else np.asarray(outputs["r"], np.float32)
         else:
-            self._h = outputs["h"]
+            self.h = outputs["h"]
+        self._cursor += 1
+
+    def passed_block(self, h: Array) -> None:
+        """Move on after a block that a batch ran; the batch has already added to `y`."""
+        self.h = h
         self._cursor += 1

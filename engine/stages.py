@@ -140,13 +140,15 @@ class StageSet:
     def _surplus(self, keys: int) -> bool:
         return any((self._family.key_of_stage(stage) or 0) >= keys for stage in self.loaded)
 
-    def run(self, stage: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Run one batch through a stage.
+    def run(
+        self, stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
+        """Run one batch through a stage (see `LoadedStage.run`).
 
         Raises:
             InferenceFailed: if the backend throws.
         """
-        return self._loaded[stage].run(inputs)
+        return self._loaded[stage].run(inputs, into)
 
     def close(self) -> None:
         """Unload everything."""

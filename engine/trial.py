@@ -44,7 +44,7 @@ def try_backend(artifact: Artifact, config: EngineConfig) -> Trial:
 
 def work_seconds(opened: OpenedEngine, max_batch: int) -> dict[str, float]:
     """Return mean seconds of every resident variant, alone and at the largest batch."""
-    predictor = Predictor(opened.profile, opened.family)
+    predictor = Predictor(opened.profile, opened.family, max_batch)
     bucket = opened.family.manifest.buckets.text_lengths[-1]
     return {
         f"{member.task} {member.variant}, batch {batch}": predictor.mean_s(

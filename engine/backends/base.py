@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
-from artifact.manifest import Precision, StageFile
+from artifact.manifest import Precision, StageFile, TensorSpec
+from engine.errors import InferenceFailed
 
 Array = NDArray[Any]
 
@@ -16,13 +18,22 @@ Array = NDArray[Any]
 class LoadedStage(Protocol):
     """One stage, ready to run."""
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(
+        self, inputs: Mapping[str, Array], into: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
         """Run one batch; names, dtypes and shapes as the stage's manifest record.
 
         The outputs belong to the caller and later calls never change them. Not thread-safe.
 
+        Args:
+            inputs: one array for each input; they are read where they lie and not changed.
+            into: arrays of the caller that the outputs they are named for are written to, and that
+                are returned: of the output's very dtype and shape, C-contiguous, writeable, apart
+                from every input. Outputs not named are new arrays.
+
         Raises:
-            InferenceFailed: if the library raises.
+            InferenceFailed: if the library raises, or an array of `into` does not fit; what the
+                arrays of `into` hold is then undefined.
         """
         ...
 
@@ -62,3 +73,28 @@ class Backend(Protocol):
             LoadFailed: if the library refuses it or its inputs and outputs are not the record's.
         """
         ...
+
+
+def check_into(
+    stage: str,
+    outputs: Mapping[str, TensorSpec],
+    inputs: Mapping[str, Array],
+    into: Mapping[str, Array],
+) -> None:
+    """Check all that `LoadedStage.run` asks of `into` but the shapes, which the library knows.
+
+    Raises:
+        InferenceFailed: if an array does not fit.
+    """
+    for name, array in into.items():
+        if name not in outputs:
+            problem = f"has no output {name}"
+        elif array.dtype != outputs[name].dtype:
+            problem = f"{name} is {outputs[name].dtype}, not {array.dtype}"
+        elif not (array.flags.c_contiguous and array.flags.writeable):
+            problem = f"{name} can only be written to a writeable, contiguous array"
+        elif any(np.may_share_memory(array, one) for one in inputs.values()):
+            problem = f"{name} would be written over an input"
+        else:
+            continue
+        raise InferenceFailed(stage, problem)

@@ -11,7 +11,7 @@ import numpy as np
 import openvino
 
 from artifact.manifest import Precision, StageFile
-from engine.backends.base import Array
+from engine.backends.base import Array, check_into
 from engine.errors import InferenceFailed, LoadFailed
 
 _DEVICE = "CPU"
@@ -43,29 +43,39 @@ class OpenVinoStage:
         self._stage = stage
         self._request = compiled.create_infer_request()
         self._inputs = tuple(spec.inputs)
-        self._outputs = tuple(spec.outputs)
-        self._shapes: dict[tuple[tuple[int, ...], ...], list[tuple[int, ...]]] = {}
+        self._outputs = spec.outputs
+        self._shapes: dict[tuple[tuple[int, ...], ...], dict[str, tuple[int, ...]]] = {}
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def run(
+        self, inputs: Mapping[str, Array], into: Mapping[str, Array] | None = None
+    ) -> dict[str, Array]:
         """Run one batch (see `LoadedStage.run`)."""
         if inputs.keys() != set(self._inputs):  # the library would take the last call's array
             problem = f"inputs {sorted(inputs)} given, {sorted(self._inputs)} needed"
             raise InferenceFailed(self._stage, problem)
+        into = into or {}
+        check_into(self._stage, self._outputs, inputs, into)
         try:
-            return self._run([np.require(inputs[name], None, ["C", "W"]) for name in self._inputs])
+            arrays = [np.require(inputs[name], None, ["C", "W"]) for name in self._inputs]
+            return self._run(arrays, into)
         except Exception as error:  # the library raises several unrelated classes
             raise InferenceFailed(self._stage, _reason(error)) from error
 
-    def _run(self, arrays: list[Array]) -> dict[str, Array]:
+    def _run(self, arrays: list[Array], into: Mapping[str, Array]) -> dict[str, Array]:
         for name, array in zip(self._inputs, arrays, strict=True):
             self._request.set_tensor(name, openvino.Tensor(array, shared_memory=True))
         key = tuple(array.shape for array in arrays)
         if key not in self._shapes:
-            return self._run_new(key)
-        found = {}
-        for name, shape in zip(self._outputs, self._shapes[key], strict=True):
-            found[name] = np.empty(shape, np.float32)
-            self._request.set_tensor(name, openvino.Tensor(found[name], shared_memory=True))
+            found = self._run_new(key)
+            _check_shapes(into, self._shapes[key])
+            for name, array in into.items():
+                np.copyto(array, found[name])
+            return {**found, **into}
+        shapes = self._shapes[key]
+        _check_shapes(into, shapes)
+        found = {n: into[n] if n in into else np.empty(shapes[n], np.float32) for n in shapes}
+        for name, array in found.items():
+            self._request.set_tensor(name, openvino.Tensor(array, shared_memory=True))
         self._request.infer()
         return found
 
@@ -76,7 +86,7 @@ class OpenVinoStage:
             self._request.set_tensor(name, openvino.Tensor(openvino.Type.f32, [0] * rank))
         self._request.infer()
         found = {name: self._request.get_tensor(name).data.copy() for name in self._outputs}
-        self._shapes[key] = [array.shape for array in found.values()]
+        self._shapes[key] = {name: array.shape for name, array in found.items()}
         return found
 
 
@@ -119,6 +129,13 @@ class OpenVinoBackend:
         if used != _HINTS[self.precision]:
             raise LoadFailed(stage, f"compiled for {used}, not {self.precision}", fix)
         return OpenVinoStage(stage, compiled, spec)
+
+
+def _check_shapes(into: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """Compare; the library itself takes any array that is large enough."""
+    for name, array in into.items():
+        if array.shape != shapes[name]:
+            raise ValueError(f"{name} has shape {shapes[name]}, not {array.shape}")
 
 
 def _reason(error: Exception) -> str:

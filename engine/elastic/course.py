@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from artifact.pattern import SkipPattern
 
@@ -29,51 +30,66 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Steps of the deepest variant without its head, and the stops on the way, in order.
+    """Calls of the deepest variant without its head, and the stops on the way, in order.
 
     Every stop's executed orders begin those of the next, so a row settles on a variant only when
     it stops. It keeps the read-out of the last stop it passed and can answer from that at any time.
+
+    `orders[p]` is what call p runs: an order of the stack, None for a stem. `head` None: the last
+    call has the answer (a caption's decode pass, a whole variant in one graph).
     """
 
-    stages: tuple[str, ...]
+    calls: tuple[Call, ...]
+    orders: tuple[int | None, ...]
     stops: tuple[Stop, ...]
-    head: str
+    head: Call | None
 
     def __post_init__(self) -> None:
         steps = [stop.steps for stop in self.stops]
-        if not steps or steps != sorted(set(steps)) or steps[-1] != len(self.stages):
-            raise ValueError("stops must be distinct, in order, and end with the last stage")
+        if not steps or steps != sorted(set(steps)) or steps[-1] != len(self.calls):
+            raise ValueError("stops must be distinct, in order, and end with the last call")
+        if len(self.orders) != len(self.calls):
+            raise ValueError("every call needs its order, or None")
+
+    def agrees(self, other: Course, steps: int) -> bool:
+        """Tell whether a row that has run `steps` steps of this course may follow `other`."""
+        mine, theirs = (self.calls, self.orders), (other.calls, other.orders)
+        return all(a[:steps] == b[:steps] for a, b in zip(mine, theirs, strict=True))
 
 
-def nested(
+def chains(
     patterns: Mapping[str, SkipPattern], quality: Mapping[str, float], allowed: Collection[str]
-) -> tuple[str, ...]:
-    """Return the allowed variants that begin the best allowed one, shallowest first.
+) -> tuple[tuple[str, ...], ...]:
+    """Return the ways through the allowed variants, best end first; each shallowest first.
 
-    Variants no better than a shallower one of them are left out: nobody would go on to them.
+    Each variant of a chain begins the next. Variants no better than a shallower one of their
+    chain are left out: nobody would go on to them.
 
     Raises:
         ValueError: if no variant is allowed.
     """
-    ranked = sorted(allowed, key=lambda v: (quality[v], -patterns[v].depth))
-    if not ranked:
+    if not allowed:
         raise ValueError("no variant is allowed")
-    best = patterns[ranked[-1]]
-    begin = [v for v in ranked if patterns[v].is_prefix_of(best)]
-    chosen: list[str] = []
-    for variant in sorted(begin, key=lambda v: patterns[v].depth):
-        if not chosen or quality[variant] > quality[chosen[-1]]:
-            chosen.append(variant)
-    return tuple(chosen)
+    found: list[tuple[str, ...]] = []
+    for end in sorted(allowed, key=lambda v: (-quality[v], patterns[v].depth)):
+        begin = [v for v in allowed if patterns[v].is_prefix_of(patterns[end])]
+        chain: list[str] = []
+        for variant in sorted(begin, key=lambda v: patterns[v].depth):
+            if not chain or quality[variant] > quality[chain[-1]]:
+                chain.append(variant)
+        if not any(set(chain) <= set(other) for other in found):
+            found.append(tuple(chain))
+    return tuple(found)
 
 
 class Route:
-    """A course at one shape bucket with its mean times, in the form `decide` looks them up.
+    """A course with its mean times, in the form `decide` looks them up.
 
     Lists by position p (steps done): `calls[p]` the next call and `lines[p]` its times;
     `passed[p]` how many stops lie behind; `fixed_s[p]` and `row_s[p]` the seconds of the calls
     left to an answer from the next stop, head included: fixed_s + n · row_s in batches of n.
     `at_stop[p]`: no step since the last stop. `gain[j]`: points won from stop j to stop j + 1.
+    `kin`: the routes a row may take, this one among them; at `forks` it may turn to another.
     """
 
     __slots__ = (
@@ -82,33 +98,39 @@ class Route:
         "calls",
         "course",
         "fixed_s",
+        "forks",
         "gain",
         "head_call",
         "head_line",
+        "kin",
         "legs",
         "lines",
         "passed",
         "row_s",
     )
 
-    def __init__(self, course: Course, bucket: int, line: Callable[[str, int], Line]) -> None:
+    def __init__(self, course: Course, line: Callable[[str, int], Line]) -> None:
         self.course = course
+        self.kin: tuple[Route, ...] = (self,)
+        self.forks: frozenset[int] = frozenset()
         self.legs = len(course.stops)
-        self.calls: list[Call] = [(stage, bucket) for stage in course.stages]
+        self.calls: tuple[Call, ...] = course.calls
         self.lines: list[Line] = [line(*call) for call in self.calls]
-        self.head_call: Call = (course.head, 0)
-        self.head_line: Line = line(*self.head_call)
+        self.head_call: Call | None = course.head
+        self.head_line: Line = (0.0, 0.0) if course.head is None else line(*course.head)
         ends = [stop.steps for stop in course.stops]
-        positions = range(len(course.stages) + 1)
-        self.passed = [sum(end <= p for end in ends) for p in positions]
+        positions = range(len(course.calls) + 1)
+        self.passed = [bisect_right(ends, p) for p in positions]
         self.at_stop = [p in ends for p in positions]
-        left = [self.lines[p : ends[min(self.passed[p], self.legs - 1)]] for p in positions]
+        upto_fixed_s = [0.0, *accumulate(fixed for fixed, _ in self.lines)]
+        upto_row_s = [0.0, *accumulate(row for _, row in self.lines)]
+        nexts = [ends[min(self.passed[p], self.legs - 1)] for p in positions]
         head_fixed_s, head_row_s = self.head_line
-        self.fixed_s = [sum(fixed for fixed, _ in lines) + head_fixed_s for lines in left]
-        self.row_s = [sum(row for _, row in lines) + head_row_s for lines in left]
+        pairs = list(zip(positions, nexts, strict=True))
+        self.fixed_s = [upto_fixed_s[end] - upto_fixed_s[p] + head_fixed_s for p, end in pairs]
+        self.row_s = [upto_row_s[end] - upto_row_s[p] + head_row_s for p, end in pairs]
         self._rest: list[Line] = [
-            (sum(fixed for fixed, _ in self.lines[p:]), sum(row for _, row in self.lines[p:]))
-            for p in positions
+            (upto_fixed_s[-1] - upto_fixed_s[p], upto_row_s[-1] - upto_row_s[p]) for p in positions
         ]
         quality = [0.0, *(stop.quality for stop in course.stops)]
         self.gain = [after - before for before, after in pairwise(quality)]
@@ -126,3 +148,14 @@ class Route:
         if not self.passed[position]:
             raise ValueError("no stop is behind the row yet")
         return self.course.stops[self.passed[position] - 1]
+
+
+def link(routes: Sequence[Route]) -> None:
+    """Make routes kin: a row on one may turn to another where the two part."""
+    for route in routes:
+        route.kin = tuple(routes)
+        route.forks = frozenset(
+            next(p for p in range(len(route.calls)) if not route.course.agrees(o.course, p + 1))
+            for o in routes
+            if o is not route
+        )

@@ -9,6 +9,7 @@ would end after its deadline.
 
 from __future__ import annotations
 
+from engine.elastic.forks import turns
 from engine.elastic.legs import onward, to_first_stops
 from engine.elastic.newcomers import starting
 from engine.elastic.snapshot import Decision, RowView, Run, Snapshot
@@ -39,6 +40,8 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
 
 def _heads(heads: list[RowView], max_batch: int) -> Run:
     call = heads[0].route.head_call
+    if call is None:
+        raise ValueError("a row without a head is answered when it is settled")
     batch = [row for row in heads if row.route.head_call == call][:max_batch]
     return Run(*call, tuple(batch))
 
@@ -52,12 +55,29 @@ def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Deci
     stretch = snapshot.correction * snapshot.tuning.guard
     line = lead.route.head_line if lead.final else lead.route.lines[lead.position]
     step_s = (line[0] + line[1] * len(run.rows)) * stretch
+    together = min(len(rows.onward), snapshot.max_batch)
     for row in rows.onward:
         head_fixed_s, head_row_s = row.route.head_line
-        head_s = (head_fixed_s + head_row_s * snapshot.max_batch) * stretch
+        head_s = (head_fixed_s + head_row_s * together) * stretch
         if row.deadline_s < now + step_s + head_s - EPSILON_S:
             rows.final.append(row)
-    return _decision(None if rows.final else run, rows)
+    _make_room(rows, snapshot)
+    if rows.final:
+        return _decision(None, rows)
+    turned = turns(run.rows, len(rows.first) + len(rows.onward), snapshot, now)
+    if turned:
+        return Decision(None, tuple(rows.expire), (), tuple(turned))
+    return _decision(run, rows)
+
+
+def _make_room(rows: Rows, snapshot: Snapshot) -> None:
+    """Settle banked rows while too many are open: those with least to gain by going on."""
+    excess = snapshot.crowded - len(rows.final)
+    if excess > 0:
+        settled = {row.id for row in rows.final}
+        banked = [row for row in rows.onward if row.id not in settled]
+        banked.sort(key=lambda row: row.route.gain[row.route.passed[row.position]])
+        rows.final += banked[:excess]
 
 
 def _decision(run: Run | None, rows: Rows) -> Decision:

@@ -9,7 +9,7 @@ from engine.elastic.course import Route
 
 @dataclass(slots=True)
 class RowView:
-    """One live row. Its owner moves `position` and `final` between decisions; `decide` only reads.
+    """One live row. Its owner moves it between decisions; `decide` only reads.
 
     `position`: steps done, stem included. `deadline_s`, on the owner's clock, is what it is
     scheduled against: for a request without a latency budget the owner puts the end of its
@@ -61,7 +61,8 @@ class Snapshot:
     """Every row waiting for a step, in order of `urgency`.
 
     `arrivals_hz`: observed rate of arriving rows. `correction` multiplies every mean time (the
-    learned quantile of actual / mean).
+    learned quantile of actual / mean). `crowded`: so many rows too many are open, that is, so many
+    of those that have an answer banked should give it, whatever they could still gain.
     """
 
     rows: list[RowView]
@@ -69,6 +70,7 @@ class Snapshot:
     arrivals_hz: float = 0.0
     correction: float = 1.0
     tuning: Tuning = DEFAULT
+    crowded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,14 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """`expire` these rows, settle those in `final` on their last stop, then `run`.
+    """`expire` these rows, settle those in `final` on their last stop, `turn` these, then `run`.
 
-    Rows in `final` have only their head left; no row is in two of the three. Where somebody is
-    settled nothing runs: decide again at once, and the heads come first.
+    Rows in `final` have only their head left, or nothing if their route has none. Those in `turn`
+    follow the other route from now on. Where somebody is settled or turned nothing runs: decide
+    again at once. No row is in two of expire, final and run.
     """
 
     run: Run | None
     expire: tuple[RowView, ...] = ()
     final: tuple[RowView, ...] = ()
+    turn: tuple[tuple[RowView, Route], ...] = ()

@@ -96,7 +96,7 @@ class Machine:
             self._arrived(row)
         for row in decision.final:
             row.final = True
-            if self._route.head_line == (0.0, 0.0):
+            if self._route.head_call is None:
                 self._answer(row)
                 gone.add(row.id)
         if decision.run is None and not decision.final and not gone and self._rows:

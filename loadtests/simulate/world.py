@@ -40,10 +40,12 @@ class World:
     def route(self) -> Route:
         """Return the ladder as the scheduler sees it."""
         orders = self.depths[-1]
-        blocks = tuple(f"block[{k * self.keys // orders}]" for k in range(orders))
+        blocks = tuple((f"block[{k * self.keys // orders}]", 0) for k in range(orders))
         ladder = zip(self.depths, self.quality, strict=True)
         stops = tuple(Stop(depth + 1, f"d{depth}", points) for depth, points in ladder)
-        return Route(Course((STEM, *blocks), stops, HEAD), 0, self.line)
+        calls, orders_run = ((STEM, 0), *blocks), (None, *range(orders))
+        head = None if self.head == (0.0, 0.0) else (HEAD, 0)
+        return Route(Course(calls, orders_run, stops, head), self.line)
 
 
 @dataclass(frozen=True)

@@ -99,6 +99,62 @@ class BackendContract:
         for name, array in kept.items():
             np.testing.assert_array_equal(first[name], array)
 
+    @pytest.mark.parametrize("stage", STAGES)
+    def test_outputs_are_written_where_the_caller_wants_them(
+        self, backend: Backend, artifact: Artifact, stage: str
+    ) -> None:
+        loaded = self.load(backend, artifact, stage)
+        for batch, seed in ((2, 1), (2, 2), (3, 3)):
+            inputs = example_inputs(MODEL, stage, batch, seed)
+            kept = {name: array.copy() for name, array in inputs.items()}
+            expected = loaded.run(inputs)
+            for names in (list(expected)[:1], list(expected)):
+                into = {name: np.full_like(expected[name], np.nan) for name in names}
+                found = loaded.run(inputs, into)
+                assert set(found) == set(expected)
+                for name, array in found.items():
+                    assert (array is into.get(name)) == (name in into)
+                    np.testing.assert_array_equal(array, expected[name])
+            for name, array in inputs.items():
+                np.testing.assert_array_equal(array, kept[name])
+
+    def test_outputs_beside_given_ones_belong_to_the_caller(
+        self, backend: Backend, artifact: Artifact
+    ) -> None:
+        loaded = self.load(backend, artifact, "block[0]")
+        inputs = example_inputs(MODEL, "block[0]", 2, seed=1)
+        into = {"h_out": np.empty_like(inputs["h"])}
+        first = loaded.run(inputs, into)["r"]
+        kept = first.copy()
+        loaded.run(example_inputs(MODEL, "block[0]", 2, seed=2), into)
+        np.testing.assert_array_equal(first, kept)
+
+    @pytest.mark.parametrize("seen", [False, True])
+    def test_an_array_that_does_not_fit_an_output_is_a_typed_error(
+        self, backend: Backend, artifact: Artifact, seen: bool
+    ) -> None:
+        loaded = self.load(backend, artifact, "block[0]")
+        inputs = example_inputs(MODEL, "block[0]", 2, seed=1)
+        if seen:
+            loaded.run(inputs)
+        h = np.zeros_like(inputs["h"])
+        frozen = h.copy()
+        frozen.flags.writeable = False
+        wrong = {
+            "fewer rows": {"h_out": h[:1]},
+            "more rows": {"h_out": np.concatenate([h, h])},
+            "as many bytes": {"h_out": np.zeros((1, 2 * h.shape[1], h.shape[2]), h.dtype)},
+            "another dtype": {"h_out": h.astype(np.float64)},
+            "not contiguous": {"h_out": np.concatenate([h, h], axis=1)[:, ::2]},
+            "read only": {"h_out": frozen},
+            "an input": {"h_out": inputs["h"]},
+            "no such output": {"h_new": h},
+        }
+        for into in wrong.values():
+            with pytest.raises(InferenceFailed, match=r"block\[0\]"):
+                loaded.run(inputs, into)
+        assert loaded.run(inputs, {"h_out": h})["h_out"] is h
+
     def test_a_missing_input_is_a_typed_error(self, backend: Backend, artifact: Artifact) -> None:
         loaded = self.load(backend, artifact, "block[0]")
         inputs = example_inputs(MODEL, "block[0]", 2, seed=1)

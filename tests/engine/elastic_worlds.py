@@ -7,7 +7,7 @@ from bisect import insort
 from dataclasses import dataclass, field
 
 from artifact.pattern import SkipPattern
-from engine.elastic.course import Course, Line, Route, Stop, nested
+from engine.elastic.course import Course, Line, Route, Stop, chains, link
 from engine.elastic.decide import decide
 from engine.elastic.snapshot import RowView, Run, Snapshot, urgency
 
@@ -30,12 +30,19 @@ def line(stage: str, bucket: int) -> Line:
     return (0.3e-3, 0.05e-3) if stage.startswith("stem") else (0.15e-3, 0.07e-3)
 
 
-def course(allowed: list[str], keys: int, task: str) -> Course:
-    names = nested(PATTERNS, QUALITY, allowed)
+def family(allowed: list[str], keys: int, task: str, bucket: int) -> list[Route]:
+    """The routes through the allowed variants, the one with the nearest first stop first."""
+    routes = [course(names, keys, task, bucket) for names in chains(PATTERNS, QUALITY, allowed)]
+    link(routes)
+    return sorted(routes, key=lambda route: route.fixed_s[0])
+
+
+def course(names: tuple[str, ...], keys: int, task: str, bucket: int) -> Route:
     executed = PATTERNS[names[-1]].executed
-    blocks = tuple(f"block[{order * keys // ORDERS}]" for order in executed)
+    blocks = tuple((f"block[{order * keys // ORDERS}]", bucket) for order in executed)
     stops = tuple(Stop(PATTERNS[name].depth + 1, name, QUALITY[name]) for name in names)
-    return Course((f"stem[{task}]", *blocks), stops, f"head[{task}]")
+    calls = ((f"stem[{task}]", bucket), *blocks)
+    return Route(Course(calls, (None, *executed), stops, (f"head[{task}]", 0)), line)
 
 
 def value(seed: int, executed: tuple[int, ...]) -> int:
@@ -69,9 +76,8 @@ class Owner:
     def offer(self, number: int) -> None:
         pick = self.random
         allowed = pick.sample(sorted(PATTERNS), pick.randint(1, len(PATTERNS)))
-        route = Route(
-            course(allowed, self.keys, pick.choice(("vqa", "nlvr"))), pick.choice((8, 16)), line
-        )
+        task, bucket = pick.choice(("vqa", "nlvr")), pick.choice((8, 16))
+        route = family(allowed, self.keys, task, bucket)[0]
         budget_s = pick.choice((0.0005, 0.002, 0.01, 0.03, 1.0))
         grace_s = pick.choice((0.0, 0.02))
         deadline_s = self.now + budget_s
@@ -88,7 +94,8 @@ class Owner:
     def decide(self) -> bool:
         """Take and apply one decision; False if there is nothing to do."""
         before = [(row.id, row.position, row.final) for row in self.rows]
-        snapshot = Snapshot(self.rows, self.max_batch, self.random.choice((0.0, 500.0)))
+        rate_hz, crowded = self.random.choice((0.0, 500.0)), self.random.choice((0, 0, 0, 2))
+        snapshot = Snapshot(self.rows, self.max_batch, rate_hz, crowded=crowded)
         decision = decide(snapshot, self.now)
         assert before == [(row.id, row.position, row.final) for row in self.rows]
         assert decision == decide(snapshot, self.now)
@@ -102,9 +109,12 @@ class Owner:
         for row in decision.final:
             assert not row.final
             row.final = True
+        for row, route in decision.turn:
+            assert route.course.agrees(row.route.course, row.position)
+            row.route = route
         if decision.run is not None:
             self._run(decision.run)
-        return bool(touched)
+        return bool(touched or decision.turn)
 
     def _run(self, run: Run) -> None:
         assert 1 <= len(run.rows) <= self.max_batch

@@ -2,28 +2,38 @@ from __future__ import annotations
 
 import pytest
 
-from engine.elastic.course import Course, Route, Stop, nested
+from engine.elastic.course import Course, Route, Stop, chains
 from engine.elastic.decide import decide
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import RowView, Snapshot
-from tests.engine.elastic_worlds import PATTERNS, QUALITY, line
+from tests.engine.elastic_worlds import PATTERNS, QUALITY, family, line
 
 
 def route() -> Route:
     stops = (Stop(3, "d2", 50.0), Stop(5, "d4", 60.0))
-    return Route(Course(("stem[vqa]", *["block[0]"] * 4), stops, "head[vqa]"), 8, line)
+    calls = (("stem[vqa]", 8), *[("block[0]", 8)] * 4)
+    return Route(Course(calls, (None, 0, 1, 2, 3), stops, ("head[vqa]", 0)), line)
 
 
-def test_stops_are_the_allowed_prefixes_of_the_best() -> None:
-    assert nested(PATTERNS, QUALITY, ["d2", "d3", "d6", "p"]) == ("d2", "d3", "d6")
-    assert nested(PATTERNS, QUALITY, ["d2", "p"]) == ("p",)
+def test_chains_are_the_allowed_prefixes_of_each_end() -> None:
+    assert chains(PATTERNS, QUALITY, ["d2", "d3", "d6"]) == (("d2", "d3", "d6"),)
+    assert chains(PATTERNS, QUALITY, ["d2", "d3", "p", "d6"]) == (("d2", "d3", "d6"), ("p",))
+    assert chains(PATTERNS, QUALITY, ["full", "d2", "d3"]) == (("d2", "full"), ("d2", "d3"))
     with pytest.raises(ValueError, match="no variant"):
-        nested(PATTERNS, QUALITY, [])
+        chains(PATTERNS, QUALITY, [])
+
+
+def test_a_deeper_variant_that_is_no_better_is_no_stop() -> None:
+    assert chains(PATTERNS, {**QUALITY, "d3": 49.0}, ["d2", "d3", "d6"]) == (("d2", "d6"),)
+    assert chains(PATTERNS, {**QUALITY, "full": 49.0}, ["d2", "full"]) == (("d2",),)
 
 
 def test_a_course_ends_at_its_last_stop() -> None:
-    with pytest.raises(ValueError, match="end with the last stage"):
-        Course(("stem[vqa]", "block[0]"), (Stop(1, "d1", 1.0),), "head[vqa]")
+    calls = (("stem[vqa]", 8), ("block[0]", 8))
+    with pytest.raises(ValueError, match="end with the last call"):
+        Course(calls, (None, 0), (Stop(1, "d1", 1.0),), ("head[vqa]", 0))
+    with pytest.raises(ValueError, match="its order"):
+        Course(calls, (None,), (Stop(2, "d1", 1.0),), ("head[vqa]", 0))
 
 
 def test_times_to_the_next_stop() -> None:
@@ -50,6 +60,31 @@ def test_a_lost_row_waits_behind_a_live_one() -> None:
     alone = decide(Snapshot([lost], 8), now=0.0).run
     assert alone is not None
     assert alone.rows == (lost,)
+
+
+def test_a_row_turns_to_the_better_way_where_there_is_time_for_it() -> None:
+    routes = family(["d2", "d3", "full"], keys=1, task="vqa", bucket=8)
+    ladder = next(r for r in routes if r.course.stops[-1].variant == "d3")
+    assert ladder.forks == {3}
+    row = RowView(1, ladder, deadline_s=1.0, expires_s=1.0, position=3)
+    decision = decide(Snapshot([row], 8), now=0.0)
+    assert decision.run is None
+    (turned,) = decision.turn
+    assert turned[1].course.stops[-1].variant == "full"
+    row.route = turned[1]
+    assert decide(Snapshot([row], 8), now=0.0).run is not None
+    hurried = RowView(2, ladder, deadline_s=0.8e-3, expires_s=1.0, position=3)
+    assert not decide(Snapshot([hurried], 8), now=0.0).turn
+    assert not decide(Snapshot([row], 8, arrivals_hz=5e3), now=0.0).run, "busy: the short way"
+
+
+def test_a_crowd_settles_those_with_least_to_gain() -> None:
+    rows = [RowView(k, route(), deadline_s=9.0, expires_s=9.0, position=3) for k in range(4)]
+    rows.append(RowView(9, route(), deadline_s=9.0, expires_s=9.0))
+    decision = decide(Snapshot(rows, 8, crowded=3), now=0.0)
+    assert decision.run is None
+    assert len(decision.final) == 3
+    assert rows[-1] not in decision.final
 
 
 def test_arrival_rate() -> None:

@@ -1,0 +1,71 @@
+"""Which way a row goes where the variants it may become part (patterns off its ladder)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from engine.elastic.course import Route
+from engine.elastic.snapshot import RowView, Snapshot
+from engine.elastic.sorting import EPSILON_S
+
+Turn = tuple[RowView, Route]
+
+
+def turns(batch: Sequence[RowView], company: int, snapshot: Snapshot, now: float) -> list[Turn]:
+    """Return the rows of a batch that should leave their route before this step, and for which.
+
+    `company`: how many rows are under way, which is how full batches will be.
+    """
+    found: list[Turn] = []
+    for row in batch:
+        if row.final or row.position not in row.route.forks:
+            continue
+        route = _best(row, min(max(company, 1), snapshot.max_batch), snapshot, now)
+        if not route.course.agrees(row.route.course, row.position + 1):
+            found.append((row, route))
+    return found
+
+
+def _best(row: RowView, together: int, snapshot: Snapshot, now: float) -> Route:
+    """Return the route to the best answer there is time for; on a busy device, to the cheapest.
+
+    A way is open while the device could take every arrival along it. It does not depend on the
+    route the row is on, so a row that has turned does not turn back.
+    """
+    position = row.position
+    ways = [r for r in row.route.kin if r.course.agrees(row.route.course, position)]
+    open_ways = [r for r in ways if _keeps_up(r, together, snapshot)]
+    slack_s = row.deadline_s - now
+    if open_ways:
+        return max(open_ways, key=lambda r: _reaches(r, position, together, slack_s, snapshot))
+    return max(ways, key=lambda r: _gain_rate(r, position, together))
+
+
+def _keeps_up(route: Route, together: int, snapshot: Snapshot) -> bool:
+    fixed_s, row_s = route.rest(0)
+    busy = snapshot.arrivals_hz * (fixed_s / together + row_s) * snapshot.correction
+    return busy < snapshot.tuning.quiet
+
+
+def _reaches(
+    route: Route, position: int, together: int, slack_s: float, snapshot: Snapshot
+) -> tuple[float, float]:
+    """Return (quality of the last stop in time, minus the seconds it takes)."""
+    stretch = snapshot.correction * snapshot.tuning.margin
+    best, took_s = 0.0, 0.0
+    fixed_s, row_s = route.head_line
+    done = position
+    for stop in route.course.stops[route.passed[position] :]:
+        fixed_s += sum(line[0] for line in route.lines[done : stop.steps])
+        row_s += sum(line[1] for line in route.lines[done : stop.steps])
+        done = stop.steps
+        needed_s = (fixed_s + row_s * together) * stretch
+        if needed_s <= slack_s:
+            best, took_s = stop.quality, needed_s
+    return best, -took_s
+
+
+def _gain_rate(route: Route, position: int, together: int) -> float:
+    needed_s = route.fixed_s[position] + route.row_s[position] * together
+    leg = min(route.passed[position], route.legs - 1)
+    return route.gain[leg] / max(needed_s, EPSILON_S)

@@ -1,0 +1,122 @@
+"""Slots: where the hidden states of rows lie between two blocks, so that a step copies nothing.
+
+Rows that ride together have their states side by side in one batch's arrays. A block reads one
+array and writes the other, and only a row that joins or leaves is copied. Batches are sticky: as
+long as the same rows run, nothing moves.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+
+from engine.rows import Array, VqaRow
+
+_BATCHES = 3
+"""Batches kept per text length: groups that run in turns need not move."""
+
+
+class Batch:
+    """Slots for up to `size` rows of `tokens` tokens; occupied ones come first when it runs."""
+
+    def __init__(self, size: int, tokens: int, width: int) -> None:
+        shape = (size, tokens, width)
+        self._h, self._next = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        self._y = np.zeros((size, 2, width), np.float32)
+        self._r = np.empty_like(self._y)
+        self._mask = np.zeros((size, tokens), np.bool_)
+        self._order = np.zeros(size, np.int64)
+        self._rows: list[VqaRow | None] = []
+
+    @property
+    def rows(self) -> list[VqaRow]:
+        """The rows that sit here; in the order of their slots."""
+        return [row for row in self._rows if row is not None]
+
+    @property
+    def taken(self) -> int:
+        """Slots from the first to the last occupied one, holes counted."""
+        return len(self._rows)
+
+    def seat(self, rows: Sequence[VqaRow]) -> list[VqaRow]:
+        """Seat exactly these rows, in slots 0 to n − 1; return those that had to leave."""
+        wanted = set(rows)
+        left = [row for row in self.rows if row not in wanted]
+        for row in left:
+            row.h, row.y = row.h.copy(), row.y.copy()
+        before, self._rows = self._rows, [None] * len(rows)
+        for slot, sitting in enumerate(before[: len(rows)]):
+            self._rows[slot] = sitting if sitting in wanted else None
+        stay = set(self.rows)
+        free = (slot for slot, sitting in enumerate(self._rows) if sitting is None)
+        for row in (row for row in rows if row not in stay):
+            self._place(row, next(free))
+        return left
+
+    def _place(self, row: VqaRow, slot: int) -> None:
+        self._h[slot], self._y[slot], self._mask[slot] = row.h, row.y, row.mask
+        row.h, row.y = self._h[slot], self._y[slot]
+        self._rows[slot] = row
+
+    def free(self, row: VqaRow) -> None:
+        """Give up a row's slot; its arrays are the caller's business."""
+        self._rows[self._rows.index(row)] = None
+
+    def inputs(self) -> dict[str, Array]:
+        """Return the inputs of the block its rows are at: h, order and mask [n, ...]."""
+        n = len(self._rows)
+        for slot, row in enumerate(self.rows):
+            self._order[slot] = row.step.order_in_key or 0
+        return {"h": self._h[:n], "order": self._order[:n], "mask": self._mask[:n]}
+
+    def into(self) -> dict[str, Array]:
+        """Return where the block should write h_out [n, N, D] and r [n, 2, D]."""
+        n = len(self._rows)
+        return {"h_out": self._next[:n], "r": self._r[:n]}
+
+    def absorb(self) -> None:
+        """Take what the block wrote: every row moves on by one step."""
+        n = len(self._rows)
+        self._h, self._next = self._next, self._h
+        if self.rows[0].series:
+            self._y[:n] += self._r[:n]
+        else:
+            self._y[:n] = self._r[:n]
+        for slot, row in enumerate(self.rows):
+            row.passed_block(self._h[slot])
+
+
+class Slots:
+    """The batches of one engine. Not thread-safe."""
+
+    def __init__(self, size: int, width: int) -> None:
+        self._size = size
+        self._width = width
+        self._batches: dict[int, list[Batch]] = {}
+        self._of: dict[VqaRow, Batch] = {}
+
+    def seat(self, rows: Sequence[VqaRow]) -> Batch:
+        """Return a batch that holds exactly these rows, chosen so that the fewest are copied."""
+        tokens = len(rows[0].mask)
+        batches = self._batches.setdefault(tokens, [])
+        if len(batches) < _BATCHES and all(batch.rows for batch in batches):
+            batches.append(Batch(self._size, tokens, self._width))
+        held = Counter(self._of[row] for row in rows if row in self._of)
+        batch = min(batches, key=lambda b: len(b.rows) - 2 * held[b])
+        if held[batch] == len(rows) == batch.taken:
+            return batch
+        for row in rows:
+            if self._of.get(row, batch) is not batch:
+                self._of.pop(row).free(row)
+        for row in batch.seat(rows):
+            del self._of[row]
+        self._of.update(dict.fromkeys(rows, batch))
+        return batch
+
+    def release(self, row: VqaRow) -> None:
+        """Forget a row that needs no further block, or runs the next one by itself."""
+        batch = self._of.pop(row, None)
+        if batch is not None:
+            batch.free(row)

@@ -1,0 +1,153 @@
+"""Which variant a request becomes: its route at arrival, its end at the first step or the last."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from engine.caption_row import CaptionRow
+from engine.elastic.course import Route
+from engine.errors import DeadlineError, DeadlineExpired, DeadlineUnattainable
+from engine.family import Family
+from engine.jobs import Job
+from engine.ledger import Place
+from engine.planner import Planner
+from engine.prediction import Predictor, Trip
+from engine.routing import Router
+from engine.rows import VqaRow
+from engine.telemetry import Telemetry
+
+
+class Steering:
+    """Routes and variants of jobs. `route` from any thread, the rest on the executor's."""
+
+    def __init__(
+        self,
+        family: Family,
+        router: Router,
+        planner: Planner,
+        predictor: Predictor,
+        max_batch: int,
+        telemetry: Telemetry,
+    ) -> None:
+        self._family = family
+        self._router = router
+        self._planner = planner
+        self._predictor = predictor
+        self._max_batch = max_batch
+        self._telemetry = telemetry
+
+    def route(self, place: Place, text_bucket: int, words: int | None) -> Route:
+        """Return the route of a request that has not started, and note in its place what it needs.
+
+        Where the variant is chosen at the first step, it is the quickest variant's until then.
+        """
+        task = place.ticket.task
+        fitting = self._planner.fitting(task, place.ticket.budget, place.variant)
+        place.keys = max(offer.keys[-1] for offer in fitting) + 1
+        if self._router.is_elastic(task):
+            route = self._router.elastic(task, fitting, text_bucket)
+        else:
+            route = self._router.fixed(task, self._planner.quickest(fitting), text_bucket, words)
+        place.least = route.course.stops[0].variant
+        return route
+
+    def route_again(self, jobs: Iterable[Job]) -> None:
+        """Give jobs that have not started the routes that the resident keys allow now."""
+        for job in jobs:
+            route = self.route(job.place, job.text_bucket, job.words)
+            job.view.route = route
+            job.planned = False
+            self._follow(job, route.course.stops[-1].variant)
+
+    def turn(self, job: Job, route: Route) -> None:
+        """Let a job go another way from here."""
+        job.view.route = route
+        self._follow(job, route.course.stops[-1].variant)
+
+    def plan(self, jobs: Sequence[Job], now: float) -> dict[int, DeadlineUnattainable]:
+        """Choose the variant of those that must have one before their first step.
+
+        Returns:
+            Whom not even the quickest variant answers in time, under `reject`.
+        """
+        refused: dict[int, DeadlineUnattainable] = {}
+        waiting = [job for job in jobs if not job.elastic and not job.planned]
+        if not waiting:
+            return refused
+        before_s = self._planner.backlog(now, {job.id for job in jobs}).before_s
+        for job in waiting:
+            try:
+                self._choose(job, now, before_s(job.view.deadline_s), len(jobs))
+            except DeadlineUnattainable as error:
+                refused[job.id] = error
+        return refused
+
+    def _choose(self, job: Job, now: float, wait_s: float, batch: int) -> None:
+        place, ticket = job.place, job.place.ticket
+        slack_s = ticket.deadline_s - now
+        fitting = self._planner.fitting(ticket.task, ticket.budget, place.variant)
+        choice = self._planner.plan(
+            fitting,
+            ticket.budget,
+            slack_s,
+            0.0 if math.isinf(slack_s) else wait_s,
+            bucket=job.text_bucket,
+            batch=batch,
+            words=job.words,
+        )
+        place.variant, place.lost = choice.variant, choice.lost
+        place.keys = self._family.member(ticket.task, choice.variant).keys[-1] + 1
+        job.planned, job.degraded, job.predicted_s = True, choice.degraded, choice.service_s
+        job.view.route = self._router.fixed(ticket.task, choice.variant, job.text_bucket, job.words)
+        place.least = choice.variant
+        self._follow(job, choice.variant)
+
+    def start(self, job: Job, now: float, batch: int) -> None:
+        """Note that a job's first step comes now, in a batch that will be about so large."""
+        route, place = job.view.route, job.place
+        fixed_s, row_s = route.fixed_s[0], route.row_s[0]
+        mean_s = fixed_s - route.head_line[0] + (row_s - route.head_line[1]) * batch
+        promised_s = mean_s * self._predictor.whole.high
+        place.started, job.started_s = True, now
+        place.lost = place.lost or now + mean_s > job.view.deadline_s
+        if not place.lost:
+            job.trip = Trip(now, mean_s)
+        slack_s = place.ticket.deadline_s - now - promised_s
+        self._telemetry.started(now - job.submitted_s, None if math.isinf(slack_s) else slack_s)
+
+    def settle(self, job: Job, now: float, together: int) -> None:
+        """Make a job answer from the last stop it passed."""
+        view, place = job.view, job.place
+        stop, route = view.route.banked(view.position), view.route
+        member = self._family.member(place.ticket.task, stop.variant)
+        view.final = True
+        place.variant, place.remaining, place.keys = stop.variant, 0.0, member.keys[-1] + 1
+        job.degraded = stop.variant != route.kin[0].course.stops[-1].variant
+        fixed_s, row_s = route.head_line
+        head_s = (fixed_s + row_s * min(together, self._max_batch)) * self._predictor.calls.high
+        job.predicted_s = now - job.started_s + head_s
+        if isinstance(job.row, VqaRow):
+            job.row.settle(member.programs)
+
+    def give_up(self, job: Job, now: float) -> DeadlineError:
+        """Return why a job ends without an answer: too late, or sure to become so."""
+        ticket, view = job.place.ticket, job.view
+        elapsed_s = now - ticket.arrived_s
+        if now >= job.place.expires_s or ticket.budget.max_latency_ms is None:
+            return DeadlineExpired(elapsed_s)
+        route = view.route
+        left_s = (route.fixed_s[view.position] + route.row_s[view.position]) * (
+            self._predictor.calls.high
+        )
+        variant = route.course.stops[0].variant
+        predicted_ms = (elapsed_s + left_s) * 1e3
+        return DeadlineUnattainable(ticket.budget.max_latency_ms, predicted_ms, variant)
+
+    def learn_length(self, job: Job) -> None:
+        """Learn from a finished caption how long captions are."""
+        if isinstance(job.row, CaptionRow):
+            self._predictor.caption_length.add(job.row.decoded)
+
+    def _follow(self, job: Job, variant: str) -> None:
+        job.row.follow(self._family.member(job.place.ticket.task, variant).programs)

@@ -27,7 +27,7 @@ def composed(root: Path, backend: str, cache: Path, seed: int) -> dict[str, int 
         mixed = (names[::step] * BATCH)[:BATCH]
         for tokens in _lengths(live.artifact.manifest.buckets.text_lengths):
             inputs = draw_inputs(live.artifact, BATCH, tokens, seed)
-            live.ask_together(inputs)
+            live.ask(inputs, ["full"] * BATCH)
             live.ask(inputs, mixed)
         return footprint()
 

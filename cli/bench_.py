@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
+    from loadtests.bench.comparisons import Comparison
     from loadtests.bench.program import Measured
-    from loadtests.bench.rows import Row
     from loadtests.bench.setup import Setup
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
@@ -29,7 +29,7 @@ def bench() -> None:
 
 @app.command()
 def engine(
-    only: Annotated[list[str] | None, typer.Option(help="One row; may be given again.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="One of them; may be repeated.")] = None,
     backend: Annotated[
         list[str] | None, typer.Option(help="Instead of every installed one; may be repeated.")
     ] = None,
@@ -54,10 +54,10 @@ def engine(
     from engine.config import default_cache_dir
     from loadtests.bench.setup import Setup
 
-    rows, backends = _rows(only), _backends(backend)
+    comparisons, backends = _comparisons(only), _backends(backend)
     folder = artifacts or default_cache_dir() / "bench"
     setup = Setup(folder, demo, backends[0], _QUICK_PAIRS if quick else pairs, seed)
-    measured, facts = _measure(rows, backends, setup)
+    measured, facts = _measure(comparisons, backends, setup)
     _show(measured)
     if json_file is not None:
         _write(json_file, measured, setup, facts)
@@ -82,13 +82,13 @@ def simulate(
     run(seconds=seconds, seeds=seeds, jobs=jobs, json_file=json_file, plot_file=plot_file)
 
 
-def _rows(only: list[str] | None) -> list[Row]:
-    from loadtests.bench.rows import BY_NAME, ROWS
+def _comparisons(only: list[str] | None) -> list[Comparison]:
+    from loadtests.bench.comparisons import BY_NAME, COMPARISONS
 
     for name in only or ():
         if name not in BY_NAME:
-            _fail(f"no row {name!r}; there are {', '.join(BY_NAME)}")
-    return [row for row in ROWS if not only or row.name in only]
+            _fail(f"no comparison {name!r}; there are {', '.join(BY_NAME)}")
+    return [comparison for comparison in COMPARISONS if not only or comparison.name in only]
 
 
 def _backends(chosen: list[str] | None) -> list[str]:
@@ -101,11 +101,13 @@ def _backends(chosen: list[str] | None) -> list[str]:
     return [name for name in installed if not chosen or name in chosen]
 
 
-def _measure(rows: list[Row], backends: list[str], setup: Setup) -> tuple[Measured, dict[str, str]]:
+def _measure(
+    comparisons: list[Comparison], backends: list[str], setup: Setup
+) -> tuple[Measured, dict[str, str]]:
     """Return what was measured, and the hash of every artifact it was measured on."""
     from artifact.errors import ArtifactError
     from loadtests.bench.artifacts import ensure_artifacts
-    from loadtests.bench.program import run_rows
+    from loadtests.bench.program import run_all
     from loadtests.bench.setup import BenchError
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
@@ -116,11 +118,11 @@ def _measure(rows: list[Row], backends: list[str], setup: Setup) -> tuple[Measur
             progress.update(task, description=escape(what), completed=share)
 
         try:
-            names = {name for row in rows for name in row.artifacts}
+            names = {name for comparison in comparisons for name in comparison.artifacts}
             hashes = ensure_artifacts(setup.artifacts, names, report)
         except (BenchError, ArtifactError, OSError) as error:
             _fail(str(error))
-        return run_rows(rows, backends, setup, report), hashes
+        return run_all(comparisons, backends, setup, report), hashes
 
 
 def _show(measured: Measured) -> None:

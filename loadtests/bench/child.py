@@ -1,14 +1,15 @@
-"""One row in a process of its own: `python -m loadtests.bench.child ROW SETUP`.
+"""One comparison in a process of its own: `python -m loadtests.bench.child NAME SETUP`.
 
-So no row inherits another's memory, threads or runtime libraries. Standard output is JSON, one
+So none inherits another's memory, threads or runtime libraries. Standard output is JSON, one
 document a line: {"at": …, "share": …} on the way, {"bars": […]} at the end, {"problem": …} if
-something that the row needs is not there.
+something that the comparison needs is not there.
 """
 
 from __future__ import annotations
 
 import importlib
 import json
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import asdict
@@ -17,17 +18,17 @@ from typing import Any
 from artifact.errors import ArtifactError
 from engine.errors import EngineError
 from loadtests.bars import Bar
+from loadtests.bench.comparisons import BY_NAME
 from loadtests.bench.pairs import Report
-from loadtests.bench.rows import BY_NAME
 from loadtests.bench.setup import BenchError, Setup
 
 _EXTRAS = {"onnx": "export", "scipy": "loadtest"}
 
 
 def run(name: str, setup: Setup, send: Callable[[dict[str, Any]], None]) -> None:
-    """Measure a row and send what comes of it."""
-    row = importlib.import_module(f"loadtests.bench.{BY_NAME[name].module}")
-    measure: Callable[[Setup, Report], list[Bar]] = row.measure
+    """Measure a comparison and send what comes of it."""
+    comparison = importlib.import_module(f"loadtests.bench.{BY_NAME[name].module}")
+    measure: Callable[[Setup, Report], list[Bar]] = comparison.measure
     try:
         bars = measure(setup, lambda what, share: send({"at": what, "share": share}))
     except ModuleNotFoundError as error:
@@ -42,4 +43,5 @@ def run(name: str, setup: Setup, send: Callable[[dict[str, Any]], None]) -> None
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave every block: servers stop
     run(sys.argv[1], Setup.from_json(sys.argv[2]), lambda line: print(json.dumps(line), flush=True))

@@ -1,4 +1,4 @@
-"""One side of the memory row, alone in its process: `python -m loadtests.bench.footprint`.
+"""One side of the memory comparison, alone in its process: `python -m loadtests.bench.footprint`.
 
 Prints {"rss_bytes": …, "pss_bytes": …} after traffic; `pss_bytes` is null where Linux does not say.
 """

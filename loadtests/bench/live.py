@@ -1,4 +1,4 @@
-"""The two sides most rows compare: a live engine, and the same variant as one graph."""
+"""The two sides of most comparisons: a live engine, and the same variant as one graph."""
 
 from __future__ import annotations
 

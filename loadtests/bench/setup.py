@@ -1,4 +1,4 @@
-"""What a row of the benchmark is told."""
+"""What a comparison of the benchmark is told."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class BenchError(Exception):
 
 @dataclass(frozen=True)
 class Setup:
-    """One row's task: artifacts lie in `artifacts`, what this machine learns of them in `cache`.
+    """One comparison's task.
 
-    `backend` is a name of the engine's registry; `pairs` is how often both sides are measured;
+    Artifacts lie in `artifacts`, what this machine learns of them in `cache`. `backend` is a name of the engine's registry; `pairs` is how often both sides are measured;
     `seed` draws the pictures.
     """
 

@@ -24,12 +24,14 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Setup]]:
     """Replace the measuring; the list gets what it was called with."""
     calls: list[tuple[list[str], Setup]] = []
 
-    def run_rows(rows: list[object], backends: list[str], setup: Setup, report: object) -> Measured:
+    def run_all(
+        comparisons: list[object], backends: list[str], setup: Setup, report: object
+    ) -> Measured:
         calls.append(([*backends], setup))
         bars = [Bar("engine.a", 1.0, 1.05, False), Bar("engine.b", None, 1.0, False, "why")]
         return Measured(bars, {"a": 0.1}, [])
 
-    monkeypatch.setattr(program, "run_rows", run_rows)
+    monkeypatch.setattr(program, "run_all", run_all)
     monkeypatch.setattr(artifacts, "ensure_artifacts", lambda folder, names, report: {"base1": "h"})
     return calls
 
@@ -44,7 +46,7 @@ def test_the_group_lists_both() -> None:
 @pytest.mark.parametrize(
     ("arguments", "problem"),
     [
-        (["--only", "nothing"], "no row 'nothing'; there are composed, memory"),
+        (["--only", "nothing"], "no comparison 'nothing'; there are composed, memory"),
         (["--backend", "nothing"], "backend 'nothing' is not installed; there are onnxruntime"),
     ],
 )
@@ -94,7 +96,7 @@ def test_the_file_and_the_lines_say_the_same(
 def test_a_short_bar_or_a_broken_row_ends_with_1(
     measured: Measured, faked: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(program, "run_rows", lambda *_: measured)
+    monkeypatch.setattr(program, "run_all", lambda *_: measured)
     assert run("engine")[0] == 1
 
 

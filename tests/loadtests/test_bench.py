@@ -13,11 +13,11 @@ from engine.backends.registry import open_backend
 from loadtests.bars import Bar
 from loadtests.bench import artifacts, child, program
 from loadtests.bench.artifacts import VARIANTS, ensure_artifacts, write_many
+from loadtests.bench.comparisons import BY_NAME, COMPARISONS, Comparison
 from loadtests.bench.live import Live, Monolith, draw_inputs, one_batch, question_of
 from loadtests.bench.pairs import Pairs, difference_bar, quartiles, ratio_bar, take_pairs
-from loadtests.bench.program import run_rows
+from loadtests.bench.program import run_all
 from loadtests.bench.report import results, write_results
-from loadtests.bench.rows import BY_NAME, ROWS, Row
 from loadtests.bench.server import question_bytes
 from loadtests.bench.setup import BenchError, Setup
 from server.multipart import parse_multipart
@@ -171,11 +171,11 @@ def test_a_monolith_needs_its_graph(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.e2e
-def test_a_row_runs_in_its_own_process_and_has_both_sides(tmp_path: Path) -> None:
+def test_a_comparison_runs_in_its_own_process_and_has_both_sides(tmp_path: Path) -> None:
     (tmp_path / "base1").symlink_to(DEMO)
     told: list[str] = []
     setup = a_setup(tmp_path, pairs=2)
-    found = run_rows(
+    found = run_all(
         [BY_NAME["variant"]], ["onnxruntime"], setup, lambda what, share: told.append(what)
     )
     assert found.failures == []
@@ -187,8 +187,8 @@ def test_a_row_runs_in_its_own_process_and_has_both_sides(tmp_path: Path) -> Non
     assert list(found.seconds) == ["variant onnxruntime"]
 
 
-def test_a_row_that_fails_is_told_and_does_not_stop_the_others(tmp_path: Path) -> None:
-    found = run_rows(
+def test_a_comparison_that_fails_is_told_and_does_not_stop_the_others(tmp_path: Path) -> None:
+    found = run_all(
         [BY_NAME["variant"], BY_NAME["http-idle"]],
         ["onnxruntime"],
         Setup(tmp_path, tmp_path, "", 1, 0),
@@ -203,9 +203,11 @@ def test_a_row_that_fails_is_told_and_does_not_stop_the_others(tmp_path: Path) -
 def test_a_backend_that_is_not_installed_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "installed_backends", lambda: {"onnxruntime": "1"})
     monkeypatch.setattr(program, "_run_apart", lambda task, setup, report: ([], None))
-    found = run_rows(ROWS, ["onnxruntime"], a_setup(Path()), silent)
+    found = run_all(COMPARISONS, ["onnxruntime"], a_setup(Path()), silent)
     assert [bar.name for bar in found.bars] == [
-        f"engine.{row.name}.openvino" for row in ROWS if not row.backends
+        f"engine.{comparison.name}.openvino"
+        for comparison in COMPARISONS
+        if not comparison.backends
     ]
     assert {bar.verdict for bar in found.bars} == {"not-run"}
 
@@ -223,7 +225,7 @@ def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
     assert sent == [{"problem": "needs onnx: pip install 'otmv-serve[export]'"}]
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
-def test_every_row_has_a_module_and_a_line_in_the_docs(row: Row) -> None:
-    assert (ROOT / "loadtests/bench" / f"{row.module}.py").is_file()
-    assert f"`{row.name}`" in (ROOT / "docs/benchmarks.md").read_text("utf-8")
+@pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda comparison: comparison.name)
+def test_every_comparison_has_a_module_and_a_line_in_the_docs(comparison: Comparison) -> None:
+    assert (ROOT / "loadtests/bench" / f"{comparison.module}.py").is_file()
+    assert f"`{comparison.name}`" in (ROOT / "docs/benchmarks.md").read_text("utf-8")

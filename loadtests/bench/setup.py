@@ -15,8 +15,9 @@ class BenchError(Exception):
 class Setup:
     """One comparison's task.
 
-    Artifacts lie in `artifacts`, what this machine learns of them in `cache`. `backend` is a name of the engine's registry; `pairs` is how often both sides are measured;
-    `seed` draws the pictures.
+    Artifacts lie in `artifacts`, what this machine learns of them in `cache`. `backend` is a name
+    of the engine's registry; `pairs` is how often both sides are measured; `seed` draws the
+    pictures.
     """
 
     artifacts: Path

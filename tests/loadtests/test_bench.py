@@ -205,9 +205,7 @@ def test_a_backend_that_is_not_installed_is_not_run(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(program, "_run_apart", lambda task, setup, report: ([], None))
     found = run_all(COMPARISONS, ["onnxruntime"], a_setup(Path()), silent)
     assert [bar.name for bar in found.bars] == [
-        f"engine.{comparison.name}.openvino"
-        for comparison in COMPARISONS
-        if not comparison.backends
+        f"engine.{each.name}.openvino" for each in COMPARISONS if not each.backends
     ]
     assert {bar.verdict for bar in found.bars} == {"not-run"}
 

@@ -133,9 +133,7 @@ def _direct_window(live: Live, given: list[VqaInput]) -> float:
         index = ended.get()
         times_s.append(time.perf_counter())
         submit(index)
-    for ticket in tickets.values():
-        pool.cancel(ticket)
-    live.ask(given[:1], ["d1"])
+    live.clear(tickets.values(), given[0])
     return _rate(times_s)
 
 

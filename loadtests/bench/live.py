@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, wait
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,10 +18,31 @@ from artifact.store import Artifact, open_artifact
 from engine.backends.base import Array, Backend
 from engine.config import EngineConfig
 from engine.pool import EnginePool
-from engine.types import Answer, Budget, VqaInput
+from engine.telemetry import Telemetry
+from engine.types import Answer, Budget, Ticket, VqaInput
 from loadtests.bench.setup import BenchError
 
 _TRIES = 25
+
+
+class StepWatch(Telemetry):
+    """Telemetry that remembers how many rows each step had, and wakes who waits for a step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows: list[int] = []
+        self.stepped = threading.Event()
+
+    def restart(self) -> None:
+        """Forget what was seen; call while the engine is idle."""
+        self.rows.clear()
+        self.stepped.clear()
+
+    def step(self, rows: int) -> None:
+        """Record one step."""
+        super().step(rows)
+        self.rows.append(rows)
+        self.stepped.set()
 
 
 class Live:
@@ -36,7 +59,9 @@ class Live:
             default_latency_ms=None,
             check_golden=check_golden,
         )
-        self.pool = EnginePool.open(self.artifact, config)
+        self._watch = StepWatch()
+        self._least = min(self.artifact.manifest.variants, key=lambda v: len(v.pattern)).id
+        self.pool = EnginePool.open(self.artifact, config, self._watch)
         self.apart = 0
         """Groups thrown away because their rows did not share every step."""
 
@@ -56,36 +81,51 @@ class Live:
     ) -> tuple[float, list[Answer]]:
         """Submit all at once; return the seconds from the first submit to the last answer.
 
-        Admission, which a server does while pictures are still decoded, lies before.
+        Admission, which a server does while pictures are still to be decoded, lies before.
         """
-        now_s = time.perf_counter()
-        tickets = [self.pool.admit("vqa", Budget(variant=each), now_s) for each in variants]
+        tickets = self._admit(variants)
         begun_s = time.perf_counter()
-        pairs = zip(tickets, inputs, strict=True)
-        futures = [self.pool.submit(ticket, each) for ticket, each in pairs]
-        answers = [future.result() for future in futures]
+        answers = [future.result() for future in self._submit(tickets, inputs)]
         return time.perf_counter() - begun_s, answers
 
     def ask_together(self, inputs: Sequence[VqaInput], variant: str = "full") -> float:
         """Like `ask`, but again until all rows shared every step; return the seconds.
 
+        A group whose first step shows that it is apart is cancelled at once.
+
         Raises:
             BenchError: they never did.
         """
         for _ in range(_TRIES):
-            rows, steps = self._steps()
-            seconds, _ = self.ask(inputs, [variant] * len(inputs))
-            after_rows, after_steps = self._steps()
-            if after_rows - rows == len(inputs) * (after_steps - steps):
-                return seconds
+            self._watch.restart()
+            tickets = self._admit([variant] * len(inputs))
+            begun_s = time.perf_counter()
+            futures = self._submit(tickets, inputs)
+            self._watch.stepped.wait()
+            if self._watch.rows[0] == len(inputs):
+                wait(futures)
+                seconds = time.perf_counter() - begun_s
+                if set(self._watch.rows) == {len(inputs)}:
+                    return seconds
             self.apart += 1
+            self.clear(tickets, inputs[0])
         raise BenchError(f"{len(inputs)} rows never shared every step in {_TRIES} tries")
 
-    def _steps(self) -> tuple[float, float]:
-        """Return rows run so far, summed over steps, and steps."""
-        read = self.pool.telemetry.registry.get_sample_value
-        rows, steps = read("otmv_step_rows_sum"), read("otmv_step_rows_count")
-        return rows or 0.0, steps or 0.0
+    def clear(self, tickets: Iterable[Ticket], given: VqaInput) -> None:
+        """Cancel requests and wait until the engine is idle."""
+        for ticket in tickets:
+            self.pool.cancel(ticket)
+        self.ask([given], [self._least])
+
+    def _admit(self, variants: Sequence[str]) -> list[Ticket]:
+        now_s = time.perf_counter()
+        return [self.pool.admit("vqa", Budget(variant=each), now_s) for each in variants]
+
+    def _submit(
+        self, tickets: Sequence[Ticket], inputs: Sequence[VqaInput]
+    ) -> list[Future[Answer]]:
+        pairs = zip(tickets, inputs, strict=True)
+        return [self.pool.submit(ticket, each) for ticket, each in pairs]
 
 
 class Monolith:

@@ -21,13 +21,15 @@ _STYLES = {"ok": "green", "short": "red", "not-run": "dim"}
 def bars_table(bars: Sequence[Bar]) -> Table:
     """Return one line per bar, with both sides' medians."""
     table = Table(title="bars", title_style="bold")
-    for title in ("bar", "ours", "theirs", "measured", "limit", ""):
-        table.add_column(title, justify="left" if title in ("bar", "") else "right")
+    table.add_column("bar", overflow="fold")
+    for title in ("ours", "theirs", "measured", "limit"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
     for bar in bars:
         sides = (_median(bar.evidence.get(side)) for side in ("ours", "theirs"))
         style = _STYLES[bar.verdict]
         verdict = f"[{style}]{bar.verdict}[/{style}]"
-        table.add_row(escape(bar.name), *sides, *bar.shown, verdict)
+        table.add_row(escape(bar.name.removeprefix("engine.")), *sides, *bar.shown, verdict)
     return table
 
 

@@ -1,8 +1,7 @@
 """One comparison in a process of its own: `python -m loadtests.bench.child NAME SETUP`.
 
 So none inherits another's memory, threads or runtime libraries. Standard output is JSON, one
-document a line: {"at": …, "share": …} on the way, {"bars": […]} at the end, {"problem": …} if
-something that the comparison needs is not there.
+document a line: {"at": …, "share": …} on the way, {"bars": […]} at the end, or {"problem": …}.
 """
 
 from __future__ import annotations
@@ -34,8 +33,8 @@ def run(name: str, setup: Setup, send: Callable[[dict[str, Any]], None]) -> None
     except ModuleNotFoundError as error:
         if error.name not in _EXTRAS:
             raise
-        extra = f"pip install 'otmv-serve[{_EXTRAS[error.name]}]'"
-        send({"problem": f"needs {error.name}: {extra}"})
+        why = f"needs {error.name}: pip install 'otmv-serve[{_EXTRAS[error.name]}]'"
+        send({"bars": [asdict(BY_NAME[name].not_run(setup.backend, why))]})
     except (BenchError, ArtifactError, EngineError) as error:
         send({"problem": str(error)})
     else:

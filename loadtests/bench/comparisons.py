@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loadtests.bars import Bar
 from loadtests.bench.artifacts import MANY
 
 
@@ -21,6 +22,10 @@ class Comparison:
     artifacts: tuple[str, ...] = ("base1",)
     backends: tuple[str, ...] = ()
     at_least: bool = False
+
+    def not_run(self, backend: str, why: str) -> Bar:
+        """Return the bar of a comparison that could not be made."""
+        return Bar(f"engine.{self.name}.{backend}", None, self.limit, self.at_least, why)
 
 
 FASTEST = ("openvino", "onnxruntime")

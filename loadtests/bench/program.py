@@ -74,15 +74,7 @@ def _not_installed(comparison: Comparison, backends: Sequence[str]) -> list[Bar]
     missing = set(backend_names()) - set(backends) - set(installed_backends())
     if comparison.backends:
         return []
-    return [
-        _unmeasured(comparison, name, "its library is not installed") for name in sorted(missing)
-    ]
-
-
-def _unmeasured(comparison: Comparison, backend: str, why: str) -> Bar:
-    return Bar(
-        f"engine.{comparison.name}.{backend}", None, comparison.limit, comparison.at_least, why
-    )
+    return [comparison.not_run(name, "its library is not installed") for name in sorted(missing)]
 
 
 def _run_apart(task: _Task, setup: Setup, report: Report) -> tuple[list[Bar], str | None]:
@@ -106,7 +98,7 @@ def _run_apart(task: _Task, setup: Setup, report: Report) -> tuple[list[Bar], st
             errors.seek(0)
             lines = errors.read().strip().splitlines() or ["no reason given"]
             problem = f"ended with {child.returncode}: {lines[-1]}"
-    return [_unmeasured(task.comparison, task.backend, problem)], f"{task.label}: {problem}"
+    return [task.comparison.not_run(task.backend, problem)], f"{task.label}: {problem}"
 
 
 def _listen(lines: IO[str], report: Report) -> tuple[list[Bar] | None, str | None]:

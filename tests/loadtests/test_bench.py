@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -211,7 +212,7 @@ def test_a_backend_that_is_not_installed_is_not_run(monkeypatch: pytest.MonkeyPa
 
 
 def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    sent: list[dict[str, object]] = []
+    sent: list[dict[str, Any]] = []
 
     class Module:
         @staticmethod
@@ -220,7 +221,9 @@ def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(child.importlib, "import_module", lambda name: Module)
     child.run("matmuls", a_setup(Path()), sent.append)
-    assert sent == [{"problem": "needs onnx: pip install 'otmv-serve[export]'"}]
+    (bar,) = (Bar(**found) for found in sent[0]["bars"])
+    assert (bar.name, bar.verdict) == ("engine.matmuls.onnxruntime", "not-run")
+    assert bar.spread == "needs onnx: pip install 'otmv-serve[export]'"
 
 
 @pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda comparison: comparison.name)

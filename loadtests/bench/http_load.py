@@ -75,7 +75,7 @@ def _compare(setup: Setup, server: Server, live: Live, report: Report) -> Bar:
         f"engine.http-load.{setup.backend}.throughput-ratio",
         pairs,
         LIMIT,
-        "answers/s",
+        "/s",
         at_least=True,
         library=live.pool.backend.library,
         clients=CLIENTS,

@@ -43,11 +43,9 @@ def ensure_artifacts(folder: Path, names: Collection[str], report: Report) -> di
     """
     for number, name in enumerate(sorted(names)):
         report(f"preparing {name}", number / len(names))
-        if (folder / name / MANIFEST_NAME).is_file():
-            continue
         if name == MANY:
-            write_many(folder / "base1", folder / MANY)
-        else:
+            _write_many_once(folder / "base1", folder / MANY)
+        elif not (folder / name / MANIFEST_NAME).is_file():
             _export(folder / name, KEYS[name])
     return {name: open_artifact(folder / name, verify=False).hash for name in sorted(names)}
 
@@ -71,6 +69,14 @@ def _export(out: Path, keys: int) -> None:
         raise BenchError(f"exporting {out} failed: {lines[-1]}")
 
 
+def _write_many_once(source: Path, out: Path) -> None:
+    """Write it if it is not there, or not over the very files of `source`."""
+    files = open_artifact(source, verify=False).manifest.files
+    there = (out / MANIFEST_NAME).is_file()
+    if not there or open_artifact(out, verify=False).manifest.files != files:
+        write_many(source, out)
+
+
 def write_many(source: Path, out: Path) -> None:
     """Write an artifact with `VARIANTS` variants that shares every file with `source`.
 
@@ -78,7 +84,7 @@ def write_many(source: Path, out: Path) -> None:
         ArtifactError: the disk refuses.
     """
     manifest = open_artifact(source, verify=False).manifest
-    with ArtifactWriter(out) as writer:
+    with ArtifactWriter(out, replace=True) as writer:
         for name in manifest.files:
             (writer.folder / name).parent.mkdir(parents=True, exist_ok=True)
             os.link(source / name, writer.folder / name)

@@ -23,6 +23,7 @@ from loadtests.bench.server import question_bytes
 from loadtests.bench.setup import BenchError, Setup
 from server.multipart import parse_multipart
 from tests.engine.tiny_artifact import write_tiny
+from tests.engine.tiny_model import TinyModel, tiny_config
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "examples/demo-artifact"
@@ -122,6 +123,17 @@ def test_many_variants_share_every_file(tmp_path: Path) -> None:
     assert len(made.manifest.variants) == VARIANTS
     for name in made.manifest.files:
         assert (tmp_path / "base1" / name).samefile(made.path(name))
+
+
+def test_many_variants_follow_their_source(tmp_path: Path) -> None:
+    shutil.copytree(DEMO, tmp_path / "base1")
+    names = ["base1", "base1-64"]
+    first = ensure_artifacts(tmp_path, names, silent)
+    assert ensure_artifacts(tmp_path, names, silent) == first
+    shutil.rmtree(tmp_path / "base1")
+    write_tiny(tmp_path / "base1", TinyModel(tiny_config((0,) * 8)))
+    second = ensure_artifacts(tmp_path, names, silent)
+    assert second["base1-64"] != first["base1-64"]
 
 
 def test_what_is_missing_is_exported_or_told(

@@ -57,8 +57,8 @@ class Snapshot:
 
     `arrivals_hz`: observed rate of arriving rows. `correction` multiplies every mean time (the
     learned quantile of actual / mean). `spread` stretches one step on top of that before a banked
-    row bets its answer on it (`spread.CallSpread` learns it; the default is a guess). `crowded`: how
-    many rows too many are open; as many of those that have an answer banked must give it.
+    row bets its answer on it (`spread.CallSpread` learns it; the default is a guess). `crowded`:
+    how many rows too many are open; as many of those that have an answer banked must give it.
     """
 
     rows: list[RowView]

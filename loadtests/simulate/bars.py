@@ -4,37 +4,11 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
+from loadtests.bars import Bar
 from loadtests.simulate.overhead import rounds_us
 from loadtests.simulate.study import ELASTIC, LOCKSTEP, SLACKFIT, Result, fixed_name
 from loadtests.simulate.world import World
-
-Verdict = Literal["ok", "short"]
-
-
-@dataclass(frozen=True)
-class Bar:
-    """One promise: `measured` must be at least `limit`, or at most, as `at_least` says."""
-
-    name: str
-    measured: float
-    limit: float
-    at_least: bool
-    spread: str = ""
-
-    @property
-    def verdict(self) -> Verdict:
-        """Whether it holds."""
-        met = self.measured >= self.limit if self.at_least else self.measured <= self.limit
-        return "ok" if met else "short"
-
-    def line(self) -> str:
-        """Return the line `BAR name measured limit ok|short (spread)`."""
-        sign = ">=" if self.at_least else "<="
-        spread = f" ({self.spread})" if self.spread else ""
-        return f"BAR {self.name} {self.measured:.3f} {sign}{self.limit:g} {self.verdict}{spread}"
 
 
 def mean_effective(results: Iterable[Result], policy: str) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from artifact.latency import machine_fingerprint
-from loadtests.simulate.bars import Bar, by_point, mean_effective
+from loadtests.bars import Bar
+from loadtests.origin import commit_here
+from loadtests.simulate.bars import by_point, mean_effective
 from loadtests.simulate.study import ELASTIC, FIXED, Result
 
 
@@ -81,21 +82,6 @@ def plot(results: Sequence[Result], path: Path) -> None:
     pyplot.close(figure)
 
 
-def commit_here() -> str:
-    """Return the commit of the working folder, with "+changes" if it has any; "" outside git."""
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+changes", "--abbrev=12"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return found.stdout.strip()
-
-
 def write_json(
     path: Path, bars: Sequence[Bar], studies: Mapping[str, Sequence[Result]], facts: dict[str, Any]
 ) -> None:
@@ -108,16 +94,7 @@ def write_json(
         "machine": machine_fingerprint(),
         "commit": commit_here(),
         **facts,
-        "bars": [
-            {
-                "name": bar.name,
-                "measured": round(bar.measured, 4),
-                "limit": bar.limit,
-                "verdict": bar.verdict,
-                "spread": bar.spread,
-            }
-            for bar in bars
-        ],
+        "bars": [bar.record() for bar in bars],
         "studies": {name: _study(results) for name, results in studies.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)

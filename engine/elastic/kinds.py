@@ -18,9 +18,10 @@ Next = Callable[[Rows, Snapshot, float], list[RowView]]
 
 def best_kind(rows: Rows, following: Next, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the batch that runs next, of those that `following` proposes for each kind."""
-    kinds = _split(rows)
-    if len(kinds) == 1:
+    routes = {row.route for row in (*rows.newcomers, *rows.first, *rows.onward)}
+    if len({route.calls[0] for route in routes}) <= 1:
         return following(rows, snapshot, now)
+    kinds = _split(rows)
     pressed = [row for kind in kinds.values() for row in _pressed(kind, snapshot, now)]
     if pressed:
         most = min(pressed, key=lambda row: (row.priority, row.deadline_s))

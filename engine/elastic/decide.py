@@ -9,6 +9,8 @@ would end after its deadline.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.elastic.forks import turns
 from engine.elastic.kinds import best_kind
 from engine.elastic.legs import onward, to_first_stops
@@ -72,7 +74,31 @@ def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Deci
     turned = turns(run.rows, len(rows.first) + len(rows.onward), snapshot, now)
     if turned:
         return Decision(None, tuple(rows.expire), (), tuple(turned))
-    return _decision(run, rows)
+    return _decision(replace(run, steps=_steps(run, rows, step_s, stretch, now)), rows)
+
+
+def _steps(run: Run, rows: Rows, step_s: float, stretch: float, now: float) -> int:
+    """Return how many calls may follow each other before there is anything new to decide.
+
+    More than one only where everybody live rides; then up to the next stop or the next stage, and
+    no further than every banked row may surely go. An arrival or a cancel interrupts it anyhow.
+    """
+    if run.rows[0].final or len(run.rows) < len(rows.first) + len(rows.onward) + len(
+        rows.newcomers
+    ):
+        return 1
+    most = len(rows.first) + len(rows.onward)
+    steps = 1 << 30
+    for row in run.rows:
+        route, position = row.route, row.position
+        stop = route.course.stops[route.passed[position]].steps
+        calls = route.calls[position:stop]
+        same = next((k for k, call in enumerate(calls) if call != calls[0]), len(calls))
+        steps = min(steps, same)
+        if route.passed[position]:
+            head_s = (route.head_line[0] + route.head_line[1] * most) * stretch
+            steps = min(steps, int((row.deadline_s - now - head_s) / step_s))
+    return max(steps, 1)
 
 
 def _make_room(rows: Rows, snapshot: Snapshot) -> None:

@@ -121,6 +121,10 @@ class Owner:
         lost = [row for row in run.rows if not row.final and self._is_lost(row)]
         live = [row for row in self.rows if not row.final and not self._is_lost(row)]
         assert not (lost and live), "best effort ran before a live deadline"
+        for _ in range(self.random.randint(1, run.steps)):  # an arrival may interrupt it
+            self._call(run)
+
+    def _call(self, run: Run) -> None:
         for row in run.rows:
             head = row.route.head_call
             assert (run.stage, run.bucket) == (head if row.final else row.route.calls[row.position])

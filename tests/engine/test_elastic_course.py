@@ -79,6 +79,29 @@ def test_a_row_turns_to_the_better_way_where_there_is_time_for_it() -> None:
     assert not decide(Snapshot([row], 8, arrivals_hz=5e3), now=0.0).run, "busy: the short way"
 
 
+def test_several_steps_run_without_looking_again_where_nothing_can_change() -> None:
+    alone = decide(Snapshot([RowView(1, route(), 9.0, 9.0, position=1)], 8), now=0.0).run
+    assert alone is not None
+    assert alone.steps == 2  # to its first stop
+    stem = decide(Snapshot([RowView(1, route(), 9.0, 9.0)], 8), now=0.0).run
+    assert stem is not None
+    assert stem.steps == 1  # then another stage
+    rows = [RowView(1, route(), 9.0, 9.0, position=1), RowView(2, route(), 9.0, 9.0, position=2)]
+    both = decide(Snapshot(rows, 8), now=0.0).run
+    one = decide(Snapshot(rows, 1), now=0.0).run
+    assert both is not None
+    assert one is not None
+    assert (both.steps, one.steps) == (1, 1)
+
+
+def test_a_banked_row_runs_only_so_many_steps_as_it_has_time_for() -> None:
+    step_s = 1.5 * (0.15e-3 + 0.07e-3)
+    row = RowView(1, route(), deadline_s=2.5 * step_s, expires_s=9.0, position=3)
+    run = decide(Snapshot([row], 8), now=0.0).run
+    assert run is not None
+    assert run.steps == 1
+
+
 def test_a_crowd_settles_those_with_least_to_gain() -> None:
     rows = [RowView(k, route(), deadline_s=9.0, expires_s=9.0, position=3) for k in range(4)]
     rows.append(RowView(9, route(), deadline_s=9.0, expires_s=9.0))

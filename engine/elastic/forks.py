@@ -29,21 +29,21 @@ def turns(batch: Sequence[RowView], company: int, snapshot: Snapshot, now: float
 def _best(row: RowView, together: int, snapshot: Snapshot, now: float) -> Route:
     """Return the route to the best answer there is time for; on a busy device, to the cheapest.
 
-    A way is open while the device could take every arrival along it. It does not depend on the
-    route the row is on, so a row that has turned does not turn back.
+    A way is open while the device could take every arrival along it, in full batches. The choice
+    does not depend on the route the row is on, so a row that has turned does not turn back.
     """
     position = row.position
     ways = [r for r in row.route.kin if r.course.agrees(row.route.course, position)]
-    open_ways = [r for r in ways if _keeps_up(r, together, snapshot)]
+    open_ways = [r for r in ways if _keeps_up(r, snapshot)]
     slack_s = row.deadline_s - now
     if open_ways:
         return max(open_ways, key=lambda r: _reaches(r, position, together, slack_s, snapshot))
     return max(ways, key=lambda r: _gain_rate(r, position, together))
 
 
-def _keeps_up(route: Route, together: int, snapshot: Snapshot) -> bool:
+def _keeps_up(route: Route, snapshot: Snapshot) -> bool:
     fixed_s, row_s = route.rest(0)
-    busy = snapshot.arrivals_hz * (fixed_s / together + row_s) * snapshot.correction
+    busy = snapshot.arrivals_hz * (fixed_s / snapshot.max_batch + row_s) * snapshot.correction
     return busy < snapshot.tuning.quiet
 
 

@@ -126,9 +126,11 @@ def overload(server: LiveServer, seconds: float) -> None:
     settled = next((held for since_s, held in memory if since_s >= SETTLED_S), memory[0][1])
     assert memory[-1][1] - settled <= MOST_GROWTH_BYTES
     with OtmvClient(server.url) as client:
-        for _ in range(3):
-            found = client.ask(PICTURE, "what color is the cross?", Budget(max_latency_ms=20_000))
-            assert (found.answer, found.variant, found.deadline_met) == ("red", "full", True)
+        for variant in (None, "full", "d3"):
+            budget = Budget(max_latency_ms=20_000, variant=variant)
+            found = client.ask(PICTURE, "what color is the cross?", budget)
+            assert (found.answer, found.deadline_met) == ("red", True)
+            assert variant in (None, found.variant)
         assert client.caption(PICTURE, Budget(max_latency_ms=20_000)).variant == "full"
 
 

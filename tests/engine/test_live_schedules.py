@@ -137,10 +137,12 @@ class Play:
         if any(job.place.expires_s <= seen.now_s for job in known):
             say("a step began though somebody's time was up")
         running = [job for job in known if job.id in asked]
-        waits = [j.id for j in known if SURELY_LIVE_S < j.place.ticket.deadline_s - seen.now_s < 1e9]
-        if waits and all(job.place.ticket.deadline_s < seen.now_s for job in running):
-            if not seen.stage.startswith("head"):
-                say(f"best effort {seen.ids} ran while {waits} could be in time")
+        waits = [
+            j.id for j in known if SURELY_LIVE_S < j.place.ticket.deadline_s - seen.now_s < 1e9
+        ]
+        lost = all(job.place.ticket.deadline_s < seen.now_s for job in running)
+        if waits and lost and not seen.stage.startswith("head"):
+            say(f"best effort {seen.ids} ran while {waits} could be in time")
 
     def check(self) -> None:
         """What must hold once everything has ended."""
@@ -173,7 +175,9 @@ class Play:
         assert distance(watched.logits[number], alone) <= 1e-5
         ran = watched.orders_of(number)  # it may have gone further and answered from a stop
         assert ran[: len(answer.executed)] == answer.executed
-        deeper = [self.artifact.manifest.pattern(v.id).executed for v in self.artifact.manifest.variants]
+        deeper = [
+            self.artifact.manifest.pattern(v.id).executed for v in self.artifact.manifest.variants
+        ]
         assert any(ran == executed[: len(ran)] for executed in deeper)
 
 

@@ -42,9 +42,7 @@ def test_a_limit_that_means_nothing_is_refused_by_name(
 
 
 @pytest.mark.parametrize("late_s", [0.0001, 0.001, 5.0, 9.9])
-def test_past_within_the_grace_is_best_effort(
-    bench: Bench, tiny: Artifact, late_s: float
-) -> None:
+def test_past_within_the_grace_is_best_effort(bench: Bench, tiny: Artifact, late_s: float) -> None:
     answer = late(bench, late_s, "degrade")
     assert (answer.variant, answer.deadline_met, answer.degraded) == ("d1", False, True)
     assert answer.labels[0][0] == expected(tiny, "d1", 0)

@@ -20,7 +20,15 @@ from tests.engine.bench import MODEL
 from tests.engine.fakes import picture
 from tests.engine.test_pool import requests
 from tests.engine.tiny_model import Array
-from tests.engine.watched import QUESTIONS, StepSeen, Watched, check_alone, distance, question
+from tests.engine.watched import (
+    QUESTIONS,
+    StepSeen,
+    Watched,
+    check_alone,
+    distance,
+    question,
+    with_forks,
+)
 
 SURELY_LIVE_S = 5.0
 """Whoever has so long left is in time under any correction that can be learned."""
@@ -31,6 +39,7 @@ class Asked:
     ticket: Ticket
     seed: int
     words: str
+    limit: int
     future: Future[Answer]
     memory_bytes: dict[str, int]
     ends: int = 0
@@ -48,7 +57,7 @@ class Play:
         self.watched = Watched(
             artifact,
             max_batch=pick.randint(1, 8),
-            queue_limit=pick.choice((3, 12, 64)),
+            queue_limit=pick.choice((5, 24, 64, 64)),
             grace_s=self.grace_s,
             default_latency_ms=pick.choice((None, 30_000.0)),
         )
@@ -72,9 +81,9 @@ class Play:
 
     def _event(self) -> None:
         self.left -= 1
-        kind = self.pick.choice(("ask", "ask", "ask", "cancel", "cancel", "shrink", "grow"))
+        kind = self.pick.choice(("ask",) * 6 + ("cancel",) * 3 + ("grow",) * 2 + ("shrink",))
         if kind == "ask":
-            for _ in range(self.pick.randint(1, 7)):
+            for _ in range(self.pick.randint(1, 12)):
                 self._ask()
         elif kind == "cancel" and self.asked:
             asked = self.pick.choice(list(self.asked.values()))
@@ -93,19 +102,20 @@ class Play:
         seed, words = pick.randrange(10), pick.choice(sorted(QUESTIONS))
         memory = {o.variant: o.memory_bytes for o in self.pool.offers(task)}
         budget = Budget(
-            max_latency_ms=pick.choice((None, None, 0.5, 4.0, 9.0, 60.0, 500.0, 20_000.0)),
-            max_memory_mb=pick.choice((None,) * 8 + (1e-6, memory["d2"] / 1e6)),
-            min_quality=pick.choice((None,) * 5 + (0.7, 0.85)),
-            variant=pick.choice((None,) * 7 + ("full", "d2", "d9")),
+            max_latency_ms=pick.choice((None, None, 0.5, 4.0, 9.0, 20.0, 60.0, 500.0, 20_000.0)),
+            max_memory_mb=pick.choice((None,) * 15 + (1e-6, memory["d2"] / 1e6)),
+            min_quality=pick.choice((None,) * 7 + (0.7, 0.85)),
+            variant=pick.choice((None,) * 12 + ("full", "d2", "d9")),
             on_miss=pick.choice(("degrade", "degrade", "reject")),
         )
-        made = question(seed, words) if task == "vqa" else CaptionInput(picture(seed), None)
+        limit = pick.choice((None, 1, 3, 100))
+        made = question(seed, words) if task == "vqa" else CaptionInput(picture(seed), limit)
         try:
             ticket = self.pool.admit(task, budget, self.clock.time_s)
             future = self.pool.submit(ticket, made)
         except (RequestError, CapacityError, DeadlineError):
             return
-        asked = Asked(ticket, seed, words, future, memory)
+        asked = Asked(ticket, seed, words, limit or 6, future, memory)
         self.asked[ticket.id] = asked
         future.add_done_callback(lambda _: setattr(asked, "ends", asked.ends + 1))
 
@@ -113,8 +123,8 @@ class Play:
         """Inside a stage call: time passes, and in every second schedule things happen."""
         pick = self.engine_pick
         self.clock.time_s += pick.choice((0.0, 0.001, 0.001, 0.003))
-        if pick.random() < 0.03:
-            self.clock.time_s += pick.choice((0.01, 0.1, 12.0))
+        if pick.random() < 0.02:
+            self.clock.time_s += pick.choice((0.01, 0.01, 0.1, 12.0))
         if self.inside and self.left > 0 and pick.random() < 0.3:
             self._event()
         if pick.random() < 0.03 and len(next(iter(inputs.values()))) > 1:
@@ -158,7 +168,7 @@ class Play:
 
     def _check_answer(self, number: int, asked: Asked, answer: Answer) -> None:
         budget, watched = asked.ticket.budget, self.watched
-        check_alone(self.artifact, MODEL, answer, asked.seed, asked.words)
+        check_alone(self.artifact, MODEL, answer, asked.seed, asked.words, asked.limit)
         assert budget.variant in (None, answer.variant)
         if budget.min_quality is not None:
             assert answer.quality is not None
@@ -181,10 +191,15 @@ class Play:
         assert any(ran == executed[: len(ran)] for executed in deeper)
 
 
+@pytest.fixture(scope="module")
+def forked(tiny: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return with_forks(tiny, tmp_path_factory.mktemp("forked") / "tiny")
+
+
 @pytest.mark.parametrize("block", range(10))
-def test_two_hundred_random_schedules(tiny: Artifact, block: int) -> None:
+def test_two_hundred_random_schedules(tiny: Artifact, forked: Artifact, block: int) -> None:
     for seed in range(block * 20, block * 20 + 20):
-        play = Play(tiny, seed)
+        play = Play(tiny if seed % 4 < 2 else forked, seed)
         try:
             play.play()
             play.check()

@@ -12,6 +12,7 @@ from engine.types import Answer, Budget, OnMiss, VqaInput
 from tests.engine.bench import Bench, expected
 from tests.engine.fakes import picture
 from tests.engine.test_pool import requests
+from tests.engine.tiny_model import Array
 
 HOW: list[OnMiss] = ["degrade", "reject"]
 
@@ -102,14 +103,14 @@ def test_without_a_deadline_nobody_waits_for_ever_behind_those_with_one(tiny: Ar
     patient = bench.send()
     left = 3000
 
-    def hook(stage: str, inputs: object) -> None:
+    def hook(stage: str, inputs: dict[str, Array]) -> None:
         nonlocal left
         bench.clock.time_s += 0.05
         if not patient.done() and left > 0:
             left -= 1
             bench.send(Budget(max_latency_ms=1_000))
 
-    bench.backend.hook = hook  # type: ignore[assignment]
+    bench.backend.hook = hook
     bench.backend.gate.set()
     assert patient.result(60).labels[0][0] == expected(tiny, patient.result(0).variant, 0)
     assert left > 0

@@ -97,7 +97,7 @@ class Ride:
             return []
         length = len(able[int(self.random.integers(len(able)))].row.mask)
         fitting = [twin for twin in able if len(twin.row.mask) == length]
-        self.random.shuffle(fitting)  # type: ignore[arg-type]
+        self.random.shuffle(fitting)
         return fitting[:count]
 
     def ride(self, count: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -10,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from artifact.store import Artifact
+from artifact.pattern import SkipPattern
+from artifact.store import Artifact, open_artifact
 from engine.backends.onnxruntime_ import OnnxRuntimeBackend
 from engine.config import EngineConfig
 from engine.errors import BackendError
@@ -120,26 +123,49 @@ class Watched:
         self.pool.close()
 
 
+def with_forks(artifact: Artifact, folder: Path) -> Artifact:
+    """Return a copy with variants off the ladder: after order 0 the ways part, twice."""
+    shutil.copytree(artifact.root, folder)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    example = manifest["variants"][0]
+    quality = {"1111": 0.9, "1011": 0.88, "1100": 0.8, "1001": 0.78, "1010": 0.7, "1000": 0.6}
+    manifest["variants"] = []
+    for bits, score in quality.items():
+        made = SkipPattern.from_bits(bits)
+        manifest["variants"].append(
+            example
+            | {
+                "id": made.variant_id(on_ladder=bits in ("1100", "1000")),
+                "pattern": list(made.executed),
+                "executed_parameters": 16 * made.depth,
+                "quality": {task: {"fp32": score} for task in manifest["tasks"]},
+            }
+        )
+    path.write_text(json.dumps(manifest))
+    return open_artifact(folder)
+
+
 def distance(found: Array, wanted: Array) -> float:
     """Return the relative L2 distance."""
     return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
 
 
 def check_alone(
-    artifact: Artifact, model: TinyModel, answer: Answer, seed: int, question: str, top_k: int = 6
+    artifact: Artifact, model: TinyModel, answer: Answer, seed: int, question: str, limit: int = 6
 ) -> None:
     """The answer is what its variant gives this picture and question with nobody else around."""
     pattern = artifact.manifest.pattern(answer.variant)
     assert answer.executed == pattern.executed
     if answer.task == "caption":
-        words = model.caption(pattern, picture(seed), 6)
-        assert answer.text == artifact.text_codec().decode(words)
+        text = artifact.text_codec().decode(model.caption(pattern, picture(seed), min(limit, 6)))
+        assert answer.text == text
         return
     logits = np.asarray(model.vqa(pattern, picture(seed), QUESTIONS[question]), np.float64)
     scores = np.exp(logits - logits.max())
     scores /= scores.sum()
     found = np.array([score for _, score in answer.labels])
-    best = np.sort(scores)[::-1][:top_k]
+    best = np.sort(scores)[::-1]
     assert distance(found, best) <= 1e-5
     assert answer.labels[0][0] == LABELS[int(logits.argmax())]
 

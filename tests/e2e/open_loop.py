@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 TIMEOUT_S = 60.0
+IDLE_S = 2.0
+"""Servers close connections that are idle for five seconds; we give them up before."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Load:
 
     sent: int = 0
     late_s: float = 0.0
+    surplus_bytes: int = 0
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     lost: dict[str, str] = field(default_factory=dict)
 
@@ -61,7 +64,7 @@ class Sender:
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
-        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
+        self._idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter, float]] = []
         self.load = Load()
 
     async def send(self, post: Post, due_s: float) -> None:
@@ -77,10 +80,7 @@ class Sender:
         self.load.replies.setdefault(given, []).append(reply)
 
     async def _exchange(self, request: bytes, due_s: float) -> tuple[str, Reply]:
-        if self._idle:
-            reader, writer = self._idle.pop()
-        else:
-            reader, writer = await asyncio.open_connection(*self._address)
+        reader, writer = await self._connection()
         writer.write(request)
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         headers = {
@@ -92,16 +92,24 @@ class Sender:
         if headers.get("connection", "").lower() == "close":
             writer.close()
         else:
-            self._idle.append((reader, writer))
+            self._idle.append((reader, writer, time.perf_counter()))
         return headers["x-request-id"], Reply(int(head[0].split()[1]), headers, body, took_s)
 
-    async def close(self) -> int:
-        """Close idle connections; return the bytes that came without having been asked for."""
-        surplus = 0
-        for reader, writer in self._idle:
-            surplus += len(reader._buffer)  # type: ignore[attr-defined]
+    async def _connection(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._idle:
+            reader, writer, since_s = self._idle.pop()
+            if time.perf_counter() - since_s < IDLE_S:
+                return reader, writer
+            self.close()  # those below have been idle even longer
             writer.close()
-        return surplus
+        return await asyncio.open_connection(*self._address)
+
+    def close(self) -> None:
+        """Close idle connections, and count what came on them without having been asked for."""
+        for reader, writer, _ in self._idle:
+            self.load.surplus_bytes += len(reader._buffer)  # type: ignore[attr-defined]
+            writer.close()
+        self._idle.clear()
 
 
 async def closed_loop(
@@ -116,7 +124,7 @@ async def closed_loop(
             await sender.send(next(posts), time.perf_counter())
 
     await asyncio.gather(*(client() for _ in range(clients)))
-    await sender.close()
+    sender.close()
     return sender.load
 
 
@@ -126,8 +134,8 @@ async def open_loop(
     rate_hz: float,
     seconds: float,
     every_second: Callable[[float], None],
-) -> tuple[Load, int]:
-    """Send at a rate, evenly spaced; return what came of it, and bytes nobody asked for.
+) -> Load:
+    """Send at a rate, evenly spaced; return what came of it.
 
     `every_second(since_start_s)` is called on the loop about once a second.
     """
@@ -149,4 +157,5 @@ async def open_loop(
             seen_s += 1.0
     while tasks:
         await asyncio.wait(tasks)
-    return sender.load, await sender.close()
+    sender.close()
+    return sender.load

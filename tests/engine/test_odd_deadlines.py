@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
 import pytest
 
 from artifact.store import Artifact
-from engine.errors import DeadlineError, DeadlineExpired, DeadlineUnattainable, InvalidInput
+from engine.errors import (
+    CapacityError,
+    DeadlineError,
+    DeadlineExpired,
+    DeadlineUnattainable,
+    InvalidInput,
+)
 from engine.types import Answer, Budget, OnMiss, VqaInput
 from tests.engine.bench import Bench, expected
 from tests.engine.fakes import picture
@@ -96,23 +103,30 @@ def test_without_a_deadline_the_answer_comes_however_long_it_takes(tiny: Artifac
     bench.pool.close()
 
 
-def test_without_a_deadline_nobody_waits_for_ever_behind_those_with_one(tiny: Artifact) -> None:
-    """Newcomers with a deadline keep coming, one at every step; the patient one is answered."""
+def test_without_a_deadline_nobody_waits_longer_than_patience_lasts(
+    tiny: Artifact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Newcomers with a deadline come at every step, more than can be served."""
+    for module in ("executor", "intake"):
+        monkeypatch.setattr(f"engine.{module}.PATIENCE_S", 1.0)
     bench = Bench(tiny, default_latency_ms=None, max_batch=1)
     bench.backend.hold()
-    patient = bench.send()
-    left = 3000
+    bench.send(Budget(max_latency_ms=100))
+    bench.backend.wait_inside()
+    patient, start_s = bench.send(), bench.clock.time_s
+    done_s: list[float] = []
+    patient.add_done_callback(lambda _: done_s.append(bench.clock.time_s))
 
     def hook(stage: str, inputs: dict[str, Array]) -> None:
-        nonlocal left
-        bench.clock.time_s += 0.05
-        if not patient.done() and left > 0:
-            left -= 1
-            bench.send(Budget(max_latency_ms=1_000))
+        bench.clock.time_s += 0.001
+        if not done_s and bench.clock.time_s < start_s + 5:
+            with suppress(CapacityError):
+                bench.send(Budget(max_latency_ms=100))
 
     bench.backend.hook = hook
     bench.backend.gate.set()
-    assert patient.result(60).labels[0][0] == expected(tiny, patient.result(0).variant, 0)
-    assert left > 0
+    answer = patient.result(60)
+    assert answer.labels[0][0] == expected(tiny, answer.variant, 0)
+    assert done_s[0] - start_s <= 1.0 + 0.1
     assert bench.pool.drain(60)
     bench.pool.close()

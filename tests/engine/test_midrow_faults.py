@@ -14,7 +14,7 @@ import pytest
 from artifact.store import Artifact
 from engine.errors import Cancelled, InferenceFailed
 from engine.types import Answer, Budget, CaptionInput, Ticket
-from tests.engine.bench import MODEL, Bench, expected
+from tests.engine.bench import MODEL
 from tests.engine.fakes import picture
 from tests.engine.test_pool import requests
 from tests.engine.tiny_model import Array
@@ -200,7 +200,8 @@ def test_a_backend_that_is_down_fails_everybody_once_and_comes_back(company: Com
 @pytest.mark.parametrize("stage", ["block_image[1]", "block_decode[0]", "head[caption]"])
 def test_a_caption_that_is_not_finite_fails_alone(tiny: Artifact, stage: str) -> None:
     """One place of one batch is hit, whoever sits there."""
-    watched, hit = Watched(tiny), []
+    watched = Watched(tiny)
+    hit: list[int] = []
 
     def after(name: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
         if name == stage and len(inputs[next(iter(inputs))]) > 2 and not hit:
@@ -220,32 +221,3 @@ def test_a_caption_that_is_not_finite_fails_alone(tiny: Artifact, stage: str) ->
             check_alone(tiny, MODEL, future.result(0), seed, WORDS)
     assert len(hit) == 1
     watched.close()
-
-
-@pytest.mark.parametrize("stage", ["stem[vqa]", "head[vqa]", "block_image[0]", "block_decode[1]"])
-def test_a_batch_that_comes_back_too_small_is_tried_again_row_by_row(
-    bench: Bench, tiny: Artifact, stage: str
-) -> None:
-    """Rows that were given their part already are not a step ahead of the others then."""
-    short = []
-
-    def hook(name: str, inputs: dict[str, Array]) -> dict[str, Array] | None:
-        rows = len(next(iter(inputs.values())))
-        if name != stage or rows < 3 or short:
-            return None
-        short.append(rows)
-        return {name: array[: rows - 1] for name, array in MODEL.run(name, inputs).items()}
-
-    bench.backend.hook = hook
-    bench.backend.hold()
-    asked = [bench.send(seed=seed) for seed in range(4)]
-    described = []
-    for seed in range(4):
-        ticket = bench.pool.admit("caption", Budget(), bench.clock.time_s)
-        described.append(bench.pool.submit(ticket, CaptionInput(picture(seed), None)))
-    bench.backend.gate.set()
-    for seed in range(4):
-        answer = asked[seed].result(20)
-        assert answer.labels[0][0] == expected(tiny, answer.variant, seed)
-        check_alone(tiny, MODEL, described[seed].result(20), seed, WORDS)
-    assert short

@@ -17,6 +17,7 @@ COMMANDS = {
     "inspect": "Show what an artifact holds.",
     "profile": "Measure an artifact's latency profile on this machine.",
     "simulate": "Compare scheduling policies on a simulated device.",
+    "bench": "Measure the engine or its scheduler against its bars.",
     "serve": "Serve an artifact over HTTP.",
     "ask": "Ask a running server about an image file.",
 }
@@ -29,11 +30,18 @@ def build(arguments: list[str]) -> typer.Typer:
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     for name, text in COMMANDS.items():
         if name == chosen:
-            module = importlib.import_module(f"cli.{name}_")
-            app.command(name)(module.app.registered_commands[0].callback)
+            _add(app, name, importlib.import_module(f"cli.{name}_").app)
         else:
             app.command(name, help=text)(_listed)
     return app
+
+
+def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:
+    """Add a subcommand, or a group if it has several commands of its own."""
+    if len(sub.registered_commands) > 1:
+        app.add_typer(sub, name=name)
+    elif (callback := sub.registered_commands[0].callback) is not None:
+        app.command(name)(callback)
 
 
 def _listed() -> None:

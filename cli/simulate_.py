@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from loadtests.simulate.bars import Bar
+    from loadtests.bars import Bar
     from loadtests.simulate.program import Studies
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -34,7 +34,11 @@ def simulate(
     stem_ms: Annotated[tuple[float, float], typer.Option(help=_COSTS)] = (0.3, 0.05),
     max_batch: Annotated[int, typer.Option(help="Most rows of a step.", min=1)] = 16,
     seconds: Annotated[float, typer.Option(help="Simulated time of a run.", min=0.1)] = 20.0,
-    seeds: Annotated[int, typer.Option(help="Runs per load: seeds 0, 1, ...", min=1)] = 5,
+    seeds: Annotated[int, typer.Option(help="Runs per load.", min=1)] = 5,
+    first_seed: Annotated[int, typer.Option(help="Of the first run; then one more.", min=0)] = 0,
+    sweep_gangs: Annotated[
+        bool, typer.Option("--sweep-gangs", help="Only lock-step gangs, at five thresholds.")
+    ] = False,
     jobs: Annotated[int, typer.Option(help="Processes that share the work.", min=1)] = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
     plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
@@ -43,13 +47,13 @@ def simulate(
 
     The scheduler is the engine's own. Without --rate or --trace: sixteen loads and the bars.
 
-    [bold]otmv simulate --json loadtests/results/simulate.json[/bold]
+    [bold]otmv simulate --first-seed 100 --json loadtests/results/simulate.json[/bold]
 
     [bold]otmv simulate --rate 800 --burst 8 --keys 2 --seconds 5[/bold]
     """
     try:
         from loadtests.simulate.arrivals import TraceError
-        from loadtests.simulate.program import Load, run_load, run_standard
+        from loadtests.simulate.program import Load, run_load, run_standard, run_sweep
         from loadtests.simulate.world import World
     except ModuleNotFoundError as error:
         problem = f"simulating needs {error.name}: pip install 'otmv-serve[loadtest]'"
@@ -64,17 +68,24 @@ def simulate(
         stem=(stem_ms[0] / 1e3, stem_ms[1] / 1e3),
     )
     bars: list[Bar] = []
+    took_s: dict[str, float] = {}
+    chosen = range(first_seed, first_seed + seeds)
     status = Console(stderr=True).status("simulating")
     try:
         with status:
-            if rate is None and trace is None:
-                studies, bars = run_standard(range(seeds), seconds, jobs, status.update)
+            if sweep_gangs:
+                studies = run_sweep(chosen, seconds, jobs, status.update)
+            elif rate is None and trace is None:
+                studies, bars, took_s = run_standard(chosen, seconds, jobs, status.update)
             else:
                 load = Load(rate or 1.0, seconds, burst, to_rate, trace)
-                studies = run_load(world, load, budget_ms, range(seeds), status.update)
+                studies = run_load(world, load, budget_ms, chosen, status.update)
         _show(studies, bars, plot_file)
+        for part, part_s in took_s.items():
+            Console().print(f"{part}: {part_s:.0f} s", highlight=False)
         if json_file is not None:
-            _write(json_file, studies, bars, seeds, seconds)
+            facts = {"seeds": list(chosen), "seconds": seconds, "took_s": took_s}
+            _write(json_file, studies, bars, facts)
     except (ImportError, OSError, TraceError) as error:
         hint = " (pip install 'otmv-serve[loadtest]')" if isinstance(error, ImportError) else ""
         Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}{escape(hint)}")
@@ -100,9 +111,7 @@ def _show(studies: Studies, bars: list[Bar], plot_file: Path | None) -> None:
         plot(first, plot_file)
 
 
-def _write(path: Path, studies: Studies, bars: list[Bar], seeds: int, seconds: float) -> None:
+def _write(path: Path, studies: Studies, bars: list[Bar], facts: dict[str, Any]) -> None:
     from loadtests.simulate.report import write_json
 
-    command = " ".join(["otmv", *sys.argv[1:]])
-    facts = {"command": command, "seeds": list(range(seeds)), "seconds": seconds}
-    write_json(path, bars, studies, facts)
+    write_json(path, bars, studies, {"command": " ".join(["otmv", *sys.argv[1:]]), **facts})

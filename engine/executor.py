@@ -142,11 +142,13 @@ class Executor:
             del self._views[bisect_left(self._views, urgency(view), key=urgency)]
             view.deadline_s = now + PATIENCE_S
             insort(self._views, view, key=urgency)
+        correction = self._predictor.calls.high
         return Snapshot(
             self._views,
             self._max_batch,
             self._rate.hz(now),
-            self._predictor.calls.high,
+            correction,
+            self._predictor.spread.over(correction),
             crowded=self._planner.crowd(),
         )
 

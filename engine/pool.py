@@ -80,7 +80,7 @@ class EnginePool:
         slots = Slots(config.max_batch, artifact.manifest.config.width)
         self._executor = Executor(
             self._stages,
-            Stepper(self._stages, slots, clock, telemetry),
+            Stepper(self._stages, slots, predictor, clock, telemetry),
             steering,
             self._planner,
             predictor,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from artifact.latency import LatencyProfile
 from engine.elastic.course import Line
+from engine.elastic.spread import CallSpread
 from engine.family import Family
+from engine.quantiles import at_share, quantile
 from engine.types import Task
 
 _WINDOW = 256
@@ -19,16 +19,6 @@ _WINDOW_S = 120.0
 _MIN_SAMPLES = 8
 _QUANTILE = 0.9
 _CLAMP = (0.02, 20.0)
-
-
-def quantile(values: Sequence[float], share: float) -> float:
-    """Return the smallest value that at least `share` of the values do not exceed."""
-    return at_share(sorted(values), share)
-
-
-def at_share(ordered: Sequence[float], share: float) -> float:
-    """Return `quantile` of values that are sorted already."""
-    return ordered[max(math.ceil(share * len(ordered)) - 1, 0)]
 
 
 class Correction:
@@ -110,6 +100,7 @@ class Predictor:
 
     `calls`: actual / mean of a row's own calls; it stretches every time the scheduler plans with.
     `whole`: the same of a whole way, waits for other rows included; the p90 that is promised.
+    `spread`: how far single calls stray.
     """
 
     def __init__(self, profile: LatencyProfile, family: Family, max_batch: int) -> None:
@@ -121,6 +112,7 @@ class Predictor:
         self._lines: dict[tuple[str, int], Line] = {}
         self.calls = Correction()
         self.whole = Correction()
+        self.spread = CallSpread()
         self.caption_length = CaptionLength(family.manifest.text.max_caption_tokens - 1)
 
     def step_s(self, stage: str, bucket: int, batch: int) -> float:

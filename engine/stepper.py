@@ -10,6 +10,7 @@ import numpy as np
 from engine.clock import Clock
 from engine.errors import BackendError, InferenceFailed
 from engine.jobs import Job
+from engine.prediction import Predictor
 from engine.rows import VqaRow, gather, scatter
 from engine.slots import Slots
 from engine.stages import StageSet
@@ -21,8 +22,16 @@ _LOG = logging.getLogger(__name__)
 class Stepper:
     """Runs batches of jobs through stages. Belongs to the executor's thread."""
 
-    def __init__(self, stages: StageSet, slots: Slots, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        stages: StageSet,
+        slots: Slots,
+        predictor: Predictor,
+        clock: Clock,
+        telemetry: Telemetry,
+    ) -> None:
         self._stages = stages
+        self._predictor = predictor
         self._slots = slots
         self._clock = clock
         self._telemetry = telemetry
@@ -69,9 +78,19 @@ class Stepper:
             return InferenceFailed(stage, repr(error))
         elapsed_s = self._clock.now_s() - start_s
         self._telemetry.step(len(jobs))
+        expected_s = self._expected_s(jobs)
+        if expected_s > 0:
+            self._predictor.spread.add(elapsed_s / expected_s)
         for job in jobs:
-            self._account(job, stage, elapsed_s, len(jobs))
+            self._account(job, stage, elapsed_s, expected_s, len(jobs))
         return None
+
+    def _expected_s(self, jobs: Sequence[Job]) -> float:
+        """Return the mean seconds of the call these jobs are at."""
+        view = jobs[0].view
+        call = view.route.head_call if view.final else view.route.calls[view.position]
+        fixed_s, row_s = self._predictor.line(*call) if call is not None else (0.0, 0.0)
+        return fixed_s + row_s * len(jobs)
 
     def _ride(self, stage: str, jobs: Sequence[Job]) -> None:
         """Run a block on rows in their slots."""
@@ -79,15 +98,16 @@ class Stepper:
         self._stages.run(stage, batch.inputs(), batch.into())
         batch.absorb()
 
-    def _account(self, job: Job, stage: str, elapsed_s: float, rows: int) -> None:
+    def _account(
+        self, job: Job, stage: str, elapsed_s: float, expected_s: float, rows: int
+    ) -> None:
         job.spend(stage, elapsed_s, rows)
         view, trip = job.view, job.trip
         if view.final:
             return
         if trip is not None:
-            fixed_s, row_s = view.route.lines[view.position]
             trip.spent_s += elapsed_s
-            trip.expected_s += fixed_s + row_s * rows
+            trip.expected_s += expected_s
         job.moved()
         if isinstance(job.row, VqaRow) and job.elastic and view.route.at_stop[view.position]:
             job.row.bank()

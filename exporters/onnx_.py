@@ -66,6 +66,7 @@ def to_onnx(stage: Stage, sizes: Mapping[str, int]) -> onnx.ModelProto:
     model = program.model_proto
     _fold_transposes(model)
     _name_dimensions(model, stage)
+    _forget_traces(model)
     onnx.checker.check_model(model)
     return model
 
@@ -109,6 +110,17 @@ def _name_dimensions(model: onnx.ModelProto, stage: Stage) -> None:
                     dim.dim_param = size
                 else:
                     dim.dim_value = size
+
+
+def _forget_traces(model: onnx.ModelProto) -> None:
+    """Drop the tracer's notes: they name source files of the machine that exported."""
+    graph = model.graph
+    for values in (graph.node, graph.input, graph.output, graph.value_info, graph.initializer):
+        for value in values:
+            value.ClearField("metadata_props")
+            value.ClearField("doc_string")
+    graph.ClearField("metadata_props")
+    model.ClearField("metadata_props")
 
 
 class WeightFile:

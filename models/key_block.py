@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
-from models.norms import IMAGE, TEXT, Order, OrderNorm
+from models.norms import IMAGE, TEXT, Order, OrderNorm, Parts, join, of_order
 
 MASKED = -1.0e4
 """Finite fill of a masked attention score: its softmax weight is exactly zero in fp32."""
@@ -114,23 +114,24 @@ class KeyBlock(nn.Module):
 
     def project(self, h: Tensor, order: Order, image_tokens: int) -> tuple[Tensor, Tensor, Tensor]:
         """Norm and project to queries, keys, values, each `[batch, heads, tokens, head width]`."""
-        x = self.attention_norm(h, order, image_tokens, h.shape[1] - image_tokens)
-        qkv = _per_modality(self.qkv, x, image_tokens)
+        qkv = _per_modality(self.qkv, self.attention_norm(h, order, image_tokens))
         batch, tokens, _ = h.shape
-        q, k, v = qkv.view(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        head_width = qkv.shape[2] // (3 * self.heads)
+        qkv = qkv.view(batch, tokens, 3, self.heads, head_width)
+        q, k, v = qkv.permute(2, 0, 3, 1, 4)
         return q, k, v
 
     def finish(self, h: Tensor, mixed: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Output projection, residual, feed-forward, residual, coefficient."""
-        text_tokens = h.shape[1] - image_tokens
-        x = self.inner_attention_norm(mixed, order, image_tokens, text_tokens)
-        h = h + _per_modality(self.out, x, image_tokens)
-        x = self.ffn_norm(h, order, image_tokens, text_tokens)
-        x = nn.functional.gelu(_per_modality(self.fc1, x, image_tokens))
-        x = self.inner_ffn_norm(x, order, image_tokens, text_tokens)
-        h = h + _per_modality(self.fc2, x, image_tokens)
-        coefficient = self.coefficient[order]
-        return h * (coefficient if isinstance(order, int) else coefficient[:, None, None])
+        parts = self.inner_attention_norm(mixed, order, image_tokens)
+        h = h + _per_modality(self.out, parts)
+        parts = self.ffn_norm(h, order, image_tokens)
+        x = nn.functional.gelu(_per_modality(self.fc1, parts))
+        parts = self.inner_ffn_norm(x, order, image_tokens)
+        h = h + _per_modality(self.fc2, parts)
+        if isinstance(order, int):
+            return h * self.coefficient[order]
+        return h * of_order(self.coefficient.unsqueeze(1), order)
 
 
 def key_mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
@@ -148,15 +149,12 @@ def _linears(*lists: nn.ModuleList) -> list[nn.Linear]:
     return [linear for each in lists for linear in each if isinstance(linear, nn.Linear)]
 
 
-def _per_modality(linears: nn.ModuleList, x: Tensor, image_tokens: int) -> Tensor:
-    """Apply the image's linear to image tokens and the text's to text tokens (or one merged)."""
+def _per_modality(linears: nn.ModuleList, parts: Parts) -> Tensor:
+    """Apply each modality's linear to its tokens, or the merged one to all; `[batch, tokens, out]`.
+
+    Tokens are joined once, so that no graph copies them twice.
+    """
     if len(linears) == 1:
-        merged: Tensor = linears[0](x)
+        merged: Tensor = linears[0](join(parts))
         return merged
-    if not image_tokens:
-        text: Tensor = linears[TEXT](x)
-        return text
-    image: Tensor = linears[IMAGE](x[:, :image_tokens])
-    if image_tokens == x.shape[1]:
-        return image
-    return torch.cat([image, linears[TEXT](x[:, image_tokens:])], dim=1)
+    return join({modality: linears[modality](x) for modality, x in parts.items()})

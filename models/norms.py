@@ -2,6 +2,9 @@
 
 All orders of a key share its matrices but not its norms (OTMV supplement, section 1), so the norms
 live in small tables. The order is data: one batch may hold rows at different orders.
+
+Modalities stay apart from a norm to the product that follows. A scale spread over the tokens of
+both would be as large as what it scales, and each row would pay for writing and reading it.
 """
 
 from __future__ import annotations
@@ -14,6 +17,29 @@ IMAGE, TEXT = 0, 1
 
 Order = int | Tensor
 """An order inside its key: one int for the whole batch, or int64 `[batch]`, one per row."""
+
+Parts = dict[int, Tensor]
+"""Tokens by modality, image first; a modality without tokens is left out."""
+
+
+def split(x: Tensor, image_tokens: int) -> Parts:
+    """Part `[batch, tokens, width]` into its image tokens, which lead, and its text tokens."""
+    if not image_tokens:
+        return {TEXT: x}
+    if image_tokens == x.shape[1]:
+        return {IMAGE: x}
+    return {IMAGE: x[:, :image_tokens], TEXT: x[:, image_tokens:]}
+
+
+def join(parts: Parts) -> Tensor:
+    """Put the modalities' tokens behind one another again."""
+    tensors = list(parts.values())
+    return tensors[0] if len(tensors) == 1 else torch.cat(tensors, dim=1)
+
+
+def of_order(table: Tensor, order: Tensor) -> Tensor:
+    """Look up each row's order in `[orders, width]`; `[batch, 1, width]`, for all its tokens."""
+    return nn.functional.embedding(order.unsqueeze(1), table)
 
 
 class OrderNorm(nn.Module):
@@ -32,43 +58,25 @@ class OrderNorm(nn.Module):
         self.width = width
         self.eps = eps
 
-    def forward(self, x: Tensor, order: Order, image_tokens: int, text_tokens: int) -> Tensor:
-        """Normalise `x`, image tokens by the image norm and text tokens by the text norm.
+    def forward(self, x: Tensor, order: Order, image_tokens: int) -> Parts:
+        """Normalise image tokens by the image norm and text tokens by the text norm.
 
         Args:
-            x: `[batch, image_tokens + text_tokens, width]`, image first.
+            x: `[batch, tokens, width]`, image first.
             order: order inside the key.
             image_tokens: leading tokens of the image.
-            text_tokens: tokens that follow, of the text.
 
         Returns:
-            Same shape as `x`; computed in fp32, returned in `x`'s dtype.
+            The tokens of each modality.
         """
-        scale, shift = self.scale[order], self.shift[order]  # [2, width] or [batch, 2, width]
-        if not image_tokens or not text_tokens:
-            modality = TEXT if not image_tokens else IMAGE
-            scale, shift = scale[..., modality, :], shift[..., modality, :]
-            if isinstance(order, int):
-                return nn.functional.layer_norm(x, (self.width,), scale, shift, self.eps)
-            scale, shift = scale.unsqueeze(1), shift.unsqueeze(1)
-        elif isinstance(order, int):
-            norm = nn.functional.layer_norm
-            image, text = x[:, :image_tokens], x[:, image_tokens:]
-            return torch.cat(
-                [
-                    norm(image, (self.width,), scale[IMAGE], shift[IMAGE], self.eps),
-                    norm(text, (self.width,), scale[TEXT], shift[TEXT], self.eps),
-                ],
-                dim=1,
-            )
-        else:
-            scale = _per_token(scale, image_tokens, text_tokens)
-            shift = _per_token(shift, image_tokens, text_tokens)
-        return nn.functional.layer_norm(x, (self.width,), eps=self.eps) * scale + shift
-
-
-def _per_token(table: Tensor, image_tokens: int, text_tokens: int) -> Tensor:
-    """Spread `[batch, 2, width]` over the tokens: `[batch, image + text, width]`."""
-    image = table[:, IMAGE : IMAGE + 1].expand(-1, image_tokens, -1)
-    text = table[:, TEXT : TEXT + 1].expand(-1, text_tokens, -1)
-    return torch.cat([image, text], dim=1)
+        if isinstance(order, int):
+            scale, shift = self.scale[order], self.shift[order]
+            return {
+                m: nn.functional.layer_norm(part, (self.width,), scale[m], shift[m], self.eps)
+                for m, part in split(x, image_tokens).items()
+            }
+        normal = nn.functional.layer_norm(x, (self.width,), eps=self.eps)
+        return {
+            m: part * of_order(self.scale[:, m], order) + of_order(self.shift[:, m], order)
+            for m, part in split(normal, image_tokens).items()
+        }

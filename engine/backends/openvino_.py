@@ -120,6 +120,8 @@ class OpenVinoBackend:
         try:
             model = self._core.read_model(str(path))
             _check_names(stage, model, spec)
+            if self.precision == "bf16":
+                _narrow_tail(model)
             compiled = self._core.compile_model(model, _DEVICE, self._settings)
             used = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
         except LoadFailed:
@@ -129,6 +131,18 @@ class OpenVinoBackend:
         if used != _HINTS[self.precision]:
             raise LoadFailed(stage, f"compiled for {used}, not {self.precision}", fix)
         return OpenVinoStage(stage, compiled, spec)
+
+
+def _narrow_tail(model: Any) -> None:
+    """Let the last operations compute in bf16 too, as they do where a larger graph holds them.
+
+    The library keeps what follows the last matrix product in fp32, for the accuracy of a final
+    answer. In a block that is the whole residual stream (ADR 0016). What picks single tokens of the
+    output stays in fp32, else all of it would be converted for them.
+    """
+    for operation in model.get_ops():
+        if operation.get_type_name() != "Slice":
+            operation.get_rt_info()["enforceBF16evenForGraphTail"] = "YES"
 
 
 def _check_shapes(into: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> None:

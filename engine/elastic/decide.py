@@ -10,6 +10,7 @@ would end after its deadline.
 from __future__ import annotations
 
 from engine.elastic.forks import turns
+from engine.elastic.kinds import best_kind
 from engine.elastic.legs import onward, to_first_stops
 from engine.elastic.newcomers import starting
 from engine.elastic.snapshot import Decision, RowView, Run, Snapshot
@@ -21,13 +22,7 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
     rows = sort_rows(snapshot, now)
     if rows.heads:
         return _settle_or_run(_heads(rows.heads, snapshot.max_batch), rows, snapshot, now)
-    batch = starting(rows, snapshot, now)
-    if not batch and rows.first:
-        batch = to_first_stops(rows, snapshot, now)
-    if not batch and rows.onward:
-        batch = onward(rows, snapshot, now)
-    if not batch and rows.newcomers:
-        batch = rows.newcomers[:1]
+    batch = best_kind(rows, _following, snapshot, now)
     if not batch and rows.lost:
         call = rows.lost[0].route.calls[rows.lost[0].position]
         batch = [row for row in rows.lost if row.route.calls[row.position] == call]
@@ -36,6 +31,16 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
         return _decision(None, rows)
     call = batch[0].route.calls[batch[0].position]
     return _settle_or_run(Run(*call, tuple(batch)), rows, snapshot, now)
+
+
+def _following(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
+    """Return the batch that runs next among rows of one kind; none if nobody is live."""
+    batch = starting(rows, snapshot, now)
+    if not batch and rows.first:
+        batch = to_first_stops(rows, snapshot, now)
+    if not batch and rows.onward:
+        batch = onward(rows, snapshot, now)
+    return batch or rows.newcomers[:1]
 
 
 def _heads(heads: list[RowView], max_batch: int) -> Run:
@@ -52,7 +57,7 @@ def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Deci
     Whoever is settled is answered before anything else runs, so there is nothing to run then.
     """
     lead = run.rows[0]
-    stretch = snapshot.correction * snapshot.tuning.guard
+    stretch = snapshot.correction * snapshot.spread
     line = lead.route.head_line if lead.final else lead.route.lines[lead.position]
     step_s = (line[0] + line[1] * len(run.rows)) * stretch
     together = min(len(rows.onward), snapshot.max_batch)

@@ -10,6 +10,9 @@ from engine.elastic.sorting import EPSILON_S
 
 Turn = tuple[RowView, Route]
 
+_BUSY = 0.8
+"""A device with more to do than this share of its time has none to spare for a longer way."""
+
 
 def turns(batch: Sequence[RowView], company: int, snapshot: Snapshot, now: float) -> list[Turn]:
     """Return the rows of a batch that should leave their route before this step, and for which.
@@ -44,7 +47,7 @@ def _best(row: RowView, together: int, snapshot: Snapshot, now: float) -> Route:
 def _keeps_up(route: Route, snapshot: Snapshot) -> bool:
     fixed_s, row_s = route.rest(0)
     busy = snapshot.arrivals_hz * (fixed_s / snapshot.max_batch + row_s) * snapshot.correction
-    return busy < snapshot.tuning.quiet
+    return busy < _BUSY
 
 
 def _reaches(

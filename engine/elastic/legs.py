@@ -34,7 +34,7 @@ def onward(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
         batch = ranked[: snapshot.max_batch]
         if len(groups) == 1 and batch:
             return batch
-        rate = sum(_gain_rate(row, len(batch)) for row in batch)
+        rate = sum(gain_rate(row, len(batch)) for row in batch)
         if rate > best_rate and batch:
             best, best_rate = batch, rate
     return best or rows.onward[:1]
@@ -77,7 +77,8 @@ def _reaches(row: RowView, batch: int, snapshot: Snapshot, now: float) -> bool:
     return now + needed_s <= row.deadline_s + EPSILON_S
 
 
-def _gain_rate(row: RowView, batch: int) -> float:
+def gain_rate(row: RowView, batch: int) -> float:
+    """Return the points per second that a row wins on the way to its next stop."""
     route, position = row.route, row.position
     needed_s = route.fixed_s[position] + route.row_s[position] * batch
     return route.gain[route.passed[position]] / max(needed_s, EPSILON_S)
@@ -86,7 +87,7 @@ def _gain_rate(row: RowView, batch: int) -> float:
 def _by_gain(rows: list[RowView], batch: int, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the rows that reach their next stop in time, most gain per second first."""
     scored = [
-        (row.priority, -_gain_rate(row, batch), row.deadline_s, row.id, row)
+        (row.priority, -gain_rate(row, batch), row.deadline_s, row.id, row)
         for row in rows
         if _reaches(row, batch, snapshot, now)
     ]

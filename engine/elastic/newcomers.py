@@ -1,12 +1,13 @@
 """When newcomers start, and how many together.
 
 Starting costs a stem call, so they gather; how long depends on whether they can ride along with
-the rows that run (same block stage) or would hold them up (another key).
+the rows that run (same block stage) or would hold them up (another key). Rows they would hold up
+go all the way first where that wins more points.
 """
 
 from __future__ import annotations
 
-from engine.elastic.course import Route
+from engine.elastic.course import Call
 from engine.elastic.snapshot import RowView, Snapshot
 from engine.elastic.sorting import EPSILON_S, Rows
 
@@ -29,48 +30,77 @@ def starting(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
 
 
 def _due(urgent: RowView, group: list[RowView], rows: Rows, snapshot: Snapshot, now: float) -> bool:
-    """Tell whether to start: the slack is gone, or enough have gathered."""
-    tuning, route = snapshot.tuning, urgent.route
+    """Tell whether to start: the slack is gone, or enough have gathered and it is worth it."""
+    tuning, route, most = snapshot.tuning, urgent.route, snapshot.max_batch
     slack_s = urgent.deadline_s - now
     ride = route.calls[min(1, len(route.calls) - 1)]
     under_way = [*rows.first, *rows.onward]
-    riding = sum(row.route.calls[row.position] == ride for row in under_way)
-    together = min(snapshot.max_batch, len(group) + riding)
+    riding = [row for row in under_way if row.route.calls[row.position] == ride]
+    together = min(most, len(group) + len(riding))
     needed_s = (route.fixed_s[0] + route.row_s[0] * together) * tuning.margin * snapshot.correction
     if slack_s <= needed_s:
         return True
-    if riding < len(under_way) and _room_for_all(under_way, len(group), slack_s, route, snapshot):
+    held = [row for row in under_way if not _rides_to_the_end(row, ride)]
+    if held and _wait_pays(group[:most], held[:most], snapshot, now):
         return False
-    expected = snapshot.arrivals_hz * slack_s
-    if 2 * riding >= len(under_way):
-        enough = max(tuning.ride_least, expected * tuning.ride_share)
-        return len(under_way) < 2 or len(group) >= min(enough, snapshot.max_batch)
+    whole_fixed_s, whole_row_s = route.rest(0)
+    gather_s = min(slack_s, (whole_fixed_s + whole_row_s * most) * snapshot.correction)
+    expected = snapshot.arrivals_hz * gather_s
+    if 2 * len(riding) >= len(under_way):
+        return len(under_way) < 2 or len(group) >= min(expected * tuning.ride_share, most)
     if any(
         not row.route.at_stop[row.position] and row.route.calls[row.position] != ride
         for row in rows.onward
     ):
         return False
-    enough = max(tuning.wait_least, expected * tuning.wait_share)
-    return len(group) >= min(enough, snapshot.max_batch)
+    return len(group) >= min(max(tuning.wait_least, expected * tuning.wait_share), most)
 
 
-def _room_for_all(
-    under_way: list[RowView], newcomers: int, slack_s: float, route: Route, snapshot: Snapshot
+def _rides_to_the_end(row: RowView, ride: Call) -> bool:
+    """Tell whether newcomers share every call left to the row: they never hold it up."""
+    calls = row.route.calls
+    return calls[row.position] == ride and calls[-1] == ride
+
+
+def _wait_pays(
+    newcomers: list[RowView], held: list[RowView], snapshot: Snapshot, now: float
 ) -> bool:
-    """Tell whether those under way and then the newcomers can all go all the way in time.
+    """Tell whether more points are won if `held` go all the way before the newcomers start.
 
-    So it is if the device would not be busy with the arrivals even in batches of this size, and
-    the slack covers what is left of the others' courses and then a whole one.
+    The other order: newcomers catch up with `held`, then all go on together. A tie goes to the
+    rows under way, as in a gang. With more arriving than the device can take all the way, waiting
+    never pays: those yet to come would pay for it.
     """
-    correction = snapshot.correction
-    whole_fixed_s, whole_row_s = route.rest(0)
-    busy = snapshot.arrivals_hz * (whole_fixed_s / newcomers + whole_row_s) * correction
-    if busy >= snapshot.tuning.quiet:
+    correction, most = snapshot.correction, snapshot.max_batch
+    whole_fixed_s, whole_row_s = newcomers[0].route.rest(0)
+    if snapshot.arrivals_hz * (whole_fixed_s / most + whole_row_s) * correction >= 1:
         return False
-    rest = [row.route.rest(row.position) for row in under_way]
-    rest_s = max(fixed_s + row_s * len(under_way) for fixed_s, row_s in rest)
-    whole_s = whole_fixed_s + whole_row_s * newcomers
-    return (rest_s + whole_s) * snapshot.tuning.margin * correction < slack_s
+    left = [row.route.rest(row.position) for row in held]
+    rest_s = max(fixed_s + row_s * len(held) for fixed_s, row_s in left) * correction
+    whole_s = whole_fixed_s + whole_row_s * len(newcomers)
+    behind_s = min(fixed_s + row_s * len(newcomers) for fixed_s, row_s in left)
+    caught_up = now + (whole_s - behind_s) * correction
+    both = min(len(held) + len(newcomers), most)
+    wait = _points(held, now, len(held), correction)
+    wait += _points(newcomers, now + rest_s, len(newcomers), correction)
+    start = _points(held, caught_up, both, correction)
+    start += _points(newcomers, now, len(newcomers), correction)
+    return wait >= start
+
+
+def _points(rows: list[RowView], begin_s: float, batch: int, correction: float) -> float:
+    """Return the points that rows win by their deadlines from `begin_s` on, in such batches."""
+    points = 0.0
+    for row in rows:
+        route, position = row.route, row.position
+        left_s = (row.deadline_s - begin_s + EPSILON_S) / correction
+        fixed_s, row_s = route.rest(position)
+        for leg in range(route.passed[position], route.legs):
+            after_fixed_s, after_row_s = route.rest(route.course.stops[leg].steps)
+            if fixed_s - after_fixed_s + (row_s - after_row_s) * batch > left_s:
+                break
+            points += route.gain[leg]
+    return points
 
 
 def _in_time(

@@ -37,20 +37,15 @@ class Tuning:
     """The scheduler's few numbers, chosen in the simulator (docs/scheduling.md).
 
     `margin`: times are stretched by this when newcomers or leaders could still wait.
-    `guard`: one step is stretched by this before a banked row bets its answer on it.
     `ride_share`, `wait_share`: newcomers start together once they are as many as arrive in this
-    share of the most urgent one's slack; the first where they join the running batch, the second
-    where they hold it up. `ride_least`, `wait_least`: never fewer than so
-    many. `quiet`: below this share of a busy device newcomers interrupt nobody they hold up.
+    share of the most urgent one's slack (at most a whole course's time); the first where they join
+    the running batch, the second where they hold it up. `wait_least`: there never fewer than these.
     """
 
     margin: float = 1.15
-    guard: float = 1.5
-    ride_share: float = 0.2
+    ride_share: float = 0.3
     wait_share: float = 0.6
-    ride_least: int = 3
     wait_least: int = 4
-    quiet: float = 0.8
 
 
 DEFAULT = Tuning()
@@ -61,14 +56,16 @@ class Snapshot:
     """Every row waiting for a step, in order of `urgency`.
 
     `arrivals_hz`: observed rate of arriving rows. `correction` multiplies every mean time (the
-    learned quantile of actual / mean). `crowded`: so many rows too many are open, that is, so many
-    of those that have an answer banked should give it, whatever they could still gain.
+    learned quantile of actual / mean). `spread` stretches one step on top of that before a banked
+    row bets its answer on it (`spread.CallSpread` learns it; the default is a guess). `crowded`:
+    how many rows too many are open; as many of those that have an answer banked must give it.
     """
 
     rows: list[RowView]
     max_batch: int
     arrivals_hz: float = 0.0
     correction: float = 1.0
+    spread: float = 1.5
     tuning: Tuning = DEFAULT
     crowded: int = 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import DEFAULT, Decision, RowView, Run, Snapshot, Tuning, urgency
+from engine.elastic.spread import CallSpread
 from engine.prediction import Correction
 from loadtests.simulate.world import Outcome, World
 
@@ -52,8 +54,10 @@ class Machine:
         self._trips: dict[int, _Trip] = {}
         self._calls = Correction()  # actual / mean of a row's own calls: stretches every time
         self._whole = Correction()  # the same of its whole way, waits included: the promised p90
+        self._spread = CallSpread()
         self._rate = ArrivalRate()
         self._now = 0.0
+        self._next_arrival = math.inf
         self._on_time = 0
         self._points = 0.0
         self._scored = self._covered = 0
@@ -71,6 +75,7 @@ class Machine:
             while after < offered and arrivals[after] <= self._now:
                 self._arrive(after, arrivals[after], budget_s)
                 after += 1
+            self._next_arrival = arrivals[after] if after < offered else math.inf
             self._apply(self._decide(self._snapshot(), self._now))
         whole = max(offered, 1)
         coverage = self._covered / self._scored if self._scored else None
@@ -87,6 +92,7 @@ class Machine:
             self._world.max_batch,
             self._rate.hz(self._now),
             self._calls.high,
+            self._spread.over(self._calls.high),
             self._tuning,
         )
 
@@ -107,26 +113,38 @@ class Machine:
             self._rows = [row for row in self._rows if row.id not in gone]
 
     def _step(self, run: Run) -> set[int]:
-        """Run one call; return the rows that are answered by it."""
+        """Run the calls; return the rows that are answered by them."""
         for row in run.rows:
             if row.position == 0:
                 self._depart(row, len(run.rows))
-        self._call(run)
-        if run.rows[0].final:
+        for _ in range(run.steps):
+            self._call(run)
+            if run.rows[0].final:
+                for row in run.rows:
+                    self._answer(row)
+                return {row.id for row in run.rows}
             for row in run.rows:
-                self._answer(row)
-            return {row.id for row in run.rows}
-        for row in run.rows:
-            row.position += 1
-            if row.id in self._trips and self._route.passed[row.position]:
-                self._arrived(row)
+                row.position += 1
+                if row.id in self._trips and self._route.passed[row.position]:
+                    self._arrived(row)
+            if self._now >= self._next_arrival or not self._goes_on(run):
+                break
         return set()
+
+    def _goes_on(self, run: Run) -> bool:
+        """Tell whether every row's next call is the same again."""
+        calls = self._route.calls
+        return all(
+            row.position < len(calls) and calls[row.position] == (run.stage, run.bucket)
+            for row in run.rows
+        )
 
     def _call(self, run: Run) -> None:
         fixed_s, row_s = self._world.line(run.stage, 0)
         mean_s, noise = fixed_s + row_s * len(run.rows), self._world.noise
         factor = float(np.exp(self._rng.normal(-(noise**2) / 2, noise))) if noise else 1.0
         self._now += mean_s * factor
+        self._spread.add(factor)
         for row in run.rows:
             trip = self._trips.get(row.id)
             if trip is not None:

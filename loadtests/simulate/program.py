@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtests.bars import Bar
 from loadtests.simulate.arrivals import gamma_arrivals, ramp_arrivals, trace_arrivals
-from loadtests.simulate.bars import Bar, coverage_bars, keys_bar, one_key_bars, overhead_bar
-from loadtests.simulate.study import Progress, Result, compare, standard_study
+from loadtests.simulate.bars import coverage_bars, keys_bar, one_key_bars, overhead_bar
+from loadtests.simulate.study import (
+    Progress,
+    Result,
+    Who,
+    compare,
+    standard_study,
+    with_gangs,
+)
 from loadtests.simulate.world import World
 
 NOISE = 0.2
@@ -61,19 +70,22 @@ def run_load(
 
 def run_standard(
     seeds: Sequence[int], seconds: float, jobs: int, progress: Progress
-) -> tuple[Studies, list[Bar]]:
-    """Return the studies behind the bars, and the bars; `jobs` processes share the work."""
+) -> tuple[Studies, list[Bar], dict[str, float]]:
+    """Return the studies behind the bars, the bars, and the seconds each part took.
+
+    `jobs` processes share the work.
+    """
     world = World()
-    worlds = {
-        "1 key": world,
-        "2 keys": World(keys=2),
-        "12 keys": World(keys=12),
-        "1 key, noise": World(noise=NOISE),
-    }
-    studies = {
-        name: standard_study(each, seeds, seconds, jobs, progress, everybody=each == world)
-        for name, each in worlds.items()
-    }
+    studies: Studies = {}
+    took_s: dict[str, float] = {}
+    worlds = {"1 key": world, "2 keys": World(keys=2), "12 keys": World(keys=12)}
+    for name, each in {**worlds, "1 key, noise": World(noise=NOISE)}.items():
+        begun = time.monotonic()
+        who: Who = "everybody" if each == world else "ours"
+        studies[name] = standard_study(each, seeds, seconds, jobs, progress, who)
+        took_s[name] = round(time.monotonic() - begun, 1)
+    for name in ("2 keys", "12 keys"):
+        studies[name] = with_gangs(studies[name], studies["1 key"])
     bars = [
         *one_key_bars(studies["1 key"], world),
         keys_bar(studies["2 keys"], 2),
@@ -81,4 +93,9 @@ def run_standard(
         *coverage_bars(studies["1 key, noise"]),
         overhead_bar(),
     ]
-    return studies, bars
+    return studies, bars, took_s
+
+
+def run_sweep(seeds: Sequence[int], seconds: float, jobs: int, progress: Progress) -> Studies:
+    """Return lock-step gangs at every threshold, on the sixteen loads."""
+    return {"gangs": standard_study(World(), seeds, seconds, jobs, progress, "sweep")}

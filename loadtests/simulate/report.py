@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from artifact.latency import machine_fingerprint
-from loadtests.simulate.bars import Bar, by_point, mean_effective
+from loadtests.bars import Bar
+from loadtests.origin import commit_here
+from loadtests.simulate.bars import by_point, mean_effective
 from loadtests.simulate.study import ELASTIC, FIXED, Result
 
 
@@ -58,39 +59,27 @@ def plot(results: Sequence[Result], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    figure, axes = pyplot.subplots(figsize=(8, 5.5))
-    for outcome in results[0].outcomes:
-        found = [
-            [result.of(outcome.policy) for result in seeds] for seeds in by_point(results).values()
-        ]
+    figure, axes = pyplot.subplots(figsize=(9, 5), layout="constrained")
+    names = [outcome.policy for outcome in results[0].outcomes]
+    markers = dict(zip((n for n in names if not n.startswith(FIXED)), "oDs^vP", strict=False))
+    for name in sorted(names, key=lambda n: (n == ELASTIC, not n.startswith(FIXED))):
+        found = [[result.of(name) for result in seeds] for seeds in by_point(results).values()]
         across = [statistics.fmean(o.mean_quality for o in seeds) for seeds in found]
         up = [statistics.fmean(o.attainment for o in seeds) * 100 for seeds in found]
-        ours = outcome.policy == ELASTIC
-        axes.scatter(
-            across, up, s=60 if ours else 18, label=outcome.policy, zorder=3 if ours else 2
-        )
+        if name.startswith(FIXED):
+            label = "fixed variants" if name == names[-1] else None
+            axes.scatter(across, up, s=16, marker="x", color="0.65", label=label)
+        else:
+            axes.scatter(
+                across, up, s=70 if name == ELASTIC else 26, marker=markers[name], label=name
+            )
+    axes.set_title("one mark per policy and load, mean over seeds", fontsize=10)
     axes.set_xlabel("mean quality of answers in time, points")
     axes.set_ylabel("answered in time, % of offered")
-    axes.legend(fontsize=7)
+    figure.legend(loc="outside right upper", fontsize=9, frameon=False)
     axes.grid(alpha=0.3)
-    figure.tight_layout()
-    figure.savefig(path)
+    figure.savefig(path, dpi=120)
     pyplot.close(figure)
-
-
-def commit_here() -> str:
-    """Return the commit of the working folder, with "+changes" if it has any; "" outside git."""
-    try:
-        found = subprocess.run(
-            ["git", "describe", "--always", "--dirty=+changes", "--abbrev=12"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return found.stdout.strip()
 
 
 def write_json(
@@ -105,16 +94,7 @@ def write_json(
         "machine": machine_fingerprint(),
         "commit": commit_here(),
         **facts,
-        "bars": [
-            {
-                "name": bar.name,
-                "measured": round(bar.measured, 4),
-                "limit": bar.limit,
-                "verdict": bar.verdict,
-                "spread": bar.spread,
-            }
-            for bar in bars
-        ],
+        "bars": [bar.record() for bar in bars],
         "studies": {name: _study(results) for name, results in studies.items()},
     }
     path.parent.mkdir(parents=True, exist_ok=True)

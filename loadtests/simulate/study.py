@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from engine.elastic.decide import decide
 from loadtests.simulate.arrivals import gamma_arrivals
@@ -17,8 +18,10 @@ from loadtests.simulate.world import Outcome, World
 ELASTIC = "elastic"
 SLACKFIT = "slackfit"
 FIXED = "fixed"
-LOCKSTEP = ("gangs-8", "gangs-16")
-"""Lock-step gangs at the two thresholds that came out best in a sweep over 1, 4, 8, 16, 99."""
+EAGER = (8, 16)
+"""Thresholds of lock-step gangs: best of `SWEEP` at 15 and 36 ms (results/gang_sweep.json)."""
+LOCKSTEP = tuple(f"gangs-{count}" for count in EAGER)
+SWEEP = (1, 4, 8, 16, 99)
 
 Progress = Callable[[str], None]
 
@@ -68,10 +71,23 @@ def fixed_name(world: World, index: int) -> str:
     return f"{FIXED} d{world.depths[index]}"
 
 
-def stepwise(arrivals: Sequence[float], budget_s: float, world: World, seed: int) -> list[Outcome]:
-    """Simulate the policies that decide at every step: ours and lock-step gangs."""
-    policies: dict[str, Decide] = {ELASTIC: decide}
-    policies |= {name: Lockstep(int(name.removeprefix("gangs-"))) for name in LOCKSTEP}
+def gangs_name(eager: int) -> str:
+    """Return the policy name of lock-step gangs at one threshold."""
+    return f"gangs-{eager}"
+
+
+def stepwise(
+    arrivals: Sequence[float],
+    budget_s: float,
+    world: World,
+    seed: int,
+    eager: Sequence[int] = (),
+    *,
+    ours: bool = True,
+) -> list[Outcome]:
+    """Simulate policies that decide at every step: ours, and gangs at the thresholds `eager`."""
+    policies: dict[str, Decide] = {ELASTIC: decide} if ours else {}
+    policies |= {gangs_name(count): Lockstep(count) for count in eager}
     return [
         Machine(world, policy, seed=seed).run(name, arrivals, budget_s)
         for name, policy in policies.items()
@@ -82,7 +98,7 @@ def compare(
     point: str, arrivals: Sequence[float], budget_s: float, world: World, seed: int
 ) -> Result:
     """Simulate every policy on the same arrivals; noise is drawn alike from `seed`."""
-    outcomes = stepwise(arrivals, budget_s, world, seed)
+    outcomes = stepwise(arrivals, budget_s, world, seed, EAGER)
     rules = [(SLACKFIT, slackfit(world), 0), ("largest batch", largest_batch(world), 0)]
     rules.append(("most accurate", most_accurate(world), 0))
     rules += [(fixed_name(world, k), fixed(world, k), k) for k in range(len(world.depths))]
@@ -91,24 +107,30 @@ def compare(
     return Result(point, seed, tuple(outcomes), fluid_bound(arrivals, budget_s, world))
 
 
+Who = Literal["everybody", "ours", "sweep"]
+"""All rivals and the bound, our policy alone, or lock-step gangs at every threshold of `SWEEP`."""
+
+
 @dataclass(frozen=True)
 class Task:
-    """One point and seed to simulate; `everybody`: all rivals and the bound, else gangs alone."""
+    """One point and seed to simulate."""
 
     world: World
     point: Point
     seed: int
     duration_s: float
-    everybody: bool
+    who: Who
 
     def run(self) -> Result:
-        """Return every policy's outcome on the same arrivals."""
+        """Return the outcomes on the same arrivals."""
         point, world, seed = self.point, self.world, self.seed
         arrivals = gamma_arrivals(point.rate_hz, self.duration_s, point.cv2, seed)
         budget_s = point.budget_ms / 1e3
-        if self.everybody:
+        if self.who == "everybody":
             return compare(point.name, arrivals, budget_s, world, seed)
-        return Result(point.name, seed, tuple(stepwise(arrivals, budget_s, world, seed)), None)
+        eager = SWEEP if self.who == "sweep" else ()
+        outcomes = stepwise(arrivals, budget_s, world, seed, eager, ours=self.who == "ours")
+        return Result(point.name, seed, tuple(outcomes), None)
 
 
 def standard_study(
@@ -117,14 +139,24 @@ def standard_study(
     duration_s: float,
     jobs: int,
     progress: Progress,
-    *,
-    everybody: bool,
+    who: Who,
 ) -> list[Result]:
     """Return the sixteen standard points, once per seed, in `jobs` processes."""
-    tasks = [Task(world, point, s, duration_s, everybody) for point in STANDARD for s in seeds]
+    tasks = [Task(world, point, s, duration_s, who) for point in STANDARD for s in seeds]
     results = []
     with ProcessPoolExecutor(jobs) as pool:
         for result in pool.map(Task.run, tasks):
             results.append(result)
             progress(f"{world.keys} keys, {result.point}, seed {result.seed}")
     return results
+
+
+def with_gangs(results: Sequence[Result], one_key: Sequence[Result]) -> list[Result]:
+    """Return `results` with the gangs' outcomes of the one-key study, point by point.
+
+    Everybody in a gang always needs the same stage, so gangs do alike whatever the keys.
+    """
+    return [
+        replace(ours, outcomes=(*ours.outcomes, *(theirs.of(name) for name in LOCKSTEP)))
+        for ours, theirs in zip(results, one_key, strict=True)
+    ]

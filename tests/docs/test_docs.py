@@ -144,6 +144,8 @@ def test_every_command_line_can_be_typed(name: str, line: str) -> None:
     assert words[1] in COMMANDS, name
     module = importlib.import_module(f"cli.{words[1]}_")
     command = typer.main.get_command(module.app)
+    if (group := getattr(command, "commands", None)) is not None:
+        command = group[words[2]]
     options = {option for parameter in command.params for option in parameter.opts}
     options |= {option for parameter in command.params for option in parameter.secondary_opts}
     assert {word.split("=")[0] for word in words if word.startswith("--")} <= options

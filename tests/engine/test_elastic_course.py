@@ -6,6 +6,7 @@ from engine.elastic.course import Course, Route, Stop, chains
 from engine.elastic.decide import decide
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import RowView, Snapshot
+from engine.elastic.spread import CallSpread
 from tests.engine.elastic_worlds import PATTERNS, QUALITY, family, line
 
 
@@ -85,6 +86,52 @@ def test_a_crowd_settles_those_with_least_to_gain() -> None:
     assert decision.run is None
     assert len(decision.final) == 3
     assert rows[-1] not in decision.final
+
+
+@pytest.mark.parametrize("position", [1, 4, 11, 15])
+def test_a_newcomer_with_a_long_deadline_rides_along_at_once(position: int) -> None:
+    """30 s is a server's default deadline; nobody waits long for company that will not come."""
+    calls = (("stem[vqa]", 8), *[("block[0]", 8)] * 16)
+    stops = (Stop(9, "d8", 50.0), Stop(17, "d16", 60.0))
+    ride = Route(Course(calls, (None, *range(16)), stops, ("head[vqa]", 0)), line)
+    rows = [RowView(k, ride, 30.0, 30.0, position=position) for k in range(3)]
+    newcomer = RowView(9, ride, 30.1, 30.1)
+    snapshot = Snapshot([*rows, newcomer], 8, arrivals_hz=50.0)
+    for _ in range(3):
+        run = decide(snapshot, now=0.1).run
+        assert run is not None
+        for row in run.rows:
+            row.position += 1
+    assert newcomer.position > 0
+
+
+def held_up(slack_s: float) -> tuple[RowView, ...]:
+    """Who runs: three rows before their last leg, or four newcomers that need another stage?"""
+    calls = (("stem[vqa]", 8), *[("block[0]", 8)] * 4, *[("block[1]", 8)] * 2)
+    stops = (Stop(3, "d2", 50.0), Stop(5, "d4", 60.0), Stop(7, "d6", 62.0))
+    keys = Route(Course(calls, (None, *range(6)), stops, ("head[vqa]", 0)), line)
+    rows = [RowView(k, keys, 0.009, 0.009, position=5) for k in range(3)]
+    newcomers = [RowView(k + 3, keys, slack_s, slack_s) for k in range(4)]
+    run = decide(Snapshot([*rows, *newcomers], 8, arrivals_hz=200.0), now=0.0).run
+    assert run is not None
+    return run.rows
+
+
+def test_rows_that_would_be_held_up_go_first_where_that_costs_nobody_points() -> None:
+    assert {row.position for row in held_up(slack_s=0.02)} == {5}
+
+
+def test_newcomers_start_where_waiting_would_cost_them_more() -> None:
+    assert {row.position for row in held_up(slack_s=0.0031)} == {0}
+
+
+def test_spread_of_calls_is_a_guess_until_it_is_known() -> None:
+    spread = CallSpread()
+    assert spread.over(1.0) == 1.5
+    for k in range(64):
+        spread.add(1.0 if k % 16 else 2.0)
+    assert spread.over(1.0) == 2.0
+    assert spread.over(4.0) == 1.0
 
 
 def test_arrival_rate() -> None:

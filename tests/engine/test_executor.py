@@ -55,11 +55,12 @@ def test_an_earlier_deadline_overtakes_at_the_next_step(bench: Bench) -> None:
     bench.backend.wait_inside()
     ended: list[str] = []
     slow.add_done_callback(lambda future: ended.append("slow"))
-    fast = bench.send(Budget(max_latency_ms=1_000, variant="d1"))
+    fast = bench.send(Budget(max_latency_ms=5.0, variant="d1"))
     fast.add_done_callback(lambda future: ended.append("fast"))
+    bench.tick(0.001)
     bench.backend.gate.set()
     slow.result(20)
-    fast.result(20)
+    assert fast.result(20).deadline_met
     assert ended == ["fast", "slow"]
     assert [stage for stage, _ in bench.backend.calls[:2]] == ["stem[vqa]", "stem[vqa]"]
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from engine.family import Family
-from engine.prediction import CaptionLength, Correction, Predictor, Trip, quantile
+from engine.prediction import CaptionLength, Correction, Predictor, Trip
+from engine.quantiles import quantile
 from tests.engine.fakes import flat_profile
 from tests.engine.tiny_artifact import write_tiny
 

@@ -70,6 +70,11 @@ def test_manifest_holds_a_parity_record_of_every_graph(exported: Artifact) -> No
     assert {r.stage for r in exported.manifest.parity} == set(exported.manifest.stages)
 
 
+def test_no_graph_names_a_source_file(exported: Artifact) -> None:
+    for stage in exported.manifest.stages.values():
+        assert b".py" not in exported.path(stage.file).read_bytes()
+
+
 def test_each_tensor_is_stored_once(checkpoint: Checkpoint, exported: Artifact) -> None:
     tensors = load_file(exported.path(WEIGHTS_NAME))
     seen: set[bytes] = set()

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("scipy")
 
 from engine.elastic.decide import decide
+from engine.elastic.snapshot import Decision, Snapshot
 from loadtests.simulate.arrivals import (
     TraceError,
     gamma_arrivals,
@@ -17,6 +18,7 @@ from loadtests.simulate.arrivals import (
 from loadtests.simulate.bars import overhead_bar
 from loadtests.simulate.bound import fluid_bound
 from loadtests.simulate.gangs import fixed, run_gangs, slackfit
+from loadtests.simulate.lockstep import Lockstep
 from loadtests.simulate.machine import Machine
 from loadtests.simulate.study import ELASTIC, SLACKFIT, compare
 from loadtests.simulate.world import World
@@ -92,3 +94,31 @@ def test_gangs_of_the_full_model_are_right_at_low_load() -> None:
 
 def test_a_decision_over_256_rows_is_quick() -> None:
     assert overhead_bar(rounds=51).measured < 3_000  # the bar is 300 on an idle machine
+
+
+def test_gangs_do_alike_whatever_the_keys() -> None:
+    arrivals = gamma_arrivals(500, 1.0, 8.0, seed=2)
+    one, many = (
+        Machine(World(keys=keys), Lockstep(16)).run("gangs", arrivals, 0.036) for keys in (1, 12)
+    )
+    assert one == many
+
+
+def test_a_run_of_several_steps_ends_where_somebody_arrives_or_the_stage_changes() -> None:
+    calls: list[int] = []
+
+    def eight(snapshot: Snapshot, now: float) -> Decision:
+        decision = decide(snapshot, now)
+        calls.append(snapshot.rows[0].position)
+        return (
+            decision
+            if decision.run is None
+            else replace(decision, run=replace(decision.run, steps=8))
+        )
+
+    outcome = Machine(World(keys=2), eight).run("alone", [0.0], 0.036)
+    assert outcome.effective == 82.5
+    assert calls[:5] == [0, 1, 9, 13, 21]
+    calls.clear()
+    Machine(World(keys=2), eight).run("two", [0.0, 0.5e-3], 0.036)
+    assert calls[:3] == [0, 1, 2]

@@ -1,0 +1,1 @@
+"""`otmv bench`: the engine against what it replaces, pair by pair (docs/benchmarks.md)."""

@@ -112,7 +112,19 @@ class Ledger:
         """End requests admitted and never submitted, long past their deadline."""
         with self._changed:
             stale = [p for p in self._places.values() if not p.submitted and p.expires_s <= now]
-        return any([self.end(place.ticket.id, "expired") is not None for place in stale])
+            return any([self.end(place.ticket.id, "expired") is not None for place in stale])
+
+    def claim(self, ticket_id: int) -> Place | None:
+        """Return an open request that is being handed over now; None if it has ended, or was.
+
+        From here on it is its owner who ends it: nobody sweeps it.
+        """
+        with self._changed:
+            place = self._places.get(ticket_id)
+            if place is None or place.submitted:
+                return None
+            place.submitted = True
+            return place
 
     def find(self, ticket_id: int) -> Place | None:
         """Return an open request, None if it has ended."""

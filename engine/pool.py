@@ -185,9 +185,9 @@ class EnginePool:
             InvalidInput: the input is wrong; DeadlineExpired: it came too late; Cancelled: the
                 ticket has ended. The request has ended then.
         """
-        place = self._ledger.find(ticket.id)
+        place = self._ledger.claim(ticket.id)
         now = self._clock.now_s()
-        if place is None or place.submitted:
+        if place is None:
             raise Cancelled
         if place.expires_s <= now:
             self._ledger.end(ticket.id, "expired")
@@ -197,7 +197,6 @@ class EnginePool:
         except InvalidInput:
             self._ledger.end(ticket.id, "invalid")
             raise
-        place.submitted = True
         self._executor.submit(job)
         if self._ledger.find(ticket.id) is None:  # cancelled meanwhile
             self._executor.cancel(ticket.id)

@@ -61,7 +61,14 @@ def gather(rows: Sequence[Row]) -> dict[str, Array]:
 
 
 def scatter(rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
-    """Give each row its slice of a batch's outputs."""
+    """Give each row its slice of a batch's outputs, or none of them any.
+
+    Raises:
+        ValueError: if an output has not one slice for each row.
+    """
+    for name, array in outputs.items():
+        if len(array) != len(rows):
+            raise ValueError(f"{name} has {len(array)} rows, not {len(rows)}")
     for index, row in enumerate(rows):
         row.absorb({name: array[index] for name, array in outputs.items()})
 

@@ -18,11 +18,21 @@ class StageBytes:
         self._size = tensor_bytes
         self._tensors = {stage: frozenset(names) for stage, names in tensors.items()}
         self._growth: dict[str, int] = {}
-        self.workspace = 0
+        self._workspace: dict[str, int] = {}
 
-    def record(self, stage: str, growth: int) -> None:
-        """Take what loading and running a stage added; the largest of several loads counts."""
+    @property
+    def workspace(self) -> int:
+        """The bytes of the arena that all stages share."""
+        return sum(self._workspace.values())
+
+    def record(self, stage: str, growth: int, workspace: int = 0) -> None:
+        """Take what loading and running a stage added, and by how much the shared arena grew.
+
+        The largest growth of several loads counts. The arena keeps its bytes when a stage goes, so
+        a later load finds them there: only the first one's count.
+        """
         self._growth[stage] = max(growth, self._growth.get(stage, 0))
+        self._workspace.setdefault(stage, workspace)
 
     def of(self, stages: Iterable[str]) -> int:
         """Return the bytes of a set of stages, without the workspace."""

@@ -206,10 +206,9 @@ class StageSet:
         self._warm(loaded, stage, buckets, self._warm_batches())
         warmed = resident_bytes() - before
         if self._backend.shares_workspace:
-            self._bytes.workspace += max(warmed - grown, 0)
+            self._bytes.record(stage, grown, max(warmed - grown, 0))
         else:
-            grown = warmed
-        self._bytes.record(stage, grown)
+            self._bytes.record(stage, warmed)
         self._loaded[stage] = loaded
 
     def _warm_batches(self) -> Iterable[int]:

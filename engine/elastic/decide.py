@@ -71,7 +71,8 @@ def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Deci
     _make_room(rows, snapshot)
     if rows.final:
         return _decision(None, rows)
-    turned = turns(run.rows, len(rows.first) + len(rows.onward), snapshot, now)
+    live = len(rows.newcomers) + len(rows.first) + len(rows.onward)
+    turned = turns(run.rows, live, snapshot, now)
     if turned:
         return Decision(None, tuple(rows.expire), (), tuple(turned))
     return _decision(replace(run, steps=_steps(run, rows, step_s, stretch, now)), rows)

@@ -17,28 +17,31 @@ _BUSY = 0.8
 def turns(batch: Sequence[RowView], company: int, snapshot: Snapshot, now: float) -> list[Turn]:
     """Return the rows of a batch that should leave their route before this step, and for which.
 
-    `company`: how many rows are under way, which is how full batches will be.
+    `company`: how many live rows there are.
     """
     found: list[Turn] = []
     for row in batch:
         if row.final or row.position not in row.route.forks:
             continue
-        route = _best(row, min(max(company, 1), snapshot.max_batch), snapshot, now)
+        route = _best(row, company, snapshot, now)
         if not route.course.agrees(row.route.course, row.position + 1):
             found.append((row, route))
     return found
 
 
-def _best(row: RowView, together: int, snapshot: Snapshot, now: float) -> Route:
+def _best(row: RowView, company: int, snapshot: Snapshot, now: float) -> Route:
     """Return the route to the best answer there is time for; on a busy device, to the cheapest.
 
-    A way is open while the device could take every arrival along it, in full batches. The choice
-    does not depend on the route the row is on, so a row that has turned does not turn back.
+    A way is open while the device could take every arrival along it, in full batches, or the row
+    has time until everybody here has gone that way. The choice does not depend on the route the row
+    is on, so a row that has turned does not turn back.
     """
     position = row.position
     ways = [r for r in row.route.kin if r.course.agrees(row.route.course, position)]
-    open_ways = [r for r in ways if _keeps_up(r, snapshot)]
-    slack_s = row.deadline_s - now
+    slack_s, together = row.deadline_s - now, min(max(company, 1), snapshot.max_batch)
+    open_ways = [
+        r for r in ways if _keeps_up(r, snapshot) or _time_for_all(r, company, slack_s, snapshot)
+    ]
     if open_ways:
         return max(open_ways, key=lambda r: _reaches(r, position, together, slack_s, snapshot))
     return max(ways, key=lambda r: _gain_rate(r, position, together))
@@ -48,6 +51,13 @@ def _keeps_up(route: Route, snapshot: Snapshot) -> bool:
     fixed_s, row_s = route.rest(0)
     busy = snapshot.arrivals_hz * (fixed_s / snapshot.max_batch + row_s) * snapshot.correction
     return busy < _BUSY
+
+
+def _time_for_all(route: Route, company: int, slack_s: float, snapshot: Snapshot) -> bool:
+    """Tell whether the slack covers a whole course of everybody, twice over."""
+    fixed_s, row_s = route.rest(0)
+    whole_s = (fixed_s / snapshot.max_batch + row_s) * snapshot.correction
+    return 2 * (company * whole_s + fixed_s) < slack_s
 
 
 def _reaches(

@@ -76,6 +76,8 @@ def test_a_row_turns_to_the_better_way_where_there_is_time_for_it() -> None:
     assert decide(Snapshot([row], 8), now=0.0).run is not None
     hurried = RowView(2, ladder, deadline_s=0.8e-3, expires_s=1.0, position=3)
     assert not decide(Snapshot([hurried], 8), now=0.0).turn
+    assert decide(Snapshot([row], 8, arrivals_hz=5e3), now=0.0).run, "busy, but there is time"
+    row.deadline_s = 2.0e-3
     assert not decide(Snapshot([row], 8, arrivals_hz=5e3), now=0.0).run, "busy: the short way"
 
 

@@ -29,26 +29,6 @@ def test_waiting_requests_share_steps(bench: Bench) -> None:
     assert ("head[vqa]", 8) in bench.backend.calls
 
 
-def test_rows_at_different_depths_share_a_block(bench: Bench, tiny: Artifact) -> None:
-    shared: list[list[int]] = []
-
-    def hook(stage: str, inputs: dict[str, Array]) -> None:
-        bench.clock.time_s += 0.001
-        if stage == "block[0]":
-            shared.append(inputs["order"].tolist())
-
-    bench.backend.hook = hook
-    bench.backend.hold()
-    early = bench.send(Budget(max_latency_ms=10_000))
-    bench.backend.wait_inside()  # in its stem
-    bench.backend.entered.acquire(blocking=False)
-    bench.backend.gate.set()
-    bench.backend.wait_inside()  # in its first block
-    late = bench.send(Budget(max_latency_ms=4.1), seed=1)  # no time to wait for company
-    assert early.result(20).labels[0][0] == expected(tiny, "full", 0)
-    assert late.result(20).labels[0][0] == expected(tiny, late.result(20).variant, 1)
-
-
 def test_an_earlier_deadline_overtakes_at_the_next_step(bench: Bench) -> None:
     bench.backend.hold()
     slow = bench.send(Budget(max_latency_ms=60_000))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import socket
+import sys
 from collections.abc import Callable, Coroutine
 from types import FrameType
 
@@ -23,6 +24,8 @@ _BACKLOG = 2048
 _LINGER_S = 0.5
 _CLOSING_S = 5
 _KEEP_ALIVE_S = 75
+_SWITCH_S = 5e-4
+"""How soon a busy request thread lets the engine's thread go on after a step (default: 5 ms)."""
 _QUIET_LOGGERS = ("python_multipart", "PIL")
 _log = logging.getLogger("otmv.server")
 
@@ -63,6 +66,7 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
     """
     serving: Serving = app.state.serving
     configure_logging(serving.settings)
+    sys.setswitchinterval(_SWITCH_S)
     config = uvicorn.Config(
         app,
         http=_ProblemProtocol,

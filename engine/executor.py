@@ -111,7 +111,7 @@ class Executor:
     def _take(self) -> bool:
         """Take in what has happened; sleep while there is nothing to do. False: closing."""
         with self._changed:
-            while not (self._closing or self._interrupted or self._views):
+            while not (self._interrupted or self._views):
                 self._changed.wait()
             if self._closing:
                 return False
@@ -133,7 +133,7 @@ class Executor:
 
     @property
     def _interrupted(self) -> bool:
-        return bool(self._arrived or self._left or self._woken)
+        return bool(self._arrived or self._left or self._woken or self._closing)
 
     def _snapshot(self) -> Snapshot:
         now = self._clock.now_s()
@@ -171,9 +171,7 @@ class Executor:
         starting = [job for job in jobs if not job.place.started]
         if starting and not self._start(starting, now, run.stage):
             return
-        for _ in range(run.steps):
-            if not self._step(run.stage, jobs) or self._interrupted:
-                return
+        self._step(run.stage, jobs, run.steps)
 
     def _start(self, jobs: list[Job], now: float, stage: str) -> bool:
         """Let jobs begin; False if the decision must be made again."""
@@ -188,19 +186,17 @@ class Executor:
             self._steering.start(job, now, batch)
         return True
 
-    def _step(self, stage: str, jobs: list[Job]) -> bool:
-        """Run one step; False if somebody has ended, or has reached an answer."""
-        failed = self._stepper.run(stage, jobs)
-        now, together = self._clock.now_s(), True
+    def _step(self, stage: str, jobs: list[Job], steps: int) -> None:
+        """Run steps until something happens, and hand out what has ended."""
+        failed = self._stepper.run(stage, jobs, steps, lambda: self._interrupted)
+        now = self._clock.now_s()
         for job in jobs:
             view = job.view
             if job.id in failed or job.row.done:
                 self._finish(job, failed.get(job.id))
-                together = False
             elif job.trip is not None and view.route.passed[view.position]:
                 self._predictor.learn(job.trip, now)
                 job.trip = None
-        return together
 
     def _finish(self, job: Job, error: EngineError | None) -> None:
         now = self._clock.now_s()

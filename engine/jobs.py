@@ -53,18 +53,18 @@ class Job:
         """Whether it has no deadline: what it is scheduled against is only patience."""
         return self.place.ticket.deadline_s == float("inf")
 
-    def spend(self, stage: str, elapsed_s: float, rows: int) -> None:
-        """Account for one step it took part in."""
+    def spend(self, stage: str, elapsed_s: float, rows: int, steps: int) -> None:
+        """Account for steps of a stage it took part in."""
         kind = stage.partition("[")[0]
         phase = kind if kind in ("stem", "head") else "blocks"
         self.phases_s[phase] += elapsed_s
         self.busy_s += elapsed_s / rows
-        self.blocks += kind.startswith("block")
+        self.blocks += steps * kind.startswith("block")
 
-    def moved(self) -> None:
-        """Say that the row has done a step: the work it must still do has shrunk."""
+    def moved(self, steps: int) -> None:
+        """Say that the row has done steps: the work it must still do has shrunk."""
         view = self.view
-        view.position += 1
+        view.position += steps
         first = view.route.course.stops[0].steps
         self.place.remaining = max(1.0 - view.position / first, 0.0)
 
@@ -107,5 +107,7 @@ class AnswerMaker:
         logits = np.asarray(job.row.logits, np.float64)
         scores = np.exp(logits - logits.max())
         scores /= scores.sum()
-        best = np.argsort(-scores, kind="stable")[: job.top_k]
+        few = min(job.top_k, len(scores))
+        best = np.argpartition(-scores, few - 1)[:few]
+        best = best[np.lexsort((best, -scores[best]))]
         return tuple((self._labels[i], float(scores[i])) for i in best)

@@ -164,7 +164,12 @@ class VqaRow:
             self.h = outputs["h"]
         self._cursor += 1
 
-    def passed_block(self, h: Array) -> None:
-        """Move on after a block that a batch ran; the batch has already added to `y`."""
+    def upcoming(self, steps: int) -> list[int]:
+        """Return the orders, inside their keys, of the next so many blocks."""
+        coming = self._program.steps[self._cursor : self._cursor + steps]
+        return [step.order_in_key for step in coming if step.order_in_key is not None]
+
+    def passed_blocks(self, h: Array, steps: int) -> None:
+        """Move on after blocks that a batch ran; the batch has already added to `y`."""
         self.h = h
-        self._cursor += 1
+        self._cursor += steps

@@ -8,11 +8,14 @@ long as the same rows run, nothing moves.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from engine.rows import Array, VqaRow
+
+Block = Callable[[Mapping[str, Array], Mapping[str, Array]], object]
+"""Runs one block: reads its inputs, writes its outputs into the arrays given."""
 
 _BATCHES = 3
 """Batches kept per text length: groups that run in turns need not move."""
@@ -29,6 +32,7 @@ class Batch:
         self._mask = np.zeros((size, tokens), np.bool_)
         self._order = np.zeros(size, np.int64)
         self._rows: list[VqaRow | None] = []
+        self._calls: dict[tuple[int, int], tuple[dict[str, Array], dict[str, Array]]] = {}
 
     @property
     def rows(self) -> list[VqaRow]:
@@ -64,28 +68,41 @@ class Batch:
         """Give up a row's slot; its arrays are the caller's business."""
         self._rows[self._rows.index(row)] = None
 
-    def inputs(self) -> dict[str, Array]:
-        """Return the inputs of the block its rows are at: h, order and mask [n, ...]."""
-        n = len(self._rows)
-        for slot, row in enumerate(self.rows):
-            self._order[slot] = row.step.order_in_key or 0
-        return {"h": self._h[:n], "order": self._order[:n], "mask": self._mask[:n]}
+    def ride(self, run: Block, steps: int, interrupted: Callable[[], bool]) -> int:
+        """Run the block its rows are at, `steps` times or until interrupted; return how often.
 
-    def into(self) -> dict[str, Array]:
-        """Return where the block should write h_out [n, N, D] and r [n, 2, D]."""
+        `run` reads h, order and mask [n, ...] and writes h_out and r. What it raises goes on to the
+        caller; the rows have then moved on by the steps before.
+        """
         n = len(self._rows)
-        return {"h_out": self._next[:n], "r": self._r[:n]}
+        orders = np.array([row.upcoming(steps) for row in self.rows], np.int64)
+        if orders.shape != (n, steps):
+            raise ValueError(f"not every row has {steps} blocks ahead")
+        series, done = self.rows[0].series, 0
+        try:
+            while done < steps and not (done and interrupted()):
+                inputs, into = self._call(n)
+                self._order[:n] = orders[:, done]
+                run(inputs, into)
+                self._h, self._next = self._next, self._h
+                self._y[:n] = self._y[:n] + self._r[:n] if series else self._r[:n]
+                done += 1
+        finally:
+            for slot, row in enumerate(self.rows if done else ()):
+                row.passed_blocks(self._h[slot], done)
+        return done
 
-    def absorb(self) -> None:
-        """Take what the block wrote: every row moves on by one step."""
-        n = len(self._rows)
-        self._h, self._next = self._next, self._h
-        if self.rows[0].series:
-            self._y[:n] += self._r[:n]
-        else:
-            self._y[:n] = self._r[:n]
-        for slot, row in enumerate(self.rows):
-            row.passed_block(self._h[slot])
+    def _call(self, n: int) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Return the block's arrays, the very same objects for the same n and direction."""
+        key = (n, id(self._h))
+        if key not in self._calls:
+            given: dict[str, Array] = {
+                "h": self._h[:n],
+                "order": self._order[:n],
+                "mask": self._mask[:n],
+            }
+            self._calls[key] = given, {"h_out": self._next[:n], "r": self._r[:n]}
+        return self._calls[key]
 
 
 class Slots:

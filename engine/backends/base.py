@@ -29,7 +29,8 @@ class LoadedStage(Protocol):
             inputs: one array for each input; they are read where they lie and not changed.
             into: arrays of the caller that the outputs they are named for are written to, and that
                 are returned: of the output's very dtype and shape, C-contiguous, writeable, apart
-                from every input. Outputs not named are new arrays.
+                from every input. Outputs not named are new arrays. Where all are named, a call with
+                the same array objects again may be prepared, so do not change their shapes.
 
         Raises:
             InferenceFailed: if the library raises, or an array of `into` does not fit; what the
@@ -73,6 +74,14 @@ class Backend(Protocol):
             LoadFailed: if the library refuses it or its inputs and outputs are not the record's.
         """
         ...
+
+
+Identity = tuple[tuple[str, int], ...]
+
+
+def identity(inputs: Mapping[str, Array], into: Mapping[str, Array]) -> Identity:
+    """Return what tells one set of array objects from any other, as long as they are kept."""
+    return tuple((name, id(array)) for arrays in (inputs, into) for name, array in arrays.items())
 
 
 def check_into(

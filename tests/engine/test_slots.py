@@ -105,12 +105,19 @@ class Ride:
         if not twins:
             return
         batch = self.slots.seat([twin.row for twin in twins])
-        inputs = batch.inputs()
-        assert sorted(inputs["order"].tolist()) == sorted(twin.orders[0] for twin in twins)
-        block(inputs, batch.into())
-        batch.absorb()
+        steps = int(self.random.integers(1, min(len(twin.orders) for twin in twins) + 1))
+        least = int(self.random.integers(1, steps + 1))  # then something happens
+        ran: list[list[int]] = []
+
+        def run(inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
+            ran.append(sorted(inputs["order"].tolist()))
+            block(inputs, into)
+
+        assert batch.ride(run, steps, lambda: len(ran) >= least) == least
+        assert ran == [sorted(twin.orders[k] for twin in twins) for k in range(least)]
         for twin in twins:
-            twin.step()
+            for _ in range(least):
+                twin.step()
 
     def broken(self, count: int) -> None:
         """A batch that dies half-way: everybody runs by himself, one of them for good."""
@@ -118,8 +125,21 @@ class Ride:
         if not twins:
             return
         batch = self.slots.seat([twin.row for twin in twins])
-        for array in batch.into().values():
-            array[...] = np.nan
+        steps = int(self.random.integers(1, min(len(twin.orders) for twin in twins) + 1))
+        good = int(self.random.integers(0, steps))
+        left = iter(range(good))
+
+        def run(inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
+            block(inputs, into)
+            if next(left, None) is None:
+                into["h_out"][...] = np.nan
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            batch.ride(run, steps, lambda: False)
+        for twin in twins:
+            for _ in range(good):
+                twin.step()
         for number, twin in enumerate(twins):
             self.slots.release(twin.row)
             if number == 1:

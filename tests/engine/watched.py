@@ -87,7 +87,9 @@ class Watched:
         stepper = self.pool._executor._stepper
         run = stepper.run
 
-        def watched(stage: str, jobs: Sequence[Job]) -> dict[int, BackendError]:
+        def watched(
+            stage: str, jobs: Sequence[Job], steps: int, interrupted: Callable[[], bool]
+        ) -> dict[int, BackendError]:
             seen = StepSeen(
                 stage,
                 tuple(job.id for job in jobs),
@@ -97,7 +99,7 @@ class Watched:
             )
             self.steps.append(seen)
             self.before_step(seen)
-            failed = run(stage, jobs)
+            failed = run(stage, jobs, 1, interrupted)  # each step is looked at by itself
             self.logits.update((j.id, j.row.logits) for j in jobs if j.row.logits is not None)
             return failed
 

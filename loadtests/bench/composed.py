@@ -18,7 +18,7 @@ from artifact.store import Artifact
 from engine.backends.base import Array, Backend
 from loadtests.bars import Bar
 from loadtests.bench.live import Live, Monolith, draw_inputs, one_batch
-from loadtests.bench.pairs import Pairs, Report, quartiles, ratio_bar, take_pairs
+from loadtests.bench.pairs import Report, ratio_bar, summary, take_pairs
 from loadtests.bench.setup import BenchError, Setup
 
 LIMITS = {8: 1.05, 4: 1.05, 1: 1.08}
@@ -104,9 +104,5 @@ def _one(setup: Setup, batch: int, report: Report) -> Bar:
             library=live.pool.backend.library,
             same_answer=f"{same} of {batch}",
             groups_thrown_away=live.apart,
-            bare_stages_over_theirs=_bare(cut),
+            bare_stages_over_theirs=summary(cut),
         )
-
-
-def _bare(cut: Pairs) -> dict[str, object]:
-    return {"pairs": len(cut.ratios), "quartiles": [round(x, 4) for x in quartiles(cut.ratios)]}

@@ -21,12 +21,13 @@ from artifact.manifest import StageFile, TensorSpec
 from engine.backends.base import Array, Backend, LoadedStage
 from loadtests.bars import Bar
 from loadtests.bench.composed import TOKENS
-from loadtests.bench.live import Live, draw_inputs
-from loadtests.bench.pairs import Report, ratio_bar, take_pairs
+from loadtests.bench.live import Live, Monolith, draw_inputs, one_batch
+from loadtests.bench.pairs import Report, ratio_bar, summary, take_pairs
 from loadtests.bench.setup import Setup
 
 BATCH = 8
 LIMIT = 1.25
+_BOUND_PAIRS = 5
 
 
 class Products:
@@ -172,6 +173,11 @@ def measure(setup: Setup, report: Report) -> list[Bar]:
             side()
         live.apart = 0
         pairs = take_pairs(ours, theirs, setup.pairs, report)
+        whole, batch = Monolith(live.artifact, live.pool.backend), one_batch(live.artifact, inputs)
+        whole.seconds(batch)
+        one_graph = take_pairs(
+            partial(whole.seconds, batch), theirs, min(setup.pairs, _BOUND_PAIRS), report, "bound"
+        )
         return [
             ratio_bar(
                 f"engine.matmuls.{setup.backend}.batch{BATCH}.time-ratio",
@@ -180,5 +186,6 @@ def measure(setup: Setup, report: Report) -> list[Bar]:
                 "s",
                 library=live.pool.backend.library,
                 groups_thrown_away=live.apart,
+                one_graph_over_theirs=summary(one_graph),
             )
         ]

@@ -59,6 +59,14 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
+def summary(pairs: Pairs) -> dict[str, object]:
+    """Return the quartiles of the ratios, as evidence beside a bar."""
+    return {
+        "pairs": len(pairs.ratios),
+        "quartiles": [round(ratio, 4) for ratio in quartiles(pairs.ratios)],
+    }
+
+
 def ratio_bar(
     name: str,
     pairs: Pairs,

@@ -118,6 +118,24 @@ class BackendContract:
             for name, array in inputs.items():
                 np.testing.assert_array_equal(array, kept[name])
 
+    def test_the_same_arrays_again_hold_new_numbers(
+        self, backend: Backend, artifact: Artifact
+    ) -> None:
+        """A sticky batch runs on the same arrays step after step; others come in between."""
+        loaded = self.load(backend, artifact, "block[0]")
+        given = [example_inputs(MODEL, "block[0]", 2, seed) for seed in range(20)]
+        into = [
+            {name: np.empty_like(array) for name, array in loaded.run(inputs).items()}
+            for inputs in given
+        ]
+        for turn in range(2):
+            for inputs, outputs in zip(given, into, strict=True):
+                inputs["h"] += turn
+                expected = loaded.run({name: array.copy() for name, array in inputs.items()})
+                loaded.run(inputs, outputs)
+                for name, array in outputs.items():
+                    np.testing.assert_array_equal(array, expected[name])
+
     def test_outputs_beside_given_ones_belong_to_the_caller(
         self, backend: Backend, artifact: Artifact
     ) -> None:

@@ -49,7 +49,7 @@ class Telemetry:
         self._queue_s = self._histogram("queue_wait_seconds", "Submission to first step.", _SECONDS)
         self._slack_s = self._histogram(
             "slack_at_start_seconds",
-            "Deadline - now - predicted time, at the first step of requests with a deadline.",
+            "Deadline - now - predicted time to a first answer, at the first step.",
             _SLACK,
         )
         self._ratio = self._histogram(

@@ -121,7 +121,7 @@ class Offer:
 class Answer:
     """The answer and what it took.
 
-    `predicted_s` was predicted when the variant became final, for the time from the request's
+    `predicted_s` was predicted when the variant was settled, for the time from the request's
     first step to its answer. `deadline_met` is None when no deadline applied. `degraded`: a lower
     variant than the best qualifying one was chosen because of latency. `labels` are (answer,
     softmax score), best first, for VQA; `text` is the caption. `phases_s` are wall seconds: queue

@@ -87,13 +87,15 @@ class Route:
 
     Lists by position p (steps done): `calls[p]` the next call and `lines[p]` its times;
     `passed[p]` how many stops lie behind; `fixed_s[p]` and `row_s[p]` the seconds of the calls
-    left to an answer from the next stop, head included: fixed_s + n · row_s in batches of n.
+    left to an answer from the next stop, head included: fixed_s + n · row_s in batches of n;
+    `alone_s[p]` in a batch of one.
     `at_stop[p]`: no step since the last stop. `gain[j]`: points won from stop j to stop j + 1.
     `kin`: the routes a row may take, this one among them; at `forks` it may turn to another.
     """
 
     __slots__ = (
         "_rest",
+        "alone_s",
         "at_stop",
         "calls",
         "course",
@@ -129,6 +131,7 @@ class Route:
         pairs = list(zip(positions, nexts, strict=True))
         self.fixed_s = [upto_fixed_s[end] - upto_fixed_s[p] + head_fixed_s for p, end in pairs]
         self.row_s = [upto_row_s[end] - upto_row_s[p] + head_row_s for p, end in pairs]
+        self.alone_s = [fixed + row for fixed, row in zip(self.fixed_s, self.row_s, strict=True)]
         self._rest: list[Line] = [
             (upto_fixed_s[-1] - upto_fixed_s[p], upto_row_s[-1] - upto_row_s[p]) for p in positions
         ]

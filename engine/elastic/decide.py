@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from engine.elastic.course import Route
 from engine.elastic.forks import turns
 from engine.elastic.kinds import best_kind
 from engine.elastic.legs import onward, to_first_stops
@@ -63,10 +64,13 @@ def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Deci
     line = lead.route.head_line if lead.final else lead.route.lines[lead.position]
     step_s = (line[0] + line[1] * len(run.rows)) * stretch
     together = min(len(rows.onward), snapshot.max_batch)
+    limits: dict[Route, float] = {}
     for row in rows.onward:
-        head_fixed_s, head_row_s = row.route.head_line
-        head_s = (head_fixed_s + head_row_s * together) * stretch
-        if row.deadline_s < now + step_s + head_s - EPSILON_S:
+        if row.route not in limits:
+            head_fixed_s, head_row_s = row.route.head_line
+            head_s = (head_fixed_s + head_row_s * together) * stretch
+            limits[row.route] = now + step_s + head_s - EPSILON_S
+        if row.deadline_s < limits[row.route]:
             rows.final.append(row)
     _make_room(rows, snapshot)
     if rows.final:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.elastic.course import Call
+from engine.elastic.course import Call, Route
 from engine.elastic.snapshot import RowView, Snapshot
 from engine.elastic.sorting import EPSILON_S, Rows
 
@@ -86,10 +86,18 @@ def gain_rate(row: RowView, batch: int) -> float:
 
 def _by_gain(rows: list[RowView], batch: int, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the rows that reach their next stop in time, most gain per second first."""
-    scored = [
-        (row.priority, -gain_rate(row, batch), row.deadline_s, row.id, row)
-        for row in rows
-        if _reaches(row, batch, snapshot, now)
-    ]
+    places: dict[tuple[Route, int], tuple[float, float]] = {}
+    scored = []
+    for row in rows:
+        place = (row.route, row.position)
+        if place not in places:
+            route, position = place
+            needed_s = (
+                route.fixed_s[position] + route.row_s[position] * batch
+            ) * snapshot.correction
+            places[place] = (-gain_rate(row, batch), now + needed_s - EPSILON_S)
+        loss_rate, soonest_s = places[place]
+        if soonest_s <= row.deadline_s:
+            scored.append((row.priority, loss_rate, row.deadline_s, row.id, row))
     scored.sort()
     return [entry[-1] for entry in scored]

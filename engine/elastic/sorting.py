@@ -30,7 +30,7 @@ class Rows:
 
 def sort_rows(snapshot: Snapshot, now: float) -> Rows:
     """Sort the snapshot's rows by need; a stop that even a row alone would miss is no aim."""
-    rows, correction = Rows(), snapshot.correction
+    rows, correction, start_s = Rows(), snapshot.correction, now - EPSILON_S
     for row in snapshot.rows:
         if row.final:
             (rows.heads if row.expires_s > now else rows.expire).append(row)
@@ -40,7 +40,7 @@ def sort_rows(snapshot: Snapshot, now: float) -> Rows:
         if passed == route.legs:
             rows.final.append(row)
             continue
-        soonest_s = now + (route.fixed_s[position] + route.row_s[position]) * correction - EPSILON_S
+        soonest_s = start_s + route.alone_s[position] * correction
         if passed:
             (rows.onward if soonest_s <= row.deadline_s else rows.final).append(row)
         elif soonest_s <= row.deadline_s:

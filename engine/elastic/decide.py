@@ -88,11 +88,9 @@ def _steps(run: Run, rows: Rows, step_s: float, stretch: float, now: float) -> i
     More than one only where everybody live rides; then up to the next stop or the next stage, and
     no further than every banked row may surely go. An arrival or a cancel interrupts it anyhow.
     """
-    if run.rows[0].final or len(run.rows) < len(rows.first) + len(rows.onward) + len(
-        rows.newcomers
-    ):
+    under_way = len(rows.first) + len(rows.onward)
+    if run.rows[0].final or len(run.rows) < under_way + len(rows.newcomers):
         return 1
-    most = len(rows.first) + len(rows.onward)
     steps = 1 << 30
     for row in run.rows:
         route, position = row.route, row.position
@@ -101,8 +99,8 @@ def _steps(run: Run, rows: Rows, step_s: float, stretch: float, now: float) -> i
         same = next((k for k, call in enumerate(calls) if call != calls[0]), len(calls))
         steps = min(steps, same)
         if route.passed[position]:
-            head_s = (route.head_line[0] + route.head_line[1] * most) * stretch
-            steps = min(steps, int((row.deadline_s - now - head_s) / step_s))
+            head_s = (route.head_line[0] + route.head_line[1] * under_way) * stretch
+            steps = min(steps, int((row.deadline_s - now - head_s) / max(step_s, EPSILON_S)))
     return max(steps, 1)
 
 

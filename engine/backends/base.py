@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,8 @@ from artifact.manifest import Precision, StageFile, TensorSpec
 from engine.errors import InferenceFailed
 
 Array = NDArray[Any]
+Call = TypeVar("Call")
+_Identity = tuple[tuple[str, int], ...]
 
 
 class LoadedStage(Protocol):
@@ -76,11 +78,31 @@ class Backend(Protocol):
         ...
 
 
-Identity = tuple[tuple[str, int], ...]
+_PREPARED = 16
 
 
-def identity(inputs: Mapping[str, Array], into: Mapping[str, Array]) -> Identity:
-    """Return what tells one set of array objects from any other, as long as they are kept."""
+class Prepared(Generic[Call]):
+    """Calls a stage has made before, by the very array objects; the oldest goes first.
+
+    It keeps those arrays, so no other array can have their identity.
+    """
+
+    def __init__(self) -> None:
+        self._calls: dict[_Identity, tuple[tuple[Array, ...], Call]] = {}
+
+    def find(self, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> Call | None:
+        """Return the call on these arrays, None if it was never kept."""
+        known = self._calls.get(_identity(inputs, into))
+        return None if known is None else known[1]
+
+    def keep(self, inputs: Mapping[str, Array], into: Mapping[str, Array], call: Call) -> None:
+        """Keep a call: sticky batches come with the same arrays again."""
+        if len(self._calls) >= _PREPARED:
+            del self._calls[next(iter(self._calls))]
+        self._calls[_identity(inputs, into)] = (*inputs.values(), *into.values()), call
+
+
+def _identity(inputs: Mapping[str, Array], into: Mapping[str, Array]) -> _Identity:
     return tuple((name, id(array)) for arrays in (inputs, into) for name, array in arrays.items())
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ import numpy as np
 import onnxruntime
 
 from artifact.manifest import Precision, StageFile
-from engine.backends.base import Array, Identity, check_into, identity
+from engine.backends.base import Array, Prepared, check_into
 from engine.errors import InferenceFailed, LoadFailed
 
 _PROVIDER = "CPUExecutionProvider"
-_BOUND = 16
 
 
 class _Process:
@@ -55,14 +53,6 @@ class _Process:
 _PROCESS = _Process()
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """A call made before. It keeps its arrays, so nothing else can have their identity."""
-
-    arrays: tuple[Array, ...]
-    binding: Any
-
-
 class OnnxRuntimeStage:
     """One inference session. New outputs are views of the library's memory: nothing is copied."""
 
@@ -70,7 +60,7 @@ class OnnxRuntimeStage:
         self._stage = stage
         self._session = session
         self._specs = spec.outputs
-        self._bound: dict[Identity, _Bound] = {}
+        self._prepared: Prepared[Any] = Prepared()
         self._outputs = [output.name for output in session.get_outputs()]
 
     def run(
@@ -78,12 +68,12 @@ class OnnxRuntimeStage:
     ) -> dict[str, Array]:
         """Run one batch (see `LoadedStage.run`)."""
         into = into or {}
-        known = self._bound.get(identity(inputs, into)) if into else None
+        known = self._prepared.find(inputs, into) if into else None
         if known is None:
             check_into(self._stage, self._specs, inputs, into)
         try:
             if known is not None:
-                self._session.run_with_iobinding(known.binding)
+                self._session.run_with_iobinding(known)
                 return dict(into)
             if into:
                 return self._run_into(inputs, into)
@@ -97,7 +87,7 @@ class OnnxRuntimeStage:
         binding = self._bind(arrays | dict(into), into)
         in_place = all(arrays[name] is inputs[name] for name in arrays)
         if in_place and len(into) == len(self._outputs):
-            self._keep(inputs, into, binding)
+            self._prepared.keep(inputs, into, binding)
         self._session.run_with_iobinding(binding)
         values = zip(self._outputs, binding.get_outputs(), strict=True)
         return {name: into[name] if name in into else value.numpy() for name, value in values}
@@ -114,13 +104,6 @@ class OnnxRuntimeStage:
             if name not in into:
                 binding.bind_output(name)
         return binding
-
-    def _keep(self, inputs: Mapping[str, Array], into: Mapping[str, Array], binding: Any) -> None:
-        """Keep a binding: sticky batches come with the same arrays again."""
-        if len(self._bound) >= _BOUND:
-            del self._bound[next(iter(self._bound))]
-        arrays = (*inputs.values(), *into.values())
-        self._bound[identity(inputs, into)] = _Bound(arrays, binding)
 
 
 class OnnxRuntimeBackend:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +11,10 @@ import numpy as np
 import openvino
 
 from artifact.manifest import Precision, StageFile
-from engine.backends.base import Array, Identity, check_into, identity
+from engine.backends.base import Array, Prepared, check_into
 from engine.errors import InferenceFailed, LoadFailed
 
 _DEVICE = "CPU"
-_BOUND = 16
 _HINTS: dict[Precision, str] = {"fp32": "f32", "bf16": "bf16"}
 _BF16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
@@ -38,14 +36,6 @@ _Named = tuple[str, Any]
 """A port's name and its tensor."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """A call made before. It keeps its arrays, so nothing else can have their identity."""
-
-    arrays: tuple[Array, ...]
-    tensors: list[_Named]
-
-
 class OpenVinoStage:
     """One compiled model and the one request that runs it.
 
@@ -58,7 +48,7 @@ class OpenVinoStage:
         self._request = compiled.create_infer_request()
         self._inputs = tuple(spec.inputs)
         self._outputs = spec.outputs
-        self._bound: dict[Identity, _Bound] = {}
+        self._prepared: Prepared[list[_Named]] = Prepared()
         self._shapes: dict[tuple[tuple[int, ...], ...], dict[str, tuple[int, ...]]] = {}
 
     def run(
@@ -66,10 +56,10 @@ class OpenVinoStage:
     ) -> dict[str, Array]:
         """Run one batch (see `LoadedStage.run`)."""
         into = into or {}
-        known = self._bound.get(identity(inputs, into))
+        known = self._prepared.find(inputs, into)
         try:
             if known is not None:
-                self._infer(known.tensors)
+                self._infer(known)
                 return dict(into)
             return self._run(inputs, into)
         except InferenceFailed:
@@ -97,18 +87,9 @@ class OpenVinoStage:
         tensors += [(n, openvino.Tensor(a, shared_memory=True)) for n, a in found.items()]
         in_place = all(arrays[name] is inputs[name] for name in arrays)
         if in_place and len(into) == len(self._outputs):
-            self._keep(inputs, into, tensors)
+            self._prepared.keep(inputs, into, tensors)
         self._infer(tensors)
         return found
-
-    def _keep(
-        self, inputs: Mapping[str, Array], into: Mapping[str, Array], tensors: list[_Named]
-    ) -> None:
-        """Keep a call's tensors: sticky batches come with the same arrays again."""
-        if len(self._bound) >= _BOUND:
-            del self._bound[next(iter(self._bound))]
-        arrays = (*inputs.values(), *into.values())
-        self._bound[identity(inputs, into)] = _Bound(arrays, tensors)
 
     def _infer(self, tensors: list[_Named]) -> None:
         for name, tensor in tensors:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.elastic.course import Call, Route
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows
+from engine.elastic.sorting import EPSILON_S, Rows, reaches
 
 
 def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
@@ -15,7 +15,9 @@ def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     if room < min(len(group), snapshot.max_batch):
         # Somebody is too late for a batch this size: better many without than few with him.
         batch = group[: snapshot.max_batch]
-        chosen = [row for row in batch if _reaches(row, len(batch), snapshot, now)] or group[:1]
+        chosen = [
+            row for row in batch if reaches(row, len(batch), snapshot.correction, now)
+        ] or group[:1]
         room = len(chosen)
     if len(chosen) < room:
         call = chosen[0].route.calls[chosen[0].position]
@@ -69,12 +71,6 @@ def _room(group: list[RowView], snapshot: Snapshot, now: float) -> int:
         if left_s < room * route.row_s[position]:
             room = int(left_s / route.row_s[position])
     return max(room, 1)
-
-
-def _reaches(row: RowView, batch: int, snapshot: Snapshot, now: float) -> bool:
-    route, position = row.route, row.position
-    needed_s = (route.fixed_s[position] + route.row_s[position] * batch) * snapshot.correction
-    return now + needed_s <= row.deadline_s + EPSILON_S
 
 
 def gain_rate(row: RowView, batch: int) -> float:

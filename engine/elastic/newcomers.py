@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from engine.elastic.course import Call
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows
+from engine.elastic.sorting import EPSILON_S, Rows, reaches
 
 
 def starting(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
@@ -115,15 +115,9 @@ def _in_time(
     for size in range(len(group), 0, -1):
         batch = size + len(first)
         stem_s = (stem_fixed_s + stem_row_s * size) * correction
-        if not all(_reaches(row, batch, correction, now + stem_s) for row in first):
+        if not all(reaches(row, batch, correction, now + stem_s) for row in first):
             continue
-        fitting = [row for row in group if _reaches(row, batch, correction, now)]
+        fitting = [row for row in group if reaches(row, batch, correction, now)]
         if len(fitting) >= size:
             return fitting[:size]
     return [] if first else group[:1]
-
-
-def _reaches(row: RowView, batch: int, correction: float, now: float) -> bool:
-    route, position = row.route, row.position
-    needed_s = (route.fixed_s[position] + route.row_s[position] * batch) * correction
-    return now + needed_s <= row.deadline_s + EPSILON_S

@@ -48,3 +48,10 @@ def sort_rows(snapshot: Snapshot, now: float) -> Rows:
         else:
             (rows.lost if soonest_s <= row.expires_s else rows.expire).append(row)
     return rows
+
+
+def reaches(row: RowView, batch: int, correction: float, now: float) -> bool:
+    """Tell whether a row gets to its next stop and answer in time, in batches of that size."""
+    route, position = row.route, row.position
+    needed_s = (route.fixed_s[position] + route.row_s[position] * batch) * correction
+    return now + needed_s <= row.deadline_s + EPSILON_S

@@ -12,7 +12,7 @@ import numpy as np
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import DEFAULT, Decision, RowView, Run, Snapshot, Tuning, urgency
 from engine.elastic.spread import CallSpread
-from engine.prediction import Correction
+from engine.prediction import Correction, Trip
 from loadtests.simulate.world import Outcome, World
 
 Decide = Callable[[Snapshot, float], Decision]
@@ -24,19 +24,11 @@ class Stuck(Exception):
     """The policy left live rows and neither ran, settled nor expired any."""
 
 
-@dataclass
-class _Trip:
-    """A row's way to its first stop.
+@dataclass(slots=True)
+class _Promised(Trip):
+    """A row's way to its first stop, and the p90 it was promised at its start."""
 
-    `mean_s` was predicted at its start, `high_s` is the p90 then. `spent_s`, `expected_s`: its own
-    calls so far, as they were and by their means.
-    """
-
-    started_s: float
-    mean_s: float
-    high_s: float | None
-    spent_s: float = 0.0
-    expected_s: float = 0.0
+    high_s: float | None = None
 
 
 class Machine:
@@ -51,7 +43,7 @@ class Machine:
         self._route = world.route()
         self._rng = np.random.default_rng([seed, 2])
         self._rows: list[RowView] = []
-        self._trips: dict[int, _Trip] = {}
+        self._trips: dict[int, _Promised] = {}
         self._calls = Correction()  # actual / mean of a row's own calls: stretches every time
         self._whole = Correction()  # the same of its whole way, waits included: the promised p90
         self._spread = CallSpread()
@@ -164,7 +156,8 @@ class Machine:
         mean_s = self._route.fixed_s[0] - head_fixed_s
         mean_s += (self._route.row_s[0] - head_row_s) * batch
         high = self._whole.high
-        self._trips[row.id] = _Trip(self._now, mean_s, mean_s * high if high != 1.0 else None)
+        high_s = mean_s * high if high != 1.0 else None
+        self._trips[row.id] = _Promised(self._now, mean_s, high_s=high_s)
 
     def _arrived(self, row: RowView) -> None:
         """Score the prediction, and learn from it; a row that expires on the way counts as late."""

@@ -6,7 +6,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -34,6 +34,21 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
 
 
+def run_child(module: str, words: Sequence[str], what: str) -> str:
+    """Run a module of ours in a process of its own; return what it printed.
+
+    Raises:
+        BenchError: it failed; with the last line it said, and `what` failed.
+    """
+    done = subprocess.run(
+        [sys.executable, "-m", module, *words], capture_output=True, text=True, env=environment()
+    )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["no reason given"]
+        raise BenchError(f"{what} failed: {lines[-1]}")
+    return done.stdout
+
+
 def ensure_artifacts(folder: Path, names: Collection[str], report: Report) -> dict[str, str]:
     """Make those of the named artifacts that `folder` lacks; return the hash of each.
 
@@ -58,15 +73,7 @@ def _export(out: Path, keys: int) -> None:
             "pip install 'otmv-serve[export]'"
         )
     words = ["export", "--random", "beit3_base", "--image-size", "224", "--whole", "full"]
-    done = subprocess.run(
-        [sys.executable, "-m", "cli.main", *words, "--keys", str(keys), "--out", str(out)],
-        capture_output=True,
-        text=True,
-        env=environment(),
-    )
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise BenchError(f"exporting {out} failed: {lines[-1]}")
+    run_child("cli.main", [*words, "--keys", str(keys), "--out", str(out)], f"exporting {out}")
 
 
 def _write_many_once(source: Path, out: Path) -> None:

@@ -7,14 +7,12 @@ the shortest and the longest text bucket.
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 from loadtests.bars import Bar
-from loadtests.bench.artifacts import MANY, VARIANTS, environment
+from loadtests.bench.artifacts import MANY, VARIANTS, run_child
 from loadtests.bench.live import Live
 from loadtests.bench.pairs import Pairs, Report, ratio_bar, side_record, take_pairs
-from loadtests.bench.setup import BenchError, Setup
+from loadtests.bench.setup import Setup
 
 LIMIT = 1.05
 CLAIM_PAIRS = 5
@@ -62,14 +60,6 @@ def _proportional(found: dict[str, list[float]]) -> dict[str, object] | None:
 
 def _footprint(setup: Setup, kind: str, name: str) -> dict[str, int | None]:
     words = [kind, setup.artifacts / name, setup.backend, setup.cache, setup.seed]
-    done = subprocess.run(
-        [sys.executable, "-m", "loadtests.bench.footprint", *map(str, words)],
-        capture_output=True,
-        text=True,
-        env=environment(),
-    )
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["no reason given"]
-        raise BenchError(f"the {kind} side failed: {lines[-1]}")
-    found: dict[str, int | None] = json.loads(done.stdout.splitlines()[-1])
+    said = run_child("loadtests.bench.footprint", [str(word) for word in words], f"the {kind} side")
+    found: dict[str, int | None] = json.loads(said.splitlines()[-1])
     return found

@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Task = Literal["vqa", "caption"]
+Task = Literal["vqa", "caption", "reason"]
 
 
 class ModelConfig(BaseModel):

@@ -20,6 +20,7 @@ __all__ = [
     "OnMiss",
     "Outcome",
     "Phase",
+    "ReasonInput",
     "Task",
     "Ticket",
     "VqaInput",
@@ -63,10 +64,22 @@ class VqaInput:
 
 @dataclass(frozen=True)
 class CaptionInput:
-    """One picture to describe; pixels uint8 RGB [S, S, 3]; None: the artifact's own limit."""
+    """One picture to describe; pixels uint8 RGB [S, S, 3].
+
+    `max_new_tokens` None: the artifact's own limit. `num_beams` 1: greedy.
+    """
 
     pixels: NDArray[np.uint8]
     max_new_tokens: int | None = None
+    num_beams: int = 1
+
+
+@dataclass(frozen=True)
+class ReasonInput:
+    """A statement about two pictures, left and right; each uint8 RGB [S, S, 3]."""
+
+    pixels: tuple[NDArray[np.uint8], NDArray[np.uint8]]
+    statement: str
 
 
 @dataclass(frozen=True)
@@ -124,7 +137,8 @@ class Answer:
     `predicted_s` was predicted when the variant was settled, for the time from the request's
     first step to its answer. `deadline_met` is None when no deadline applied. `degraded`: a lower
     variant than the best qualifying one was chosen because of latency. `labels` are (answer,
-    softmax score), best first, for VQA; `text` is the caption. `phases_s` are wall seconds: queue
+    softmax score), best first, for VQA, and "true" and "false" of a statement. `text` is the
+    caption. `phases_s` are wall seconds: queue
     (submitted, not running), stem, blocks, head.
     """
 

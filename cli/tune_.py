@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -94,12 +95,13 @@ def _run(console: Console, recipe: Recipe, out: Path, device_name: str, cache: P
         )
         bar.update(drawing, completed=recipe.pictures)
         stepping = bar.add_task("steps", total=recipe.steps, facts="")
-        window: list[float] = []
+        window: deque[loop.Progress] = deque(maxlen=50)
 
         def on_step(at: loop.Progress) -> None:
-            window.append(at.vqa_right)
-            right = sum(window[-50:]) / len(window[-50:])
-            facts = f"vqa right {right:.3f}  loss {at.vqa_loss:.3f}  caption {at.caption_loss:.3f}"
+            window.append(at)
+            vqa = sum(each.vqa_right for each in window) / len(window)
+            reason = sum(each.reason_right for each in window) / len(window)
+            facts = f"right: vqa {vqa:.3f} reason {reason:.3f}  caption loss {at.caption_loss:.3f}"
             bar.update(stepping, completed=at.step + 1, facts=facts)
             if not console.is_terminal and (at.step + 1) % 50 == 0:
                 elapsed_s = time.monotonic() - started_s

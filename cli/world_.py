@@ -22,10 +22,12 @@ def world(
     count: Annotated[int, typer.Option(help="Pictures to generate.")] = 1000,
     seed: Annotated[int, typer.Option(help="Same seed, same world; other seed, other one.")] = 0,
     questions: Annotated[int, typer.Option(help="Questions per picture.")] = 6,
+    statements: Annotated[int, typer.Option(help="Statements per pair of pictures.")] = 2,
 ) -> None:
-    """Generate a world: pictures of colored shapes, with questions and captions.
+    """Generate a world: pictures of colored shapes, with questions, captions and statements.
 
-    OUT receives images/000000.jpg ..., vqa.jsonl and caption.jsonl. Nothing is downloaded.
+    OUT receives images/000000.jpg ..., vqa.jsonl, caption.jsonl, and nlvr2.jsonl with statements
+    about each picture and the one before it. Nothing is downloaded.
 
     Tune on one seed and measure on another:
 
@@ -50,9 +52,13 @@ def world(
                 count,
                 seed,
                 questions,
+                statements,
                 on_progress=lambda done, _total: progress.update(task, completed=done),
             )
     except WorldError as error:
         errors.print(f"[red]{escape(str(error))}[/red]")
         raise typer.Exit(1) from error
-    typer.echo(f"{out}: {count} pictures, {count * questions} questions, {count} captions")
+    typer.echo(
+        f"{out}: {count} pictures, {count * questions} questions, {count} captions, "
+        f"{(count - 1) * statements} statements"
+    )

@@ -107,7 +107,7 @@ class _Search:
 
     def _read(self, task: Task, h: Tensor) -> Tensor:
         if task == "vqa":
-            return self.model.read_vqa(h)
+            return self.model.read_joint(h)
         assert self.told is not None
         return h[:, self.image_tokens + self.told.words.shape[1] :]
 

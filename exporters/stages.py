@@ -126,7 +126,7 @@ def _vqa_stages(model: OtmvModel) -> Iterator[Stage]:
 
         def block(h: Tensor, order: Tensor, mask: Tensor, key: KeyBlock = key) -> object:
             h = key(h, order, image_tokens, key_mask_bias(mask, h.dtype))
-            return h, model.read_vqa(h)
+            return h, model.read_joint(h)
 
         yield Stage(
             block_stage(index),

@@ -42,6 +42,14 @@ _HEADS = {
         "answers": "head.3",
     },
     "caption": {"final_norm": "beit3.encoder.layer_norm.B", "words": "mlm_head"},
+    "reason": {
+        "final_norm_image": "beit3.encoder.layer_norm.A",
+        "final_norm_text": "beit3.encoder.layer_norm.B",
+        "pair_norm": "head.norm1",
+        "hidden": "head.dense1",
+        "hidden_norm": "head.norm2",
+        "truth": "head.dense2",
+    },
 }
 _NORMS = {
     "attention_norm": "self_attn_layer_norm.{}",
@@ -176,6 +184,10 @@ def public_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
     if "caption" in config.tasks:
         norms["beit3.encoder.layer_norm.B"] = width
         linears["mlm_head"] = (config.vocab_size, width)
+    if "reason" in config.tasks:
+        norms |= {"beit3.encoder.layer_norm.A": width, "beit3.encoder.layer_norm.B": width}
+        norms |= {"head.norm1": 4 * width, "head.norm2": 2 * width}
+        linears |= {"head.dense1": (2 * width, 4 * width), "head.dense2": (2, 2 * width)}
     for name, (rows, columns) in linears.items():
         shapes |= {f"{name}.weight": (rows, columns), f"{name}.bias": (rows,)}
     for name, wide in norms.items():

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
-from models.heads import CaptionHead, VqaHead
+from models.heads import CaptionHead, ReasonHead, VqaHead
 from models.key_block import MASKED, KeyBlock, key_mask_bias
 from models.stem import Stem
 
@@ -52,6 +52,8 @@ class OtmvModel(nn.Module):
             self.heads["vqa"] = VqaHead(config)
         if "caption" in config.tasks:
             self.heads["caption"] = CaptionHead(config)
+        if "reason" in config.tasks:
+            self.heads["reason"] = ReasonHead(config)
 
     def key_of(self, order: int) -> tuple[KeyBlock, int]:
         """Return the key block of a global order, and the order's index inside that key."""
@@ -102,14 +104,38 @@ class OtmvModel(nn.Module):
         Returns:
             fp32 logits `[batch, num_answers]`.
         """
+        logits: Tensor = self.heads["vqa"](self._joint(pixels, tokens, text_mask, executed))
+        return logits
+
+    def reason(
+        self, pixels: Tensor, tokens: Tensor, text_mask: Tensor, executed: Sequence[int]
+    ) -> Tensor:
+        """Judge statements about two pictures: one row for each picture, joined at the head.
+
+        Args:
+            pixels: uint8 `[batch, 2, side, side, 3]`, left and right.
+            tokens: int64 `[batch, length]`, padded.
+            text_mask: bool `[batch, length]`, True for real tokens.
+            executed: global orders, ascending, starting with 0.
+
+        Returns:
+            fp32 logits `[batch, 2]`: false, true.
+        """
+        words, real = (text.repeat_interleave(2, dim=0) for text in (tokens, text_mask))
+        y = self._joint(pixels.flatten(0, 1), words, real, executed)
+        logits: Tensor = self.heads["reason"](y.view(-1, 2, *y.shape[1:]))
+        return logits
+
+    def _joint(
+        self, pixels: Tensor, tokens: Tensor, text_mask: Tensor, executed: Sequence[int]
+    ) -> Tensor:
+        """Run pictures and texts together; fp32 readout `[batch, 2, width]`."""
         h = torch.cat([self.stem.image(pixels), self.stem.text(tokens)], dim=1)
         image_tokens = self.config.image_tokens
         bias = key_mask_bias(nn.functional.pad(text_mask, (image_tokens, 0), value=True), h.dtype)
-        _, y = self.chain(h, executed, image_tokens, bias, self.read_vqa)
-        logits: Tensor = self.heads["vqa"](y)
-        return logits
+        return self.chain(h, executed, image_tokens, bias, self.read_joint)[1]
 
-    def read_vqa(self, h: Tensor) -> Tensor:
+    def read_joint(self, h: Tensor) -> Tensor:
         """Pick image token 0 and text token 0: `[batch, 2, width]`."""
         nv = self.config.image_tokens
         return torch.cat([h[:, :1], h[:, nv : nv + 1]], dim=1)

@@ -38,6 +38,23 @@ class CaptionBatch:
     next_words: Tensor
 
 
+@dataclass(frozen=True)
+class ReasonBatch:
+    """Statements about pairs of pictures.
+
+    Attributes:
+        pixels: uint8 `[b, 2, side, side, 3]`, left and right.
+        tokens: int64 `[b, l]`.
+        mask: bool `[b, l]`, True for real tokens.
+        truths: int64 `[b]`, 1 where the statement is true.
+    """
+
+    pixels: Tensor
+    tokens: Tensor
+    mask: Tensor
+    truths: Tensor
+
+
 def vqa_batch(
     pool: Pool,
     seed: int,
@@ -78,4 +95,19 @@ def caption_batch(pool: Pool, seed: int, step: int, size: int, pad: int) -> Capt
         torch.from_numpy(pool.pixels[picture]),
         torch.from_numpy(words[:, :-1]),
         torch.from_numpy(words[:, 1:]),
+    )
+
+
+def reason_batch(pool: Pool, seed: int, step: int, size: int, pad: int) -> ReasonBatch:
+    """Draw `size` statements, trimmed to the longest of them."""
+    rng = np.random.default_rng([seed, step, 2])
+    left = rng.integers(len(pool.statements), size=size)
+    statement = rng.integers(pool.truths.shape[1], size=size)
+    tokens = pool.statements[left, statement]
+    tokens = tokens[:, : int((tokens != pad).sum(1).max())]
+    return ReasonBatch(
+        torch.from_numpy(pool.pixels[np.stack([left, left + 1], axis=1)]),
+        torch.from_numpy(tokens),
+        torch.from_numpy(tokens != pad),
+        torch.from_numpy(pool.truths[left, statement]),
     )

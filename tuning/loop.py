@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from models.checkpoint import token_id
 from models.gates import draw
 from models.series import OtmvModel
-from tuning.batches import caption_batch, vqa_batch
+from tuning.batches import caption_batch, reason_batch, vqa_batch
 from tuning.pool import Pool
 from tuning.recipe import Recipe
 from tuning.state import load_state, save_state
@@ -23,12 +23,17 @@ from tuning.tokens import MASK, PAD, world_tokenizer
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step reports: losses in nats, share of questions right, executed orders."""
+    """What a step reports.
+
+    Losses in nats, shares of questions and statements right, orders executed for the questions.
+    """
 
     step: int
     vqa_loss: float
     vqa_right: float
     caption_loss: float
+    reason_loss: float
+    reason_right: float
     executed: tuple[int, ...]
 
 
@@ -109,25 +114,70 @@ def _step(
 ) -> Progress:
     """Accumulate the gradients of one step; each task draws its own gates."""
     gates = random.Random(f"{recipe.seed}/{step}")
-    executed = draw(gates, recipe.config.orders, recipe.config.skip_probability)
-    asked = vqa_batch(
-        pool, recipe.seed, step, recipe.vqa_batch, _PAD, recipe.phase(step).kind_shares
-    )
+    config = recipe.config
+    drawn = [draw(gates, config.orders, config.skip_probability) for _ in range(3)]
+    vqa, right = _ask(recipe, pool, model, step, device, drawn[0])
+    caption = _tell(recipe, pool, model, step, device, drawn[1])
+    reason, judged = _judge(recipe, pool, model, step, device, drawn[2])
+    return Progress(step, vqa, right, caption, reason, judged, drawn[0])
+
+
+def _ask(
+    recipe: Recipe,
+    pool: Pool,
+    model: OtmvModel,
+    step: int,
+    device: torch.device,
+    executed: tuple[int, ...],
+) -> tuple[float, float]:
+    """Questions: loss and share right."""
+    shares = recipe.phase(step).kind_shares
+    asked = vqa_batch(pool, recipe.seed, step, recipe.vqa_batch, _PAD, shares)
     with torch.autocast(device.type, torch.bfloat16):
         logits = model.vqa(
             asked.pixels.to(device), asked.tokens.to(device), asked.mask.to(device), executed
         )
-    answers = asked.answers.to(device)
-    vqa_loss = nn.functional.cross_entropy(logits.float(), answers)
-    vqa_loss.backward()  # type: ignore[no-untyped-call]
+    return _classified(logits, asked.answers.to(device))
 
+
+def _tell(
+    recipe: Recipe,
+    pool: Pool,
+    model: OtmvModel,
+    step: int,
+    device: torch.device,
+    executed: tuple[int, ...],
+) -> float:
+    """Captions: loss."""
     told = caption_batch(pool, recipe.seed, step, recipe.caption_batch, _PAD)
-    executed = draw(gates, recipe.config.orders, recipe.config.skip_probability)
     with torch.autocast(device.type, torch.bfloat16):
         words = model.caption_logits(told.pixels.to(device), told.words.to(device), _MASK, executed)
-    caption_loss = nn.functional.cross_entropy(
+    loss = nn.functional.cross_entropy(
         words.float().flatten(0, 1), told.next_words.to(device).flatten(), ignore_index=_PAD
     )
-    caption_loss.backward()  # type: ignore[no-untyped-call]
-    right = float((logits.argmax(-1) == answers).float().mean())
-    return Progress(step, vqa_loss.item(), right, caption_loss.item(), executed)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss.item()
+
+
+def _judge(
+    recipe: Recipe,
+    pool: Pool,
+    model: OtmvModel,
+    step: int,
+    device: torch.device,
+    executed: tuple[int, ...],
+) -> tuple[float, float]:
+    """Statements about two pictures: loss and share right."""
+    said = reason_batch(pool, recipe.seed, step, recipe.reason_batch, _PAD)
+    with torch.autocast(device.type, torch.bfloat16):
+        logits = model.reason(
+            said.pixels.to(device), said.tokens.to(device), said.mask.to(device), executed
+        )
+    return _classified(logits, said.truths.to(device))
+
+
+def _classified(logits: Tensor, truth: Tensor) -> tuple[float, float]:
+    """Accumulate the gradients of a classification; return its loss and the share right."""
+    loss = nn.functional.cross_entropy(logits.float(), truth)
+    loss.backward()  # type: ignore[no-untyped-call]
+    return loss.item(), float((logits.argmax(-1) == truth).float().mean())

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuning.tokens import BOS, EOS, PAD, world_tokenizer
-from tuning.world.dataset import example
+from tuning.world.dataset import example, pair
 from tuning.world.questions import KINDS
 from tuning.world.render import seen
 from tuning.world.vocabulary import ANSWERS
 
 QUESTION_TOKENS, CAPTION_TOKENS = 18, 30
-"""Longest question and caption of the world, BOS and EOS included."""
+"""Longest question or statement, and longest caption of the world, BOS and EOS included."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,9 @@ class Pool:
         answers: int64 `[pictures, questions]`, index of the answer.
         kinds: int64 `[pictures, questions]`, index into the world's `KINDS`.
         captions: int64 `[pictures, CAPTION_TOKENS]`, BOS words EOS, padded.
+        statements: int64 `[pictures - 1, statements, QUESTION_TOKENS]`, padded; row i is about
+            pictures i (left) and i + 1.
+        truths: int64 `[pictures - 1, statements]`, 1 where the statement is true.
     """
 
     pixels: NDArray[np.uint8]
@@ -40,6 +43,8 @@ class Pool:
     answers: NDArray[np.int64]
     kinds: NDArray[np.int64]
     captions: NDArray[np.int64]
+    statements: NDArray[np.int64]
+    truths: NDArray[np.int64]
 
     @cached_property
     def of_kind(self) -> tuple[NDArray[np.int64], ...]:
@@ -47,9 +52,12 @@ class Pool:
         return tuple(np.flatnonzero(self.kinds == kind) for kind in range(len(KINDS)))
 
 
-_COLUMNS = ("pixels", "questions", "answers", "kinds", "captions")
+_COLUMNS = ("pixels", "questions", "answers", "kinds", "captions", "statements", "truths")
+_STATEMENTS = 4
+"""Statements about each pair of pictures."""
+
 Ids = NDArray[np.int64]
-Row = tuple[NDArray[np.uint8], Ids, Ids, Ids, Ids]
+Row = tuple[NDArray[np.uint8], Ids, Ids, Ids, Ids, Ids, Ids]
 
 
 def render_pool(
@@ -70,7 +78,7 @@ def render_pool(
         cache: folder for the rendered file.
         on_progress: called with the share done.
     """
-    name = hashlib.sha256(f"6/{seed}/{pictures}/{questions}/{side_px}".encode()).hexdigest()[:12]
+    name = hashlib.sha256(f"7/{seed}/{pictures}/{questions}/{side_px}".encode()).hexdigest()[:12]
     path = cache / f"pool-{name}.npz"
     if not path.exists():
         _write(path, _render(seed, pictures, questions, side_px, on_progress))
@@ -100,7 +108,10 @@ def _render(
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as workers:
         for row in _progress(workers.imap(_row, jobs, chunksize=64), pictures, on_progress):
             rows.append(row)
-    return Pool(*(np.stack(column) for column in zip(*rows, strict=True)))
+    columns = dict(zip(_COLUMNS, map(np.stack, zip(*rows, strict=True)), strict=True))
+    for of_pairs in ("statements", "truths"):
+        columns[of_pairs] = columns[of_pairs][1:]
+    return Pool(**columns)
 
 
 def _progress(
@@ -115,12 +126,15 @@ def _progress(
 def _row(job: tuple[int, int, int, int]) -> Row:
     seed, index, questions, side_px = job
     scene, asked, caption = example(seed, index, questions)
+    stated = pair(seed, max(index, 1), _STATEMENTS)  # picture 0 has none to its left: left out
     return (
         seen(scene, side_px),
         np.stack([_ids(qa.question, QUESTION_TOKENS) for qa in asked]),
         np.array([ANSWERS.index(qa.answer) for qa in asked], dtype=np.int64),
         np.array([KINDS.index(qa.kind) for qa in asked], dtype=np.int64),
         _ids(caption, CAPTION_TOKENS),
+        np.stack([_ids(each.text, QUESTION_TOKENS) for each in stated]),
+        np.array([each.truth for each in stated], dtype=np.int64),
     )
 
 

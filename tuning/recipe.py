@@ -42,6 +42,7 @@ class Recipe:
         questions: questions kept for each picture.
         vqa_batch: questions a step.
         caption_batch: captions a step.
+        reason_batch: statements a step.
         learning_rate: peak, after `warmup_steps`.
         patch_rate: share of it for the patch projection, whose fan-in makes it jump otherwise
             (Chen et al., MoCo v3, section 4).
@@ -55,7 +56,8 @@ class Recipe:
     pictures: int
     questions: int = 8
     vqa_batch: int = 128
-    caption_batch: int = 48
+    caption_batch: int = 24
+    reason_batch: int = 48
     learning_rate: float = 1.2e-3
     patch_rate: float = 0.2
     warmup_steps: int = 150
@@ -99,7 +101,7 @@ def demo_config(name: str, keys: int, width: int = 192, heads: int = 6) -> Model
         readout="series",
         skip_probability=0.1,
         num_answers=len(ANSWERS),
-        tasks=("vqa", "caption"),
+        tasks=("vqa", "caption", "reason"),
     )
 
 
@@ -121,6 +123,7 @@ RECIPES = {
         pictures=16,
         vqa_batch=8,
         caption_batch=4,
+        reason_batch=4,
         warmup_steps=2,
     ),
 }

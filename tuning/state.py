@@ -32,6 +32,7 @@ def save_state(
         "pictures": recipe.pictures,
         "vqa_batch": recipe.vqa_batch,
         "caption_batch": recipe.caption_batch,
+        "reason_batch": recipe.reason_batch,
         "learning_rate": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,
         "seed": recipe.seed,

@@ -1,4 +1,4 @@
-"""A world on disk: `images/*.jpg`, `vqa.jsonl` and `caption.jsonl`.
+"""A world on disk: `images/*.jpg`, `vqa.jsonl`, `caption.jsonl` and `nlvr2.jsonl`.
 
 Example `index` of `seed` is the same whatever the count, and different seeds share no example.
 """
@@ -21,12 +21,15 @@ from tuning.world.errors import WorldError
 from tuning.world.questions import Kind, QuestionAnswer, ask
 from tuning.world.render import jpeg
 from tuning.world.scene import Scene, sample_scene
+from tuning.world.statements import Kind as StatementKind
+from tuning.world.statements import Statement, state
 
-MAX_QUESTIONS = 32
+MAX_QUESTIONS, MAX_STATEMENTS = 32, 16
 _SEED_LIMIT = 2**32
-_QUESTION_STREAM = 1
+_QUESTION_STREAM, _STATEMENT_STREAM = 1, 2
 _VQA_FILE = "vqa.jsonl"
 _CAPTION_FILE = "caption.jsonl"
+_NLVR2_FILE = "nlvr2.jsonl"
 
 
 @dataclass(frozen=True)
@@ -48,9 +51,21 @@ class CaptionRecord:
     objects: tuple[str, ...]
 
 
-_Record = TypeVar("_Record", VqaRecord, CaptionRecord)
+@dataclass(frozen=True)
+class Nlvr2Record:
+    """One line of `nlvr2.jsonl`: a statement about a left and a right picture, and its truth."""
+
+    left: str
+    right: str
+    statement: str
+    truth: bool
+    kind: StatementKind
+
+
+_Record = TypeVar("_Record", VqaRecord, CaptionRecord, Nlvr2Record)
 _VQA_LINE = TypeAdapter(VqaRecord)
 _CAPTION_LINE = TypeAdapter(CaptionRecord)
+_NLVR2_LINE = TypeAdapter(Nlvr2Record)
 
 
 def scene_of(seed: int, index: int) -> Scene:
@@ -73,26 +88,42 @@ def example(seed: int, index: int, questions: int) -> tuple[Scene, list[Question
     return scene, ask(scene, rng, questions), describe(scene)
 
 
+def pair(seed: int, index: int, statements: int) -> list[Statement]:
+    """Return the first `statements` statements about scenes `index` - 1 (left) and `index`.
+
+    Scene 0 has none to its left, so there is no pair 0.
+
+    Raises:
+        WorldError: the seed is outside 0 .. 2^32 - 1, or there are not that many statements.
+    """
+    rng = np.random.default_rng([_checked_seed(seed), index, _STATEMENT_STREAM])
+    return state(scene_of(seed, index - 1), scene_of(seed, index), rng, statements)
+
+
 def write_world(
     out: Path,
     count: int,
     seed: int,
     questions_per_picture: int = 6,
+    statements_per_pair: int = 2,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Write `count` pictures with their questions and captions into the new folder `out`.
+    """Write `count` pictures with questions, captions and statements into the new folder `out`.
+
+    Statements are about each picture and the one before it.
 
     The folder appears complete or not at all. `on_progress` gets (pictures written, count).
 
     Raises:
         WorldError: a number is out of range, `out` is not empty, or it cannot be written.
     """
-    _check_order(out, count, seed, questions_per_picture)
+    _check_order(out, count, seed, questions_per_picture, statements_per_pair)
     out = out.absolute()
     building = out.with_name(f"{out.name}.tmp-{os.getpid()}")
     try:
         (building / "images").mkdir(parents=True)
         _write_examples(building, count, seed, questions_per_picture, on_progress)
+        _write_pairs(building, count, seed, statements_per_pair)
         building.replace(out)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -120,13 +151,22 @@ def read_captions(folder: Path) -> list[CaptionRecord]:
     return list(_records(folder / _CAPTION_FILE, _CAPTION_LINE))
 
 
+def read_pairs(folder: Path) -> list[Nlvr2Record]:
+    """Read every statement of a world.
+
+    Raises:
+        WorldError: the file is missing or a line is not a statement record.
+    """
+    return list(_records(folder / _NLVR2_FILE, _NLVR2_LINE))
+
+
 def _checked_seed(seed: int) -> int:
     if not 0 <= seed < _SEED_LIMIT:
         raise WorldError(f"seed {seed} is out of range", f"use 0 to {_SEED_LIMIT - 1}")
     return seed
 
 
-def _check_order(out: Path, count: int, seed: int, questions: int) -> None:
+def _check_order(out: Path, count: int, seed: int, questions: int, statements: int) -> None:
     """Refuse what cannot succeed before anything is written."""
     _checked_seed(seed)
     if count < 1:
@@ -134,6 +174,9 @@ def _check_order(out: Path, count: int, seed: int, questions: int) -> None:
     if not 1 <= questions <= MAX_QUESTIONS:
         problem = f"cannot ask {questions} questions per picture"
         raise WorldError(problem, f"use 1 to {MAX_QUESTIONS}")
+    if not 1 <= statements <= MAX_STATEMENTS:
+        problem = f"cannot make {statements} statements per pair of pictures"
+        raise WorldError(problem, f"use 1 to {MAX_STATEMENTS}")
     try:
         if out.exists() and (not out.is_dir() or any(out.iterdir())):
             raise WorldError(f"{out} is already there", "choose a new folder or remove it first")
@@ -155,7 +198,7 @@ def _write_examples(
     ):
         for index in range(count):
             scene, asked, caption = example(seed, index, questions)
-            image = f"images/{index:06d}.jpg"
+            image = _image(index)
             (folder / image).write_bytes(jpeg(scene))
             for each in asked:
                 vqa.write(_line(VqaRecord(image, each.question, each.answer, each.kind)))
@@ -164,7 +207,19 @@ def _write_examples(
                 on_progress(index + 1, count)
 
 
-def _line(record: VqaRecord | CaptionRecord) -> str:
+def _write_pairs(folder: Path, count: int, seed: int, statements: int) -> None:
+    with (folder / _NLVR2_FILE).open("w", encoding="utf-8") as pairs:
+        for index in range(1, count):
+            left, right = _image(index - 1), _image(index)
+            for each in pair(seed, index, statements):
+                pairs.write(_line(Nlvr2Record(left, right, each.text, each.truth, each.kind)))
+
+
+def _image(index: int) -> str:
+    return f"images/{index:06d}.jpg"
+
+
+def _line(record: VqaRecord | CaptionRecord | Nlvr2Record) -> str:
     return json.dumps(asdict(record)) + "\n"
 
 

@@ -19,17 +19,18 @@ ANSWERS: tuple[str, ...] = (
 
 
 def _sentences() -> Iterator[str]:
-    """Yield texts that together hold every word of every question and caption."""
+    """Yield texts that together hold every word of every question, caption and statement."""
     yield from (SIZES + COLORS + SHAPES)
     yield from (*wording.PLURAL, *wording.PLURAL.values(), *wording.RELATIONS)
     for templates in wording.ATTRIBUTE.values():
         yield from templates
     yield from wording.EXISTENCE + wording.COUNTING + wording.WHERE + wording.RELATION
+    yield from (*wording.STATEMENTS, *wording.NUMBERS)
     yield "a an and"
 
 
 def split(text: str) -> list[str]:
-    """Return the words of a question or caption; `?` and `,` are words of their own."""
+    """Return the words of a text; `?` and `,` are words of their own."""
     return text.replace("?", " ?").replace(",", " ,").split()
 
 

@@ -1,4 +1,4 @@
-"""The closed set of sentences that questions are made of."""
+"""The closed set of sentences that questions and statements are made of."""
 
 from __future__ import annotations
 
@@ -17,6 +17,18 @@ COUNTING = (
 )
 WHERE = ("where is the {}?", "where does the {} lie?", "in which corner is the {}?")
 RELATION = ("is the {} {} the {}?", "does the {} lie {} the {}?")
+
+SIDE = "the {} image contains {}"
+BOTH = "both images contain {}"
+EITHER = "at least one image contains {}"
+ONE = "exactly one image contains {}"
+NEITHER = "neither image contains {}"
+SIDE_COUNT = "the {} image contains exactly {}"
+TOTAL_COUNT = "the two images contain exactly {} in total"
+MORE = "the {} image contains more {} than the {} image"
+FEWER = "the {} image contains fewer {} than the {} image"
+STATEMENTS = (SIDE, BOTH, EITHER, ONE, NEITHER, SIDE_COUNT, TOTAL_COUNT, MORE, FEWER)
+NUMBERS = ("one", "two", "three", "four", "five", "six")
 
 RELATIONS = ("left of", "right of", "above", "below")
 QUADRANTS = ("top left", "top right", "bottom left", "bottom right")

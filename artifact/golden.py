@@ -35,7 +35,7 @@ class LabelledCase:
     """One end-to-end case; `image` is a file inside the artifact.
 
     VQA: `question` and its `answers` (each annotator's). Captions: `phrases` a right caption
-    contains.
+    contains. Reason: `statement` about `image` on the left and `right_image`, and its `truth`.
     """
 
     image: str
@@ -43,6 +43,9 @@ class LabelledCase:
     question: str | None = None
     answers: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()
+    right_image: str | None = None
+    statement: str | None = None
+    truth: bool | None = None
 
 
 def write_stage_cases(path: Path, cases: Iterable[StageCase]) -> None:

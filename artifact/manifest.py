@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from artifact.config import ModelConfig, Task
 from artifact.pattern import SkipPattern
-from artifact.program import caption_programs, vqa_program, whole_stage
+from artifact.program import caption_programs, reason_program, vqa_program, whole_stage
 
 SCHEMA_VERSION = 1
 """Written by this release, and the newest it reads."""
@@ -53,7 +53,8 @@ class VariantRecord(_Record):
 
     `quality[task][precision]` is task accuracy in 0..1, null if never measured; `quality_source`
     starts with "measured:" or "declared:" when there is one. FLOPs are per request at the
-    largest text bucket (per generated word, past the image pass, for captions).
+    largest text bucket: a question, a statement with both of its rows, or one generated word of a
+    caption, past the image pass.
     """
 
     id: str = Field(pattern=r"^[a-z0-9]+$", max_length=80)
@@ -62,6 +63,7 @@ class VariantRecord(_Record):
     executed_parameters: int = Field(ge=0)
     flops_vqa: int | None = None
     flops_caption: int | None = None
+    flops_reason: int | None = None
     quality: dict[Task, dict[Precision, float | None]] = Field(default_factory=dict)
     quality_source: str | None = None
 
@@ -189,6 +191,8 @@ class Manifest(_Record):
         needed: set[str] = set()
         if "vqa" in self.tasks and whole_stage(variant.id) not in self.stages:
             needed.update(vqa_program(self.config, pattern).stages)
+        if "reason" in self.tasks:
+            needed.update(reason_program(self.config, pattern).stages)
         if "caption" in self.tasks:
             for program in caption_programs(self.config, pattern):
                 needed.update(program.stages)

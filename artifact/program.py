@@ -12,6 +12,7 @@ STEM_CAPTION = "stem[caption]"
 STEM_DECODE = "stem[decode]"
 HEAD_VQA = "head[vqa]"
 HEAD_CAPTION = "head[caption]"
+HEAD_REASON = "head[reason]"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,14 @@ def _blocks(config: ModelConfig, pattern: SkipPattern, kind: str) -> tuple[Step,
 def vqa_program(config: ModelConfig, pattern: SkipPattern) -> Program:
     """Return stem, executed blocks and head for one question."""
     return Program((Step(STEM_VQA), *_blocks(config, pattern, "block"), Step(HEAD_VQA)))
+
+
+def reason_program(config: ModelConfig, pattern: SkipPattern) -> Program:
+    """Return stem, executed blocks and head for one row of a statement.
+
+    A statement has two rows, one for each picture; they take the head's step together.
+    """
+    return Program((Step(STEM_VQA), *_blocks(config, pattern, "block"), Step(HEAD_REASON)))
 
 
 def caption_programs(config: ModelConfig, pattern: SkipPattern) -> tuple[Program, Program]:

@@ -39,9 +39,24 @@ def test_labelled_cases_round_trip(tmp_path: Path) -> None:
     cases = (
         LabelledCase("golden/images/0.jpg", "vqa", "what colour?", ("red", "rot")),
         LabelledCase("golden/images/1.jpg", "caption", phrases=("a red cube", "a blue ball")),
+        LabelledCase(
+            "golden/images/0.jpg",
+            "reason",
+            right_image="golden/images/1.jpg",
+            statement="both images contain a red cube",
+            truth=False,
+        ),
     )
     write_labelled_cases(tmp_path / "cases.jsonl", cases)
     assert read_labelled_cases(tmp_path / "cases.jsonl") == cases
+
+
+def test_cases_written_before_there_were_statements_are_read(tmp_path: Path) -> None:
+    line = '{"image": "a.jpg", "task": "vqa", "question": "q?", "answers": ["a"], "phrases": []}'
+    (tmp_path / "cases.jsonl").write_text(f"{line}\n")
+    assert read_labelled_cases(tmp_path / "cases.jsonl") == (
+        LabelledCase("a.jpg", "vqa", "q?", ("a",)),
+    )
 
 
 @pytest.mark.parametrize("line", ["{", "[]", '{"picture": "x"}', "3"])

@@ -84,6 +84,10 @@ def test_a_schema_version_must_be_a_number(folder: Path, version: object) -> Non
 CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "unknown field": lambda d: d.update(colour="red"),
     "stage gone": lambda d: d["stages"].pop("block[1]"),
+    "task without its head": lambda d: (
+        d["config"]["tasks"].append("reason"),
+        d["tasks"].append("reason"),
+    ),
     "variant twice": lambda d: d["variants"].append(d["variants"][0]),
     "pattern without order 0": lambda d: d["variants"][0].update(pattern=[1, 2]),
     "file outside": lambda d: d["files"].update({"../x": d["files"]["labels.json"]}),

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 LIMIT_QUESTIONS = 32
+LIMIT_BEAMS = 8
 LIMIT_LATENCY_MS = 3_600_000.0
 LIMIT_MEMORY_MB = 16_000_000.0
 
@@ -14,6 +15,14 @@ Question = Annotated[
     str,
     StringConstraints(min_length=1, max_length=2000, pattern=r"\S"),
     Field(description="A question about the picture.", examples=["what color is the circle?"]),
+]
+Statement = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2000, pattern=r"\S"),
+    Field(
+        description="A statement about the two pictures.",
+        examples=["there is a circle in both pictures"],
+    ),
 ]
 _IMAGE = "The picture: base64, or a data: URL. Remote addresses are refused."
 
@@ -76,6 +85,27 @@ class CaptionFields(_Wire):
         le=512,
         description="Longest caption; default: the artifact's own limit.",
     )
+    num_beams: int = Field(
+        default=1, ge=1, le=LIMIT_BEAMS, description="Captions searched side by side; 1: greedy."
+    )
+    stream: bool = Field(
+        default=False, description="Send the text while it is written, as server-sent events."
+    )
+    budget: BudgetFields = BudgetFields()
+
+    @model_validator(mode="after")
+    def _only_a_greedy_text_grows(self) -> Self:
+        if self.stream and self.num_beams > 1:
+            raise ValueError(
+                "stream needs num_beams 1: the text of several beams is not known before the end"
+            )
+        return self
+
+
+class ReasonFields(_Wire):
+    """What is said about two pictures, apart from the pictures."""
+
+    statement: Statement
     budget: BudgetFields = BudgetFields()
 
 
@@ -91,6 +121,16 @@ class CaptionRequest(CaptionFields):
     image: str = Field(description=_IMAGE, min_length=1)
 
 
+class ReasonRequest(ReasonFields):
+    """A statement about two pictures."""
+
+    images: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=2,
+        max_length=2,
+        description="The left picture, then the right one: base64, or data: URLs.",
+    )
+
+
 class SkipPatternView(_Wire):
     """Which orders of the series ran."""
 
@@ -99,7 +139,10 @@ class SkipPatternView(_Wire):
 
 
 class Timings(_Wire):
-    """Where the time went, ms; total counts from the arrival of the request head."""
+    """Where the time went, ms; total counts from the arrival of the request head.
+
+    decode and preprocess are summed over the pictures, which are decoded side by side.
+    """
 
     decode: float
     preprocess: float
@@ -155,6 +198,16 @@ class CaptionResponse(Served):
     request_id: str
     task: Literal["caption"] = "caption"
     caption: str
+
+
+class ReasonResponse(Served):
+    """Whether a statement holds for two pictures."""
+
+    request_id: str
+    task: Literal["reason"] = "reason"
+    statement: str
+    answer: bool
+    score: float = Field(description="Softmax score of the answer given.")
 
 
 class OfferView(_Wire):

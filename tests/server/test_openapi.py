@@ -38,7 +38,8 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 
 
 def test_routes_are_listed(document: dict[str, Any]) -> None:
-    wanted = {"/v1/vqa", "/v1/caption", "/v1/variants", "/healthz", "/readyz", "/metrics"}
+    wanted = {f"/v1/{name}" for name in ("vqa", "caption", "reason", "variants")}
+    wanted |= {"/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == wanted
 
 

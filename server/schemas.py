@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 LIMIT_QUESTIONS = 32
 LIMIT_BEAMS = 8
@@ -93,13 +101,12 @@ class CaptionFields(_Wire):
     )
     budget: BudgetFields = BudgetFields()
 
-    @model_validator(mode="after")
-    def _only_a_greedy_text_grows(self) -> Self:
-        if self.stream and self.num_beams > 1:
-            raise ValueError(
-                "stream needs num_beams 1: the text of several beams is not known before the end"
-            )
-        return self
+    @field_validator("stream")
+    @classmethod
+    def _only_a_greedy_text_grows(cls, stream: bool, info: ValidationInfo) -> bool:
+        if stream and info.data.get("num_beams", 1) > 1:
+            raise ValueError("needs num_beams 1: the text of several beams is known at the end")
+        return stream
 
 
 class ReasonFields(_Wire):

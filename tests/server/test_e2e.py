@@ -147,6 +147,15 @@ def test_budgets_choose_among_real_variants(
         assert caught.value.status == 422
 
 
+def test_a_streamed_caption_is_the_caption(
+    server: LiveServer, example: ModuleType, picture: Path
+) -> None:
+    with example.OtmvClient(server.url) as client:
+        whole = client.caption(picture)
+        *pieces, streamed = client.stream_caption(picture)
+    assert "".join(pieces) == streamed.caption == whole.caption
+
+
 def test_ask_prints_the_answer(server: LiveServer, picture: Path) -> None:
     code, out, errors = run_otmv("ask", picture, "what colour", "--url", server.url)
     assert (code, errors) == (0, "")

@@ -93,7 +93,7 @@ class EnginePool:
         """Take a place for a request before its picture is decoded.
 
         `arrived_s` is on the pool's clock; `decode_s` is the predicted time until `submit`; `rows`
-        are the beams of a caption, each of which takes a slot.
+        are the rows of a batch it takes; a caption needs a slot for each, its beams.
 
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: the request has ended then.
@@ -119,16 +119,16 @@ class EnginePool:
         if not self.ready:
             raise NotReady
         now = self._clock.now_s()
-        if task == "caption":
-            self._intake.check_caption(None, rows)
-        slots = rows if task == "caption" else 0
+        beams = rows if task == "caption" else 1
+        self._intake.check_caption(None, beams)
+        slots = beams if task == "caption" else 0
         self._ledger.check_open(now, lambda: self._planner.backlog(now).total_s, slots)
         limit_ms = budget.max_latency_ms or self._config.default_latency_ms
         deadline_s = math.inf if limit_ms is None else arrived_s + limit_ms / 1e3
         backlog = self._planner.backlog(now)
         wait_s = max(decode_s, backlog.before_s(deadline_s))
         fitting = self._planner.fitting(task, budget)
-        choice = self._planner.plan(fitting, budget, deadline_s - now, wait_s, batch=rows)
+        choice = self._planner.plan(fitting, budget, deadline_s - now, wait_s, batch=beams)
         ticket = Ticket(
             id=self._ledger.next_id(),
             task=task,
@@ -145,8 +145,8 @@ class EnginePool:
             keys=max(offer.keys[-1] for offer in fitting) + 1,
             expires_s=expires_s(deadline_s, budget.on_miss == "reject", self._config.grace_s),
             lost=choice.lost,
-            request_bytes=self._family.member(task, choice.variant).request_bytes * rows,
-            rows=rows,
+            request_bytes=self._family.member(task, choice.variant).request_bytes * beams,
+            beams=beams,
         )
         place.future.set_running_or_notify_cancel()
         self._ledger.add(place, now, lambda: self._planner.backlog(now).total_s)

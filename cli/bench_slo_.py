@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -182,11 +183,15 @@ def _prepare(setup: Setup, report: Callable[[str, float], None]) -> dict[str, An
 
 @contextmanager
 def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Show progress; an error that the benchmark foresees becomes one line."""
+    """Show progress; an error that the benchmark foresees becomes one line.
+
+    SIGTERM leaves every block, so that the servers stop.
+    """
     from artifact.errors import ArtifactError
     from loadtests.bench.setup import BenchError
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
             task = progress.add_task("starting", total=1.0)
@@ -197,6 +202,8 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
             yield report
     except (BenchError, ArtifactError, OSError) as error:
         _fail(str(error))
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _write(path: Path, bars: Sequence[Bar], facts: dict[str, Any]) -> None:

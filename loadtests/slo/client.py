@@ -90,16 +90,17 @@ class _Answer:
     def __init__(self) -> None:
         self.parser = httptools.HttpResponseParser(self)
         self.parts: list[bytes] = []
-        self.done = False
+        self.done = self.kept = False
 
     def on_body(self, part: bytes) -> None:
         self.parts.append(part)
 
     def on_message_complete(self) -> None:
         self.done = True
+        self.kept = self.parser.should_keep_alive()  # it forgets once this returns
 
 
-class _Connections:
+class Connections:
     """Kept connections to one server; as many as there are open requests."""
 
     def __init__(self, host: str, port: int) -> None:
@@ -120,7 +121,7 @@ class _Connections:
         except BaseException:
             writer.transport.abort()
             raise
-        if answer.parser.should_keep_alive():
+        if answer.kept:
             self._idle.append((reader, writer))
         else:
             writer.close()
@@ -143,7 +144,7 @@ class _Connections:
 async def run(job: Job) -> Sent:
     """Send everything at its time and return what came back."""
     requests = [_request(job, body) for body in job.bodies]
-    connections = _Connections(job.host, job.port)
+    connections = Connections(job.host, job.port)
     begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
 
     async def one(send: Send) -> Reply:

@@ -51,9 +51,7 @@ def plot(rows: Sequence[Row], ground: Ground, path: Path) -> None:
     pyplot.close(figure)
 
 
-def _lines(
-    axes: Any, table: Table, ground: Ground, cells: Sequence[Cell], what: str
-) -> None:
+def _lines(axes: Any, table: Table, ground: Ground, cells: Sequence[Cell], what: str) -> None:
     """Draw ours, and of each rival the full variant (dashed) and the best one at each load."""
     loads = [cell.load for cell in cells]
 

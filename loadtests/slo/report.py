@@ -17,8 +17,8 @@ def cells_table(title: str, rows: Sequence[Row], ground: Ground) -> Shown:
     """Return one line per cell: ours, then each rival's full and hindsight-best variant."""
     table = Table(rows)
     rivals = [side for side in dict.fromkeys(row.side for row in rows) if side != OURS]
-    shown = Shown(title=f"effective accuracy, points of 100 (on time, %): {title}")
-    shown.title_style = "bold"
+    shown = Shown(title=title, title_style="bold")
+    shown.caption = "effective accuracy, points of 100 (answered on time, %)"
     shown.add_column("load", no_wrap=True)
     for heading in (OURS, *(f"{r} {w}" for r in rivals for w in (ground.full, "best fixed"))):
         shown.add_column(escape(heading), justify="right")

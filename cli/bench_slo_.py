@@ -171,13 +171,16 @@ def _show(measured: Measured, alone: Measured, bars: Sequence[Bar]) -> None:
 def _prepare(setup: Setup, report: Callable[[str, float], None]) -> dict[str, Any]:
     """Export what is missing; return the facts that every results file holds."""
     from loadtests.bench.artifacts import FAMILY, ensure_artifacts
+    from loadtests.slo.servers import RIVALS, version_in
 
+    libraries = (*RIVALS.values(), "onnxruntime")
     hashes = ensure_artifacts(setup.artifacts, [FAMILY], report)
     return {
         "command": " ".join(["otmv", *sys.argv[1:]]),
         "seed": setup.offering.seed,
         "seconds": setup.offering.seconds,
         "artifacts": hashes,
+        "rivals": {name: version_in(setup.rivals_folder, name) for name in libraries},
     }
 
 

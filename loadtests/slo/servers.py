@@ -39,10 +39,16 @@ class Running:
     port: int
 
 
+def version_in(folder: Path, library: str) -> str | None:
+    """Return the version of a library in an environment, None if it is not there."""
+    for found in folder.glob(f"lib/*/site-packages/{library}-*.dist-info"):
+        return found.name.removesuffix(".dist-info").partition("-")[2]
+    return None
+
+
 def missing(rival: str, folder: Path) -> str | None:
     """Return what to type if an environment cannot run a rival."""
-    python = folder / "bin" / "python"
-    there = python.is_file() and any(folder.glob(f"lib/*/site-packages/{RIVALS[rival]}"))
+    there = version_in(folder, RIVALS[rival]) is not None
     return None if there else f"{RIVALS[rival]} is not installed: {MAKE}"
 
 

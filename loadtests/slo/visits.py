@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,4 +136,5 @@ def _settle(server: Running, body: str) -> None:
     for _ in range(20):
         if ask(server.host, server.port, body) == 200:
             return
+        time.sleep(0.1)
     raise BenchError("the server no longer answers")

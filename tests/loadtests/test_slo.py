@@ -216,10 +216,9 @@ def test_an_environment_that_lacks_a_rival_names_the_line_to_type(tmp_path: Path
     assert servers.missing("mosec", tmp_path) == (
         "mosec is not installed: make .venv-rivals/.installed"
     )
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin/python").touch()
-    (tmp_path / "lib/python3.11/site-packages/mosec").mkdir(parents=True)
+    (tmp_path / "lib/python3.11/site-packages/mosec-0.9.8.dist-info").mkdir(parents=True)
     assert servers.missing("mosec", tmp_path) is None
+    assert servers.version_in(tmp_path, "mosec") == "0.9.8"
     assert servers.missing("ray", tmp_path) is not None
 
 

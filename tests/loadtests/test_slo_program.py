@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
@@ -16,6 +17,7 @@ from loadtests.bench.artifacts import FAMILY
 from loadtests.bench.setup import BenchError
 from loadtests.rivals.options import Options
 from loadtests.slo import capacity, program, servers, visits
+from loadtests.slo.client import Job, Sent, exact_loop, run
 from loadtests.slo.program import Setup, run_alone, run_beside, sweep
 from loadtests.slo.servers import Running
 from loadtests.slo.sweep import GRID, Settings
@@ -45,7 +47,7 @@ def answering(variant: str) -> Iterator[Running]:
 
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     listening.daemon_threads = True
-    threading.Thread(target=listening.serve_forever, daemon=True).start()
+    threading.Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield Running(os.getpid(), "127.0.0.1", listening.server_port)
     finally:
@@ -72,11 +74,16 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
         with answering(options.variant) as server:
             yield server
 
-    rates = {name: {1: 40.0} for name in FAMILY_OF_TINY}
+    def send(job: Job) -> Sent:
+        with asyncio.Runner(loop_factory=exact_loop) as runner:
+            return runner.run(run(job))
+
+    rates = {name: {1: 200.0} for name in FAMILY_OF_TINY}
     monkeypatch.setattr(servers, "ours", ours)
     monkeypatch.setattr(servers, "rival", rival)
     monkeypatch.setattr(capacity, "measure", lambda root: rates)
-    monkeypatch.setattr(visits, "_WARM_S", 0.1)
+    monkeypatch.setattr(visits, "_send", send)  # in this process: it starts many
+    monkeypatch.setattr(visits, "_WARM_S", 0.05)
     monkeypatch.setattr(visits, "_SOLO_SENDS", 3)
     return calls
 
@@ -84,7 +91,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
 @pytest.fixture
 def setup(tmp_path: Path) -> Setup:
     write_tiny(tmp_path / FAMILY)
-    return Setup(tmp_path, tmp_path / "env", Offering(CELLS, 0.3, 0))
+    return Setup(tmp_path, tmp_path / "env", Offering(CELLS, 0.1, 0))
 
 
 def silent(what: str, share: float) -> None:

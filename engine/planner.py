@@ -86,14 +86,18 @@ class Planner:
         bucket: int | None = None,
         batch: int = 1,
         words: int | None = None,
+        waits: bool = True,
     ) -> Choice:
         """Return the best of `fitting` that is in time.
+
+        `waits`: its time is to hold waits for other rows too, not only its own calls. They must not
+        be counted where `wait_s` holds them already.
 
         Raises:
             DeadlineUnattainable: see `engine.policy`.
         """
         bucket = self._bucket if bucket is None else bucket
-        timer = self._timer(fitting[0].task, bucket, batch, words)
+        timer = self._timer(fitting[0].task, bucket, batch, words, waits)
         return choose(fitting, budget, slack_s, timer, wait_s)
 
     def quickest(self, fitting: Sequence[Offer]) -> str:
@@ -102,9 +106,12 @@ class Planner:
         return min(fitting, key=lambda offer: timer(offer.variant)).variant
 
     def _timer(
-        self, task: Task, bucket: int, batch: int, words: int | None
+        self, task: Task, bucket: int, batch: int, words: int | None, waits: bool = True
     ) -> Callable[[str], float]:
-        return lambda variant: self._predictor.service_s(task, variant, bucket, batch, words)
+        correction = self._predictor.whole if waits else self._predictor.calls
+        return lambda variant: (
+            self._predictor.mean_s(task, variant, bucket, batch, words) * correction.high
+        )
 
     def backlog(self, now: float, without: Collection[int] = ()) -> Backlog:
         """Return the work ahead that must be done: mean times at the batches such a queue fills."""

@@ -128,7 +128,8 @@ class EnginePool:
         backlog = self._planner.backlog(now)
         wait_s = max(decode_s, backlog.before_s(deadline_s))
         fitting = self._planner.fitting(task, budget)
-        choice = self._planner.plan(fitting, budget, deadline_s - now, wait_s, batch=beams)
+        slack_s = deadline_s - now
+        choice = self._planner.plan(fitting, budget, slack_s, wait_s, batch=beams, waits=False)
         ticket = Ticket(
             id=self._ledger.next_id(),
             task=task,

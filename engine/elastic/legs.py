@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.elastic.course import Call, Route
+from engine.elastic.course import Call, Line, Route
 from engine.elastic.snapshot import RowView, Snapshot
 from engine.elastic.sorting import EPSILON_S, Rows, fill, load, reaches
 
@@ -28,14 +28,32 @@ def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     return chosen
 
 
+NEARLY = 1.05
+"""Steps of rows that have an answer are as small as costs a row no more than this times as much."""
+
+
+def enough(line: Line, most: int) -> int:
+    """Return the smallest batch in which a row costs hardly more than in the largest."""
+    fixed_s, row_s = line
+    limit_s = (fixed_s / most + row_s) * NEARLY
+    sizes = range(1, most)
+    return next((size for size in sizes if fixed_s / size + row_s <= limit_s), most)
+
+
 def onward(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
-    """Return the batch going to further stops that gains most per second."""
+    """Return the batch going to further stops that gains most per second.
+
+    Newcomers cannot interrupt a step, so it is no larger than the device needs to be well used: on
+    a processor that gains little from batches, a row or two.
+    """
     best: list[RowView] = []
     best_rate = -1.0
     groups = _groups(rows.onward).values()
     for group in groups:
         ranked = _by_gain(group, min(snapshot.max_batch, load(group)), snapshot, now)
-        batch = fill(ranked, snapshot.max_batch)
+        line = group[0].route.lines[group[0].position]
+        few = enough(line, snapshot.max_batch)
+        batch = fill(ranked, few) or ranked[:1]
         if len(groups) == 1 and batch:
             return batch
         together = load(batch)

@@ -24,6 +24,7 @@ FAMILY = "base2-family"
 EXPORTS = {
     "base1": ("--keys", "1", "--whole", "full"),
     "base12": ("--keys", "12", "--whole", "full"),
+    "base1-caption": ("--keys", "1", "--tasks", "caption", "--whole", "none"),
     FAMILY: ("--keys", "2", "--depths", "3,6,9,12", "--quality-curve", str(CURVE)),
 }
 """Folder to options of `otmv export --random beit3_base`; 224 px."""

@@ -25,7 +25,7 @@ OURS = "ours"
 _WARM = Cell(1.0, 1.0)
 _WARM_S = 5.0
 _WARM_SEED = 1_000_003
-_SOLO_SENDS = 21
+_SOLO_SENDS, _SOLO_APART_S = 21, 0.1
 _GIVE_UP = 4
 """Times the longest deadline that the client waits: what is late is late, but is seen."""
 
@@ -104,7 +104,7 @@ def solo_s(server: Running, full: str, capacity_hz: float, seed: int) -> float:
         BenchError: it did not answer all of them.
     """
     texts = bodies([{"variant": full}], seed)
-    apart_s = 3 / capacity_hz
+    apart_s = max(3 / capacity_hz, _SOLO_APART_S)
     sends = [Send(index * apart_s, index % len(texts)) for index in range(_SOLO_SENDS)]
     replies = _send(_job(server, texts, 10.0, sends)).replies
     if any(reply.status != 200 for reply in replies):

@@ -24,7 +24,7 @@ from artifact.preprocess import TextCodec
 from artifact.store import Artifact, ArtifactWriter
 from engine.solo import Solo
 from exporters import describe, ladder, parity, quality
-from exporters.examples import Example, captions, questions
+from exporters.examples import Example, Stacked, captions, questions, statements
 from exporters.ladder import Ladder
 from exporters.onnx_ import WeightFile, file_of, stage_record, to_onnx
 from exporters.stages import Stage, cut, whole
@@ -104,7 +104,7 @@ def _search(checkpoint: Checkpoint, splits: Splits, report: Report) -> Ladder:
     record, config = describe.text_record(checkpoint), checkpoint.model.config
     codec = TextCodec(checkpoint.tokenizer, record)
     tasks = {example.task for example in splits.search} & set(config.tasks)
-    asked = told = None
+    asked = told = judged = None
     if "vqa" in tasks:
         asked = questions(splits.search, codec, checkpoint.labels, config.image_size, record.pad)
     if "caption" in tasks:
@@ -112,12 +112,13 @@ def _search(checkpoint: Checkpoint, splits: Splits, report: Report) -> Ladder:
         told = captions(
             splits.search, TextCodec(checkpoint.tokenizer, longer), config.image_size, record.pad
         )
+    if "reason" in tasks:
+        judged = statements(splits.search, codec, config.image_size, record.pad)
     if not tasks:
         raise ArtifactError("examples", "no labelled example of the model's tasks", "give --data")
     return ladder.search(
         checkpoint.model,
-        asked,
-        told,
+        Stacked(asked, told, judged),
         checkpoint.special.mask,
         on_progress=lambda share: report("searching the ladder", share),
     )
@@ -208,15 +209,26 @@ def _measure(
 
 def _write_golden(folder: Path, examples: Sequence[Example]) -> None:
     names: dict[bytes, str] = {}
-    for example in examples:
-        if example.image not in names:
-            names[example.image] = f"golden/images/{len(names):04d}.jpg"
-            path = folder / names[example.image]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(example.image)
+    for image in dict.fromkeys(image for example in examples for image in example.images):
+        names[image] = f"golden/images/{len(names):04d}.jpg"
+        path = folder / names[image]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image)
     write_labelled_cases(
         folder / CASES_NAME,
-        [LabelledCase(names[e.image], e.task, e.question, e.answers, e.phrases) for e in examples],
+        [
+            LabelledCase(
+                names[e.image],
+                e.task,
+                e.question,
+                e.answers,
+                e.phrases,
+                names[e.right_image] if e.right_image is not None else None,
+                e.statement,
+                e.truth,
+            )
+            for e in examples
+        ],
     )
 
 

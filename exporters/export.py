@@ -190,18 +190,19 @@ def _measure(
     found = quality.measure(
         preview, solo, splits.report, lambda share: report("measuring quality", share)
     )
+    kept = [example for example in splits.golden if example.task in manifest.tasks]
     golden = quality.measure(
-        preview, solo, splits.golden, lambda share: report("measuring golden cases", share)
+        preview, solo, kept, lambda share: report("measuring golden cases", share)
     )
     counts = {task: sum(e.task == task for e in splits.report) for task in found}
     source = f"measured: {splits.names[1]}, " + ", ".join(
         f"{count} {task} examples" for task, count in counts.items()
     )
-    _write_golden(writer.folder, splits.golden)
+    _write_golden(writer.folder, kept)
     return quality.record(manifest, found, source).model_copy(
         update={
             "golden": GoldenRecord(
-                stages=STAGES_NAME, cases=CASES_NAME, count=len(splits.golden), quality=golden
+                stages=STAGES_NAME, cases=CASES_NAME, count=len(kept), quality=golden
             )
         }
     )

@@ -67,15 +67,18 @@ class _Node:
 
 class _Search:
     def __init__(self, model: OtmvModel, examples: Stacked, mask_id: int) -> None:
-        self.model, self.examples = model, examples
-        self.image_tokens = model.config.image_tokens
+        self.model, self.image_tokens = model, model.config.image_tokens
         self.start: dict[Task, Tensor] = {}
         self.bias: dict[Task, Tensor] = {}
+        self.truths: dict[Task, Tensor] = {}  # right classes; negative where nothing is asked
         if (asked := examples.questions) is not None:
+            self.truths["vqa"] = asked.answers
             self._join("vqa", asked.pixels, asked.tokens, asked.mask)
         if (told := examples.captions) is not None:
+            self.truths["caption"] = told.next_words
             self._tell(told, mask_id)
         if (judged := examples.statements) is not None:  # rows: left, right, left, right ...
+            self.truths["reason"] = judged.truths
             tokens, mask = (each.repeat_interleave(2, 0) for each in (judged.tokens, judged.mask))
             self._join("reason", judged.pixels.flatten(0, 1), tokens, mask)
 
@@ -117,28 +120,12 @@ class _Search:
     def _read(self, task: Task, h: Tensor) -> Tensor:
         if task != "caption":
             return self.model.read_joint(h)
-        told = self.examples.captions
-        assert told is not None
-        return h[:, self.image_tokens + told.words.shape[1] :]
+        return h[:, self.image_tokens + self.truths[task].shape[1] :]
 
     def _score(self, task: Task, y: Tensor) -> float:
         rows = y.view(-1, 2, *y.shape[1:]) if task == "reason" else y
-        right = self.model.heads[task](rows).argmax(-1) == self._truths(task)
-        return float(right[self._truths(task) >= 0].float().mean())
-
-    def _truths(self, task: Task) -> Tensor:
-        """Return the right classes; negative where nothing is asked."""
-        asked, told, judged = (
-            self.examples.questions,
-            self.examples.captions,
-            self.examples.statements,
-        )
-        if task == "vqa" and asked is not None:
-            return asked.answers
-        if task == "caption" and told is not None:
-            return told.next_words
-        assert judged is not None
-        return judged.truths
+        right = self.model.heads[task](rows).argmax(-1) == self.truths[task]
+        return float(right[self.truths[task] >= 0].float().mean())
 
 
 @torch.inference_mode()

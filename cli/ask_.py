@@ -1,7 +1,10 @@
-"""`otmv ask`: ask a running server about an image file."""
+"""`otmv ask`: ask a running server about a picture, or about two."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -17,9 +20,19 @@ _TIMEOUT_S = 60.0
 
 @app.command()
 def ask(
-    image: Annotated[Path, typer.Argument(help="The picture.")],
-    question: Annotated[str | None, typer.Argument(help="What to ask about it.")] = None,
+    image: Annotated[Path, typer.Argument(help="The picture; with --right, the left one.")],
+    text: Annotated[
+        str | None,
+        typer.Argument(help="A question about it; with --right, a statement about both."),
+    ] = None,
+    right: Annotated[Path | None, typer.Option(help="A second picture, for a statement.")] = None,
     caption: Annotated[bool, typer.Option("--caption", help="Describe the picture.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Show the caption while it is written.")
+    ] = False,
+    num_beams: Annotated[
+        int | None, typer.Option(help="Captions searched side by side, 1 to 8; the best is shown.")
+    ] = None,
     url: Annotated[
         str, typer.Option(envvar="OTMV_URL", help="The server.")
     ] = "http://127.0.0.1:8000",
@@ -30,49 +43,99 @@ def ask(
     variant: Annotated[str | None, typer.Option(help="Exactly this variant.")] = None,
     on_miss: Annotated[str | None, typer.Option(help="degrade or reject.")] = None,
 ) -> None:
-    """Ask one question about a picture, or describe it with --caption."""
-    if caption == (question is not None):
-        _fail('give a question, or --caption: otmv ask picture.jpg "how many circles?"', 2)
-    budget = {
+    """Ask about a picture, describe it, or ask whether a statement about two pictures is true.
+
+    otmv ask picture.jpg "how many circles are there?" --max-latency-ms 50
+
+    otmv ask picture.jpg --caption --stream
+
+    otmv ask left.jpg "there is a circle in both pictures" --right right.jpg
+    """
+    _check(text, right, caption, stream or num_beams is not None)
+    fields = {
         "max_latency_ms": max_latency_ms,
         "max_memory_mb": max_memory_mb,
         "min_quality": min_quality,
         "variant": variant,
         "on_miss": on_miss,
+        "num_beams": num_beams,
     }
-    form = {name: str(value) for name, value in budget.items() if value is not None}
-    if question is not None:
-        form |= {"question": question, "top_k": str(top_k)}
-    body = _post(url, "/v1/caption" if caption else "/v1/vqa", image, form)
-    if caption:
-        _out.print(body["caption"], style="bold", markup=False)
-        _print_served(body)
+    form = {name: str(value) for name, value in fields.items() if value is not None}
+    if caption and stream:
+        served = _print_stream(url, image, form | {"stream": "true"})
+    elif caption:
+        served = _post(url, "/v1/caption", [image], form)
+        _out.print(served["caption"], style="bold", markup=False)
+    elif right is not None:
+        served = _post(url, "/v1/reason", [image, right], form | {"statement": str(text)})
+        _out.print(f"{str(served['answer']).lower()}  {served['score']:.3f}", style="bold")
     else:
-        (answer,) = body["answers"]
-        _print_answers(answer)
-        _print_served(answer)
+        form |= {"question": str(text), "top_k": str(top_k)}
+        (served,) = _post(url, "/v1/vqa", [image], form)["answers"]
+        _print_answers(served)
+    _print_served(served)
 
 
-def _post(url: str, path: str, image: Path, form: dict[str, str]) -> dict[str, Any]:
+def _check(text: str | None, right: Path | None, caption: bool, for_captions: bool) -> None:
+    if right is not None and text is None:
+        _fail('give a statement: otmv ask left.jpg "both are red" --right right.jpg', 2)
+    if caption == (text is not None):
+        _fail('give a question, or --caption: otmv ask picture.jpg "how many circles?"', 2)
+    if for_captions and not caption:
+        _fail("--stream and --num-beams need --caption", 2)
+
+
+@contextmanager
+def _request(
+    url: str, path: str, images: list[Path], form: dict[str, str]
+) -> Iterator[httpx.Response]:
+    """Send pictures and form; whatever goes wrong until the answer is read is one line."""
+    files = [("image", (image.name, _read(image))) for image in images]
+    target = f"{url.rstrip('/')}{path}"
     try:
-        picture = image.read_bytes()
-    except OSError as error:
-        _fail(f"cannot read {image}: {error.strerror}")
-    try:
-        response = httpx.post(
-            f"{url.rstrip('/')}{path}",
-            files={"image": (image.name, picture)},
-            data=form,
-            timeout=_TIMEOUT_S,
-        )
-        body = response.json()
+        with httpx.stream("POST", target, files=files, data=form, timeout=_TIMEOUT_S) as response:
+            if response.is_error:
+                response.read()
+                _fail(_problem(response.json(), response.status_code))
+            yield response
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         _fail(f"no answer from {url}: {error} (start a server with: otmv serve, or give --url)")
     except ValueError:
         _fail(f"{url} is no otmv server (give --url)")
-    if response.is_error or not isinstance(body, dict):
-        _fail(_problem(body, response.status_code))
-    return body
+
+
+def _read(image: Path) -> bytes:
+    try:
+        return image.read_bytes()
+    except OSError as error:
+        _fail(f"cannot read {image}: {error.strerror}")
+
+
+def _post(url: str, path: str, images: list[Path], form: dict[str, str]) -> dict[str, Any]:
+    with _request(url, path, images, form) as response:
+        response.read()
+        body = response.json()
+        if not isinstance(body, dict):
+            raise ValueError
+        return body
+
+
+def _print_stream(url: str, image: Path, form: dict[str, str]) -> dict[str, Any]:
+    """Print a caption's text as it comes; return what the server says at its end."""
+    event, data = "", {}
+    with _request(url, "/v1/caption", [image], form) as response:
+        for line in response.iter_lines():
+            name, _, value = line.partition(": ")
+            if name == "event":
+                event = value
+            elif name == "data":
+                data = json.loads(value)
+                if event == "token":
+                    _out.print(data["text"], end="", style="bold", markup=False, soft_wrap=True)
+    _out.print()
+    if event != "done":
+        _fail(_problem(data, data.get("status", 500)))
+    return data
 
 
 def _problem(body: Any, status: int) -> str:

@@ -1,136 +1,130 @@
-"""The row of a caption: picture seen once, then one pass per word (docs/architecture.md)."""
+"""The row of a caption: the picture is seen once, by an elastic pass; then words, one at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from artifact.manifest import Manifest
-from artifact.program import STEM_DECODE, Program, Step
-from engine.rows import Array
-
-
-class Readout:
-    """y of OTMV eq. 3: r summed over executed orders (`series`), or the last r (`last`), fp32."""
-
-    def __init__(self, series: bool, tokens: int, width: int) -> None:
-        self._series = series
-        self.value = np.zeros((tokens, width), np.float32)
-
-    def add(self, r: Array) -> None:
-        """Take one executed order's r [tokens, D]."""
-        self.value = self.value + r if self._series else np.asarray(r, np.float32)
-
-    def reset(self) -> None:
-        """Start again from zero."""
-        self.value = np.zeros_like(self.value)
+from artifact.program import Program, Step
+from engine.beams import BeamSearch
+from engine.kv_pool import KvPool
+from engine.rows import Array, Row, VqaRow
 
 
 class CaptionRow:
-    """A caption: the image pass once, then one decode pass per word with cached keys/values."""
+    """A caption: the image pass of a variant, then one decode pass per word (engine/decoding.py).
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        image: Program,
-        decode: Program,
-        pixels: Array,
-        max_words: int,
-        cache_buckets: tuple[int, ...],
-    ) -> None:
-        config, text = manifest.config, manifest.text
-        self._image, self._decode = image, decode
-        self._program, self._cursor = image, 0
+    The image pass leaves each executed order's keys and values in the pool, in the first of
+    `slots`. Once settled, every beam has a slot, and `orders` are those of its variant.
+
+    Args:
+        image: the image pass.
+        pool: of keys and values.
+        pixels: uint8 [S, S, 3].
+        search: the words; its width says how many slots are needed.
+    """
+
+    riders: tuple[VqaRow, ...] = ()
+
+    def __init__(self, image: Program, pool: KvPool, pixels: Array, search: BeamSearch) -> None:
+        self._program = image
+        self._cursor = 0
+        self._pool = pool
         self._pixels = pixels
-        self._text = text
-        self._config = config
-        self._buckets = cache_buckets
-        self._max_words = max_words
         self._h: Array = np.empty(0, np.float32)
-        self._y = Readout(config.readout == "series", 1, config.width)
-        self._cache: dict[int, tuple[Array, Array]] = {}
-        self.words: list[int] = []
-        self.logits: NDArray[np.float32] | None = None
-        self.done = False
+        self._seen: set[int] = set()
+        self._settled: frozenset[int] | None = None
+        self.search = search
+        self.slots: list[int] = []
         self.decoded = 0
+        self.logits: NDArray[np.float32] | None = None
+
+    @property
+    def parts(self) -> Sequence[Row]:
+        """Return itself: beams share the image pass."""
+        return (self,)
 
     @property
     def step(self) -> Step:
-        """Return the next step."""
+        """Return the next step of the image pass."""
         return self._program.steps[self._cursor]
 
     @property
-    def cached(self) -> int:
-        """Return how many entries of the cache are real: image tokens and earlier words."""
-        return self._config.image_tokens + len(self.words)
+    def bucket(self) -> int:
+        """Return 0: the image pass has a fixed shape."""
+        return 0
 
     @property
-    def bucket(self) -> int:
-        """Return the padded cache length T for decode blocks, else 0."""
-        if self._program is self._image or self.step.order is None:
-            return 0
-        return next(size for size in self._buckets if size >= self.cached)
+    def ended(self) -> bool:
+        """Tell whether no step of the image pass is left."""
+        return self._cursor == len(self._program.steps)
+
+    @property
+    def done(self) -> bool:
+        """Tell whether the text is finished."""
+        return self.search.done
+
+    @property
+    def words(self) -> list[int]:
+        """The text so far: of the best beam, without [BOS] and [EOS]."""
+        return self.search.best
+
+    @property
+    def orders(self) -> Collection[int]:
+        """The orders whose keys and values are kept; once settled, its variant's."""
+        return self._seen if self._settled is None else self._settled
 
     def follow(self, programs: tuple[Program, ...]) -> None:
-        """Become another variant before the first step."""
-        if self._cursor or self._program is self._decode:
-            raise ValueError("the row has started")
-        self._image, self._decode = programs
-        self._program = self._image
+        """Go on as another variant that begins with what has run."""
+        if programs[0].steps[: self._cursor] != self._program.steps[: self._cursor]:
+            raise ValueError("the row has run other steps")
+        self._program = programs[0]
+
+    def bank(self) -> None:
+        """Do nothing: the keys and values of every order stay."""
+
+    def settle(self, programs: tuple[Program, ...]) -> None:
+        """End the image pass: write words as the variant whose programs these are.
+
+        Raises:
+            ValueError: if it has not executed that variant's orders.
+        """
+        orders = {step.order for step in programs[0].steps if step.order is not None}
+        if not orders <= self._seen:
+            raise ValueError(f"executed orders {sorted(self._seen)}, not {sorted(orders)}")
+        self._settled = frozenset(orders)
+        self._pool.take(self, len(self.search.words) - len(self.slots))
+        self._pool.share_image(self, orders)
 
     def inputs(self) -> dict[str, Array]:
-        """Return the next step's inputs."""
-        step = self.step
-        if step.order is not None:
-            order = np.array(step.order_in_key, np.int64)
-            if self._program is self._image:
-                return {"h": self._h, "order": order}
-            size = self.bucket
-            k, v = (cache[:, :size] for cache in self._cache[step.order])
-            mask = np.arange(size) < self.cached
-            return {"h": self._h, "order": order, "k": k, "v": v, "mask": mask}
-        if step.stage == STEM_DECODE:
-            last = self.words[-1] if self.words else self._text.bos
-            tokens = np.array([last, self._text.mask], np.int64)
-            return {"tokens": tokens, "position": np.array(len(self.words), np.int64)}
-        if step.stage.startswith("head"):
-            return {"y": self._y.value}
-        return {"pixels": self._pixels}
+        """Return the inputs of the image pass's next step."""
+        if self.step.order is None:
+            return {"pixels": self._pixels}
+        return {"h": self._h, "order": np.array(self.step.order_in_key, np.int64)}
 
     def absorb(self, outputs: Mapping[str, Array]) -> None:
         """Take the step's outputs and move on."""
         order = self.step.order
-        if "logits" in outputs:
-            self._take_word(outputs["logits"])
-            return
         if order is None:
             self._h = outputs["h"]
-        elif self._program is self._image:
-            self._h = outputs["h_out"]
-            self._cache[order] = (self._grown(outputs["k"]), self._grown(outputs["v"]))
         else:
+            if not self.slots:
+                self._pool.take(self)
             self._h = outputs["h_out"]
-            self._y.add(outputs["r"])
-            for cache, name in zip(self._cache[order], ("k_new", "v_new"), strict=True):
-                cache[:, self.cached] = outputs[name][:, 0]
+            self._pool.put_image(self.slots[0], order, outputs["k"], outputs["v"])
+            self._seen.add(order)
         self._cursor += 1
-        if self._program is self._image and self._cursor == len(self._image.steps):
-            self._program, self._cursor = self._decode, 0
 
-    def _grown(self, image_part: Array) -> Array:
-        heads, tokens, width = image_part.shape
-        cache = np.zeros((heads, self._buckets[-1], width), np.float32)
-        cache[:, :tokens] = image_part
-        return cache
-
-    def _take_word(self, logits: Array) -> None:
+    def hear(self, logits: NDArray[np.float32]) -> None:
+        """Take the next-word logits [beams, V]: every beam's text grows by a word, or it ends."""
         self.logits = logits
         self.decoded += 1
-        word = int(np.argmax(logits))
-        if word != self._text.eos:
-            self.words.append(word)
-        self.done = word == self._text.eos or len(self.words) >= self._max_words
-        self._cursor = 0
-        self._y.reset()
+        parents = self.search.advance(logits)
+        if not self.search.done:
+            self._pool.reorder(self.slots, [self.slots[beam] for beam in parents], self.orders)
+
+    def leave(self) -> None:
+        """Give its slots back."""
+        self._pool.give(self)

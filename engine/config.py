@@ -19,16 +19,18 @@ class EngineConfig:
 
     `backend` is a name of the registry, or "auto": the fastest that passes here (ADR 0016).
     `memory_budget_bytes` bounds the measured bytes of loaded stages (None: all of them);
-    `max_batch` rows share a step at most; `queue_limit` requests are open at once, waiting or
-    running; `threads` 0 means every core. A request without a latency budget gets
-    `default_latency_ms` (None: no deadline). `grace_s` is how long past its deadline a `degrade`
-    request is still worked on. `profile_limit_s` bounds the measuring at first start.
+    `max_batch` rows share a step at most (a statement needs two); `caption_slots` bounds the texts
+    of open captions, each beam being one (None: four times `max_batch`); `queue_limit` requests are
+    open at once, waiting or running; `threads` 0 means every core. A request without a latency
+    budget gets `default_latency_ms` (None: no deadline). `grace_s` is how long past its deadline a
+    `degrade` request is still worked on. `profile_limit_s` bounds the measuring at first start.
     """
 
     backend: str = "onnxruntime"
     memory_budget_bytes: int | None = None
     max_batch: int = 8
     queue_limit: int = 256
+    caption_slots: int | None = None
     threads: int = 0
     grace_s: float = 10.0
     default_latency_ms: float | None = 30_000.0
@@ -39,6 +41,8 @@ class EngineConfig:
     def __post_init__(self) -> None:
         if self.max_batch < 1 or self.queue_limit < 1 or self.threads < 0:
             raise ValueError("max_batch and queue_limit are at least 1, threads at least 0")
+        if self.caption_slots is not None and self.caption_slots < self.max_batch:
+            raise ValueError("caption_slots is at least max_batch, or None")
         if self.grace_s < 0 or self.profile_limit_s <= 0:
             raise ValueError("grace_s is not negative, profile_limit_s is positive")
         if self.memory_budget_bytes is not None and self.memory_budget_bytes <= 0:

@@ -66,12 +66,14 @@ class CapacityError(EngineError):
 
 
 class QueueFull(CapacityError):
-    """Every queue place is taken."""
+    """Every queue place is taken, or so many of the captions' slots that too few are left."""
 
-    def __init__(self, limit: int, retry_after_s: float) -> None:
+    def __init__(self, limit: int, retry_after_s: float, captions: bool = False) -> None:
         self.limit = limit
         self.retry_after_s = retry_after_s
-        super().__init__(f"all {limit} queue places are taken; retry in {retry_after_s:.0f} s")
+        what = "too few of" if captions else "none of"
+        places = "caption slots are free" if captions else "queue places is free"
+        super().__init__(f"{what} the {limit} {places}; retry in {retry_after_s:.0f} s")
 
 
 class Draining(CapacityError):

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from itertools import takewhile
 
+from engine.caption_row import CaptionRow
 from engine.clock import Clock
 from engine.elastic.decide import decide
 from engine.elastic.rate import ArrivalRate
@@ -17,6 +18,8 @@ from engine.errors import BackendError, EngineError, InferenceFailed
 from engine.jobs import Job
 from engine.planner import Planner
 from engine.prediction import Predictor
+from engine.routing import WORD
+from engine.speaker import Speaker
 from engine.stages import StageSet
 from engine.steering import Steering
 from engine.stepper import Stepper
@@ -31,12 +34,17 @@ PATIENCE_S = 30.0
 
 
 class Executor:
-    """Runs jobs on one thread until closed; calls `on_done` there, once per job not cancelled."""
+    """Runs jobs on one thread until closed.
+
+    There it calls `on_done` once for each job not cancelled, and before that `on_gone` once for
+    every job, when nothing of it is left.
+    """
 
     def __init__(
         self,
         stages: StageSet,
         stepper: Stepper,
+        speaker: Speaker | None,
         steering: Steering,
         planner: Planner,
         predictor: Predictor,
@@ -44,9 +52,11 @@ class Executor:
         clock: Clock,
         telemetry: Telemetry,
         on_done: Done,
+        on_gone: Callable[[Job], None],
     ) -> None:
         self._stages = stages
         self._stepper = stepper
+        self._speaker = speaker
         self._steering = steering
         self._planner = planner
         self._predictor = predictor
@@ -54,6 +64,7 @@ class Executor:
         self._clock = clock
         self._telemetry = telemetry
         self._on_done = on_done
+        self._on_gone = on_gone
         self._rate = ArrivalRate()
         self._jobs: dict[int, Job] = {}
         self._views: list[RowView] = []
@@ -178,7 +189,7 @@ class Executor:
         refused = self._steering.plan(jobs, now)
         for job_id, error in refused.items():
             self._finish(self._jobs[job_id], error)
-        if refused or any(job.row.step.stage != stage for job in jobs):
+        if refused or any(job.view.route.calls[job.view.position][0] != stage for job in jobs):
             return False
         under_way = sum(view.position > 0 and not view.final for view in self._views)
         batch = min(self._max_batch, len(jobs) + under_way)
@@ -187,12 +198,19 @@ class Executor:
         return True
 
     def _step(self, stage: str, jobs: list[Job], steps: int) -> None:
-        """Run steps until something happens, and hand out what has ended."""
-        failed = self._stepper.run(stage, jobs, steps, lambda: self._interrupted)
+        """Run steps until something happens, and hand out what has ended.
+
+        Words come in rounds; while others wait too, the loop decides again within a round.
+        """
+        if stage == WORD[0] and self._speaker is not None:
+            alone = len(jobs) == len(self._views)
+            jobs, failed = self._speaker.run(jobs, lambda: self._interrupted or not alone)
+        else:
+            failed = self._stepper.run(stage, jobs, steps, lambda: self._interrupted)
         now = self._clock.now_s()
         for job in jobs:
             view = job.view
-            if job.id in failed or job.row.done:
+            if job.id in failed or job.done:
                 self._finish(job, failed.get(job.id))
             elif job.trip is not None and view.route.passed[view.position]:
                 self._predictor.learn(job.trip, now)
@@ -214,6 +232,9 @@ class Executor:
         del self._jobs[job.id]
         del self._views[bisect_left(self._views, urgency(job.view), key=urgency)]
         self._stepper.leave(job)
+        if isinstance(job.row, CaptionRow):
+            job.row.leave()
+        self._on_gone(job)
         ticket = job.place.ticket
         self._telemetry.work(ticket.task, job.place.variant, job.busy_s, job.blocks)
 

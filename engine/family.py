@@ -14,11 +14,15 @@ from artifact.program import (
     Program,
     caption_programs,
     key_of_stage,
+    reason_program,
     vqa_program,
     whole_program,
     whole_stage,
 )
+from engine.beams import BeamSearch
 from engine.caption_row import CaptionRow
+from engine.kv_pool import KvPool
+from engine.pair_row import PairRow
 from engine.rows import VqaRow
 from engine.types import Task
 
@@ -30,6 +34,7 @@ class Member:
     """One variant for one task. `programs` run one after the other; a caption repeats its last.
 
     `quality_precision` is the precision its quality was measured at, None where it is unknown.
+    `request_bytes` are those of one request; of a caption, for each of its beams.
     """
 
     task: Task
@@ -78,6 +83,8 @@ class Family:
         programs: tuple[Program, ...]
         if task == "caption":
             programs = caption_programs(config, pattern)
+        elif task == "reason":
+            programs = (reason_program(config, pattern),)
         elif any(s not in self.manifest.stages for s in vqa_program(config, pattern).stages):
             programs = (whole_program(variant),)
         else:
@@ -100,13 +107,13 @@ class Family:
 
     def _request_bytes(self, task: Task, pattern: SkipPattern) -> int:
         """Bytes of one request's own arrays: hidden state in and out, pixels, and its KV."""
-        config, text = self.manifest.config, self.manifest.text
+        config = self.manifest.config
         pixels = 3 * config.image_size**2
-        if task == "vqa":
+        if task != "caption":
             tokens = config.image_tokens + self.manifest.buckets.text_lengths[-1]
-            return pixels + 2 * tokens * config.width * _FLOAT_BYTES
-        cached = config.image_tokens + text.max_caption_tokens
-        kv = 2 * pattern.depth * cached * config.width * _FLOAT_BYTES
+            size = pixels + 2 * tokens * config.width * _FLOAT_BYTES
+            return size if task == "vqa" else 2 * size
+        kv = 2 * pattern.depth * self.cached_tokens * config.width * _FLOAT_BYTES
         return pixels + 2 * config.image_tokens * config.width * _FLOAT_BYTES + kv
 
     def member(self, task: Task, variant: str) -> Member:
@@ -143,22 +150,40 @@ class Family:
         return next(size for size in self.manifest.buckets.text_lengths if size >= tokens)
 
     @property
-    def cache_buckets(self) -> tuple[int, ...]:
-        """Padded lengths T of a caption's key/value cache, ascending: image tokens and words."""
-        nv, limit = self.manifest.config.image_tokens, self.manifest.text.max_caption_tokens
-        words = [size for size in self.manifest.buckets.text_lengths if size < limit]
-        return tuple(nv + size for size in (*words, limit))
+    def cached_tokens(self) -> int:
+        """Tokens T of a caption's keys and values: the picture's and the longest text's."""
+        return self.manifest.config.image_tokens + self.manifest.text.max_caption_tokens
 
     def vqa_row(self, variant: str, pixels: NDArray[Any], tokens: Sequence[int]) -> VqaRow:
         """Return a row at its first step; tokens as `TextCodec.encode_question` gives them."""
-        member = self.member("vqa", variant)
+        return self._row(self.member("vqa", variant), pixels, tokens)
+
+    def pair_row(
+        self,
+        variant: str,
+        pixels: tuple[NDArray[Any], NDArray[Any]],
+        tokens: Sequence[int],
+    ) -> PairRow:
+        """Return the row of a statement about a left and a right picture, at its first step."""
+        member = self.member("reason", variant)
+        left, right = (self._row(member, picture, tokens) for picture in pixels)
+        return PairRow(left, right)
+
+    def _row(self, member: Member, pixels: NDArray[Any], tokens: Sequence[int]) -> VqaRow:
         length = self.text_bucket(len(tokens))
         return VqaRow(self.manifest, member.programs[0], pixels, tokens, length)
 
-    def caption_row(self, variant: str, pixels: NDArray[Any], max_new: int | None) -> CaptionRow:
+    def caption_row(
+        self,
+        variant: str,
+        pixels: NDArray[Any],
+        pool: KvPool,
+        max_new: int | None = None,
+        beams: int = 1,
+    ) -> CaptionRow:
         """Return a row at its first step; `max_new` words at most, [EOS] counted."""
-        member = self.member("caption", variant)
-        limit = self.manifest.text.max_caption_tokens - 1
-        steps = limit if max_new is None else min(max_new, limit)
-        image, decode = member.programs
-        return CaptionRow(self.manifest, image, decode, pixels, steps, self.cache_buckets)
+        text = self.manifest.text
+        limit = text.max_caption_tokens - 1
+        words = limit if max_new is None else min(max_new, limit)
+        image, _ = self.member("caption", variant).programs
+        return CaptionRow(image, pool, pixels, BeamSearch(beams, text.eos, words))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,27 +11,37 @@ from engine.caption_row import CaptionRow
 from engine.elastic.snapshot import RowView
 from engine.family import Family
 from engine.ledger import Place
+from engine.listening import Listener
+from engine.pair_row import PairRow
 from engine.prediction import Trip
+from engine.routing import WORD
 from engine.rows import VqaRow
 from engine.types import Answer
+
+TRUTHS = ("false", "true")
+"""What the two logits of a statement say."""
 
 
 @dataclass(slots=True)
 class Job:
-    """A submitted request and its one row. Only the executor's thread changes it.
+    """A submitted request and its work. Only the executor's thread changes it.
 
-    `view` is the row as the scheduler sees it. `elastic`: it may stop or go deeper while it runs;
+    `view` is the work as the scheduler sees it. `elastic`: it may stop or go deeper while it runs;
     if not, its variant is chosen before its first step, and `planned` says that this is done.
+    `words` bounds a caption; `listener` hears its text as it grows. `first_s`: predicted seconds,
+    alone, from the first step to a first answer.
     """
 
     place: Place
-    row: VqaRow | CaptionRow
+    row: VqaRow | PairRow | CaptionRow
     view: RowView
     elastic: bool
     text_bucket: int
     words: int | None
     top_k: int
     submitted_s: float
+    listener: Listener | None = None
+    first_s: float = 0.0
     planned: bool = False
     degraded: bool = False
     predicted_s: float = 0.0
@@ -49,24 +59,38 @@ class Job:
         return self.place.ticket.id
 
     @property
+    def done(self) -> bool:
+        """Tell whether the answer is there."""
+        return self.row.done if isinstance(self.row, CaptionRow) else self.row.ended
+
+    @property
+    def beams(self) -> int:
+        """How many beams a caption has, 1 for anything else."""
+        return len(self.row.search.words) if isinstance(self.row, CaptionRow) else 1
+
+    @property
     def patient(self) -> bool:
         """Whether it has no deadline: what it is scheduled against is only patience."""
         return self.place.ticket.deadline_s == float("inf")
 
-    def spend(self, stage: str, elapsed_s: float, rows: int, steps: int) -> None:
-        """Account for steps of a stage it took part in."""
+    def spend(self, stage: str, elapsed_s: float, share: float, blocks: int) -> None:
+        """Account for calls of a stage it took part in, with a share of their rows."""
         kind = stage.partition("[")[0]
         phase = kind if kind in ("stem", "head") else "blocks"
         self.phases_s[phase] += elapsed_s
-        self.busy_s += elapsed_s / rows
-        self.blocks += steps * kind.startswith("block")
+        self.busy_s += elapsed_s * share
+        self.blocks += blocks * kind.startswith("block")
 
     def moved(self, steps: int) -> None:
-        """Say that the row has done steps: the work it must still do has shrunk."""
+        """Say that it has done steps: the work it must still do has shrunk.
+
+        A caption that is longer than usual stays one word from its end.
+        """
         view = self.view
-        view.position += steps
-        first = view.route.course.stops[0].steps
-        self.place.remaining = max(1.0 - view.position / first, 0.0)
+        last = len(view.route.calls) - (view.route.kind == WORD)
+        view.position = min(view.position + steps, last)
+        if self.first_s > 0:
+            self.place.remaining = view.route.due_s(view.position) / self.first_s
 
 
 class AnswerMaker:
@@ -84,7 +108,12 @@ class AnswerMaker:
         ticket = job.place.ticket
         member = self._family.member(ticket.task, job.place.variant)
         queue_s = now - job.submitted_s - sum(job.phases_s.values())
-        caption = isinstance(job.row, CaptionRow)
+        labels: tuple[tuple[str, float], ...] = ()
+        text = None
+        if isinstance(job.row, CaptionRow):
+            text = self._decode(job.row.words)
+        else:
+            labels = self._top(job, self._labels if ticket.task == "vqa" else TRUTHS)
         return Answer(
             task=ticket.task,
             variant=member.variant,
@@ -95,12 +124,12 @@ class AnswerMaker:
             predicted_s=job.predicted_s,
             deadline_met=None if job.patient else now <= ticket.deadline_s,
             degraded=job.degraded,
-            labels=() if caption else self._top(job),
-            text=self._decode(job.row.words) if isinstance(job.row, CaptionRow) else None,
+            labels=labels,
+            text=text,
             phases_s={"queue": max(queue_s, 0.0), **job.phases_s},
         )
 
-    def _top(self, job: Job) -> tuple[tuple[str, float], ...]:
+    def _top(self, job: Job, labels: Sequence[str]) -> tuple[tuple[str, float], ...]:
         """Return the best `top_k` answers with their softmax scores (fp64)."""
         if job.row.logits is None:
             raise ValueError("the head has not run")
@@ -110,4 +139,4 @@ class AnswerMaker:
         few = min(job.top_k, len(scores))
         best = np.argpartition(-scores, few - 1)[:few]
         best = best[np.lexsort((best, -scores[best]))]
-        return tuple((self._labels[i], float(scores[i])) for i in best)
+        return tuple((labels[i], float(scores[i])) for i in best)

@@ -21,7 +21,8 @@ class Place:
 
     `variant` is the plan, and once it is settled the answer's; `least` is the smallest it may
     become and `remaining` the share of that still to run: what must be done before any answer.
-    `keys`: how many keys, from the first, any variant it may become needs.
+    `keys`: how many keys, from the first, any variant it may become needs. `rows`: rows of a batch,
+    and slots of a caption (its beams).
     """
 
     ticket: Ticket
@@ -31,6 +32,7 @@ class Place:
     expires_s: float
     lost: bool
     request_bytes: int
+    rows: int = 1
     submitted: bool = False
     started: bool = False
     remaining: float = 1.0
@@ -55,11 +57,21 @@ class Backlog:
         return self._sums[-1]
 
 
-class Ledger:
-    """The table of open requests. Thread-safe; callers resolve the futures."""
+def _slots(place: Place) -> int:
+    """Return how many of the captions' slots a request holds."""
+    return place.rows if place.ticket.task == "caption" else 0
 
-    def __init__(self, limit: int, telemetry: Telemetry) -> None:
+
+class Ledger:
+    """The table of open requests. Thread-safe; callers resolve the futures.
+
+    Captions have slots besides, which a request that was submitted keeps until `free`: its end may
+    come before the engine has let go of its keys and values.
+    """
+
+    def __init__(self, limit: int, telemetry: Telemetry, slots: int = 0) -> None:
         self._limit = limit
+        self._slots = self._free_slots = slots
         self._telemetry = telemetry
         self._places: dict[int, Place] = {}
         self._changed = threading.Condition()
@@ -67,6 +79,11 @@ class Ledger:
         self._taking = True
         self._closed = False
         telemetry.watch_queue(self._waiting, self._request_bytes)
+
+    @property
+    def free_slots(self) -> int:
+        """How many slots are left for captions."""
+        return self._free_slots
 
     def _waiting(self) -> float:
         with self._changed:
@@ -80,8 +97,8 @@ class Ledger:
         """Return a fresh ticket id."""
         return next(self._ids)
 
-    def check_open(self, now: float, backlog_s: Callable[[], float]) -> None:
-        """Refuse a newcomer early.
+    def check_open(self, now: float, backlog_s: Callable[[], float], slots: int = 0) -> None:
+        """Refuse a newcomer early; `slots` are those a caption needs.
 
         Raises:
             NotReady, Draining, QueueFull: the last with the time the backlog takes.
@@ -92,8 +109,10 @@ class Ledger:
             raise Draining
         with self._changed:
             full = len(self._places) >= self._limit
-        if full and not self._sweep(now):
-            raise QueueFull(self._limit, min(max(math.ceil(backlog_s()), 1), 60))
+            no_slots = slots > self._free_slots
+        if (full or no_slots) and not self._sweep(now):
+            retry_s = min(max(math.ceil(backlog_s()), 1), 60)
+            raise QueueFull(self._slots if no_slots else self._limit, retry_s, captions=no_slots)
 
     def add(self, place: Place, now: float, backlog_s: Callable[[], float]) -> None:
         """Take a place.
@@ -101,12 +120,20 @@ class Ledger:
         Raises:
             NotReady, Draining, QueueFull: also when the last place went since `check_open`.
         """
+        slots = _slots(place)
         while True:
-            self.check_open(now, backlog_s)
+            self.check_open(now, backlog_s, slots)
             with self._changed:
-                if self._taking and len(self._places) < self._limit:
+                room = len(self._places) < self._limit and slots <= self._free_slots
+                if self._taking and room:
                     self._places[place.ticket.id] = place
+                    self._free_slots -= slots
                     return
+
+    def free(self, place: Place) -> None:
+        """Give back the slots of a submitted request, once nothing of it is left."""
+        with self._changed:
+            self._free_slots += _slots(place)
 
     def _sweep(self, now: float) -> bool:
         """End requests admitted and never submitted, long past their deadline."""
@@ -137,6 +164,8 @@ class Ledger:
             place = self._places.pop(ticket_id, None)
             if place is None:
                 return None
+            if not place.submitted:
+                self._free_slots += _slots(place)
             self._telemetry.ended(place.ticket.task, place.variant, outcome)
             self._changed.notify_all()
         return place

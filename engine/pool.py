@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from typing import Literal
 
 from artifact.store import Artifact
 from engine.auto import open_chosen
+from engine.backends.base import Array
 from engine.clock import Clock, SystemClock
 from engine.config import EngineConfig
+from engine.decoding import Decoder
 from engine.errors import (
     Cancelled,
     CapacityError,
@@ -27,6 +30,7 @@ from engine.errors import (
 from engine.executor import Executor
 from engine.intake import Intake
 from engine.jobs import AnswerMaker, Job
+from engine.kv_pool import KvPool
 from engine.ledger import Ledger, Place
 from engine.opening import OpenedEngine
 from engine.planner import Planner
@@ -34,11 +38,12 @@ from engine.policy import check_budget, expires_s
 from engine.prediction import Predictor
 from engine.routing import Router
 from engine.slots import Slots
+from engine.speaker import Speaker
 from engine.stages import Progress
 from engine.steering import Steering
 from engine.stepper import Stepper
 from engine.telemetry import NO_VARIANT, Telemetry
-from engine.types import Answer, Budget, CaptionInput, Offer, Outcome, Task, Ticket, VqaInput
+from engine.types import Answer, Budget, Input, Offer, Outcome, Task, Ticket
 
 
 class EnginePool:
@@ -64,30 +69,37 @@ class EnginePool:
         self._family = opened.family
         self._stages = opened.stages
         self._budget_lock = threading.Lock()
-        predictor = Predictor(opened.profile, self._family, config.max_batch)
-        self._ledger = Ledger(config.queue_limit, telemetry)
-        self._planner = Planner(
-            self._family, self._stages, predictor, self._ledger, config.max_batch
-        )
+        manifest = artifact.manifest
+        max_batch = max(config.max_batch, 2 if "reason" in manifest.tasks else 1)
+        texts = config.caption_slots or 4 * max_batch
+        predictor = Predictor(opened.profile, self._family, max_batch)
+        self._ledger = Ledger(config.queue_limit, telemetry, texts)
+        self._planner = Planner(self._family, self._stages, predictor, self._ledger, max_batch)
         router = Router(self._family, predictor)
-        steering = Steering(
-            self._family, router, self._planner, predictor, config.max_batch, telemetry
-        )
-        labels = artifact.labels() if "vqa" in artifact.manifest.tasks else ()
+        steering = Steering(self._family, router, self._planner, predictor, max_batch, telemetry)
+        labels = artifact.labels() if "vqa" in manifest.tasks else ()
         codec = artifact.text_codec()
-        self._intake = Intake(self._family, codec, router, steering)
+        kv = speaker = None
+        if "caption" in manifest.tasks:
+            kv = KvPool(manifest.config, texts, self._family.cached_tokens)
+            sizes = [size for size in manifest.buckets.batches if size < max_batch]
+            decoder = Decoder(manifest, kv, (*sizes, max_batch), self._run_into)
+            speaker = Speaker(decoder, predictor, clock, telemetry)
+        self._intake = Intake(self._family, codec, router, steering, kv, max_batch)
         self._maker = AnswerMaker(self._family, labels, codec.decode)
-        slots = Slots(config.max_batch, artifact.manifest.config.width)
+        slots = Slots(max_batch, manifest.config.width)
         self._executor = Executor(
             self._stages,
             Stepper(self._stages, slots, predictor, clock, telemetry),
+            speaker,
             steering,
             self._planner,
             predictor,
-            config.max_batch,
+            max_batch,
             clock,
             telemetry,
             self._done,
+            lambda job: self._ledger.free(job.place),
         )
         telemetry.watch_stages(self._stages.loaded_bytes)
         for member in self._family.members.values():
@@ -114,16 +126,19 @@ class EnginePool:
         opened = open_chosen(artifact, config, on_progress or (lambda what, share: None))
         return cls(artifact, config, opened, telemetry or Telemetry(), clock or SystemClock())
 
-    def admit(self, task: Task, budget: Budget, arrived_s: float, decode_s: float = 0.0) -> Ticket:
+    def admit(
+        self, task: Task, budget: Budget, arrived_s: float, decode_s: float = 0.0, rows: int = 1
+    ) -> Ticket:
         """Take a place for a request before its picture is decoded.
 
-        `arrived_s` is on the pool's clock; `decode_s` is the predicted time until `submit`.
+        `arrived_s` is on the pool's clock; `decode_s` is the predicted time until `submit`; `rows`
+        are the beams of a caption, each of which takes a slot.
 
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: the request has ended then.
         """
         try:
-            return self._admit(task, budget, arrived_s, decode_s)
+            return self._admit(task, budget, arrived_s, decode_s, rows)
         except RequestError:
             self.telemetry.ended(task, NO_VARIANT, "invalid")
             raise
@@ -132,7 +147,9 @@ class EnginePool:
             self.telemetry.shed(_REASONS.get(type(error), "queue_full"))
             raise
 
-    def _admit(self, task: Task, budget: Budget, arrived_s: float, decode_s: float) -> Ticket:
+    def _admit(
+        self, task: Task, budget: Budget, arrived_s: float, decode_s: float, rows: int
+    ) -> Ticket:
         check_budget(budget)
         if task not in self.artifact.manifest.tasks:
             raise InvalidInput(
@@ -141,13 +158,16 @@ class EnginePool:
         if not self.ready:
             raise NotReady
         now = self._clock.now_s()
-        self._ledger.check_open(now, lambda: self._planner.backlog(now).total_s)
+        if task == "caption":
+            self._intake.check_caption(None, rows)
+        slots = rows if task == "caption" else 0
+        self._ledger.check_open(now, lambda: self._planner.backlog(now).total_s, slots)
         limit_ms = budget.max_latency_ms or self._config.default_latency_ms
         deadline_s = math.inf if limit_ms is None else arrived_s + limit_ms / 1e3
         backlog = self._planner.backlog(now)
         wait_s = max(decode_s, backlog.before_s(deadline_s))
         fitting = self._planner.fitting(task, budget)
-        choice = self._planner.plan(fitting, budget, deadline_s - now, wait_s)
+        choice = self._planner.plan(fitting, budget, deadline_s - now, wait_s, batch=rows)
         ticket = Ticket(
             id=self._ledger.next_id(),
             task=task,
@@ -164,22 +184,36 @@ class EnginePool:
             keys=max(offer.keys[-1] for offer in fitting) + 1,
             expires_s=expires_s(deadline_s, budget.on_miss == "reject", self._config.grace_s),
             lost=choice.lost,
-            request_bytes=self._family.member(task, choice.variant).request_bytes,
+            request_bytes=self._family.member(task, choice.variant).request_bytes * rows,
+            rows=rows,
         )
         place.future.set_running_or_notify_cancel()
         self._ledger.add(place, now, lambda: self._planner.backlog(now).total_s)
         return ticket
 
     def check_question(self, question: str) -> None:
-        """Refuse a question the model cannot read; needs no ticket.
+        """Refuse a question or a statement the model cannot read; needs no ticket.
 
         Raises:
             TextError: it is empty, or has more tokens than the model reads.
         """
         self._intake.check_question(question)
 
-    def submit(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Future[Answer]:
+    def check_caption(self, max_new_tokens: int | None, num_beams: int) -> None:
+        """Refuse a caption that cannot be written; needs no ticket.
+
+        Raises:
+            InvalidInput: naming the field that is wrong.
+        """
+        self._intake.check_caption(max_new_tokens, num_beams)
+
+    def submit(
+        self, ticket: Ticket, request: Input, on_text: Callable[[str], None] | None = None
+    ) -> Future[Answer]:
         """Hand over an admitted request; the future holds the answer or a typed error.
+
+        `on_text` hears a greedy caption piece by piece, on the engine's thread, and must not block;
+        joined, the pieces are the answer's text.
 
         Raises:
             InvalidInput: the input is wrong; DeadlineExpired: it came too late; Cancelled: the
@@ -191,11 +225,13 @@ class EnginePool:
             raise Cancelled
         if place.expires_s <= now:
             self._ledger.end(ticket.id, "expired")
+            self._ledger.free(place)
             raise DeadlineExpired(now - ticket.arrived_s)
         try:
-            job = self._intake.job(place, request, now)
+            job = self._intake.job(place, request, now, on_text)
         except InvalidInput:
             self._ledger.end(ticket.id, "invalid")
+            self._ledger.free(place)
             raise
         self._executor.submit(job)
         if self._ledger.find(ticket.id) is None:  # cancelled meanwhile
@@ -240,6 +276,9 @@ class EnginePool:
         self._executor.close()
         self._stages.close()
 
+    def _run_into(self, stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
+        self._stages.run(stage, inputs, into)
+
     def _end(self, ticket_id: int, outcome: Outcome, error: EngineError) -> None:
         place = self._ledger.end(ticket_id, outcome)
         if place is not None:
@@ -266,6 +305,8 @@ class EnginePool:
             ticket.task, answer.variant, now - ticket.arrived_s, answer.degraded
         )
         self.telemetry.phases(answer.phases_s)
+        if job.listener is not None and answer.text is not None:
+            job.listener.end(answer.text)
         place.future.set_result(answer)
 
 

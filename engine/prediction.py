@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, insort
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from artifact.latency import LatencyProfile
@@ -153,7 +154,7 @@ class Predictor:
         `bucket` is the text bucket of a question; `words` bounds a caption's decode steps.
         """
         expected = self.caption_length.expected
-        steps = 0 if task == "vqa" else min(words or expected, expected)
+        steps = min(words or expected, expected) if task == "caption" else 0
         key = (task, variant, bucket, batch, steps)
         if key not in self._means:
             self._means[key] = self._sum(task, variant, bucket, batch, steps)
@@ -163,15 +164,22 @@ class Predictor:
         programs = self._family.member(task, variant).programs
         total = 0.0
         for step in programs[0].steps:
-            fixed = step.stage.startswith("head") or task == "caption"
-            total += self.step_s(step.stage, 0 if fixed else bucket, batch)
-        if task == "caption":
-            nv = self._family.manifest.config.image_tokens
-            for cached in range(nv, nv + words):
-                size = next(b for b in self._family.cache_buckets if b >= cached)
-                for step in programs[1].steps:
-                    total += self.step_s(step.stage, 0 if step.order is None else size, batch)
+            head = step.stage.startswith("head")
+            rows = 2 * batch if task == "reason" and not head else batch
+            total += self.step_s(step.stage, 0 if head or task == "caption" else bucket, rows)
+        for stage, size in self._round(variant) if task == "caption" else ():
+            total += words * self.step_s(stage, size, batch)
         return total
+
+    def _round(self, variant: str) -> Iterator[tuple[str, int]]:
+        """Yield the calls of one word of a caption."""
+        for step in self._family.member("caption", variant).programs[1].steps:
+            yield step.stage, 0 if step.order is None else self._family.cached_tokens
+
+    def word_line(self, variant: str) -> Line:
+        """Return mean seconds of one word of a caption as (fixed, per row)."""
+        lines = [self.line(*call) for call in self._round(variant)]
+        return sum(fixed for fixed, _ in lines), sum(row for _, row in lines)
 
     def service_s(
         self, task: Task, variant: str, bucket: int, batch: int, words: int | None = None

@@ -14,7 +14,7 @@ def buckets_of(family: Family, stage: str) -> tuple[int, ...]:
     inputs = family.manifest.stages[stage].inputs
     symbols = {size for spec in inputs.values() for size in spec.shape}
     if "T" in symbols:
-        return family.cache_buckets
+        return (family.cached_tokens,)
     return family.manifest.buckets.text_lengths if symbols & {"L", "N"} else (0,)
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.elastic.course import Call, Course, Line, Route, Stop, chains, link
-from engine.family import Family, Member
+from engine.family import Family
 from engine.prediction import Predictor
 from engine.types import Offer, Task
 
 _POINTS = 100.0
+
+WORD: Call = ("word", 0)
+"""What the scheduler calls a caption's next word: a decode pass through all its orders."""
 
 
 class Router:
@@ -18,79 +21,103 @@ class Router:
     def __init__(self, family: Family, predictor: Predictor) -> None:
         self._family = family
         self._predictor = predictor
-        self._elastic: dict[tuple[Task, tuple[str, ...], int], Route] = {}
-        self._fixed: dict[tuple[Task, str, int, int, int], Route] = {}
+        self._elastic: dict[tuple[Task, tuple[str, ...], int, int, int], Route] = {}
+        self._fixed: dict[tuple[Task, str, int], Route] = {}
+        self._words: dict[tuple[str, int, int], Route] = {}
 
     def is_elastic(self, task: Task) -> bool:
         """Tell whether a row of this task may stop or go deeper while it runs.
 
-        A caption's variant is chosen before its first step; a whole variant is one step.
+        A variant in one graph is one step. A caption's variant is final once it has seen the
+        picture.
         """
-        return task == "vqa" and all(
-            len(member.programs[0].steps) > 1 for member in self._family.of_task(task)
-        )
+        return all(len(member.programs[0].steps) > 1 for member in self._family.of_task(task))
 
-    def elastic(self, task: Task, fitting: Sequence[Offer], bucket: int) -> Route:
-        """Return the route a question starts on: to the nearest stop; it knows its kin."""
+    def elastic(
+        self,
+        task: Task,
+        fitting: Sequence[Offer],
+        bucket: int,
+        words: int | None = None,
+        beams: int = 1,
+    ) -> Route:
+        """Return the route a request starts on: to the nearest stop; it knows its kin.
+
+        Args:
+            task: of the request.
+            fitting: what it may become.
+            bucket: padded text length; 0 for captions.
+            words: bound of a caption's words.
+            beams: of a caption.
+        """
         allowed = tuple(offer.variant for offer in fitting)
-        key = (task, allowed, bucket)
+        expected = self._expected(words) if task == "caption" else 0
+        key = (task, allowed, bucket, expected, beams)
         if key not in self._elastic:
             points = _points(fitting)
             patterns = {v: self._family.member(task, v).pattern for v in allowed}
             ways = [
-                self._along(task, chain, points, bucket)
+                self._along(task, chain, points, bucket, expected, beams)
                 for chain in chains(patterns, points, tuple(points))
             ]
             link(ways)
-            self._elastic[key] = min(ways, key=lambda way: way.fixed_s[0] + way.row_s[0])
+            self._elastic[key] = min(ways, key=lambda way: way.alone_s[0])
         return self._elastic[key]
 
     def _along(
-        self, task: Task, chain: tuple[str, ...], points: Mapping[str, float], bucket: int
+        self,
+        task: Task,
+        chain: tuple[str, ...],
+        points: Mapping[str, float],
+        bucket: int,
+        words: int,
+        beams: int,
     ) -> Route:
-        (program,) = self._family.member(task, chain[-1]).programs
-        *steps, head = program.steps
+        steps = list(self._family.member(task, chain[-1]).programs[0].steps)
         depths = {v: self._family.member(task, v).pattern.depth for v in chain}
         stops = tuple(Stop(1 + depths[v], v, points[v]) for v in chain)
+        head = None if task == "caption" else (steps.pop().stage, 0)
         calls = tuple((step.stage, bucket) for step in steps)
-        orders = tuple(step.order for step in steps)
-        return Route(Course(calls, orders, stops, (head.stage, 0)), self._predictor.line)
+        course = Course(calls, tuple(step.order for step in steps), stops, head)
+        if task == "caption":
+            tails = [self._text_line(variant, words, beams) for variant in chain]
+            return Route(course, self._predictor.line, tails=tails)
+        return Route(course, self._predictor.line, rows=2 if task == "reason" else 1)
 
-    def fixed(self, task: Task, variant: str, bucket: int, words: int | None) -> Route:
-        """Return the route of one variant from its first step to its answer.
+    def words(self, variant: str, words: int | None, beams: int) -> Route:
+        """Return the route of a caption that has seen its picture: it is at position 1.
 
-        `words` bounds a caption. It is planned as if it took as many as captions usually do.
+        Planned as if it took as many words as captions usually do.
         """
-        limit = self._family.manifest.text.max_caption_tokens - 1
-        words = limit if words is None else min(words, limit)
-        expected = min(words, self._predictor.caption_length.expected)
-        key = (task, variant, bucket, words, expected)
+        expected = self._expected(words)
+        key = (variant, expected, beams)
+        if key not in self._words:
+            stem = self._family.member("caption", variant).programs[0].steps[0].stage
+            calls = ((stem, 0), *[WORD] * expected)
+            stop = Stop(len(calls), variant, _POINTS)
+            course = Course(calls, (None,) * len(calls), (stop,), None)
+            line = self._predictor.word_line(variant)
+            self._words[key] = Route(course, lambda stage, bucket: line, rows=beams, kind=WORD)
+        return self._words[key]
+
+    def _text_line(self, variant: str, words: int, beams: int) -> Line:
+        fixed_s, row_s = self._predictor.word_line(variant)
+        return words * fixed_s, words * row_s * beams
+
+    def _expected(self, words: int | None) -> int:
+        usual = self._predictor.caption_length.expected
+        return usual if words is None else min(words, usual)
+
+    def fixed(self, task: Task, variant: str, bucket: int) -> Route:
+        """Return the route of one variant from its first step to the one that has the answer."""
+        key = (task, variant, bucket)
         if key not in self._fixed:
-            member = self._family.member(task, variant)
-            steps = list(self._steps(member, bucket, words))
-            calls = tuple(call for call, _ in steps)
-            stops = (Stop(len(calls), variant, _POINTS),)
-            course = Course(calls, tuple(order for _, order in steps), stops, None)
-            decode = {step.stage for step in member.programs[-1].steps}
-            share = expected / words if member.task == "caption" else 1.0
-
-            def line(stage: str, bucket: int) -> Line:
-                fixed_s, row_s = self._predictor.line(stage, bucket)
-                part = share if stage in decode else 1.0
-                return fixed_s * part, row_s * part
-
-            self._fixed[key] = Route(course, line)
+            steps = self._family.member(task, variant).programs[0].steps
+            calls = tuple((s.stage, 0 if s.stage.startswith("head") else bucket) for s in steps)
+            stop = Stop(len(calls), variant, _POINTS)
+            course = Course(calls, tuple(step.order for step in steps), (stop,), None)
+            self._fixed[key] = Route(course, self._predictor.line)
         return self._fixed[key]
-
-    def _steps(self, member: Member, bucket: int, words: int) -> Iterator[tuple[Call, int | None]]:
-        for step in member.programs[0].steps:
-            yield (step.stage, bucket if member.task == "vqa" else 0), step.order
-        if member.task == "caption":
-            image_tokens = self._family.manifest.config.image_tokens
-            for cached in range(image_tokens, image_tokens + words):
-                size = next(b for b in self._family.cache_buckets if b >= cached)
-                for step in member.programs[1].steps:
-                    yield (step.stage, 0 if step.order is None else size), step.order
 
 
 def _points(offers: Sequence[Offer]) -> dict[str, float]:

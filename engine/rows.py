@@ -15,7 +15,12 @@ Array = NDArray[Any]
 
 
 class Row(Protocol):
-    """One row of work. Rows at the same `stage` and `bucket` may run in one batch."""
+    """A request's work. Rows at the same `stage` and `bucket` may run in one batch."""
+
+    @property
+    def parts(self) -> Sequence[Row]:
+        """Return what takes the next step: itself, or one row for each of its pictures."""
+        ...
 
     @property
     def step(self) -> Step:
@@ -33,8 +38,8 @@ class Row(Protocol):
         ...
 
     @property
-    def done(self) -> bool:
-        """Tell whether no step is left."""
+    def ended(self) -> bool:
+        """Tell whether no step of its program is left."""
         ...
 
     def inputs(self) -> dict[str, Array]:
@@ -53,28 +58,41 @@ class Row(Protocol):
         """
         ...
 
+    def bank(self) -> None:
+        """Keep what an answer from this stop is made of."""
+        ...
+
+    def settle(self, programs: tuple[Program, ...]) -> None:
+        """Answer as the variant of the last stop that was banked.
+
+        Raises:
+            ValueError: if nothing was banked.
+        """
+        ...
+
 
 def gather(rows: Sequence[Row]) -> dict[str, Array]:
-    """Return the rows' inputs stacked along a new first axis [B, ...]."""
-    parts = [row.inputs() for row in rows]
-    return {name: np.stack([part[name] for part in parts]) for name in parts[0]}
+    """Return the inputs of the rows' parts, stacked along a new first axis [B, ...]."""
+    given = [part.inputs() for row in rows for part in row.parts]
+    return {name: np.stack([each[name] for each in given]) for name in given[0]}
 
 
 def scatter(rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
-    """Give each row its slice of a batch's outputs, or none of them any.
+    """Give each of the rows' parts its slice of a batch's outputs, or none of them any.
 
     Raises:
-        ValueError: if an output has not one slice for each row.
+        ValueError: if an output has not one slice for each.
     """
+    parts = [part for row in rows for part in row.parts]
     for name, array in outputs.items():
-        if len(array) != len(rows):
-            raise ValueError(f"{name} has {len(array)} rows, not {len(rows)}")
-    for index, row in enumerate(rows):
-        row.absorb({name: array[index] for name, array in outputs.items()})
+        if len(array) != len(parts):
+            raise ValueError(f"{name} has {len(array)} rows, not {len(parts)}")
+    for index, part in enumerate(parts):
+        part.absorb({name: array[index] for name, array in outputs.items()})
 
 
 class VqaRow:
-    """A question: stem, executed blocks, head; or the whole variant in one step.
+    """A question, or one picture of a statement: stem, executed blocks, head; or all in one step.
 
     `h` [N, D] and `y` [2, D] (fp32) are its hidden state and read-out so far, `mask` [N] says which
     tokens are real. While it rides in a batch (engine/slots.py), h and y are slices of that batch's
@@ -104,6 +122,16 @@ class VqaRow:
         self.logits: NDArray[np.float32] | None = None
 
     @property
+    def riders(self) -> tuple[VqaRow, ...]:
+        """Return the rows that need a slot for their hidden state: itself."""
+        return (self,)
+
+    @property
+    def parts(self) -> Sequence[Row]:
+        """Return itself."""
+        return (self,)
+
+    @property
     def step(self) -> Step:
         """Return the next step."""
         return self._program.steps[self._cursor]
@@ -114,7 +142,7 @@ class VqaRow:
         return 0 if self.step.stage.startswith("head") else self._bucket
 
     @property
-    def done(self) -> bool:
+    def ended(self) -> bool:
         """Tell whether the head has run."""
         return self._cursor == len(self._program.steps)
 

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from artifact.store import Artifact
 from engine.backends.base import Array
 from engine.backends.registry import open_backend
+from engine.decoding import Decoder
 from engine.errors import InferenceFailed
 from engine.family import Family
+from engine.kv_pool import KvPool
 from engine.rows import Row, gather, scatter
 from engine.stages import StageSet
 
@@ -26,6 +28,10 @@ class Solo:
         self._family = family
         self._run = run
         self._max_batch = max_batch
+        self._decoder: Decoder | None = None
+        if "caption" in family.manifest.tasks:
+            self._pool = KvPool(family.manifest.config, max_batch, family.cached_tokens)
+            self._decoder = Decoder(family.manifest, self._pool, (max_batch,), self._run_into)
 
     @classmethod
     def open(
@@ -56,20 +62,69 @@ class Solo:
         found = [row.logits for row in rows]
         return np.stack([logits for logits in found if logits is not None])
 
+    def reason_logits(
+        self,
+        variant: str,
+        pixels: Sequence[tuple[NDArray[Any], NDArray[Any]]],
+        tokens: Sequence[Sequence[int]],
+    ) -> NDArray[np.float32]:
+        """Return logits [n, 2] (false, true) for n pairs of pictures and encoded statements.
+
+        Raises:
+            InferenceFailed: if a stage throws.
+        """
+        pairs = zip(pixels, tokens, strict=True)
+        rows = [self._family.pair_row(variant, images, ids) for images, ids in pairs]
+        self.run_rows(rows)
+        return np.stack([row.logits for row in rows if row.logits is not None])
+
     def captions(
-        self, variant: str, pixels: Sequence[NDArray[Any]], max_new_tokens: int | None = None
+        self,
+        variant: str,
+        pixels: Sequence[NDArray[Any]],
+        max_new_tokens: int | None = None,
+        beams: int = 1,
     ) -> list[list[int]]:
         """Return the words (token ids without [BOS] and [EOS]) for n pictures [S, S, 3].
 
         Raises:
             InferenceFailed: if a stage throws.
         """
-        rows = [self._family.caption_row(variant, image, max_new_tokens) for image in pixels]
+        together = max(self._max_batch // beams, 1)
+        found: list[list[int]] = []
+        for first in range(0, len(pixels), together):
+            some = pixels[first : first + together]
+            found += self._captions(variant, some, max_new_tokens, beams)
+        return found
+
+    def _captions(
+        self, variant: str, pixels: Sequence[NDArray[Any]], max_new: int | None, beams: int
+    ) -> list[list[int]]:
+        if self._decoder is None:
+            raise ValueError("the artifact has no captions")
+        programs = self._family.member("caption", variant).programs
+        rows = [
+            self._family.caption_row(variant, image, self._pool, max_new, beams) for image in pixels
+        ]
         self.run_rows(rows)
+        for row in rows:
+            row.settle(programs)
+        while going := [row for row in rows if not row.done]:
+            round_ = self._decoder.begin(going)
+            while not round_.finished:
+                self._decoder.step(round_)
+            for error in round_.failed.values():
+                raise error
+        for row in rows:
+            row.leave()
         return [row.words for row in rows]
 
+    def _run_into(self, stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
+        for name, array in self._run(stage, inputs).items():
+            into[name][...] = array
+
     def run_rows(self, rows: Sequence[Row]) -> None:
-        """Run rows to their ends, those at the same stage and bucket together.
+        """Run rows to the ends of their programs, those at the same stage and bucket together.
 
         Raises:
             InferenceFailed: if a stage throws or a row's logits are not finite.
@@ -78,10 +133,10 @@ class Solo:
         while waiting:
             stage, bucket = waiting[0].step.stage, waiting[0].bucket
             together = [r for r in waiting if (r.step.stage, r.bucket) == (stage, bucket)]
-            batch = together[: self._max_batch]
+            batch = together[: max(self._max_batch // len(waiting[0].parts), 1)]
             scatter(batch, self._run(stage, gather(batch)))
             for row in batch:
                 if row.logits is not None and not np.isfinite(row.logits).all():
                     raise InferenceFailed(stage, "the logits are not finite")
-            finished = {id(row) for row in batch if row.done}
+            finished = {id(row) for row in batch if row.ended}
             waiting = [row for row in waiting if id(row) not in finished]

@@ -14,7 +14,6 @@ from engine.ledger import Place
 from engine.planner import Planner
 from engine.prediction import Predictor, Trip
 from engine.routing import Router
-from engine.rows import VqaRow
 from engine.telemetry import Telemetry
 
 
@@ -37,7 +36,9 @@ class Steering:
         self._max_batch = max_batch
         self._telemetry = telemetry
 
-    def route(self, place: Place, text_bucket: int, words: int | None) -> Route:
+    def route(
+        self, place: Place, text_bucket: int, words: int | None = None, beams: int = 1
+    ) -> Route:
         """Return the route of a request that has not started, and note in its place what it needs.
 
         Where the variant is chosen at the first step, it is the quickest variant's until then.
@@ -46,16 +47,16 @@ class Steering:
         fitting = self._planner.fitting(task, place.ticket.budget, place.variant)
         place.keys = max(offer.keys[-1] for offer in fitting) + 1
         if self._router.is_elastic(task):
-            route = self._router.elastic(task, fitting, text_bucket)
+            route = self._router.elastic(task, fitting, text_bucket, words, beams)
         else:
-            route = self._router.fixed(task, self._planner.quickest(fitting), text_bucket, words)
+            route = self._router.fixed(task, self._planner.quickest(fitting), text_bucket)
         place.least = route.course.stops[0].variant
         return route
 
     def route_again(self, jobs: Iterable[Job]) -> None:
         """Give jobs that have not started the routes that the resident keys allow now."""
         for job in jobs:
-            route = self.route(job.place, job.text_bucket, job.words)
+            route = self.route(job.place, job.text_bucket, job.words, job.beams)
             job.view.route = route
             job.planned = False
             self._follow(job, route.course.stops[-1].variant)
@@ -94,20 +95,20 @@ class Steering:
             0.0 if math.isinf(slack_s) else wait_s,
             bucket=job.text_bucket,
             batch=batch,
-            words=job.words,
         )
         place.variant, place.lost = choice.variant, choice.lost
         place.keys = self._family.member(ticket.task, choice.variant).keys[-1] + 1
         job.planned, job.degraded, job.predicted_s = True, choice.degraded, choice.service_s
-        job.view.route = self._router.fixed(ticket.task, choice.variant, job.text_bucket, job.words)
+        job.view.route = self._router.fixed(ticket.task, choice.variant, job.text_bucket)
         place.least = choice.variant
         self._follow(job, choice.variant)
 
     def start(self, job: Job, now: float, batch: int) -> None:
         """Note that a job's first step comes now, in a batch that will be about so large."""
         route, place = job.view.route, job.place
-        fixed_s, row_s = route.fixed_s[0], route.row_s[0]
-        mean_s = fixed_s - route.head_line[0] + (row_s - route.head_line[1]) * batch
+        tail_fixed_s, tail_row_s = route.tails[0]
+        mean_s = route.fixed_s[0] - tail_fixed_s + (route.row_s[0] - tail_row_s) * batch
+        job.first_s = route.alone_s[0]
         promised_s = mean_s * self._predictor.whole.high
         place.started, job.started_s = True, now
         place.lost = place.lost or now + mean_s > job.view.deadline_s
@@ -121,14 +122,19 @@ class Steering:
         view, place = job.view, job.place
         stop, route = view.route.banked(view.position), view.route
         member = self._family.member(place.ticket.task, stop.variant)
-        view.final = True
-        place.variant, place.remaining, place.keys = stop.variant, 0.0, member.keys[-1] + 1
+        place.variant, place.keys = stop.variant, member.keys[-1] + 1
         job.degraded = stop.variant != route.kin[0].course.stops[-1].variant
-        fixed_s, row_s = route.head_line
-        head_s = (fixed_s + row_s * min(together, self._max_batch)) * self._predictor.calls.high
-        job.predicted_s = now - job.started_s + head_s
-        if isinstance(job.row, VqaRow):
-            job.row.settle(member.programs)
+        fixed_s, row_s = route.tail(view.position)
+        tail_s = fixed_s + row_s * min(together, self._max_batch)
+        job.predicted_s = now - job.started_s + tail_s * self._predictor.calls.high
+        job.row.settle(member.programs)
+        if isinstance(job.row, CaptionRow):
+            view.route = self._router.words(stop.variant, job.words, job.beams)
+            view.position = 1
+            job.moved(0)
+            job.trip = None if place.lost else Trip(now, tail_s)
+        else:
+            view.final, place.remaining = True, 0.0
 
     def give_up(self, job: Job, now: float) -> DeadlineError:
         """Return why a job ends without an answer: too late, or sure to become so."""

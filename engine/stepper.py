@@ -11,7 +11,7 @@ from engine.clock import Clock
 from engine.errors import BackendError, InferenceFailed
 from engine.jobs import Job
 from engine.prediction import Predictor
-from engine.rows import Array, VqaRow, gather, scatter
+from engine.rows import Array, gather, scatter
 from engine.slots import Slots
 from engine.stages import StageSet
 from engine.telemetry import Telemetry
@@ -41,7 +41,7 @@ class Stepper:
     ) -> dict[int, BackendError]:
         """Run up to so many steps; return what ends which job (by id). The others have moved on.
 
-        A batch that throws is tried again row by row, once, for the step that threw.
+        A batch that throws is tried again job by job, once, for the step that threw.
         """
         failed: dict[int, BackendError] = {}
         if stage.startswith("block["):
@@ -57,16 +57,16 @@ class Stepper:
                     failed[job.id] = error
         for job in jobs:
             logits = job.row.logits
-            if stage.startswith("head") or job.row.done:
+            if stage.startswith(("head", "whole")):
                 finite = logits is not None and bool(np.isfinite(logits).all())
                 if job.id not in failed and not finite:
                     failed[job.id] = InferenceFailed(stage, "the logits are not finite")
         return failed
 
     def leave(self, job: Job) -> None:
-        """Free the slot of a job that needs no further block in a batch."""
-        if isinstance(job.row, VqaRow):
-            self._slots.release(job.row)
+        """Free the slots of a job that needs no further block in a batch."""
+        for rider in job.row.riders:
+            self._slots.release(rider)
 
     def _ride(
         self, stage: str, jobs: Sequence[Job], steps: int, interrupted: Callable[[], bool]
@@ -81,10 +81,10 @@ class Stepper:
 
         error = None
         try:
-            batch = self._slots.seat([job.row for job in jobs if isinstance(job.row, VqaRow)])
+            batch = self._slots.seat([rider for job in jobs for rider in job.row.riders])
             batch.ride(run, steps, interrupted)
         except Exception as problem:  # whatever a batch does, the loop must go on
-            error = _typed(problem, stage)
+            error = typed(problem, stage)
         self._count(stage, jobs, took_s)
         return error
 
@@ -95,7 +95,7 @@ class Stepper:
         try:
             scatter(rows, self._stages.run(stage, gather(rows)))
         except Exception as problem:  # whatever a batch does, the loop must go on
-            return _typed(problem, stage)
+            return typed(problem, stage)
         self._count(stage, jobs, [self._clock.now_s() - start_s])
         return None
 
@@ -103,38 +103,38 @@ class Stepper:
         """Account for steps that were run, and move the jobs on."""
         if not took_s:
             return
-        expected_s = self._expected_s(jobs)
+        weights = [1 if job.view.final else job.view.route.rows for job in jobs]
+        rows = sum(weights)
+        expected_s = _expected_s(jobs[0], rows)
         for step_s in took_s:
-            self._telemetry.step(len(jobs))
+            self._telemetry.step(rows)
             if expected_s > 0:
                 self._predictor.spread.add(step_s / expected_s)
-        for job in jobs:
-            self._account(job, stage, took_s, expected_s, len(jobs))
+        for job, weight in zip(jobs, weights, strict=True):
+            job.spend(stage, sum(took_s), weight / rows, weight * len(took_s))
+            self._move(job, sum(took_s), expected_s, len(took_s))
 
-    def _expected_s(self, jobs: Sequence[Job]) -> float:
-        """Return the mean seconds of the call these jobs are at."""
-        view = jobs[0].view
-        call = view.route.head_call if view.final else view.route.calls[view.position]
-        fixed_s, row_s = self._predictor.line(*call) if call is not None else (0.0, 0.0)
-        return fixed_s + row_s * len(jobs)
-
-    def _account(
-        self, job: Job, stage: str, took_s: Sequence[float], expected_s: float, rows: int
-    ) -> None:
-        job.spend(stage, sum(took_s), rows, len(took_s))
+    def _move(self, job: Job, took_s: float, expected_s: float, steps: int) -> None:
         view, trip = job.view, job.trip
         if view.final:
             return
         if trip is not None:
-            trip.spent_s += sum(took_s)
-            trip.expected_s += expected_s * len(took_s)
-        job.moved(len(took_s))
-        if isinstance(job.row, VqaRow) and job.elastic and view.route.at_stop[view.position]:
+            trip.spent_s += took_s
+            trip.expected_s += expected_s * steps
+        job.moved(steps)
+        if job.elastic and view.route.at_stop[view.position]:
             job.row.bank()
 
 
-def _typed(problem: Exception, stage: str) -> BackendError:
-    """Return what a step raised as an error of ours."""
+def _expected_s(job: Job, rows: int) -> float:
+    """Return the mean seconds of the call a job is at, in a batch of so many rows."""
+    route = job.view.route
+    fixed_s, row_s = route.head_line if job.view.final else route.lines[job.view.position]
+    return fixed_s + row_s * rows
+
+
+def typed(problem: Exception, stage: str) -> BackendError:
+    """Return what a step of a stage raised as an error of ours."""
     if isinstance(problem, BackendError):
         return problem
     _LOG.error("step %s", stage, exc_info=problem)

@@ -16,6 +16,7 @@ __all__ = [
     "Answer",
     "Budget",
     "CaptionInput",
+    "Input",
     "Offer",
     "OnMiss",
     "Outcome",
@@ -80,6 +81,10 @@ class ReasonInput:
 
     pixels: tuple[NDArray[np.uint8], NDArray[np.uint8]]
     statement: str
+
+
+Input = VqaInput | CaptionInput | ReasonInput
+"""What a request asks, whichever task."""
 
 
 @dataclass(frozen=True)

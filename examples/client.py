@@ -3,18 +3,24 @@
 with OtmvClient("http://127.0.0.1:8000") as client:
     answer = client.ask("picture.jpg", "what color is the circle?", Budget(max_latency_ms=50))
     print(answer.answer, answer.variant, answer.quality)
+    for piece in client.stream_caption("picture.jpg"):
+        print(piece if isinstance(piece, str) else piece.variant)
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
 import httpx
+
+Image = Path | str | bytes
+"""A picture: a path, or its bytes."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,15 @@ class Caption(Served):
     """A description of a picture."""
 
     caption: str
+
+
+@dataclass(frozen=True)
+class Verdict(Served):
+    """Whether a statement about two pictures is true, and the score of that answer."""
+
+    statement: str
+    answer: bool
+    score: float
 
 
 class OtmvError(Exception):
@@ -123,9 +138,9 @@ class OtmvClient:
         self._http.close()
 
     def ask(
-        self, image: Path | str | bytes, question: str, budget: Budget | None = None, top_k: int = 5
+        self, image: Image, question: str, budget: Budget | None = None, top_k: int = 5
     ) -> Answer:
-        """Ask one question about a picture (a path, or its bytes).
+        """Ask one question about a picture.
 
         Raises:
             OtmvError: a subclass says what to do.
@@ -135,26 +150,59 @@ class OtmvClient:
 
     def ask_all(
         self,
-        image: Path | str | bytes,
+        image: Image,
         questions: Sequence[str],
         budget: Budget | None = None,
         top_k: int = 5,
     ) -> list[Answer]:
         """Ask several questions about one picture; answers come in the same order."""
         form: dict[str, str | list[str]] = {"question": list(questions), "top_k": str(top_k)}
-        body = self._post("/v1/vqa", image, form, budget)
+        body = self._post("/v1/vqa", [image], form, budget)
         return [_answer(entry, body["request_id"]) for entry in body["answers"]]
 
     def caption(
         self,
-        image: Path | str | bytes,
+        image: Image,
         budget: Budget | None = None,
         max_new_tokens: int | None = None,
+        num_beams: int = 1,
     ) -> Caption:
         """Describe a picture."""
-        form = {} if max_new_tokens is None else {"max_new_tokens": str(max_new_tokens)}
-        body = self._post("/v1/caption", image, form, budget)
-        return Caption(**_served(body, body["request_id"]), caption=body["caption"])
+        form = _caption_form(max_new_tokens) | {"num_beams": str(num_beams)}
+        return _caption(self._post("/v1/caption", [image], form, budget))
+
+    def stream_caption(
+        self, image: Image, budget: Budget | None = None, max_new_tokens: int | None = None
+    ) -> Iterator[str | Caption]:
+        """Describe a picture while it is read: pieces of text as they come, then the Caption.
+
+        Leaving early (`close()` of the iterator, or its end) cancels the request on the server.
+
+        Raises:
+            OtmvError: also after the first pieces.
+            httpx.TransportError: also if the stream breaks off.
+        """
+        form = _caption_form(max_new_tokens) | {"stream": "true"}
+        with self._http.stream("POST", "/v1/caption", **_body([image], form, budget)) as response:
+            if not response.is_success:
+                response.read()
+                _checked(response)
+            for event, data in _events(response.iter_lines()):
+                if event == "error":
+                    raise _error(data["status"], data)
+                yield data["text"] if event == "token" else _caption(data)
+
+    def reason(
+        self, left: Image, right: Image, statement: str, budget: Budget | None = None
+    ) -> Verdict:
+        """Ask whether a statement about two pictures is true."""
+        body = self._post("/v1/reason", [left, right], {"statement": statement}, budget)
+        return Verdict(
+            **_served(body, body["request_id"]),
+            statement=body["statement"],
+            answer=body["answer"],
+            score=body["score"],
+        )
 
     def variants(self) -> list[dict[str, Any]]:
         """Return every variant as the server can offer it now."""
@@ -164,13 +212,32 @@ class OtmvClient:
     def _post(
         self,
         path: str,
-        image: Path | str | bytes,
+        images: Sequence[Image],
         form: Mapping[str, str | list[str]],
         budget: Budget | None,
     ) -> dict[str, Any]:
-        data = image if isinstance(image, bytes) else Path(image).read_bytes()
-        fields = {**form, **(budget or Budget()).fields()}
-        return _checked(self._http.post(path, files={"image": ("image", data)}, data=fields))
+        return _checked(self._http.post(path, **_body(images, form, budget)))
+
+
+def _body(
+    images: Sequence[Image], form: Mapping[str, str | list[str]], budget: Budget | None
+) -> dict[str, Any]:
+    read = (image if isinstance(image, bytes) else Path(image).read_bytes() for image in images)
+    return {
+        "files": [("image", ("image", data)) for data in read],
+        "data": {**form, **(budget or Budget()).fields()},
+    }
+
+
+def _events(lines: Iterator[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read server-sent events; this server's have a name and one line of JSON."""
+    event = ""
+    for line in lines:
+        name, _, value = line.partition(": ")
+        if name == "event":
+            event = value
+        elif name == "data":
+            yield event, json.loads(value)
 
 
 def _checked(response: httpx.Response) -> dict[str, Any]:
@@ -180,9 +247,13 @@ def _checked(response: httpx.Response) -> dict[str, Any]:
         body = {"title": "not JSON", "detail": response.text[:200]}
     if response.is_success and isinstance(body, dict):
         return body
+    raise _error(response.status_code, body)
+
+
+def _error(status: int, problem: Mapping[str, Any]) -> OtmvError:
     kinds = {429: Busy, 503: Busy, 504: DeadlineMissed}
-    fallback = InvalidRequest if response.is_client_error else ServerFailed
-    raise kinds.get(response.status_code, fallback)(response.status_code, body)
+    fallback = InvalidRequest if 400 <= status < 500 else ServerFailed
+    return kinds.get(status, fallback)(status, problem)
 
 
 def _served(body: Mapping[str, Any], request_id: str) -> dict[str, Any]:
@@ -193,6 +264,14 @@ def _served(body: Mapping[str, Any], request_id: str) -> dict[str, Any]:
         "timings_ms": body["timings_ms"],
         "request_id": request_id,
     }
+
+
+def _caption_form(max_new_tokens: int | None) -> dict[str, str]:
+    return {} if max_new_tokens is None else {"max_new_tokens": str(max_new_tokens)}
+
+
+def _caption(body: Mapping[str, Any]) -> Caption:
+    return Caption(**_served(body, body["request_id"]), caption=body["caption"])
 
 
 def _answer(entry: Mapping[str, Any], request_id: str) -> Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,12 +19,10 @@ from server.errors import BodyTooLarge, FieldProblem, InvalidFields, ServerError
 from server.lingering import LingeringResponse
 from server.middleware import RequestContext
 from server.ports import OpenPool
-from server.problems import classify, problem_response
+from server.problems import log_failure, problem_response
 from server.routes import health, infer, variants
 from server.serving import Serving
 from server.settings import Settings
-
-_log = logging.getLogger("otmv.server")
 
 DESCRIPTION = """One tuned vision-language model, served as a family of variants: every request
 gets the best variant its budget allows. Every error is RFC 9457 `application/problem+json`."""
@@ -62,8 +59,7 @@ def create_app(
 
 async def _as_problem(request: Request, error: Exception) -> Response:
     state = request.scope["state"]
-    if classify(error).status == 500:
-        _log.error("request %s failed", state["request_id"], exc_info=error)
+    log_failure(error, state["request_id"])
     response = problem_response(error, state["request_id"], request.scope["path"])
     return LingeringResponse(response) if isinstance(error, BodyTooLarge) else response
 

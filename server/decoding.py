@@ -64,9 +64,10 @@ class Decoder:
         self._backlog_s = 0.0
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
-    def predict_s(self, header: PictureHeader) -> float:
-        """Return the predicted seconds until this picture would be decoded, backlog included."""
-        return self._backlog_s / self._threads + self._time.predict_s(header)
+    def predict_s(self, *headers: PictureHeader) -> float:
+        """Return the predicted seconds until these pictures would be decoded, backlog included."""
+        each_s = [self._time.predict_s(header) for header in headers]
+        return self._backlog_s / self._threads + max(max(each_s), sum(each_s) / self._threads)
 
     def calibrate(self, side_px: int = 224) -> None:
         """Measure every format once on a drawn picture; blocking, before the first request.

@@ -52,13 +52,14 @@ class InvalidFields(ServerError):
 
 
 class RemoteUrlRefused(ServerError):
-    """The picture was given as a remote address, which this server never fetches."""
+    """A picture was given as a remote address, which this server never fetches."""
 
-    def __init__(self) -> None:
+    def __init__(self, field: str) -> None:
         super().__init__(
-            "image is an address; this server fetches nothing. "
+            f"{field} is an address; this server fetches nothing. "
             "Send the picture itself: multipart, base64 or a data: URL"
         )
+        self.field = field
 
 
 class UnsupportedBody(ServerError):
@@ -116,14 +117,19 @@ class StillDraining(ServerError):
 
 
 class ImageError(ServerError):
-    """Root of what can be wrong with a picture."""
+    """Root of what can be wrong with a picture; `name` tells which one."""
+
+    name = "image"
+
+    def __str__(self) -> str:
+        return f"{self.name} {super().__str__()}"
 
 
 class ImageNotRecognised(ImageError):
     """The bytes are not a picture in an accepted format."""
 
     def __init__(self, accepted: tuple[str, ...]) -> None:
-        super().__init__(f"image is not a picture this server reads; send {', '.join(accepted)}")
+        super().__init__(f"is not a picture this server reads; send {', '.join(accepted)}")
         self.accepted = accepted
 
 
@@ -132,7 +138,7 @@ class ImageTooManyPixels(ImageError):
 
     def __init__(self, width: int | None, height: int | None, limit_pixels: int) -> None:
         size = f"{width}x{height}" if width and height else "more"
-        super().__init__(f"image has {size} pixels; the limit is {limit_pixels}: scale it down")
+        super().__init__(f"has {size} pixels; the limit is {limit_pixels}: scale it down")
         self.width, self.height, self.limit_pixels = width, height, limit_pixels
 
 
@@ -140,5 +146,5 @@ class ImageUnreadable(ImageError):
     """The picture's format is known, but its data is damaged or cut off."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"image cannot be decoded ({reason}); send the whole, undamaged file")
+        super().__init__(f"cannot be decoded ({reason}); send the whole, undamaged file")
         self.reason = reason

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from server.errors import ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
+from server.errors import ImageError, ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
 
 ACCEPTED_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 _WHITE = (255, 255, 255, 255)
@@ -33,6 +35,25 @@ class PictureHeader:
     def megapixels(self) -> float:
         """Return the number of pixels in millions."""
         return self.width * self.height / 1e6
+
+
+@dataclass
+class Picture:
+    """An encoded picture whose header passed the limits; errors call it by its `name`."""
+
+    data: bytes
+    header: PictureHeader
+    name: str = "image"
+
+
+@contextmanager
+def named(name: str) -> Iterator[None]:
+    """Let what is wrong with a picture say which one it is."""
+    try:
+        yield
+    except ImageError as error:
+        error.name = name
+        raise
 
 
 def prepare_decoders() -> None:

@@ -1,4 +1,4 @@
-"""One picture, one or more engine requests: admit, decode, submit, await, and cancel as one."""
+"""From pictures to answers: admit, decode, submit, await, and cancel as one."""
 
 from __future__ import annotations
 
@@ -10,59 +10,72 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from starlette.requests import Request
+from starlette.types import Receive
 
-from engine.types import Answer, Budget, CaptionInput, Task, Ticket, VqaInput
+from engine.types import Answer, Budget, Task, Ticket
 from server.decoding import Decoded
 from server.errors import ClientLeft, ImageError
-from server.images import PictureHeader
-from server.ports import Pool
+from server.images import Picture, named
+from server.ports import EngineInput, OnText, Pool
 from server.serving import Serving
 
 T = TypeVar("T")
-EngineInput = VqaInput | CaptionInput
-MakeInput = Callable[[NDArray[np.uint8]], EngineInput]
+MakeInput = Callable[[Sequence[NDArray[np.uint8]]], EngineInput]
 
 
 @dataclass(frozen=True)
 class Work:
-    """What to compute: one engine request per entry of `inputs`, all about one picture."""
+    """What to compute: one engine request per entry of `inputs`, all about the same pictures.
+
+    `rows` are the slots that each of them takes.
+    """
 
     task: Task
     budget: Budget
-    picture: bytes
-    header: PictureHeader
+    pictures: Sequence[Picture]
     inputs: Sequence[MakeInput]
+    rows: int = 1
 
 
 @dataclass(frozen=True)
 class Finished:
-    """Answers in the order of the inputs, and when each arrived on the server's clock."""
+    """Answers in the order of the inputs, and the seconds from arrival to each.
 
-    decoded: Decoded
+    `decode_s` and `preprocess_s` are summed over the pictures.
+    """
+
+    decode_s: float
+    preprocess_s: float
     answers: list[Answer]
-    done_s: list[float]
+    total_s: list[float]
 
 
-async def run(serving: Serving, pool: Pool, work: Work, arrived_s: float) -> Finished:
+async def run(
+    serving: Serving, pool: Pool, work: Work, arrived_s: float, on_text: OnText | None = None
+) -> Finished:
     """Admit every request before decoding, decode once, submit all, await all.
 
-    On any failure, cancellation included, every place is
-    given back.
+    On any failure, cancellation included, every place is given back.
 
     Raises:
         EngineError, ImageError: the first failure.
     """
     tickets: list[Ticket] = []
     try:
-        decode_s = serving.decoder.predict_s(work.header)
+        predicted_s = serving.decoder.predict_s(*(picture.header for picture in work.pictures))
         for _ in work.inputs:
-            tickets.append(pool.admit(work.task, work.budget, arrived_s, decode_s))
+            tickets.append(
+                pool.admit(work.task, work.budget, arrived_s, predicted_s, rows=work.rows)
+            )
         side_px = pool.artifact.manifest.config.image_size
-        decoded = await serving.decoder.decode(work.picture, work.header, side_px)
-        serving.telemetry.phases({"decode": decoded.decode_s, "preprocess": decoded.preprocess_s})
+        decodings = [_decode(serving, picture, side_px) for picture in work.pictures]
+        decoded = await asyncio.gather(*decodings)
+        decode_s = sum(each.decode_s for each in decoded)
+        preprocess_s = sum(each.preprocess_s for each in decoded)
+        serving.telemetry.phases({"decode": decode_s, "preprocess": preprocess_s})
+        pixels = [each.pixels for each in decoded]
         futures = [
-            pool.submit(ticket, make(decoded.pixels))
+            pool.submit(ticket, make(pixels), on_text)
             for ticket, make in zip(tickets, work.inputs, strict=True)
         ]
         waits = [_awaitable(future, serving.clock.now_s) for future in futures]
@@ -71,10 +84,12 @@ async def run(serving: Serving, pool: Pool, work: Work, arrived_s: float) -> Fin
         for ticket in tickets:
             pool.cancel(ticket, "invalid" if isinstance(error, ImageError) else "cancelled")
         raise
-    return Finished(decoded, [answer for answer, _ in timed], [done_s for _, done_s in timed])
+    answers = [answer for answer, _ in timed]
+    total_s = [done_s - arrived_s for _, done_s in timed]
+    return Finished(decode_s, preprocess_s, answers, total_s)
 
 
-async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
     """Await `work`, but cancel it when the client closes the connection.
 
     The request's body must have been read: what the connection says next is its end.
@@ -83,7 +98,7 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
         ClientLeft: the client closed first.
     """
     job = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_gone(request))
+    gone = asyncio.ensure_future(_gone(receive))
     try:
         await asyncio.wait({job, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not job.done():
@@ -96,8 +111,15 @@ async def unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
             await asyncio.wait({job})
 
 
-async def _gone(request: Request) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
+async def _decode(serving: Serving, picture: Picture, side_px: int) -> Decoded:
+    with named(picture.name):
+        decoded = await serving.decoder.decode(picture.data, picture.header, side_px)
+    picture.data = b""  # not needed any more; an answer that streams may outlive its body
+    return decoded
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
 
 

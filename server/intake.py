@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from engine.types import Budget, OnMiss
 from server.errors import (
@@ -19,12 +20,14 @@ from server.errors import (
     RemoteUrlRefused,
     UnsupportedBody,
 )
-from server.images import PictureHeader, read_header
+from server.images import Picture, named, read_header
 from server.multipart import Part, parse_multipart
 from server.schemas import (
     BudgetFields,
     CaptionFields,
     CaptionRequest,
+    ReasonFields,
+    ReasonRequest,
     VqaFields,
     VqaRequest,
 )
@@ -38,17 +41,21 @@ BUDGET_HEADERS = {
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _DATA_URL = re.compile(r"data:(?:image/[A-Za-z0-9.+\-]+|application/octet-stream)?;base64,", re.I)
 _REPEATABLE = frozenset({"question"})
+_NAMES = {1: ("image",), 2: ("left image", "right image")}
+_WANTED = {
+    1: "send the picture as one file field named image",
+    2: "send two file fields named image, the left picture first",
+}
 
 Model = TypeVar("Model", bound=BaseModel)
-Fields = TypeVar("Fields", VqaFields, CaptionFields)
+Fields = TypeVar("Fields", VqaFields, CaptionFields, ReasonFields)
 
 
 @dataclass(frozen=True)
 class Ask(Generic[Fields]):
     """A request that passed every check that needs no engine."""
 
-    picture: bytes
-    header: PictureHeader
+    pictures: tuple[Picture, ...]
     fields: Fields
     budget: Budget
 
@@ -64,23 +71,42 @@ class Intake:
         """Check a question request; raises ServerError subclasses."""
         if media_type(headers) == JSON:
             request = _from_json(VqaRequest, body)
-            return self._ask(_image_bytes(request.image), request, headers)
-        picture, values = _from_form(body, headers, frozenset({"question", "top_k"}))
+            return self._ask([_image_bytes(request.image, "image")], request, headers)
+        pictures, values = _from_form(body, headers, frozenset({"question", "top_k"}))
         if "question" in values:
             values["questions"] = values.pop("question")
-        return self._ask(picture, _validate(VqaFields, values), headers)
+        return self._ask(pictures, _validate(VqaFields, values), headers)
 
     def caption(self, body: bytes, headers: Mapping[str, str]) -> Ask[CaptionFields]:
         """Check a caption request; raises ServerError subclasses."""
         if media_type(headers) == JSON:
             request = _from_json(CaptionRequest, body)
-            return self._ask(_image_bytes(request.image), request, headers)
-        picture, values = _from_form(body, headers, frozenset({"max_new_tokens"}))
-        return self._ask(picture, _validate(CaptionFields, values), headers)
+            return self._ask([_image_bytes(request.image, "image")], request, headers)
+        own = frozenset({"max_new_tokens", "num_beams", "stream"})
+        pictures, values = _from_form(body, headers, own)
+        return self._ask(pictures, _validate(CaptionFields, values), headers)
 
-    def _ask(self, picture: bytes, fields: Fields, headers: Mapping[str, str]) -> Ask[Fields]:
+    def reason(self, body: bytes, headers: Mapping[str, str]) -> Ask[ReasonFields]:
+        """Check a statement about two pictures; raises ServerError subclasses."""
+        if media_type(headers) == JSON:
+            request = _from_json(ReasonRequest, body)
+            texts = enumerate(request.images)
+            pictures = [_image_bytes(text, f"images.{index}") for index, text in texts]
+            return self._ask(pictures, request, headers)
+        pictures, values = _from_form(body, headers, frozenset({"statement"}), 2)
+        return self._ask(pictures, _validate(ReasonFields, values), headers)
+
+    def _ask(
+        self, pictures: Sequence[bytes], fields: Fields, headers: Mapping[str, str]
+    ) -> Ask[Fields]:
         budget = self._budget(fields.budget, budget_from_headers(headers))
-        return Ask(picture, read_header(picture, self.max_pixels), fields, budget)
+        names = _NAMES[len(pictures)]
+        read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))
+        return Ask(read, fields, budget)
+
+    def _picture(self, data: bytes, name: str) -> Picture:
+        with named(name):
+            return Picture(data, read_header(data, self.max_pixels), name)
 
     def _budget(self, body: BudgetFields, headers: BudgetFields) -> Budget:
         """Merge budgets field by field: the body wins over the headers."""
@@ -138,7 +164,12 @@ def _validate(model: type[Model], values: Mapping[str, Any]) -> Model:
         raise _refusal(error) from error
 
 
-_BLANK = "has no words; ask something"
+_BLANK = "has no words"
+_WORDED = frozenset({"question", "questions", "statement"})
+
+
+def _is_blank(item: ErrorDetails) -> bool:
+    return item["type"] == "string_pattern_mismatch" and item["loc"][0] in _WORDED
 
 
 def _plain(message: str) -> str:
@@ -153,7 +184,7 @@ def _refusal(error: ValidationError) -> InvalidFields | MalformedBody:
         tuple(
             FieldProblem(
                 ".".join(str(part) for part in item["loc"])[:100] or "body",
-                _BLANK if item["type"] == "string_pattern_mismatch" else _plain(item["msg"]),
+                _BLANK if _is_blank(item) else _plain(item["msg"]),
             )
             for item in found[:20]
         )
@@ -161,26 +192,26 @@ def _refusal(error: ValidationError) -> InvalidFields | MalformedBody:
 
 
 def _from_form(
-    body: bytes, headers: Mapping[str, str], own: frozenset[str]
-) -> tuple[bytes, dict[str, Any]]:
-    """Return the picture's bytes and the other fields, budget fields under `budget`."""
-    picture: bytes | None = None
+    body: bytes, headers: Mapping[str, str], own: frozenset[str], wanted: int = 1
+) -> tuple[list[bytes], dict[str, Any]]:
+    """Return the bytes of `wanted` pictures and the other fields, budget fields under `budget`."""
+    pictures: list[bytes] = []
     values: dict[str, Any] = {}
     budget: dict[str, str] = {}
     for part in parse_multipart(body, headers.get("content-type", "")):
         if part.name == "image":
-            if picture is not None:
-                raise InvalidFields.one("image", "given twice")
-            picture = part.data
+            pictures.append(part.data)
         elif part.name in own:
             _add(values, part)
         elif part.name in BudgetFields.model_fields:
             _add(budget, part)
         else:
             raise InvalidFields.one(part.name[:100], "unknown field")
-    if not picture:
-        raise InvalidFields.one("image", "missing; send the picture as a file field named image")
-    return picture, values | ({"budget": budget} if budget else {})
+    if len(pictures) != wanted:
+        raise InvalidFields.one("image", f"{len(pictures)} given; {_WANTED[wanted]}")
+    if not all(pictures):
+        raise InvalidFields.one("image", f"is empty; {_WANTED[wanted]}")
+    return pictures, values | ({"budget": budget} if budget else {})
 
 
 def _add(values: dict[str, Any], part: Part) -> None:
@@ -198,8 +229,8 @@ def _add(values: dict[str, Any], part: Part) -> None:
         values[part.name] = text
 
 
-def _image_bytes(text: str) -> bytes:
-    """Return the bytes of a base64 text or data: URL.
+def _image_bytes(text: str, field: str) -> bytes:
+    """Return the bytes of a base64 text or data: URL; errors name its `field`.
 
     Raises:
         RemoteUrlRefused: any other address.
@@ -210,13 +241,13 @@ def _image_bytes(text: str) -> bytes:
     if prefix:
         text = text[prefix.end() :]
     elif text[:5].lower() == "data:":
-        raise InvalidFields.one("image", "the data: URL is not data:image/...;base64,...")
+        raise InvalidFields.one(field, "the data: URL is not data:image/...;base64,...")
     elif _SCHEME.match(text) or text.startswith("//"):
-        raise RemoteUrlRefused
+        raise RemoteUrlRefused(field)
     try:
         picture = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise InvalidFields.one("image", "is not valid base64") from error
+        raise InvalidFields.one(field, "is not valid base64") from error
     if not picture:
-        raise InvalidFields.one("image", "is empty")
+        raise InvalidFields.one(field, "is empty")
     return picture

@@ -10,25 +10,54 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from server.intake import BUDGET_HEADERS, FORM, JSON
-from server.schemas import BudgetFields, CaptionRequest, ProblemModel, VqaRequest
+from server.schemas import (
+    BudgetFields,
+    CaptionRequest,
+    ProblemModel,
+    ReasonRequest,
+    VqaRequest,
+)
 
+EVENTS = "text/event-stream"
 _REF = "#/components/schemas/{model}"
 _SHOWN_BUDGET = "A field in the body wins over its header."
 
 
 def infer_operation(
-    request: type[BaseModel], fields: type[BaseModel], repeated: str | None
+    request: type[BaseModel],
+    fields: type[BaseModel],
+    repeated: str | None = None,
+    pictures: int = 1,
 ) -> dict[str, Any]:
     """Return request body and header parameters of an inference route, from its models."""
     return {
         "requestBody": {
             "required": True,
             "content": {
-                FORM: {"schema": _form_schema(fields, repeated)},
+                FORM: {"schema": _form_schema(fields, repeated, pictures)},
                 JSON: {"schema": {"$ref": _REF.format(model=request.__name__)}},
             },
         },
         "parameters": _budget_headers(),
+    }
+
+
+def event_stream(answer: type[BaseModel]) -> dict[str, Any]:
+    """Return the 200 of a route that answers with one body or, if asked, streams events."""
+    example = (
+        'event: token\ndata: {"text": "a red"}\n\n'
+        'event: token\ndata: {"text": " circle"}\n\n'
+        'event: done\ndata: {"caption": "a red circle", "variant": "full", ...}\n\n'
+    )
+    text = (
+        "Server-sent events: `token` with the next piece of text; then `done` with a "
+        f"{answer.__name__}, or `error` with a Problem if it failed after the start."
+    )
+    return {
+        "description": f"{answer.__doc__} With `stream`, as server-sent events.",
+        "content": {
+            EVENTS: {"schema": {"type": "string", "description": text}, "example": example}
+        },
     }
 
 
@@ -47,7 +76,7 @@ def _with_components(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, description=app.description, routes=app.routes
     )
-    wanted: list[type[BaseModel]] = [VqaRequest, CaptionRequest, ProblemModel]
+    wanted: list[type[BaseModel]] = [VqaRequest, CaptionRequest, ReasonRequest, ProblemModel]
     _, definitions = models_json_schema(
         [(model, "validation") for model in wanted], ref_template=_REF
     )
@@ -58,19 +87,26 @@ def _with_components(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-def _form_schema(fields: type[BaseModel], repeated: str | None) -> dict[str, Any]:
-    own = fields.model_json_schema()["properties"]
+def _form_schema(fields: type[BaseModel], repeated: str | None, pictures: int) -> dict[str, Any]:
+    own = fields.model_json_schema()
     budget = BudgetFields.model_json_schema()["properties"]
-    properties: dict[str, Any] = {"image": {"type": "string", "format": "binary"}}
-    for name, schema in (own | budget).items():
+    properties: dict[str, Any] = {"image": _files(pictures)}
+    for name, schema in (own["properties"] | budget).items():
         if name not in ("budget", "questions"):
             properties[name] = schema
-    required = ["image"]
+    required = ["image", *own.get("required", [])]
     if repeated is not None:
         text = {"type": "string", "minLength": 1, "maxLength": 2000}
         properties[repeated] = {"type": "array", "items": text, "minItems": 1}
         required.append(repeated)
     return {"type": "object", "required": required, "properties": properties}
+
+
+def _files(count: int) -> dict[str, Any]:
+    file = {"type": "string", "format": "binary"}
+    if count == 1:
+        return file
+    return {"type": "array", "items": file, "minItems": count, "maxItems": count}
 
 
 def _budget_headers() -> list[dict[str, Any]]:

@@ -7,10 +7,24 @@ from concurrent.futures import Future
 from typing import Literal, Protocol
 
 from artifact.store import Artifact
-from engine.types import Answer, Budget, CaptionInput, Offer, Task, Ticket, VqaInput
+from engine.types import (
+    Answer,
+    Budget,
+    CaptionInput,
+    Offer,
+    ReasonInput,
+    Task,
+    Ticket,
+    VqaInput,
+)
 
 Progress = Callable[[str, float], None]
 """Called with the phase of loading and the share of it that is done."""
+
+EngineInput = VqaInput | CaptionInput | ReasonInput
+
+OnText = Callable[[str], None]
+"""Called on the engine's thread with each new piece of a caption; never blocks."""
 
 
 class Pool(Protocol):
@@ -26,16 +40,33 @@ class Pool(Protocol):
         """Whether requests are taken."""
         ...
 
-    def admit(self, task: Task, budget: Budget, arrived_s: float, decode_s: float = 0.0) -> Ticket:
-        """Take a place in the queue, or raise the typed refusal at once."""
+    def admit(
+        self,
+        task: Task,
+        budget: Budget,
+        arrived_s: float,
+        decode_s: float = 0.0,
+        rows: int = 1,
+    ) -> Ticket:
+        """Take a place in the queue and `rows` slots, or raise the typed refusal at once."""
         ...
 
     def check_question(self, question: str) -> None:
-        """Raise a TextError for a question the model cannot read."""
+        """Raise a TextError for a question or statement the model cannot read."""
         ...
 
-    def submit(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Future[Answer]:
-        """Hand in the decoded input of an admitted request."""
+    def check_caption(self, max_new_tokens: int | None, num_beams: int) -> None:
+        """Raise InvalidInput for what the artifact or the engine cannot do."""
+        ...
+
+    def submit(
+        self, ticket: Ticket, request: EngineInput, on_text: OnText | None = None
+    ) -> Future[Answer]:
+        """Hand in the decoded input of an admitted request.
+
+        `on_text` gets the text of a greedy caption piece by piece, before the future is done; the
+        pieces joined are the answer's text.
+        """
         ...
 
     def cancel(

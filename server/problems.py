@@ -7,6 +7,7 @@ it, and every error leaves through `problem_for`, the framework's own included.
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from server import errors as http
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:otmv:problem:"
+_log = logging.getLogger("otmv.server")
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     engine.InferenceFailed: INTERNAL,
     engine.BackendError: INTERNAL,
     engine.EngineError: INTERNAL,
-    TextError: Problem(422, "question", "The question cannot be given to the model"),
+    TextError: Problem(422, "question", "The text cannot be given to the model"),
     http.MalformedBody: Problem(422, "malformed-body", "The body cannot be parsed"),
     http.InvalidFields: Problem(422, "invalid-fields", "Fields are missing, unknown or invalid"),
     http.RemoteUrlRefused: Problem(422, "remote-url", "Remote addresses are not fetched"),
@@ -101,8 +103,8 @@ def classify(error: Exception) -> Problem:
     return INTERNAL
 
 
-def problem_response(error: Exception, request_id: str, instance: str) -> Response:
-    """Return the problem+json response of an error; a 5xx shows nothing of the inside."""
+def problem_body(error: Exception, request_id: str, instance: str) -> dict[str, Any]:
+    """Return the problem details of an error; a 5xx shows nothing of the inside."""
     problem = classify(error)
     body: dict[str, Any] = {
         "type": problem.type_uri,
@@ -113,17 +115,28 @@ def problem_response(error: Exception, request_id: str, instance: str) -> Respon
         "request_id": request_id,
         **_extensions(error),
     }
-    headers = dict(getattr(error, "headers", None) or {})
     retry_after_s = _retry_after_s(error)
-    if retry_after_s is not None:
-        headers["Retry-After"] = str(max(1, math.ceil(retry_after_s)))
-        body["retry_after_s"] = retry_after_s
+    return body if retry_after_s is None else body | {"retry_after_s": retry_after_s}
+
+
+def problem_response(error: Exception, request_id: str, instance: str) -> Response:
+    """Return the problem+json response of an error."""
+    body = problem_body(error, request_id, instance)
+    headers = dict(getattr(error, "headers", None) or {})
+    if "retry_after_s" in body:
+        headers["Retry-After"] = str(max(1, math.ceil(body["retry_after_s"])))
     return Response(
         json.dumps(body, ensure_ascii=False, allow_nan=False).encode(errors="replace"),
-        problem.status,
+        body["status"],
         headers,
         MEDIA_TYPE,
     )
+
+
+def log_failure(error: Exception, request_id: str) -> None:
+    """Log an error that is the server's own fault; the caller is shown nothing of it."""
+    if classify(error).status == INTERNAL.status:
+        _log.error("request %s failed", request_id, exc_info=error)
 
 
 def openapi_responses(errors: Iterable[type[Exception]]) -> dict[int | str, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -13,7 +14,9 @@ from server.intake import JSON
 from server.schemas import (
     CaptionResponse,
     OfferView,
+    ReasonResponse,
     ScoredAnswer,
+    Served,
     SkipPatternView,
     Timings,
     VqaAnswer,
@@ -23,10 +26,8 @@ from server.schemas import (
 _ENGINE_PHASES = ("queue", "stem", "blocks", "head")
 
 
-def vqa_response(
-    finished: Finished, questions: list[str], request_id: str, arrived_s: float
-) -> Response:
-    """Return the body and headers for answered questions, in the order asked."""
+def vqa_body(finished: Finished, questions: list[str], request_id: str) -> VqaResponse:
+    """Return the answers in the order asked."""
     answers = []
     for index, (question, answer) in enumerate(zip(questions, finished.answers, strict=True)):
         ranked = [ScoredAnswer(answer=label, score=score) for label, score in answer.labels]
@@ -36,20 +37,35 @@ def vqa_response(
                 answer=ranked[0].answer,
                 score=ranked[0].score,
                 top_k=ranked,
-                **_served(finished, index, arrived_s),
+                **_served(finished, index),
             )
         )
-    return _json(VqaResponse(request_id=request_id, answers=answers), answers)
+    return VqaResponse(request_id=request_id, answers=answers)
 
 
-def caption_response(finished: Finished, request_id: str, arrived_s: float) -> Response:
-    """Return the body and headers for a caption."""
-    body = CaptionResponse(
+def caption_body(finished: Finished, request_id: str) -> CaptionResponse:
+    """Return the caption."""
+    text = finished.answers[0].text or ""
+    return CaptionResponse(request_id=request_id, caption=text, **_served(finished, 0))
+
+
+def reason_body(finished: Finished, statement: str, request_id: str) -> ReasonResponse:
+    """Return whether the statement holds."""
+    label, score = finished.answers[0].labels[0]
+    return ReasonResponse(
         request_id=request_id,
-        caption=finished.answers[0].text or "",
-        **_served(finished, 0, arrived_s),
+        statement=statement,
+        answer=label == "true",
+        score=score,
+        **_served(finished, 0),
     )
-    return _json(body, [body])
+
+
+def json_response(body: BaseModel, served: Sequence[Served]) -> Response:
+    """Return a body as JSON, with the phases of the slowest of its answers as a header."""
+    slowest = max((item.timings_ms for item in served), key=lambda timings: timings.total)
+    header = ", ".join(f"{phase};dur={dur}" for phase, dur in slowest.model_dump().items())
+    return Response(body.model_dump_json().encode(), 200, {"Server-Timing": header}, JSON)
 
 
 def offer_view(offer: Offer) -> OfferView:
@@ -68,7 +84,7 @@ def offer_view(offer: Offer) -> OfferView:
     )
 
 
-def _served(finished: Finished, index: int, arrived_s: float) -> dict[str, Any]:
+def _served(finished: Finished, index: int) -> dict[str, Any]:
     answer = finished.answers[index]
     return {
         "variant": answer.variant,
@@ -78,24 +94,18 @@ def _served(finished: Finished, index: int, arrived_s: float) -> dict[str, Any]:
         "predicted_ms": _ms(answer.predicted_s),
         "deadline_met": answer.deadline_met,
         "degraded": answer.degraded,
-        "timings_ms": _timings(finished, answer, finished.done_s[index] - arrived_s),
+        "timings_ms": _timings(finished, answer, finished.total_s[index]),
     }
 
 
 def _timings(finished: Finished, answer: Answer, total_s: float) -> Timings:
     engine = {phase: _ms(answer.phases_s.get(phase, 0.0)) for phase in _ENGINE_PHASES}
     return Timings(
-        decode=_ms(finished.decoded.decode_s),
-        preprocess=_ms(finished.decoded.preprocess_s),
+        decode=_ms(finished.decode_s),
+        preprocess=_ms(finished.preprocess_s),
         total=_ms(total_s),
         **engine,
     )
-
-
-def _json(body: BaseModel, served: list[VqaAnswer] | list[CaptionResponse]) -> Response:
-    slowest = max((item.timings_ms for item in served), key=lambda timings: timings.total)
-    header = ", ".join(f"{phase};dur={dur}" for phase, dur in slowest.model_dump().items())
-    return Response(body.model_dump_json().encode(), 200, {"Server-Timing": header}, JSON)
 
 
 def _ms(seconds: float) -> float:

@@ -67,6 +67,13 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
     serving: Serving = app.state.serving
     configure_logging(serving.settings)
     sys.setswitchinterval(_SWITCH_S)
+    draining_server(app, on_ready).run(sockets=[sock])
+    if serving.failure is not None:
+        raise serving.failure
+
+
+def draining_server(app: FastAPI, on_ready: Callable[[Serving], None]) -> DrainingServer:
+    """Return the server that `run` runs."""
     config = uvicorn.Config(
         app,
         http=_ProblemProtocol,
@@ -78,9 +85,7 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_CLOSING_S,
     )
-    _DrainingServer(config, serving, on_ready).run(sockets=[sock])
-    if serving.failure is not None:
-        raise serving.failure
+    return DrainingServer(config, app.state.serving, on_ready)
 
 
 def configure_logging(settings: Settings) -> None:
@@ -91,7 +96,7 @@ def configure_logging(settings: Settings) -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
-class _DrainingServer(uvicorn.Server):
+class DrainingServer(uvicorn.Server):
     """uvicorn, but the first signal drains while it still listens; the second one stops at once."""
 
     def __init__(
@@ -105,11 +110,13 @@ class _DrainingServer(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and tell `on_ready` when the engine is loaded."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._start(self._announce())
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain at the first signal, stop at the second."""
         self._signals += 1
         if self._signals == 1 and self._loop is not None:
             self._loop.call_soon_threadsafe(lambda: self._start(self._drain()))

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 LIMIT_QUESTIONS = 32
+LIMIT_BEAMS = 8
 LIMIT_LATENCY_MS = 3_600_000.0
 LIMIT_MEMORY_MB = 16_000_000.0
 
@@ -14,6 +23,14 @@ Question = Annotated[
     str,
     StringConstraints(min_length=1, max_length=2000, pattern=r"\S"),
     Field(description="A question about the picture.", examples=["what color is the circle?"]),
+]
+Statement = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2000, pattern=r"\S"),
+    Field(
+        description="A statement about the two pictures.",
+        examples=["there is a circle in both pictures"],
+    ),
 ]
 _IMAGE = "The picture: base64, or a data: URL. Remote addresses are refused."
 
@@ -76,6 +93,26 @@ class CaptionFields(_Wire):
         le=512,
         description="Longest caption; default: the artifact's own limit.",
     )
+    num_beams: int = Field(
+        default=1, ge=1, le=LIMIT_BEAMS, description="Captions searched side by side; 1: greedy."
+    )
+    stream: bool = Field(
+        default=False, description="Send the text while it is written, as server-sent events."
+    )
+    budget: BudgetFields = BudgetFields()
+
+    @field_validator("stream")
+    @classmethod
+    def _only_a_greedy_text_grows(cls, stream: bool, info: ValidationInfo) -> bool:
+        if stream and info.data.get("num_beams", 1) > 1:
+            raise ValueError("needs num_beams 1: the text of several beams is known at the end")
+        return stream
+
+
+class ReasonFields(_Wire):
+    """What is said about two pictures, apart from the pictures."""
+
+    statement: Statement
     budget: BudgetFields = BudgetFields()
 
 
@@ -91,6 +128,16 @@ class CaptionRequest(CaptionFields):
     image: str = Field(description=_IMAGE, min_length=1)
 
 
+class ReasonRequest(ReasonFields):
+    """A statement about two pictures."""
+
+    images: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=2,
+        max_length=2,
+        description="The left picture, then the right one: base64, or data: URLs.",
+    )
+
+
 class SkipPatternView(_Wire):
     """Which orders of the series ran."""
 
@@ -99,7 +146,10 @@ class SkipPatternView(_Wire):
 
 
 class Timings(_Wire):
-    """Where the time went, ms; total counts from the arrival of the request head."""
+    """Where the time went, ms; total counts from the arrival of the request head.
+
+    decode and preprocess are summed over the pictures, which are decoded side by side.
+    """
 
     decode: float
     preprocess: float
@@ -155,6 +205,16 @@ class CaptionResponse(Served):
     request_id: str
     task: Literal["caption"] = "caption"
     caption: str
+
+
+class ReasonResponse(Served):
+    """Whether a statement holds for two pictures."""
+
+    request_id: str
+    task: Literal["reason"] = "reason"
+    statement: str
+    answer: bool
+    score: float = Field(description="Softmax score of the answer given.")
 
 
 class OfferView(_Wire):

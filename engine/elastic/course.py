@@ -36,7 +36,8 @@ class Course:
     it stops. It keeps the read-out of the last stop it passed and can answer from that at any time.
 
     `orders[p]` is what call p runs: an order of the stack, None for a stem. `head` None: the last
-    call has the answer (a caption's decode pass, a whole variant in one graph).
+    call has the answer (a caption's words, a whole variant in one graph), or the row takes another
+    route once it is settled (a caption that has seen its picture).
     """
 
     calls: tuple[Call, ...]
@@ -87,8 +88,11 @@ class Route:
 
     Lists by position p (steps done): `calls[p]` the next call and `lines[p]` its times;
     `passed[p]` how many stops lie behind; `fixed_s[p]` and `row_s[p]` the seconds of the calls
-    left to an answer from the next stop, head included: fixed_s + n · row_s in batches of n;
-    `alone_s[p]` in a batch of one.
+    left to an answer from the next stop, head included: fixed_s + n · row_s in batches of n rows;
+    `alone_s[p]` with nobody else.
+    `rows`: how many rows of a batch it takes (two for a statement, the beams of a caption).
+    `kind`: what rows have in common that may ever share a batch. `tails[j]`: what comes after stop
+    j: the head, or a caption's words. `tailed`: that differs from stop to stop.
     `at_stop[p]`: no step since the last stop. `gain[j]`: points won from stop j to stop j + 1.
     `kin`: the routes a row may take, this one among them; at `forks` it may turn to another.
     """
@@ -105,14 +109,27 @@ class Route:
         "head_call",
         "head_line",
         "kin",
+        "kind",
         "legs",
         "lines",
         "passed",
         "row_s",
+        "rows",
+        "tailed",
+        "tails",
     )
 
-    def __init__(self, course: Course, line: Callable[[str, int], Line]) -> None:
+    def __init__(
+        self,
+        course: Course,
+        line: Callable[[str, int], Line],
+        rows: int = 1,
+        tails: Sequence[Line] = (),
+        kind: Call | None = None,
+    ) -> None:
         self.course = course
+        self.rows = rows
+        self.kind = course.calls[0] if kind is None else kind
         self.kin: tuple[Route, ...] = (self,)
         self.forks: frozenset[int] = frozenset()
         self.legs = len(course.stops)
@@ -120,18 +137,19 @@ class Route:
         self.lines: list[Line] = [line(*call) for call in self.calls]
         self.head_call: Call | None = course.head
         self.head_line: Line = (0.0, 0.0) if course.head is None else line(*course.head)
+        self.tails: list[Line] = list(tails) or [self.head_line] * self.legs
+        self.tailed = bool(tails)
         ends = [stop.steps for stop in course.stops]
         positions = range(len(course.calls) + 1)
         self.passed = [bisect_right(ends, p) for p in positions]
         self.at_stop = [p in ends for p in positions]
         upto_fixed_s = [0.0, *accumulate(fixed for fixed, _ in self.lines)]
         upto_row_s = [0.0, *accumulate(row for _, row in self.lines)]
-        nexts = [ends[min(self.passed[p], self.legs - 1)] for p in positions]
-        head_fixed_s, head_row_s = self.head_line
-        pairs = list(zip(positions, nexts, strict=True))
-        self.fixed_s = [upto_fixed_s[end] - upto_fixed_s[p] + head_fixed_s for p, end in pairs]
-        self.row_s = [upto_row_s[end] - upto_row_s[p] + head_row_s for p, end in pairs]
-        self.alone_s = [fixed + row for fixed, row in zip(self.fixed_s, self.row_s, strict=True)]
+        legs = [min(self.passed[p], self.legs - 1) for p in positions]
+        ahead = [(p, ends[leg], self.tails[leg]) for p, leg in zip(positions, legs, strict=True)]
+        self.fixed_s = [upto_fixed_s[end] - upto_fixed_s[p] + tail[0] for p, end, tail in ahead]
+        self.row_s = [upto_row_s[end] - upto_row_s[p] + tail[1] for p, end, tail in ahead]
+        self.alone_s = [f + rows * row for f, row in zip(self.fixed_s, self.row_s, strict=True)]
         self._rest: list[Line] = [
             (upto_fixed_s[-1] - upto_fixed_s[p], upto_row_s[-1] - upto_row_s[p]) for p in positions
         ]
@@ -141,6 +159,17 @@ class Route:
     def rest(self, position: int) -> Line:
         """Return the seconds (fixed, per row) of all calls left to the last stop."""
         return self._rest[position]
+
+    def tail(self, position: int) -> Line:
+        """Return the seconds (fixed, per row) from the last stop passed to its answer."""
+        return self.tails[self.passed[position] - 1]
+
+    def due_s(self, position: int) -> float:
+        """Return the seconds, alone, that any answer still takes."""
+        if not self.passed[position]:
+            return self.alone_s[position]
+        fixed_s, row_s = self.tail(position)
+        return fixed_s + self.rows * row_s
 
     def banked(self, position: int) -> Stop:
         """Return the stop a row at `position` would answer from.

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from engine.elastic.course import Route
+from engine.elastic.course import Line
 from engine.elastic.forks import turns
 from engine.elastic.kinds import best_kind
 from engine.elastic.legs import onward, to_first_stops
 from engine.elastic.newcomers import starting
 from engine.elastic.snapshot import Decision, RowView, Run, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows, sort_rows
+from engine.elastic.sorting import EPSILON_S, Rows, fill, load, sort_rows
+from engine.elastic.tails import too_dear
 
 
 def decide(snapshot: Snapshot, now: float) -> Decision:
@@ -29,7 +30,7 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
     if not batch and rows.lost:
         call = rows.lost[0].route.calls[rows.lost[0].position]
         batch = [row for row in rows.lost if row.route.calls[row.position] == call]
-        batch = batch[: snapshot.max_batch]
+        batch = fill(batch, snapshot.max_batch)
     if not batch:
         return _decision(None, rows)
     call = batch[0].route.calls[batch[0].position]
@@ -62,15 +63,14 @@ def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Deci
     lead = run.rows[0]
     stretch = snapshot.correction * snapshot.spread
     line = lead.route.head_line if lead.final else lead.route.lines[lead.position]
-    step_s = (line[0] + line[1] * len(run.rows)) * stretch
-    together = min(len(rows.onward), snapshot.max_batch)
-    limits: dict[Route, float] = {}
+    step_s = (line[0] + line[1] * load(run.rows)) * stretch
+    together = min(load(rows.onward), snapshot.max_batch)
+    limits: dict[Line, float] = {}
     for row in rows.onward:
-        if row.route not in limits:
-            head_fixed_s, head_row_s = row.route.head_line
-            head_s = (head_fixed_s + head_row_s * together) * stretch
-            limits[row.route] = now + step_s + head_s - EPSILON_S
-        if row.deadline_s < limits[row.route]:
+        tail = row.route.tail(row.position)
+        if tail not in limits:
+            limits[tail] = now + step_s + (tail[0] + tail[1] * together) * stretch - EPSILON_S
+        if row.deadline_s < limits[tail] or too_dear(row, snapshot, now):
             rows.final.append(row)
     _make_room(rows, snapshot)
     if rows.final:
@@ -88,9 +88,10 @@ def _steps(run: Run, rows: Rows, step_s: float, stretch: float, now: float) -> i
     More than one only where everybody live rides; then up to the next stop or the next stage, and
     no further than every banked row may surely go. An arrival or a cancel interrupts it anyhow.
     """
-    under_way = len(rows.first) + len(rows.onward)
-    if run.rows[0].final or len(run.rows) < under_way + len(rows.newcomers):
+    live = [*rows.first, *rows.onward, *rows.newcomers]
+    if run.rows[0].final or len(run.rows) < len(live):
         return 1
+    under_way = load(live)
     steps = 1 << 30
     for row in run.rows:
         route, position = row.route, row.position
@@ -99,8 +100,9 @@ def _steps(run: Run, rows: Rows, step_s: float, stretch: float, now: float) -> i
         same = next((k for k, call in enumerate(calls) if call != calls[0]), len(calls))
         steps = min(steps, same)
         if route.passed[position]:
-            head_s = (route.head_line[0] + route.head_line[1] * under_way) * stretch
-            steps = min(steps, int((row.deadline_s - now - head_s) / max(step_s, EPSILON_S)))
+            tail = route.tail(position)
+            tail_s = (tail[0] + tail[1] * under_way) * stretch
+            steps = min(steps, int((row.deadline_s - now - tail_s) / max(step_s, EPSILON_S)))
     return max(steps, 1)
 
 

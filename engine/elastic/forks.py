@@ -10,7 +10,7 @@ from engine.elastic.sorting import EPSILON_S
 
 Turn = tuple[RowView, Route]
 
-_BUSY = 0.8
+BUSY = 0.8
 """A device with more to do than this share of its time has none to spare for a longer way."""
 
 
@@ -50,7 +50,7 @@ def _best(row: RowView, company: int, snapshot: Snapshot, now: float) -> Route:
 def _keeps_up(route: Route, snapshot: Snapshot) -> bool:
     fixed_s, row_s = route.rest(0)
     busy = snapshot.arrivals_hz * (fixed_s / snapshot.max_batch + row_s) * snapshot.correction
-    return busy < _BUSY
+    return busy < BUSY
 
 
 def _time_for_all(route: Route, company: int, slack_s: float, snapshot: Snapshot) -> bool:
@@ -66,12 +66,11 @@ def _reaches(
     """Return (quality of the last stop in time, minus the seconds it takes)."""
     stretch = snapshot.correction * snapshot.tuning.margin
     best, took_s = 0.0, 0.0
-    fixed_s, row_s = route.head_line
-    done = position
-    for stop in route.course.stops[route.passed[position] :]:
-        fixed_s += sum(line[0] for line in route.lines[done : stop.steps])
-        row_s += sum(line[1] for line in route.lines[done : stop.steps])
-        done = stop.steps
+    begin = route.rest(position)
+    for leg in range(route.passed[position], route.legs):
+        stop, tail = route.course.stops[leg], route.tails[leg]
+        after = route.rest(stop.steps)
+        fixed_s, row_s = (b - a + t for b, a, t in zip(begin, after, tail, strict=True))
         needed_s = (fixed_s + row_s * together) * stretch
         if needed_s <= slack_s:
             best, took_s = stop.quality, needed_s

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from engine.elastic.course import Call
 from engine.elastic.legs import gain_rate
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import Rows
+from engine.elastic.sorting import Rows, load
 
 Next = Callable[[Rows, Snapshot, float], list[RowView]]
 
@@ -19,7 +19,7 @@ Next = Callable[[Rows, Snapshot, float], list[RowView]]
 def best_kind(rows: Rows, following: Next, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the batch that runs next, of those that `following` proposes for each kind."""
     routes = {row.route for row in (*rows.newcomers, *rows.first, *rows.onward)}
-    if len({route.calls[0] for route in routes}) <= 1:
+    if len({route.kind for route in routes}) <= 1:
         return following(rows, snapshot, now)
     kinds = _split(rows)
     pressed = [row for kind in kinds.values() for row in _pressed(kind, snapshot, now)]
@@ -33,8 +33,8 @@ def best_kind(rows: Rows, following: Next, snapshot: Snapshot, now: float) -> li
 
 
 def _kind(row: RowView) -> Call:
-    """Return what rows of a kind have in common: their stem, with its shape."""
-    return row.route.calls[0]
+    """Return what rows of a kind have in common: their stem with its shape, or the next word."""
+    return row.route.kind
 
 
 def _split(rows: Rows) -> dict[Call, Rows]:
@@ -51,7 +51,7 @@ def _split(rows: Rows) -> dict[Call, Rows]:
 
 def _pressed(kind: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the rows that reach their first stop only if it is soon their turn."""
-    together = min(len(kind.newcomers) + len(kind.first), snapshot.max_batch)
+    together = min(load((*kind.newcomers, *kind.first)), snapshot.max_batch)
     stretch = snapshot.correction * snapshot.tuning.margin * 2
     found = []
     for row in (*kind.newcomers, *kind.first):
@@ -63,4 +63,5 @@ def _pressed(kind: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
 
 
 def _rate(batch: list[RowView]) -> float:
-    return sum(gain_rate(row, len(batch)) for row in batch)
+    together = load(batch)
+    return sum(gain_rate(row, together) for row in batch)

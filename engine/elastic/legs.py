@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from engine.elastic.course import Call, Route
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows, reaches
+from engine.elastic.sorting import EPSILON_S, Rows, fill, load, reaches
 
 
 def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the batch that brings rows to their first stop, filled with rows going further."""
     group = _which_first(rows.first, snapshot, now)
     room = _room(group, snapshot, now)
-    chosen = group[:room]
-    if room < min(len(group), snapshot.max_batch):
+    chosen = fill(group, room)
+    if room < min(load(group), snapshot.max_batch):
         # Somebody is too late for a batch this size: better many without than few with him.
-        batch = group[: snapshot.max_batch]
+        batch = fill(group, snapshot.max_batch)
+        together = load(batch)
         chosen = [
-            row for row in batch if reaches(row, len(batch), snapshot.correction, now)
+            row for row in batch if reaches(row, together, snapshot.correction, now)
         ] or group[:1]
-        room = len(chosen)
-    if len(chosen) < room:
+        room = load(chosen)
+    room -= load(chosen)
+    if room > 0:
         call = chosen[0].route.calls[chosen[0].position]
         beside = [row for row in rows.onward if row.route.calls[row.position] == call]
-        chosen = chosen + _by_gain(beside, snapshot.max_batch, snapshot, now)[: room - len(chosen)]
+        chosen = chosen + fill(_by_gain(beside, snapshot.max_batch, snapshot, now), room)
     return chosen
 
 
@@ -32,11 +34,12 @@ def onward(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     best_rate = -1.0
     groups = _groups(rows.onward).values()
     for group in groups:
-        ranked = _by_gain(group, min(snapshot.max_batch, len(group)), snapshot, now)
-        batch = ranked[: snapshot.max_batch]
+        ranked = _by_gain(group, min(snapshot.max_batch, load(group)), snapshot, now)
+        batch = fill(ranked, snapshot.max_batch)
         if len(groups) == 1 and batch:
             return batch
-        rate = sum(gain_rate(row, len(batch)) for row in batch)
+        together = load(batch)
+        rate = sum(gain_rate(row, together) for row in batch)
         if rate > best_rate and batch:
             best, best_rate = batch, rate
     return best or rows.onward[:1]
@@ -46,11 +49,12 @@ def _which_first(first: list[RowView], snapshot: Snapshot, now: float) -> list[R
     """Return the rows at one stage; laggards catch up while the leaders' slack allows it."""
     groups = sorted(_groups(first).values(), key=lambda group: group[0].position)
     laggard = groups[0][0]
-    together = min(len(first), snapshot.max_batch)
+    rows = load(first)
+    together = min(rows, snapshot.max_batch)
     fixed_s = laggard.route.fixed_s[laggard.position]
     catch_up_s = fixed_s + laggard.route.row_s[laggard.position] * together
     limit = now + catch_up_s * snapshot.tuning.margin * snapshot.correction
-    if len(first) > snapshot.max_batch or any(g[0].deadline_s < limit for g in groups[1:]):
+    if rows > snapshot.max_batch or any(g[0].deadline_s < limit for g in groups[1:]):
         return min(groups, key=lambda group: (group[0].priority, group[0].deadline_s))
     return groups[0]
 

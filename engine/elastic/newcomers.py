@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from engine.elastic.course import Call
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows, reaches
+from engine.elastic.sorting import EPSILON_S, Rows, fill, load, reaches
 
 
 def starting(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
@@ -19,14 +19,14 @@ def starting(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     urgent = rows.newcomers[0]
     call = urgent.route.calls[0]
     group = [row for row in rows.newcomers if row.route.calls[0] == call]
-    room = snapshot.max_batch - len(rows.first)
+    room = snapshot.max_batch - load(rows.first)
     if not (rows.first or rows.onward):
-        return _in_time(group[:room], rows.first, snapshot, now)
-    if rows.first and len(group) > room:
+        return _in_time(fill(group, room), rows.first, snapshot, now)
+    if rows.first and load(group) > room:
         return []
     if not _due(urgent, group, rows, snapshot, now):
         return []
-    return _in_time(group[: max(room, 1)], rows.first, snapshot, now)
+    return _in_time(fill(group, room) or group[:1], rows.first, snapshot, now)
 
 
 def _due(urgent: RowView, group: list[RowView], rows: Rows, snapshot: Snapshot, now: float) -> bool:
@@ -36,24 +36,25 @@ def _due(urgent: RowView, group: list[RowView], rows: Rows, snapshot: Snapshot, 
     ride = route.calls[min(1, len(route.calls) - 1)]
     under_way = [*rows.first, *rows.onward]
     riding = [row for row in under_way if row.route.calls[row.position] == ride]
-    together = min(most, len(group) + len(riding))
+    gathered = load(group)
+    together = min(most, gathered + load(riding))
     needed_s = (route.fixed_s[0] + route.row_s[0] * together) * tuning.margin * snapshot.correction
     if slack_s <= needed_s:
         return True
     held = [row for row in under_way if not _rides_to_the_end(row, ride)]
-    if held and _wait_pays(group[:most], held[:most], snapshot, now):
+    if held and _wait_pays(fill(group, most), fill(held, most), snapshot, now):
         return False
     whole_fixed_s, whole_row_s = route.rest(0)
     gather_s = min(slack_s, (whole_fixed_s + whole_row_s * most) * snapshot.correction)
     expected = snapshot.arrivals_hz * gather_s
     if 2 * len(riding) >= len(under_way):
-        return len(under_way) < 2 or len(group) >= min(expected * tuning.ride_share, most)
+        return len(under_way) < 2 or gathered >= min(expected * tuning.ride_share, most)
     if any(
         not row.route.at_stop[row.position] and row.route.calls[row.position] != ride
         for row in rows.onward
     ):
         return False
-    return len(group) >= min(max(tuning.wait_least, expected * tuning.wait_share), most)
+    return gathered >= min(max(tuning.wait_least, expected * tuning.wait_share), most)
 
 
 def _rides_to_the_end(row: RowView, ride: Call) -> bool:
@@ -76,15 +77,16 @@ def _wait_pays(
     if snapshot.arrivals_hz * (whole_fixed_s / most + whole_row_s) * correction >= 1:
         return False
     left = [row.route.rest(row.position) for row in held]
-    rest_s = max(fixed_s + row_s * len(held) for fixed_s, row_s in left) * correction
-    whole_s = whole_fixed_s + whole_row_s * len(newcomers)
-    behind_s = min(fixed_s + row_s * len(newcomers) for fixed_s, row_s in left)
+    new, old = load(newcomers), load(held)
+    rest_s = max(fixed_s + row_s * old for fixed_s, row_s in left) * correction
+    whole_s = whole_fixed_s + whole_row_s * new
+    behind_s = min(fixed_s + row_s * new for fixed_s, row_s in left)
     caught_up = now + (whole_s - behind_s) * correction
-    both = min(len(held) + len(newcomers), most)
-    wait = _points(held, now, len(held), correction)
-    wait += _points(newcomers, now + rest_s, len(newcomers), correction)
+    both = min(old + new, most)
+    wait = _points(held, now, old, correction)
+    wait += _points(newcomers, now + rest_s, new, correction)
     start = _points(held, caught_up, both, correction)
-    start += _points(newcomers, now, len(newcomers), correction)
+    start += _points(newcomers, now, new, correction)
     return wait >= start
 
 
@@ -112,9 +114,11 @@ def _in_time(
     """
     correction = snapshot.correction
     stem_fixed_s, stem_row_s = group[0].route.lines[0]
+    under_way = load(first)
     for size in range(len(group), 0, -1):
-        batch = size + len(first)
-        stem_s = (stem_fixed_s + stem_row_s * size) * correction
+        starting = load(group[:size])
+        batch = starting + under_way
+        stem_s = (stem_fixed_s + stem_row_s * starting) * correction
         if not all(reaches(row, batch, correction, now + stem_s) for row in first):
             continue
         fitting = [row for row in group if reaches(row, batch, correction, now)]

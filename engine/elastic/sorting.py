@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from engine.elastic.snapshot import RowView, Snapshot
@@ -48,6 +49,22 @@ def sort_rows(snapshot: Snapshot, now: float) -> Rows:
         else:
             (rows.lost if soonest_s <= row.expires_s else rows.expire).append(row)
     return rows
+
+
+def load(rows: Iterable[RowView]) -> int:
+    """Return how many rows of a batch these take."""
+    return sum(row.route.rows for row in rows)
+
+
+def fill(rows: Sequence[RowView], room: int) -> list[RowView]:
+    """Return the first of them, as many as there is room for."""
+    chosen: list[RowView] = []
+    for row in rows:
+        room -= row.route.rows
+        if room < 0:
+            break
+        chosen.append(row)
+    return chosen
 
 
 def reaches(row: RowView, batch: int, correction: float, now: float) -> bool:

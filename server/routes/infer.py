@@ -1,9 +1,11 @@
-"""`POST /v1/vqa` and `POST /v1/caption`."""
+"""`POST /v1/vqa`, `POST /v1/caption` and `POST /v1/reason`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from fastapi import APIRouter, Request
@@ -12,24 +14,28 @@ from starlette.responses import Response
 
 from artifact.errors import TextError
 from engine import errors as engine
-from engine.types import CaptionInput, VqaInput
+from engine.types import CaptionInput, ReasonInput, VqaInput
 from server import errors as http
 from server.body import Body
 from server.inference import Finished, Work, run, unless_gone
 from server.intake import Ask, Fields, media_type
-from server.openapi import infer_operation
-from server.ports import Pool
-from server.problems import openapi_responses
-from server.responses import caption_response, vqa_response
+from server.openapi import event_stream, infer_operation
+from server.ports import OnText, Pool
+from server.problems import log_failure, openapi_responses, problem_body
+from server.responses import caption_body, json_response, reason_body, vqa_body
 from server.schemas import (
     CaptionFields,
     CaptionRequest,
     CaptionResponse,
+    ReasonFields,
+    ReasonRequest,
+    ReasonResponse,
     VqaFields,
     VqaRequest,
     VqaResponse,
 )
 from server.serving import Serving
+from server.streaming import EventStream
 
 router = APIRouter(prefix="/v1", tags=["answers"])
 
@@ -55,7 +61,6 @@ _ERRORS: tuple[type[Exception], ...] = (
     http.ImageTooManyPixels,
     http.ImageUnreadable,
 )
-Read = Callable[[bytes, Mapping[str, str]], Ask[Fields]]
 
 
 @router.post(
@@ -70,60 +75,115 @@ async def vqa(request: Request) -> Response:
 
     The budget may also be given by `X-Otmv-*` headers; a field in the body wins over its header.
     """
-    serving: Serving = request.app.state.serving
+    context = _Context.of(request)
 
-    def work(ask: Ask[VqaFields]) -> Work:
-        fields = ask.fields
-        for question in fields.asked:
-            serving.pool().check_question(question)
-        inputs = [partial(_question, question, fields.top_k) for question in fields.asked]
-        return Work("vqa", ask.budget, ask.picture, ask.header, inputs)
+    async def answer(pool: Pool, ask: Ask[VqaFields]) -> Response:
+        asked, top_k = ask.fields.asked, ask.fields.top_k
+        for question in asked:
+            pool.check_question(question)
+        inputs = [partial(_question, question, top_k) for question in asked]
+        finished = await context.run(pool, Work("vqa", ask.budget, ask.pictures, inputs))
+        body = vqa_body(finished, asked, context.request_id)
+        return json_response(body, body.answers)
 
-    ask, finished = await _infer(request, serving, serving.intake.vqa, work)
-    state = request.scope["state"]
-    return vqa_response(finished, ask.fields.asked, state["request_id"], state["arrived_s"])
+    return await _infer(context, context.serving.intake.vqa, answer)
 
 
 @router.post(
     "/caption",
     summary="Describe a picture",
     response_model=CaptionResponse,
-    responses=openapi_responses(_ERRORS),
-    openapi_extra=infer_operation(CaptionRequest, CaptionFields, None),
+    responses={**openapi_responses(_ERRORS), 200: event_stream(CaptionResponse)},
+    openapi_extra=infer_operation(CaptionRequest, CaptionFields),
 )
 async def caption(request: Request) -> Response:
-    """Describe one picture in words; budgets as for questions."""
-    serving: Serving = request.app.state.serving
+    """Describe one picture in words; budgets as for questions.
 
-    def work(ask: Ask[CaptionFields]) -> Work:
-        inputs = [partial(_description, ask.fields.max_new_tokens)]
-        return Work("caption", ask.budget, ask.picture, ask.header, inputs)
+    With `stream` the words come as server-sent events while they are written. What is refused
+    before the first word keeps its status.
+    """
+    context = _Context.of(request)
 
-    _, finished = await _infer(request, serving, serving.intake.caption, work)
-    state = request.scope["state"]
-    return caption_response(finished, state["request_id"], state["arrived_s"])
+    async def answer(pool: Pool, ask: Ask[CaptionFields]) -> Response:
+        max_new_tokens, num_beams = ask.fields.max_new_tokens, ask.fields.num_beams
+        pool.check_caption(max_new_tokens, num_beams)
+        inputs = [partial(_description, max_new_tokens, num_beams)]
+        work = Work("caption", ask.budget, ask.pictures, inputs, rows=num_beams)
+
+        async def described(on_text: OnText | None = None) -> CaptionResponse:
+            return caption_body(await context.run(pool, work, on_text), context.request_id)
+
+        if ask.fields.stream:
+            return await EventStream(described, context.problem).begun()
+        body = await described()
+        return json_response(body, [body])
+
+    return await _infer(context, context.serving.intake.caption, answer)
+
+
+@router.post(
+    "/reason",
+    summary="Judge a statement about two pictures",
+    response_model=ReasonResponse,
+    responses=openapi_responses(_ERRORS),
+    openapi_extra=infer_operation(ReasonRequest, ReasonFields, pictures=2),
+)
+async def reason(request: Request) -> Response:
+    """Say whether a statement about a left and a right picture holds; budgets as for questions."""
+    context = _Context.of(request)
+
+    async def answer(pool: Pool, ask: Ask[ReasonFields]) -> Response:
+        statement = ask.fields.statement
+        pool.check_question(statement)
+        inputs = [partial(_judgement, statement)]
+        work = Work("reason", ask.budget, ask.pictures, inputs, rows=2)
+        body = reason_body(await context.run(pool, work), statement, context.request_id)
+        return json_response(body, [body])
+
+    return await _infer(context, context.serving.intake.reason, answer)
+
+
+@dataclass(frozen=True)
+class _Context:
+    """A request with what the middleware stamped on it."""
+
+    request: Request
+    serving: Serving
+    request_id: str
+    arrived_s: float
+
+    @classmethod
+    def of(cls, request: Request) -> Self:
+        state = request.scope["state"]
+        return cls(request, request.app.state.serving, state["request_id"], state["arrived_s"])
+
+    async def run(self, pool: Pool, work: Work, on_text: OnText | None = None) -> Finished:
+        return await run(self.serving, pool, work, self.arrived_s, on_text)
+
+    def problem(self, error: Exception) -> dict[str, Any]:
+        log_failure(error, self.request_id)
+        return problem_body(error, self.request_id, self.request.scope["path"])
 
 
 async def _infer(
-    request: Request,
-    serving: Serving,
-    read: Read[Fields],
-    make_work: Callable[[Ask[Fields]], Work],
-) -> tuple[Ask[Fields], Finished]:
-    """Refuse what can be refused unread, then read, check, and run until the client leaves."""
+    context: _Context,
+    read: Callable[[bytes, Mapping[str, str]], Ask[Fields]],
+    answer: Callable[[Pool, Ask[Fields]], Awaitable[Response]],
+) -> Response:
+    """Refuse what can be refused unread, then read, check, and answer until the client leaves."""
+    request, serving = context.request, context.serving
     pool = _open_pool(serving)
     if request.scope["query_string"]:
         raise http.InvalidFields.one("query", "takes no parameters; send them in the body")
     media_type(request.headers)
     with await _read(request, serving) as body:
 
-        async def answer() -> tuple[Ask[Fields], Finished]:
+        async def respond() -> Response:
             ask = await serving.parse(read, body.data, request.headers)
-            body.data = b""  # the picture is a copy; its bytes stay counted until the answer
-            arrived_s: float = request.scope["state"]["arrived_s"]
-            return ask, await run(serving, pool, make_work(ask), arrived_s)
+            body.data = b""  # the pictures are copies; their bytes stay counted until the answer
+            return await answer(pool, ask)
 
-        return await unless_gone(request, answer())
+        return await unless_gone(request.receive, respond())
 
 
 def _open_pool(serving: Serving) -> Pool:
@@ -145,9 +205,16 @@ async def _read(request: Request, serving: Serving) -> Body:
         raise
 
 
-def _question(question: str, top_k: int, pixels: NDArray[np.uint8]) -> VqaInput:
-    return VqaInput(pixels, question, top_k)
+def _question(question: str, top_k: int, pixels: Sequence[NDArray[np.uint8]]) -> VqaInput:
+    return VqaInput(pixels[0], question, top_k)
 
 
-def _description(max_new_tokens: int | None, pixels: NDArray[np.uint8]) -> CaptionInput:
-    return CaptionInput(pixels, max_new_tokens)
+def _description(
+    max_new_tokens: int | None, num_beams: int, pixels: Sequence[NDArray[np.uint8]]
+) -> CaptionInput:
+    return CaptionInput(pixels[0], max_new_tokens, num_beams)
+
+
+def _judgement(statement: str, pixels: Sequence[NDArray[np.uint8]]) -> ReasonInput:
+    left, right = pixels
+    return ReasonInput((left, right), statement)

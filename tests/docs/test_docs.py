@@ -16,7 +16,7 @@ from cli.main import COMMANDS
 from engine.telemetry import Telemetry
 from server.intake import BUDGET_HEADERS
 from server.problems import PROBLEMS
-from server.schemas import BudgetFields, CaptionFields, Served, VqaFields
+from server.schemas import BudgetFields, CaptionFields, ReasonFields, Served, VqaFields
 from server.settings import _READ_BY_CLIENTS, PREFIX, Settings
 from tuning.recipe import CHOOSING_SEED, LADDER_SEED, QUALITY_SEED, RECIPES, TUNING_SEED
 
@@ -108,7 +108,7 @@ def test_every_error_type_is_documented_with_its_status() -> None:
 
 def test_every_field_and_header_is_documented() -> None:
     text = page("api.md")
-    for model in (VqaFields, CaptionFields, BudgetFields, Served):
+    for model in (VqaFields, CaptionFields, ReasonFields, BudgetFields, Served):
         for name in model.model_fields:
             assert f"`{name}`" in text, name
     for header in BUDGET_HEADERS:

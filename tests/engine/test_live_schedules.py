@@ -178,7 +178,8 @@ class Play:
         if budget.on_miss == "reject":
             assert answer.deadline_met is not False
         if answer.task == "caption":
-            assert watched.orders_of(number, "block_image[") == answer.executed
+            ran = watched.orders_of(number, "block_image[")
+            assert ran[: len(answer.executed)] == answer.executed
             return
         pattern = self.artifact.manifest.pattern(answer.variant)
         alone = MODEL.vqa(pattern, picture(asked.seed), QUESTIONS[asked.words])

@@ -65,7 +65,7 @@ class Twin:
     def check(self) -> None:
         np.testing.assert_array_equal(self.row.h, self.h)
         np.testing.assert_array_equal(self.row.y, self.y)
-        assert self.row.done or len(self.orders) == sum(
+        assert self.row.ended or len(self.orders) == sum(
             step.order is not None for step in self.row._program.steps[self.row._cursor :]
         )
 

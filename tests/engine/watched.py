@@ -18,12 +18,14 @@ from engine.backends.onnxruntime_ import OnnxRuntimeBackend
 from engine.config import EngineConfig
 from engine.errors import BackendError
 from engine.family import Family
+from engine.intake import TASKS
 from engine.jobs import Job
 from engine.opening import OpenedEngine
 from engine.pool import EnginePool
+from engine.speaker import Open
 from engine.stages import StageSet
 from engine.telemetry import Telemetry
-from engine.types import Answer, Budget, CaptionInput, Task, Ticket, VqaInput
+from engine.types import Answer, Budget, CaptionInput, Input, Task, Ticket, VqaInput
 from tests.engine.fakes import FakeClock, flat_profile, picture
 from tests.engine.tiny_model import LABELS, Array, TinyModel
 
@@ -68,6 +70,7 @@ class Watched:
         self.pool = EnginePool(artifact, settings, opened, Telemetry(), self.clock)
         self._watch_stages()
         self._watch_stepper()
+        self._watch_speaker()
 
     def _watch_stages(self) -> None:
         run = self.stages.run
@@ -105,6 +108,22 @@ class Watched:
 
         stepper.run = watched  # type: ignore[method-assign]
 
+    def _watch_speaker(self) -> None:
+        speaker = self.pool._executor._speaker
+        assert speaker is not None
+        call = speaker._call
+
+        def watched(open_: Open) -> None:
+            stage, order = open_.round.calls[open_.round.done]
+            ids = tuple(job.id for _, job in open_.alive)  # some bypass this order
+            size = len(ids)
+            seen = StepSeen(stage, ids, ((stage, 0),) * size, (order,) * size, self.clock.time_s)
+            self.steps.append(seen)
+            self.before_step(seen)
+            call(open_)
+
+        speaker._call = watched  # type: ignore[method-assign]
+
     def orders_of(self, ticket_id: int, kind: str = "block[") -> tuple[int, ...]:
         """Return the orders a request's row ran, in the order it ran them."""
         return tuple(
@@ -115,10 +134,13 @@ class Watched:
             if number == ticket_id and order is not None
         )
 
-    def send(self, made: VqaInput | CaptionInput, budget: Budget) -> tuple[Ticket, Future[Answer]]:
-        task: Task = "vqa" if isinstance(made, VqaInput) else "caption"
-        ticket = self.pool.admit(task, budget, self.clock.time_s)
-        return ticket, self.pool.submit(ticket, made)
+    def send(
+        self, made: Input, budget: Budget, on_text: Callable[[str], None] | None = None
+    ) -> tuple[Ticket, Future[Answer]]:
+        task: Task = TASKS[type(made)]
+        rows = made.num_beams if isinstance(made, CaptionInput) else 1
+        ticket = self.pool.admit(task, budget, self.clock.time_s, rows=rows)
+        return ticket, self.pool.submit(ticket, made, on_text)
 
     def close(self) -> None:
         self.gate.set()

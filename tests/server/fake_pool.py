@@ -16,12 +16,16 @@ from artifact.errors import EmptyQuestion, QuestionTooLong
 from artifact.manifest import BucketRecord, Manifest, TextRecord, VariantRecord
 from artifact.store import Artifact
 from engine.clock import Clock, SystemClock
-from engine.errors import Draining, NoVariantFits, QueueFull, UnknownVariant
+from engine.errors import Draining, InvalidInput, NoVariantFits, QueueFull, UnknownVariant
 from engine.types import Answer, Budget, CaptionInput, Offer, Task, Ticket, VqaInput
+from server.ports import EngineInput, OnText
 
 SIDE_PX = 32
 ORDERS = 4
 LABELS = (("red", 0.75), ("blue", 0.2), ("two", 0.05))
+JUDGED = (("false", 0.875), ("true", 0.125))
+TASKS: tuple[Task, ...] = ("vqa", "caption", "reason")
+MAX_BEAMS = 4
 
 
 def fake_artifact() -> Artifact:
@@ -39,7 +43,7 @@ def fake_artifact() -> Artifact:
         readout="series",
         skip_probability=0.1,
         num_answers=3,
-        tasks=("vqa", "caption"),
+        tasks=TASKS,
     )
     variants = tuple(
         VariantRecord(
@@ -53,7 +57,7 @@ def fake_artifact() -> Artifact:
     manifest = Manifest.model_construct(
         name="fake",
         config=config,
-        tasks=("vqa", "caption"),
+        tasks=TASKS,
         variants=variants,
         text=TextRecord(
             bos=0, eos=1, pad=2, unk=3, mask=4, max_question_tokens=16, max_caption_tokens=16
@@ -83,12 +87,17 @@ OFFERS = {"full": offer("full", 4, 0.95), "d2": offer("d2", 2, 0.8)}
 
 @dataclass
 class FakePool:
-    """Answers at once unless `hold` is set; then `release()` answers what waits."""
+    """Answers at once unless `hold` is set; then `release()` answers what waits.
+
+    A caption's text comes in `pieces`, the first `early` of them before it is held or fails.
+    """
 
     artifact: Artifact = field(default_factory=fake_artifact)
     clock: Clock = field(default_factory=SystemClock)
     limit: int = 64
     hold: bool = False
+    pieces: tuple[str, ...] = ("a", " red", " circle")
+    early: int = 0
     admit_error: Exception | None = None
     answer_error: Exception | None = None
     ready: bool = True
@@ -97,13 +106,21 @@ class FakePool:
     admitted: list[Ticket] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     cancelled: list[tuple[Ticket, str]] = field(default_factory=list)
-    seen: list[VqaInput | CaptionInput] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
+    seen: list[EngineInput] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._lock = threading.Condition()
         self._open: dict[int, Callable[[], None] | None] = {}
 
-    def admit(self, task: Task, budget: Budget, arrived_s: float, decode_s: float = 0.0) -> Ticket:
+    def admit(
+        self,
+        task: Task,
+        budget: Budget,
+        arrived_s: float,
+        decode_s: float = 0.0,
+        rows: int = 1,
+    ) -> Ticket:
         with self._lock:
             if self.draining:
                 raise Draining
@@ -123,6 +140,7 @@ class FakePool:
             )
             self.admitted.append(ticket)
             self.decode_s.append(decode_s)
+            self.rows.append(rows)
             self._open[ticket.id] = None
             return ticket
 
@@ -133,17 +151,30 @@ class FakePool:
         if len(question.split()) + 2 > limit:
             raise QuestionTooLong(len(question.split()) + 2, limit)
 
-    def submit(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Future[Answer]:
-        assert request.pixels.shape == (SIDE_PX, SIDE_PX, 3)
-        assert request.pixels.dtype == np.uint8
+    def check_caption(self, max_new_tokens: int | None, num_beams: int) -> None:
+        if num_beams > MAX_BEAMS:
+            raise InvalidInput("num_beams", f"this engine runs at most {MAX_BEAMS} beams")
+
+    def submit(
+        self, ticket: Ticket, request: EngineInput, on_text: OnText | None = None
+    ) -> Future[Answer]:
+        pictures = request.pixels if isinstance(request.pixels, tuple) else (request.pixels,)
+        for pixels in pictures:
+            assert pixels.shape == (SIDE_PX, SIDE_PX, 3)
+            assert pixels.dtype == np.uint8
         future: Future[Answer] = Future()
         self.seen.append(request)
+        tell = on_text or (lambda piece: None)
+        for piece in self.pieces[: self.early]:
+            tell(piece)
 
         def finish() -> None:
             if self.answer_error is not None:
                 future.set_exception(self.answer_error)
-            else:
-                future.set_result(self._answer(ticket, request))
+                return
+            for piece in self.pieces[self.early :]:
+                tell(piece)
+            future.set_result(self._answer(ticket, request))
 
         with self._lock:
             if self.hold:
@@ -213,9 +244,10 @@ class FakePool:
             raise NoVariantFits(("min_quality or max_memory_mb",), OFFERS["d2"])
         return allowed[0]
 
-    def _answer(self, ticket: Ticket, request: VqaInput | CaptionInput) -> Answer:
+    def _answer(self, ticket: Ticket, request: EngineInput) -> Answer:
         chosen = OFFERS[ticket.variant]
-        is_vqa = isinstance(request, VqaInput)
+        labels = LABELS[: request.top_k] if isinstance(request, VqaInput) else JUDGED
+        is_caption = isinstance(request, CaptionInput)
         return Answer(
             task=ticket.task,
             variant=chosen.variant,
@@ -226,7 +258,7 @@ class FakePool:
             predicted_s=chosen.predicted_s,
             deadline_met=True,
             degraded=False,
-            labels=LABELS[: request.top_k] if isinstance(request, VqaInput) else (),
-            text=None if is_vqa else "a red circle",
+            labels=() if is_caption else labels,
+            text="".join(self.pieces) if is_caption else None,
             phases_s={"queue": 0.001, "stem": 0.002, "blocks": 0.003, "head": 0.0005},
         )

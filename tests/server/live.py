@@ -1,15 +1,24 @@
-"""A real server process for end-to-end tests."""
+"""Real servers for tests: a process with an artifact, or a thread with a fake pool."""
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
+
+from engine.telemetry import Telemetry
+from server.app import create_app
+from server.run import DrainingServer, bind, draining_server
+from server.settings import Settings
+from tests.server.fake_pool import FakePool
 
 ROOT = Path(__file__).parents[2]
 _READY = re.compile(r"ready: (http://\S+)")
@@ -65,6 +74,53 @@ def serving(artifact: Path, cache_dir: Path, **environment: str) -> Iterator[Liv
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+class FakeServer:
+    """The real server code on a real socket, in a thread, before a fake pool."""
+
+    def __init__(self, pool: FakePool) -> None:
+        settings = Settings(artifact=Path("/nowhere"), access_log=False)
+        self.app = create_app(settings, lambda progress: pool, Telemetry())
+        self._ready = threading.Event()
+        self._server: DrainingServer = draining_server(self.app, lambda _: self._ready.set())
+        sock = bind("127.0.0.1", 0)
+        self.address: tuple[str, int] = sock.getsockname()
+        self.url = f"http://127.0.0.1:{self.address[1]}"
+        self.thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]})
+
+    def start(self) -> None:
+        self.thread.start()
+        assert self._ready.wait(10)
+
+    def terminate(self) -> None:
+        """Do what SIGTERM does."""
+        self._server.handle_exit(signal.SIGTERM, None)
+
+
+@contextmanager
+def serving_fake(pool: FakePool) -> Iterator[FakeServer]:
+    """Serve a fake pool on a free port until the block ends."""
+    server = FakeServer(pool)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.terminate()
+        pool.release()
+        server.thread.join(20)
+        assert not server.thread.is_alive()
+
+
+def example_client() -> ModuleType:
+    """Import examples/client.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location("client", ROOT / "examples/client.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["client"] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _wait_ready(process: subprocess.Popen[str]) -> str:

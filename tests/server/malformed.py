@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.server import pictures
 
-VQA, CAPTION = "/v1/vqa", "/v1/caption"
+VQA, CAPTION, REASON = "/v1/vqa", "/v1/caption", "/v1/reason"
 JSON_TYPE = {"content-type": "application/json"}
 BOUNDARY = "seam"
 FORM_TYPE = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
@@ -52,6 +52,9 @@ def corpus() -> list[BadRequest]:
         *_forms(),
         *_form_fields(),
         *_questions(),
+        *_caption_choices(),
+        *_reason_json(),
+        *_reason_forms(),
         *_routes(),
     ]
     assert len({case.name for case in cases}) == len(cases)
@@ -323,12 +326,114 @@ def _questions() -> Iterator[BadRequest]:
     yield _json("33 questions", _vqa(question=..., questions=["q?"] * 33))
 
 
+def _caption_choices() -> Iterator[BadRequest]:
+    for field_name, values in {
+        "num_beams": (0, -1, 9, 10**30, 2.5, "2", "x", True, None, []),
+        "stream": (1, 0, "true", "yes", None, [], {}),
+    }.items():
+        for value in values:
+            document = {"image": GOOD_IMAGE, field_name: value}
+            yield _json(f"{field_name} {value!r}", document, CAPTION)
+            yield _json(f"{field_name} {value!r} of a question", _vqa(**{field_name: value}))
+    for beams in (2, 8, 9):
+        document = {"image": GOOD_IMAGE, "num_beams": beams, "stream": True}
+        yield _json(f"stream of {beams} beams", document, CAPTION)
+    image = ("image", pictures.jpeg())
+    for field_name, value in (
+        *(("num_beams", value) for value in (b"0", b"9", b"x", b"", b"1.5", b"\xff")),
+        *(("stream", value) for value in (b"", b"maybe", b"2", b"\xff", b"true\0")),
+    ):
+        body = form([image, (field_name, value)])
+        yield BadRequest(f"form {field_name} {value!r}", body, FORM_TYPE, CAPTION)
+    both = [image, ("stream", b"true"), ("num_beams", b"2")]
+    yield BadRequest("form stream of beams", form(both), FORM_TYPE, CAPTION)
+    twice = [image, ("stream", b"true"), ("stream", b"false")]
+    yield BadRequest("form stream twice", form(twice), FORM_TYPE, CAPTION)
+    damaged = [("image", pictures.noisy()[:4000]), ("stream", b"true")]
+    yield BadRequest("form stream of a cut picture", form(damaged), FORM_TYPE, CAPTION)
+
+
+def _reason_json() -> Iterator[BadRequest]:
+    def document(**changes: Any) -> dict[str, Any]:
+        good = {"images": [GOOD_IMAGE] * 2, "statement": "both are red", **changes}
+        return {name: value for name, value in good.items() if value is not ...}
+
+    for name, images in {
+        "missing": ...,
+        "null": None,
+        "text": GOOD_IMAGE,
+        "none": [],
+        "one": [GOOD_IMAGE],
+        "three": [GOOD_IMAGE] * 3,
+        "an object": {"left": GOOD_IMAGE, "right": GOOD_IMAGE},
+        "number inside": [GOOD_IMAGE, 1],
+        "null inside": [None, GOOD_IMAGE],
+        "empty inside": ["", GOOD_IMAGE],
+        "blank inside": [GOOD_IMAGE, "  "],
+        "nested": [[GOOD_IMAGE], GOOD_IMAGE],
+        "not base64": [GOOD_IMAGE, "!!!!"],
+        "remote": [GOOD_IMAGE, "http://169.254.169.254/latest"],
+    }.items():
+        yield _json(f"images {name}", document(images=images), REASON)
+    for name, statement in {
+        "missing": ...,
+        "null": None,
+        "number": 5,
+        "list": ["a", "b"],
+        "true": True,
+        "empty": "",
+        "spaces": "  \n",
+        "10,000 words": "word " * 10_000,
+        "too many words": "a b " * 400,
+    }.items():
+        yield _json(f"statement {name}", document(statement=statement), REASON)
+    for name in ("image", "question", "statements", "left", "num_beams", "stream", "top_k"):
+        yield _json(f"reason unknown field {name}", document(**{name: "x"}), REASON)
+    yield _json("reason unknown budget", document(budget={"max_latency_s": 1}), REASON)
+    for value in (None, [], "x", 3):
+        yield _json(f"reason document is {value!r}", value, REASON)
+
+
+def _reason_forms() -> Iterator[BadRequest]:
+    image, statement = ("image", pictures.jpeg()), ("statement", b"both are red")
+    whole = pictures.noisy()
+    cut, huge = ("image", whole[: len(whole) // 2]), ("image", pictures.png_header(50_000, 50_000))
+    text = ("image", b"this is not a picture")
+    for name, parts, expected in (
+        ("no image", [statement], 422),
+        ("one image", [image, statement], 422),
+        ("three images", [image] * 3 + [statement], 422),
+        ("an empty image", [image, ("image", b""), statement], 422),
+        ("no statement", [image] * 2, 422),
+        ("an empty statement", [image, image, ("statement", b" ")], 422),
+        ("two statements", [image, image, statement, statement], 422),
+        ("a statement that is no UTF-8", [image, image, ("statement", b"\xff\xfe")], 422),
+        ("a question", [image, image, statement, ("question", b"q?")], 422),
+        ("left and right", [("left", b"x"), ("right", b"x"), statement], 422),
+        ("the left picture cut", [cut, image, statement], 422),
+        ("the right picture cut", [image, cut, statement], 422),
+        ("both pictures cut", [cut, cut, statement], 422),
+        ("a right picture too large", [image, huge, statement], 413),
+        ("a right file of text", [image, text, statement], 415),
+        ("both together too large", [("image", b"x" * (MAX_BODY_BYTES // 2))] * 2, 413),
+    ):
+        yield BadRequest(f"reason {name}", form(parts), FORM_TYPE, REASON, expected=(expected,))
+    as_file = form([image, image, statement], files=("image", "statement"))
+    yield BadRequest("reason statement is a file", as_file, FORM_TYPE, REASON)
+    body = form([image, image, statement])
+    for share in range(0, 100, 20):
+        part = body[: len(body) * share // 100]
+        yield BadRequest(f"reason form cut at {share} %", part, FORM_TYPE, REASON)
+    plain = {"content-type": "text/plain"}
+    yield BadRequest("reason content type", body, plain, REASON, expected=(415,))
+
+
 def _routes() -> Iterator[BadRequest]:
     body = json.dumps(_vqa()).encode()
     for path in ("/", "/v1", "/v1/vqaa", "/v2/vqa", "/v1/vqa/x", "/../etc/passwd", "/%00", "/é"):
         yield BadRequest(f"path {path}", body, JSON_TYPE, path, expected=(404,))
     for method in ("GET", "PUT", "DELETE", "PATCH"):
-        for path in (VQA, CAPTION):
+        for path in (VQA, CAPTION, REASON):
             name = f"{method} {path}"
             yield BadRequest(name, b"", {}, path, method, expected=(405,))
     for path in ("/v1/variants", "/healthz", "/readyz", "/metrics"):

@@ -146,7 +146,7 @@ def test_request_id(client: TestClient, given: str, kept: bool) -> None:
 def test_variants(client: TestClient) -> None:
     body = client.get("/v1/variants").json()
     assert body["model"] == "fake"
-    assert body["tasks"] == ["vqa", "caption"]
+    assert body["tasks"] == ["vqa", "caption", "reason"]
     assert body["resident_keys"] == [0, 1]
     assert body["variants"][1] == {
         "task": "vqa",

@@ -51,6 +51,17 @@ def test_calibration_measures_every_format() -> None:
     decoder.close()
 
 
+@pytest.mark.parametrize(("threads", "share"), [(1, 1.5), (2, 1.0), (4, 1.0)])
+def test_pictures_of_one_request_are_decoded_side_by_side(threads: int, share: float) -> None:
+    decoder = Decoder(threads, 10**8, SystemClock())
+    half = PictureHeader("JPEG", 2000, 3000)
+    alone_s, half_s = decoder.predict_s(LARGE), decoder.predict_s(half)
+    assert half_s == pytest.approx(alone_s / 2, rel=0.01)
+    for pair in ((LARGE, half), (half, LARGE)):
+        assert decoder.predict_s(*pair) == pytest.approx(share * alone_s, rel=0.01)
+    decoder.close()
+
+
 def test_waiting_pictures_count_until_they_are_done() -> None:
     async def scenario() -> None:
         decoder = Decoder(1, 10**6, SystemClock())

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shutil
 import socket
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +16,7 @@ import pytest
 
 from tests.engine.tiny_artifact import write_tiny
 from tests.server import pictures
-from tests.server.live import ROOT, LiveServer, run_otmv, serving
+from tests.server.live import LiveServer, example_client, run_otmv, serving
 from tests.server.malformed import FORM_TYPE, VQA, corpus, form, good_request
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -49,13 +47,7 @@ def picture(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def example() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("client", ROOT / "examples/client.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["client"] = module
-    spec.loader.exec_module(module)
-    return module
+    return example_client()
 
 
 def post_good(server: LiveServer) -> httpx.Response:
@@ -153,6 +145,15 @@ def test_budgets_choose_among_real_variants(
         with pytest.raises(example.InvalidRequest) as caught:
             client.ask(picture, "too long " * 200)
         assert caught.value.status == 422
+
+
+def test_a_streamed_caption_is_the_caption(
+    server: LiveServer, example: ModuleType, picture: Path
+) -> None:
+    with example.OtmvClient(server.url) as client:
+        whole = client.caption(picture)
+        *pieces, streamed = client.stream_caption(picture)
+    assert "".join(pieces) == streamed.caption == whole.caption
 
 
 def test_ask_prints_the_answer(server: LiveServer, picture: Path) -> None:

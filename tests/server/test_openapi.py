@@ -38,11 +38,12 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 
 
 def test_routes_are_listed(document: dict[str, Any]) -> None:
-    wanted = {"/v1/vqa", "/v1/caption", "/v1/variants", "/healthz", "/readyz", "/metrics"}
+    wanted = {f"/v1/{name}" for name in ("vqa", "caption", "reason", "variants")}
+    wanted |= {"/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == wanted
 
 
-@pytest.mark.parametrize("path", ["/v1/vqa", "/v1/caption"])
+@pytest.mark.parametrize("path", ["/v1/vqa", "/v1/caption", "/v1/reason"])
 def test_both_bodies_and_the_budget_headers_are_described(
     document: dict[str, Any], path: str
 ) -> None:
@@ -50,14 +51,15 @@ def test_both_bodies_and_the_budget_headers_are_described(
     content = operation["requestBody"]["content"]
     assert set(content) == {"application/json", "multipart/form-data"}
     form = content["multipart/form-data"]["schema"]["properties"]
-    assert form["image"]["format"] == "binary"
+    image = form["image"]
+    assert (image["items"] if path == "/v1/reason" else image)["format"] == "binary"
     assert {"max_latency_ms", "max_memory_mb", "min_quality", "variant", "on_miss"} <= set(form)
     headers = {entry["name"] for entry in operation["parameters"]}
     assert {"X-Otmv-Max-Latency-Ms", "X-Otmv-On-Miss"} <= headers
 
 
 def test_documented_statuses_cover_what_the_corpus_gets(document: dict[str, Any]) -> None:
-    for path in ("/v1/vqa", "/v1/caption"):
+    for path in ("/v1/vqa", "/v1/caption", "/v1/reason"):
         listed = {int(status) for status in document["paths"][path]["post"]["responses"]}
         expected = {
             status
@@ -76,6 +78,33 @@ def test_problem_types_shown_are_those_of_the_table(document: dict[str, Any]) ->
         assert problem.type_uri in shown
     schema = responses["422"]["content"]["application/problem+json"]["schema"]
     assert schema == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_what_the_new_fields_take_is_described(document: dict[str, Any]) -> None:
+    contents = {
+        path: document["paths"][path]["post"]["requestBody"]["content"]
+        for path in ("/v1/caption", "/v1/reason")
+    }
+    caption = contents["/v1/caption"]["multipart/form-data"]["schema"]["properties"]
+    assert (caption["num_beams"]["minimum"], caption["num_beams"]["maximum"]) == (1, 8)
+    assert caption["stream"]["type"] == "boolean"
+    reason = contents["/v1/reason"]["multipart/form-data"]["schema"]
+    assert (reason["properties"]["image"]["minItems"], reason["required"]) == (
+        2,
+        ["image", "statement"],
+    )
+    schemas = document["components"]["schemas"]
+    assert schemas["ReasonRequest"]["required"] == ["statement", "images"]
+    assert schemas["ReasonResponse"]["properties"]["answer"]["type"] == "boolean"
+
+
+def test_a_caption_is_one_body_or_a_stream(document: dict[str, Any]) -> None:
+    content = document["paths"]["/v1/caption"]["post"]["responses"]["200"]["content"]
+    assert set(content) == {"application/json", "text/event-stream"}
+    assert content["application/json"]["schema"]["$ref"].endswith("/CaptionResponse")
+    shown = content["text/event-stream"]
+    for event in ("token", "done", "error"):
+        assert f"`{event}`" in shown["schema"]["description"]
 
 
 def test_docs_page_opens(client: TestClient) -> None:

@@ -1,0 +1,49 @@
+"""A caption's text, told piece by piece while it is written."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from itertools import takewhile
+
+_LOG = logging.getLogger(__name__)
+
+
+class Listener:
+    """Calls `on_text` with pieces that, joined, are the whole text.
+
+    A tokenizer may write the end of a text anew when a word is added (a quote, half a character),
+    so only what a further word left as it was is told: one word late.
+
+    Args:
+        on_text: called on the engine's thread; must not block.
+        decode: words to text.
+    """
+
+    def __init__(
+        self, on_text: Callable[[str], None], decode: Callable[[Sequence[int]], str]
+    ) -> None:
+        self._on_text = on_text
+        self._decode = decode
+        self._before = ""
+        self._told = ""
+
+    def hear(self, words: Sequence[int]) -> None:
+        """Take the text so far."""
+        text = self._decode(words)
+        same = takewhile(lambda pair: pair[0] == pair[1], zip(self._before, text, strict=False))
+        self._tell("".join(letter for letter, _ in same))
+        self._before = text
+
+    def end(self, text: str) -> None:
+        """Tell what is left of the finished text."""
+        self._tell(text)
+
+    def _tell(self, sure: str) -> None:
+        if len(sure) <= len(self._told) or not sure.startswith(self._told):
+            return
+        piece, self._told = sure[len(self._told) :], sure
+        try:
+            self._on_text(piece)
+        except Exception:  # a listener's fault is not the caption's
+            _LOG.exception("a listener to a caption")

@@ -1,0 +1,106 @@
+"""Writing captions: rounds of one word for every caption that is ready for it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from engine.caption_row import CaptionRow
+from engine.clock import Clock
+from engine.decoding import Decoder, Round
+from engine.errors import BackendError
+from engine.jobs import Job
+from engine.prediction import Predictor
+from engine.stepper import typed
+from engine.telemetry import Telemetry
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class Open:
+    """A round under way: whose it is, what it should take and what it has taken."""
+
+    round: Round
+    jobs: dict[CaptionRow, Job]
+    expected_s: float
+    took_s: float = 0.0
+
+    @property
+    def alive(self) -> list[tuple[CaptionRow, Job]]:
+        """Those who have not left."""
+        return [(row, job) for row, job in self.jobs.items() if row.slots]
+
+
+class Speaker:
+    """Runs rounds; one may be put aside between two of its calls.
+
+    It is finished before another begins, unless nobody in it is wanted then: its rows begin that
+    word anew when their turn comes. Belongs to the executor's thread.
+    """
+
+    def __init__(
+        self, decoder: Decoder, predictor: Predictor, clock: Clock, telemetry: Telemetry
+    ) -> None:
+        self._decoder = decoder
+        self._predictor = predictor
+        self._clock = clock
+        self._telemetry = telemetry
+        self._open: Open | None = None
+
+    def run(
+        self, jobs: Sequence[Job], interrupted: Callable[[], bool]
+    ) -> tuple[list[Job], dict[int, BackendError]]:
+        """Go on with the round put aside if it is about one of these jobs, else begin theirs.
+
+        Returns:
+            Whose round ended, none if it was interrupted; and what ended which job (by id).
+        """
+        open_ = self._open
+        if open_ is None or not any(job in jobs for _, job in open_.alive):
+            open_ = self._begin(jobs)
+        self._open = open_
+        while not open_.round.finished:
+            self._call(open_)
+            if not open_.round.finished and interrupted():
+                return [], {}
+        self._open = None
+        return self._close(open_)
+
+    def _begin(self, jobs: Sequence[Job]) -> Open:
+        rows = {job.row: job for job in jobs if isinstance(job.row, CaptionRow)}
+        lines = [job.view.route.lines[job.view.position] for job in rows.values()]
+        texts = sum(len(row.slots) for row in rows)
+        expected_s = max(fixed_s + row_s * texts for fixed_s, row_s in lines)
+        return Open(self._decoder.begin(list(rows)), rows, expected_s)
+
+    def _call(self, open_: Open) -> None:
+        stage, _ = open_.round.calls[open_.round.done]
+        start_s = self._clock.now_s()
+        riders = self._decoder.step(open_.round)
+        took_s = self._clock.now_s() - start_s
+        open_.took_s += took_s
+        texts = sum(len(row.slots) for row in riders)
+        self._telemetry.step(texts)
+        for row in riders:
+            count = len(row.slots)
+            open_.jobs[row].spend(stage, took_s, count / max(texts, 1), count)
+
+    def _close(self, open_: Open) -> tuple[list[Job], dict[int, BackendError]]:
+        failed: dict[int, BackendError] = {}
+        if open_.expected_s > 0:
+            self._predictor.spread.add(open_.took_s / open_.expected_s)
+        ended = open_.alive
+        for row, job in ended:
+            if row in open_.round.failed:
+                failed[job.id] = typed(open_.round.failed[row], "decode")
+                _LOG.error("request %d failed: %s", job.id, failed[job.id])
+                continue
+            if job.trip is not None:
+                job.trip.spent_s += open_.took_s
+                job.trip.expected_s += open_.expected_s
+            job.moved(1)
+            if job.listener is not None and not row.done:
+                job.listener.hear(row.words)
+        return [job for _, job in ended], failed

@@ -97,7 +97,7 @@ def variant_table(manifest: Manifest) -> Table:
     """Return the variants: pattern (a filled dot is an executed order), quality, parameters."""
     table = Table(title="variants", title_style="bold")
     table.add_column("variant")
-    table.add_column("pattern")
+    table.add_column("pattern", no_wrap=True)
     for task in manifest.tasks:
         table.add_column(f"{task} quality", justify="right")
     for title in ("unique, M", "executed, M", "vqa, GFLOPs"):

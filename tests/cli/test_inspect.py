@@ -20,7 +20,7 @@ def test_it_shows_model_stages_variants_and_parity(tmp_path: Path) -> None:
     write_tiny(tmp_path / "tiny")
     result = CliRunner().invoke(app, [str(tmp_path / "tiny")], env={"COLUMNS": "140"})
     assert result.exit_code == 0, result.output
-    for part in ("checksums right", "head[vqa]", "●●●●", "parity at export"):
+    for part in ("checksums right", "head[vqa]", "●● ●●", "parity at export"):
         assert part in result.output, part
 
 

@@ -1,4 +1,5 @@
-# Environments: .venv-serve serves and has no torch; .venv develops.
+# Environments: .venv-serve serves and has no torch; .venv develops; .venv-rivals has the servers
+# that `otmv bench slo` compares with.
 PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
@@ -33,6 +34,11 @@ demo: .venv/.installed
 	.venv-serve/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --editable .
 	touch $@
 
+.venv-rivals/.installed: pyproject.toml constraints-rivals.txt
+	$(PYTHON) -m venv .venv-rivals
+	.venv-rivals/bin/pip install --quiet --disable-pip-version-check -c constraints-rivals.txt --editable ".[rivals]"
+	touch $@
+
 # torchscale is the reference in one test; its own requirements pull what we do not need.
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -41,4 +47,4 @@ demo: .venv/.installed
 	touch $@
 
 clean:
-	rm -rf .venv .venv-serve
+	rm -rf .venv .venv-serve .venv-rivals

@@ -1,4 +1,4 @@
-"""`otmv bench`: the engine and its scheduler against what they promise."""
+"""`otmv bench`: the engine, its scheduler and the server against what they promise."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.bench_slo_ import slo
+
 if TYPE_CHECKING:
     from loadtests.bench.comparisons import Comparison
     from loadtests.bench.program import Measured
     from loadtests.bench.setup import Setup
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+app.command()(slo)
 
 _DEMO = Path(__file__).parents[1] / "examples" / "demo-artifact"
 _QUICK_PAIRS = 3
@@ -24,7 +27,7 @@ _QUICK_PAIRS = 3
 
 @app.callback()
 def bench() -> None:
-    """Measure the engine, or its scheduler, and hold the result against its bars."""
+    """Measure the engine, its scheduler or the server, and hold the result against its bars."""
 
 
 @app.command()

@@ -48,6 +48,9 @@ def export(
     quality_curve: Annotated[
         Path | None, typer.Option(help="With --random: JSON of declared quality by depth.")
     ] = None,
+    depths: Annotated[
+        str | None, typer.Option(help="With --random: variants, as 3,6,12; none: every depth.")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="A world folder to measure on, instead of fresh pictures.")
     ] = None,
@@ -81,9 +84,10 @@ def export(
             loaded = load(checkpoint)
             options = Options(whole=whole, card=_card(loaded))
         else:
+            chosen = _depths(depths)
             loaded = _random(random or "", image_size, keys, tasks)
             curve = QualityCurve.read(quality_curve) if quality_curve else None
-            options = Options(whole=whole, curve=curve)
+            options = Options(whole=whole, curve=curve, depths=chosen)
         _run(console, loaded, out, options, None if random else (data, pictures))
     except ValidationError as error:
         first = error.errors()[0]
@@ -210,6 +214,13 @@ def _random(name: str, image_size: int, keys: int, tasks: str) -> Checkpoint:
     torch.manual_seed(0)
     labels = tuple(f"answer {index}" for index in range(config.num_answers))
     return Checkpoint(OtmvModel(config).eval(), world_tokenizer(), labels, None, {})
+
+
+def _depths(text: str | None) -> tuple[int, ...] | None:
+    try:
+        return None if text is None else tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise ValueError(f"--depths {text}: whole numbers and commas, as in 3,6,9,12") from None
 
 
 def _card(checkpoint: Checkpoint) -> str:

@@ -113,8 +113,8 @@ class Intake:
         words, beams = request.max_new_tokens, request.num_beams
         self._check_pixels(request.pixels)
         self.check_caption(words, beams)
-        if beams > place.rows:
-            raise InvalidInput("num_beams", f"is {beams}, but {place.rows} slots were admitted")
+        if beams > place.beams:
+            raise InvalidInput("num_beams", f"is {beams}, but {place.beams} slots were admitted")
         if on_text is not None and beams > 1:
             raise InvalidInput("num_beams", "must be 1 for a text that is told as it grows")
         if self._pool is None:

@@ -28,8 +28,8 @@ class Job:
 
     `view` is the work as the scheduler sees it. `elastic`: it may stop or go deeper while it runs;
     if not, its variant is chosen before its first step, and `planned` says that this is done.
-    `words` bounds a caption; `listener` hears its text as it grows. `first_s`: predicted seconds,
-    alone, from the first step to a first answer.
+    `words` bounds a caption; `listener` hears its text as it grows; its first word came at
+    `worded_s`. `first_s`: predicted seconds, alone, from the first step to a first answer.
     """
 
     place: Place
@@ -42,6 +42,7 @@ class Job:
     submitted_s: float
     listener: Listener | None = None
     first_s: float = 0.0
+    worded_s: float = 0.0
     planned: bool = False
     degraded: bool = False
     predicted_s: float = 0.0

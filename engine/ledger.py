@@ -21,8 +21,7 @@ class Place:
 
     `variant` is the plan, and once it is settled the answer's; `least` is the smallest it may
     become and `remaining` the share of that still to run: what must be done before any answer.
-    `keys`: how many keys, from the first, any variant it may become needs. `rows`: rows of a batch,
-    and slots of a caption (its beams).
+    `keys`: how many keys, from the first, any variant it may become needs. `beams`: of a caption.
     """
 
     ticket: Ticket
@@ -32,7 +31,7 @@ class Place:
     expires_s: float
     lost: bool
     request_bytes: int
-    rows: int = 1
+    beams: int = 1
     submitted: bool = False
     started: bool = False
     remaining: float = 1.0
@@ -59,7 +58,7 @@ class Backlog:
 
 def _slots(place: Place) -> int:
     """Return how many of the captions' slots a request holds."""
-    return place.rows if place.ticket.task == "caption" else 0
+    return place.beams if place.ticket.task == "caption" else 0
 
 
 class Ledger:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Literal
 
 from artifact.store import Artifact
 from engine.auto import open_chosen
-from engine.backends.base import Array
+from engine.caption_row import CaptionRow
 from engine.clock import Clock, SystemClock
 from engine.config import EngineConfig
-from engine.decoding import Decoder
 from engine.errors import (
     Cancelled,
     CapacityError,
@@ -27,23 +26,14 @@ from engine.errors import (
     NotReady,
     RequestError,
 )
-from engine.executor import Executor
-from engine.intake import Intake
-from engine.jobs import AnswerMaker, Job
-from engine.kv_pool import KvPool
-from engine.ledger import Ledger, Place
+from engine.jobs import Job
+from engine.ledger import Place
 from engine.opening import OpenedEngine
-from engine.planner import Planner
 from engine.policy import check_budget, expires_s
-from engine.prediction import Predictor
-from engine.routing import Router
-from engine.slots import Slots
-from engine.speaker import Speaker
 from engine.stages import Progress
-from engine.steering import Steering
-from engine.stepper import Stepper
 from engine.telemetry import NO_VARIANT, Telemetry
 from engine.types import Answer, Budget, Input, Offer, Outcome, Task, Ticket
+from engine.wiring import wire
 
 
 class EnginePool:
@@ -69,38 +59,9 @@ class EnginePool:
         self._family = opened.family
         self._stages = opened.stages
         self._budget_lock = threading.Lock()
-        manifest = artifact.manifest
-        max_batch = max(config.max_batch, 2 if "reason" in manifest.tasks else 1)
-        texts = config.caption_slots or 4 * max_batch
-        predictor = Predictor(opened.profile, self._family, max_batch)
-        self._ledger = Ledger(config.queue_limit, telemetry, texts)
-        self._planner = Planner(self._family, self._stages, predictor, self._ledger, max_batch)
-        router = Router(self._family, predictor)
-        steering = Steering(self._family, router, self._planner, predictor, max_batch, telemetry)
-        labels = artifact.labels() if "vqa" in manifest.tasks else ()
-        codec = artifact.text_codec()
-        kv = speaker = None
-        if "caption" in manifest.tasks:
-            kv = KvPool(manifest.config, texts, self._family.cached_tokens)
-            sizes = [size for size in manifest.buckets.batches if size < max_batch]
-            decoder = Decoder(manifest, kv, (*sizes, max_batch), self._run_into)
-            speaker = Speaker(decoder, predictor, clock, telemetry)
-        self._intake = Intake(self._family, codec, router, steering, kv, max_batch)
-        self._maker = AnswerMaker(self._family, labels, codec.decode)
-        slots = Slots(max_batch, manifest.config.width)
-        self._executor = Executor(
-            self._stages,
-            Stepper(self._stages, slots, predictor, clock, telemetry),
-            speaker,
-            steering,
-            self._planner,
-            predictor,
-            max_batch,
-            clock,
-            telemetry,
-            self._done,
-            lambda job: self._ledger.free(job.place),
-        )
+        parts = wire(artifact, config, opened, telemetry, clock, self._done)
+        self._ledger, self._planner = parts.ledger, parts.planner
+        self._intake, self._maker, self._executor = parts.intake, parts.maker, parts.executor
         telemetry.watch_stages(self._stages.loaded_bytes)
         for member in self._family.members.values():
             telemetry.quality(member.task, member.variant, member.quality)
@@ -132,7 +93,7 @@ class EnginePool:
         """Take a place for a request before its picture is decoded.
 
         `arrived_s` is on the pool's clock; `decode_s` is the predicted time until `submit`; `rows`
-        are the beams of a caption, each of which takes a slot.
+        are the rows of a batch it takes; a caption needs a slot for each, its beams.
 
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: the request has ended then.
@@ -158,16 +119,16 @@ class EnginePool:
         if not self.ready:
             raise NotReady
         now = self._clock.now_s()
-        if task == "caption":
-            self._intake.check_caption(None, rows)
-        slots = rows if task == "caption" else 0
+        beams = rows if task == "caption" else 1
+        self._intake.check_caption(None, beams)
+        slots = beams if task == "caption" else 0
         self._ledger.check_open(now, lambda: self._planner.backlog(now).total_s, slots)
         limit_ms = budget.max_latency_ms or self._config.default_latency_ms
         deadline_s = math.inf if limit_ms is None else arrived_s + limit_ms / 1e3
         backlog = self._planner.backlog(now)
         wait_s = max(decode_s, backlog.before_s(deadline_s))
         fitting = self._planner.fitting(task, budget)
-        choice = self._planner.plan(fitting, budget, deadline_s - now, wait_s, batch=rows)
+        choice = self._planner.plan(fitting, budget, deadline_s - now, wait_s, batch=beams)
         ticket = Ticket(
             id=self._ledger.next_id(),
             task=task,
@@ -184,8 +145,8 @@ class EnginePool:
             keys=max(offer.keys[-1] for offer in fitting) + 1,
             expires_s=expires_s(deadline_s, budget.on_miss == "reject", self._config.grace_s),
             lost=choice.lost,
-            request_bytes=self._family.member(task, choice.variant).request_bytes * rows,
-            rows=rows,
+            request_bytes=self._family.member(task, choice.variant).request_bytes * beams,
+            beams=beams,
         )
         place.future.set_running_or_notify_cancel()
         self._ledger.add(place, now, lambda: self._planner.backlog(now).total_s)
@@ -276,9 +237,6 @@ class EnginePool:
         self._executor.close()
         self._stages.close()
 
-    def _run_into(self, stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
-        self._stages.run(stage, inputs, into)
-
     def _end(self, ticket_id: int, outcome: Outcome, error: EngineError) -> None:
         place = self._ledger.end(ticket_id, outcome)
         if place is not None:
@@ -305,6 +263,9 @@ class EnginePool:
             ticket.task, answer.variant, now - ticket.arrived_s, answer.degraded
         )
         self.telemetry.phases(answer.phases_s)
+        if isinstance(job.row, CaptionRow):
+            first_token_s = job.worded_s - ticket.arrived_s
+            self.telemetry.caption(answer.variant, job.row.decoded, first_token_s)
         if job.listener is not None and answer.text is not None:
             job.listener.end(answer.text)
         place.future.set_result(answer)

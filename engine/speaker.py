@@ -91,7 +91,7 @@ class Speaker:
         failed: dict[int, BackendError] = {}
         if open_.expected_s > 0:
             self._predictor.spread.add(open_.took_s / open_.expected_s)
-        ended = open_.alive
+        ended, now = open_.alive, self._clock.now_s()
         for row, job in ended:
             if row in open_.round.failed:
                 failed[job.id] = typed(open_.round.failed[row], "decode")
@@ -101,6 +101,7 @@ class Speaker:
                 job.trip.spent_s += open_.took_s
                 job.trip.expected_s += open_.expected_s
             job.moved(1)
+            job.worded_s = job.worded_s or now
             if job.listener is not None and not row.done:
                 job.listener.hear(row.words)
         return [job for _, job in ended], failed

@@ -57,6 +57,12 @@ class Telemetry:
             "Actual / predicted time from the moment the variant is final.",
             _RATIOS,
         )
+        self._tokens = self._counter(
+            "caption_tokens", "Decode passes of answered captions, [EOS] counted.", "variant"
+        )
+        self._first_token_s = self._histogram(
+            "first_token_seconds", "Arrival to a caption's first word.", _SECONDS, "variant"
+        )
         self._depth = self._gauge("queue_depth", "Requests admitted and not yet running.")
         self._resident = self._gauge(
             "resident_bytes", "Bytes of loaded stages (measured) and of open requests.", "kind"
@@ -92,6 +98,11 @@ class Telemetry:
         self._request_s.labels(task, variant).observe(seconds)
         if degraded:
             self._degraded.labels(task).inc()
+
+    def caption(self, variant: str, tokens: int, first_token_s: float) -> None:
+        """Record an answered caption: its decode passes, and its first word after the arrival."""
+        self._tokens.labels(variant).inc(tokens)
+        self._first_token_s.labels(variant).observe(first_token_s)
 
     def phases(self, phases_s: Mapping[str, float]) -> None:
         """Record seconds per phase; the server adds decode and preprocess."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
@@ -23,10 +24,19 @@ TEXT_LENGTHS = (8, 12, 16, 24, 32, 48)
 """Padded question lengths below the longest question; one graph serves them all."""
 
 
-def every_prefix(config: ModelConfig) -> list[SkipPattern]:
-    """Return the ladder of untuned weights: the first n orders, for every n."""
+def prefixes(config: ModelConfig, depths: Sequence[int] | None = None) -> list[SkipPattern]:
+    """Return the ladder of untuned weights: the first n orders, for every n or those given.
+
+    Raises:
+        ValueError: the depths do not rise from at least 1 to the number of orders.
+    """
+    chosen = list(range(1, config.orders + 1)) if depths is None else list(depths)
+    rising = all(low < high for low, high in itertools.pairwise([0, *chosen]))
+    if not rising or chosen[-1:] != [config.orders]:
+        shown = ",".join(map(str, chosen))
+        raise ValueError(f"depths {shown}: they rise from at least 1 to {config.orders}, the full")
     full = SkipPattern.full(config.orders)
-    return [full.prefix(depth) for depth in range(1, config.orders + 1)]
+    return [full.prefix(depth) for depth in chosen]
 
 
 def ids(family: Sequence[SkipPattern], spine: SkipPattern) -> dict[SkipPattern, str]:

@@ -54,11 +54,13 @@ class Options:
     Attributes:
         whole: which variants also become one graph each: all, only the full one, or none.
         curve: declared quality, for weights that were never tuned.
+        depths: the prefixes that untuned weights become variants at; None: every one.
         card: text of the model card, or None.
     """
 
     whole: Literal["all", "full", "none"] = "all"
     curve: quality.QualityCurve | None = None
+    depths: tuple[int, ...] | None = None
     card: str | None = None
 
 
@@ -70,17 +72,18 @@ def export(
     Args:
         checkpoint: what to export.
         out: folder to make; must not exist.
-        splits: labelled examples, or None for untuned weights (the ladder is then every prefix).
+        splits: labelled examples, or None for untuned weights (the ladder is then prefixes).
         options: how.
         report: progress.
 
     Raises:
         ArtifactError: `out` exists or cannot be written.
         ParityError: an exported graph does not compute what the model computes.
+        ValueError: `options.depths` are no depths of this model.
     """
     with ArtifactWriter(out) as writer:
         found = _search(checkpoint, splits, report) if splits else None
-        family = ladder.family(found) if found else describe.every_prefix(checkpoint.model.config)
+        family = _family(checkpoint.model.config, found, options)
         ids = describe.ids(family, found.pattern if found else family[-1])
         stages = [*cut(checkpoint.model), *_wholes(checkpoint, family, ids, options)]
         records = _trace(checkpoint, stages, writer.folder, report)
@@ -98,6 +101,10 @@ def export(
         elif options.curve:
             manifest = _declare(manifest, options.curve)
         return writer.commit(manifest)
+
+
+def _family(config: ModelConfig, found: Ladder | None, options: Options) -> list[SkipPattern]:
+    return ladder.family(found) if found else describe.prefixes(config, options.depths)
 
 
 def _search(checkpoint: Checkpoint, splits: Splits, report: Report) -> Ladder:

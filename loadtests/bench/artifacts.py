@@ -16,8 +16,17 @@ from artifact.store import ArtifactWriter, open_artifact
 from loadtests.bench.pairs import Report
 from loadtests.bench.setup import BenchError
 
-KEYS = {"base1": 1, "base12": 12}
-"""Folder to number of key blocks; 224 px, full variant also as one graph."""
+CURVE = Path(__file__).parents[1] / "slo" / "quality_curve.json"
+
+FAMILY = "base2-family"
+"""Four variants with a declared quality each, all also as one graph: `otmv bench slo`."""
+
+EXPORTS = {
+    "base1": ("--keys", "1", "--whole", "full"),
+    "base12": ("--keys", "12", "--whole", "full"),
+    FAMILY: ("--keys", "2", "--depths", "3,6,9,12", "--quality-curve", str(CURVE)),
+}
+"""Folder to options of `otmv export --random beit3_base`; 224 px."""
 
 MANY = "base1-64"
 """base1 with `VARIANTS` variants over the same stages."""
@@ -61,19 +70,19 @@ def ensure_artifacts(folder: Path, names: Collection[str], report: Report) -> di
         if name == MANY:
             _write_many_once(folder / "base1", folder / MANY)
         elif not (folder / name / MANIFEST_NAME).is_file():
-            _export(folder / name, KEYS[name])
+            _export(folder / name, EXPORTS[name])
     return {name: open_artifact(folder / name, verify=False).hash for name in sorted(names)}
 
 
-def _export(out: Path, keys: int) -> None:
+def _export(out: Path, options: Sequence[str]) -> None:
     missing = [name for name in ("torch", "onnx", "onnxscript") if find_spec(name) is None]
     if missing:
         raise BenchError(
             f"{out} is not there and exporting it needs {missing[0]}: "
             "pip install 'otmv-serve[export]'"
         )
-    words = ["export", "--random", "beit3_base", "--image-size", "224", "--whole", "full"]
-    run_child("cli.main", [*words, "--keys", str(keys), "--out", str(out)], f"exporting {out}")
+    words = ["export", "--random", "beit3_base", "--image-size", "224", *options]
+    run_child("cli.main", [*words, "--out", str(out)], f"exporting {out}")
 
 
 def _write_many_once(source: Path, out: Path) -> None:

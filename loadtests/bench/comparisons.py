@@ -42,6 +42,7 @@ COMPARISONS = (
     Comparison("variant", "switching", 1.0, backends=FASTEST),
     Comparison("http-idle", "http_idle", 3.0, (), DEFAULT),
     Comparison("http-load", "http_load", 0.97, backends=FASTEST, at_least=True),
+    Comparison("captions", "captions", 3.0, ("base1-caption",), at_least=True),
     Comparison("decide", "decisions", 300.0, (), DEFAULT),
 )
 """In the order they run."""

@@ -50,6 +50,10 @@ def test_a_missing_checkpoint_names_the_command_that_makes_one(tmp_path: Path) -
         (["--random", "beit3_base", "--image-size", "100"], "multiple"),
         (["--random", "beit3_base", "--tasks", "poetry"], "tasks"),
         (["--random", "beit3_base", "--quality-curve", "nowhere.json"], "quality curve"),
+        (["--random", "beit3_base", "--depths", "3,six"], "--depths 3,six"),
+        (["--random", "beit3_base", "--depths", "6,3,12"], "depths 6,3,12"),
+        (["--random", "beit3_base", "--depths", "0,12"], "from at least 1"),
+        (["--random", "beit3_base", "--depths", "3,6"], "to 12, the full"),
     ],
 )
 def test_bad_options_are_one_line(arguments: list[str], needle: str, tmp_path: Path) -> None:
@@ -140,3 +144,17 @@ def test_random_beit3_base_with_a_declared_curve(tmp_path: Path) -> None:
     assert [v.id for v in manifest.variants] == [f"d{n}" for n in range(1, 12)] + ["full"]
     assert manifest.variants[-1].quality["vqa"]["fp32"] == 0.8
     assert manifest.variants[0].quality_source == "declared: made up"
+
+
+@pytest.mark.slow
+def test_chosen_depths_are_the_variants_and_their_graphs(tmp_path: Path) -> None:
+    out = tmp_path / "base"
+    code, text = run(
+        *("--random", "beit3_base", "--image-size", "32", "--keys", "2", "--depths", "3,12"),
+        *("--out", str(out)),
+    )
+    assert code == 0, text
+    manifest = open_artifact(out, verify=False).manifest
+    assert {v.id: len(v.pattern) for v in manifest.variants} == {"d3": 3, "full": 12}
+    wholes = {name for name in manifest.stages if name.startswith("whole")}
+    assert wholes == {"whole[vqa:d3]", "whole[vqa:full]"}

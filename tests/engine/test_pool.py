@@ -227,6 +227,8 @@ def test_all_instruments_of_the_design_are_there(pool: EnginePool) -> None:
             "resident_bytes",
             "variant_quality",
             "latency_prediction_ratio",
+            "caption_tokens",
+            "first_token_seconds",
         )
     }
 

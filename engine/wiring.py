@@ -1,0 +1,85 @@
+"""The parts of one engine, put together (docs/architecture.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from artifact.store import Artifact
+from engine.backends.base import Array
+from engine.clock import Clock
+from engine.config import EngineConfig
+from engine.decoding import Decoder
+from engine.executor import Done, Executor
+from engine.intake import Intake
+from engine.jobs import AnswerMaker
+from engine.kv_pool import KvPool
+from engine.ledger import Ledger
+from engine.opening import OpenedEngine
+from engine.planner import Planner
+from engine.prediction import Predictor
+from engine.routing import Router
+from engine.slots import Slots
+from engine.speaker import Speaker
+from engine.steering import Steering
+from engine.stepper import Stepper
+from engine.telemetry import Telemetry
+
+_ROUNDS_OPEN = 4
+"""Unless configured: open captions may be this many times what one round takes."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the façade talks to."""
+
+    ledger: Ledger
+    planner: Planner
+    intake: Intake
+    maker: AnswerMaker
+    executor: Executor
+
+
+def wire(
+    artifact: Artifact,
+    config: EngineConfig,
+    opened: OpenedEngine,
+    telemetry: Telemetry,
+    clock: Clock,
+    on_done: Done,
+) -> Parts:
+    """Put the parts of an opened engine together; nothing runs yet."""
+    manifest, family, stages = artifact.manifest, opened.family, opened.stages
+    max_batch = max(config.max_batch, 2 if "reason" in manifest.tasks else 1)
+    texts = config.caption_slots or _ROUNDS_OPEN * max_batch
+    predictor = Predictor(opened.profile, family, max_batch)
+    ledger = Ledger(config.queue_limit, telemetry, texts)
+    planner = Planner(family, stages, predictor, ledger, max_batch)
+    router = Router(family, predictor)
+    steering = Steering(family, router, planner, predictor, max_batch, telemetry)
+    codec, kv, speaker = artifact.text_codec(), None, None
+    if "caption" in manifest.tasks:
+
+        def run(stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
+            stages.run(stage, inputs, into)
+
+        kv = KvPool(manifest.config, texts, family.cached_tokens)
+        sizes = [size for size in manifest.buckets.batches if size < max_batch]
+        decoder = Decoder(manifest, kv, (*sizes, max_batch), run)
+        speaker = Speaker(decoder, predictor, clock, telemetry)
+    executor = Executor(
+        stages,
+        Stepper(stages, Slots(max_batch, manifest.config.width), predictor, clock, telemetry),
+        speaker,
+        steering,
+        planner,
+        predictor,
+        max_batch,
+        clock,
+        telemetry,
+        on_done,
+        lambda job: ledger.free(job.place),
+    )
+    intake = Intake(family, codec, router, steering, kv, max_batch)
+    labels = artifact.labels() if "vqa" in manifest.tasks else ()
+    return Parts(ledger, planner, intake, AnswerMaker(family, labels, codec.decode), executor)

@@ -1,0 +1,35 @@
+"""What a rival's program is told. Imports nothing, so that both environments can read it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+PATH = "/v1/vqa"
+"""Where every side answers questions."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a rival serves, where, and its own settings.
+
+    `artifact` is an absolute path. `max_batch` and `wait_ms` set its batching; a request older
+    than `timeout_ms` may be dropped, in the way the rival does that.
+    """
+
+    artifact: str
+    variant: str
+    port: int
+    threads: int
+    max_batch: int
+    wait_ms: int
+    timeout_ms: int
+
+    def to_json(self) -> str:
+        """Return it as a program's argument."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Options:
+        """Read `to_json`'s text."""
+        return cls(**json.loads(text))

@@ -1,0 +1,69 @@
+"""The live benchmark as a table and as a file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table as Shown
+
+from loadtests.slo.bars import Table
+from loadtests.slo.visits import OURS, Ground, Row
+
+
+def cells_table(title: str, rows: Sequence[Row], ground: Ground) -> Shown:
+    """Return one line per cell: ours, then each rival's full and hindsight-best variant."""
+    table = Table(rows)
+    rivals = [side for side in dict.fromkeys(row.side for row in rows) if side != OURS]
+    shown = Shown(title=title, title_style="bold")
+    shown.caption = "effective accuracy, points of 100 (answered on time, %)"
+    shown.add_column("load", no_wrap=True)
+    for heading in (OURS, *(f"{r} {w}" for r in rivals for w in (ground.full, "best fixed"))):
+        shown.add_column(escape(heading), justify="right")
+    for cell in table.cells:
+        cells = [_cell(table, OURS, "", cell)]
+        for rival in rivals:
+            name, _ = table.hindsight(rival, cell)
+            cells.append(_cell(table, rival, ground.full, cell))
+            cells.append(f"{_cell(table, rival, name, cell)} {name}")
+        shown.add_row(escape(cell.name), *cells)
+    return shown
+
+
+def _cell(table: Table, side: str, variant: str, cell: Any) -> str:
+    share = 100 * table.attainment(side, variant, cell)
+    return f"{table.effective(side, variant, cell):.1f} ({share:.1f})"
+
+
+def ground_record(ground: Ground) -> dict[str, Any]:
+    """Return what the results file holds of the ground."""
+    return {
+        "solo_ms": round(ground.solo_s * 1e3, 3),
+        "capacity_hz": round(ground.capacity_hz, 3),
+        "smallest_over_full": round(ground.smallest_over_full, 3),
+        "rates_hz": _rounded(ground.rates),
+        "quality": dict(ground.quality),
+    }
+
+
+def row_record(row: Row) -> dict[str, Any]:
+    """Return what the results file holds of a row; the timeline only of our first turn."""
+    found = {
+        "side": row.side,
+        **({"variant": row.variant} if row.variant else {"turn": row.turn}),
+        **asdict(row.cell),
+        **_rounded(asdict(row.score)),
+    }
+    if row.side != OURS or row.turn:
+        del found["timeline"]
+    return found
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 4)
+    if isinstance(value, Mapping):
+        return {key: _rounded(each) for key, each in value.items()}
+    return [_rounded(each) for each in value] if isinstance(value, (list, tuple)) else value

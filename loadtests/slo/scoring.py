@@ -1,0 +1,133 @@
+"""Replies to marks: what was on time, what it was worth, and why the rest was missed."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from loadtests.slo.client import LEFT, Reply, Sent
+from loadtests.slo.workload import FACTORS, Offer
+
+LATE_SEND_MS = (1.0, 5.0)
+BIN_S = 1.0
+MISS = "miss"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """One request judged. `latency_s` counts from the intended send; `miss` is why, "" if none.
+
+    `variant` is what answered, on time or late; None if nothing did.
+    """
+
+    offer: Offer
+    latency_s: float
+    late_send_s: float
+    variant: str | None
+    miss: str
+
+
+def judge(offers: Sequence[Offer], replies: Sequence[Reply], solo_s: float) -> list[Mark]:
+    """Judge every reply by its request's deadline: late, refused, broken and silent are misses."""
+    return [_mark(*pair, solo_s) for pair in zip(offers, replies, strict=True)]
+
+
+def _mark(offer: Offer, reply: Reply, solo_s: float) -> Mark:
+    latency_s = reply.ended_s - offer.at_s
+    variant, miss = None, ""
+    if reply.status == 200:
+        variant = str(json.loads(reply.body)["answers"][0]["variant"])
+        miss = "late" if latency_s > offer.factor * solo_s else ""
+    else:
+        miss = reply.body if reply.status == LEFT else _refusal(reply)
+    return Mark(offer, latency_s, reply.sent_s - offer.at_s, variant, miss)
+
+
+def _refusal(reply: Reply) -> str:
+    """Return the status and, of an RFC 9457 problem, its kind."""
+    try:
+        kind = str(json.loads(reply.body)["type"]).rpartition(":")[2]
+    except (ValueError, KeyError, TypeError):
+        return str(reply.status)
+    return f"{reply.status} {kind}"
+
+
+@dataclass(frozen=True)
+class Score:
+    """One cell of one side.
+
+    `attainment` is on-time answers over offers; `effective` the sum of on-time answers' quality
+    over offers, in points of 100; `goodput_hz` on-time answers per second. `variants` counts
+    on-time answers. `classes` holds attainment and p50, p95, p99 of the answers' latency, late
+    ones included, per deadline class; `timeline` counts answers on time per variant, and misses,
+    per `BIN_S` of intended send times.
+    """
+
+    offered: int
+    attainment: float
+    effective: float
+    goodput_hz: float
+    variants: Mapping[str, int]
+    misses: Mapping[str, int]
+    classes: Mapping[str, Mapping[str, float | None]]
+    timeline: Sequence[Mapping[str, int]]
+    late_sends: Mapping[str, float]
+    client_cpu: float
+    server_cpu: float
+
+
+def score(
+    marks: Sequence[Mark],
+    quality: Mapping[str, float],
+    seconds: float,
+    sent: Sent,
+    server_cpu_s: float,
+) -> Score:
+    """Sum up a cell of `seconds`; processor shares are of one core, over the time to the end."""
+    met = [mark for mark in marks if not mark.miss]
+    count = max(1, len(marks))
+    return Score(
+        offered=len(marks),
+        attainment=len(met) / count,
+        effective=100 * sum(quality[str(mark.variant)] for mark in met) / count,
+        goodput_hz=len(met) / seconds,
+        variants=dict(sorted(Counter(str(mark.variant) for mark in met).items())),
+        misses=dict(Counter(mark.miss for mark in marks if mark.miss).most_common()),
+        classes={f"{factor}x": _class(marks, factor) for factor in FACTORS},
+        timeline=_timeline(marks, seconds),
+        late_sends=_late_sends(marks),
+        client_cpu=sent.cpu_s / sent.seconds,
+        server_cpu=server_cpu_s / sent.seconds,
+    )
+
+
+def _class(marks: Sequence[Mark], factor: int) -> dict[str, float | None]:
+    of_class = [mark for mark in marks if mark.offer.factor == factor]
+    answered_ms = [mark.latency_s * 1e3 for mark in of_class if mark.variant is not None]
+    found: dict[str, float | None] = {
+        "offered": len(of_class),
+        "attainment": sum(not mark.miss for mark in of_class) / max(1, len(of_class)),
+    }
+    for percent in (50, 95, 99):
+        value = float(np.percentile(answered_ms, percent)) if answered_ms else None
+        found[f"p{percent}_ms"] = value
+    return found
+
+
+def _timeline(marks: Sequence[Mark], seconds: float) -> list[dict[str, int]]:
+    bins: list[Counter[str]] = [Counter() for _ in range(max(1, int(np.ceil(seconds / BIN_S))))]
+    for mark in marks:
+        bins[int(mark.offer.at_s / BIN_S)][MISS if mark.miss else str(mark.variant)] += 1
+    return [dict(sorted(each.items())) for each in bins]
+
+
+def _late_sends(marks: Sequence[Mark]) -> dict[str, float]:
+    late_ms = [mark.late_send_s * 1e3 for mark in marks]
+    found: dict[str, float] = {
+        f"over_{limit:g}_ms": sum(late > limit for late in late_ms) for limit in LATE_SEND_MS
+    }
+    return {**found, "max_ms": max(late_ms, default=0.0)}

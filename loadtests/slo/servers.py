@@ -1,0 +1,140 @@
+"""The sides: our server, and rivals in an environment of their own, started one at a time."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.bench.artifacts import ROOT, environment
+from loadtests.bench.server import serving
+from loadtests.bench.setup import BenchError
+from loadtests.rivals.options import PATH, Options
+from loadtests.slo.processes import stop_tree
+
+RIVALS = {"litserve": "litserve", "ray": "ray", "mosec": "mosec"}
+"""Rival to the library it needs; its program is `loadtests.rivals.<rival>_`."""
+
+ENVIRONMENT = ROOT / ".venv-rivals"
+MAKE = "make .venv-rivals/.installed"
+"""The one line to type where a rival is missing."""
+
+_START_LIMIT_S = 120.0
+_GRACE_S = 15.0
+
+
+@dataclass(frozen=True)
+class Running:
+    """A server that answers."""
+
+    pid: int
+    host: str
+    port: int
+
+
+def version_in(folder: Path, library: str) -> str | None:
+    """Return the version of a library in an environment, None if it is not there."""
+    for found in folder.glob(f"lib/*/site-packages/{library}-*.dist-info"):
+        return found.name.removesuffix(".dist-info").partition("-")[2]
+    return None
+
+
+def missing(rival: str, folder: Path) -> str | None:
+    """Return what to type if an environment cannot run a rival."""
+    there = version_in(folder, RIVALS[rival]) is not None
+    return None if there else f"{RIVALS[rival]} is not installed: {MAKE}"
+
+
+@contextmanager
+def ours(artifact: Path, cache: Path) -> Iterator[Running]:
+    """Run `otmv serve` as it comes, on ONNX Runtime, until the block ends.
+
+    Raises:
+        BenchError: it did not become ready.
+    """
+    with serving(artifact, "onnxruntime", cache) as server:
+        yield Running(server.process.pid, server.host, server.port)
+
+
+@contextmanager
+def rival(folder: Path, name: str, options: Options, probe: str) -> Iterator[Running]:
+    """Run a rival's program with its options until the block ends.
+
+    Args:
+        folder: the environment with the rivals' libraries.
+        name: of `RIVALS`.
+        options: what it is told.
+        probe: the JSON of a request; the server is ready once it answers that.
+
+    Raises:
+        BenchError: it did not become ready.
+    """
+    words = [str(folder / "bin" / "python"), "-m", f"loadtests.rivals.{name}_"]
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        log = Path(scratch) / "log"
+        with log.open("wb") as sink:
+            process = subprocess.Popen(
+                [*words, options.to_json()],
+                env=_environment(scratch),
+                cwd=scratch,
+                stdout=sink,
+                stderr=sink,
+            )
+        try:
+            _wait_ready(process, options.port, probe, log)
+            yield Running(process.pid, "127.0.0.1", options.port)
+        finally:
+            stop_tree(process, _GRACE_S)
+
+
+def _environment(scratch: str) -> dict[str, str]:
+    private = {"TMPDIR": scratch, "RAY_TMPDIR": scratch, "RAY_USAGE_STATS_ENABLED": "0"}
+    return {**environment(), **private}
+
+
+def free_port() -> int:
+    """Return a port that nothing listens on just now."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+def threads() -> int:
+    """Return how many threads ONNX Runtime gets on every side: the engine's default."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
+def _wait_ready(process: subprocess.Popen[bytes], port: int, probe: str, log: Path) -> None:
+    limit_s = time.monotonic() + _START_LIMIT_S
+    while time.monotonic() < limit_s:
+        if process.poll() is not None:
+            break
+        if ask("127.0.0.1", port, probe) == 200:
+            return
+        time.sleep(0.2)
+    lines = log.read_text("utf-8", "replace").strip().splitlines() or ["no reason given"]
+    raise BenchError(f"it did not become ready: {lines[-1]}")
+
+
+def ask(host: str, port: int, body: str, timeout_s: float = 60.0) -> int:
+    """Send one question and return the status, 0 if nothing answers."""
+    connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
+    try:
+        connection.request("POST", PATH, body, {"Content-Type": "application/json"})
+        response = connection.getresponse()
+        response.read()
+    except (OSError, http.client.HTTPException):
+        return 0
+    else:
+        return response.status
+    finally:
+        connection.close()

@@ -47,6 +47,11 @@ class LabelledCase:
     statement: str | None = None
     truth: bool | None = None
 
+    @property
+    def images(self) -> tuple[str, ...]:
+        """The pictures' files, left to right."""
+        return (self.image,) if self.right_image is None else (self.image, self.right_image)
+
 
 def write_stage_cases(path: Path, cases: Iterable[StageCase]) -> None:
     """Write stage cases as one safetensors file; names are `stage|case|in or out|tensor`."""

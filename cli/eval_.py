@@ -14,7 +14,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from artifact.pattern import SkipPattern
     from models.checkpoint import Checkpoint
-    from tuning.evaluate import Data, Score
+    from tuning.evaluate import Score
+    from tuning.labelled import Data
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -34,7 +35,7 @@ def evaluate(
     ] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
 ) -> None:
-    """Measure each variant of CHECKPOINT: VQA accuracy, and phrase recall of its captions.
+    """Measure each variant of CHECKPOINT: right answers, objects named, right judgements.
 
     By default on 1000 pictures of a seed that no tuning uses, for every prefix of the stack:
 
@@ -52,7 +53,7 @@ def evaluate(
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         from models.checkpoint import load
-        from tuning.evaluate import from_folder, generated
+        from tuning.labelled import from_folder, generated
     except ModuleNotFoundError as error:
         needs = f"measuring needs {error.name}: pip install 'otmv-serve[tune]'"
         console.print(needs, style="red", markup=False)
@@ -121,22 +122,23 @@ def _measure(
 
 
 def print_scores(data: Data, scores: list[Score], title: str) -> None:
-    """Print one row per variant, and the kinds of question for the one with most orders."""
+    """Print one row per variant, and for the one with most orders each kind of text."""
     console = Console(highlight=False, soft_wrap=True)
     table = Table()
-    for heading in ("orders", "pattern", "VQA accuracy", "caption phrase recall"):
+    headings = ("VQA accuracy", "caption phrase recall", "statement accuracy")
+    for heading in ("orders", "pattern", *headings):
         table.add_column(heading, justify="right")
     for score in scores:
-        table.add_row(
-            str(score.pattern.depth), score.pattern.bits, _share(score.vqa), _share(score.caption)
-        )
+        shares = map(_share, (score.vqa, score.caption, score.reason))
+        table.add_row(str(score.pattern.depth), score.pattern.bits, *shares)
     console.print(escape(title))
     console.print(table)
     deepest = max(scores, key=lambda score: score.pattern.depth)
-    kinds = "  ".join(f"{kind} {_share(share)}" for kind, share in deepest.kinds.items())
-    asked, pictures = len(data.questions), len(data.pixels)
-    console.print(f"{deepest.pattern.bits} by kind of question: {kinds}")
-    console.print(f"{pictures} pictures, {asked} questions")
+    for what, kinds in (("question", deepest.kinds), ("statement", deepest.statement_kinds)):
+        if shown := "  ".join(f"{kind} {_share(share)}" for kind, share in kinds.items()):
+            console.print(f"{deepest.pattern.bits} by kind of {what}: {shown}")
+    asked, stated = len(data.questions), len(data.statements)
+    console.print(f"{len(data.pixels)} pictures, {asked} questions, {stated} statements")
 
 
 def _share(value: float | None) -> str:

@@ -26,7 +26,10 @@ Whole = Literal["all", "full", "none"]
 SEARCH_PICTURES = 400
 """Pictures, six questions each, that the ladder is searched on."""
 
-GOLDEN_QUESTIONS, GOLDEN_CAPTIONS = 600, 100
+SEARCH_STATEMENTS = 6
+"""Statements about each pair of them; the search takes every third, golden cases the first."""
+
+GOLDEN_QUESTIONS, GOLDEN_CAPTIONS, GOLDEN_STATEMENTS = 600, 100, 600
 """Cases a server checks itself by: three answers may turn before half a point is lost."""
 
 
@@ -41,7 +44,7 @@ def export(
     ] = None,
     image_size: Annotated[int, typer.Option(help="With --random: side in pixels.")] = 224,
     keys: Annotated[int, typer.Option(help="With --random: key blocks; divides the orders.")] = 1,
-    tasks: Annotated[str, typer.Option(help="With --random: vqa, caption or vqa,caption.")] = "vqa",
+    tasks: Annotated[str, typer.Option(help="With --random: some of vqa,caption,reason.")] = "vqa",
     quality_curve: Annotated[
         Path | None, typer.Option(help="With --random: JSON of declared quality by depth.")
     ] = None,
@@ -144,22 +147,29 @@ def _splits(data: Path | None, pictures: int) -> Splits:
 
     with tempfile.TemporaryDirectory() as folder:
         search, report = Path(folder) / "search", Path(folder) / "report"
-        write_world(search, SEARCH_PICTURES, LADDER_SEED)
+        write_world(search, SEARCH_PICTURES, LADDER_SEED, statements_per_pair=SEARCH_STATEMENTS)
         if data is None:
             write_world(report, pictures, QUALITY_SEED)
             name = f"generated world, seed {QUALITY_SEED}, {pictures} pictures"
         else:
             report, name = data, f"world {data.name}"
-        reported, golden = _examples(report), _examples(search)
-        vqa = [e for e in golden if e.task == "vqa"][:GOLDEN_QUESTIONS]
-        told = [e for e in golden if e.task == "caption"][:GOLDEN_CAPTIONS]
+        asked, told, judged = _examples(search)
+        golden = [
+            *asked[:GOLDEN_QUESTIONS],
+            *told[:GOLDEN_CAPTIONS],
+            *judged[:GOLDEN_STATEMENTS],
+        ]
         names = (f"generated world, seed {LADDER_SEED}, {SEARCH_PICTURES} pictures", name)
-        return Splits(golden, reported, [*vqa, *told], names)
+        searched = [*asked, *told, *judged[::3]]
+        return Splits(
+            searched, [e for of_task in _examples(report) for e in of_task], golden, names
+        )
 
 
-def _examples(world: Path) -> list[Example]:
+def _examples(world: Path) -> tuple[list[Example], list[Example], list[Example]]:
+    """Read a world's questions, captions and statements."""
     from exporters.examples import Example
-    from tuning.world.dataset import read_captions, read_vqa
+    from tuning.world.dataset import read_captions, read_pairs, read_vqa
 
     files: dict[str, bytes] = {}
 
@@ -174,7 +184,17 @@ def _examples(world: Path) -> list[Example]:
         Example(image(r.image), "caption", caption=r.caption, phrases=tuple(r.objects))
         for r in read_captions(world)
     ]
-    return [*asked, *told]
+    judged = [
+        Example(
+            image(r.left),
+            "reason",
+            right_image=image(r.right),
+            statement=r.statement,
+            truth=r.truth,
+        )
+        for r in read_pairs(world)
+    ]
+    return asked, told, judged
 
 
 def _random(name: str, image_size: int, keys: int, tasks: str) -> Checkpoint:

@@ -97,10 +97,10 @@ def variant_table(manifest: Manifest) -> Table:
     """Return the variants: pattern (a filled dot is an executed order), quality, parameters."""
     table = Table(title="variants", title_style="bold")
     table.add_column("variant")
-    table.add_column("pattern")
+    table.add_column("pattern", no_wrap=True)
     for task in manifest.tasks:
         table.add_column(f"{task} quality", justify="right")
-    for title in ("unique, M", "executed, M", "vqa, GFLOPs"):
+    for title in ("M stored", "M run", "vqa GFLOPs"):
         table.add_column(title, justify="right")
     for variant in manifest.variants:
         flops = "-" if variant.flops_vqa is None else f"{variant.flops_vqa / 1e9:.3f}"
@@ -113,7 +113,8 @@ def variant_table(manifest: Manifest) -> Table:
             flops,
         )
     sources = {variant.quality_source or "never measured" for variant in manifest.variants}
-    text = "parameters: stored once, run through; quality: " + "; ".join(sorted(sources))
+    text = "M: millions of parameters (unique, executed); quality: "
+    text += "; ".join(sorted(sources))
     table.caption = escape(text)
     return table
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from artifact.golden import LabelledCase, read_labelled_cases, read_stage_cases, relative_l2
@@ -105,16 +107,67 @@ def golden_quality(
     artifact: Artifact, solo: Solo, task: Task, variant: str, cases: list[LabelledCase]
 ) -> float:
     """Return a variant's quality on labelled cases of one task, in 0..1."""
-    codec, side_px = artifact.text_codec(), artifact.manifest.config.image_size
-    pixels = []
-    for case in cases:
-        with Image.open(artifact.path(case.image)) as image:
-            pixels.append(to_pixels(image.convert("RGB"), side_px))
+    side_px = artifact.manifest.config.image_size
+    files = dict.fromkeys(file for case in cases for file in case.images)
+    pixels = {file: _pixels(artifact, file, side_px) for file in files}
+    seen = [tuple(pixels[file] for file in case.images) for case in cases]
+    return score(artifact, solo, task, variant, cases, seen)
+
+
+def _pixels(artifact: Artifact, file: str, side_px: int) -> NDArray[np.uint8]:
+    with Image.open(artifact.path(file)) as image:
+        return to_pixels(image.convert("RGB"), side_px)
+
+
+class _Case(Protocol):
+    """What scoring reads of a case; the fields are `LabelledCase`'s."""
+
+    @property
+    def question(self) -> str | None: ...
+    @property
+    def answers(self) -> tuple[str, ...]: ...
+    @property
+    def phrases(self) -> tuple[str, ...]: ...
+    @property
+    def statement(self) -> str | None: ...
+    @property
+    def truth(self) -> bool | None: ...
+
+
+def score(
+    artifact: Artifact,
+    solo: Solo,
+    task: Task,
+    variant: str,
+    cases: Sequence[_Case],
+    pictures: Sequence[tuple[NDArray[np.uint8], ...]],
+) -> float:
+    """Return a variant's quality on cases of one task, in 0..1.
+
+    VQA accuracy; the share of all objects that captions name; the share of statements judged right.
+
+    Args:
+        artifact: finished or previewed.
+        solo: its loaded stages.
+        task: of every case.
+        variant: id.
+        cases: at least one.
+        pictures: of each case its picture, or the left and the right one; uint8 [S, S, 3].
+
+    Raises:
+        InferenceFailed: if a stage throws.
+    """
+    codec, labels = artifact.text_codec(), artifact.labels()
+    first = [each[0] for each in pictures]
     if task == "caption":
-        captions = [codec.decode(words) for words in solo.captions(variant, pixels)]
+        captions = [codec.decode(words) for words in solo.captions(variant, first)]
         return objects_named(captions, (case.phrases for case in cases))
-    labels = artifact.labels()
+    if task == "reason":
+        tokens = [codec.encode_question(case.statement or "") for case in cases]
+        pairs = [(left, right) for left, right in pictures]
+        best = solo.reason_logits(variant, pairs, tokens).argmax(axis=1)
+        return float(np.mean([bool(i) == case.truth for i, case in zip(best, cases, strict=True)]))
     tokens = [codec.encode_question(case.question or "") for case in cases]
-    best = solo.vqa_logits(variant, pixels, tokens).argmax(axis=1)
-    pairs_vqa = zip(best, cases, strict=True)
-    return float(np.mean([vqa_accuracy(labels[i], case.answers) for i, case in pairs_vqa]))
+    best = solo.vqa_logits(variant, first, tokens).argmax(axis=1)
+    answered = zip(best, cases, strict=True)
+    return float(np.mean([vqa_accuracy(labels[i], case.answers) for i, case in answered]))

@@ -42,10 +42,21 @@ def block_flops(config: ModelConfig, tokens: int, keys: int) -> int:
 
 def vqa_flops(config: ModelConfig, pattern: SkipPattern, text_tokens: int) -> int:
     """Return the FLOPs of one question: patches, executed blocks, head."""
+    head = 2 * (3 * config.width**2 + 2 * config.width * config.num_answers)
+    return _row_flops(config, pattern, text_tokens) + head
+
+
+def reason_flops(config: ModelConfig, pattern: SkipPattern, text_tokens: int) -> int:
+    """Return the FLOPs of one statement: a row for each of its two pictures, and the head."""
+    head = 2 * (8 * config.width**2 + 4 * config.width)
+    return 2 * _row_flops(config, pattern, text_tokens) + head
+
+
+def _row_flops(config: ModelConfig, pattern: SkipPattern, text_tokens: int) -> int:
+    """Return the FLOPs of a picture and a text up to the head: patches and executed blocks."""
     tokens = config.image_tokens + text_tokens
     patches = 2 * (config.image_tokens - 1) * 3 * config.patch_size**2 * config.width
-    head = 2 * (3 * config.width**2 + 2 * config.width * config.num_answers)
-    return patches + pattern.depth * block_flops(config, tokens, tokens) + head
+    return patches + pattern.depth * block_flops(config, tokens, tokens)
 
 
 def caption_flops(config: ModelConfig, pattern: SkipPattern, cached_tokens: int) -> int:

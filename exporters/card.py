@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import comb
 
+from artifact.config import Task
 from models.checkpoint import Checkpoint
+
+_TEXTS: Mapping[Task, str] = {
+    "vqa": "questions about attributes, existence, counts and relations",
+    "caption": "captions",
+    "reason": "statements about two of them that are true or false",
+}
 
 
 def model_card(checkpoint: Checkpoint) -> str:
@@ -14,6 +22,7 @@ def model_card(checkpoint: Checkpoint) -> str:
     millions = sum(p.numel() for p in checkpoint.model.parameters()) / 1e6
     runs = ", ".join(str(len(config.orders_of_key(key))) for key in range(config.keys))
     facts = "\n".join(f"| {name} | {value} |" for name, value in note.items())
+    texts = ",\n".join(_TEXTS[task] for task in config.tasks)
     return f"""# Model card: {config.name}
 
 A small BEiT-3-shaped vision-language model tuned once with OTMV
@@ -30,10 +39,10 @@ A small BEiT-3-shaped vision-language model tuned once with OTMV
 
 ## What it was tuned on
 
-The generated world only: pictures of one to five coloured shapes on a noisy ground, questions
-about attributes, existence, counts and relations, and captions. It has never seen a photograph,
-and knows {config.vocab_size - 5} words. Both tasks were tuned at once, from random initialisation
-(`otmv tune`).
+The generated world only: pictures of one to five coloured shapes on a noisy ground, with
+{texts}.
+It has never seen a photograph, and knows {config.vocab_size - 5} words. All of it was tuned at
+once, from random initialisation (`otmv tune`).
 
 | setting | value |
 |---|---|
@@ -51,7 +60,7 @@ stack: the chance that half of the orders or more are closed is
 {_half_closed(24, p):.1e} at 24. How well shallow variants of this model do is
 measured; nothing here shows that the same gates make half-depth variants of a 24-order model work.
 The paper reports such variants for BEiT-3 Large; we have not reproduced that.
-Accuracy on the generated world says nothing about VQA v2 or COCO.
+Accuracy on the generated world says nothing about VQA v2, COCO or NLVR2.
 """
 
 

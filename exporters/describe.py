@@ -93,14 +93,15 @@ def _variant(
     config = checkpoint.model.config
     unique, executed = accounting.parameters(checkpoint.model, pattern)
     cached = config.image_tokens + text.max_caption_tokens
-    asks, tells = "vqa" in config.tasks, "caption" in config.tasks
+    tasks, asked = config.tasks, text.max_question_tokens
     return VariantRecord(
         id=variant_id,
         pattern=pattern.executed,
         unique_parameters=unique,
         executed_parameters=executed,
-        flops_vqa=(
-            accounting.vqa_flops(config, pattern, text.max_question_tokens) if asks else None
+        flops_vqa=accounting.vqa_flops(config, pattern, asked) if "vqa" in tasks else None,
+        flops_caption=(
+            accounting.caption_flops(config, pattern, cached) if "caption" in tasks else None
         ),
-        flops_caption=accounting.caption_flops(config, pattern, cached) if tells else None,
+        flops_reason=accounting.reason_flops(config, pattern, asked) if "reason" in tasks else None,
     )

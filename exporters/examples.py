@@ -21,12 +21,15 @@ class Example:
     """One labelled request.
 
     Attributes:
-        image: encoded bytes of the picture's file.
+        image: encoded bytes of the picture's file; for reason, of the left one's.
         task: which head answers.
         question: for vqa.
         answers: accepted answers, for vqa.
         caption: a right caption, for captions.
         phrases: what a right caption names.
+        right_image: encoded bytes of the right picture's file, for reason.
+        statement: for reason.
+        truth: of the statement.
     """
 
     image: bytes
@@ -35,10 +38,19 @@ class Example:
     answers: tuple[str, ...] = ()
     caption: str | None = None
     phrases: tuple[str, ...] = ()
+    right_image: bytes | None = None
+    statement: str | None = None
+    truth: bool | None = None
 
-    def pixels(self, side_px: int) -> NDArray[np.uint8]:
-        """Decode and resize: uint8 `[side, side, 3]`."""
-        return to_pixels(Image.open(io.BytesIO(self.image)).convert("RGB"), side_px)
+    @property
+    def images(self) -> tuple[bytes, ...]:
+        """The encoded pictures, left to right."""
+        return (self.image,) if self.right_image is None else (self.image, self.right_image)
+
+
+def picture(image: bytes, side_px: int) -> NDArray[np.uint8]:
+    """Decode and resize: uint8 `[side, side, 3]`."""
+    return to_pixels(Image.open(io.BytesIO(image)).convert("RGB"), side_px)
 
 
 @dataclass(frozen=True)
@@ -60,6 +72,25 @@ class Captions:
     next_words: Tensor
 
 
+@dataclass(frozen=True)
+class Statements:
+    """Reason examples: pixels uint8 `[n, 2, side, side, 3]`, tokens, mask, truths int64 `[n]`."""
+
+    pixels: Tensor
+    tokens: Tensor
+    mask: Tensor
+    truths: Tensor
+
+
+@dataclass(frozen=True)
+class Stacked:
+    """The labelled examples of each task as tensors; None for a task that has none."""
+
+    questions: Questions | None = None
+    captions: Captions | None = None
+    statements: Statements | None = None
+
+
 def questions(
     examples: Sequence[Example], codec: TextCodec, labels: Sequence[str], side_px: int, pad: int
 ) -> Questions:
@@ -69,7 +100,7 @@ def questions(
     ids = [codec.encode_question(e.question or "") for e in asked]
     tokens = _padded(ids, pad)
     return Questions(
-        torch.from_numpy(np.stack([e.pixels(side_px) for e in asked])),
+        torch.from_numpy(np.stack([picture(e.image, side_px) for e in asked])),
         tokens,
         _lengths_mask(ids, tokens.shape[1]),
         torch.tensor([index[e.answers[0]] for e in asked]),
@@ -81,9 +112,23 @@ def captions(examples: Sequence[Example], codec: TextCodec, side_px: int, pad: i
     told = [e for e in examples if e.task == "caption" and e.caption]
     ids = [codec.encode_question(e.caption or "") for e in told]
     return Captions(
-        torch.from_numpy(np.stack([e.pixels(side_px) for e in told])),
+        torch.from_numpy(np.stack([picture(e.image, side_px) for e in told])),
         _padded([row[:-1] for row in ids], pad),
         _padded([row[1:] for row in ids], -1),
+    )
+
+
+def statements(examples: Sequence[Example], codec: TextCodec, side_px: int, pad: int) -> Statements:
+    """Stack the reason examples."""
+    judged = [e for e in examples if e.task == "reason" and e.statement]
+    ids = [codec.encode_question(e.statement or "") for e in judged]
+    tokens = _padded(ids, pad)
+    pairs = [np.stack([picture(image, side_px) for image in e.images]) for e in judged]
+    return Statements(
+        torch.from_numpy(np.stack(pairs)),
+        tokens,
+        _lengths_mask(ids, tokens.shape[1]),
+        torch.tensor([int(bool(e.truth)) for e in judged]),
     )
 
 

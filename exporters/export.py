@@ -24,7 +24,7 @@ from artifact.preprocess import TextCodec
 from artifact.store import Artifact, ArtifactWriter
 from engine.solo import Solo
 from exporters import describe, ladder, parity, quality
-from exporters.examples import Example, captions, questions
+from exporters.examples import Example, Stacked, captions, questions, statements
 from exporters.ladder import Ladder
 from exporters.onnx_ import WeightFile, file_of, stage_record, to_onnx
 from exporters.stages import Stage, cut, whole
@@ -111,7 +111,7 @@ def _search(checkpoint: Checkpoint, splits: Splits, report: Report) -> Ladder:
     record, config = describe.text_record(checkpoint), checkpoint.model.config
     codec = TextCodec(checkpoint.tokenizer, record)
     tasks = {example.task for example in splits.search} & set(config.tasks)
-    asked = told = None
+    asked = told = judged = None
     if "vqa" in tasks:
         asked = questions(splits.search, codec, checkpoint.labels, config.image_size, record.pad)
     if "caption" in tasks:
@@ -119,12 +119,13 @@ def _search(checkpoint: Checkpoint, splits: Splits, report: Report) -> Ladder:
         told = captions(
             splits.search, TextCodec(checkpoint.tokenizer, longer), config.image_size, record.pad
         )
+    if "reason" in tasks:
+        judged = statements(splits.search, codec, config.image_size, record.pad)
     if not tasks:
         raise ArtifactError("examples", "no labelled example of the model's tasks", "give --data")
     return ladder.search(
         checkpoint.model,
-        asked,
-        told,
+        Stacked(asked, told, judged),
         checkpoint.special.mask,
         on_progress=lambda share: report("searching the ladder", share),
     )
@@ -196,18 +197,19 @@ def _measure(
     found = quality.measure(
         preview, solo, splits.report, lambda share: report("measuring quality", share)
     )
+    kept = [example for example in splits.golden if example.task in manifest.tasks]
     golden = quality.measure(
-        preview, solo, splits.golden, lambda share: report("measuring golden cases", share)
+        preview, solo, kept, lambda share: report("measuring golden cases", share)
     )
     counts = {task: sum(e.task == task for e in splits.report) for task in found}
     source = f"measured: {splits.names[1]}, " + ", ".join(
         f"{count} {task} examples" for task, count in counts.items()
     )
-    _write_golden(writer.folder, splits.golden)
+    _write_golden(writer.folder, kept)
     return quality.record(manifest, found, source).model_copy(
         update={
             "golden": GoldenRecord(
-                stages=STAGES_NAME, cases=CASES_NAME, count=len(splits.golden), quality=golden
+                stages=STAGES_NAME, cases=CASES_NAME, count=len(kept), quality=golden
             )
         }
     )
@@ -215,15 +217,26 @@ def _measure(
 
 def _write_golden(folder: Path, examples: Sequence[Example]) -> None:
     names: dict[bytes, str] = {}
-    for example in examples:
-        if example.image not in names:
-            names[example.image] = f"golden/images/{len(names):04d}.jpg"
-            path = folder / names[example.image]
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(example.image)
+    for image in dict.fromkeys(image for example in examples for image in example.images):
+        names[image] = f"golden/images/{len(names):04d}.jpg"
+        path = folder / names[image]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(image)
     write_labelled_cases(
         folder / CASES_NAME,
-        [LabelledCase(names[e.image], e.task, e.question, e.answers, e.phrases) for e in examples],
+        [
+            LabelledCase(
+                names[e.image],
+                e.task,
+                e.question,
+                e.answers,
+                e.phrases,
+                names[e.right_image] if e.right_image is not None else None,
+                e.statement,
+                e.truth,
+            )
+            for e in examples
+        ],
     )
 
 

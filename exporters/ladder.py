@@ -3,8 +3,9 @@
 Search "prefix beam": patterns grow one order at a time. All patterns of a depth are kept up to a
 beam, ranked by the mean quality of their prefixes, so hidden states and readouts are shared along
 every prefix and one block call scores one pattern. For up to 8 orders the default beam is wide
-enough to be exhaustive. Quality is the mean over tasks of VQA accuracy and of next-word accuracy
-under teacher forcing (cheap stand-in for the phrase recall that the manifest reports).
+enough to be exhaustive. Quality is the mean over tasks of the accuracy of answers, of judged
+statements, and of next words under teacher forcing (cheap stand-in for the phrase recall that the
+manifest reports).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from artifact.config import Task
 from artifact.pattern import SkipPattern
-from exporters.examples import Captions, Questions
+from exporters.examples import Captions, Stacked
 from models.key_block import key_mask_bias
 from models.series import OtmvModel, masked_decoding_bias
 
@@ -65,29 +66,40 @@ class _Node:
 
 
 class _Search:
-    def __init__(
-        self, model: OtmvModel, asked: Questions | None, told: Captions | None, mask_id: int
-    ) -> None:
-        self.model, self.asked, self.told = model, asked, told
-        self.image_tokens = model.config.image_tokens
+    def __init__(self, model: OtmvModel, examples: Stacked, mask_id: int) -> None:
+        self.model, self.image_tokens = model, model.config.image_tokens
         self.start: dict[Task, Tensor] = {}
         self.bias: dict[Task, Tensor] = {}
-        if asked is not None:
-            self.start["vqa"] = torch.cat(
-                [model.stem.image(asked.pixels), model.stem.text(asked.tokens)], dim=1
-            )
-            mask = torch.nn.functional.pad(asked.mask, (self.image_tokens, 0), value=True)
-            self.bias["vqa"] = key_mask_bias(mask, torch.float32)
-        if told is not None:
-            length = told.words.shape[1]
-            where = torch.arange(length)
-            masks = model.stem.text(torch.full_like(told.words, mask_id), where + 1)
-            self.start["caption"] = torch.cat(
-                [model.stem.image(told.pixels), model.stem.text(told.words, where), masks], dim=1
-            )
-            self.bias["caption"] = masked_decoding_bias(
-                self.image_tokens, length, torch.device("cpu"), torch.float32
-            )
+        self.truths: dict[Task, Tensor] = {}  # right classes; negative where nothing is asked
+        if (asked := examples.questions) is not None:
+            self.truths["vqa"] = asked.answers
+            self._join("vqa", asked.pixels, asked.tokens, asked.mask)
+        if (told := examples.captions) is not None:
+            self.truths["caption"] = told.next_words
+            self._tell(told, mask_id)
+        if (judged := examples.statements) is not None:  # rows: left, right, left, right ...
+            self.truths["reason"] = judged.truths
+            tokens, mask = (each.repeat_interleave(2, 0) for each in (judged.tokens, judged.mask))
+            self._join("reason", judged.pixels.flatten(0, 1), tokens, mask)
+
+    def _join(self, task: Task, pixels: Tensor, tokens: Tensor, mask: Tensor) -> None:
+        """Start rows of a picture and a text."""
+        stem = self.model.stem
+        self.start[task] = torch.cat([stem.image(pixels), stem.text(tokens)], dim=1)
+        seen = torch.nn.functional.pad(mask, (self.image_tokens, 0), value=True)
+        self.bias[task] = key_mask_bias(seen, torch.float32)
+
+    def _tell(self, told: Captions, mask_id: int) -> None:
+        """Start captions under teacher forcing."""
+        stem, length = self.model.stem, told.words.shape[1]
+        where = torch.arange(length)
+        masks = stem.text(torch.full_like(told.words, mask_id), where + 1)
+        self.start["caption"] = torch.cat(
+            [stem.image(told.pixels), stem.text(told.words, where), masks], dim=1
+        )
+        self.bias["caption"] = masked_decoding_bias(
+            self.image_tokens, length, torch.device("cpu"), torch.float32
+        )
 
     def extend(self, node: _Node | None, order: int) -> _Node:
         """Score the pattern that executes `order` after `node`'s."""
@@ -106,26 +118,20 @@ class _Search:
         return _Node((*before.executed, order), states, (*before.qualities, quality))
 
     def _read(self, task: Task, h: Tensor) -> Tensor:
-        if task == "vqa":
+        if task != "caption":
             return self.model.read_joint(h)
-        assert self.told is not None
-        return h[:, self.image_tokens + self.told.words.shape[1] :]
+        return h[:, self.image_tokens + self.truths[task].shape[1] :]
 
     def _score(self, task: Task, y: Tensor) -> float:
-        best = self.model.heads[task](y).argmax(-1)
-        if task == "vqa":
-            assert self.asked is not None
-            return float((best == self.asked.answers).float().mean())
-        assert self.told is not None
-        real = self.told.next_words >= 0
-        return float((best == self.told.next_words)[real].float().mean())
+        rows = y.view(-1, 2, *y.shape[1:]) if task == "reason" else y
+        right = self.model.heads[task](rows).argmax(-1) == self.truths[task]
+        return float(right[self.truths[task] >= 0].float().mean())
 
 
 @torch.inference_mode()
 def search(
     model: OtmvModel,
-    asked: Questions | None,
-    told: Captions | None,
+    examples: Stacked,
     mask_id: int,
     beam: int = BEAM,
     on_progress: Callable[[float], None] | None = None,
@@ -134,23 +140,21 @@ def search(
 
     Args:
         model: in eval mode, on the CPU.
-        asked: VQA examples of the search split, if the model answers questions.
-        told: caption examples of the search split, if it captions.
+        examples: of the search split, for at least one of the model's tasks.
         mask_id: id of MASK.
         beam: patterns kept at each depth.
         on_progress: called with the share of depths done.
     """
     began_s = time.perf_counter()
     orders = model.config.orders
-    tree = _Search(model, asked, told, mask_id)
+    tree = _Search(model, examples, mask_id)
     frontier = [tree.extend(None, 0)]
     scored = list(frontier)
     for depth in range(2, orders + 1):
-        grown = [
-            tree.extend(node, order)
-            for node in frontier
-            for order in range(node.executed[-1] + 1, orders)
-        ]
+        grown = []
+        while frontier:  # a node's states are large: they go as soon as it has grown
+            node = frontier.pop(0)
+            grown += [tree.extend(node, order) for order in range(node.executed[-1] + 1, orders)]
         frontier = sorted(grown, key=lambda node: node.rank, reverse=True)[:beam]
         scored += [_Node(node.executed, {}, node.qualities) for node in grown]
         if on_progress:

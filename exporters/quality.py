@@ -12,10 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from artifact.config import Task
 from artifact.errors import InvalidManifest
 from artifact.manifest import Manifest
-from artifact.scoring import objects_named, vqa_accuracy
 from artifact.store import Artifact
+from engine.golden import score
 from engine.solo import Solo
-from exporters.examples import Example
+from exporters.examples import Example, picture
 
 Quality = dict[Task, dict[str, float]]
 """Task, then variant id, to accuracy in 0..1."""
@@ -27,7 +27,7 @@ def measure(
     examples: Sequence[Example],
     on_progress: Callable[[float], None] | None = None,
 ) -> Quality:
-    """Score every variant: VQA accuracy, and the share of objects a caption names rightly.
+    """Score every variant on each of the artifact's tasks that has examples.
 
     Args:
         artifact: finished or previewed.
@@ -35,25 +35,15 @@ def measure(
         examples: labelled requests.
         on_progress: called with the share done.
     """
-    manifest, labels, codec = artifact.manifest, artifact.labels(), artifact.text_codec()
-    side_px = manifest.config.image_size
-    asked = [e for e in examples if e.task == "vqa"]
-    told = [e for e in examples if e.task == "caption"]
-    ids = [codec.encode_question(e.question or "") for e in asked]
-    seen = {e.image: e for e in examples}  # many questions ask about one picture
-    pixels = {image: e.pixels(side_px) for image, e in seen.items()}
-    vqa_pixels = [pixels[e.image] for e in asked]
-    caption_pixels = [pixels[e.image] for e in told]
-    found: Quality = {}
+    manifest, side_px = artifact.manifest, artifact.manifest.config.image_size
+    images = dict.fromkeys(image for e in examples for image in e.images)
+    pixels = {image: picture(image, side_px) for image in images}  # shared by many examples
+    of_task = {task: [e for e in examples if e.task == task] for task in manifest.tasks}
+    found: Quality = {task: {} for task, chosen in of_task.items() if chosen}
     for number, variant in enumerate(manifest.variants, 1):
-        if asked and "vqa" in manifest.tasks:
-            best = solo.vqa_logits(variant.id, vqa_pixels, ids).argmax(1)
-            scores = [vqa_accuracy(labels[i], e.answers) for i, e in zip(best, asked, strict=True)]
-            found.setdefault("vqa", {})[variant.id] = sum(scores) / len(scores)
-        if told and "caption" in manifest.tasks:
-            texts = [codec.decode(words) for words in solo.captions(variant.id, caption_pixels)]
-            named = objects_named(texts, (e.phrases for e in told))
-            found.setdefault("caption", {})[variant.id] = named
+        for task, scores in found.items():
+            seen = [tuple(pixels[image] for image in e.images) for e in of_task[task]]
+            scores[variant.id] = score(artifact, solo, task, variant.id, of_task[task], seen)
         if on_progress:
             on_progress(number / len(manifest.variants))
     return found

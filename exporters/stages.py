@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from artifact.config import Task
 from artifact.manifest import TensorSpec
 from artifact.pattern import SkipPattern
 from artifact.program import (
     HEAD_CAPTION,
+    HEAD_REASON,
     HEAD_VQA,
     STEM_CAPTION,
     STEM_DECODE,
@@ -92,8 +94,8 @@ def cut(model: OtmvModel) -> Iterator[Stage]:
     Args:
         model: in eval mode.
     """
-    if "vqa" in model.config.tasks:
-        yield from _vqa_stages(model)
+    if {"vqa", "reason"} & set(model.config.tasks):
+        yield from _joint_stages(model)
     if "caption" in model.config.tasks:
         yield from _caption_stages(model)
 
@@ -107,7 +109,8 @@ def _tokens(model: OtmvModel, *shape: int | str) -> TensorShape:
     return TensorShape(torch.int64, shape, below=model.config.vocab_size)
 
 
-def _vqa_stages(model: OtmvModel) -> Iterator[Stage]:
+def _joint_stages(model: OtmvModel) -> Iterator[Stage]:
+    """Yield what questions and statements share, then their heads."""
     config, image_tokens = model.config, model.config.image_tokens
     hidden = TensorShape(torch.float32, ("B", "N", config.width))
     read = TensorShape(torch.float32, ("B", 2, config.width))
@@ -134,9 +137,17 @@ def _vqa_stages(model: OtmvModel) -> Iterator[Stage]:
             {"h": hidden, "order": _order(key), "mask": mask},
             {"h_out": hidden, "r": read},
         )
-    logits = TensorShape(torch.float32, ("B", config.num_answers))
-    head = model.heads["vqa"]
-    yield Stage(HEAD_VQA, _Call(head, lambda y: head(y)), {"y": read}, {"logits": logits})
+    if "vqa" in config.tasks:
+        yield _head(model, HEAD_VQA, "vqa", read, config.num_answers)
+    if "reason" in config.tasks:
+        pair = TensorShape(torch.float32, ("B", 2, 2, config.width))
+        yield _head(model, HEAD_REASON, "reason", pair, 2)
+
+
+def _head(model: OtmvModel, stage: str, task: Task, y: TensorShape, classes: int) -> Stage:
+    head = model.heads[task]
+    logits = TensorShape(torch.float32, ("B", classes))
+    return Stage(stage, _Call(head, lambda y: head(y)), {"y": y}, {"logits": logits})
 
 
 def _caption_stages(model: OtmvModel) -> Iterator[Stage]:

@@ -1,64 +1,32 @@
-"""Measure a checkpoint's variants on a world: VQA accuracy and objects named in captions."""
+"""Measure a checkpoint's variants on a world: right answers, objects named, right judgements."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from artifact.config import Task
 from artifact.pattern import SkipPattern
-from artifact.preprocess import TextCodec, to_pixels
+from artifact.preprocess import TextCodec
 from artifact.scoring import objects_named, vqa_accuracy
 from models.checkpoint import Checkpoint, token_id
+from tuning.labelled import Data
 from tuning.pool import CAPTION_TOKENS
 from tuning.tokens import PAD
-from tuning.world.captions import phrases
-from tuning.world.dataset import MAX_QUESTIONS, example, read_captions, read_vqa
-from tuning.world.errors import WorldError
 from tuning.world.questions import Kind
-from tuning.world.render import seen
+from tuning.world.statements import Kind as StatementKind
 
-BATCH, GREY = 256, 128
-"""Rows computed together; the level of every pixel of a blank picture."""
+BATCH = 256
+"""Requests computed together."""
 
 Row = TypeVar("Row")
-
-
-@dataclass(frozen=True)
-class Question:
-    """One question about picture `picture` of the data, with its only right answer."""
-
-    picture: int
-    text: str
-    answer: str
-    kind: Kind
-
-
-@dataclass(frozen=True)
-class Data:
-    """What is measured on.
-
-    Attributes:
-        pixels: uint8 `[pictures, side, side, 3]`.
-        questions: about those pictures.
-        objects: the phrases that each picture's caption must contain.
-    """
-
-    pixels: NDArray[np.uint8]
-    questions: tuple[Question, ...]
-    objects: tuple[tuple[str, ...], ...]
-
-    def blank(self) -> Data:
-        """Return the same data with every picture replaced by a grey one."""
-        return Data(np.full_like(self.pixels, GREY), self.questions, self.objects)
+Group = TypeVar("Group", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -70,12 +38,16 @@ class Score:
         vqa: mean VQA accuracy; None if the model has no such task.
         kinds: the same for each kind of question.
         caption: share of objects named; None if the model has no such task.
+        reason: share of statements judged right; None if the model has no such task.
+        statement_kinds: the same for each kind of statement.
     """
 
     pattern: SkipPattern
     vqa: float | None
     kinds: dict[Kind, float]
     caption: float | None
+    reason: float | None
+    statement_kinds: dict[StatementKind, float]
 
 
 @dataclass(frozen=True)
@@ -85,45 +57,6 @@ class _Limits:
     pad: int
     mask: int
     max_question_tokens: int
-
-
-def generated(seed: int, count: int, questions: int, side_px: int) -> Data:
-    """Make the data that `otmv world --seed --count --questions` would have written.
-
-    Raises:
-        WorldError: a number is out of range.
-    """
-    if count < 1 or not 1 <= questions <= MAX_QUESTIONS:
-        problem = f"cannot ask {questions} questions about each of {count} pictures"
-        raise WorldError(problem, f"use 1 to {MAX_QUESTIONS} questions and at least 1 picture")
-    pixels, asked, objects = [], [], []
-    for index in range(count):
-        scene, found, _ = example(seed, index, questions)
-        pixels.append(seen(scene, side_px))
-        asked += [Question(index, each.question, each.answer, each.kind) for each in found]
-        objects.append(tuple(phrases(scene)))
-    return Data(np.stack(pixels), tuple(asked), tuple(objects))
-
-
-def from_folder(folder: Path, side_px: int) -> Data:
-    """Read a world that `otmv world` wrote.
-
-    Raises:
-        WorldError: a file is missing or broken.
-    """
-    captions = read_captions(folder)
-    place = {record.image: index for index, record in enumerate(captions)}
-    pixels = [_picture(folder / record.image, side_px) for record in captions]
-    try:
-        asked = tuple(
-            Question(place[each.image], each.question, each.answer, each.kind)
-            for each in read_vqa(folder)
-        )
-    except KeyError as error:
-        raise WorldError(f"{folder} has no caption of {error}", "write it anew") from error
-    if not asked:
-        raise WorldError(f"{folder} has no questions", "write it anew")
-    return Data(np.stack(pixels), asked, tuple(record.objects for record in captions))
 
 
 def ladder(orders: int) -> list[SkipPattern]:
@@ -160,25 +93,24 @@ class Evaluation:
             on_progress: called with the share done.
 
         Raises:
-            TextError: a question is longer than the model reads.
+            TextError: a question or a statement is longer than the model reads.
         """
         tasks = self._model.config.tasks
         report = on_progress or (lambda share: None)
-        shares: dict[Kind, list[float]] = defaultdict(list)
-        caption = None
+
+        def part(task: Task) -> Callable[[float], None]:
+            return lambda share: report((tasks.index(task) + share) / len(tasks))
+
+        vqa = reason = caption = None
+        kinds: dict[Kind, float] = {}
+        statement_kinds: dict[StatementKind, float] = {}
         if "vqa" in tasks:
-            for kind, share in self._answer(pattern, lambda done: report(done / len(tasks))):
-                shares[kind].append(share)
+            vqa, kinds = _means(self._answer(pattern, part("vqa")))
         if "caption" in tasks:
-            told = self._tell(pattern, lambda done: report(1 - (1 - done) / len(tasks)))
-            caption = objects_named(told, self._data.objects)
-        every = [share for each in shares.values() for share in each]
-        return Score(
-            pattern,
-            float(np.mean(every)) if every else None,
-            {kind: float(np.mean(each)) for kind, each in sorted(shares.items())},
-            caption,
-        )
+            caption = objects_named(self._tell(pattern, part("caption")), self._data.objects)
+        if "reason" in tasks:
+            reason, statement_kinds = _means(self._judge(pattern, part("reason")))
+        return Score(pattern, vqa, kinds, caption, reason, statement_kinds)
 
     def _answer(
         self, pattern: SkipPattern, report: Callable[[float], None]
@@ -203,6 +135,20 @@ class Evaluation:
             for ids in written.tolist():
                 yield self._codec.decode(ids)
 
+    def _judge(
+        self, pattern: SkipPattern, report: Callable[[float], None]
+    ) -> Iterator[tuple[StatementKind, float]]:
+        """Yield the kind of every statement and whether it was judged right."""
+        for rows in _batches(self._data.statements, report):
+            tokens = self._padded([self._codec.encode_question(row.text) for row in rows])
+            pairs = [place for row in rows for place in (row.left, row.right)]
+            pixels = self._pixels(pairs)
+            pixels = pixels.view(-1, 2, *pixels.shape[1:])
+            with torch.inference_mode():
+                logits = self._model.reason(pixels, tokens, tokens != self._pad, pattern.executed)
+            for row, truth in zip(rows, logits.argmax(-1).tolist(), strict=True):
+                yield row.kind, float(bool(truth) == row.truth)
+
     def _pixels(self, pictures: Sequence[int]) -> Tensor:
         return torch.from_numpy(self._data.pixels[np.asarray(pictures)]).to(self._device)
 
@@ -213,15 +159,17 @@ class Evaluation:
         return torch.tensor(rows, device=self._device)
 
 
+def _means(found: Iterable[tuple[Group, float]]) -> tuple[float | None, dict[Group, float]]:
+    """Return the mean of all shares, None if there is none, and the mean of each group."""
+    shares: dict[Group, list[float]] = defaultdict(list)
+    for group, share in found:
+        shares[group].append(share)
+    every = [share for each in shares.values() for share in each]
+    of_group = {group: float(np.mean(shares[group])) for group in sorted(shares, key=str)}
+    return (float(np.mean(every)) if every else None), of_group
+
+
 def _batches(rows: Sequence[Row], report: Callable[[float], None]) -> Iterator[Sequence[Row]]:
     for start in range(0, len(rows), BATCH):
         yield rows[start : start + BATCH]
         report(min(1.0, (start + BATCH) / len(rows)))
-
-
-def _picture(path: Path, side_px: int) -> NDArray[np.uint8]:
-    try:
-        with Image.open(path) as image:
-            return to_pixels(image.convert("RGB"), side_px)
-    except (OSError, UnidentifiedImageError) as error:
-        raise WorldError(f"cannot read the picture {path}", "write the world anew") from error

@@ -6,15 +6,28 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.world_ import app
-from tuning.world.dataset import read_captions, read_vqa
+from tuning.world.dataset import read_captions, read_pairs, read_vqa
 
 
 def test_world_writes_the_folder_and_says_so(tmp_path: Path):
     out = tmp_path / "w"
     result = CliRunner().invoke(app, [str(out), "--count", "3", "--seed", "5", "--questions", "2"])
     assert result.exit_code == 0, result.output
-    assert "3 pictures, 6 questions, 3 captions" in result.stdout
-    assert (len(read_vqa(out)), len(read_captions(out))) == (6, 3)
+    assert "3 pictures, 6 questions, 3 captions, 4 statements" in result.stdout
+    assert (len(read_vqa(out)), len(read_captions(out)), len(read_pairs(out))) == (6, 3, 4)
+
+
+def test_as_many_statements_as_asked_for(tmp_path: Path):
+    out = tmp_path / "w"
+    result = CliRunner().invoke(app, [str(out), "--count", "2", "--statements", "5"])
+    assert result.exit_code == 0, result.output
+    assert len(read_pairs(out)) == 5
+    for wrong in ("0", "17"):
+        result = CliRunner().invoke(app, [str(tmp_path / "x"), "--statements", wrong])
+        assert result.exit_code == 1
+        assert result.stderr == (
+            f"cannot make {wrong} statements per pair of pictures: use 1 to 16\n"
+        )
 
 
 @pytest.mark.parametrize("count", ["0", "-1"])

@@ -8,14 +8,22 @@ import torch
 from artifact.preprocess import TextCodec
 from artifact.store import Artifact
 from exporters.describe import text_record
-from exporters.examples import Captions, Example, Questions, captions, questions
+from exporters.examples import (
+    Captions,
+    Example,
+    Questions,
+    Statements,
+    captions,
+    questions,
+    statements,
+)
 from exporters.export import Options, Splits, export
 from models.checkpoint import Checkpoint
 from models.presets import spread_keys
 from models.series import OtmvModel
 from tuning.recipe import demo_config
 from tuning.tokens import world_tokenizer
-from tuning.world.dataset import read_captions, read_vqa, write_world
+from tuning.world.dataset import read_captions, read_pairs, read_vqa, write_world
 from tuning.world.vocabulary import ANSWERS
 
 
@@ -44,7 +52,17 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
         Example((world / r.image).read_bytes(), "caption", caption=r.caption, phrases=r.objects)
         for r in read_captions(world)
     ]
-    return [*asked, *told]
+    judged = [
+        Example(
+            (world / r.left).read_bytes(),
+            "reason",
+            right_image=(world / r.right).read_bytes(),
+            statement=r.statement,
+            truth=r.truth,
+        )
+        for r in read_pairs(world)
+    ]
+    return [*asked, *told, *judged]
 
 
 @pytest.fixture(scope="session")
@@ -60,6 +78,12 @@ def told(checkpoint: Checkpoint, examples: list[Example]) -> Captions:
         text_record(checkpoint).model_copy(update={"max_question_tokens": 40}),
     )
     return captions(examples, codec, checkpoint.model.config.image_size, 1)
+
+
+@pytest.fixture(scope="session")
+def judged(checkpoint: Checkpoint, examples: list[Example]) -> Statements:
+    codec = TextCodec(checkpoint.tokenizer, text_record(checkpoint))
+    return statements(examples, codec, checkpoint.model.config.image_size, 1)
 
 
 @pytest.fixture(scope="session")

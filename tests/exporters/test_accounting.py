@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from artifact.pattern import SkipPattern
-from exporters.accounting import block_flops, parameters, vqa_flops
+from exporters.accounting import block_flops, parameters, reason_flops, vqa_flops
 from models.checkpoint import Checkpoint
 
 
@@ -43,3 +43,11 @@ def test_flops_of_a_block_by_hand(checkpoint: Checkpoint) -> None:
     deep = vqa_flops(config, SkipPattern.full(4), 8)
     shallow = vqa_flops(config, SkipPattern((0, 1), 4), 8)
     assert deep - shallow == 2 * block_flops(config, 25, 25)
+
+
+def test_a_statement_costs_two_questions_but_for_the_head(checkpoint: Checkpoint) -> None:
+    config, full = checkpoint.model.config, SkipPattern.full(4)
+    vqa_head = 2 * (32 * 32 + 32 * 64 + 64 * config.num_answers)
+    reason_head = 2 * (128 * 64 + 64 * 2)
+    rows = 2 * (vqa_flops(config, full, 8) - vqa_head)
+    assert reason_flops(config, full, 8) == rows + reason_head

@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from artifact.golden import relative_l2
+from artifact.golden import read_labelled_cases, relative_l2
 from artifact.manifest import WEIGHTS_NAME
 from artifact.pattern import SkipPattern
 from artifact.program import whole_stage
@@ -20,9 +20,10 @@ from artifact.store import Artifact, open_artifact
 from engine.backends.registry import open_backend
 from engine.solo import Solo
 from exporters import parity
-from exporters.examples import Example, Questions
+from exporters.examples import Example, Questions, Statements
 from exporters.stages import Stage, cut, whole
 from models.checkpoint import Checkpoint
+from models.series import OtmvModel
 
 SIZES = (
     {"B": 1, "L": 5, "N": 22, "T": 18},
@@ -119,6 +120,21 @@ def test_composed_equals_monolithic_equals_torch(
         assert relative_l2(composed, reference.numpy()) <= 1e-5
 
 
+def test_statements_equal_torch(
+    checkpoint: Checkpoint, exported: Artifact, judged: Statements
+) -> None:
+    solo = Solo.open(exported, max_batch=5)
+    tokens = [row[row != 1].tolist() for row in judged.tokens]
+    pairs = [(left, right) for left, right in judged.pixels.numpy()]
+    for variant in exported.manifest.variants:
+        composed = solo.reason_logits(variant.id, pairs, tokens)
+        with torch.inference_mode():
+            reference = checkpoint.model.reason(
+                judged.pixels, judged.tokens, judged.mask, variant.pattern
+            )
+        assert relative_l2(composed, reference.numpy()) <= 1e-5
+
+
 def test_captions_equal_torch(checkpoint: Checkpoint, exported: Artifact, asked: Questions) -> None:
     solo = Solo.open(exported, max_batch=3)
     pictures = asked.pixels[::6]
@@ -147,13 +163,35 @@ def test_quality_and_golden_cases_are_recorded(exported: Artifact, examples: lis
     assert manifest.golden is not None
     assert manifest.golden.count == len(examples)
     for variant in manifest.variants:
-        assert variant.quality_source == "measured: report, 60 vqa examples, 10 caption examples"
-        for task in ("vqa", "caption"):
+        assert variant.quality_source == (
+            "measured: report, 60 vqa examples, 10 caption examples, 18 reason examples"
+        )
+        for task in manifest.tasks:
             value = variant.quality[task]["fp32"]
             assert value is not None
             assert 0.0 <= value <= 1.0
             assert manifest.golden.quality[task][variant.id] == pytest.approx(value, abs=1e-4)
     assert open_artifact(exported.root).hash == exported.hash
+
+
+def test_golden_statements_name_both_pictures(exported: Artifact, examples: list[Example]) -> None:
+    assert exported.manifest.golden is not None
+    assert exported.manifest.golden.cases is not None
+    cases = read_labelled_cases(exported.path(exported.manifest.golden.cases))
+    for case, example in zip(cases, examples, strict=True):
+        assert (case.task, case.statement, case.truth) == (
+            example.task,
+            example.statement,
+            example.truth,
+        )
+        assert [exported.path(file).read_bytes() for file in case.images] == list(example.images)
+        assert set(case.images) <= set(exported.manifest.files)
+
+
+def test_a_model_of_statements_alone_has_its_own_stages(checkpoint: Checkpoint) -> None:
+    config = checkpoint.model.config.model_copy(update={"tasks": ("reason",)})
+    names = [stage.name for stage in cut(OtmvModel(config).eval())]
+    assert names == ["stem[vqa]", "block[0]", "block[1]", "head[reason]"]
 
 
 @pytest.mark.parametrize("victim", ["block.0.onnx", WEIGHTS_NAME])

@@ -6,16 +6,16 @@ import pytest
 import torch
 
 from artifact.pattern import SkipPattern
-from exporters.examples import Captions, Questions
+from exporters.examples import Captions, Questions, Stacked, Statements
 from exporters.ladder import MARGIN, RISE, Ladder, family, search
 from models.checkpoint import Checkpoint
 
 
 def test_wide_beam_scores_every_pattern_as_the_model_does(
-    checkpoint: Checkpoint, asked: Questions, told: Captions
+    checkpoint: Checkpoint, asked: Questions, told: Captions, judged: Statements
 ) -> None:
     model, mask_id = checkpoint.model, checkpoint.special.mask
-    found = search(model, asked, told, mask_id)
+    found = search(model, Stacked(asked, told, judged), mask_id)
     patterns = {
         SkipPattern((0, *rest), 4)
         for count in range(4)
@@ -27,16 +27,19 @@ def test_wide_beam_scores_every_pattern_as_the_model_does(
         with torch.inference_mode():
             vqa = model.vqa(asked.pixels, asked.tokens, asked.mask, pattern.executed).argmax(1)
             words = model.caption_logits(told.pixels, told.words, mask_id, pattern.executed)
+            truths = model.reason(judged.pixels, judged.tokens, judged.mask, pattern.executed)
         right = float((vqa == asked.answers).float().mean())
         real = told.next_words >= 0
         next_right = float((words.argmax(-1) == told.next_words)[real].float().mean())
-        assert found.quality[pattern] == pytest.approx((right + next_right) / 2, abs=1e-6)
+        judged_right = float((truths.argmax(1) == judged.truths).float().mean())
+        mean = (right + next_right + judged_right) / 3
+        assert found.quality[pattern] == pytest.approx(mean, abs=1e-6)
 
 
 def test_the_ladder_is_the_pattern_with_the_best_prefixes(
-    checkpoint: Checkpoint, asked: Questions, told: Captions
+    checkpoint: Checkpoint, asked: Questions, told: Captions, judged: Statements
 ) -> None:
-    found = search(checkpoint.model, asked, told, checkpoint.special.mask)
+    found = search(checkpoint.model, Stacked(asked, told, judged), checkpoint.special.mask)
 
     def mean(pattern: SkipPattern) -> float:
         depths = [min(depth, pattern.depth) for depth in range(1, 5)]
@@ -46,7 +49,7 @@ def test_the_ladder_is_the_pattern_with_the_best_prefixes(
 
 
 def test_a_narrow_beam_scores_fewer(checkpoint: Checkpoint, asked: Questions) -> None:
-    found = search(checkpoint.model, asked, None, checkpoint.special.mask, beam=1)
+    found = search(checkpoint.model, Stacked(asked), checkpoint.special.mask, beam=1)
     assert found.evaluations < 8
     assert found.pattern in found.quality
 

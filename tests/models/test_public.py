@@ -105,6 +105,22 @@ class TestConversion:
         state["beit3.encoder.layer_norm.A.weight"] = torch.ones(16)
         from_public(saved(tmp_path / "more.safetensors", state), released())
 
+    def test_the_head_of_statements(self, tmp_path: Path) -> None:
+        state = weights(released(tasks=("reason",)))
+        path = saved(tmp_path / "nlvr2.safetensors", state)
+        head = from_public(path, released(tasks=("reason",))).heads["reason"]
+        for ours, public in (
+            (head.final_norm_image, "beit3.encoder.layer_norm.A"),
+            (head.final_norm_text, "beit3.encoder.layer_norm.B"),
+            (head.pair_norm, "head.norm1"),
+            (head.hidden, "head.dense1"),
+            (head.hidden_norm, "head.norm2"),
+            (head.truth, "head.dense2"),
+        ):
+            assert torch.equal(ours.weight, state[f"{public}.weight"])
+            assert torch.equal(ours.bias, state[f"{public}.bias"])
+        assert head.hidden.weight.shape == (32, 64), "from both pictures' image and text tokens"
+
     def test_pth_and_half_precision(self, tmp_path: Path, state: dict[str, Tensor]) -> None:
         path = tmp_path / "beit3.pth"
         torch.save({"model": {name: tensor.half() for name, tensor in state.items()}}, path)

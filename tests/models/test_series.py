@@ -78,12 +78,29 @@ class TestSeries:
         logits = model.vqa(pixels, tokens, mask, range(4))
         torch.testing.assert_close(logits, expected, rtol=1e-5, atol=1e-5)
 
+    def test_a_statement_s_two_rows_are_joined_at_the_head(self) -> None:
+        model = tiny.model(tiny.config(tasks=("reason",)))
+        _, tokens, mask, _ = embedded(model)
+        left, right = tiny.pixels(3, seed=5), tiny.pixels(3, seed=6)
+        read = [0, model.config.image_tokens]
+        rows = []
+        for number in range(3):
+            one = slice(number, number + 1)
+            for pixels in (left, right):
+                h = torch.cat([model.stem.image(pixels[one]), model.stem.text(tokens[one])], dim=1)
+                rows.append(eq3(model, h, (0, 1, 3), bias_of(model, mask[one]))[0, read])
+        y = torch.stack([torch.stack(rows[2 * n : 2 * n + 2]) for n in range(3)])
+        logits = model.reason(torch.stack([left, right], 1), tokens, mask, (0, 1, 3))
+        torch.testing.assert_close(logits, model.heads["reason"](y), rtol=1e-5, atol=1e-5)
+        swapped = model.reason(torch.stack([right, left], 1), tokens, mask, (0, 1, 3))
+        assert not torch.allclose(logits, swapped)
+
     def test_readout_last_is_the_last_executed_order(self) -> None:
         model = tiny.model(tiny.config(readout="last"))
         _, _, mask, h = embedded(model)
         bias = bias_of(model, mask)
         nv = model.config.image_tokens
-        last, y = model.chain(h, (0, 1, 2), nv, bias, model.read_vqa)
+        last, y = model.chain(h, (0, 1, 2), nv, bias, model.read_joint)
         assert torch.equal(y, last[:, [0, nv]])
         shorter = eq3(model, h, (0, 1, 2), bias) - eq3(model, h, (0, 1), bias)
         torch.testing.assert_close(last, shorter, rtol=1e-4, atol=1e-5)
@@ -155,3 +172,4 @@ class TestShapes:
     def test_heads_follow_the_tasks(self) -> None:
         assert set(tiny.model(tiny.config(tasks=("vqa",))).heads) == {"vqa"}
         assert set(tiny.model(tiny.config(tasks=("caption",))).heads) == {"caption"}
+        assert set(tiny.model(tiny.config(tasks=("reason",))).heads) == {"reason"}

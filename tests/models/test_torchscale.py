@@ -59,6 +59,21 @@ def small(size: str, orders: int = 2, **changes: Any) -> ModelConfig:
     return beit3_config(size).model_copy(update=few | changes)
 
 
+class TwoLayerMLP(nn.Module):
+    """The head of released NLVR2 checkpoints."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm1 = nn.LayerNorm(4 * width)
+        self.dense1 = nn.Linear(4 * width, 2 * width)
+        self.norm2 = nn.LayerNorm(2 * width)
+        self.dense2 = nn.Linear(2 * width, 2)
+
+    def forward(self, pair: Tensor) -> Tensor:
+        found: Tensor = self.dense2(nn.functional.gelu(self.norm2(self.dense1(self.norm1(pair)))))
+        return found
+
+
 class Reference(nn.Module):
     """torchscale's BEiT-3 under the names of the released checkpoints, with their heads."""
 
@@ -75,7 +90,7 @@ class Reference(nn.Module):
                 vocab_size=config.vocab_size,
                 multiway=True,
                 layernorm_embedding=False,
-                normalize_output=task == "caption",
+                normalize_output=task != "vqa",
                 no_output_layer=True,
                 encoder_embed_dim=width,
                 encoder_attention_heads=config.heads,
@@ -94,6 +109,8 @@ class Reference(nn.Module):
                 nn.GELU(),
                 nn.Linear(2 * width, config.num_answers),
             )
+        elif task == "reason":
+            self.head = TwoLayerMLP(width)
         else:
             self.mlm_head = nn.Linear(width, config.vocab_size)
 
@@ -195,6 +212,24 @@ def test_text_only(size: str, tmp_path: Path) -> None:
     bias = key_mask_bias(mask, h.dtype)
     _, ours = model.chain(h, range(config.orders), 0, bias, everything)
     assert relative_l2(ours[mask], theirs[mask]) <= 1e-5
+
+
+@pytest.mark.parametrize("size", WIDTHS)
+def test_statements(size: str, tmp_path: Path) -> None:
+    """As BEiT-3 does: all left pictures, then all right ones, with the text twice."""
+    config = small(size)
+    reference, model = pair(config, "reason", tmp_path)
+    pixels, picture, tokens, mask = inputs(config)
+    right = torch.arange(3).roll(1)
+    theirs = reference.encode(
+        textual_tokens=torch.cat([tokens, tokens]),
+        visual_tokens=torch.cat([picture, picture[right]]),
+        text_padding_position=~torch.cat([mask, mask]),
+    )
+    first = torch.cat([theirs[:, 0], theirs[:, config.image_tokens]], dim=-1)
+    expected = reference.head(torch.cat(first.chunk(2), dim=-1))
+    both = torch.stack([pixels, pixels[right]], dim=1)
+    assert relative_l2(model.reason(both, tokens, mask, range(config.orders)), expected) <= 1e-5
 
 
 @pytest.mark.parametrize("size", WIDTHS)

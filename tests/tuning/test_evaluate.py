@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,8 @@ from artifact.pattern import SkipPattern
 from cli.eval_ import app
 from models.checkpoint import Checkpoint, save
 from models.series import OtmvModel
-from tuning.evaluate import GREY, Data, Evaluation, Question, from_folder, generated, ladder
+from tuning.evaluate import Evaluation, ladder
+from tuning.labelled import GREY, Data, PairStatement, Question, from_folder, generated
 from tuning.recipe import RECIPES
 from tuning.tokens import world_tokenizer
 from tuning.world.dataset import write_world
@@ -50,6 +53,12 @@ class Knowing(OtmvModel):
         answers = [ANSWERS.index(each.answer) for each in self.data.questions]
         return torch.nn.functional.one_hot(torch.tensor(answers), len(ANSWERS)).float()
 
+    def reason(self, pixels: Tensor, tokens: Tensor, text_mask: Tensor, executed: object) -> Tensor:
+        assert pixels.shape[1:] == (2, SIDE, SIDE, 3)
+        truths = [int(each.truth) for each in self.data.statements]
+        self.levels = pixels[..., 0, 0, 0]
+        return torch.nn.functional.one_hot(torch.tensor(truths), 2).float()
+
     def generate(self, *_: object) -> Tensor:
         tokenizer = world_tokenizer()
         rows = [tokenizer.encode(f"{text} </s>").ids for text in self.captions]
@@ -67,6 +76,8 @@ class TestData:
         folder, made = from_folder(world, SIDE), generated(9, 3, 4, SIDE)
         assert np.array_equal(folder.pixels, made.pixels)
         assert (folder.questions, folder.objects) == (made.questions, made.objects)
+        assert folder.statements == made.statements
+        assert [(each.left, each.right) for each in made.statements] == [(0, 1)] * 2 + [(1, 2)] * 2
         assert folder.pixels.shape == (3, SIDE, SIDE, 3)
         assert len(folder.questions) == 12
 
@@ -75,7 +86,7 @@ class TestData:
         blank = data.blank()
         assert bool((blank.pixels == GREY).all())
         assert blank.pixels.shape == data.pixels.shape
-        assert blank.questions == data.questions
+        assert (blank.questions, blank.statements) == (data.questions, data.statements)
 
     def test_a_missing_picture(self, world: Path) -> None:
         picture = world / "images" / "000001.jpg"
@@ -87,6 +98,13 @@ class TestData:
         finally:
             picture.write_bytes(kept)
 
+    def test_a_world_from_before_there_were_statements(self, world: Path, tmp_path: Path) -> None:
+        old = tmp_path / "old"
+        shutil.copytree(world, old, ignore=shutil.ignore_patterns("nlvr2.jsonl"))
+        with pytest.raises(WorldError, match=r"no nlvr2\.jsonl\): write it anew") as caught:
+            from_folder(old, SIDE)
+        assert "\n" not in str(caught.value)
+
 
 class TestScores:
     DATA = Data(
@@ -97,22 +115,48 @@ class TestScores:
             Question(1, "how many crosses are there?", "0", "counting"),
         ),
         (("red circle",), ("blue square", "red cross")),
+        (
+            PairStatement(0, 1, "both images contain a circle", False, "quantity"),
+            PairStatement(1, 0, "the left image contains a cross", True, "side"),
+            PairStatement(0, 1, "the right image contains a circle", False, "side"),
+        ),
     )
 
     def test_all_right(self) -> None:
         captions = ["a small red circle", "a large blue square and a small red cross"]
         score = Evaluation(knowing(self.DATA, captions), self.DATA, CPU).score(FULL)
-        assert (score.vqa, score.caption) == (1.0, 1.0)
+        assert (score.vqa, score.caption, score.reason) == (1.0, 1.0, 1.0)
         assert score.kinds == {"counting": 1.0, "existence": 1.0}
+        assert score.statement_kinds == {"quantity": 1.0, "side": 1.0}
 
     def test_partly_right(self) -> None:
         checkpoint = knowing(self.DATA, ["a small blue circle", "a large blue square"])
         asked = (*self.DATA.questions[:2], Question(1, "is it?", "no", "existence"))
-        changed = Data(self.DATA.pixels, asked, self.DATA.objects)
+        stated = dataclasses.replace(self.DATA.statements[2], truth=True)
+        changed = dataclasses.replace(
+            self.DATA, questions=asked, statements=(*self.DATA.statements[:2], stated)
+        )
         score = Evaluation(checkpoint, changed, CPU).score(FULL)
         assert score.vqa == pytest.approx(2 / 3)
         assert score.kinds == {"counting": 1.0, "existence": 0.5}
         assert score.caption == pytest.approx(1 / 3), "0 of 1 and 1 of 2 objects"
+        assert score.reason == pytest.approx(2 / 3)
+        assert score.statement_kinds == {"quantity": 1.0, "side": 0.5}
+
+    def test_the_left_picture_comes_first(self) -> None:
+        pixels = self.DATA.pixels.copy()
+        pixels[1] = 9
+        checkpoint = knowing(self.DATA, ["a", "a"])
+        Evaluation(checkpoint, dataclasses.replace(self.DATA, pixels=pixels), CPU).score(FULL)
+        assert isinstance(checkpoint.model, Knowing)
+        assert checkpoint.model.levels.tolist() == [[0, 9], [9, 0], [0, 9]]
+
+    def test_a_model_without_a_task_has_no_score_for_it(self) -> None:
+        config = RECIPES["smoke"].config.model_copy(update={"tasks": ("reason",)})
+        made = Checkpoint(OtmvModel(config).eval(), world_tokenizer(), ANSWERS, None, {})
+        score = Evaluation(made, self.DATA, CPU).score(FULL)
+        assert (score.vqa, score.caption, score.kinds) == (None, None, {})
+        assert score.reason is not None
 
     def test_the_pattern_reaches_the_model(self) -> None:
         checkpoint = knowing(self.DATA, ["a", "a"])
@@ -151,8 +195,10 @@ class TestCommand:
         assert [depth for depth in range(1, 9) if "1" * depth + "0" * (8 - depth) in out] == [
             *range(1, 9)
         ]
-        assert "2 pictures, 12 questions" in out
+        assert "2 pictures, 12 questions, 2 statements" in out
         assert "by kind of question" in out
+        assert "by kind of statement" in out
+        assert "statement accuracy" in out
 
     def test_chosen_patterns_on_a_folder_without_pictures(self, folder: str, world: Path) -> None:
         code, out, _ = self.run(

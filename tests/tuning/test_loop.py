@@ -30,7 +30,9 @@ def test_a_run_leaves_a_checkpoint_anyone_can_load(
     seen: list[Progress] = []
     tuned = tune(smoke, pool, tmp_path, CPU, seen.append)
     assert [each.step for each in seen] == list(range(smoke.steps))
-    assert all(math.isfinite(each.vqa_loss + each.caption_loss) for each in seen)
+    losses = [each.vqa_loss + each.caption_loss + each.reason_loss for each in seen]
+    assert all(map(math.isfinite, losses))
+    assert all(0 <= each.reason_right <= 1 for each in seen)
     loaded = load(tmp_path)
     assert loaded.labels == ANSWERS
     assert (loaded.note["recipe"], loaded.note["step"]) == ("smoke", smoke.steps)
@@ -80,7 +82,12 @@ def test_a_folder_of_another_recipe_is_refused(
 
 def test_the_losses_fall_on_few_pictures(smoke: Recipe, pool: Pool, tmp_path: Path) -> None:
     recipe = dataclasses.replace(
-        smoke.shortened(50), warmup_steps=5, vqa_batch=32, caption_batch=8, learning_rate=4e-3
+        smoke.shortened(50),
+        warmup_steps=5,
+        vqa_batch=32,
+        caption_batch=8,
+        reason_batch=16,
+        learning_rate=4e-3,
     )
     seen: list[Progress] = []
     tune(recipe, pool, tmp_path, CPU, seen.append)
@@ -124,7 +131,8 @@ def test_only_matrices_decay_and_patches_learn_at_their_own_rate(smoke: Recipe) 
     for name, parameter in model.named_parameters():
         group = of[id(parameter)]
         plain = name.endswith((".bias", ".scale", ".shift", "coefficient", "cls_token"))
-        decay = 0.0 if plain or "norm.weight" in name else smoke.weight_decay
+        norm = "norm" in name and name.endswith(".weight")
+        decay = 0.0 if plain or norm else smoke.weight_decay
         assert group["weight_decay"] == decay, name
         rate = smoke.patch_rate if name == "stem.patches.weight" else 1.0
         assert group["rate"] == rate, name

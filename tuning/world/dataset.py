@@ -157,6 +157,9 @@ def read_pairs(folder: Path) -> list[Nlvr2Record]:
     Raises:
         WorldError: the file is missing or a line is not a statement record.
     """
+    if (folder / _CAPTION_FILE).is_file() and not (folder / _NLVR2_FILE).is_file():
+        problem = f"{folder} was made before there were statements (no {_NLVR2_FILE})"
+        raise WorldError(problem, "write it anew with `otmv world`")
     return list(_records(folder / _NLVR2_FILE, _NLVR2_LINE))
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from artifact.scoring import normalize_answer, phrase_recall
 from tuning.world.captions import describe, phrases
-from tuning.world.dataset import example
+from tuning.world.dataset import example, pair
 from tuning.world.scene import Scene, SceneObject
 from tuning.world.vocabulary import ANSWERS, WORDS, split
 
@@ -44,6 +44,9 @@ def test_words_and_answers_are_closed_and_none_is_idle():
         for each in questions:
             used.update(split(each.question))
             answers.add(each.answer)
+    for index in range(1, 2000):
+        for stated in pair(12, index, 2):
+            used.update(split(stated.text))
     assert used == set(WORDS)
     assert answers == set(ANSWERS)
     assert len(set(WORDS)) == len(WORDS)

@@ -12,9 +12,12 @@ from PIL import Image
 from tuning.world.captions import phrases
 from tuning.world.dataset import (
     CaptionRecord,
+    Nlvr2Record,
     VqaRecord,
     example,
+    pair,
     read_captions,
+    read_pairs,
     read_vqa,
     write_world,
 )
@@ -33,6 +36,12 @@ def test_what_is_written_is_read_back(tmp_path: Path):
     assert questions[8:] == [
         VqaRecord("images/000002.jpg", each.question, each.answer, each.kind) for each in asked
     ]
+    images = ("images/000001.jpg", "images/000002.jpg")
+    pairs = read_pairs(tmp_path / "a" / "w")
+    assert len(pairs) == 4
+    assert pairs[2:] == [
+        Nlvr2Record(*images, each.text, each.truth, each.kind) for each in pair(7, 2, 2)
+    ]
     with Image.open(tmp_path / "a" / "w" / captions[2].image) as picture:
         assert (picture.format, picture.mode, picture.size) == ("JPEG", "RGB", (128, 128))
         difference = np.abs(np.asarray(picture, np.float32) - np.asarray(render(scene), np.float32))
@@ -43,6 +52,7 @@ def test_a_longer_world_starts_with_the_shorter_one(tmp_path: Path):
     write_world(tmp_path / "short", 2, 1)
     write_world(tmp_path / "long", 4, 1)
     assert read_vqa(tmp_path / "long")[:12] == read_vqa(tmp_path / "short")
+    assert read_pairs(tmp_path / "long")[:2] == read_pairs(tmp_path / "short")
     image = "images/000001.jpg"
     assert (tmp_path / "long" / image).read_bytes() == (tmp_path / "short" / image).read_bytes()
 
@@ -101,7 +111,15 @@ def test_a_place_that_cannot_be_written_is_a_world_error(tmp_path: Path):
         write_world(tmp_path / "file" / "w", 1, 0)
 
 
-@pytest.mark.parametrize("reader", [read_vqa, read_captions])
+def test_a_world_from_before_there_were_statements_says_so(tmp_path: Path):
+    write_world(tmp_path / "w", 1, 0)
+    assert read_pairs(tmp_path / "w") == [], "one picture has none beside it"
+    (tmp_path / "w" / "nlvr2.jsonl").unlink()
+    with pytest.raises(WorldError, match=r"no nlvr2\.jsonl\): write it anew"):
+        read_pairs(tmp_path / "w")
+
+
+@pytest.mark.parametrize("reader", [read_vqa, read_captions, read_pairs])
 def test_a_missing_world_says_how_to_make_one(tmp_path: Path, reader):
     with pytest.raises(WorldError, match="is missing: make a world with `otmv world"):
         reader(tmp_path)

@@ -90,8 +90,8 @@ class Planner:
     ) -> Choice:
         """Return the best of `fitting` that is in time.
 
-        `waits`: its time is to hold waits for other rows too, not only its own calls. They must not
-        be counted where `wait_s` holds them already.
+        `waits`: its time is to hold waits for other rows too, at a high quantile. Else it is that
+        of its own calls, at the middle: a refusal must not count waits twice, nor be made in doubt.
 
         Raises:
             DeadlineUnattainable: see `engine.policy`.
@@ -108,10 +108,9 @@ class Planner:
     def _timer(
         self, task: Task, bucket: int, batch: int, words: int | None, waits: bool = True
     ) -> Callable[[str], float]:
-        correction = self._predictor.whole if waits else self._predictor.calls
-        return lambda variant: (
-            self._predictor.mean_s(task, variant, bucket, batch, words) * correction.high
-        )
+        whole, calls = self._predictor.whole, self._predictor.calls
+        stretch = whole.high if waits else calls.middle
+        return lambda variant: self._predictor.mean_s(task, variant, bucket, batch, words) * stretch
 
     def backlog(self, now: float, without: Collection[int] = ()) -> Backlog:
         """Return the work ahead that must be done: mean times at the batches such a queue fills."""

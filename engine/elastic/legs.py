@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from engine.elastic.course import Call, Line, Route
+from engine.elastic.course import Call, Route
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows, fill, load, reaches
+from engine.elastic.sorting import EPSILON_S, Rows, enough, fill, load, reaches
 
 
 def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
@@ -26,18 +26,6 @@ def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
         beside = [row for row in rows.onward if row.route.calls[row.position] == call]
         chosen = chosen + fill(_by_gain(beside, snapshot.max_batch, snapshot, now), room)
     return chosen
-
-
-NEARLY = 1.05
-"""Steps of rows that have an answer are as small as costs a row no more than this times as much."""
-
-
-def enough(line: Line, most: int) -> int:
-    """Return the smallest batch in which a row costs hardly more than in the largest."""
-    fixed_s, row_s = line
-    limit_s = (fixed_s / most + row_s) * NEARLY
-    sizes = range(1, most)
-    return next((size for size in sizes if fixed_s / size + row_s <= limit_s), most)
 
 
 def onward(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:

@@ -1,15 +1,15 @@
 """When newcomers start, and how many together.
 
-Starting costs a stem call, so they gather; how long depends on whether they can ride along with
-the rows that run (same block stage) or would hold them up (another key). Rows they would hold up
-go all the way first where that wins more points.
+Starting costs a stem call, so they gather, where batches gain anything; how long depends on whether
+they can ride along with the rows that run (same block stage) or would hold them up (another key).
+Rows they would hold up go all the way first where that wins more points.
 """
 
 from __future__ import annotations
 
 from engine.elastic.course import Call
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows, fill, load, reaches
+from engine.elastic.sorting import EPSILON_S, Rows, enough, fill, load, reaches
 
 
 def starting(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
@@ -44,6 +44,9 @@ def _due(urgent: RowView, group: list[RowView], rows: Rows, snapshot: Snapshot, 
     held = [row for row in under_way if not _rides_to_the_end(row, ride)]
     if held and _wait_pays(fill(group, most), fill(held, most), snapshot, now):
         return False
+    few = enough((route.fixed_s[0], route.row_s[0]), most)
+    if few < most and gathered >= few:
+        return True
     whole_fixed_s, whole_row_s = route.rest(0)
     gather_s = min(slack_s, (whole_fixed_s + whole_row_s * most) * snapshot.correction)
     expected = snapshot.arrivals_hz * gather_s

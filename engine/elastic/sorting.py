@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from engine.elastic.course import Line
 from engine.elastic.snapshot import RowView, Snapshot
 
 EPSILON_S = 1e-9
 """Rounding: a row that is due exactly when it arrives there is on time."""
+
+
+NEARLY = 1.05
+"""Batches in which a row costs less than this times what it costs in the largest are as good."""
 
 
 @dataclass(slots=True)
@@ -65,6 +70,14 @@ def fill(rows: Sequence[RowView], room: int) -> list[RowView]:
             break
         chosen.append(row)
     return chosen
+
+
+def enough(line: Line, most: int) -> int:
+    """Return the smallest batch in which a row costs hardly more than in the largest."""
+    fixed_s, row_s = line
+    limit_s = (fixed_s / most + row_s) * NEARLY
+    sizes = range(1, most)
+    return next((size for size in sizes if fixed_s / size + row_s <= limit_s), most)
 
 
 def reaches(row: RowView, batch: int, correction: float, now: float) -> bool:

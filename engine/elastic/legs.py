@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from engine.elastic.course import Call, Route
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows, enough, fill, load, reaches
+from engine.elastic.sorting import EPSILON_S, Rows, enough, fill, load, reaches, together
 
 
 def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the batch that brings rows to their first stop, filled with rows going further."""
     group = _which_first(rows.first, snapshot, now)
+    size = together(group, snapshot.max_batch, now, snapshot.correction)
+    if size < snapshot.max_batch:
+        return fill(group, size) or group[:1]
     room = _room(group, snapshot, now)
     chosen = fill(group, room)
     if room < min(load(group), snapshot.max_batch):
         # Somebody is too late for a batch this size: better many without than few with him.
         batch = fill(group, snapshot.max_batch)
-        together = load(batch)
-        chosen = [
-            row for row in batch if reaches(row, together, snapshot.correction, now)
-        ] or group[:1]
+        size = load(batch)
+        chosen = [row for row in batch if reaches(row, size, snapshot.correction, now)] or group[:1]
         room = load(chosen)
     room -= load(chosen)
     if room > 0:

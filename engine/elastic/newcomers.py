@@ -2,14 +2,15 @@
 
 Starting costs a stem call, so they gather, where batches gain anything; how long depends on whether
 they can ride along with the rows that run (same block stage) or would hold them up (another key).
-Rows they would hold up go all the way first where that wins more points.
+Rows they would hold up go all the way first where that wins more points. Where batches gain
+nothing and time is short nobody gathers: the earliest deadline goes first, started or not.
 """
 
 from __future__ import annotations
 
 from engine.elastic.course import Call
-from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows, enough, fill, load, reaches
+from engine.elastic.snapshot import RowView, Snapshot, urgency
+from engine.elastic.sorting import EPSILON_S, Rows, fill, load, reaches, together
 
 
 def starting(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
@@ -19,6 +20,10 @@ def starting(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     urgent = rows.newcomers[0]
     call = urgent.route.calls[0]
     group = [row for row in rows.newcomers if row.route.calls[0] == call]
+    size = together(group, snapshot.max_batch, now, snapshot.correction)
+    if size < snapshot.max_batch:
+        ahead = [row for row in group if not rows.first or urgency(row) < urgency(rows.first[0])]
+        return fill(ahead, size) or ahead[:1]
     room = snapshot.max_batch - load(rows.first)
     if not (rows.first or rows.onward):
         return _in_time(fill(group, room), rows.first, snapshot, now)
@@ -37,16 +42,13 @@ def _due(urgent: RowView, group: list[RowView], rows: Rows, snapshot: Snapshot, 
     under_way = [*rows.first, *rows.onward]
     riding = [row for row in under_way if row.route.calls[row.position] == ride]
     gathered = load(group)
-    together = min(most, gathered + load(riding))
-    needed_s = (route.fixed_s[0] + route.row_s[0] * together) * tuning.margin * snapshot.correction
+    company = min(most, gathered + load(riding))
+    needed_s = (route.fixed_s[0] + route.row_s[0] * company) * tuning.margin * snapshot.correction
     if slack_s <= needed_s:
         return True
     held = [row for row in under_way if not _rides_to_the_end(row, ride)]
     if held and _wait_pays(fill(group, most), fill(held, most), snapshot, now):
         return False
-    few = enough((route.fixed_s[0], route.row_s[0]), most)
-    if few < most and gathered >= few:
-        return True
     whole_fixed_s, whole_row_s = route.rest(0)
     gather_s = min(slack_s, (whole_fixed_s + whole_row_s * most) * snapshot.correction)
     expected = snapshot.arrivals_hz * gather_s

@@ -12,6 +12,9 @@ EPSILON_S = 1e-9
 """Rounding: a row that is due exactly when it arrives there is on time."""
 
 
+PLENTY = 8.0
+"""A row has plenty of time if it has so many times what it needs."""
+
 NEARLY = 1.05
 """Batches in which a row costs less than this times what it costs in the largest are as good."""
 
@@ -73,11 +76,29 @@ def fill(rows: Sequence[RowView], room: int) -> list[RowView]:
 
 
 def enough(line: Line, most: int) -> int:
-    """Return the smallest batch in which a row costs hardly more than in the largest."""
+    """Return 1 or 2 if a row costs hardly more in such a batch than in the largest, else `most`.
+
+    Devices that gain from batches at all need more than two rows.
+    """
     fixed_s, row_s = line
     limit_s = (fixed_s / most + row_s) * NEARLY
-    sizes = range(1, most)
-    return next((size for size in sizes if fixed_s / size + row_s <= limit_s), most)
+    small = (size for size in (1, 2) if size < most)
+    return next((size for size in small if fixed_s / size + row_s <= limit_s), most)
+
+
+def together(rows: Sequence[RowView], most: int, now: float, correction: float) -> int:
+    """Return how many of these, the most urgent first, should go to their first stop together.
+
+    A batch delays its first row for the sake of the others. Where it gains nothing else, that is
+    only right while there is plenty of time.
+    """
+    lead = rows[0]
+    route, position = lead.route, lead.position
+    fixed_s, row_s = route.fixed_s[position], route.row_s[position]
+    needed_s = (fixed_s + row_s * min(load(rows), most)) * correction
+    if needed_s * PLENTY <= lead.deadline_s - now:
+        return most
+    return enough((fixed_s, row_s), most)
 
 
 def reaches(row: RowView, batch: int, correction: float, now: float) -> bool:

@@ -108,14 +108,15 @@ class TinyModel:
 
     def vqa(self, pattern: SkipPattern, pixels: Array, tokens: list[int]) -> Array:
         """Return logits of one question, unpadded and alone."""
-        return self.run("head[vqa]", {"y": self._read_out(pattern, pixels, tokens)})["logits"][0]
+        return self.run("head[vqa]", {"y": self.read_out(pattern, pixels, tokens)})["logits"][0]
 
     def reason(self, pattern: SkipPattern, pixels: tuple[Array, Array], tokens: list[int]) -> Array:
         """Return logits of one statement: each picture by itself, joined at the head."""
-        y = np.stack([self._read_out(pattern, picture, tokens)[0] for picture in pixels])
+        y = np.stack([self.read_out(pattern, picture, tokens)[0] for picture in pixels])
         return self.run("head[reason]", {"y": y[None]})["logits"][0]
 
-    def _read_out(self, pattern: SkipPattern, pixels: Array, tokens: list[int]) -> Array:
+    def read_out(self, pattern: SkipPattern, pixels: Array, tokens: list[int]) -> Array:
+        """Return what the head reads, [1, 2, D]."""
         ids = np.array([tokens], np.int64)
         h = self.run("stem[vqa]", {"pixels": pixels[None], "tokens": ids})["h"]
         mask = np.ones(h.shape[:2], bool)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from artifact.pattern import SkipPattern
+from tests.engine.fakes import picture
 from tests.engine.tiny_model import WIDTH, Array, TinyModel
 
 NextLogits = Callable[[tuple[int, ...]], Array]
@@ -124,3 +125,16 @@ class AloneCaptioner:
     def text(self, width: int, limit: int) -> list[int]:
         """Return the words of a caption of so many beams."""
         return beam_search(self, width, EOS, limit)
+
+
+def words_alone(
+    model: TinyModel, pattern: SkipPattern, seed: int, beams: int, limit: int
+) -> list[int]:
+    """Return the words of a numbered picture's caption; found once, for they take a while."""
+    key = (model.seed, pattern.executed, seed, beams, limit)
+    if key not in _WORDS:
+        _WORDS[key] = AloneCaptioner(model, pattern, picture(seed)).text(beams, limit)
+    return _WORDS[key]
+
+
+_WORDS: dict[tuple[object, ...], list[int]] = {}

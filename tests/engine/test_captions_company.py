@@ -152,9 +152,13 @@ def test_pictures_of_many_captions_are_seen_once_each(tiny: Artifact) -> None:
 
 
 def test_words_of_different_captions_share_calls(tiny: Artifact) -> None:
-    """Eight texts, whatever their positions: as many rounds as the longest has words, and two."""
+    """Eight texts, whatever their positions; calls are as large as a bucket."""
     watched = Watched(tiny)
     rows = Rows(watched)
+    sizes: set[int] = set()
+    watched.during = lambda stage, inputs: sizes.update(
+        len(array) for array in inputs.values() if stage == "stem[decode]"
+    )
     watched.gate.clear()
     sent = [watched.send(describe(seed), Budget(variant="full"))[1] for seed in range(8)]
     watched.gate.set()
@@ -162,4 +166,5 @@ def test_words_of_different_captions_share_calls(tiny: Artifact) -> None:
         future.result(20)
     assert rows.calls["head[caption]"] <= 2 * 7
     assert rows.rows["head[caption]"] / rows.calls["head[caption]"] > 2
+    assert sizes <= {1, 2, 4, 8}
     watched.close()

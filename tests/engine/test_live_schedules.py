@@ -10,17 +10,15 @@ import random
 from collections.abc import Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from functools import cache
 
 import pytest
 
-from artifact.pattern import SkipPattern
 from artifact.store import Artifact
 from engine.errors import CapacityError, DeadlineError, EngineError, InferenceFailed, RequestError
 from engine.types import Answer, Budget, CaptionInput, Input, ReasonInput, Task, Ticket
 from tests.engine.bench import JUDGE
 from tests.engine.fakes import picture
-from tests.engine.reference_beams import AloneCaptioner
+from tests.engine.reference_beams import words_alone
 from tests.engine.scribes import free_slots, in_pool
 from tests.engine.test_pool import requests
 from tests.engine.tiny_model import Array
@@ -91,10 +89,14 @@ class Play:
         assert not self.wrong, self.wrong
 
     def _settle(self) -> None:
-        """Wait for everybody, and for one more: by then the engine has let go of all of them."""
-        wait([asked.future for asked in list(self.asked.values())], 20)
-        self.offered += 1
-        self.watched.send(question(0), Budget())[1].exception(20)
+        """Wait for everybody, and for one more: by then the engine has let go of all of them.
+
+        Twice: an event inside the engine may have gone on asking.
+        """
+        for _ in range(2):
+            wait([asked.future for asked in list(self.asked.values())], 20)
+            self.offered += 1
+            self.watched.send(question(0), Budget())[1].exception(20)
 
     def _event(self) -> None:
         self.left -= 1
@@ -207,7 +209,7 @@ class Play:
             ran = watched.orders_of(number, "block_image[")
             assert ran[: len(answer.executed)] == answer.executed == pattern.executed
             limit = min(asked.limit, 6)
-            words = words_alone(answer.executed, asked.seed, asked.beams, limit)
+            words = words_alone(JUDGE, pattern, asked.seed, asked.beams, limit)
             assert answer.text == self.artifact.text_codec().decode(words)
             assert asked.pieces is None or "".join(asked.pieces) == answer.text
             return
@@ -225,12 +227,6 @@ class Play:
             self.artifact.manifest.pattern(v.id).executed for v in self.artifact.manifest.variants
         ]
         assert any(ran == executed[: len(ran)] for executed in deeper)
-
-
-@cache
-def words_alone(executed: tuple[int, ...], seed: int, beams: int, limit: int) -> tuple[int, ...]:
-    pattern = SkipPattern(executed, JUDGE.config.orders)
-    return tuple(AloneCaptioner(JUDGE, pattern, picture(seed)).text(beams, limit))
 
 
 @pytest.fixture(scope="module")

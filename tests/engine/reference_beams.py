@@ -24,7 +24,7 @@ def log_softmax(logits: Array) -> list[float]:
 
 def score(total: float, words: Sequence[int]) -> float:
     """Length counts [BOS] and [EOS]; the penalty is 0.6."""
-    return total / (len(words) + 2) ** 0.6
+    return total / float((len(words) + 2) ** 0.6)
 
 
 def best_of_all(model: NextLogits, eos: int, limit: int) -> tuple[list[int], float]:
@@ -72,13 +72,15 @@ def beam_search(model: NextLogits, width: int, eos: int, limit: int) -> list[int
                 going.append((total, words))
             elif best is None or score(total, words[:-1]) > best[0]:
                 best = score(total, words[:-1]), words[:-1]
+        if width == 1 and best is not None:
+            break  # greedy: [EOS] was the likeliest word
         for total, words in going if going and len(going[0][1]) == limit else ():
             if best is None or score(total, words) > best[0]:
                 best = score(total, words), words
         if going and len(going[0][1]) == limit:
             break
         most = max((total for total, _ in going), default=-np.inf)
-        if best is not None and (width == 1 or best[0] >= most / (limit + 2) ** 0.6):
+        if best is not None and best[0] >= most / (limit + 2) ** 0.6:
             break
     assert best is not None
     return best[1]

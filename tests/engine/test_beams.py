@@ -103,7 +103,8 @@ def test_the_length_penalty_is_beit3s() -> None:
     def model(words: tuple[int, ...]) -> Array:
         chances = {(): [0.4, 0.6, 0.0], (1,): [0.0, 0.4, 0.6], (1, 2): [1.0, 0.0, 0.0]}
         with np.errstate(divide="ignore"):
-            return np.log(np.array(chances.get(words, [1.0, 0.0, 0.0])))
+            logits: Array = np.log(np.array(chances.get(words, [1.0, 0.0, 0.0])))
+        return logits
 
     assert found(model, 2, 0, 5).best == [1, 2]
 

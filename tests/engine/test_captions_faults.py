@@ -83,15 +83,15 @@ class Choir:
         speaker = self.pool._executor._speaker
         assert speaker is not None
         decoder = speaker._decoder
-        kind = stage.partition("[")[0]
-        if kind == "block_image" or stage == "stem[caption]" or not self.slots():
+        if "image" in stage or stage == "stem[caption]" or not self.slots():
             return False
-        name, array = {
+        found: dict[str, tuple[str, Array]] = {
             "stem": ("tokens", decoder._tokens),
             "head": ("y", decoder._y),
             "block_decode": ("h", decoder._h),
-        }[kind]
-        return any(np.may_share_memory(inputs[name], array[slot]) for slot in self.slots())
+        }
+        name, all_ = found[stage.partition("[")[0]]
+        return any(np.may_share_memory(inputs[name], all_[slot]) for slot in self.slots())
 
     def check_others(self) -> None:
         """They are what they are alone, to the bit; and so is everybody who comes later."""

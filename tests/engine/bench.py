@@ -9,9 +9,10 @@ from artifact.store import Artifact
 from engine.config import EngineConfig
 from engine.types import Answer, Budget, Ticket, VqaInput
 from tests.engine.fakes import fake_pool, picture
-from tests.engine.tiny_model import LABELS, Array, TinyModel
+from tests.engine.tiny_model import LABELS, TRIO, Array, TinyModel, tiny_config
 
 MODEL = TinyModel()
+JUDGE = TinyModel(tiny_config(tasks=TRIO))
 
 
 class Bench:

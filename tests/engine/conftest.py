@@ -7,13 +7,19 @@ from collections.abc import Iterator
 import pytest
 
 from artifact.store import Artifact
-from tests.engine.bench import MODEL, Bench
+from tests.engine.bench import JUDGE, MODEL, Bench
 from tests.engine.tiny_artifact import write_tiny
 
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     return write_tiny(tmp_path_factory.mktemp("tiny") / "tiny", MODEL)
+
+
+@pytest.fixture(scope="session")
+def trio(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The tiny artifact with statements too; its other weights are the same."""
+    return write_tiny(tmp_path_factory.mktemp("trio") / "tiny", JUDGE)
 
 
 @pytest.fixture

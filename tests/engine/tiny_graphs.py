@@ -45,6 +45,7 @@ SPECS: dict[str, tuple[dict[str, tuple[str, list[Any]]], dict[str, tuple[str, li
         {"h": ("float32", ["B", 2, WIDTH])},
     ),
     "head[vqa]": ({"y": ("float32", ["B", 2, WIDTH])}, {"logits": ("float32", ["B", ANSWERS])}),
+    "head[reason]": ({"y": ("float32", ["B", 2, 2, WIDTH])}, {"logits": ("float32", ["B", 2])}),
     "head[caption]": ({"y": ("float32", ["B", 1, WIDTH])}, {"logits": ("float32", ["B", VOCAB])}),
 }
 CACHE = ("float32", ["B", HEADS, "T", HEAD_WIDTH])
@@ -189,7 +190,8 @@ def stage_file(folder: Path, stage: str, model: TinyModel, offsets: dict[str, in
 
 def stage_names(config: ModelConfig) -> list[str]:
     blocks = [f"{kind}[{key}]" for key in range(config.keys) for kind in BLOCK_SPECS]
-    return [*SPECS, *blocks]
+    unused = set() if "reason" in config.tasks else {"head[reason]"}
+    return [*(stage for stage in SPECS if stage not in unused), *blocks]
 
 
 def example_inputs(model: TinyModel, stage: str, batch: int, seed: int) -> dict[str, Array]:

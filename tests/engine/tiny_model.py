@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from artifact.config import ModelConfig
+from artifact.config import ModelConfig, Task
 from artifact.pattern import SkipPattern
 
 Array = NDArray[Any]
@@ -18,7 +18,12 @@ WORDS = ["[PAD]", "[BOS]", "[EOS]", "[UNK]", "[MASK]", "what", "colour", "is", "
 LABELS = ["red", "green", "blue", "yes", "no", "two"]
 
 
-def tiny_config(key_of_order: tuple[int, ...] = (0, 0, 1, 1)) -> ModelConfig:
+TRIO: tuple[Task, ...] = ("vqa", "caption", "reason")
+
+
+def tiny_config(
+    key_of_order: tuple[int, ...] = (0, 0, 1, 1), tasks: tuple[Task, ...] = TRIO[:2]
+) -> ModelConfig:
     return ModelConfig(
         name="tiny",
         image_size=SIDE,
@@ -33,7 +38,7 @@ def tiny_config(key_of_order: tuple[int, ...] = (0, 0, 1, 1)) -> ModelConfig:
         readout="series",
         skip_probability=0.1,
         num_answers=ANSWERS,
-        tasks=("vqa", "caption"),
+        tasks=tasks,
     )
 
 
@@ -62,6 +67,8 @@ class TinyModel:
             count = len(self.config.orders_of_key(key))
             scale = 1 + 0.25 * np.arange(count) + 0.1 * key
             self.weights[f"scale{key}"] = scale.astype(np.float32)
+        if "reason" in self.config.tasks:
+            self.weights["head_reason"] = draw(2 * 2 * WIDTH, 2)
 
     def _mix(self, key: int, order: Array, h: Array, mean: Array) -> Array:
         scale = self.weights[f"scale{key}"][order][:, None, None]
@@ -101,6 +108,15 @@ class TinyModel:
 
     def vqa(self, pattern: SkipPattern, pixels: Array, tokens: list[int]) -> Array:
         """Return logits of one question, unpadded and alone."""
+        return self.run("head[vqa]", {"y": self.read_out(pattern, pixels, tokens)})["logits"][0]
+
+    def reason(self, pattern: SkipPattern, pixels: tuple[Array, Array], tokens: list[int]) -> Array:
+        """Return logits of one statement: each picture by itself, joined at the head."""
+        y = np.stack([self.read_out(pattern, picture, tokens)[0] for picture in pixels])
+        return self.run("head[reason]", {"y": y[None]})["logits"][0]
+
+    def read_out(self, pattern: SkipPattern, pixels: Array, tokens: list[int]) -> Array:
+        """Return what the head reads, [1, 2, D]."""
         ids = np.array([tokens], np.int64)
         h = self.run("stem[vqa]", {"pixels": pixels[None], "tokens": ids})["h"]
         mask = np.ones(h.shape[:2], bool)
@@ -110,7 +126,7 @@ class TinyModel:
             stage = f"block[{self.config.key_of_order[k]}]"
             out = self.run(stage, {"h": h, "order": order, "mask": mask})
             h, y = out["h_out"], y + out["r"]
-        return self.run("head[vqa]", {"y": y})["logits"][0]
+        return y
 
     def caption(self, pattern: SkipPattern, pixels: Array, max_words: int) -> list[int]:
         """Return the words of one caption, decoded alone without padding."""

@@ -136,6 +136,13 @@ class Watched:
             if number == ticket_id and order is not None
         )
 
+    def in_slot(self, slot: int) -> int:
+        """Return the request whose caption sits in a slot."""
+        speaker = self.pool._executor._speaker
+        assert speaker is not None
+        owner = speaker._decoder._pool._owners[slot]
+        return next(i for i, job in self.pool._executor._jobs.items() if job.row is owner)
+
     def send(
         self, made: Input, budget: Budget, on_text: Callable[[str], None] | None = None
     ) -> tuple[Ticket, Future[Answer]]:

@@ -1,0 +1,41 @@
+"""A pool on fakes with few slots for captions, and short words for using it."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from artifact.store import Artifact
+from engine.types import Answer, Budget, CaptionInput, Ticket
+from tests.engine.bench import Bench
+from tests.engine.fakes import picture
+
+SLOTS = 8
+
+
+class Desk(Bench):
+    """A pool with eight slots."""
+
+    def __init__(self, artifact: Artifact, **config: object) -> None:
+        super().__init__(artifact, **{"max_batch": 4, "caption_slots": SLOTS, **config})
+
+    def caption(self, rows: int = 1, **budget: Any) -> Ticket:
+        return self.pool.admit("caption", Budget(**budget), self.clock.time_s, rows=rows)
+
+    def write(self, ticket: Ticket, beams: int = 1, seed: int = 0) -> Future[Answer]:
+        return self.pool.submit(ticket, CaptionInput(picture(seed), None, beams))
+
+    @property
+    def free(self) -> int:
+        return self.pool._ledger.free_slots
+
+    @property
+    def in_pool(self) -> int:
+        speaker = self.pool._executor._speaker
+        assert speaker is not None
+        return speaker._decoder._pool.taken
+
+    def settle(self) -> None:
+        """Until the engine has let go of whoever left."""
+        self.backend.gate.set()
+        self.send().result(20)

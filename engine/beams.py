@@ -93,6 +93,8 @@ def _highest(totals: NDArray[np.float64], count: int) -> list[tuple[int, int]]:
     """Return (row, column) of the highest entries, best first; ties: the lowest index."""
     flat = totals.ravel()
     few = min(count, len(flat))
-    best = np.argpartition(-flat, few - 1)[:few]
+    least = np.partition(flat, len(flat) - few)[len(flat) - few]
+    above = np.flatnonzero(flat > least)
+    best = np.concatenate([above, np.flatnonzero(flat == least)[: few - len(above)]])
     best = best[np.lexsort((best, -flat[best]))]
     return [divmod(int(index), totals.shape[1]) for index in best]

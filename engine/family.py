@@ -145,9 +145,10 @@ class Family:
         """
         return self._whole_keys.get(stage, key_of_stage(stage))
 
-    def text_bucket(self, tokens: int) -> int:
-        """Return the padded length of a question of that many tokens."""
-        return next(size for size in self.manifest.buckets.text_lengths if size >= tokens)
+    def text_bucket(self, tokens: float) -> int:
+        """Return the padded length of a question of that many tokens; at most the largest."""
+        lengths = self.manifest.buckets.text_lengths
+        return next((size for size in lengths if size >= tokens), lengths[-1])
 
     @property
     def cached_tokens(self) -> int:

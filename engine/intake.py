@@ -30,6 +30,10 @@ from engine.types import CaptionInput, Input, ReasonInput, Task, VqaInput
 TASKS: dict[type[Input], Task] = {VqaInput: "vqa", CaptionInput: "caption", ReasonInput: "reason"}
 
 
+PICTURES = 2
+"""What a statement is about."""
+
+
 class Intake:
     """Makes jobs. Thread-safe."""
 
@@ -49,13 +53,16 @@ class Intake:
         self._router = router
         self._steering = steering
 
-    def check_question(self, question: str) -> None:
+    def check_question(self, question: str) -> int:
         """Refuse a question the model cannot read, before anything is spent on its picture.
+
+        Returns:
+            Its tokens, [BOS] and [EOS] counted.
 
         Raises:
             TextError: it is empty, or has more tokens than the model reads.
         """
-        self._codec.encode_question(question)
+        return len(self._codec.encode_question(question))
 
     def check_caption(self, max_new_tokens: int | None, num_beams: int) -> None:
         """Refuse a caption that cannot be written, before anything is spent on its picture.
@@ -96,6 +103,9 @@ class Intake:
         return self._job(place, row, route, now, bucket, top_k=request.top_k)
 
     def _reason(self, place: Place, request: ReasonInput, now: float) -> Job:
+        if len(request.pixels) != PICTURES:
+            problem = f"must be {PICTURES}, left and right, not {len(request.pixels)}"
+            raise InvalidInput("images", problem)
         for picture in request.pixels:
             self._check_pixels(picture)
         tokens, bucket = self._tokens("statement", request.statement)
@@ -146,7 +156,8 @@ class Intake:
         top_k: int = 0,
     ) -> Job:
         ticket = place.ticket
-        deadline_s = now + PATIENCE_S if math.isinf(ticket.deadline_s) else ticket.deadline_s
+        endless = math.isinf(ticket.deadline_s)
+        deadline_s = now + PATIENCE_S if endless else ticket.deadline_s - place.reply_s
         view = RowView(ticket.id, route, deadline_s, place.expires_s)
         elastic = self._router.is_elastic(ticket.task)
         return Job(place, row, view, elastic, bucket, words, top_k, now)

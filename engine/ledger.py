@@ -22,6 +22,7 @@ class Place:
     `variant` is the plan, and once it is settled the answer's; `least` is the smallest it may
     become and `remaining` the share of that still to run: what must be done before any answer.
     `keys`: how many keys, from the first, any variant it may become needs. `beams`: of a caption.
+    `bucket`: padded length of its text. `reply_s`: what of its time is left to the caller.
     """
 
     ticket: Ticket
@@ -32,6 +33,8 @@ class Place:
     lost: bool
     request_bytes: int
     beams: int = 1
+    bucket: int = 0
+    reply_s: float = 0.0
     submitted: bool = False
     started: bool = False
     remaining: float = 1.0
@@ -77,6 +80,7 @@ class Ledger:
         self._ids = itertools.count(1)
         self._taking = True
         self._closed = False
+        self._untold = 0
         telemetry.watch_queue(self._waiting, self._request_bytes)
 
     @property
@@ -129,6 +133,12 @@ class Ledger:
                     self._free_slots -= slots
                     return
 
+    def told(self) -> None:
+        """Say that the caller of a submitted request that has ended knows it."""
+        with self._changed:
+            self._untold -= 1
+            self._changed.notify_all()
+
     def free(self, place: Place) -> None:
         """Give back the slots of a submitted request, once nothing of it is left."""
         with self._changed:
@@ -163,7 +173,9 @@ class Ledger:
             place = self._places.pop(ticket_id, None)
             if place is None:
                 return None
-            if not place.submitted:
+            if place.submitted:
+                self._untold += 1
+            else:
                 self._free_slots += _slots(place)
             self._telemetry.ended(place.ticket.task, place.variant, outcome)
             self._changed.notify_all()
@@ -172,12 +184,12 @@ class Ledger:
     def backlog(
         self,
         now: float,
-        cost_s: Callable[[Task, str, int], float],
+        cost_s: Callable[[Task, str, int, int], float],
         without: Collection[int] = (),
     ) -> Backlog:
         """Return the work left to a first answer of open requests whose deadline is live.
 
-        `cost_s(task, variant, count)` are the seconds of a whole one among `count` open ones.
+        `cost_s(task, variant, bucket, count)` are the seconds of a whole one among `count`.
         """
         with self._changed:
             live = [
@@ -187,14 +199,14 @@ class Ledger:
                 and place.ticket.deadline_s > now
                 and place.ticket.id not in without
             ]
-        kinds = {(place.ticket.task, place.least) for place in live}
-        whole_s = {kind: cost_s(*kind, len(live)) for kind in kinds}
-        return Backlog(
-            [
-                (p.ticket.deadline_s, p.remaining * whole_s.get((p.ticket.task, p.least), 0.0))
-                for p in live
-            ]
-        )
+        whole_s: dict[tuple[Task, str, int], float] = {}
+        costs = []
+        for place in live:  # what another thread changes meanwhile is read once
+            kind = (place.ticket.task, place.least, place.bucket)
+            if kind not in whole_s:
+                whole_s[kind] = cost_s(*kind, len(live))
+            costs.append((place.ticket.deadline_s, place.remaining * whole_s[kind]))
+        return Backlog(costs)
 
     def keys(self) -> int:
         """Return how many keys, from the first, open requests may still need."""
@@ -207,10 +219,13 @@ class Ledger:
         return max(len(self._places) - self._limit * 3 // 4, 0)
 
     def drain(self, timeout_s: float) -> bool:
-        """Take nothing new; wait until every request has ended. False if some are left."""
+        """Take nothing new; wait until every request has ended. False if some are left.
+
+        A request has ended when its caller has been told.
+        """
         self._taking = False
         with self._changed:
-            return self._changed.wait_for(lambda: not self._places, timeout_s)
+            return self._changed.wait_for(lambda: not self._places and not self._untold, timeout_s)
 
     def close(self) -> list[int]:
         """Take nothing new; return the ids still open."""

@@ -8,6 +8,9 @@ from itertools import takewhile
 
 _LOG = logging.getLogger(__name__)
 
+_HALF = "\ufffd"
+"""What the first tokens of a character that needs several are decoded to."""
+
 
 class Listener:
     """Calls `on_text` with pieces that, joined, are the whole text.
@@ -32,7 +35,7 @@ class Listener:
         """Take the text so far."""
         text = self._decode(words)
         same = takewhile(lambda pair: pair[0] == pair[1], zip(self._before, text, strict=False))
-        self._tell("".join(letter for letter, _ in same))
+        self._tell("".join(letter for letter, _ in same).rstrip(_HALF))
         self._before = text
 
     def end(self, text: str) -> None:

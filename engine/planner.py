@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from engine.errors import NoVariantFits
 from engine.family import Family, Member
@@ -60,21 +61,30 @@ class Planner:
             }
         return self._memory[resident]
 
-    def fitting(self, task: Task, budget: Budget, admitted: str | None = None) -> tuple[Offer, ...]:
+    def fitting(
+        self, task: Task, budget: Budget, admitted: str | None = None, beams: int = 1
+    ) -> tuple[Offer, ...]:
         """Return what meets the hard budgets now, best first.
 
-        `admitted` is kept if its key left since and nothing else fits.
+        `admitted` is kept if its key left since and nothing else fits. Each of a caption's `beams`
+        has keys and values of its own.
 
         Raises:
             UnknownVariant, NoVariantFits: see `engine.policy`.
         """
         offers = self.offers(task)
+        if beams > 1:
+            offers = tuple(self._with_beams(offer, beams) for offer in offers)
         try:
             return qualifying(offers, budget)
         except NoVariantFits:
             if admitted is None:
                 raise
             return tuple(offer for offer in offers if offer.variant == admitted)
+
+    def _with_beams(self, offer: Offer, beams: int) -> Offer:
+        own_bytes = self._family.member(offer.task, offer.variant).request_bytes
+        return replace(offer, memory_bytes=offer.memory_bytes + (beams - 1) * own_bytes)
 
     def plan(
         self,
@@ -116,9 +126,9 @@ class Planner:
         """Return the work ahead that must be done: mean times at the batches such a queue fills."""
         self._predictor.refresh(now)
 
-        def cost_s(task: Task, variant: str, count: int) -> float:
+        def cost_s(task: Task, variant: str, bucket: int, count: int) -> float:
             batch = min(count, self._max_batch)
-            mean_s = self._predictor.mean_s(task, variant, self._bucket, batch)
+            mean_s = self._predictor.mean_s(task, variant, bucket or self._bucket, batch)
             return mean_s / batch * self._predictor.calls.middle
 
         return self._ledger.backlog(now, cost_s, without)

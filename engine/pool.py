@@ -88,18 +88,31 @@ class EnginePool:
         return cls(artifact, config, opened, telemetry or Telemetry(), clock or SystemClock())
 
     def admit(
-        self, task: Task, budget: Budget, arrived_s: float, decode_s: float = 0.0, rows: int = 1
+        self,
+        task: Task,
+        budget: Budget,
+        arrived_s: float,
+        decode_s: float = 0.0,
+        rows: int = 1,
+        tokens: int | None = None,
+        reply_s: float = 0.0,
     ) -> Ticket:
         """Take a place for a request before its picture is decoded.
 
-        `arrived_s` is on the pool's clock; `decode_s` is the predicted time until `submit`; `rows`
-        are the rows of a batch it takes; a caption needs a slot for each, its beams.
+        Args:
+            task: what is asked.
+            budget: what it may cost.
+            arrived_s: when its head arrived, on the pool's clock.
+            decode_s: predicted time until `submit`.
+            rows: rows of a batch it takes; a caption needs a slot for each, its beams.
+            tokens: of its text (see `check_question`), or most of a caption's, if that is known.
+            reply_s: predicted time from the engine's answer until the caller has it.
 
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: the request has ended then.
         """
         try:
-            return self._admit(task, budget, arrived_s, decode_s, rows)
+            return self._admit(task, budget, arrived_s, decode_s, rows, tokens, reply_s)
         except RequestError:
             self.telemetry.ended(task, NO_VARIANT, "invalid")
             raise
@@ -109,7 +122,14 @@ class EnginePool:
             raise
 
     def _admit(
-        self, task: Task, budget: Budget, arrived_s: float, decode_s: float, rows: int
+        self,
+        task: Task,
+        budget: Budget,
+        arrived_s: float,
+        decode_s: float,
+        rows: int,
+        tokens: int | None,
+        reply_s: float,
     ) -> Ticket:
         check_budget(budget)
         if task not in self.artifact.manifest.tasks:
@@ -125,11 +145,15 @@ class EnginePool:
         self._ledger.check_open(now, lambda: self._planner.backlog(now).total_s, slots)
         limit_ms = budget.max_latency_ms or self._config.default_latency_ms
         deadline_s = math.inf if limit_ms is None else arrived_s + limit_ms / 1e3
+        words = tokens if task == "caption" else None
+        bucket = self._family.text_bucket(math.inf if task == "caption" else tokens or math.inf)
         backlog = self._planner.backlog(now)
-        wait_s = max(decode_s, backlog.before_s(deadline_s))
-        fitting = self._planner.fitting(task, budget)
-        slack_s = deadline_s - now
-        choice = self._planner.plan(fitting, budget, slack_s, wait_s, batch=beams, waits=False)
+        wait_s = max(decode_s, backlog.before_s(deadline_s - reply_s))
+        fitting = self._planner.fitting(task, budget, beams=beams)
+        slack_s = deadline_s - reply_s - now
+        choice = self._planner.plan(
+            fitting, budget, slack_s, wait_s, bucket=bucket, batch=beams, words=words, waits=False
+        )
         ticket = Ticket(
             id=self._ledger.next_id(),
             task=task,
@@ -137,7 +161,7 @@ class EnginePool:
             arrived_s=arrived_s,
             deadline_s=deadline_s,
             variant=choice.variant,
-            predicted_s=wait_s + choice.service_s,
+            predicted_s=wait_s + choice.service_s + reply_s,
         )
         place = Place(
             ticket=ticket,
@@ -148,18 +172,23 @@ class EnginePool:
             lost=choice.lost,
             request_bytes=self._family.member(task, choice.variant).request_bytes * beams,
             beams=beams,
+            bucket=bucket,
+            reply_s=reply_s,
         )
         place.future.set_running_or_notify_cancel()
         self._ledger.add(place, now, lambda: self._planner.backlog(now).total_s)
         return ticket
 
-    def check_question(self, question: str) -> None:
+    def check_question(self, question: str) -> int:
         """Refuse a question or a statement the model cannot read; needs no ticket.
+
+        Returns:
+            Its tokens, [BOS] and [EOS] counted.
 
         Raises:
             TextError: it is empty, or has more tokens than the model reads.
         """
-        self._intake.check_question(question)
+        return self._intake.check_question(question)
 
     def check_caption(self, max_new_tokens: int | None, num_beams: int) -> None:
         """Refuse a caption that cannot be written; needs no ticket.
@@ -185,14 +214,14 @@ class EnginePool:
         now = self._clock.now_s()
         if place is None:
             raise Cancelled
-        if place.expires_s <= now:
-            self._ledger.end(ticket.id, "expired")
-            self._ledger.free(place)
-            raise DeadlineExpired(now - ticket.arrived_s)
         try:
+            if place.expires_s <= now:
+                raise DeadlineExpired(now - ticket.arrived_s)
             job = self._intake.job(place, request, now, on_text)
-        except InvalidInput:
-            self._ledger.end(ticket.id, "invalid")
+        except Exception as error:  # whatever it is, the request has ended, and its caller is told
+            late = isinstance(error, DeadlineExpired)
+            if self._ledger.end(ticket.id, "expired" if late else "invalid") is not None:
+                self._ledger.told()
             self._ledger.free(place)
             raise
         self._executor.submit(job)
@@ -242,6 +271,8 @@ class EnginePool:
         place = self._ledger.end(ticket_id, outcome)
         if place is not None:
             place.future.set_exception(error)
+            if place.submitted:
+                self._ledger.told()
 
     def _done(self, job: Job, now: float, error: EngineError | None) -> None:
         """Resolve a job that ran to its end; called on the executor's thread."""
@@ -270,6 +301,7 @@ class EnginePool:
         if job.listener is not None and answer.text is not None:
             job.listener.end(answer.text)
         place.future.set_result(answer)
+        self._ledger.told()
 
 
 _REASONS: dict[type[EngineError], str] = {

@@ -106,17 +106,19 @@ class Solo:
         rows = [
             self._family.caption_row(variant, image, self._pool, max_new, beams) for image in pixels
         ]
-        self.run_rows(rows)
-        for row in rows:
-            row.settle(programs)
-        while going := [row for row in rows if not row.done]:
-            round_ = self._decoder.begin(going)
-            while not round_.finished:
-                self._decoder.step(round_)
-            for error in round_.failed.values():
-                raise error
-        for row in rows:
-            row.leave()
+        try:
+            self.run_rows(rows)
+            for row in rows:
+                row.settle(programs)
+            while going := [row for row in rows if not row.done]:
+                round_ = self._decoder.begin(going)
+                while not round_.finished:
+                    self._decoder.step(round_)
+                for error in round_.failed.values():
+                    raise error
+        finally:
+            for row in rows:
+                row.leave()
         return [row.words for row in rows]
 
     def _run_into(self, stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:

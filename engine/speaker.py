@@ -32,6 +32,11 @@ class Open:
         """Those who have not left."""
         return [(row, job) for row, job in self.jobs.items() if row.slots]
 
+    def note_spent(self, seconds: float) -> None:
+        """Tell the scheduler what the rows' word has had so far."""
+        for job in self.jobs.values():
+            job.view.spent_s = seconds
+
 
 class Speaker:
     """Runs rounds; one may be put aside between two of its calls.
@@ -59,13 +64,17 @@ class Speaker:
         """
         open_ = self._open
         if open_ is None or not any(job in jobs for _, job in open_.alive):
+            if open_ is not None:
+                open_.note_spent(0.0)
             open_ = self._begin(jobs)
         self._open = open_
         while not open_.round.finished:
             self._call(open_)
             if not open_.round.finished and interrupted():
+                open_.note_spent(open_.took_s)
                 return [], {}
         self._open = None
+        open_.note_spent(0.0)
         return self._close(open_)
 
     def _begin(self, jobs: Sequence[Job]) -> Open:
@@ -82,10 +91,11 @@ class Speaker:
         took_s = self._clock.now_s() - start_s
         open_.took_s += took_s
         texts = sum(len(row.slots) for row in riders)
-        self._telemetry.step(texts)
+        if texts:
+            self._telemetry.step(texts)
         for row in riders:
             count = len(row.slots)
-            open_.jobs[row].spend(stage, took_s, count / max(texts, 1), count)
+            open_.jobs[row].spend(stage, took_s, count / texts, count)
 
     def _close(self, open_: Open) -> tuple[list[Job], dict[int, BackendError]]:
         failed: dict[int, BackendError] = {}

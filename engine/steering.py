@@ -44,7 +44,7 @@ class Steering:
         Where the variant is chosen at the first step, it is the quickest variant's until then.
         """
         task = place.ticket.task
-        fitting = self._planner.fitting(task, place.ticket.budget, place.variant)
+        fitting = self._planner.fitting(task, place.ticket.budget, place.variant, place.beams)
         place.keys = max(offer.keys[-1] for offer in fitting) + 1
         if self._router.is_elastic(task):
             route = self._router.elastic(task, fitting, text_bucket, words, beams)

@@ -80,6 +80,6 @@ def wire(
         on_done,
         lambda job: ledger.free(job.place),
     )
-    intake = Intake(family, codec, router, steering, kv, max_batch)
+    intake = Intake(family, codec, router, steering, kv, min(max_batch, texts))
     labels = artifact.labels() if "vqa" in manifest.tasks else ()
     return Parts(ledger, planner, intake, AnswerMaker(family, labels, codec.decode), executor)

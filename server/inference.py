@@ -27,7 +27,7 @@ MakeInput = Callable[[Sequence[NDArray[np.uint8]]], EngineInput]
 class Work:
     """What to compute: one engine request per entry of `inputs`, all about the same pictures.
 
-    `rows` are the slots that each of them takes.
+    `rows` are the slots that each of them takes, `tokens` those of each one's text.
     """
 
     task: Task
@@ -35,6 +35,7 @@ class Work:
     pictures: Sequence[Picture]
     inputs: Sequence[MakeInput]
     rows: int = 1
+    tokens: Sequence[int | None] = (None,)
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,12 @@ async def run(
     tickets: list[Ticket] = []
     try:
         predicted_s = serving.decoder.predict_s(*(picture.header for picture in work.pictures))
-        for _ in work.inputs:
-            tickets.append(
-                pool.admit(work.task, work.budget, arrived_s, predicted_s, rows=work.rows)
+        reply_s = serving.handover.predicted_s
+        for _, tokens in zip(work.inputs, work.tokens, strict=True):
+            ticket = pool.admit(
+                work.task, work.budget, arrived_s, predicted_s, work.rows, tokens, reply_s
             )
+            tickets.append(ticket)
         side_px = pool.artifact.manifest.config.image_size
         decodings = [_decode(serving, picture, side_px) for picture in work.pictures]
         decoded = await asyncio.gather(*decodings)

@@ -47,12 +47,17 @@ class Pool(Protocol):
         arrived_s: float,
         decode_s: float = 0.0,
         rows: int = 1,
+        tokens: int | None = None,
+        reply_s: float = 0.0,
     ) -> Ticket:
-        """Take a place in the queue and `rows` slots, or raise the typed refusal at once."""
+        """Take a place in the queue and `rows` slots, or raise the typed refusal at once.
+
+        `tokens`: of the text. `reply_s`: predicted time from the engine's answer to the reply.
+        """
         ...
 
-    def check_question(self, question: str) -> None:
-        """Raise a TextError for a question or statement the model cannot read."""
+    def check_question(self, question: str) -> int:
+        """Return a question's or statement's tokens, or raise a TextError: it cannot be read."""
         ...
 
     def check_caption(self, max_new_tokens: int | None, num_beams: int) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar
 
 from engine.clock import Clock
+from engine.quantiles import quantile
 from engine.telemetry import Telemetry
 from server.body import BodyStore
 from server.decoding import Decoder
@@ -23,6 +25,24 @@ State = Literal["loading", "ready", "draining", "failed"]
 T = TypeVar("T")
 _log = logging.getLogger("otmv.server")
 _INTAKE_THREADS = 2
+_WIRE_S = 5e-4
+"""What the event loop and the socket take after that."""
+
+
+class Handover:
+    """How long an answer takes from the engine to the wire: a high quantile of recent ones."""
+
+    def __init__(self) -> None:
+        self._recent: deque[float] = deque(maxlen=128)
+        self._since = 0
+        self.predicted_s = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Take one."""
+        self._recent.append(seconds)
+        self._since += 1
+        if self._since >= 16:
+            self.predicted_s, self._since = quantile(self._recent, 0.95) + _WIRE_S, 0
 
 
 class Serving:
@@ -39,6 +59,7 @@ class Serving:
             settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s
         )
         self.decoder = Decoder(settings.decode_threads, settings.max_pixels, clock)
+        self.handover = Handover()
         self.failure: Exception | None = None
         self.phase, self.done_share = "starting", 0.0
         self._open_pool = open_pool

@@ -15,7 +15,7 @@ class RowView:
     scheduled against: for a request without a latency budget the owner puts the end of its
     patience. `expires_s`: when work on it ends without an answer (deadline under `reject`,
     deadline + grace under `degrade`). `priority`: smaller goes first. `final`: only its head is
-    left to run.
+    left to run. `spent_s`: what the step it is at has had already, if it was put aside half-way.
     """
 
     id: int
@@ -25,6 +25,7 @@ class RowView:
     priority: int = 0
     position: int = 0
     final: bool = False
+    spent_s: float = 0.0
 
 
 def urgency(row: RowView) -> tuple[int, float, int]:

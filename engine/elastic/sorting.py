@@ -15,7 +15,7 @@ EPSILON_S = 1e-9
 PLENTY = 8.0
 """A row has plenty of time if it has so many times what it needs."""
 
-NEARLY = 1.05
+NEARLY = 1.1
 """Batches in which a row costs less than this times what it costs in the largest are as good."""
 
 
@@ -49,7 +49,8 @@ def sort_rows(snapshot: Snapshot, now: float) -> Rows:
         if passed == route.legs:
             rows.final.append(row)
             continue
-        soonest_s = start_s + route.alone_s[position] * correction
+        left_s = route.alone_s[position] * correction - row.spent_s
+        soonest_s = start_s + max(left_s, 2 * EPSILON_S)
         if passed:
             (rows.onward if soonest_s <= row.deadline_s else rows.final).append(row)
         elif soonest_s <= row.deadline_s:
@@ -105,4 +106,4 @@ def reaches(row: RowView, batch: int, correction: float, now: float) -> bool:
     """Tell whether a row gets to its next stop and answer in time, in batches of that size."""
     route, position = row.route, row.position
     needed_s = (route.fixed_s[position] + route.row_s[position] * batch) * correction
-    return now + needed_s <= row.deadline_s + EPSILON_S
+    return now + needed_s - row.spent_s <= row.deadline_s + EPSILON_S

@@ -79,12 +79,12 @@ async def vqa(request: Request) -> Response:
 
     async def answer(pool: Pool, ask: Ask[VqaFields]) -> Response:
         asked, top_k = ask.fields.asked, ask.fields.top_k
-        for question in asked:
-            pool.check_question(question)
+        tokens = [pool.check_question(question) for question in asked]
         inputs = [partial(_question, question, top_k) for question in asked]
-        finished = await context.run(pool, Work("vqa", ask.budget, ask.pictures, inputs))
+        work = Work("vqa", ask.budget, ask.pictures, inputs, tokens=tokens)
+        finished = await context.run(pool, work)
         body = vqa_body(finished, asked, context.request_id)
-        return json_response(body, body.answers)
+        return context.reply(json_response(body, body.answers), finished)
 
     return await _infer(context, context.serving.intake.vqa, answer)
 
@@ -108,7 +108,9 @@ async def caption(request: Request) -> Response:
         max_new_tokens, num_beams = ask.fields.max_new_tokens, ask.fields.num_beams
         pool.check_caption(max_new_tokens, num_beams)
         inputs = [partial(_description, max_new_tokens, num_beams)]
-        work = Work("caption", ask.budget, ask.pictures, inputs, rows=num_beams)
+        work = Work(
+            "caption", ask.budget, ask.pictures, inputs, rows=num_beams, tokens=[max_new_tokens]
+        )
 
         async def described(on_text: OnText | None = None) -> CaptionResponse:
             return caption_body(await context.run(pool, work, on_text), context.request_id)
@@ -134,11 +136,12 @@ async def reason(request: Request) -> Response:
 
     async def answer(pool: Pool, ask: Ask[ReasonFields]) -> Response:
         statement = ask.fields.statement
-        pool.check_question(statement)
+        tokens = [pool.check_question(statement)]
         inputs = [partial(_judgement, statement)]
-        work = Work("reason", ask.budget, ask.pictures, inputs, rows=2)
-        body = reason_body(await context.run(pool, work), statement, context.request_id)
-        return json_response(body, [body])
+        work = Work("reason", ask.budget, ask.pictures, inputs, rows=2, tokens=tokens)
+        finished = await context.run(pool, work)
+        body = reason_body(finished, statement, context.request_id)
+        return context.reply(json_response(body, [body]), finished)
 
     return await _infer(context, context.serving.intake.reason, answer)
 
@@ -159,6 +162,12 @@ class _Context:
 
     async def run(self, pool: Pool, work: Work, on_text: OnText | None = None) -> Finished:
         return await run(self.serving, pool, work, self.arrived_s, on_text)
+
+    def reply(self, response: Response, finished: Finished) -> Response:
+        """Return a response that is ready, and learn how long that took after the last answer."""
+        answered_s = self.arrived_s + max(finished.total_s)
+        self.serving.handover.add(self.serving.clock.now_s() - answered_s)
+        return response
 
     def problem(self, error: Exception) -> dict[str, Any]:
         log_failure(error, self.request_id)

@@ -126,7 +126,6 @@ def test_memory_holds_with_all_the_time(desk: Desk, tiny: Artifact) -> None:
     check_text(tiny, answer)
 
 
-@pytest.mark.xfail(strict=True, reason="admission counts the keys and values of one beam only")
 def test_memory_counts_every_beam(desk: Desk) -> None:
     """`request_bytes` are those of each of its beams."""
     member = desk.pool._family.member("caption", "full")

@@ -130,12 +130,9 @@ def test_outputs_of_the_wrong_shape_fail_the_request(
 @pytest.mark.parametrize("company", [False, True])
 @pytest.mark.parametrize("on_miss", ["reject", "degrade"])
 def test_a_round_put_aside_is_not_judged_as_if_it_began_anew(
-    desk: Desk, tiny: Artifact, company: bool, on_miss: OnMiss, request: pytest.FixtureRequest
+    desk: Desk, tiny: Artifact, company: bool, on_miss: OnMiss
 ) -> None:
     """20 calls, 21.5 of them in time. A question that may wait makes the loop decide in between."""
-    if company:
-        reason = "within a round a row still needs its whole word: with less slack it is given up"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
     seed = long_text(tiny, "d1")
     desk.tick(STEP_S)
     desk.backend.hold()
@@ -155,7 +152,6 @@ def pictures(count: int) -> Any:
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-@pytest.mark.xfail(strict=True, reason="what `submit` does not foresee leaves the request open")
 def test_a_statement_about_other_than_two_pictures_ends(trio: Artifact, count: int) -> None:
     watched = Watched(trio)
     ticket = watched.pool.admit("reason", Budget(), watched.clock.time_s)
@@ -166,9 +162,6 @@ def test_a_statement_about_other_than_two_pictures_ends(trio: Artifact, count: i
     assert drained
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a batch is at least two rows for statements, slots may be 1"
-)
 def test_more_beams_than_slots_there_are_is_no_matter_of_waiting(trio: Artifact) -> None:
     watched = Watched(trio, max_batch=1, caption_slots=1)
     try:

@@ -14,7 +14,6 @@ from tests.engine.fakes import FakeBackend, picture
 from tests.engine.tiny_model import Array
 
 
-@pytest.mark.xfail(strict=True, reason="captions that were under way keep their slots")
 def test_a_failure_keeps_no_slots(tiny: Artifact) -> None:
     backend, broken = FakeBackend(MODEL), [True]
 

@@ -120,6 +120,8 @@ class FakePool:
         arrived_s: float,
         decode_s: float = 0.0,
         rows: int = 1,
+        tokens: int | None = None,
+        reply_s: float = 0.0,
     ) -> Ticket:
         with self._lock:
             if self.draining:
@@ -144,12 +146,13 @@ class FakePool:
             self._open[ticket.id] = None
             return ticket
 
-    def check_question(self, question: str) -> None:
+    def check_question(self, question: str) -> int:
         if not question.strip():
             raise EmptyQuestion
         limit = self.artifact.manifest.text.max_question_tokens
         if len(question.split()) + 2 > limit:
             raise QuestionTooLong(len(question.split()) + 2, limit)
+        return len(question.split()) + 2
 
     def check_caption(self, max_new_tokens: int | None, num_beams: int) -> None:
         if num_beams > MAX_BEAMS:

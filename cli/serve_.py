@@ -113,6 +113,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         memory_budget_bytes=settings.memory_budget,
         max_batch=settings.max_batch,
         queue_limit=settings.queue_limit,
+        caption_slots=settings.caption_slots,
         threads=settings.engine_threads or 0,
         grace_s=settings.grace_s,
         default_latency_ms=settings.default_max_latency_ms,

@@ -41,8 +41,8 @@ class EngineConfig:
     def __post_init__(self) -> None:
         if self.max_batch < 1 or self.queue_limit < 1 or self.threads < 0:
             raise ValueError("max_batch and queue_limit are at least 1, threads at least 0")
-        if self.caption_slots is not None and self.caption_slots < self.max_batch:
-            raise ValueError("caption_slots is at least max_batch, or None")
+        if self.caption_slots is not None and self.caption_slots < 1:
+            raise ValueError("caption_slots is at least 1, or None")
         if self.grace_s < 0 or self.profile_limit_s <= 0:
             raise ValueError("grace_s is not negative, profile_limit_s is positive")
         if self.memory_budget_bytes is not None and self.memory_budget_bytes <= 0:

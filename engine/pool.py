@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Literal
 
 from artifact.store import Artifact
+from engine.admission import Known
 from engine.auto import open_chosen
 from engine.caption_row import CaptionRow
 from engine.clock import Clock, SystemClock
@@ -22,14 +22,12 @@ from engine.errors import (
     Draining,
     EngineError,
     InferenceFailed,
-    InvalidInput,
     NotReady,
     RequestError,
 )
+from engine.intake import PICTURES
 from engine.jobs import Job
-from engine.ledger import Place
 from engine.opening import OpenedEngine
-from engine.policy import check_budget, expires_s
 from engine.stages import Progress
 from engine.telemetry import NO_VARIANT, Telemetry
 from engine.types import Answer, Budget, Input, Offer, Outcome, Task, Ticket
@@ -54,16 +52,14 @@ class EnginePool:
         self.artifact = artifact
         self.telemetry = telemetry
         self.backend = opened.backend
-        self._config = config
         self._clock = clock
-        self._family = opened.family
         self._stages = opened.stages
         self._budget_lock = threading.Lock()
         parts = wire(artifact, config, opened, telemetry, clock, self._done)
-        self._ledger, self._planner = parts.ledger, parts.planner
+        self._ledger, self._planner, self._admission = parts.ledger, parts.planner, parts.admission
         self._intake, self._maker, self._executor = parts.intake, parts.maker, parts.executor
         telemetry.watch_stages(self._stages.loaded_bytes)
-        for member in self._family.members.values():
+        for member in opened.family.members.values():
             telemetry.quality(member.task, member.variant, member.quality)
         self._executor.start()
         self.ready = True
@@ -112,7 +108,10 @@ class EnginePool:
             RequestError, CapacityError, DeadlineUnattainable: the request has ended then.
         """
         try:
-            return self._admit(task, budget, arrived_s, decode_s, rows, tokens, reply_s)
+            if not self.ready:
+                raise NotReady
+            known = Known(arrived_s, decode_s, rows, tokens, reply_s)
+            return self._admission.take(task, budget, known, self._clock.now_s())
         except RequestError:
             self.telemetry.ended(task, NO_VARIANT, "invalid")
             raise
@@ -120,64 +119,6 @@ class EnginePool:
             self.telemetry.ended(task, NO_VARIANT, "refused")
             self.telemetry.shed(_REASONS.get(type(error), "queue_full"))
             raise
-
-    def _admit(
-        self,
-        task: Task,
-        budget: Budget,
-        arrived_s: float,
-        decode_s: float,
-        rows: int,
-        tokens: int | None,
-        reply_s: float,
-    ) -> Ticket:
-        check_budget(budget)
-        if task not in self.artifact.manifest.tasks:
-            raise InvalidInput(
-                "task", f"this artifact has {', '.join(self.artifact.manifest.tasks)}"
-            )
-        if not self.ready:
-            raise NotReady
-        now = self._clock.now_s()
-        beams = rows if task == "caption" else 1
-        self._intake.check_caption(None, beams)
-        slots = beams if task == "caption" else 0
-        self._ledger.check_open(now, lambda: self._planner.backlog(now).total_s, slots)
-        limit_ms = budget.max_latency_ms or self._config.default_latency_ms
-        deadline_s = math.inf if limit_ms is None else arrived_s + limit_ms / 1e3
-        words = tokens if task == "caption" else None
-        bucket = self._family.text_bucket(math.inf if task == "caption" else tokens or math.inf)
-        backlog = self._planner.backlog(now)
-        wait_s = max(decode_s, backlog.before_s(deadline_s - reply_s))
-        fitting = self._planner.fitting(task, budget, beams=beams)
-        slack_s = deadline_s - reply_s - now
-        choice = self._planner.plan(
-            fitting, budget, slack_s, wait_s, bucket=bucket, batch=beams, words=words, waits=False
-        )
-        ticket = Ticket(
-            id=self._ledger.next_id(),
-            task=task,
-            budget=budget,
-            arrived_s=arrived_s,
-            deadline_s=deadline_s,
-            variant=choice.variant,
-            predicted_s=wait_s + choice.service_s + reply_s,
-        )
-        place = Place(
-            ticket=ticket,
-            variant=choice.variant,
-            least=self._planner.quickest(fitting),
-            keys=max(offer.keys[-1] for offer in fitting) + 1,
-            expires_s=expires_s(deadline_s, budget.on_miss == "reject", self._config.grace_s),
-            lost=choice.lost,
-            request_bytes=self._family.member(task, choice.variant).request_bytes * beams,
-            beams=beams,
-            bucket=bucket,
-            reply_s=reply_s,
-        )
-        place.future.set_running_or_notify_cancel()
-        self._ledger.add(place, now, lambda: self._planner.backlog(now).total_s)
-        return ticket
 
     def check_question(self, question: str) -> int:
         """Refuse a question or a statement the model cannot read; needs no ticket.
@@ -291,8 +232,9 @@ class EnginePool:
         place = self._ledger.end(job.id, "late" if answer.deadline_met is False else "ok")
         if place is None:
             return
+        pictures = PICTURES if ticket.task == "reason" else 1
         self.telemetry.answered(
-            ticket.task, answer.variant, now - ticket.arrived_s, answer.degraded
+            ticket.task, answer.variant, now - ticket.arrived_s, answer.degraded, pictures
         )
         self.telemetry.phases(answer.phases_s)
         if isinstance(job.row, CaptionRow):

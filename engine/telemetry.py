@@ -92,9 +92,11 @@ class Telemetry:
         """Count a refusal: queue_full, draining, not_ready, intake_full or deadline."""
         self._shed.labels(reason).inc()
 
-    def answered(self, task: Task, variant: str, seconds: float, degraded: bool) -> None:
-        """Record an answer and its time since arrival."""
-        self._images.labels(task, variant).inc()
+    def answered(
+        self, task: Task, variant: str, seconds: float, degraded: bool, pictures: int = 1
+    ) -> None:
+        """Record an answer, its time since arrival and how many pictures it was about."""
+        self._images.labels(task, variant).inc(pictures)
         self._request_s.labels(task, variant).observe(seconds)
         if degraded:
             self._degraded.labels(task).inc()

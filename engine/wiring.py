@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from artifact.store import Artifact
+from engine.admission import Admission
 from engine.backends.base import Array
 from engine.clock import Clock
 from engine.config import EngineConfig
@@ -35,6 +36,7 @@ class Parts:
 
     ledger: Ledger
     planner: Planner
+    admission: Admission
     intake: Intake
     maker: AnswerMaker
     executor: Executor
@@ -82,4 +84,6 @@ def wire(
     )
     intake = Intake(family, codec, router, steering, kv, min(max_batch, texts))
     labels = artifact.labels() if "vqa" in manifest.tasks else ()
-    return Parts(ledger, planner, intake, AnswerMaker(family, labels, codec.decode), executor)
+    maker = AnswerMaker(family, labels, codec.decode)
+    admission = Admission(family, planner, ledger, intake, config)
+    return Parts(ledger, planner, admission, intake, maker, executor)

@@ -41,6 +41,12 @@ class Settings(BaseSettings):
         default=256, ge=1, le=100_000, description="Requests admitted at once."
     )
     max_batch: int = Field(default=8, ge=1, le=256, description="Rows per engine step at most.")
+    caption_slots: int | None = Field(
+        default=None,
+        ge=1,
+        le=65_536,
+        description="Texts of open captions at once, each beam one; default: 4 times max_batch.",
+    )
     engine_threads: int | None = Field(
         default=None,
         ge=1,

@@ -38,7 +38,7 @@ def tune(
 
     Example: otmv tune demo --out runs/demo
 
-    The demo takes about an hour on two cores. Stop it when you like: the same command resumes.
+    The demo takes about 75 minutes on two cores. Stop it when you like: the same command resumes.
     """
     from tuning.recipe import RECIPES
 

@@ -106,10 +106,15 @@ class KeyBlock(nn.Module):
             `[batch, heads, 1, head width]`. MASK's are dropped.
         """
         q, k_new, v_new = self.project(h, order, 0)
-        cached = torch.where(mask, 0.0, MASKED).to(h.dtype)[:, None, None, :].expand(-1, 1, 2, -1)
         causal = torch.tensor([[0.0, MASKED], [0.0, 0.0]], dtype=h.dtype, device=h.device)
-        bias = torch.cat([cached, causal.expand(h.shape[0], 1, 2, 2)], dim=-1)
-        mixed = _attend(q, torch.cat([k, k_new], dim=2), torch.cat([v, v_new], dim=2), bias)
+        q = q * q.shape[-1] ** -0.5
+        seen = q @ k.transpose(2, 3) + key_mask_bias(mask, h.dtype)
+        own = q @ k_new.transpose(2, 3) + causal
+        # Only the scores are joined: joining keys and values would copy the whole cache.
+        shares = torch.cat([seen, own], dim=-1).softmax(-1)
+        cached = k.shape[2]
+        mixed = shares[..., :cached] @ v + shares[..., cached:] @ v_new
+        mixed = mixed.transpose(1, 2).flatten(2)
         return self.finish(h, mixed, order, 0), k_new[:, :, :1], v_new[:, :, :1]
 
     def project(self, h: Tensor, order: Order, image_tokens: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -153,8 +153,8 @@ class EnginePool:
         """
         place = self._ledger.claim(ticket.id)
         now = self._clock.now_s()
-        if place is None:  # it was swept, or its caller has left
-            raise DeadlineExpired(now - ticket.arrived_s) if now > ticket.deadline_s else Cancelled
+        if place is None:
+            raise Cancelled
         try:
             if place.expires_s <= now:
                 raise DeadlineExpired(now - ticket.arrived_s)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.types import Receive
 
+from engine.errors import Cancelled, DeadlineExpired
 from engine.types import Answer, Budget, Task, Ticket
 from server.decoding import Decoded
 from server.errors import ClientLeft, ImageError
@@ -78,7 +79,7 @@ async def run(
         serving.telemetry.phases({"decode": decode_s, "preprocess": preprocess_s})
         pixels = [each.pixels for each in decoded]
         futures = [
-            pool.submit(ticket, make(pixels), on_text)
+            _submit(serving, pool, ticket, make(pixels), on_text)
             for ticket, make in zip(tickets, work.inputs, strict=True)
         ]
         waits = [_awaitable(future, serving.clock.now_s) for future in futures]
@@ -112,6 +113,16 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
         if not job.done():
             job.cancel()
             await asyncio.wait({job})
+
+
+def _submit(
+    serving: Serving, pool: Pool, ticket: Ticket, made: EngineInput, on_text: OnText | None
+) -> Future[Answer]:
+    """Submit; a request that the engine ended while its picture was decoded has expired."""
+    try:
+        return pool.submit(ticket, made, on_text)
+    except Cancelled as error:
+        raise DeadlineExpired(serving.clock.now_s() - ticket.arrived_s) from error
 
 
 async def _decode(serving: Serving, picture: Picture, side_px: int) -> Decoded:

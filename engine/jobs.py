@@ -82,6 +82,13 @@ class Job:
         self.busy_s += elapsed_s * share
         self.blocks += blocks * kind.startswith("block")
 
+    def ran(self, took_s: float, expected_s: float, steps: int = 1) -> None:
+        """Say that it has done steps, and what they took and should have taken."""
+        if self.trip is not None:
+            self.trip.spent_s += took_s
+            self.trip.expected_s += expected_s
+        self.moved(steps)
+
     def moved(self, steps: int) -> None:
         """Say that it has done steps: the work it must still do has shrunk.
 

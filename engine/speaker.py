@@ -107,10 +107,7 @@ class Speaker:
                 failed[job.id] = typed(open_.round.failed[row], "decode")
                 _LOG.error("request %d failed: %s", job.id, failed[job.id])
                 continue
-            if job.trip is not None:
-                job.trip.spent_s += open_.took_s
-                job.trip.expected_s += open_.expected_s
-            job.moved(1)
+            job.ran(open_.took_s, open_.expected_s)
             job.worded_s = job.worded_s or now
             if job.listener is not None and not row.done:
                 job.listener.hear(row.words)

@@ -112,18 +112,12 @@ class Stepper:
                 self._predictor.spread.add(step_s / expected_s)
         for job, weight in zip(jobs, weights, strict=True):
             job.spend(stage, sum(took_s), weight / rows, weight * len(took_s))
-            self._move(job, sum(took_s), expected_s, len(took_s))
-
-    def _move(self, job: Job, took_s: float, expected_s: float, steps: int) -> None:
-        view, trip = job.view, job.trip
-        if view.final:
-            return
-        if trip is not None:
-            trip.spent_s += took_s
-            trip.expected_s += expected_s * steps
-        job.moved(steps)
-        if job.elastic and view.route.at_stop[view.position]:
-            job.row.bank()
+            view = job.view
+            if view.final:
+                continue
+            job.ran(sum(took_s), expected_s * len(took_s), len(took_s))
+            if job.elastic and view.route.at_stop[view.position]:
+                job.row.bank()
 
 
 def _expected_s(job: Job, rows: int) -> float:

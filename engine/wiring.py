@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from artifact.store import Artifact
 from engine.admission import Admission
-from engine.backends.base import Array
 from engine.clock import Clock
 from engine.config import EngineConfig
 from engine.decoding import Decoder
@@ -61,13 +59,9 @@ def wire(
     steering = Steering(family, router, planner, predictor, max_batch, telemetry)
     codec, kv, speaker = artifact.text_codec(), None, None
     if "caption" in manifest.tasks:
-
-        def run(stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
-            stages.run(stage, inputs, into)
-
         kv = KvPool(manifest.config, texts, family.cached_tokens)
         sizes = [size for size in manifest.buckets.batches if size < max_batch]
-        decoder = Decoder(manifest, kv, (*sizes, max_batch), run)
+        decoder = Decoder(manifest, kv, (*sizes, max_batch), stages.run)
         speaker = Speaker(decoder, predictor, clock, telemetry)
     executor = Executor(
         stages,

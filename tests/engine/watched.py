@@ -67,8 +67,8 @@ class Watched:
         )
         self.gate = threading.Event()
         self.gate.set()
-        self.pool = EnginePool(artifact, settings, opened, Telemetry(), self.clock)
         self._watch_stages()
+        self.pool = EnginePool(artifact, settings, opened, Telemetry(), self.clock)
         self._watch_stepper()
         self._watch_speaker()
 

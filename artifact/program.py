@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from artifact.config import ModelConfig
+from artifact.config import ModelConfig, Task
 from artifact.pattern import SkipPattern
 
 STEM_VQA = "stem[vqa]"
@@ -89,3 +89,14 @@ def caption_programs(config: ModelConfig, pattern: SkipPattern) -> tuple[Program
 def whole_program(variant: str) -> Program:
     """Return the one-step program of a VQA variant held in a single graph."""
     return Program((Step(whole_stage(variant)),))
+
+
+def whole_stages(task: Task, variant: str) -> tuple[str, ...]:
+    """Return the stages that hold a whole variant of a task (ADR 0021).
+
+    A question and a statement take one step. A caption takes one for the picture and one for every
+    word: `whole_image[caption:v]`, `whole_decode[caption:v]`.
+    """
+    if task == "caption":
+        return f"whole_image[caption:{variant}]", f"whole_decode[caption:{variant}]"
+    return (whole_stage(variant, task),)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import hashlib
 import json
+import math
 import os
 import platform
 from collections.abc import Mapping
@@ -48,6 +49,23 @@ def _on_curve(curve: Curve, batch: int) -> float:
     right = min(bisect.bisect_left(batches, batch), len(curve) - 1)
     (b0, s0), (b1, s1) = curve[right - 1], curve[right]
     return max(_line(b0, s0, b1, s1, batch), 0.0)
+
+
+def undisturbed(by_bucket: Mapping[int, Curve]) -> dict[int, Curve]:
+    """Return a stage's curves without the measurements that something else on the machine slowed.
+
+    A call with more rows or longer rows takes no less time, and a disturbance only ever adds, so a
+    time is at most that of every larger call.
+    """
+    least: dict[int, float] = {}
+    found: dict[int, Curve] = {}
+    for bucket in sorted(by_bucket, reverse=True):
+        below, curve = math.inf, []
+        for batch, seconds in sorted(by_bucket[bucket], reverse=True):
+            below = least[batch] = min(below, seconds, least.get(batch, math.inf))
+            curve.append((batch, below))
+        found[bucket] = tuple(reversed(curve))
+    return dict(sorted(found.items()))
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from artifact.latency import LatencyProfile, machine_fingerprint, profile_key
+from artifact.latency import LatencyProfile, machine_fingerprint, profile_key, undisturbed
 from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.config import EngineConfig
@@ -75,7 +75,7 @@ def measure_profile(
             on_progress(f"measuring {groups[group][0]}", done / total)
     key = profile_key(artifact.hash, machine_fingerprint(), backend.library, config.threads)
     curves = {
-        stage: {bucket: tuple(sorted(curve.items())) for bucket, curve in by.items()}
+        stage: undisturbed({bucket: tuple(curve.items()) for bucket, curve in by.items()})
         for group, by in found.items()
         for stage in groups[group]
     }

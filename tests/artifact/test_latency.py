@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact.latency import LatencyProfile, profile_key
+from artifact.latency import LatencyProfile, profile_key, undisturbed
 
 PROFILE = LatencyProfile(
     "k",
@@ -57,3 +57,21 @@ def test_the_key_changes_with_everything_that_changes_times() -> None:
         profile_key("a", "m", "l", 1),
     }
     assert len(keys) == 5
+
+
+def test_a_disturbed_measurement_is_held_to_what_larger_calls_took() -> None:
+    curves = {
+        16: ((8, 0.08), (1, 0.0145), (2, 0.02)),  # something else ran while batch 1 was measured
+        24: ((1, 0.011), (2, 0.021), (8, 0.079)),
+        8: ((1, 0.010), (2, 0.03), (8, 0.07)),
+    }
+    assert undisturbed(curves) == {
+        8: ((1, 0.010), (2, 0.02), (8, 0.07)),
+        16: ((1, 0.011), (2, 0.02), (8, 0.079)),
+        24: ((1, 0.011), (2, 0.021), (8, 0.079)),
+    }
+
+
+def test_undisturbed_measurements_stay_as_they_are() -> None:
+    curves = {8: ((1, 1.0), (2, 1.5)), 16: ((1, 1.2), (4, 2.0))}
+    assert undisturbed(curves) == curves

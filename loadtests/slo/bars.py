@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 
 from loadtests.bars import Bar
@@ -67,7 +67,10 @@ def rival_bars(rows: Sequence[Row], ground: Ground, rival: str) -> list[Bar]:
     evidence = {burst: {"best_single": v, "lead": round(x, 3)} for burst, (v, x) in leads.items()}
     loaded = [cell for cell in table.cells if cell.load >= _FROM_LOAD]
     return [
-        _worst(f"slo.{rival}.over-full", over_full, loaded, OVER_FULL),
+        _with_ceiling(
+            _worst(f"slo.{rival}.over-full", over_full, loaded, OVER_FULL),
+            {cell.name: _ceiling(table, ground, rival, cell) for cell in loaded},
+        ),
         _worst(f"slo.{rival}.over-hindsight-best", over_best, table.cells, OVER_HINDSIGHT),
         Bar(
             f"slo.{rival}.points-over-best-fixed",
@@ -106,6 +109,22 @@ def not_run(rival: str, why: str) -> list[Bar]:
 def _over_full(table: Table, full: str, rival: str, cell: Cell) -> float:
     theirs = table.effective(rival, full, cell)
     return table.effective(OURS, "", cell) / max(theirs, _LEAST_POINTS)
+
+
+def _ceiling(table: Table, ground: Ground, rival: str, cell: Cell) -> float:
+    """Return what a server that answers everybody on time with the full variant would score."""
+    theirs = table.effective(rival, ground.full, cell)
+    return 100 * ground.quality[ground.full] / max(theirs, _LEAST_POINTS)
+
+
+def _with_ceiling(bar: Bar, ceilings: Mapping[str, float]) -> Bar:
+    """Add to a bar what no server could exceed; say so where that is below the limit."""
+    low = {cell: each for cell, each in ceilings.items() if each < bar.limit}
+    named = (f"no server could exceed {each:.3f} at {cell}" for cell, each in low.items())
+    spread = "; ".join([bar.spread, *named])
+    kept = {cell: round(each, 4) for cell, each in ceilings.items()}
+    evidence = {**bar.evidence, "no_server_could_exceed": kept}
+    return replace(bar, spread=spread, evidence=evidence)
 
 
 def _over_best(table: Table, rival: str, cell: Cell) -> float:

@@ -32,7 +32,7 @@ def plot(rows: Sequence[Row], ground: Ground, path: Path) -> None:
     bursts = sorted({cell.cv2 for cell in table.cells}, reverse=True)
     pyplot.rcParams.update({"font.size": 9.5, "text.color": _INK, "axes.labelcolor": _INK})
     figure, axes = pyplot.subplots(
-        3, len(bursts), figsize=(1.2 + 4.6 * len(bursts), 9.6), squeeze=False, layout="constrained"
+        3, len(bursts), figsize=(1.6 + 4.8 * len(bursts), 9.6), squeeze=False, layout="constrained"
     )
     for column, cv2 in enumerate(bursts):
         cells = sorted((c for c in table.cells if c.cv2 == cv2), key=lambda cell: cell.load)
@@ -46,7 +46,7 @@ def plot(rows: Sequence[Row], ground: Ground, path: Path) -> None:
     axes[1, 0].set_ylabel("answered on time, %")
     axes[2, 0].set_ylabel("share of our answers, %")
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
+    figure.legend(handles, labels, loc="outside upper center", ncols=2 * len(bursts), frameon=False)
     figure.savefig(path, dpi=130)
     pyplot.close(figure)
 

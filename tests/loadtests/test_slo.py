@@ -176,6 +176,17 @@ def test_a_rival_that_answers_nothing_makes_no_infinite_ratio() -> None:
     assert by_name(rival_bars(rows, GROUND, "ray"))["ray.over-full"].measured == 800.0
 
 
+def test_a_bar_says_where_no_server_could_meet_it() -> None:
+    busy = [row(OURS, "", HIGH, 80.0), row("ray", "full", HIGH, 75.0)]
+    bar = by_name(rival_bars(busy, GROUND, "ray"))["ray.over-full"]
+    ceiling = 100 * GROUND.quality["full"] / 75.0
+    assert ceiling < bar.limit
+    assert f"no server could exceed {ceiling:.3f}" in bar.spread
+    assert bar.evidence["no_server_could_exceed"] == {HIGH.name: round(ceiling, 4)}
+    calm = [row(OURS, "", HIGH, 80.0), row("ray", "full", HIGH, 20.0)]
+    assert "no server" not in by_name(rival_bars(calm, GROUND, "ray"))["ray.over-full"].spread
+
+
 def test_own_bars_are_at_twice_the_load() -> None:
     bars = by_name(own_bars(ROWS, GROUND))
     assert bars["attainment-at-2x"].measured == 0.8

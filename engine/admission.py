@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 from engine.config import EngineConfig
-from engine.errors import InvalidInput
+from engine.errors import DeadlineUnattainable, InvalidInput
 from engine.family import Family
 from engine.intake import Intake
 from engine.ledger import Ledger, Place
@@ -41,6 +42,8 @@ class Admission:
     def take(self, task: Task, budget: Budget, known: Known, now: float) -> Ticket:
         """Take a place.
 
+        An idle engine refuses nobody for times learned under a load that is gone.
+
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: why not.
         """
@@ -65,16 +68,15 @@ class Admission:
         bucket = self._family.text_bucket(math.inf if caption else known.tokens or math.inf)
         wait_s = max(known.decode_s, self._planner.backlog(now).before_s(due_s))
         fitting = self._planner.fitting(task, budget, beams=beams)
-        choice = self._planner.plan(
-            fitting,
-            budget,
-            due_s - now,
-            wait_s,
-            bucket=bucket,
-            batch=beams,
-            words=known.tokens if caption else None,
-            waits=False,
-        )
+        words = known.tokens if caption else None
+        plan = partial(self._planner.plan, bucket=bucket, batch=beams, words=words, waits=False)
+        try:
+            choice = plan(fitting, budget, due_s - now, wait_s)
+        except DeadlineUnattainable:
+            # Times learned under load would refuse for ever: who is refused teaches nothing.
+            if not (self._ledger.idle and self._planner.forget_load(now)):
+                raise
+            choice = plan(fitting, budget, due_s - now, wait_s)
         ticket = Ticket(
             id=self._ledger.next_id(),
             task=task,

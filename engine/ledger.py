@@ -84,6 +84,11 @@ class Ledger:
         telemetry.watch_queue(self._waiting, self._request_bytes)
 
     @property
+    def idle(self) -> bool:
+        """Tell whether no request is open."""
+        return not self._places
+
+    @property
     def free_slots(self) -> int:
         """How many slots are left for captions."""
         return self._free_slots

@@ -133,6 +133,14 @@ class Planner:
 
         return self._ledger.backlog(now, cost_s, without)
 
+    def forget_load(self, now: float) -> bool:
+        """Forget how slow requests were, if the last of them ended a while ago.
+
+        Returns:
+            Whether anything was forgotten.
+        """
+        return self._predictor.forget(now)
+
     def keys_in_use(self) -> int:
         """Return how many keys, from the first, open requests may still need."""
         return self._ledger.keys()

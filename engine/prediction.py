@@ -18,6 +18,7 @@ from engine.types import Task
 _WINDOW = 256
 _WINDOW_S = 120.0
 _MIN_SAMPLES = 8
+_STALE_S = 1.0
 _QUANTILE = 0.9
 _CLAMP = (0.02, 20.0)
 
@@ -54,6 +55,13 @@ class Correction:
                 self._forget()
             if len(self._samples) < count:
                 self._take()
+
+    def forget(self) -> None:
+        """Forget every sample."""
+        with self._lock:
+            self._samples.clear()
+            self._ordered.clear()
+            self._take()
 
     def _forget(self) -> None:
         _, ratio = self._samples.popleft()
@@ -114,6 +122,7 @@ class Predictor:
         self.calls = Correction()
         self.whole = Correction()
         self.spread = CallSpread()
+        self._evident, self._learned_s = False, 0.0
         self.caption_length = CaptionLength(family.manifest.text.max_caption_tokens - 1)
 
     def step_s(self, stage: str, bucket: int, batch: int) -> float:
@@ -192,6 +201,15 @@ class Predictor:
         self.calls.refresh(now)
         self.whole.refresh(now)
 
+    def forget(self, now: float) -> bool:
+        """Forget all evidence, if nothing was learned for a second; tell whether there was any."""
+        if not self._evident or now - self._learned_s <= _STALE_S:
+            return False
+        self.calls.forget()
+        self.whole.forget()
+        self._evident = False
+        return True
+
     def learn(self, trip: Trip, now: float) -> None:
         """Score a way that has ended, at its first answer or before: then for what it has run.
 
@@ -200,6 +218,7 @@ class Predictor:
         """
         if trip.expected_s <= 0 or trip.mean_s <= 0:
             return
+        self._evident, self._learned_s = True, now
         self.calls.add(trip.spent_s / trip.expected_s, now)
         share = min(trip.expected_s / trip.mean_s, 1.0)
         self.whole.add((now - trip.started_s) / (trip.mean_s * share), now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ _FIXED_S = 0.0005
 _FIRST_GUESS_S_PER_MEGAPIXEL = 0.03
 _LEARNING_RATE = 0.2
 _SAMPLE_PX = (480, 360)
+_RESTED_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,15 +41,23 @@ class DecodeTime:
 
     def __init__(self) -> None:
         self._rates: dict[str, float] = {}
+        self._first: dict[str, float] = {}
 
-    def predict_s(self, header: PictureHeader) -> float:
-        """Return the predicted seconds for one picture."""
+    def predict_s(self, header: PictureHeader, *, rested: bool = False) -> float:
+        """Return the predicted seconds for one picture.
+
+        `rested`: nothing was decoded lately, so a rate learned under load counts no more than the
+        first one, which was measured before any.
+        """
         rate = self._rates.get(header.format, _FIRST_GUESS_S_PER_MEGAPIXEL)
+        if rested:
+            rate = min(rate, self._first.get(header.format, rate))
         return _FIXED_S + rate * header.megapixels
 
     def learn(self, header: PictureHeader, took_s: float) -> None:
         """Take in one measurement; a format's first one counts in full."""
         observed = max(0.0, took_s - _FIXED_S) / header.megapixels
+        self._first.setdefault(header.format, observed)
         rate = self._rates.get(header.format, observed)
         weight = _LEARNING_RATE * header.megapixels**2 / (header.megapixels**2 + 0.01)
         self._rates[header.format] = rate + weight * (observed - rate)
@@ -62,11 +72,13 @@ class Decoder:
         self._clock = clock
         self._time = DecodeTime()
         self._backlog_s = 0.0
+        self._learned_s = -math.inf
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     def predict_s(self, *headers: PictureHeader) -> float:
         """Return the predicted seconds until these pictures would be decoded, backlog included."""
-        each_s = [self._time.predict_s(header) for header in headers]
+        rested = self._clock.now_s() - self._learned_s > _RESTED_S
+        each_s = [self._time.predict_s(header, rested=rested) for header in headers]
         return self._backlog_s / self._threads + max(max(each_s), sum(each_s) / self._threads)
 
     def calibrate(self, side_px: int = 224) -> None:
@@ -94,6 +106,7 @@ class Decoder:
         finally:
             self._backlog_s = max(0.0, self._backlog_s - expected_s)
         self._time.learn(header, decoded.decode_s + decoded.preprocess_s)
+        self._learned_s = self._clock.now_s()
         return decoded
 
     def close(self) -> None:

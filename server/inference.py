@@ -65,7 +65,7 @@ async def run(
     tickets: list[Ticket] = []
     try:
         predicted_s = serving.decoder.predict_s(*(picture.header for picture in work.pictures))
-        reply_s = serving.handover.predicted_s
+        reply_s = serving.handover.predicted_s(serving.clock.now_s())
         for _, tokens in zip(work.inputs, work.tokens, strict=True):
             ticket = pool.admit(
                 work.task, work.budget, arrived_s, predicted_s, work.rows, tokens, reply_s

@@ -166,7 +166,8 @@ class _Context:
     def reply(self, response: Response, finished: Finished) -> Response:
         """Return a response that is ready, and learn how long that took after the last answer."""
         answered_s = self.arrived_s + max(finished.total_s)
-        self.serving.handover.add(self.serving.clock.now_s() - answered_s)
+        now = self.serving.clock.now_s()
+        self.serving.handover.add(now - answered_s, now)
         return response
 
     def problem(self, error: Exception) -> dict[str, Any]:

@@ -106,6 +106,32 @@ def test_requests_that_expire_half_way_teach_how_slow_it_is(bench: Bench) -> Non
     assert bench.admit(reject)
 
 
+def test_a_load_that_is_gone_refuses_nobody(bench: Bench) -> None:
+    bench.tick(0.02)
+    reject = Budget(max_latency_ms=50, on_miss="reject")
+    for _ in range(8):
+        with pytest.raises(DeadlineExpired):
+            bench.send(reject).result(20)
+    bench.clock.time_s += 0.9
+    with pytest.raises(DeadlineUnattainable):
+        bench.admit(reject)
+    bench.clock.time_s += 0.2  # a second since the last one ended, and nobody is open
+    bench.tick(0.0)
+    assert bench.send(reject).result(20).deadline_met
+
+
+def test_a_machine_that_is_still_slow_teaches_it_again(bench: Bench) -> None:
+    bench.tick(0.02)
+    reject = Budget(max_latency_ms=50, on_miss="reject")
+    for _ in range(2):
+        for _ in range(8):
+            with pytest.raises(DeadlineExpired):
+                bench.send(reject).result(20)
+        with pytest.raises(DeadlineUnattainable):
+            bench.admit(reject)
+        bench.clock.time_s += 1.1
+
+
 def test_reject_gives_up_at_the_first_step_if_nothing_fits(bench: Bench) -> None:
     bench.backend.hold()
     first = bench.send()

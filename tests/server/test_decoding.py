@@ -25,6 +25,23 @@ def test_prediction_approaches_what_is_observed() -> None:
     assert time.predict_s(half) == pytest.approx(0.06, rel=0.05)
 
 
+def test_what_was_learned_under_load_counts_no_more_after_a_rest() -> None:
+    time = DecodeTime()
+    time.learn(LARGE, 0.1)
+    for _ in range(50):
+        time.learn(LARGE, 2.0)
+    assert time.predict_s(LARGE) > 1.0
+    assert time.predict_s(LARGE, rested=True) == pytest.approx(0.1, rel=0.05)
+
+
+def test_a_rest_makes_no_format_slower() -> None:
+    time = DecodeTime()
+    time.learn(LARGE, 2.0)
+    for _ in range(50):
+        time.learn(LARGE, 0.1)
+    assert time.predict_s(LARGE, rested=True) == time.predict_s(LARGE)
+
+
 def test_a_tiny_picture_hardly_moves_the_rate() -> None:
     time = DecodeTime()
     time.learn(LARGE, 0.12)

@@ -132,7 +132,7 @@ def _together(writers: Writers, base: Artifact, setup: Setup, report: Report) ->
         f"engine.captions-together.{setup.backend}",
         pairs,
         LEAST_RATIO,
-        "decode passes per second",
+        "/s, decode passes",
         at_least=True,
         library=writers.pool.backend.library,
         words=WORDS,

@@ -9,8 +9,10 @@ ARTIFACT ?= examples/demo-artifact
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
 
+# In two goes: what starts real servers under load has the machine for itself.
 test: .venv/.installed
-	.venv/bin/pytest
+	OMP_NUM_THREADS=1 .venv/bin/pytest -m "not e2e" --numprocesses auto --dist loadscope
+	.venv/bin/pytest -m e2e
 
 check: lint test
 

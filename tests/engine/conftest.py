@@ -9,6 +9,7 @@ import pytest
 from artifact.store import Artifact
 from tests.engine.bench import JUDGE, MODEL, Bench
 from tests.engine.tiny_artifact import write_tiny
+from tests.engine.tiny_gallery import write_gallery
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 def trio(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """The tiny artifact with statements too; its other weights are the same."""
     return write_tiny(tmp_path_factory.mktemp("trio") / "tiny", JUDGE)
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """Whole variants only."""
+    return write_gallery(tmp_path_factory.mktemp("gallery") / "tiny")
 
 
 @pytest.fixture

@@ -114,10 +114,11 @@ class Watched:
         call = speaker._call
 
         def watched(open_: Open) -> None:
-            stage, order = open_.round.calls[open_.round.done]
+            made = open_.round.calls[open_.round.done]
             ids = tuple(job.id for _, job in open_.alive)  # some bypass this order
             size = len(ids)
-            seen = StepSeen(stage, ids, ((stage, 0),) * size, (order,) * size, self.clock.time_s)
+            needs = ((made.stage, 0),) * size
+            seen = StepSeen(made.stage, ids, needs, (made.order,) * size, self.clock.time_s)
             self.steps.append(seen)
             self.before_step(seen)
             call(open_)

@@ -27,11 +27,13 @@ whole variants, whose rows sit there, come after it."""
 class Round:
     """One word for each of `rows`: the calls in turn, `done` of them behind.
 
-    `failed`: what ended a row. A row that gave its slots back is out.
+    `takers`: the rows that take part in each call; the others bypass it. `failed`: what ended a
+    row. A row that gave its slots back is out.
     """
 
     rows: list[CaptionRow]
     calls: list[Step]
+    takers: Mapping[Step, list[CaptionRow]]
     done: int = 0
     failed: dict[CaptionRow, Exception] = field(default_factory=dict)
 
@@ -40,14 +42,9 @@ class Round:
         """Tell whether every row has its word."""
         return self.done == len(self.calls)
 
-    @property
-    def going(self) -> list[CaptionRow]:
-        """The rows that are still in it."""
-        return [row for row in self.rows if row.slots and row not in self.failed]
-
-    def riders(self, call: Step) -> list[CaptionRow]:
-        """Return the rows that take part in a call; the others bypass it."""
-        return [row for row in self.going if call in row.word]
+    def going(self, rows: Sequence[CaptionRow]) -> list[CaptionRow]:
+        """Return those of its rows that are still in it."""
+        return [row for row in rows if row.slots and row not in self.failed]
 
 
 @dataclass(frozen=True)
@@ -97,13 +94,13 @@ class Decoder:
 
         Rows of one whole variant sit side by side, after those of composed ones.
         """
-        together: dict[Step, list[CaptionRow]] = {}
-        for row in rows:
-            together.setdefault(row.word[0], []).append(row)
+        takers = _takers(rows)
+        calls = sorted(takers, key=_turn)
         seated: list[CaptionRow] = []
-        for first in sorted(together, key=_turn):
-            seated += together[first]
-            self._pool.compact(seated)
+        for call in calls:
+            if takers[call][0].word[0] == call:  # where a word begins
+                seated += takers[call]
+                self._pool.compact(seated)
         self._mask[:, 1:] = False
         self._mask[:, 0] = True  # nobody's slot sees something finite
         self._y[:] = 0.0
@@ -112,8 +109,7 @@ class Decoder:
                 self._tokens[slot, 0] = words[-1] if words else self._text.bos
                 self._position[slot] = len(words)
                 self._mask[slot, : self._config.image_tokens + len(words)] = True
-        calls = {call for row in rows for call in row.word}
-        return Round(list(rows), sorted(calls, key=_turn))
+        return Round(list(rows), calls, takers)
 
     def step(self, round_: Round) -> list[CaptionRow]:
         """Run a round's next call and return who took part; the last call gives the words.
@@ -121,7 +117,7 @@ class Decoder:
         A call that throws is tried again slot by slot, once; who throws again has failed.
         """
         call = round_.calls[round_.done]
-        riders = round_.riders(call)
+        riders = round_.going(round_.takers[call])
         slots = list(chain.from_iterable(row.slots for row in riders))
         if slots:
             try:
@@ -142,7 +138,7 @@ class Decoder:
         return first, first + size
 
     def _hear(self, round_: Round) -> None:
-        for row in round_.going:
+        for row in round_.going(round_.rows):
             logits = self._logits[row.slots]
             if np.isfinite(logits).all():
                 row.hear(logits)
@@ -223,6 +219,18 @@ class Decoder:
             into[f"{side}_new.{order}"] = new
             grows.append((given[name], new))
         return _Arrays(given, into, grows)
+
+
+def _takers(rows: Sequence[CaptionRow]) -> dict[Step, list[CaptionRow]]:
+    """Return who takes part in which call of a word."""
+    alike: dict[int, list[CaptionRow]] = {}
+    for row in rows:
+        alike.setdefault(id(row.word), []).append(row)
+    takers: dict[Step, list[CaptionRow]] = {}
+    for group in alike.values():
+        for call in group[0].word:
+            takers.setdefault(call, []).extend(group)
+    return takers
 
 
 def _is_whole(call: Step) -> bool:

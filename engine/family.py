@@ -204,4 +204,5 @@ class Family:
         limit = text.max_caption_tokens - 1
         words = limit if max_new is None else min(max_new, limit)
         image, _ = self.member("caption", variant).programs
-        return CaptionRow(image, pool, pixels, BeamSearch(beams, text.eos, words))
+        search = BeamSearch(beams, text.eos, words)
+        return CaptionRow(image, pool, pixels, search, self.manifest.stages)

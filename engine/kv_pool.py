@@ -71,17 +71,17 @@ class KvPool:
             heapq.heappush(self._free, slot)
         owner.slots.clear()
 
-    def put_image(self, slot: int, name: str, part: Array) -> Array:
+    def put_image(self, slot: int, store: Array, part: Array) -> None:
         """Keep the picture's keys or values [heads, Nv, e]; nothing of an earlier text stays.
 
-        Returns:
-            The store they are in: the one of that name and their heads.
+        Raises:
+            ValueError: if they are not of the store's heads.
         """
-        heads, _, width = part.shape
-        store = self.store(name, heads, width)
+        heads, _, width = store.shape[1:]
+        if part.shape != (heads, self._image_tokens, width):
+            raise ValueError(f"{part.shape} keys or values for {heads} heads of width {width}")
         store[slot, :, : self._image_tokens] = part
         store[slot, :, self._image_tokens :] = 0.0
-        return store
 
     def share_image(self, owner: SlotOwner) -> None:
         """Copy the picture from an owner's first slot to its others."""

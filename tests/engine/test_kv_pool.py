@@ -83,8 +83,8 @@ class Pools(RuleBasedStateMachine):
         image: Cache = {}
         for name, (count, width) in text.names:
             part = self.fresh((count, NV, width))
-            text.kept[name] = self.pool.put_image(text.slots[0], name, part)
-            assert text.kept[name] is self.pool.store(name, count, width)
+            text.kept[name] = self.pool.store(name, count, width)
+            self.pool.put_image(text.slots[0], text.kept[name], part)
             image[name] = np.zeros((count, TOKENS, width), np.float32)
             image[name][:, :NV] = part
         self.pool.take(text, beams - 1)
@@ -172,9 +172,16 @@ def test_a_picture_wipes_the_words_of_who_was_there() -> None:
     pool = KvPool(CONFIG, 1, TOKENS)
     store = pool.store("v.1", HEADS, HEAD_WIDTH)
     store[...] = np.nan
-    assert pool.put_image(0, "v.1", np.ones((HEADS, NV, HEAD_WIDTH), np.float32)) is store
+    pool.put_image(0, store, np.ones((HEADS, NV, HEAD_WIDTH), np.float32))
     assert (store[0, :, :NV] == 1).all()
     assert (store[0, :, NV:] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(1, NV, 2), (HEADS, NV, 1), (HEADS, 1, 2), (HEADS, NV + 1, 2)])
+def test_a_picture_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    pool = KvPool(CONFIG, 1, TOKENS)
+    with pytest.raises(ValueError, match="2 heads of width 2"):
+        pool.put_image(0, pool.store("k.0", HEADS, HEAD_WIDTH), np.ones(shape, np.float32))
 
 
 def test_beams_change_places_at_once_and_not_one_after_the_other() -> None:
@@ -197,8 +204,8 @@ def test_orders_with_the_same_heads_share_a_store_whatever_their_variant() -> No
         pool.take(text)
     for text, slot in zip(texts, (0, 1, 1), strict=True):
         for name, (count, width) in text.names:
-            part = np.ones((count, NV, width), np.float32)
-            text.kept[name] = pool.put_image(slot, name, part)
+            text.kept[name] = pool.store(name, count, width)
+            pool.put_image(slot, text.kept[name], np.ones((count, NV, width), np.float32))
     assert texts[0].kept["k.0"] is texts[1].kept["k.0"]
     assert texts[0].kept["k.0"] is not texts[0].kept["k.1"]
     assert texts[2].kept["k.0"].shape == (2, 4, TOKENS, 1)

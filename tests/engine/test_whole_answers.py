@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 
 import numpy as np
@@ -23,13 +23,6 @@ from tests.engine.watched import QUESTIONS, Watched, distance
 WORDS = sorted(QUESTIONS)
 TASKS: list[Task] = ["vqa", "reason"]
 Sent = tuple[int, Future[Answer]]
-
-
-@pytest.fixture
-def watched(gallery: Artifact) -> Iterator[Watched]:
-    made = Watched(gallery)
-    yield made
-    made.close()
 
 
 def pair(seed: int) -> tuple[Array, Array]:
@@ -69,45 +62,45 @@ def metric(watched: Watched, name: str) -> float:
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("words", WORDS)
-def test_it_is_the_composed_answer(watched: Watched, task: Task, variant: str, words: str) -> None:
+def test_it_is_the_composed_answer(wholes: Watched, task: Task, variant: str, words: str) -> None:
     for seed in range(3):
-        sent = ask(watched, task, seed, words, variant)
-        check(watched, sent, task, seed, words)
+        sent = ask(wholes, task, seed, words, variant)
+        check(wholes, sent, task, seed, words)
         answer = sent[1].result(0)
         assert (answer.variant, answer.quality, answer.degraded) == (variant, None, False)
         assert answer.predicted_s > 0
-    assert {seen.stage for seen in watched.steps} == {f"whole[{task}:{variant}]"}
+    assert {seen.stage for seen in wholes.steps} == {f"whole[{task}:{variant}]"}
 
 
-def test_left_and_right_are_not_exchanged(watched: Watched) -> None:
+def test_left_and_right_are_not_exchanged(wholes: Watched) -> None:
     left, right = pair(3)
     found = []
     for pixels in ((left, right), (right, left)):
-        ticket, future = watched.send(ReasonInput(pixels, WORDS[0]), Budget(variant="full"))
+        ticket, future = wholes.send(ReasonInput(pixels, WORDS[0]), Budget(variant="full"))
         future.result(20)
-        found.append(watched.logits[ticket.id])
+        found.append(wholes.logits[ticket.id])
     assert distance(*found) > 1e-3
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_alone_is_in_company(watched: Watched, task: Task) -> None:
+def test_alone_is_in_company(wholes: Watched, task: Task) -> None:
     kinds = [(seed, WORDS[seed % 2], list(VARIANTS)[seed % 4 // 2]) for seed in range(10)]
     by_itself = []
     for seed, words, variant in kinds:
-        number, future = ask(watched, task, seed, words, variant)
+        number, future = ask(wholes, task, seed, words, variant)
         future.result(20)
-        by_itself.append(watched.logits[number])
-    watched.steps.clear()
-    watched.gate.clear()
-    sent = [ask(watched, task, *kind) for kind in kinds]
-    others = [ask(watched, other, 1) for other in TASKS]
-    watched.gate.set()
+        by_itself.append(wholes.logits[number])
+    wholes.steps.clear()
+    wholes.gate.clear()
+    sent = [ask(wholes, task, *kind) for kind in kinds]
+    others = [ask(wholes, other, 1) for other in TASKS]
+    wholes.gate.set()
     for (number, future), logits in zip(sent, by_itself, strict=True):
         future.result(20)
-        assert distance(watched.logits[number], logits) <= 1e-6
+        assert distance(wholes.logits[number], logits) <= 1e-6
     for _, future in others:
         future.result(20)
-    assert max(len(seen.ids) for seen in watched.steps) > 1
+    assert max(len(seen.ids) for seen in wholes.steps) > 1
 
 
 @pytest.mark.parametrize("max_batch", [1, 2, 3, 5])
@@ -130,10 +123,10 @@ def test_a_statement_takes_two_rows_of_a_batch(gallery: Artifact, max_batch: int
 
 
 def test_pictures_and_time_are_counted_as_for_composed_ones(
-    watched: Watched, trio: Artifact
+    fresh_wholes: Watched, trio: Artifact
 ) -> None:
     other = Watched(trio)
-    for one in (watched, other):
+    for one in (fresh_wholes, other):
         one.during = lambda stage, inputs, one=one: setattr(  # type: ignore[misc]
             one.clock, "time_s", one.clock.time_s + 0.01
         )
@@ -148,19 +141,19 @@ def test_pictures_and_time_are_counted_as_for_composed_ones(
     other.close()
 
 
-def test_an_explicit_variant_is_never_swapped(watched: Watched) -> None:
-    watched.during = lambda stage, inputs: setattr(
-        watched.clock, "time_s", watched.clock.time_s + 0.01
+def test_an_explicit_variant_is_never_swapped(fresh_wholes: Watched) -> None:
+    fresh_wholes.during = lambda stage, inputs: setattr(
+        fresh_wholes.clock, "time_s", fresh_wholes.clock.time_s + 0.01
     )
     for task in TASKS:
         made: Input = VqaInput(picture(0), WORDS[0])
         if task == "reason":
             made = ReasonInput(pair(0), WORDS[0])
         budget = Budget(variant="slim", max_latency_ms=0.5)
-        answer = watched.send(made, budget)[1].result(20)
+        answer = fresh_wholes.send(made, budget)[1].result(20)
         assert (answer.variant, answer.deadline_met, answer.degraded) == ("slim", False, False)
         with pytest.raises(DeadlineUnattainable):
-            watched.send(made, Budget(variant="slim", max_latency_ms=0.5, on_miss="reject"))
+            fresh_wholes.send(made, Budget(variant="slim", max_latency_ms=0.5, on_miss="reject"))
 
 
 @pytest.mark.parametrize("first", ["full", "slim"])
@@ -204,37 +197,39 @@ def hit(watched: Watched, task: Task, seed: int, how: str) -> None:
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("how", ["throws", "nan"])
-def test_one_row_that_breaks_fails_its_request_only(watched: Watched, task: Task, how: str) -> None:
+def test_one_row_that_breaks_fails_its_request_only(
+    fresh_wholes: Watched, task: Task, how: str
+) -> None:
     victim, ends = 2, []
-    hit(watched, task, victim, how)
-    watched.gate.clear()
-    sent = [ask(watched, task, seed, variant="slim") for seed in range(4)]
+    hit(fresh_wholes, task, victim, how)
+    fresh_wholes.gate.clear()
+    sent = [ask(fresh_wholes, task, seed, variant="slim") for seed in range(4)]
     sent[victim][1].add_done_callback(lambda _: ends.append(1))
-    watched.gate.set()
+    fresh_wholes.gate.set()
     with pytest.raises(InferenceFailed):
         sent[victim][1].result(20)
     for seed, one in enumerate(sent):
         if seed != victim:
-            check(watched, one, task, seed)
-    watched.during = lambda stage, inputs: None
-    watched.after = lambda stage, inputs, outputs: None
-    check(watched, ask(watched, task, victim, variant="slim"), task, victim)
+            check(fresh_wholes, one, task, seed)
+    fresh_wholes.during = lambda stage, inputs: None
+    fresh_wholes.after = lambda stage, inputs, outputs: None
+    check(fresh_wholes, ask(fresh_wholes, task, victim, variant="slim"), task, victim)
     assert ends == [1]
-    assert requests(watched.pool)["slim", "error"] == 1
-    assert watched.pool.drain(20)
+    assert requests(fresh_wholes.pool)["slim", "error"] == 1
+    assert fresh_wholes.pool.drain(20)
 
 
-def test_a_client_that_leaves_before_its_step(watched: Watched) -> None:
-    watched.gate.clear()
-    sent = [ask(watched, "vqa", seed, variant="d2") for seed in range(2)]
-    ticket, future = watched.send(ReasonInput(pair(0), WORDS[0]), Budget(variant="full"))
-    watched.pool.cancel(ticket)
-    watched.gate.set()
+def test_a_client_that_leaves_before_its_step(wholes: Watched) -> None:
+    wholes.gate.clear()
+    sent = [ask(wholes, "vqa", seed, variant="d2") for seed in range(2)]
+    ticket, future = wholes.send(ReasonInput(pair(0), WORDS[0]), Budget(variant="full"))
+    wholes.pool.cancel(ticket)
+    wholes.gate.set()
     with pytest.raises(Cancelled):
         future.result(20)
     for seed, one in enumerate(sent):
-        check(watched, one, "vqa", seed)
-    assert all(ticket.id not in seen.ids for seen in watched.steps)
+        check(wholes, one, "vqa", seed)
+    assert all(ticket.id not in seen.ids for seen in wholes.steps)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

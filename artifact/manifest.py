@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from artifact.config import ModelConfig, Task
 from artifact.pattern import SkipPattern
-from artifact.program import caption_programs, reason_program, vqa_program, whole_stage
+from artifact.program import composed_programs, whole_stages
 
 SCHEMA_VERSION = 1
 """Written by this release, and the newest it reads."""
@@ -184,20 +184,28 @@ class Manifest(_Record):
             raise ValueError("tasks beyond those of the model config")
         for variant in self.variants:
             self._check_stages(variant)
+            self._check_caches(variant)
         return self
 
     def _check_stages(self, variant: VariantRecord) -> None:
         pattern = self.pattern(variant.id)
         needed: set[str] = set()
-        if "vqa" in self.tasks and whole_stage(variant.id) not in self.stages:
-            needed.update(vqa_program(self.config, pattern).stages)
-        if "reason" in self.tasks:
-            needed.update(reason_program(self.config, pattern).stages)
-        if "caption" in self.tasks:
-            for program in caption_programs(self.config, pattern):
-                needed.update(program.stages)
+        for task in self.tasks:
+            if any(stage not in self.stages for stage in whole_stages(task, variant.id)):
+                for program in composed_programs(task, self.config, pattern):
+                    needed.update(program.stages)
         if missing := sorted(needed - set(self.stages)):
             raise ValueError(f"variant {variant.id} needs stages {missing}")
+
+    def _check_caches(self, variant: VariantRecord) -> None:
+        """Whatever keys and values a whole caption's picture leaves, its words read."""
+        image, decode = (self.stages.get(s) for s in whole_stages("caption", variant.id))
+        if image is None or decode is None:
+            return
+        left = {name: spec.shape[1::2] for name, spec in image.outputs.items()}
+        read = {name: spec.shape[1::2] for name, spec in decode.inputs.items() if "." in name}
+        if differ := sorted(n for n in {*left, *read} if left.get(n) != read.get(n)):
+            raise ValueError(f"variant {variant.id}: picture and words differ in {differ}")
 
     def variant(self, variant_id: str) -> VariantRecord:
         """Return a variant by id.

@@ -86,9 +86,16 @@ def caption_programs(config: ModelConfig, pattern: SkipPattern) -> tuple[Program
     return image, Program((Step(STEM_DECODE), *blocks, Step(HEAD_CAPTION)))
 
 
-def whole_program(variant: str) -> Program:
-    """Return the one-step program of a VQA variant held in a single graph."""
-    return Program((Step(whole_stage(variant)),))
+def composed_programs(task: Task, config: ModelConfig, pattern: SkipPattern) -> tuple[Program, ...]:
+    """Return a variant's programs of shared stages: two for a caption, else one."""
+    if task == "caption":
+        return caption_programs(config, pattern)
+    return (vqa_program(config, pattern) if task == "vqa" else reason_program(config, pattern),)
+
+
+def whole_programs(task: Task, variant: str) -> tuple[Program, ...]:
+    """Return a whole variant's programs, each of one step: two for a caption, else one."""
+    return tuple(Program((Step(stage),)) for stage in whole_stages(task, variant))
 
 
 def whole_stages(task: Task, variant: str) -> tuple[str, ...]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from artifact.manifest import StageFile
 from artifact.program import Program, Step
 from engine.beams import BeamSearch
 from engine.kv_pool import KvPool
@@ -16,28 +17,38 @@ from engine.rows import Array, Row, VqaRow
 class CaptionRow:
     """A caption: the image pass of a variant, then one decode pass per word (engine/decoding.py).
 
-    The image pass leaves each executed order's keys and values in the pool, in the first of
-    `slots`. Once settled, every beam has a slot, and `orders` are those of its variant.
+    The image pass leaves keys and values in the pool, in the first of `slots`: of one order with
+    each step, or of all at once where the variant is a whole one. Once settled, every beam has a
+    slot, and `word` are the calls of one word of its variant.
 
     Args:
         image: the image pass.
         pool: of keys and values.
         pixels: uint8 [S, S, 3].
         search: the words; its width says how many slots are needed.
+        stages: the manifest's records, which say of what shape keys and values are.
     """
 
     riders: tuple[VqaRow, ...] = ()
 
-    def __init__(self, image: Program, pool: KvPool, pixels: Array, search: BeamSearch) -> None:
+    def __init__(
+        self,
+        image: Program,
+        pool: KvPool,
+        pixels: Array,
+        search: BeamSearch,
+        stages: Mapping[str, StageFile],
+    ) -> None:
         self._program = image
         self._cursor = 0
         self._pool = pool
         self._pixels = pixels
+        self._stages = stages
         self._h: Array = np.empty(0, np.float32)
-        self._seen: set[int] = set()
-        self._settled: frozenset[int] | None = None
+        self._kept: dict[Step, list[Array]] = {}
         self.search = search
         self.slots: list[int] = []
+        self.word: tuple[Step, ...] = ()
         self.decoded = 0
         self.logits: NDArray[np.float32] | None = None
 
@@ -72,9 +83,9 @@ class CaptionRow:
         return self.search.best
 
     @property
-    def orders(self) -> Collection[int]:
-        """The orders whose keys and values are kept; once settled, its variant's."""
-        return self._seen if self._settled is None else self._settled
+    def stores(self) -> Iterable[Array]:
+        """The pool's arrays in which it has keys and values; once settled, only its variant's."""
+        return [store for stores in self._kept.values() for store in stores]
 
     def follow(self, programs: tuple[Program, ...]) -> None:
         """Go on as another variant that begins with what has run."""
@@ -89,14 +100,15 @@ class CaptionRow:
         """End the image pass: write words as the variant whose programs these are.
 
         Raises:
-            ValueError: if it has not executed that variant's orders.
+            ValueError: if it has not run that variant's image pass.
         """
-        orders = {step.order for step in programs[0].steps if step.order is not None}
-        if not orders <= self._seen:
-            raise ValueError(f"executed orders {sorted(self._seen)}, not {sorted(orders)}")
-        self._settled = frozenset(orders)
+        image, decode = programs
+        if missing := [step.stage for step in image.steps if step not in self._kept]:
+            raise ValueError(f"the image pass has not run {missing}")
+        self._kept = {step: self._kept[step] for step in image.steps}
+        self.word = decode.steps
         self._pool.take(self, len(self.search.words) - len(self.slots))
-        self._pool.share_image(self, orders)
+        self._pool.share_image(self)
 
     def inputs(self) -> dict[str, Array]:
         """Return the inputs of the image pass's next step."""
@@ -106,16 +118,20 @@ class CaptionRow:
 
     def absorb(self, outputs: Mapping[str, Array]) -> None:
         """Take the step's outputs and move on."""
-        order = self.step.order
-        if order is None:
-            self._h = outputs["h"]
-        else:
-            if not self.slots:
-                self._pool.take(self)
-            self._h = outputs["h_out"]
-            self._pool.put_image(self.slots[0], order, outputs["k"], outputs["v"])
-            self._seen.add(order)
+        names = [name for name in outputs if name.partition(".")[0] in ("k", "v")]
+        if names and not self.slots:
+            self._pool.take(self)
+        self._kept[self.step] = [self._keep(name, outputs[name]) for name in names]
+        self._h = outputs.get("h_out", outputs.get("h", self._h))
         self._cursor += 1
+
+    def _keep(self, name: str, part: Array) -> Array:
+        """Put the picture's keys or values of an order into their store; a whole one names it."""
+        heads, width = (int(n) for n in self._stages[self.step.stage].outputs[name].shape[1::2])
+        place = name if "." in name else f"{name}.{self.step.order}"
+        store = self._pool.store(place, heads, width)
+        self._pool.put_image(self.slots[0], store, part)
+        return store
 
     def hear(self, logits: NDArray[np.float32]) -> None:
         """Take the next-word logits [beams, V]: every beam's text grows by a word, or it ends."""
@@ -123,7 +139,7 @@ class CaptionRow:
         self.decoded += 1
         parents = self.search.advance(logits)
         if not self.search.done:
-            self._pool.reorder(self.slots, [self.slots[beam] for beam in parents], self.orders)
+            self._pool.reorder(self, [self.slots[beam] for beam in parents])
 
     def leave(self) -> None:
         """Give its slots back."""

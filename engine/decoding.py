@@ -9,7 +9,7 @@ from itertools import chain
 import numpy as np
 
 from artifact.manifest import Manifest
-from artifact.program import HEAD_CAPTION, STEM_DECODE, block_stage
+from artifact.program import Step
 from engine.caption_row import CaptionRow
 from engine.errors import InferenceFailed
 from engine.kv_pool import KvPool
@@ -18,19 +18,22 @@ from engine.rows import Array
 RunInto = Callable[[str, Mapping[str, Array], Mapping[str, Array]], object]
 """Runs a stage: reads inputs, writes outputs into the arrays given."""
 
-Call = tuple[str, int | None]
-"""A stage, and the order it runs."""
+_TURNS = ("stem", "block_decode", "head", "whole_decode")
+"""Kinds of calls in the order of a round. A head writes the logits of slots beyond its rows', so
+whole variants, whose rows sit there, come after it."""
 
 
 @dataclass
 class Round:
     """One word for each of `rows`: the calls in turn, `done` of them behind.
 
-    `failed`: what ended a row. A row that gave its slots back is out.
+    `takers`: the rows that take part in each call; the others bypass it. `failed`: what ended a
+    row. A row that gave its slots back is out.
     """
 
     rows: list[CaptionRow]
-    calls: list[Call]
+    calls: list[Step]
+    takers: Mapping[Step, list[CaptionRow]]
     done: int = 0
     failed: dict[CaptionRow, Exception] = field(default_factory=dict)
 
@@ -39,17 +42,29 @@ class Round:
         """Tell whether every row has its word."""
         return self.done == len(self.calls)
 
-    def riders(self, order: int | None) -> list[CaptionRow]:
-        """Return the rows that take part in a call; the others bypass that order."""
-        going = [row for row in self.rows if row.slots and row not in self.failed]
-        return [row for row in going if order is None or order in row.orders]
+    def going(self, rows: Sequence[CaptionRow]) -> list[CaptionRow]:
+        """Return those of its rows that are still in it."""
+        return [row for row in rows if row.slots and row not in self.failed]
+
+
+@dataclass(frozen=True)
+class _Arrays:
+    """Of one call, all slots: what it reads and what it writes.
+
+    `grows`: the pool's stores that it reads, each with what is written of the last word for it.
+    """
+
+    given: dict[str, Array]
+    into: dict[str, Array]
+    grows: list[tuple[Array, Array]] = field(default_factory=list)
 
 
 class Decoder:
     """The arrays of decode passes, one slot for each text. Not thread-safe.
 
     A round goes through the orders together: rows whose variant leaves an order out stay where they
-    are. Calls are as large as the next of `sizes` (slot buckets); slots of nobody are masked.
+    are. Each whole variant has a call of its own, tokens to logits. Calls are as large as the next
+    of `sizes` (slot buckets); slots of nobody are masked.
     """
 
     def __init__(
@@ -58,21 +73,34 @@ class Decoder:
         config = manifest.config
         slots, width = pool.slots, config.width
         self._config, self._text, self._pool, self._run = config, manifest.text, pool, run
+        self._stages = manifest.stages
         self._sizes = [*(size for size in sorted(sizes) if size < slots), slots]
         self._tokens = np.full((slots, 2), manifest.text.mask, np.int64)
         self._position = np.zeros(slots, np.int64)
-        self._mask = np.zeros((slots, pool.k[0].shape[2]), np.bool_)
+        self._mask = np.zeros((slots, pool.tokens), np.bool_)
         self._order = np.zeros(slots, np.int64)
         self._h, self._next = (np.zeros((slots, 2, width), np.float32) for _ in range(2))
         self._y, self._r = (np.zeros((slots, 1, width), np.float32) for _ in range(2))
         new = (slots, config.heads, 1, config.head_width)
         self._k_new, self._v_new = np.zeros(new, np.float32), np.zeros(new, np.float32)
-        self._logits = np.zeros((slots, config.vocab_size), np.float32)
-        self._views: dict[tuple[Call, int, int], tuple[dict[str, Array], dict[str, Array]]] = {}
+        self._logits, self._said = (
+            np.zeros((slots, config.vocab_size), np.float32) for _ in range(2)
+        )
+        self._arrays: dict[Step, _Arrays] = {}
+        self._views: dict[tuple[Step, int, int], tuple[dict[str, Array], dict[str, Array]]] = {}
 
     def begin(self, rows: Sequence[CaptionRow]) -> Round:
-        """Return a round for these rows, moved to the first slots."""
-        self._pool.compact(rows)
+        """Return a round for these settled rows, moved to the first slots.
+
+        Rows of one whole variant sit side by side, after those of composed ones.
+        """
+        takers = _takers(rows)
+        calls = sorted(takers, key=_turn)
+        seated: list[CaptionRow] = []
+        for call in calls:
+            if takers[call][0].word[0] == call:  # where a word begins
+                seated += takers[call]
+                self._pool.compact(seated)
         self._mask[:, 1:] = False
         self._mask[:, 0] = True  # nobody's slot sees something finite
         self._y[:] = 0.0
@@ -81,10 +109,7 @@ class Decoder:
                 self._tokens[slot, 0] = words[-1] if words else self._text.bos
                 self._position[slot] = len(words)
                 self._mask[slot, : self._config.image_tokens + len(words)] = True
-        executed = sorted({order for row in rows for order in row.orders})
-        of_key = self._config.key_of_order
-        blocks = [(block_stage(of_key[k], "block_decode"), k) for k in executed]
-        return Round(list(rows), [(STEM_DECODE, None), *blocks, (HEAD_CAPTION, None)])
+        return Round(list(rows), calls, takers)
 
     def step(self, round_: Round) -> list[CaptionRow]:
         """Run a round's next call and return who took part; the last call gives the words.
@@ -92,12 +117,11 @@ class Decoder:
         A call that throws is tried again slot by slot, once; who throws again has failed.
         """
         call = round_.calls[round_.done]
-        riders = round_.riders(call[1])
+        riders = round_.going(round_.takers[call])
         slots = list(chain.from_iterable(row.slots for row in riders))
         if slots:
-            end = next(size for size in self._sizes if size > max(slots))
             try:
-                self._call(call, 0, end)
+                self._call(call, *self._range(call, slots))
                 self._take(call, slots)
             except Exception:  # whatever a batch does, its rows get their second try
                 self._one_by_one(round_, call, riders)
@@ -106,15 +130,23 @@ class Decoder:
             self._hear(round_)
         return riders
 
+    def _range(self, call: Step, slots: Sequence[int]) -> tuple[int, int]:
+        """Return the slots (from, to) that a call for these runs on: as many as a bucket."""
+        first = min(slots) if _is_whole(call) else 0
+        size = next(size for size in self._sizes if size > max(slots) - first)
+        first = min(first, self._pool.slots - size)
+        return first, first + size
+
     def _hear(self, round_: Round) -> None:
-        for row in round_.riders(None):
+        for row in round_.going(round_.rows):
             logits = self._logits[row.slots]
             if np.isfinite(logits).all():
                 row.hear(logits)
             else:
-                round_.failed[row] = InferenceFailed(HEAD_CAPTION, "the logits are not finite")
+                stage = row.word[-1].stage
+                round_.failed[row] = InferenceFailed(stage, "the logits are not finite")
 
-    def _one_by_one(self, round_: Round, call: Call, riders: Sequence[CaptionRow]) -> None:
+    def _one_by_one(self, round_: Round, call: Step, riders: Sequence[CaptionRow]) -> None:
         for row in riders:
             try:
                 for slot in row.slots:
@@ -123,41 +155,88 @@ class Decoder:
             except Exception as error:  # this request's fault ends this request only
                 round_.failed[row] = error
 
-    def _take(self, call: Call, slots: list[int]) -> None:
-        """Take in what a block computed for these slots; stem and head write where it belongs."""
-        order = call[1]
-        if order is None:
-            return
+    def _take(self, call: Step, slots: list[int]) -> None:
+        """Take in what a call computed for these slots; stem and head write where it belongs."""
         cached = self._config.image_tokens + self._position[slots]
-        self._pool.k[order][slots, :, cached] = self._k_new[slots, :, 0]
-        self._pool.v[order][slots, :, cached] = self._v_new[slots, :, 0]
-        self._h[slots] = self._next[slots]
-        series = self._config.readout == "series"
-        self._y[slots] = self._y[slots] + self._r[slots] if series else self._r[slots]
+        for store, new in self._of(call).grows:
+            store[slots, :, cached] = new[slots, :, 0]
+        if _is_whole(call):
+            self._logits[slots] = self._said[slots]
+        elif call.order is not None:
+            self._h[slots] = self._next[slots]
+            series = self._config.readout == "series"
+            self._y[slots] = self._y[slots] + self._r[slots] if series else self._r[slots]
 
-    def _call(self, call: Call, begin: int, end: int) -> None:
+    def _call(self, call: Step, begin: int, end: int) -> None:
         """Run a call on a range of slots."""
-        stage, order = call
         key = (call, begin, end)
         if key not in self._views:
-            given, into = self._arrays(stage, order)
-            part = slice(begin, end)
+            arrays, part = self._of(call), slice(begin, end)
             self._views[key] = (
-                {name: array[part] for name, array in given.items()},
-                {name: array[part] for name, array in into.items()},
+                {name: array[part] for name, array in arrays.given.items()},
+                {name: array[part] for name, array in arrays.into.items()},
             )
-        if order is not None:
-            self._order[begin:end] = self._config.order_in_key(order)
-        self._run(stage, *self._views[key])
+        if call.order_in_key is not None:
+            self._order[begin:end] = call.order_in_key
+        self._run(call.stage, *self._views[key])
 
-    def _arrays(self, stage: str, order: int | None) -> tuple[dict[str, Array], dict[str, Array]]:
-        """Return a stage's inputs and outputs, all slots of them."""
-        if stage == STEM_DECODE:
-            return {"tokens": self._tokens, "position": self._position}, {"h": self._h}
-        if order is None:
-            return {"y": self._y}, {"logits": self._logits}
+    def _of(self, call: Step) -> _Arrays:
+        """Return the arrays of a call, all slots of them."""
+        if call not in self._arrays:
+            kind = call.stage.partition("[")[0]
+            if kind == "stem":
+                made = _Arrays({"tokens": self._tokens, "position": self._position}, {"h": self._h})
+            elif kind == "head":
+                made = _Arrays({"y": self._y}, {"logits": self._logits})
+            else:
+                made = self._of_whole(call.stage) if _is_whole(call) else self._of_block(call)
+            self._arrays[call] = made
+        return self._arrays[call]
+
+    def _of_block(self, call: Step) -> _Arrays:
         given: dict[str, Array] = {"h": self._h, "order": self._order, "mask": self._mask}
-        given |= {"k": self._pool.k[order], "v": self._pool.v[order]}
         into: dict[str, Array] = {"h_out": self._next, "r": self._r}
-        into |= {"k_new": self._k_new, "v_new": self._v_new}
-        return given, into
+        grows: list[tuple[Array, Array]] = []
+        for name, new in (("k", self._k_new), ("v", self._v_new)):
+            store = self._pool.store(f"{name}.{call.order}", new.shape[1], new.shape[3])
+            given[name], into[f"{name}_new"] = store, new
+            grows.append((store, new))
+        return _Arrays(given, into, grows)
+
+    def _of_whole(self, stage: str) -> _Arrays:
+        """Each order has heads of its own: those of the manifest's record."""
+        given: dict[str, Array] = {"tokens": self._tokens, "position": self._position}
+        given["mask"] = self._mask
+        into: dict[str, Array] = {"logits": self._said}
+        grows: list[tuple[Array, Array]] = []
+        for name, spec in self._stages[stage].inputs.items():
+            if name in given:
+                continue
+            heads, width = (int(size) for size in spec.shape[1::2])
+            side, _, order = name.partition(".")
+            new = np.zeros((self._pool.slots, heads, 1, width), np.float32)
+            given[name] = self._pool.store(name, heads, width)
+            into[f"{side}_new.{order}"] = new
+            grows.append((given[name], new))
+        return _Arrays(given, into, grows)
+
+
+def _takers(rows: Sequence[CaptionRow]) -> dict[Step, list[CaptionRow]]:
+    """Return who takes part in which call of a word."""
+    alike: dict[int, list[CaptionRow]] = {}
+    for row in rows:
+        alike.setdefault(id(row.word), []).append(row)
+    takers: dict[Step, list[CaptionRow]] = {}
+    for group in alike.values():
+        for call in group[0].word:
+            takers.setdefault(call, []).extend(group)
+    return takers
+
+
+def _is_whole(call: Step) -> bool:
+    return call.stage.startswith("whole")
+
+
+def _turn(call: Step) -> tuple[int, int, str]:
+    """Sort calls as a round makes them."""
+    return _TURNS.index(call.stage.partition("[")[0]), call.order or 0, call.stage

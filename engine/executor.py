@@ -192,7 +192,8 @@ class Executor:
         if refused or any(job.view.route.calls[job.view.position][0] != stage for job in jobs):
             return False
         under_way = sum(view.position > 0 and not view.final for view in self._views)
-        batch = min(self._max_batch, len(jobs) + under_way)
+        rows = sum(job.view.route.rows for job in jobs)
+        batch = min(self._max_batch, rows + under_way)
         for job in jobs:
             self._steering.start(job, now, batch)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,12 +13,10 @@ from artifact.manifest import Manifest, Precision
 from artifact.pattern import SkipPattern
 from artifact.program import (
     Program,
-    caption_programs,
+    composed_programs,
     key_of_stage,
-    reason_program,
-    vqa_program,
-    whole_program,
-    whole_stage,
+    whole_programs,
+    whole_stages,
 )
 from engine.beams import BeamSearch
 from engine.caption_row import CaptionRow
@@ -68,8 +67,10 @@ class Family:
         self._precision: Precision = precision
         self._proven = frozenset(proven)
         self._whole_keys = {
-            whole_stage(record.id): manifest.config.key_of_order[record.pattern[-1]]
+            stage: manifest.config.key_of_order[record.pattern[-1]]
             for record in manifest.variants
+            for task in manifest.tasks
+            for stage in whole_stages(task, record.id)
         }
         self.members: dict[tuple[Task, str], Member] = {
             (task, record.id): self._member(task, record.id)
@@ -80,19 +81,17 @@ class Family:
     def _member(self, task: Task, variant: str) -> Member:
         config = self.manifest.config
         pattern = self.manifest.pattern(variant)
-        programs: tuple[Program, ...]
-        if task == "caption":
-            programs = caption_programs(config, pattern)
-        elif task == "reason":
-            programs = (reason_program(config, pattern),)
-        elif any(s not in self.manifest.stages for s in vqa_program(config, pattern).stages):
-            programs = (whole_program(variant),)
-        else:
-            programs = (vqa_program(config, pattern),)
+        programs = self._programs(task, variant)
         keys = tuple(sorted({config.key_of_order[k] for k in pattern.executed}))
         quality, precision = self._quality(task, variant)
-        size = self._request_bytes(task, pattern)
+        size = self._request_bytes(task, pattern, programs)
         return Member(task, variant, pattern, programs, keys, quality, precision, size)
+
+    def _programs(self, task: Task, variant: str) -> tuple[Program, ...]:
+        """Return the composed programs if all of their stages are there, else the whole ones."""
+        composed = composed_programs(task, self.manifest.config, self.manifest.pattern(variant))
+        there = all(s in self.manifest.stages for program in composed for s in program.stages)
+        return composed if there else whole_programs(task, variant)
 
     def _quality(self, task: Task, variant: str) -> tuple[float | None, Precision | None]:
         """Return a quality and the precision it is from: its own, else fp32's (ADR 0016)."""
@@ -105,16 +104,34 @@ class Family:
             return reference, "fp32"
         return None, None
 
-    def _request_bytes(self, task: Task, pattern: SkipPattern) -> int:
-        """Bytes of one request's own arrays: hidden state in and out, pixels, and its KV."""
-        config = self.manifest.config
+    def _request_bytes(
+        self, task: Task, pattern: SkipPattern, programs: tuple[Program, ...]
+    ) -> int:
+        """Bytes of one request's own arrays: pixels, hidden state in and out, and its KV.
+
+        A whole variant's hidden state is its graph's own.
+        """
+        config, last = self.manifest.config, programs[-1].steps[-1].stage
         pixels = 3 * config.image_size**2
+        if last.startswith("whole"):
+            return pixels * self.rows_of(last) + self._whole_kv_bytes(last)
         if task != "caption":
             tokens = config.image_tokens + self.manifest.buckets.text_lengths[-1]
             size = pixels + 2 * tokens * config.width * _FLOAT_BYTES
             return size if task == "vqa" else 2 * size
         kv = 2 * pattern.depth * self.cached_tokens * config.width * _FLOAT_BYTES
         return pixels + 2 * config.image_tokens * config.width * _FLOAT_BYTES + kv
+
+    def _whole_kv_bytes(self, stage: str) -> int:
+        """Bytes of the keys and values that a stage reads: its inputs [B, heads, T, e]."""
+        sizes = (spec.shape for spec in self.manifest.stages[stage].inputs.values())
+        wide = sum(int(shape[1]) * int(shape[3]) for shape in sizes if "T" in shape[2:])
+        return wide * self.cached_tokens * _FLOAT_BYTES
+
+    def rows_of(self, stage: str) -> int:
+        """Return how many rows an entry of a stage's batch is: pictures, where it sees several."""
+        pixels = self.manifest.stages[stage].inputs.get("pixels")
+        return 1 if pixels is None else math.prod(int(size) for size in pixels.shape[1:-3])
 
     def member(self, task: Task, variant: str) -> Member:
         """Return a variant for a task.
@@ -187,4 +204,5 @@ class Family:
         limit = text.max_caption_tokens - 1
         words = limit if max_new is None else min(max_new, limit)
         image, _ = self.member("caption", variant).programs
-        return CaptionRow(image, pool, pixels, BeamSearch(beams, text.eos, words))
+        search = BeamSearch(beams, text.eos, words)
+        return CaptionRow(image, pool, pixels, search, self.manifest.stages)

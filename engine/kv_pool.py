@@ -1,9 +1,9 @@
-"""Where captions keep their keys and values: slot-major, one pair of arrays per order."""
+"""Where captions keep their keys and values: slot-major, one pair of arrays per order and shape."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -18,25 +18,33 @@ class SlotOwner(Protocol):
     slots: list[int]
 
     @property
-    def orders(self) -> Collection[int]:
-        """The orders whose keys and values it has."""
+    def stores(self) -> Iterable[Array]:
+        """The arrays of the pool in which it has keys and values."""
         ...
 
 
 class KvPool:
-    """Keys and values of up to `slots` texts of `tokens` tokens, [slots, heads, tokens, e] fp32.
+    """Keys and values of up to `slots` texts of `tokens` tokens.
 
-    Memory is touched, and so taken, only when a slot is first used. Not thread-safe.
+    They lie in *stores* [slots, heads, tokens, e] fp32: `k.o` and `v.o` for each order o. Variants
+    whose order has the same heads share its stores: a slot has one text, of one variant. Memory is
+    touched, and so taken, only when a slot of a store is first used. Not thread-safe.
     """
 
     def __init__(self, config: ModelConfig, slots: int, tokens: int) -> None:
-        shape = (slots, config.heads, tokens, config.head_width)
-        self.k = [np.zeros(shape, np.float32) for _ in range(config.orders)]
-        self.v = [np.zeros(shape, np.float32) for _ in range(config.orders)]
         self.slots = slots
+        self.tokens = tokens
         self._image_tokens = config.image_tokens
+        self._stores: dict[tuple[str, int, int], Array] = {}
         self._free = list(range(slots))
         self._owners: dict[int, SlotOwner] = {}
+
+    def store(self, name: str, heads: int, width: int) -> Array:
+        """Return the store of that name for so many heads of that width; the same each time."""
+        key = (name, heads, width)
+        if key not in self._stores:
+            self._stores[key] = np.zeros((self.slots, heads, self.tokens, width), np.float32)
+        return self._stores[key]
 
     @property
     def taken(self) -> int:
@@ -63,30 +71,33 @@ class KvPool:
             heapq.heappush(self._free, slot)
         owner.slots.clear()
 
-    def put_image(self, slot: int, order: int, k: Array, v: Array) -> None:
-        """Store the picture's keys and values [heads, Nv, e]; nothing of an earlier text stays."""
-        for store, part in ((self.k[order], k), (self.v[order], v)):
-            store[slot, :, : self._image_tokens] = part
-            store[slot, :, self._image_tokens :] = 0.0
+    def put_image(self, slot: int, store: Array, part: Array) -> None:
+        """Keep the picture's keys or values [heads, Nv, e]; nothing of an earlier text stays.
 
-    def share_image(self, owner: SlotOwner, orders: Collection[int]) -> None:
+        Raises:
+            ValueError: if they are not of the store's heads.
+        """
+        heads, _, width = store.shape[1:]
+        if part.shape != (heads, self._image_tokens, width):
+            raise ValueError(f"{part.shape} keys or values for {heads} heads of width {width}")
+        store[slot, :, : self._image_tokens] = part
+        store[slot, :, self._image_tokens :] = 0.0
+
+    def share_image(self, owner: SlotOwner) -> None:
         """Copy the picture from an owner's first slot to its others."""
         first, *others = owner.slots
-        for order in orders if others else ():
-            for store in (self.k[order], self.v[order]):
-                store[others] = store[first]
+        for store in owner.stores if others else ():
+            store[others] = store[first]
 
-    def reorder(
-        self, slots: Sequence[int], parents: Sequence[int], orders: Collection[int]
-    ) -> None:
-        """Let each slot go on from another slot's words; all have the same picture."""
-        changed = [(s, p) for s, p in zip(slots, parents, strict=True) if s != p]
+    def reorder(self, owner: SlotOwner, parents: Sequence[int]) -> None:
+        """Let the text in each of an owner's slots go on from the words in another, its parent."""
+        pairs = zip(owner.slots, parents, strict=True)
+        changed = [(slot, parent) for slot, parent in pairs if slot != parent]
         if not changed:
             return
         into, source = (list(side) for side in zip(*changed, strict=True))
-        for order in orders:
-            for store in (self.k[order], self.v[order]):
-                store[into, :, self._image_tokens :] = store[source, :, self._image_tokens :]
+        for store in owner.stores:
+            store[into, :, self._image_tokens :] = store[source, :, self._image_tokens :]
 
     def compact(self, owners: Sequence[SlotOwner]) -> None:
         """Move these owners to the first slots; who is in the way changes places with them."""
@@ -98,12 +109,12 @@ class KvPool:
 
     def _swap(self, one: int, other: int) -> None:
         here, there = self._owners.pop(one), self._owners.pop(other, None)
-        for order in {*here.orders, *(there.orders if there is not None else ())}:
-            for store in (self.k[order], self.v[order]):
-                if there is None:
-                    store[other] = store[one]
-                else:
-                    store[[one, other]] = store[[other, one]]
+        both = (*here.stores, *(there.stores if there is not None else ()))
+        for store in {id(store): store for store in both}.values():
+            if there is None:
+                store[other] = store[one]
+            else:
+                store[[one, other]] = store[[other, one]]
         here.slots[here.slots.index(one)] = other
         self._owners[other] = here
         if there is None:

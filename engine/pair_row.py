@@ -1,4 +1,4 @@
-"""The row of a statement about two pictures: two rows of a question, joined at the head."""
+"""The row of a statement about two pictures: two rows of a question that answer as one."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from numpy.typing import NDArray
 from artifact.program import Program, Step
 from engine.rows import Array, Row, VqaRow
 
+_BOTH = ("head[", "whole[")
+"""Stages that take both pictures as one entry of their batch."""
+
 
 class PairRow:
-    """A left and a right row that go the same way; the head reads both read-outs [2, 2, D]."""
+    """A left and a right row that go the same way.
+
+    The head reads both read-outs [2, 2, D]; a whole variant sees both pictures [2, S, S, 3].
+    """
 
     def __init__(self, left: VqaRow, right: VqaRow) -> None:
         self.riders = (left, right)
@@ -20,8 +26,8 @@ class PairRow:
 
     @property
     def parts(self) -> Sequence[Row]:
-        """Return both rows; at the head, this one."""
-        return (self,) if self.step.stage.startswith("head") else self.riders
+        """Return both rows; where they answer as one, this one."""
+        return (self,) if self.step.stage.startswith(_BOTH) else self.riders
 
     @property
     def step(self) -> Step:
@@ -35,7 +41,7 @@ class PairRow:
 
     @property
     def ended(self) -> bool:
-        """Tell whether the head has run."""
+        """Tell whether the answer is there."""
         return self.logits is not None
 
     def follow(self, programs: tuple[Program, ...]) -> None:
@@ -54,9 +60,11 @@ class PairRow:
             row.settle(programs)
 
     def inputs(self) -> dict[str, Array]:
-        """Return the head's input."""
-        return {"y": np.stack([row.y for row in self.riders])}
+        """Return the joint step's inputs: the text is the same for both."""
+        left, right = (row.inputs() for row in self.riders)
+        each = [name for name in left if name in ("y", "pixels")]
+        return left | {name: np.stack([left[name], right[name]]) for name in each}
 
     def absorb(self, outputs: Mapping[str, Array]) -> None:
-        """Take the head's output."""
+        """Take the joint step's output."""
         self.logits = outputs["logits"]

@@ -45,6 +45,9 @@ def check_budget(budget: Budget) -> None:
 def qualifying(offers: Sequence[Offer], budget: Budget) -> tuple[Offer, ...]:
     """Return the resident offers of one task that meet the hard budgets, best first.
 
+    Of several that are equally good the first offered stays first: the manifest's order. So where
+    no quality was measured, the first of the deepest variants is the best.
+
     Raises:
         UnknownVariant: if the budget names a variant that does not exist.
         NoVariantFits: if none meets them; it names the nearest resident offer.

@@ -190,7 +190,7 @@ class EnginePool:
         """Change the byte budget of loaded stages; running rows finish on keys that must go.
 
         Raises:
-            LoadFailed: if not even the first key fits, or a key cannot be loaded again.
+            LoadFailed: if no variant would be left, or a key cannot be loaded again.
         """
         with self._budget_lock:
             self._stages.set_budget(budget_bytes)

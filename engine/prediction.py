@@ -12,6 +12,7 @@ from artifact.latency import LatencyProfile
 from engine.elastic.course import Line
 from engine.elastic.spread import CallSpread
 from engine.family import Family
+from engine.probe import buckets_of, largest_batch
 from engine.quantiles import at_share, quantile
 from engine.types import Task
 
@@ -140,20 +141,21 @@ class Predictor:
         """Return mean seconds of a call as (fixed, per row): through batch 1 and the largest."""
         found = self._lines.get((stage, bucket))
         if found is None:
+            most = largest_batch(self._family, stage, self._max_batch)
             alone_s = self.step_s(stage, bucket, 1)
-            full_s = self.step_s(stage, bucket, self._max_batch)
-            row_s = alone_s
-            if self._max_batch > 1:
-                row_s = min(max(full_s - alone_s, 0.0) / (self._max_batch - 1), alone_s)
-            found = (alone_s - row_s, row_s)
+            full_s = self.step_s(stage, bucket, most)
+            entry_s = alone_s
+            if most > 1:
+                entry_s = min(max(full_s - alone_s, 0.0) / (most - 1), alone_s)
+            found = (alone_s - entry_s, entry_s / self._family.rows_of(stage))
             self._lines[stage, bucket] = found
         return found
 
     def _measured_like(self, stage: str) -> str:
         if stage in self._profile.curves:
             return stage
-        kind = stage.partition("[")[0]
-        return next(s for s in self._profile.curves if s.partition("[")[0] == kind)
+        kind = _kind(stage)
+        return next(s for s in self._profile.curves if _kind(s) == kind)
 
     def mean_s(
         self, task: Task, variant: str, bucket: int, batch: int, words: int | None = None
@@ -175,7 +177,8 @@ class Predictor:
         for step in programs[0].steps:
             head = step.stage.startswith("head")
             rows = 2 * batch if task == "reason" and not head else batch
-            total += self.step_s(step.stage, 0 if head or task == "caption" else bucket, rows)
+            entries = rows // self._family.rows_of(step.stage)
+            total += self.step_s(step.stage, 0 if head or task == "caption" else bucket, entries)
         for stage, size in self._round(variant) if task == "caption" else ():
             total += words * self.step_s(stage, size, batch)
         return total
@@ -183,7 +186,7 @@ class Predictor:
     def _round(self, variant: str) -> Iterator[tuple[str, int]]:
         """Yield the calls of one word of a caption."""
         for step in self._family.member("caption", variant).programs[1].steps:
-            yield step.stage, 0 if step.order is None else self._family.cached_tokens
+            yield step.stage, buckets_of(self._family, step.stage)[-1]
 
     def word_line(self, variant: str) -> Line:
         """Return mean seconds of one word of a caption as (fixed, per row)."""
@@ -222,3 +225,8 @@ class Predictor:
         self.calls.add(trip.spent_s / trip.expected_s, now)
         share = min(trip.expected_s / trip.mean_s, 1.0)
         self.whole.add((now - trip.started_s) / (trip.mean_s * share), now)
+
+
+def _kind(stage: str) -> str:
+    """Return what stages have in common that take about the same time: keys, whole variants."""
+    return stage.partition(":" if ":" in stage else "[")[0]

@@ -18,6 +18,11 @@ def buckets_of(family: Family, stage: str) -> tuple[int, ...]:
     return family.manifest.buckets.text_lengths if symbols & {"L", "N"} else (0,)
 
 
+def largest_batch(family: Family, stage: str, max_batch: int) -> int:
+    """Return how many entries a batch of `max_batch` rows has at a stage: at least one."""
+    return max(max_batch // family.rows_of(stage), 1)
+
+
 def stage_inputs(manifest: Manifest, stage: str, bucket: int, batch: int) -> dict[str, Array]:
     """Return seeded inputs of a stage for a bucket and batch; every mask entry is real."""
     sizes = {

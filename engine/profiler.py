@@ -12,7 +12,7 @@ from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.config import EngineConfig
 from engine.family import Family
-from engine.probe import buckets_of, stage_inputs
+from engine.probe import buckets_of, largest_batch, stage_inputs
 from engine.stages import Progress, StageSet
 
 _LOG = logging.getLogger(__name__)
@@ -88,13 +88,17 @@ def measure_profile(
 
 
 def still_true(profile: LatencyProfile, family: Family, stages: StageSet) -> bool:
-    """Measure one block again: a profile made on a busy machine must not be believed for ever."""
-    blocks = [group for group in _alike(family, stages) if group[0].startswith("block")]
-    if not blocks:
+    """Measure one stage again: a profile made on a busy machine must not be believed for ever.
+
+    A block, or where there is none a whole variant.
+    """
+    known = [group for group in _alike(family, stages) if group[0] in profile.curves]
+    if not known:
         return True
-    stage = blocks[0][0]
+    group = next((group for group in known if group[0].startswith("block")), known[0])
+    stage = group[0]
     bucket = buckets_of(family, stage)[-1]
-    now_s = _measure(family, stages, blocks[0], bucket, 1)
+    now_s = _measure(family, stages, group, bucket, 1)
     then_s = profile.predict_s(stage, bucket, 1)
     ratio = now_s / then_s
     if 1 / _DRIFT < ratio < _DRIFT or max(now_s, then_s) < _TOO_SHORT_S:
@@ -117,13 +121,15 @@ def _alike(family: Family, stages: StageSet) -> list[tuple[str, ...]]:
 def _rounds(
     family: Family, groups: list[tuple[str, ...]], max_batch: int
 ) -> Iterator[Iterator[tuple[int, int, int]]]:
-    ends = tuple(dict.fromkeys((1, max_batch)))
-    between = [b for b in family.manifest.buckets.batches if 1 < b < max_batch]
+    most = [largest_batch(family, group[0], max_batch) for group in groups]
+    ends = [tuple(dict.fromkeys((1, last))) for last in most]
+    sizes = family.manifest.buckets.batches
+    between = [[size for size in sizes if 1 < size < last] for last in most]
     buckets = [buckets_of(family, group[0]) for group in groups]
     every = range(len(groups))
-    yield ((group, buckets[group][-1], b) for group in every for b in ends)
-    yield ((group, k, b) for group in every for k in buckets[group][:-1] for b in ends)
-    yield ((group, k, b) for group in every for k in buckets[group] for b in between)
+    yield ((group, buckets[group][-1], b) for group in every for b in ends[group])
+    yield ((group, k, b) for group in every for k in buckets[group][:-1] for b in ends[group])
+    yield ((group, k, b) for group in every for k in buckets[group] for b in between[group])
 
 
 def _measure(

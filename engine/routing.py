@@ -22,14 +22,13 @@ class Router:
         self._family = family
         self._predictor = predictor
         self._elastic: dict[tuple[Task, tuple[str, ...], int, int, int], Route] = {}
-        self._fixed: dict[tuple[Task, str, int], Route] = {}
+        self._fixed: dict[tuple[Task, str, int, int, int], Route] = {}
         self._words: dict[tuple[str, int, int], Route] = {}
 
     def is_elastic(self, task: Task) -> bool:
         """Tell whether a row of this task may stop or go deeper while it runs.
 
-        A variant in one graph is one step. A caption's variant is final once it has seen the
-        picture.
+        A whole variant is one step. A caption's variant is final once it has seen the picture.
         """
         return all(len(member.programs[0].steps) > 1 for member in self._family.of_task(task))
 
@@ -108,15 +107,23 @@ class Router:
         usual = self._predictor.caption_length.expected
         return usual if words is None else min(words, usual)
 
-    def fixed(self, task: Task, variant: str, bucket: int) -> Route:
-        """Return the route of one variant from its first step to the one that has the answer."""
-        key = (task, variant, bucket)
+    def fixed(
+        self, task: Task, variant: str, bucket: int, words: int | None = None, beams: int = 1
+    ) -> Route:
+        """Return the route of one variant from its first step to the one that has the answer.
+
+        A caption's ends with its image pass; what follows is `words`.
+        """
+        expected = self._expected(words) if task == "caption" else 0
+        key = (task, variant, bucket, expected, beams)
         if key not in self._fixed:
             steps = self._family.member(task, variant).programs[0].steps
             calls = tuple((s.stage, 0 if s.stage.startswith("head") else bucket) for s in steps)
             stop = Stop(len(calls), variant, _POINTS)
             course = Course(calls, tuple(step.order for step in steps), (stop,), None)
-            self._fixed[key] = Route(course, self._predictor.line)
+            tails = [self._text_line(variant, expected, beams)] if task == "caption" else ()
+            rows = 2 if task == "reason" else 1
+            self._fixed[key] = Route(course, self._predictor.line, rows, tails)
         return self._fixed[key]
 
 

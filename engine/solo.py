@@ -135,7 +135,8 @@ class Solo:
         while waiting:
             stage, bucket = waiting[0].step.stage, waiting[0].bucket
             together = [r for r in waiting if (r.step.stage, r.bucket) == (stage, bucket)]
-            batch = together[: max(self._max_batch // len(waiting[0].parts), 1)]
+            each = len(waiting[0].parts) * self._family.rows_of(stage)
+            batch = together[: max(self._max_batch // each, 1)]
             scatter(batch, self._run(stage, gather(batch)))
             for row in batch:
                 if row.logits is not None and not np.isfinite(row.logits).all():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from artifact.program import Step
 from engine.caption_row import CaptionRow
 from engine.clock import Clock
 from engine.decoding import Decoder, Round
+from engine.elastic.course import Line
 from engine.errors import BackendError
 from engine.jobs import Job
 from engine.prediction import Predictor
@@ -79,13 +81,10 @@ class Speaker:
 
     def _begin(self, jobs: Sequence[Job]) -> Open:
         rows = {job.row: job for job in jobs if isinstance(job.row, CaptionRow)}
-        lines = [job.view.route.lines[job.view.position] for job in rows.values()]
-        texts = sum(len(row.slots) for row in rows)
-        expected_s = max(fixed_s + row_s * texts for fixed_s, row_s in lines)
-        return Open(self._decoder.begin(list(rows)), rows, expected_s)
+        return Open(self._decoder.begin(list(rows)), rows, _expected_s(rows))
 
     def _call(self, open_: Open) -> None:
-        stage, _ = open_.round.calls[open_.round.done]
+        stage = open_.round.calls[open_.round.done].stage
         start_s = self._clock.now_s()
         riders = self._decoder.step(open_.round)
         took_s = self._clock.now_s() - start_s
@@ -112,3 +111,16 @@ class Speaker:
             if job.listener is not None and not row.done:
                 job.listener.hear(row.words)
         return [job for _, job in ended], failed
+
+
+def _expected_s(jobs: Mapping[CaptionRow, Job]) -> float:
+    """Return the mean seconds of a round: each whole variant in it has a call of its own."""
+    together: dict[Step, list[tuple[Line, int]]] = {}
+    for row, job in jobs.items():
+        line = job.view.route.lines[job.view.position]
+        together.setdefault(row.word[0], []).append((line, len(row.slots)))
+    total_s = 0.0
+    for lines in together.values():
+        texts = sum(count for _, count in lines)
+        total_s += max(fixed_s + row_s * texts for (fixed_s, row_s), _ in lines)
+    return total_s

@@ -11,7 +11,7 @@ from engine.backends.base import Array, Backend, LoadedStage
 from engine.errors import LoadFailed
 from engine.family import Family, Member
 from engine.memory import release_freed, resident_bytes
-from engine.probe import buckets_of, stage_inputs
+from engine.probe import buckets_of, largest_batch, stage_inputs
 from engine.stage_bytes import StageBytes
 
 Progress = Callable[[str, float], None]
@@ -45,6 +45,7 @@ class StageSet:
         self._loaded: dict[str, LoadedStage] = {}
         self._residency = threading.RLock()
         self._resident_keys = 0
+        self._least_keys = 1 + min(member.keys[-1] for member in family.members.values())
         self._shrunk = False
         used = {name: family.manifest.stages[name].initializers for name in family.stages}
         self._bytes = StageBytes(artifact.tensor_bytes(), used)
@@ -87,7 +88,7 @@ class StageSet:
         """Load shared stages, then keys in order while the budget lasts.
 
         Raises:
-            LoadFailed: if a stage cannot be loaded, or not even the first key fits.
+            LoadFailed: if a stage cannot be loaded, or the budget does not hold any variant.
         """
         with self._residency:
             gc.collect()  # garbage freed later would hide a stage's growth
@@ -95,7 +96,7 @@ class StageSet:
             for stage in self.of_key(None):
                 self._load_stage(stage, on_progress)
             self._load_keys(on_progress)
-            if self._resident_keys == 0:
+            if self._resident_keys < self._least_keys:
                 self._refuse(self._budget_bytes or 0)
 
     def set_budget(self, budget_bytes: int | None) -> None:
@@ -104,11 +105,11 @@ class StageSet:
         Stages of keys no longer offered stay until `evict`, so that running rows can finish.
 
         Raises:
-            LoadFailed: if not even the first key fits; nothing changes then.
+            LoadFailed: if no variant would be left; nothing changes then.
         """
         with self._residency:
             fitting = self._fitting_keys(budget_bytes)
-            if fitting == 0:
+            if fitting < self._least_keys:
                 self._refuse(budget_bytes or 0)
             self._budget_bytes = budget_bytes
             self._shrunk = False
@@ -203,7 +204,7 @@ class StageSet:
         buckets = buckets_of(self._family, stage)
         self._warm(loaded, stage, buckets[:1], (1,))
         grown = resident_bytes() - before
-        self._warm(loaded, stage, buckets, self._warm_batches())
+        self._warm(loaded, stage, buckets, self._warm_batches(stage))
         warmed = resident_bytes() - before
         if self._backend.shares_workspace:
             self._bytes.record(stage, grown, max(warmed - grown, 0))
@@ -211,10 +212,10 @@ class StageSet:
             self._bytes.record(stage, warmed)
         self._loaded[stage] = loaded
 
-    def _warm_batches(self) -> Iterable[int]:
+    def _warm_batches(self, stage: str) -> Iterable[int]:
         """Every batch where the library prepares each shape anew, else the extremes."""
-        every = range(1, self._max_batch + 1)
-        return every if self._backend.compiles_shapes else (1, self._max_batch)
+        most = largest_batch(self._family, stage, self._max_batch)
+        return range(1, most + 1) if self._backend.compiles_shapes else (1, most)
 
     def _warm(
         self, loaded: LoadedStage, stage: str, buckets: tuple[int, ...], batches: Iterable[int]
@@ -225,7 +226,8 @@ class StageSet:
         release_freed()
 
     def _refuse(self, budget_bytes: int) -> None:
-        need = self.total_bytes(1)
-        problem = f"{budget_bytes / 1e6:.1f} MB hold not even the first key"
+        need, least = self.total_bytes(self._least_keys), self._least_keys
+        first = "the first key" if least == 1 else f"the first {least} keys"
+        problem = f"{budget_bytes / 1e6:.1f} MB hold not even {first}"
         fix = f"it needs {need / 1e6:.1f} MB"
         raise LoadFailed("memory budget", problem, fix)

@@ -49,7 +49,8 @@ class Steering:
         if self._router.is_elastic(task):
             route = self._router.elastic(task, fitting, text_bucket, words, beams)
         else:
-            route = self._router.fixed(task, self._planner.quickest(fitting), text_bucket)
+            variant = self._planner.quickest(fitting)
+            route = self._router.fixed(task, variant, text_bucket, words, beams)
         place.least = route.course.stops[0].variant
         return route
 
@@ -77,9 +78,10 @@ class Steering:
         if not waiting:
             return refused
         before_s = self._planner.backlog(now, {job.id for job in jobs}).before_s
+        together = min(sum(job.beams for job in jobs), self._max_batch)
         for job in waiting:
             try:
-                self._choose(job, now, before_s(job.view.deadline_s), len(jobs))
+                self._choose(job, now, before_s(job.view.deadline_s), together)
             except DeadlineUnattainable as error:
                 refused[job.id] = error
         return refused
@@ -87,7 +89,7 @@ class Steering:
     def _choose(self, job: Job, now: float, wait_s: float, batch: int) -> None:
         place, ticket = job.place, job.place.ticket
         slack_s = ticket.deadline_s - now
-        fitting = self._planner.fitting(ticket.task, ticket.budget, place.variant)
+        fitting = self._planner.fitting(ticket.task, ticket.budget, place.variant, place.beams)
         choice = self._planner.plan(
             fitting,
             ticket.budget,
@@ -95,11 +97,14 @@ class Steering:
             0.0 if math.isinf(slack_s) else wait_s,
             bucket=job.text_bucket,
             batch=batch,
+            words=job.words,
         )
         place.variant, place.lost = choice.variant, choice.lost
         place.keys = self._family.member(ticket.task, choice.variant).keys[-1] + 1
         job.planned, job.degraded, job.predicted_s = True, choice.degraded, choice.service_s
-        job.view.route = self._router.fixed(ticket.task, choice.variant, job.text_bucket)
+        job.view.route = self._router.fixed(
+            ticket.task, choice.variant, job.text_bucket, job.words, job.beams
+        )
         place.least = choice.variant
         self._follow(job, choice.variant)
 
@@ -118,15 +123,19 @@ class Steering:
         self._telemetry.started(now - job.submitted_s, None if math.isinf(slack_s) else slack_s)
 
     def settle(self, job: Job, now: float, together: int) -> None:
-        """Make a job answer from the last stop it passed."""
+        """Make a job answer from the last stop it passed.
+
+        What was chosen before its first step keeps the prediction made then.
+        """
         view, place = job.view, job.place
         stop, route = view.route.banked(view.position), view.route
         member = self._family.member(place.ticket.task, stop.variant)
         place.variant, place.keys = stop.variant, member.keys[-1] + 1
-        job.degraded = stop.variant != route.kin[0].course.stops[-1].variant
         fixed_s, row_s = route.tail(view.position)
         tail_s = fixed_s + row_s * min(together, self._max_batch)
-        job.predicted_s = now - job.started_s + tail_s * self._predictor.calls.high
+        if job.elastic:
+            job.degraded = stop.variant != route.kin[0].course.stops[-1].variant
+            job.predicted_s = now - job.started_s + tail_s * self._predictor.calls.high
         job.row.settle(member.programs)
         if isinstance(job.row, CaptionRow):
             view.route = self._router.words(stop.variant, job.words, job.beams)

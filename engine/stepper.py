@@ -57,7 +57,7 @@ class Stepper:
                     failed[job.id] = error
         for job in jobs:
             logits = job.row.logits
-            if stage.startswith(("head", "whole")):
+            if stage.startswith(("head[", "whole[")):
                 finite = logits is not None and bool(np.isfinite(logits).all())
                 if job.id not in failed and not finite:
                     failed[job.id] = InferenceFailed(stage, "the logits are not finite")

@@ -11,7 +11,7 @@ from artifact.program import (
     caption_programs,
     key_of_stage,
     vqa_program,
-    whole_program,
+    whole_programs,
 )
 from tests.engine.tiny_model import tiny_config
 
@@ -78,9 +78,22 @@ def test_programs_gather_the_order_within_its_key() -> None:
     image, decode = caption_programs(config, pattern)
     assert image.stages == ("stem[caption]", "block_image[0]", "block_image[1]")
     assert decode.stages == ("stem[decode]", "block_decode[0]", "block_decode[1]", "head[caption]")
-    assert whole_program("d3").stages == ("whole[vqa:d3]",)
+
+
+def test_a_whole_variant_is_one_step_and_a_caption_two() -> None:
+    (asked,), (judged,) = whole_programs("vqa", "d3"), whole_programs("reason", "d3")
+    assert (asked.stages, judged.stages) == (("whole[vqa:d3]",), ("whole[reason:d3]",))
+    image, decode = whole_programs("caption", "d3")
+    assert image.stages == ("whole_image[caption:d3]",)
+    assert decode.stages == ("whole_decode[caption:d3]",)
 
 
 def test_key_of_stage() -> None:
-    names = ["block[3]", "block_decode[11]", "stem[vqa]", "whole[vqa:d3]"]
-    assert [key_of_stage(name) for name in names] == [3, 11, None, None]
+    names = [
+        "block[3]",
+        "block_decode[11]",
+        "stem[vqa]",
+        "whole[vqa:d3]",
+        "whole_image[caption:d3]",
+    ]
+    assert [key_of_stage(name) for name in names] == [3, 11, None, None, None]

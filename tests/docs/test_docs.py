@@ -7,11 +7,13 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import typer
 
 from artifact import program
+from artifact.config import Task
 from cli.main import COMMANDS
 from engine.telemetry import Telemetry
 from server.intake import BUDGET_HEADERS
@@ -119,7 +121,8 @@ def test_every_stage_is_in_the_architecture() -> None:
     table = rows(page("architecture.md"))
     named = {value for name, value in vars(program).items() if name.startswith(("STEM_", "HEAD_"))}
     kinds = {f"{kind}[g]" for kind in ("block", "block_image", "block_decode")}
-    assert named | kinds | {program.whole_stage("ID")} <= set(table)
+    wholes = {stage for task in get_args(Task) for stage in program.whole_stages(task, "ID")}
+    assert named | kinds | wholes <= set(table)
 
 
 def test_recipes_and_seeds_are_documented() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from artifact.golden import read_stage_cases, relative_l2
+from artifact.program import whole_stages
 from artifact.store import Artifact
 from engine.backends.base import Backend, LoadedStage
 from engine.errors import InferenceFailed, LoadFailed
@@ -15,12 +16,10 @@ from engine.family import Family
 from engine.golden import PARITY_LIMITS
 from engine.solo import Solo
 from engine.stages import StageSet
-from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_graphs import example_inputs, stage_names
-from tests.engine.tiny_model import SIDE, VOCAB, TinyModel
+from tests.engine.tiny_gallery import COMPOSED, inputs_of, write_gallery
+from tests.engine.tiny_model import SIDE, TRIO, VOCAB
 
-MODEL = TinyModel()
-STAGES = stage_names(MODEL.config)
+STAGES = [*COMPOSED, *(s for task in TRIO for s in whole_stages(task, "slim"))]
 
 
 class BackendContract:
@@ -34,7 +33,7 @@ class BackendContract:
     @pytest.fixture(scope="class")
     @classmethod
     def artifact(cls, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-        return write_tiny(tmp_path_factory.mktemp("contract") / "tiny", MODEL)
+        return write_gallery(tmp_path_factory.mktemp("contract") / "tiny", COMPOSED)
 
     def load(self, backend: Backend, artifact: Artifact, stage: str) -> LoadedStage:
         spec = artifact.manifest.stages[stage]
@@ -63,7 +62,7 @@ class BackendContract:
         self, backend: Backend, artifact: Artifact, stage: str
     ) -> None:
         loaded = self.load(backend, artifact, stage)
-        inputs = example_inputs(MODEL, stage, batch=5, seed=1)
+        inputs = inputs_of(stage, batch=5, seed=1)
         together = loaded.run(inputs)
         for row in range(5):
             alone = loaded.run({name: array[row : row + 1] for name, array in inputs.items()})
@@ -88,14 +87,14 @@ class BackendContract:
     def test_every_batch_size(self, backend: Backend, artifact: Artifact, stage: str) -> None:
         loaded = self.load(backend, artifact, stage)
         for batch in (1, 2, 3, 7, 16, 1):
-            outputs = loaded.run(example_inputs(MODEL, stage, batch, seed=batch))
+            outputs = loaded.run(inputs_of(stage, batch, seed=batch))
             assert {len(array) for array in outputs.values()} == {batch}
 
     def test_outputs_belong_to_the_caller(self, backend: Backend, artifact: Artifact) -> None:
         loaded = self.load(backend, artifact, "block[0]")
-        first = loaded.run(example_inputs(MODEL, "block[0]", 2, seed=1))
+        first = loaded.run(inputs_of("block[0]", 2, seed=1))
         kept = {name: array.copy() for name, array in first.items()}
-        loaded.run(example_inputs(MODEL, "block[0]", 2, seed=2))
+        loaded.run(inputs_of("block[0]", 2, seed=2))
         for name, array in kept.items():
             np.testing.assert_array_equal(first[name], array)
 
@@ -105,7 +104,7 @@ class BackendContract:
     ) -> None:
         loaded = self.load(backend, artifact, stage)
         for batch, seed in ((2, 1), (2, 2), (3, 3)):
-            inputs = example_inputs(MODEL, stage, batch, seed)
+            inputs = inputs_of(stage, batch, seed)
             kept = {name: array.copy() for name, array in inputs.items()}
             expected = loaded.run(inputs)
             for names in (list(expected)[:1], list(expected)):
@@ -123,7 +122,7 @@ class BackendContract:
     ) -> None:
         """A sticky batch runs on the same arrays step after step; others come in between."""
         loaded = self.load(backend, artifact, "block[0]")
-        given = [example_inputs(MODEL, "block[0]", 2, seed) for seed in range(20)]
+        given = [inputs_of("block[0]", 2, seed) for seed in range(20)]
         into = [
             {name: np.empty_like(array) for name, array in loaded.run(inputs).items()}
             for inputs in given
@@ -140,11 +139,11 @@ class BackendContract:
         self, backend: Backend, artifact: Artifact
     ) -> None:
         loaded = self.load(backend, artifact, "block[0]")
-        inputs = example_inputs(MODEL, "block[0]", 2, seed=1)
+        inputs = inputs_of("block[0]", 2, seed=1)
         into = {"h_out": np.empty_like(inputs["h"])}
         first = loaded.run(inputs, into)["r"]
         kept = first.copy()
-        loaded.run(example_inputs(MODEL, "block[0]", 2, seed=2), into)
+        loaded.run(inputs_of("block[0]", 2, seed=2), into)
         np.testing.assert_array_equal(first, kept)
 
     @pytest.mark.parametrize("seen", [False, True])
@@ -152,7 +151,7 @@ class BackendContract:
         self, backend: Backend, artifact: Artifact, seen: bool
     ) -> None:
         loaded = self.load(backend, artifact, "block[0]")
-        inputs = example_inputs(MODEL, "block[0]", 2, seed=1)
+        inputs = inputs_of("block[0]", 2, seed=1)
         if seen:
             loaded.run(inputs)
         h = np.zeros_like(inputs["h"])
@@ -175,11 +174,11 @@ class BackendContract:
 
     def test_a_missing_input_is_a_typed_error(self, backend: Backend, artifact: Artifact) -> None:
         loaded = self.load(backend, artifact, "block[0]")
-        inputs = example_inputs(MODEL, "block[0]", 2, seed=1)
+        inputs = inputs_of("block[0]", 2, seed=1)
         del inputs["mask"]
         with pytest.raises(InferenceFailed, match=r"block\[0\]"):
             loaded.run(inputs)
-        assert loaded.run(example_inputs(MODEL, "block[0]", 2, seed=1))
+        assert loaded.run(inputs_of("block[0]", 2, seed=1))
 
     def test_a_broken_file_is_a_typed_error(
         self, backend: Backend, artifact: Artifact, tmp_path: Path

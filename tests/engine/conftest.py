@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from artifact.store import Artifact
 from tests.engine.bench import JUDGE, MODEL, Bench
 from tests.engine.tiny_artifact import write_tiny
+from tests.engine.tiny_gallery import write_gallery
+from tests.engine.watched import Idle, Watched
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +23,43 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 def trio(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """The tiny artifact with statements too; its other weights are the same."""
     return write_tiny(tmp_path_factory.mktemp("trio") / "tiny", JUDGE)
+
+
+@pytest.fixture(scope="session")
+def gallery(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """Whole variants only."""
+    return write_gallery(tmp_path_factory.mktemp("gallery") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def idle() -> Iterator[Idle]:
+    engines: dict[Path, Watched] = {}
+
+    def engine(artifact: Artifact) -> Watched:
+        if artifact.root not in engines:
+            engines[artifact.root] = Watched(artifact)
+        engines[artifact.root].calm()
+        return engines[artifact.root]
+
+    yield engine
+    for made in engines.values():
+        made.close()
+
+
+@pytest.fixture
+def wholes(gallery: Artifact, idle: Idle) -> Iterator[Watched]:
+    """The gallery, watched; other tests have used it, and nothing of theirs may show."""
+    made = idle(gallery)
+    yield made
+    made.calm()
+
+
+@pytest.fixture
+def fresh_wholes(gallery: Artifact) -> Iterator[Watched]:
+    """The gallery, watched; nobody has used it."""
+    made = Watched(gallery)
+    yield made
+    made.close()
 
 
 @pytest.fixture

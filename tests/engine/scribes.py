@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+import numpy as np
 import pytest
 
 from artifact.store import Artifact
 from engine.caption_row import CaptionRow
+from engine.elastic.kinds import Next, best_kind
+from engine.elastic.snapshot import RowView, Snapshot
+from engine.elastic.sorting import Rows as Sorted
+from engine.elastic.sorting import fill
+from engine.routing import WORD
 from engine.types import Answer, Budget, CaptionInput
 from tests.engine.fakes import picture
 from tests.engine.tiny_model import Array
-from tests.engine.watched import Watched, question
+from tests.engine.watched import Watched, distance, question
 
 Heard = dict[int, list[bytes]]
 """Ticket to the logits of each word, all beams, to the bit."""
@@ -34,29 +40,61 @@ def listen(patch: pytest.MonkeyPatch, watched: Watched) -> Heard:
     return heard
 
 
-def alone(artifact: Artifact, made: CaptionInput, variant: str) -> tuple[Answer, list[bytes]]:
-    """Return a caption's answer and logits with nobody else in the engine; done once."""
+def alone(
+    artifact: Artifact, made: CaptionInput, variant: str, engine: Watched | None = None
+) -> tuple[Answer, list[bytes]]:
+    """Return a caption's answer and logits with nobody else in the engine; done once.
+
+    `engine`: an idle one to use instead of a fresh one.
+    """
     key = (artifact.root, made.pixels.tobytes(), made.max_new_tokens, made.num_beams, variant)
     if key not in _ALONE:
-        _ALONE[key] = _alone(artifact, made, variant)
+        watched = engine or Watched(artifact)
+        _ALONE[key] = _alone(watched, made, variant)
+        if engine is None:
+            watched.close()
     return _ALONE[key]
 
 
 _ALONE: dict[tuple[object, ...], tuple[Answer, list[bytes]]] = {}
 
 
-def _alone(artifact: Artifact, made: CaptionInput, variant: str) -> tuple[Answer, list[bytes]]:
+def _alone(watched: Watched, made: CaptionInput, variant: str) -> tuple[Answer, list[bytes]]:
     with pytest.MonkeyPatch.context() as patch:
-        watched = Watched(artifact)
         heard = listen(patch, watched)
         ticket, future = watched.send(made, Budget(variant=variant))
         answer = future.result(20)
-        watched.close()
     return answer, heard[ticket.id]
 
 
 def describe(seed: int, beams: int = 1, limit: int | None = None) -> CaptionInput:
     return CaptionInput(picture(seed), limit, beams)
+
+
+def same(heard: list[bytes], wanted: list[bytes], limit: float = 0.0) -> bool:
+    """Tell whether as many words were heard, each by its logits up to a relative distance.
+
+    A library may sum in another order where a whole variant's batch has another size.
+    """
+    if len(heard) != len(wanted):
+        return False
+    pairs = zip(heard, wanted, strict=True)
+    arrays = [[np.frombuffer(each, np.float32) for each in pair] for pair in pairs]
+    return all(distance(*pair) <= limit for pair in arrays)
+
+
+def pictures_first(patch: pytest.MonkeyPatch) -> None:
+    """Let the scheduler show every caption its picture before any is written: then all write."""
+
+    def best(rows: Sorted, following: Next, snapshot: Snapshot, now: float) -> list[RowView]:
+        seeing = [row for row in (*rows.first, *rows.newcomers) if row.route.kind != WORD]
+        if not seeing:
+            return best_kind(rows, following, snapshot, now)
+        calls = [row.route.calls[row.position] for row in seeing]
+        at = [row for row, call in zip(seeing, calls, strict=True) if call == calls[0]]
+        return fill(at, snapshot.max_batch)
+
+    patch.setattr("engine.elastic.decide.best_kind", best)
 
 
 class Rows:

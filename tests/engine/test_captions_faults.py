@@ -3,111 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 
 import numpy as np
 import pytest
 
 from artifact.store import Artifact
 from engine.errors import Cancelled, InferenceFailed
-from engine.types import Answer, Budget, CaptionInput, Ticket
-from tests.engine.scribes import (
-    alone,
-    describe,
-    free_slots,
-    in_pool,
-    listen,
-    settled,
-)
+from engine.types import Budget
+from tests.engine.choir import SECOND_WORD, VICTIM, Choir
+from tests.engine.scribes import alone, free_slots, in_pool, settled
 from tests.engine.test_pool import requests
 from tests.engine.tiny_model import Array
-from tests.engine.watched import Watched
 
-MADE = [
-    describe(2),
-    describe(3, 3),
-    describe(4),  # the victim, alone or with the beams a test gives it
-    describe(6),
-    describe(7, 2),
-]
-VICTIM = 2
 CALLS = range(6)
 """Of a round: the stem, four orders, the head."""
-SECOND_WORD = 1
-
-
-class Choir:
-    """Five captions in one round; `victim` has the beams asked for."""
-
-    def __init__(self, artifact: Artifact, patch: pytest.MonkeyPatch, beams: int) -> None:
-        self.artifact = artifact
-        self.watched = Watched(artifact, max_batch=10)
-        self.pool = self.watched.pool
-        self.heard = listen(patch, self.watched)
-        self.made = [*MADE]
-        self.made[VICTIM] = describe(4, beams)
-        self.sent: list[tuple[Ticket, Future[Answer]]] = []
-        self.pieces: list[str] = []
-
-    def sing(self) -> None:
-        self.watched.gate.clear()
-        for place, made in enumerate(self.made):
-            listens = place == VICTIM and made.num_beams == 1
-            on_text = self.pieces.append if listens else None
-            self.sent.append(self.watched.send(made, Budget(variant="full"), on_text))
-        self.watched.gate.set()
-
-    @property
-    def victim(self) -> tuple[Ticket, Future[Answer]]:
-        return self.sent[VICTIM]
-
-    def slots(self) -> list[int]:
-        """The victim's slots if it is in the round under way, at its second word."""
-        speaker = self.pool._executor._speaker
-        if speaker is None or speaker._open is None or len(self.sent) <= VICTIM:
-            return []
-        for row, job in speaker._open.jobs.items():
-            if job.id == self.victim[0].id and row.decoded == SECOND_WORD:
-                return row.slots
-        return []
-
-    def at(self) -> int:
-        """Which call of its round comes now."""
-        speaker = self.pool._executor._speaker
-        assert speaker is not None
-        assert speaker._open is not None
-        return speaker._open.round.done
-
-    def touches(self, stage: str, inputs: Mapping[str, Array]) -> bool:
-        """Tell whether a call runs a slot of the victim's, at its second word."""
-        speaker = self.pool._executor._speaker
-        assert speaker is not None
-        decoder = speaker._decoder
-        if "image" in stage or stage == "stem[caption]" or not self.slots():
-            return False
-        found: dict[str, tuple[str, Array]] = {
-            "stem": ("tokens", decoder._tokens),
-            "head": ("y", decoder._y),
-            "block_decode": ("h", decoder._h),
-        }
-        name, all_ = found[stage.partition("[")[0]]
-        return any(np.may_share_memory(inputs[name], all_[slot]) for slot in self.slots())
-
-    def check_others(self) -> None:
-        """They are what they are alone, to the bit; and so is everybody who comes later."""
-        for place, made in enumerate(self.made):
-            if place != VICTIM:
-                self._check(made, *self.sent[place])
-        again = [self.watched.send(made, Budget(variant="full")) for made in self.made]
-        for made, (ticket, future) in zip(self.made, again, strict=True):
-            self._check(made, ticket, future)
-        settled(self.watched)
-        assert (free_slots(self.watched), in_pool(self.watched)) == (40, 0)
-
-    def _check(self, made: CaptionInput, ticket: Ticket, future: Future[Answer]) -> None:
-        answer, logits = alone(self.artifact, made, "full")
-        assert future.result(20).text == answer.text
-        assert self.heard[ticket.id] == logits
 
 
 @pytest.fixture(params=[1, 3])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,18 +21,33 @@ from tests.engine.tiny_model import HEAD_WIDTH, HEADS, NV, Array, tiny_config
 CONFIG = tiny_config()
 SLOTS, TOKENS = 7, NV + 4
 ORDERS = range(CONFIG.orders)
-PICTURE = (HEADS, NV, HEAD_WIDTH)
-Cache = dict[tuple[str, int], Array]
-"""("k" or "v", order) to [heads, tokens, e]: what one text should read."""
+Heads = tuple[int, int]
+"""How many heads, and their width."""
+SHAPES: list[Heads] = [(HEADS, HEAD_WIDTH), (4, 1), (1, 3)]
+Cache = dict[str, Array]
+"""A store's name to [heads, tokens, e]: what one text should read."""
 
 
 @dataclass(eq=False)
 class Text:
-    """An owner, and what each of its slots should hold."""
+    """An owner, and what each of its slots should hold; each of its orders has heads of its own."""
 
-    orders: Collection[int]
+    heads: dict[int, Heads]
     slots: list[int] = field(default_factory=list)
     holds: list[Cache] = field(default_factory=list)
+    kept: dict[str, Array] = field(default_factory=dict)
+
+    @property
+    def stores(self) -> list[Array]:
+        return list(self.kept.values())
+
+    @property
+    def names(self) -> list[tuple[str, Heads]]:
+        return [(f"{side}.{k}", heads) for k, heads in self.heads.items() for side in "kv"]
+
+
+def same_heads(orders: range | tuple[int, ...] = ORDERS) -> Text:
+    return Text({order: (HEADS, HEAD_WIDTH) for order in orders})
 
 
 class Pools(RuleBasedStateMachine):
@@ -54,9 +68,12 @@ class Pools(RuleBasedStateMachine):
             shape, np.float32
         )
 
-    @rule(orders=st.sets(st.sampled_from(ORDERS), min_size=1), beams=st.integers(1, 3))
-    def come(self, orders: set[int], beams: int) -> None:
-        text = Text(tuple(orders))
+    @rule(
+        heads=st.dictionaries(st.sampled_from(ORDERS), st.sampled_from(SHAPES), min_size=1),
+        beams=st.integers(1, 3),
+    )
+    def come(self, heads: dict[int, Heads], beams: int) -> None:
+        text = Text(heads)
         if self.free < beams:
             with pytest.raises(ValueError, match="slots wanted"):
                 self.pool.take(text, beams)
@@ -64,14 +81,14 @@ class Pools(RuleBasedStateMachine):
             return
         self.pool.take(text)
         image: Cache = {}
-        for order in text.orders:
-            k, v = self.fresh(PICTURE), self.fresh(PICTURE)
-            self.pool.put_image(text.slots[0], order, k, v)
-            for name, part in (("k", k), ("v", v)):
-                image[name, order] = np.zeros((HEADS, TOKENS, HEAD_WIDTH), np.float32)
-                image[name, order][:, :NV] = part
+        for name, (count, width) in text.names:
+            part = self.fresh((count, NV, width))
+            text.kept[name] = self.pool.store(name, count, width)
+            self.pool.put_image(text.slots[0], text.kept[name], part)
+            image[name] = np.zeros((count, TOKENS, width), np.float32)
+            image[name][:, :NV] = part
         self.pool.take(text, beams - 1)
-        self.pool.share_image(text, text.orders)
+        self.pool.share_image(text)
         text.holds = [{key: array.copy() for key, array in image.items()} for _ in range(beams)]
         self.texts.append(text)
 
@@ -81,10 +98,9 @@ class Pools(RuleBasedStateMachine):
         """A decode pass puts one token of every beam and order."""
         text = data.draw(st.sampled_from(self.texts))
         for slot, hold in zip(text.slots, text.holds, strict=True):
-            for (name, order), array in hold.items():
-                store = self.pool.k if name == "k" else self.pool.v
-                word = self.fresh((HEADS, HEAD_WIDTH))
-                store[order][slot, :, token] = word
+            for name, array in hold.items():
+                word = self.fresh((array.shape[0], array.shape[2]))
+                text.kept[name][slot, :, token] = word
                 array[:, token] = word
 
     @precondition(lambda self: self.texts)
@@ -93,7 +109,7 @@ class Pools(RuleBasedStateMachine):
         text = data.draw(st.sampled_from(self.texts))
         beams = range(len(text.slots))
         parents = [data.draw(st.sampled_from(beams)) for _ in beams]
-        self.pool.reorder(text.slots, [text.slots[beam] for beam in parents], text.orders)
+        self.pool.reorder(text, [text.slots[beam] for beam in parents])
         text.holds = [{k: a.copy() for k, a in text.holds[beam].items()} for beam in parents]
 
     @precondition(lambda self: self.texts)
@@ -109,7 +125,7 @@ class Pools(RuleBasedStateMachine):
     @rule(data=st.data())
     def leave(self, data: st.DataObject) -> None:
         text = data.draw(st.sampled_from(self.texts))
-        for store in (*self.pool.k, *self.pool.v):
+        for store in self.pool._stores.values():
             store[text.slots] = np.nan
         self.pool.give(text)
         assert text.slots == []
@@ -124,9 +140,8 @@ class Pools(RuleBasedStateMachine):
     def every_text_reads_its_own(self) -> None:
         for text in self.texts:
             for slot, hold in zip(text.slots, text.holds, strict=True):
-                for (name, order), wanted in hold.items():
-                    store = self.pool.k if name == "k" else self.pool.v
-                    np.testing.assert_array_equal(store[order][slot], wanted)
+                for name, wanted in hold.items():
+                    np.testing.assert_array_equal(text.kept[name][slot], wanted)
 
     @invariant()
     def no_slot_has_two_owners(self) -> None:
@@ -141,35 +156,57 @@ TestPools = Pools.TestCase
 
 def test_all_slots_come_back_whatever_was_moved() -> None:
     pool = KvPool(CONFIG, SLOTS, TOKENS)
-    texts = [Text(ORDERS) for _ in range(3)]
+    texts = [same_heads() for _ in range(3)]
     for text, beams in zip(texts, (2, 3, 2), strict=True):
         pool.take(text, beams)
     pool.compact([texts[2], texts[1]])
     for text in (texts[1], texts[0], texts[2]):
         pool.give(text)
     assert pool.taken == 0
-    everything = Text(ORDERS)
+    everything = same_heads()
     pool.take(everything, SLOTS)
     assert sorted(everything.slots) == list(range(SLOTS))
 
 
 def test_a_picture_wipes_the_words_of_who_was_there() -> None:
     pool = KvPool(CONFIG, 1, TOKENS)
-    for store in (*pool.k, *pool.v):
-        store[...] = np.nan
-    pool.put_image(0, 1, np.ones(PICTURE, np.float32), np.ones(PICTURE, np.float32))
-    for store in (pool.k[1], pool.v[1]):
-        assert (store[0, :, :NV] == 1).all()
-        assert (store[0, :, NV:] == 0).all()
+    store = pool.store("v.1", HEADS, HEAD_WIDTH)
+    store[...] = np.nan
+    pool.put_image(0, store, np.ones((HEADS, NV, HEAD_WIDTH), np.float32))
+    assert (store[0, :, :NV] == 1).all()
+    assert (store[0, :, NV:] == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(1, NV, 2), (HEADS, NV, 1), (HEADS, 1, 2), (HEADS, NV + 1, 2)])
+def test_a_picture_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    pool = KvPool(CONFIG, 1, TOKENS)
+    with pytest.raises(ValueError, match="2 heads of width 2"):
+        pool.put_image(0, pool.store("k.0", HEADS, HEAD_WIDTH), np.ones(shape, np.float32))
 
 
 def test_beams_change_places_at_once_and_not_one_after_the_other() -> None:
     pool = KvPool(CONFIG, 3, TOKENS)
-    text = Text((0,))
+    text, store = same_heads((0,)), pool.store("k.0", HEADS, HEAD_WIDTH)
+    text.kept["k.0"] = store
     pool.take(text, 3)
     for slot in text.slots:
-        pool.k[0][slot, :, NV:] = slot
-        pool.k[0][slot, :, :NV] = 9
-    pool.reorder(text.slots, [text.slots[beam] for beam in (1, 2, 0)], (0,))
-    assert [pool.k[0][slot, 0, NV, 0] for slot in text.slots] == [1, 2, 0]
-    assert (pool.k[0][:, :, :NV] == 9).all()
+        store[slot, :, NV:] = slot
+        store[slot, :, :NV] = 9
+    pool.reorder(text, [text.slots[beam] for beam in (1, 2, 0)])
+    assert [store[slot, 0, NV, 0] for slot in text.slots] == [1, 2, 0]
+    assert (store[:, :, :NV] == 9).all()
+
+
+def test_orders_with_the_same_heads_share_a_store_whatever_their_variant() -> None:
+    pool = KvPool(CONFIG, 2, TOKENS)
+    texts = same_heads((0, 1)), same_heads((0,)), Text({0: (4, 1)})
+    for text in texts[:2]:
+        pool.take(text)
+    for text, slot in zip(texts, (0, 1, 1), strict=True):
+        for name, (count, width) in text.names:
+            text.kept[name] = pool.store(name, count, width)
+            pool.put_image(slot, text.kept[name], np.ones((count, NV, width), np.float32))
+    assert texts[0].kept["k.0"] is texts[1].kept["k.0"]
+    assert texts[0].kept["k.0"] is not texts[0].kept["k.1"]
+    assert texts[2].kept["k.0"].shape == (2, 4, TOKENS, 1)
+    assert len(pool._stores) == 6

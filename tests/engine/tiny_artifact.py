@@ -45,6 +45,8 @@ def _tokenizer() -> Tokenizer:
     return tokenizer
 
 
+TEXT = TextRecord(bos=1, eos=2, pad=0, unk=3, mask=4, max_question_tokens=8, max_caption_tokens=7)
+BUCKETS = BucketRecord(text_lengths=(4, 8), batches=(1, 2, 4))
 QUALITY = {"full": 0.9, "d3": 0.85, "d2": 0.8, "d1": 0.6}
 
 
@@ -59,21 +61,16 @@ def write_tiny(
     config = model.config
     quality = dict(QUALITY) if quality is None else quality
     with ArtifactWriter(out) as writer:
-        save_file(model.weights, writer.folder / WEIGHTS_NAME)
-        raw = (writer.folder / WEIGHTS_NAME).read_bytes()
-        length = int.from_bytes(raw[:8], "little")
-        header = json.loads(raw[8 : 8 + length])
-        offsets = {n: 8 + length + e["data_offsets"][0] for n, e in header.items()}
+        offsets = write_weights(writer.folder, model)
         stages = {s: stage_file(writer.folder, s, model, offsets) for s in stage_names(config)}
-        _tokenizer().save(str(writer.folder / "tokenizer.json"))
-        (writer.folder / "labels.json").write_text(json.dumps(LABELS))
+        write_words(writer.folder)
         golden = [
             StageCase(stage, inputs, model.run(stage, inputs))
             for number, stage in enumerate(stages)
             for inputs in [example_inputs(model, stage, 3, number)]
         ]
         write_stage_cases(writer.folder / STAGES_NAME, golden)
-        record = _write_cases(writer.folder, model, golden_quality)
+        record = write_cases(writer.folder, model, golden_quality)
         full = SkipPattern.full(config.orders)
         variants = []
         for depth in range(config.orders, 0, -1):
@@ -96,15 +93,27 @@ def write_tiny(
             stages=stages,
             variants=tuple(variants),
             golden=record,
-            text=TextRecord(
-                bos=1, eos=2, pad=0, unk=3, mask=4, max_question_tokens=8, max_caption_tokens=7
-            ),
-            buckets=BucketRecord(text_lengths=(4, 8), batches=(1, 2, 4)),
+            text=TEXT,
+            buckets=BUCKETS,
         )
         return writer.commit(manifest)
 
 
-def _write_cases(folder: Path, model: TinyModel, golden_quality: float | None) -> GoldenRecord:
+def write_weights(folder: Path, model: TinyModel) -> dict[str, int]:
+    """Write the weights; return where in the file each tensor begins."""
+    save_file(model.weights, folder / WEIGHTS_NAME)
+    raw = (folder / WEIGHTS_NAME).read_bytes()
+    length = int.from_bytes(raw[:8], "little")
+    header = json.loads(raw[8 : 8 + length])
+    return {n: 8 + length + e["data_offsets"][0] for n, e in header.items()}
+
+
+def write_words(folder: Path) -> None:
+    _tokenizer().save(str(folder / "tokenizer.json"))
+    (folder / "labels.json").write_text(json.dumps(LABELS))
+
+
+def write_cases(folder: Path, model: TinyModel, golden_quality: float | None) -> GoldenRecord:
     """Write pictures whose right answer is, by definition, the NumPy twin's."""
     rng = np.random.default_rng(7)
     full = SkipPattern.full(model.config.orders)

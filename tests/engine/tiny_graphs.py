@@ -31,7 +31,10 @@ ONNX_TYPES = {
 }
 
 
-SPECS: dict[str, tuple[dict[str, tuple[str, list[Any]]], dict[str, tuple[str, list[Any]]]]] = {
+Sides = dict[str, tuple[str, list[Any]]]
+"""A graph's inputs, or its outputs: name to dtype and shape."""
+
+SPECS: dict[str, tuple[Sides, Sides]] = {
     "stem[vqa]": (
         {"pixels": ("uint8", ["B", SIDE, SIDE, 3]), "tokens": ("int64", ["B", "L"])},
         {"h": ("float32", ["B", "N", WIDTH])},
@@ -51,7 +54,7 @@ SPECS: dict[str, tuple[dict[str, tuple[str, list[Any]]], dict[str, tuple[str, li
 CACHE = ("float32", ["B", HEADS, "T", HEAD_WIDTH])
 ONE = ("float32", ["B", HEADS, 1, HEAD_WIDTH])
 IMAGE_CACHE = ("float32", ["B", HEADS, NV, HEAD_WIDTH])
-BLOCK_SPECS = {
+BLOCK_SPECS: dict[str, tuple[Sides, Sides]] = {
     "block": (
         {
             "h": ("float32", ["B", "N", WIDTH]),
@@ -167,21 +170,31 @@ def _external(name: str, array: Array, offset: int) -> Any:
 
 
 def stage_file(folder: Path, stage: str, model: TinyModel, offsets: dict[str, int]) -> StageFile:
-    kind = stage.partition("[")[0]
-    inputs, outputs = SPECS.get(stage) or BLOCK_SPECS[kind]
-    graph = build(stage)
+    sides = SPECS.get(stage) or BLOCK_SPECS[stage.partition("[")[0]]
+    return graph_file(folder, stage, build(stage), sides, model, offsets)
+
+
+def graph_file(
+    folder: Path,
+    stage: str,
+    graph: Graph,
+    sides: tuple[Sides, Sides],
+    model: TinyModel,
+    offsets: dict[str, int],
+) -> StageFile:
+    """Write a graph with its inputs and outputs; return its record."""
     external = [_external(n, model.weights[n], offsets[n]) for n in graph.weights]
     values = [
         [helper.make_tensor_value_info(n, ONNX_TYPES[d], s) for n, (d, s) in side.items()]
-        for side in (inputs, outputs)
+        for side in sides
     ]
+    kind = stage.partition("[")[0]
     proto = helper.make_graph(graph.nodes, kind, *values, [*graph.constants, *external])
     onnx_model = helper.make_model(proto, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    name = stage.replace("[", "_").replace("]", "") + ".onnx"
+    name = stage.replace("[", "_").replace(":", "_").replace("]", "") + ".onnx"
     (folder / name).write_bytes(onnx_model.SerializeToString())
     specs = [
-        {n: TensorSpec(dtype=d, shape=tuple(s)) for n, (d, s) in side.items()}
-        for side in (inputs, outputs)
+        {n: TensorSpec(dtype=d, shape=tuple(s)) for n, (d, s) in side.items()} for side in sides
     ]
     return StageFile(
         file=name, inputs=specs[0], outputs=specs[1], initializers=tuple(graph.weights)
@@ -196,12 +209,15 @@ def stage_names(config: ModelConfig) -> list[str]:
 
 def example_inputs(model: TinyModel, stage: str, batch: int, seed: int) -> dict[str, Array]:
     """Return distinct random inputs with a real mask."""
-    rng = np.random.default_rng(seed)
     inputs, _ = SPECS.get(stage) or BLOCK_SPECS[stage.partition("[")[0]]
-    sizes = {"B": batch, "L": 6, "N": NV + 6, "T": NV + 4}
     key = model.config.keys - 1 if stage in SPECS else int(stage.partition("[")[2][:-1])
-    highs = {"pixels": 256, "tokens": VOCAB, "position": 8}
-    highs["order"] = len(model.config.orders_of_key(key))
+    return draw_inputs(inputs, batch, seed, len(model.config.orders_of_key(key)))
+
+
+def draw_inputs(inputs: Sides, batch: int, seed: int, orders: int = 0) -> dict[str, Array]:
+    rng = np.random.default_rng(seed)
+    sizes = {"B": batch, "L": 6, "N": NV + 6, "T": NV + 4}
+    highs = {"pixels": 256, "tokens": VOCAB, "position": 8, "order": orders}
     found: dict[str, Array] = {}
     for name, (dtype, symbols) in inputs.items():
         shape = tuple(sizes[s] if isinstance(s, str) else s for s in symbols)

@@ -29,6 +29,9 @@ from engine.types import Answer, Budget, CaptionInput, Input, Task, Ticket, VqaI
 from tests.engine.fakes import FakeClock, flat_profile, picture
 from tests.engine.tiny_model import LABELS, Array, TinyModel
 
+Idle = Callable[[Artifact], "Watched"]
+"""Gives an engine of an artifact that has nothing else to do, to compare with."""
+
 QUESTIONS = {"what colour": [1, 5, 6, 2], "what colour is a b": [1, 5, 6, 7, 9, 10, 2]}
 """Questions of both text buckets, and their tokens."""
 
@@ -114,10 +117,11 @@ class Watched:
         call = speaker._call
 
         def watched(open_: Open) -> None:
-            stage, order = open_.round.calls[open_.round.done]
+            made = open_.round.calls[open_.round.done]
             ids = tuple(job.id for _, job in open_.alive)  # some bypass this order
             size = len(ids)
-            seen = StepSeen(stage, ids, ((stage, 0),) * size, (order,) * size, self.clock.time_s)
+            needs = ((made.stage, 0),) * size
+            seen = StepSeen(made.stage, ids, needs, (made.order,) * size, self.clock.time_s)
             self.steps.append(seen)
             self.before_step(seen)
             call(open_)
@@ -150,6 +154,14 @@ class Watched:
         rows = made.num_beams if isinstance(made, CaptionInput) else 1
         ticket = self.pool.admit(task, budget, self.clock.time_s, rows=rows)
         return ticket, self.pool.submit(ticket, made, on_text)
+
+    def calm(self) -> None:
+        """Forget what was seen, and watch nothing: for an engine that several tests use."""
+        self.gate.set()
+        self.steps.clear()
+        self.before_step = lambda seen: None
+        self.during = lambda stage, inputs: None
+        self.after = lambda stage, inputs, outputs: None
 
     def close(self) -> None:
         self.gate.set()

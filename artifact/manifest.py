@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from artifact.config import ModelConfig, Task
 from artifact.pattern import SkipPattern
-from artifact.program import caption_programs, reason_program, vqa_program, whole_stage
+from artifact.program import Program, caption_programs, reason_program, vqa_program, whole_stages
 
 SCHEMA_VERSION = 1
 """Written by this release, and the newest it reads."""
@@ -54,7 +54,7 @@ class VariantRecord(_Record):
     `quality[task][precision]` is task accuracy in 0..1, null if never measured; `quality_source`
     starts with "measured:" or "declared:" when there is one. FLOPs are per request at the
     largest text bucket: a question, a statement with both of its rows, or one generated word of a
-    caption, past the image pass.
+    caption, past the image pass; `flops_caption_image` is that pass, once a picture.
     """
 
     id: str = Field(pattern=r"^[a-z0-9]+$", max_length=80)
@@ -63,6 +63,7 @@ class VariantRecord(_Record):
     executed_parameters: int = Field(ge=0)
     flops_vqa: int | None = None
     flops_caption: int | None = None
+    flops_caption_image: int | None = None
     flops_reason: int | None = None
     quality: dict[Task, dict[Precision, float | None]] = Field(default_factory=dict)
     quality_source: str | None = None
@@ -187,17 +188,20 @@ class Manifest(_Record):
         return self
 
     def _check_stages(self, variant: VariantRecord) -> None:
-        pattern = self.pattern(variant.id)
-        needed: set[str] = set()
-        if "vqa" in self.tasks and whole_stage(variant.id) not in self.stages:
-            needed.update(vqa_program(self.config, pattern).stages)
-        if "reason" in self.tasks:
-            needed.update(reason_program(self.config, pattern).stages)
-        if "caption" in self.tasks:
-            for program in caption_programs(self.config, pattern):
-                needed.update(program.stages)
-        if missing := sorted(needed - set(self.stages)):
-            raise ValueError(f"variant {variant.id} needs stages {missing}")
+        """A variant has the stages to compose it, or those that hold it whole (ADR 0021)."""
+        pattern, there, missing = self.pattern(variant.id), set(self.stages), set[str]()
+        for task in self.tasks:
+            if not there.issuperset(whole_stages(task, variant.id)):
+                programs = self._programs(task, pattern)
+                missing.update(stage for p in programs for stage in p.stages if stage not in there)
+        if missing:
+            raise ValueError(f"variant {variant.id} needs stages {sorted(missing)}")
+
+    def _programs(self, task: Task, pattern: SkipPattern) -> tuple[Program, ...]:
+        if task == "caption":
+            return caption_programs(self.config, pattern)
+        program = vqa_program if task == "vqa" else reason_program
+        return (program(self.config, pattern),)
 
     def variant(self, variant_id: str) -> VariantRecord:
         """Return a variant by id.

@@ -115,19 +115,20 @@ def variant(
         composed: it is served in stages, not whole.
     """
     unique, executed = accounting.parameters(model, pattern)
-    flops: dict[str, int] = {}
-    if "vqa" in model.config.tasks:
-        flops["flops_vqa"] = accounting.vqa_flops(model, pattern, text.max_question_tokens)
-    if "reason" in model.config.tasks:
-        flops["flops_reason"] = accounting.reason_flops(model, pattern, text.max_question_tokens)
-    if "caption" in model.config.tasks:
-        cached = model.config.image_tokens + text.max_caption_tokens
-        flops["flops_caption"] = accounting.caption_flops(model, pattern, cached)
-        flops["flops_caption_image"] = accounting.caption_image_flops(model, pattern, composed)
-    return VariantRecord(
+    tasks, asked = model.config.tasks, text.max_question_tokens
+    record = VariantRecord(
         id=variant_id,
         pattern=pattern.executed,
         unique_parameters=unique,
         executed_parameters=executed,
-        **flops,
+        flops_vqa=accounting.vqa_flops(model, pattern, asked) if "vqa" in tasks else None,
+        flops_reason=accounting.reason_flops(model, pattern, asked) if "reason" in tasks else None,
     )
+    if "caption" not in tasks:
+        return record
+    cached = model.config.image_tokens + text.max_caption_tokens
+    flops = {
+        "flops_caption": accounting.caption_flops(model, pattern, cached),
+        "flops_caption_image": accounting.caption_image_flops(model, pattern, composed),
+    }
+    return record.model_copy(update=flops)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
@@ -166,7 +166,7 @@ def _drive(
     return run(
         Drive(
             url.rstrip("/"),
-            cast("Task", task),
+            task,
             seconds,
             concurrency or 2 * work.batch,
             _TURN_BATCHES * work.batch,

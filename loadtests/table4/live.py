@@ -80,10 +80,9 @@ def read_live(prometheus: Prometheus, window: str, at_s: float) -> Live:
     rows_per_step = ask(promql.rows_per_step(window), at_s)
     words = ask(promql.words_per_caption(window), at_s)
     rows = [
-        LiveRow(task, variant, pictures.get(key, 0.0), throughput[key], relative[key])
+        LiveRow(task, key[1], pictures.get(key, 0.0), throughput[key], relative[key])
         for task in TASKS
         for key in relative
-        for _, variant in [key]
         if key[0] == task
     ]
     return Live(

@@ -116,8 +116,8 @@ def test_every_query_is_promql_and_the_idle_are_absent(driven: Run) -> None:
         assert prometheus.values(promql.words_per_caption("1m")) == []
         assert prometheus.values(promql.relative("1m"), at_s=1e9) == []
         assert prometheus.values(promql.pictures("1m"), at_s=1e9) == []
-        assert {
-            len(each.labels) > 2 for each in prometheus.scraped(promql.samples("vqa", "5m"))
-        } == {True}
+        found = prometheus.scraped(promql.samples("vqa", "5m"))
+        assert {each.labels["variant"] for each in found} == VARIANTS
+        assert all(len(each.points) > 2 for each in found)
         with pytest.raises(QueryRefused, match="400"):
             prometheus.values("sum by (")

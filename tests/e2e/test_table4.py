@@ -97,16 +97,8 @@ def test_every_method_has_its_speed_over_full(driven: Run) -> None:
 
 def test_a_window_without_a_ledger_says_the_same(driven: Run, tmp_path: Path) -> None:
     results = tmp_path / "window.json"
-    code, out, _ = run_otmv(
-        "bench",
-        "table4",
-        "--from-prometheus",
-        driven.prometheus,
-        "--window",
-        "2m",
-        "--json",
-        results,
-    )
+    asked = ("bench", "table4", "--from-prometheus", driven.prometheus, "--window", "2m")
+    code, out, _ = run_otmv(*asked, "--json", results)
     assert (code, "BAR" in out) == (0, False)
     rows = json.loads(results.read_text())["rows"]
     of_task = {row["method"]: row["relative"] for row in rows if row["task"] == driven.task}

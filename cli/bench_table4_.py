@@ -204,12 +204,14 @@ def _ask(
         beside = {} if direct is None else read_direct(direct)
         if sent is None and ledger is not None:
             sent = Ledger.read(ledger)
-        bars, at_s = [], time.time()
-        if sent is not None:
+        bars = []
+        if sent is None:
+            found = live.read_live(prometheus, window, time.time())
+        else:
             counted = live.await_counted(prometheus, sent, report)
-            window, at_s = live.run_window(sent, counted), counted.at_s
+            found = live.read_live(prometheus, live.run_window(sent, counted), counted.at_s)
+            found = live.with_counted(found, sent.task, counted)
             bars.append(live.counters_bar(sent, counted))
-        found = live.read_live(prometheus, window, at_s)
     bars += live.direct_bars(found, beside)
     Console().print(live_report.live_table(found, beside))
     print_bars(bars)

@@ -6,7 +6,7 @@ import math
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from artifact.config import Task
 from loadtests.bars import Bar
@@ -150,6 +150,15 @@ def counted(series: list[Series], ledger: Ledger) -> Counted | None:
         last_s = max(last_s, after[0][0])
     expected = {name for name, count in ledger.variants.items() if count.pictures}
     return Counted(pictures, last_s) if expected <= pictures.keys() else None
+
+
+def with_counted(live: Live, task: Task, found: Counted) -> Live:
+    """Return the table with the pictures counted instead of those that PromQL estimates."""
+    rows = [
+        replace(row, pictures=found.pictures.get(row.variant, 0.0)) if row.task == task else row
+        for row in live.rows
+    ]
+    return replace(live, rows=tuple(rows))
 
 
 def run_window(ledger: Ledger, found: Counted) -> str:

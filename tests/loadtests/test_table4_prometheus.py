@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -25,6 +26,7 @@ from loadtests.table4.live import (
     direct_bars,
     read_live,
     run_window,
+    with_counted,
 )
 from loadtests.table4.live_report import live_facts
 from loadtests.table4.prometheus import (
@@ -136,6 +138,13 @@ def test_counters_are_taken_from_just_before_to_just_after_the_run() -> None:
     assert run_window(a_ledger(), found) == "61s"
     bar = counters_bar(a_ledger(full=24, otmv=24), found)
     assert (bar.name, bar.measured, bar.verdict) == ("table4.prometheus.counters", 0.0, "ok")
+
+
+def test_pictures_are_those_counted_where_the_run_was() -> None:
+    live = a_live(full=1.0, otmv=1.5)
+    other = replace(live, rows=(*live.rows, LiveRow("reason", "full", 7, 1.0, 1.0)))
+    found = with_counted(other, "vqa", Counted({"full": 24.0, "otmv": 23.0}, 1061.0))
+    assert [row.pictures for row in found.rows] == [24.0, 23.0, 7]
 
 
 def test_a_run_that_was_not_scraped_yet_is_not_counted() -> None:

@@ -54,7 +54,7 @@ class VariantRecord(_Record):
     `quality[task][precision]` is task accuracy in 0..1, null if never measured; `quality_source`
     starts with "measured:" or "declared:" when there is one. FLOPs are per request at the
     largest text bucket: a question, a statement with both of its rows, or one generated word of a
-    caption, past the image pass.
+    caption, past the image pass; `flops_caption_image` is that pass, once a picture.
     """
 
     id: str = Field(pattern=r"^[a-z0-9]+$", max_length=80)
@@ -63,6 +63,7 @@ class VariantRecord(_Record):
     executed_parameters: int = Field(ge=0)
     flops_vqa: int | None = None
     flops_caption: int | None = None
+    flops_caption_image: int | None = None
     flops_reason: int | None = None
     quality: dict[Task, dict[Precision, float | None]] = Field(default_factory=dict)
     quality_source: str | None = None

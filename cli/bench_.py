@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from cli.bench_console import command, fail, print_bars, progress, say, write
 from cli.bench_slo_ import slo
+from cli.bench_table4_ import table4
 
 if TYPE_CHECKING:
     from loadtests.bench.comparisons import Comparison
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 app.command()(slo)
+app.command()(table4)
 
 _DEMO = Path(__file__).parents[1] / "examples" / "demo-artifact"
 _QUICK_PAIRS = 3
@@ -60,10 +60,10 @@ def engine(
     comparisons, backends = _comparisons(only), _backends(backend)
     folder = artifacts or default_cache_dir() / "bench"
     setup = Setup(folder, demo, backends[0], _QUICK_PAIRS if quick else pairs, seed)
-    measured, facts = _measure(comparisons, backends, setup)
+    measured, hashes = _measure(comparisons, backends, setup)
     _show(measured)
     if json_file is not None:
-        _write(json_file, measured, setup, facts)
+        write(json_file, measured.bars, _facts(measured, setup, hashes))
     if measured.failures or any(bar.verdict == "short" for bar in measured.bars):
         raise typer.Exit(1)
 
@@ -100,7 +100,7 @@ def _comparisons(only: list[str] | None) -> list[Comparison]:
 
     for name in only or ():
         if name not in BY_NAME:
-            _fail(f"no comparison {name!r}; there are {', '.join(BY_NAME)}")
+            fail(f"no comparison {name!r}; there are {', '.join(BY_NAME)}")
     return [comparison for comparison in COMPARISONS if not only or comparison.name in only]
 
 
@@ -110,7 +110,7 @@ def _backends(chosen: list[str] | None) -> list[str]:
     installed = list(installed_backends())
     for name in chosen or ():
         if name not in installed:
-            _fail(f"backend {name!r} is not installed; there are {', '.join(installed)}")
+            fail(f"backend {name!r} is not installed; there are {', '.join(installed)}")
     return [name for name in installed if not chosen or name in chosen]
 
 
@@ -118,58 +118,30 @@ def _measure(
     comparisons: list[Comparison], backends: list[str], setup: Setup
 ) -> tuple[Measured, dict[str, str]]:
     """Return what was measured, and the hash of every artifact it was measured on."""
-    from artifact.errors import ArtifactError
     from loadtests.bench.artifacts import ensure_artifacts
     from loadtests.bench.program import run_all
-    from loadtests.bench.setup import BenchError
 
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("starting", total=1.0)
-
-        def report(what: str, share: float) -> None:
-            progress.update(task, description=escape(what), completed=share)
-
-        try:
-            names = {name for comparison in comparisons for name in comparison.artifacts}
-            hashes = ensure_artifacts(setup.artifacts, names, report)
-        except (BenchError, ArtifactError, OSError) as error:
-            _fail(str(error))
+    with progress() as report:
+        names = {name for comparison in comparisons for name in comparison.artifacts}
+        hashes = ensure_artifacts(setup.artifacts, names, report)
         return run_all(comparisons, backends, setup, report), hashes
 
 
 def _show(measured: Measured) -> None:
     from loadtests.bench.report import bars_table
 
-    console = Console()
-    console.print(bars_table(measured.bars))
-    for bar in measured.bars:
-        console.print(escape(bar.line()), soft_wrap=True, highlight=False)
+    Console().print(bars_table(measured.bars))
+    print_bars(measured.bars)
     for failure in measured.failures:
-        _say(failure)
+        say(failure)
 
 
-def _write(path: Path, measured: Measured, setup: Setup, hashes: dict[str, str]) -> None:
-    from loadtests.bench.report import write_results
-
-    facts = {
-        "command": " ".join(["otmv", *sys.argv[1:]]),
+def _facts(measured: Measured, setup: Setup, hashes: dict[str, str]) -> dict[str, Any]:
+    return {
+        "command": command(),
         "seed": setup.seed,
         "pairs": setup.pairs,
         "artifacts": hashes,
         "seconds": measured.seconds,
         "failures": measured.failures,
     }
-    try:
-        write_results(path, measured.bars, facts)
-    except OSError as error:
-        _fail(f"{path}: {error.strerror}")
-
-
-def _say(problem: str) -> None:
-    Console(stderr=True).print(f"[red]error:[/red] {escape(problem)}", soft_wrap=True)
-
-
-def _fail(problem: str) -> NoReturn:
-    _say(problem)
-    raise typer.Exit(1)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import signal
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from cli.bench_console import command, fail, need_matplotlib, print_bars, progress, say, write
 
 if TYPE_CHECKING:
     from loadtests.bars import Bar
@@ -60,7 +57,7 @@ def slo(
     from loadtests.slo.visits import Offering
 
     if plot_file is not None:
-        _need_matplotlib()
+        need_matplotlib()
     folder = artifacts or default_cache_dir() / "bench"
     offering = Offering(EVERY_CELL if full else QUICK_CELLS, seconds, seed)
     setup = Setup(folder, ENVIRONMENT, offering)
@@ -78,7 +75,7 @@ def _rivals(only: Sequence[str] | None, *, everyone: bool) -> list[str]:
 
     for name in only or ():
         if name not in RIVALS:
-            _fail(f"no rival {name!r}; there are {', '.join(RIVALS)}")
+            fail(f"no rival {name!r}; there are {', '.join(RIVALS)}")
     return [name for name in RIVALS if name in (only or (RIVALS if everyone else QUICK_RIVALS))]
 
 
@@ -89,12 +86,12 @@ def _sweep(setup: Setup, rivals: Sequence[str], path: Path) -> None:
 
     for name in rivals:
         if why := missing(name, setup.rivals_folder):
-            _fail(why)
-    with _progress() as report:
+            fail(why)
+    with progress() as report:
         facts = _prepare(setup, report)
         trials = program.sweep(rivals, setup, report)
     found = record(trials)
-    _write(path, [], {**facts, **found})
+    write(path, [], {**facts, **found})
     for name, best in found["settings"].items():
         Console().print(f"{name}: {json.dumps(best)}", highlight=False)
 
@@ -112,7 +109,7 @@ def _measure(
 
     demo, settings_file = paths
     absent = {name: why for name in rivals if (why := missing(name, setup.rivals_folder))}
-    with _progress() as report:
+    with progress() as report:
         settings = read_settings(settings_file, [name for name in rivals if name not in absent])
         facts = _prepare(setup, report)
         measured = program.run_beside(settings, setup, report)
@@ -127,13 +124,13 @@ def _measure(
         for name, part in {"family": measured, "demo": alone}.items():
             rows = [row_record(row) for row in part.rows]
             facts[name] = {**ground_record(part.ground), "rows": rows}
-        _write(json_file, bars, {**facts, "failures": measured.failures})
+        write(json_file, bars, {**facts, "failures": measured.failures})
     if plot_file is not None:
         from loadtests.slo.plot import plot
 
         plot(measured.rows, measured.ground, plot_file)
     for failure in measured.failures:
-        _say(failure)
+        say(failure)
     if measured.failures or any(bar.verdict == "short" for bar in bars):
         raise typer.Exit(1)
 
@@ -164,8 +161,7 @@ def _show(measured: Measured, alone: Measured, bars: Sequence[Bar]) -> None:
             f"smallest variant {ground.smallest_over_full:.2f} times that",
             highlight=False,
         )
-    for bar in bars:
-        console.print(escape(bar.line()), soft_wrap=True, highlight=False)
+    print_bars(bars)
 
 
 def _prepare(setup: Setup, report: Callable[[str, float], None]) -> dict[str, Any]:
@@ -176,59 +172,9 @@ def _prepare(setup: Setup, report: Callable[[str, float], None]) -> dict[str, An
     libraries = (*RIVALS.values(), "onnxruntime")
     hashes = ensure_artifacts(setup.artifacts, [FAMILY], report)
     return {
-        "command": " ".join(["otmv", *sys.argv[1:]]),
+        "command": command(),
         "seed": setup.offering.seed,
         "seconds": setup.offering.seconds,
         "artifacts": hashes,
         "rivals": {name: version_in(setup.rivals_folder, name) for name in libraries},
     }
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """Show progress; an error that the benchmark foresees becomes one line.
-
-    SIGTERM leaves every block, so that the servers stop.
-    """
-    from artifact.errors import ArtifactError
-    from loadtests.bench.setup import BenchError
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
-    try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task("starting", total=1.0)
-
-            def report(what: str, share: float) -> None:
-                progress.update(task, description=escape(what), completed=share)
-
-            yield report
-    except (BenchError, ArtifactError, OSError) as error:
-        _fail(str(error))
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def _write(path: Path, bars: Sequence[Bar], facts: dict[str, Any]) -> None:
-    from loadtests.bench.report import write_results
-
-    try:
-        write_results(path, bars, facts)
-    except OSError as error:
-        _fail(f"{path}: {error.strerror}")
-
-
-def _need_matplotlib() -> None:
-    from importlib.util import find_spec
-
-    if find_spec("matplotlib") is None:
-        _fail("--plot needs matplotlib: pip install 'otmv-serve[loadtest]'")
-
-
-def _say(problem: str) -> None:
-    Console(stderr=True).print(f"[red]error:[/red] {escape(problem)}", soft_wrap=True)
-
-
-def _fail(problem: str) -> NoReturn:
-    _say(problem)
-    raise typer.Exit(1)

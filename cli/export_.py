@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -15,8 +17,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from artifact.errors import ArtifactError
 
 if TYPE_CHECKING:
+    from artifact.manifest import Manifest
     from exporters.examples import Example
-    from exporters.export import Options, Splits
+    from exporters.export import Options, Report, Splits
     from models.checkpoint import Checkpoint
 
 app = typer.Typer()
@@ -58,6 +61,9 @@ def export(
         int, typer.Option(help="Fresh pictures to report quality on.", min=8)
     ] = 1000,
     whole: Annotated[Whole, typer.Option(help="Variants that also become one graph each.")] = "all",
+    methods: Annotated[
+        str | None, typer.Option(help="With --random: Table 4's methods instead, all or some ids.")
+    ] = None,
 ) -> None:
     """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
 
@@ -66,10 +72,14 @@ def export(
       otmv export runs/demo --out my-artifact
 
       otmv export --random beit3_base --image-size 224 --keys 2 --out base-2-keys
+
+      otmv export --random beit3_base --image-size 224 --methods full,lora,otmv --out rivals
     """
     console = Console(stderr=True)
     if (checkpoint is None) == (random is None):
         _fail(console, "give a checkpoint folder, or --random beit3_base (one of the two)")
+    if methods is not None and (random is None or depths or quality_curve or keys != 1):
+        _fail(console, "--methods goes with --random, and has its own keys, depths and quality")
     try:
         from exporters.export import Options
         from exporters.parity import ParityError
@@ -78,17 +88,25 @@ def export(
     except ModuleNotFoundError as error:
         _fail(console, f"exporting needs {error.name}: pip install 'otmv-serve[export]'")
     try:
-        if checkpoint is not None:
+        if methods is not None:
+            from cli.gallery import export_methods
+            from cli.random_model import random_config
+
+            export_methods(console, random_config(random or "", image_size, tasks), methods, out)
+        elif checkpoint is not None:
             from models.checkpoint import load
 
             loaded = load(checkpoint)
             options = Options(whole=whole, card=_card(loaded))
+            _run(console, loaded, out, options, (data, pictures))
         else:
+            from cli.random_model import random_checkpoint, random_config
+
             chosen = _depths(depths)
-            loaded = _random(random or "", image_size, keys, tasks)
+            loaded = random_checkpoint(random_config(random or "", image_size, tasks, keys))
             curve = QualityCurve.read(quality_curve) if quality_curve else None
             options = Options(whole=whole, curve=curve, depths=chosen)
-        _run(console, loaded, out, options, None if random else (data, pictures))
+            _run(console, loaded, out, options, None)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -113,13 +131,7 @@ def _run(
 ) -> None:
     from exporters.export import export as export_artifact
 
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-
-        def report(what: str, share: float) -> None:
-            bar.update(task, description=what, completed=share)
-
+    with progress(console) as report:
         report("drawing pictures", 0.0)
         splits = _splits(*measured) if measured else None
         artifact = export_artifact(checkpoint, out, splits, options, report)
@@ -127,8 +139,7 @@ def _run(
     if manifest.ladder:
         cost = f"{manifest.ladder.evaluations} patterns scored in {manifest.ladder.seconds:.0f} s"
         console.print(f"ladder search: {manifest.ladder.search} on {manifest.ladder.split}, {cost}")
-    worst = max(record.relative_l2 for record in manifest.parity)
-    console.print(f"parity: {len(manifest.parity)} graphs, worst relative L2 {worst:.1e}")
+    say_parity(console, manifest)
     for variant in manifest.variants:
         shown = "  ".join(
             f"{task} {value['fp32']:.3f}" for task, value in variant.quality.items() if value
@@ -137,6 +148,25 @@ def _run(
             f"  {variant.id:<10} {len(variant.pattern):>2} blocks  {shown or 'quality null'}"
         )
     console.print(f"exported: {out}   (look: otmv inspect {out})")
+
+
+@contextmanager
+def progress(console: Console) -> Iterator[Report]:
+    """Show what is being done and the share of it that is."""
+    columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting", total=1.0)
+
+        def report(what: str, share: float) -> None:
+            bar.update(task, description=what, completed=share)
+
+        yield report
+
+
+def say_parity(console: Console, manifest: Manifest) -> None:
+    """Say how far the worst graph is from its model."""
+    worst = max(record.relative_l2 for record in manifest.parity)
+    console.print(f"parity: {len(manifest.parity)} graphs, worst relative L2 {worst:.1e}")
 
 
 def _splits(data: Path | None, pictures: int) -> Splits:
@@ -195,25 +225,6 @@ def _examples(world: Path) -> tuple[list[Example], list[Example], list[Example]]
         for r in read_pairs(world)
     ]
     return asked, told, judged
-
-
-def _random(name: str, image_size: int, keys: int, tasks: str) -> Checkpoint:
-    """Make a checkpoint of random weights: right shapes and costs, meaningless answers."""
-    import torch
-
-    from models.checkpoint import Checkpoint
-    from models.presets import beit3_config
-    from models.series import OtmvModel
-    from tuning.tokens import world_tokenizer
-
-    if name not in ("beit3_base", "beit3_large"):
-        raise ValueError(f"no random model {name!r}; there are beit3_base and beit3_large")
-    config = beit3_config(name.removeprefix("beit3_"), image_size, keys)
-    wanted = {**config.model_dump(), "tasks": tuple(tasks.split(","))}
-    config = type(config).model_validate(wanted)
-    torch.manual_seed(0)
-    labels = tuple(f"answer {index}" for index in range(config.num_answers))
-    return Checkpoint(OtmvModel(config).eval(), world_tokenizer(), labels, None, {})
 
 
 def _depths(text: str | None) -> tuple[int, ...] | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from artifact.config import ModelConfig
+from torch import nn
+
 from artifact.pattern import SkipPattern
+from models.key_block import KeyBlock
 from models.series import OtmvModel
 
 
@@ -34,32 +36,59 @@ def _per_order(name: str) -> bool:
     return "norm" in name or name == "coefficient"
 
 
-def block_flops(config: ModelConfig, tokens: int, keys: int) -> int:
-    """Return the FLOPs (2 per multiply-add) of one block: `tokens` tokens that see `keys` keys."""
-    projections = 4 * config.width * config.width + 2 * config.width * config.ffn_width
-    return 2 * tokens * (projections + 2 * keys * config.width)
+def matrix_macs(module: nn.Module) -> int:
+    """Return the multiply-adds of a module's linear layers for one token, each used once."""
+    return sum(m.weight.numel() for m in module.modules() if isinstance(m, nn.Linear))
 
 
-def vqa_flops(config: ModelConfig, pattern: SkipPattern, text_tokens: int) -> int:
+def block_flops(key: KeyBlock, tokens: int, keys: int) -> int:
+    """Return the FLOPs (2 per multiply-add) of one block: `tokens` tokens that see `keys` keys.
+
+    Counted from the block's own layers, adapters too. Each of its lists holds one module a
+    modality, alike in size, and a token passes one of them.
+    """
+    lists = [child for child in key.children() if isinstance(child, nn.ModuleList)]
+    matrices = sum(matrix_macs(of_modality[0]) for of_modality in lists)
+    return 2 * tokens * (matrices + 2 * keys * key.shape.attention_width)
+
+
+def vqa_flops(model: OtmvModel, pattern: SkipPattern, text_tokens: int) -> int:
     """Return the FLOPs of one question: patches, executed blocks, head."""
-    head = 2 * (3 * config.width**2 + 2 * config.width * config.num_answers)
-    return _row_flops(config, pattern, text_tokens) + head
+    return _row_flops(model, pattern, text_tokens) + 2 * matrix_macs(model.heads["vqa"])
 
 
-def reason_flops(config: ModelConfig, pattern: SkipPattern, text_tokens: int) -> int:
+def reason_flops(model: OtmvModel, pattern: SkipPattern, text_tokens: int) -> int:
     """Return the FLOPs of one statement: a row for each of its two pictures, and the head."""
-    head = 2 * (8 * config.width**2 + 4 * config.width)
-    return 2 * _row_flops(config, pattern, text_tokens) + head
+    return 2 * _row_flops(model, pattern, text_tokens) + 2 * matrix_macs(model.heads["reason"])
 
 
-def _row_flops(config: ModelConfig, pattern: SkipPattern, text_tokens: int) -> int:
-    """Return the FLOPs of a picture and a text up to the head: patches and executed blocks."""
-    tokens = config.image_tokens + text_tokens
-    patches = 2 * (config.image_tokens - 1) * 3 * config.patch_size**2 * config.width
-    return patches + pattern.depth * block_flops(config, tokens, tokens)
+def caption_image_flops(model: OtmvModel, pattern: SkipPattern, composed: bool) -> int:
+    """Return the FLOPs of a caption's image pass.
+
+    Only keys and values are kept of the last executed order. A whole variant computes no more of
+    it; a composed one has its block as a stage and runs it to the end.
+    """
+    tokens = model.config.image_tokens
+    keys = [model.key_of(order)[0] for order in pattern.executed]
+    through = keys if composed else keys[:-1]
+    blocks = sum(block_flops(key, tokens, tokens) for key in through)
+    last = 0 if composed else 2 * tokens * matrix_macs(keys[-1].qkv[0])
+    return _patch_flops(model) + blocks + last
 
 
-def caption_flops(config: ModelConfig, pattern: SkipPattern, cached_tokens: int) -> int:
+def caption_flops(model: OtmvModel, pattern: SkipPattern, cached_tokens: int) -> int:
     """Return the FLOPs of one word of a caption, past the image pass."""
-    blocks = pattern.depth * block_flops(config, 2, cached_tokens + 2)
-    return blocks + 2 * config.width * config.vocab_size
+    keys = (model.key_of(order)[0] for order in pattern.executed)
+    blocks = sum(block_flops(key, 2, cached_tokens + 2) for key in keys)
+    return blocks + 2 * matrix_macs(model.heads["caption"])
+
+
+def _row_flops(model: OtmvModel, pattern: SkipPattern, text_tokens: int) -> int:
+    """Return the FLOPs of a picture and a text up to the head: patches and executed blocks."""
+    tokens = model.config.image_tokens + text_tokens
+    keys = (model.key_of(order)[0] for order in pattern.executed)
+    return _patch_flops(model) + sum(block_flops(key, tokens, tokens) for key in keys)
+
+
+def _patch_flops(model: OtmvModel) -> int:
+    return 2 * (model.config.image_tokens - 1) * model.stem.patches.weight.numel()

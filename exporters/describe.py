@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 
+from tokenizers import Tokenizer
+
 from artifact.config import ModelConfig
 from artifact.golden import STAGES_NAME
 from artifact.manifest import (
@@ -18,7 +20,8 @@ from artifact.manifest import (
 )
 from artifact.pattern import SkipPattern
 from exporters import accounting
-from models.checkpoint import Checkpoint
+from models.checkpoint import Checkpoint, token_id
+from models.series import OtmvModel
 
 TEXT_LENGTHS = (8, 12, 16, 24, 32, 48)
 """Padded question lengths below the longest question; one graph serves them all."""
@@ -45,18 +48,30 @@ def ids(family: Sequence[SkipPattern], spine: SkipPattern) -> dict[SkipPattern, 
 
 
 def text_record(checkpoint: Checkpoint) -> TextRecord:
+    """Return special ids and limits of a checkpoint."""
+    return text_limits(checkpoint.tokenizer, checkpoint.model.config)
+
+
+def text_limits(tokenizer: Tokenizer, config: ModelConfig) -> TextRecord:
     """Return special ids and limits: questions get half the positions, captions two thirds."""
-    vocabulary = checkpoint.tokenizer.get_vocab()
-    special, positions = checkpoint.special, checkpoint.model.config.max_text_positions
+    named = {"bos": "<s>", "eos": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
+    positions = config.max_text_positions
     return TextRecord(
-        bos=special.bos,
-        eos=special.eos,
-        pad=vocabulary["<pad>"],
-        unk=vocabulary["<unk>"],
-        mask=special.mask,
+        **{name: token_id(tokenizer, token) for name, token in named.items()},
         max_question_tokens=min(64, positions // 2),
         max_caption_tokens=min(64, 2 * positions // 3),
     )
+
+
+def buckets(text: TextRecord) -> BucketRecord:
+    """Return the text lengths up to the longest question, and the batches to measure."""
+    lengths = [n for n in TEXT_LENGTHS if n < text.max_question_tokens]
+    return BucketRecord(text_lengths=(*lengths, text.max_question_tokens), batches=(1, 2, 4, 8))
+
+
+def toolchain() -> dict[str, str]:
+    """Return the versions of what an artifact is made with."""
+    return {name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
 
 
 def manifest(
@@ -70,38 +85,50 @@ def manifest(
         records: the traced stages.
     """
     config, text = checkpoint.model.config, text_record(checkpoint)
-    lengths = [n for n in TEXT_LENGTHS if n < text.max_question_tokens]
     return Manifest(
         name=config.name,
         config=config,
         tasks=config.tasks,
         stages=records,
-        variants=tuple(_variant(checkpoint, pattern, named[pattern], text) for pattern in named),
-        toolchain={name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")},
+        variants=tuple(
+            variant(checkpoint.model, pattern, named[pattern], text, composed=True)
+            for pattern in named
+        ),
+        toolchain=toolchain(),
         source_checkpoint_sha256=checkpoint.sha256,
         golden=GoldenRecord(stages=STAGES_NAME),
         text=text,
-        buckets=BucketRecord(
-            text_lengths=(*lengths, text.max_question_tokens), batches=(1, 2, 4, 8)
-        ),
+        buckets=buckets(text),
     )
 
 
-def _variant(
-    checkpoint: Checkpoint, pattern: SkipPattern, variant_id: str, text: TextRecord
+def variant(
+    model: OtmvModel, pattern: SkipPattern, variant_id: str, text: TextRecord, composed: bool
 ) -> VariantRecord:
-    config = checkpoint.model.config
-    unique, executed = accounting.parameters(checkpoint.model, pattern)
-    cached = config.image_tokens + text.max_caption_tokens
-    tasks, asked = config.tasks, text.max_question_tokens
-    return VariantRecord(
+    """Return what is known of a variant before it is measured.
+
+    Args:
+        model: its parameters are counted, and its FLOPs from its own layers.
+        pattern: what is executed of it.
+        variant_id: its name.
+        text: FLOPs are counted at its longest texts.
+        composed: it is served in stages, not whole.
+    """
+    unique, executed = accounting.parameters(model, pattern)
+    tasks, asked = model.config.tasks, text.max_question_tokens
+    record = VariantRecord(
         id=variant_id,
         pattern=pattern.executed,
         unique_parameters=unique,
         executed_parameters=executed,
-        flops_vqa=accounting.vqa_flops(config, pattern, asked) if "vqa" in tasks else None,
-        flops_caption=(
-            accounting.caption_flops(config, pattern, cached) if "caption" in tasks else None
-        ),
-        flops_reason=accounting.reason_flops(config, pattern, asked) if "reason" in tasks else None,
+        flops_vqa=accounting.vqa_flops(model, pattern, asked) if "vqa" in tasks else None,
+        flops_reason=accounting.reason_flops(model, pattern, asked) if "reason" in tasks else None,
     )
+    if "caption" not in tasks:
+        return record
+    cached = model.config.image_tokens + text.max_caption_tokens
+    flops = {
+        "flops_caption": accounting.caption_flops(model, pattern, cached),
+        "flops_caption_image": accounting.caption_image_flops(model, pattern, composed),
+    }
+    return record.model_copy(update=flops)

@@ -26,8 +26,10 @@ from engine.solo import Solo
 from exporters import describe, ladder, parity, quality
 from exporters.examples import Example, Stacked, captions, questions, statements
 from exporters.ladder import Ladder
-from exporters.onnx_ import WeightFile, file_of, stage_record, to_onnx
-from exporters.stages import Stage, cut, whole
+from exporters.onnx_ import file_of, stage_record, to_onnx
+from exporters.stages import Stage, cut
+from exporters.weights import WeightFile
+from exporters.wholes import whole
 from models.checkpoint import Checkpoint
 
 Report = Callable[[str, float], None]
@@ -140,7 +142,11 @@ def _wholes(
     if options.whole == "none" or "vqa" not in checkpoint.model.config.tasks:
         return []
     chosen = family if options.whole == "all" else family[-1:]
-    return [whole(checkpoint.model, ids[pattern], pattern) for pattern in chosen]
+    return [
+        stage
+        for pattern in chosen
+        for stage in whole(checkpoint.model, "vqa", ids[pattern], pattern)
+    ]
 
 
 def _trace(

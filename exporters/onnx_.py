@@ -1,24 +1,20 @@
-"""Stages to ONNX graphs whose weights all lie in one safetensors file, each tensor once."""
+"""Stages to ONNX graphs without their large weights, which `exporters/weights.py` stores."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
-import struct
 import warnings
 from collections.abc import Iterable, Mapping
-from pathlib import Path
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
 import torch
 from numpy.typing import NDArray
-from onnx import numpy_helper
-from safetensors.numpy import save_file
-from torch import nn
+from onnx import helper, numpy_helper
+from torch.onnx import ONNXProgram
 
-from artifact.manifest import WEIGHTS_NAME, StageFile
+from artifact.manifest import StageFile
 from exporters.stages import Stage
 
 OPSET = 20
@@ -28,7 +24,20 @@ INLINE_BYTES = 1024
 """Initializers up to this size stay inside the graph: shapes, axes, scalars."""
 
 
-def to_onnx(stage: Stage, sizes: Mapping[str, int]) -> onnx.ModelProto:
+@dataclass(frozen=True)
+class Graph:
+    """A traced stage. Large weights lie beside it: one message cannot hold those of BEiT-3 Large.
+
+    Attributes:
+        model: its initializers over `INLINE_BYTES` have a shape and no bytes.
+        tensors: those initializers' values by name; views of the model's memory where possible.
+    """
+
+    model: onnx.ModelProto
+    tensors: dict[str, NDArray[np.generic]]
+
+
+def to_onnx(stage: Stage, sizes: Mapping[str, int]) -> Graph:
     """Trace one stage.
 
     Args:
@@ -36,7 +45,7 @@ def to_onnx(stage: Stage, sizes: Mapping[str, int]) -> onnx.ModelProto:
         sizes: example sizes of the symbols; they stay dynamic in the graph.
 
     Returns:
-        A checked model whose inputs and outputs carry the contract's names.
+        A graph whose inputs and outputs carry the contract's names.
     """
     example = stage.random_inputs(sizes, seed=0)
     symbolic = torch.export.Dim.DYNAMIC
@@ -63,41 +72,71 @@ def to_onnx(stage: Stage, sizes: Mapping[str, int]) -> onnx.ModelProto:
     finally:
         quiet.setLevel(level)
     assert program is not None
+    graph = _without_weights(program)
+    _fold_transposes(graph)
+    _name_dimensions(graph.model, stage)
+    _forget_traces(graph.model)
+    return graph
+
+
+def _without_weights(program: ONNXProgram) -> Graph:
+    """Take the large weights out before the graph becomes one message."""
+    held = program.model.graph.initializers
+    tensors: dict[str, NDArray[np.generic]] = {
+        name: value.const_value.numpy()
+        for name, value in held.items()
+        if value.const_value is not None and value.const_value.nbytes > INLINE_BYTES
+    }
+    for name in tensors:
+        del held[name]
     model = program.model_proto
-    _fold_transposes(model)
-    _name_dimensions(model, stage)
-    _forget_traces(model)
-    onnx.checker.check_model(model)
-    return model
+    model.graph.initializer.extend(_empty(name, array) for name, array in tensors.items())
+    return Graph(model, tensors)
 
 
-def _fold_transposes(model: onnx.ModelProto) -> None:
+def _empty(name: str, array: NDArray[np.generic]) -> onnx.TensorProto:
+    """Return an initializer that says what it is and whose bytes lie elsewhere."""
+    kind = helper.np_dtype_to_tensor_dtype(array.dtype)
+    return onnx.TensorProto(
+        name=name,
+        data_type=kind,
+        dims=array.shape,
+        data_location=onnx.TensorProto.EXTERNAL,
+    )
+
+
+def _fold_transposes(graph: Graph) -> None:
     """Replace every transposed weight by a weight that lies transposed.
 
     The tracer does so only for weights used once; a key's are used by many orders, and every graph
     must read the same bytes.
     """
-    graph = model.graph
-    weights = {initializer.name: initializer for initializer in graph.initializer}
+    made, tensors = graph.model.graph, graph.tensors
+    weights = {initializer.name: initializer for initializer in made.initializer}
     folded: dict[str, str] = {}
-    for node in [node for node in graph.node if node.op_type == "Transpose"]:
+    for node in [node for node in made.node if node.op_type == "Transpose"]:
         weight = weights.get(node.input[0])
         if weight is None or len(weight.dims) != 2:
             continue
         name = f"{weight.name}.transposed"
-        if name not in weights:
+        if name not in weights and weight.name in tensors:
+            tensors[name] = tensors[weight.name].T
+            weights[name] = _empty(name, tensors[name])
+            made.initializer.append(weights[name])
+        elif name not in weights:
             array = np.ascontiguousarray(numpy_helper.to_array(weight).T)
             weights[name] = numpy_helper.from_array(array, name)
-            graph.initializer.append(weights[name])
+            made.initializer.append(weights[name])
         folded[node.output[0]] = name
-        graph.node.remove(node)
+        made.node.remove(node)
     used = set()
-    for node in graph.node:
+    for node in made.node:
         for index, name in enumerate(node.input):
             node.input[index] = folded.get(name, name)
         used.update(node.input)
-    for initializer in [one for one in graph.initializer if one.name not in used]:
-        graph.initializer.remove(initializer)
+    for initializer in [one for one in made.initializer if one.name not in used]:
+        made.initializer.remove(initializer)
+        tensors.pop(initializer.name, None)
 
 
 def _name_dimensions(model: onnx.ModelProto, stage: Stage) -> None:
@@ -121,83 +160,6 @@ def _forget_traces(model: onnx.ModelProto) -> None:
             value.ClearField("doc_string")
     graph.ClearField("metadata_props")
     model.ClearField("metadata_props")
-
-
-class WeightFile:
-    """Collects the large initializers of many graphs and writes each distinct tensor once.
-
-    Tensors are told apart by their bytes; a tensor of the model (or its transpose, which the tracer
-    folds) keeps the model's name, any other takes its graph's.
-
-    Args:
-        model: the model the graphs were traced from, for names.
-    """
-
-    def __init__(self, model: nn.Module) -> None:
-        self._names: dict[str, str] = {}
-        self._tensors: dict[str, NDArray[np.generic]] = {}
-        self._graphs: dict[str, tuple[onnx.ModelProto, dict[str, str]]] = {}
-        for name, tensor in model.state_dict().items():
-            array = tensor.detach().numpy()
-            self._names.setdefault(_digest(array), name)
-            if array.ndim == 2:
-                self._names.setdefault(_digest(array.T), f"{name}.transposed")
-
-    def add(self, file: str, model: onnx.ModelProto) -> tuple[str, ...]:
-        """Take a graph in; returns the names of the tensors it reads."""
-        used: dict[str, str] = {}
-        for initializer in model.graph.initializer:
-            array = numpy_helper.to_array(initializer)
-            if array.nbytes <= INLINE_BYTES:
-                continue
-            digest = _digest(array)
-            name = self._names.setdefault(
-                digest, f"{file.removesuffix('.onnx')}.{initializer.name}"
-            )
-            self._tensors.setdefault(name, np.ascontiguousarray(array))
-            used[initializer.name] = name
-        self._graphs[file] = (model, used)
-        return tuple(sorted(set(used.values())))
-
-    def write(self, folder: Path) -> None:
-        """Write the weights, then every graph with its large initializers pointing into them."""
-        save_file(dict(sorted(self._tensors.items())), folder / WEIGHTS_NAME)
-        where = _offsets(folder / WEIGHTS_NAME)
-        for file, (model, used) in self._graphs.items():
-            for initializer in model.graph.initializer:
-                if initializer.name in used:
-                    _point(initializer, *where[used[initializer.name]])
-            onnx.save(model, folder / file)
-
-
-def _point(initializer: onnx.TensorProto, offset: int, length: int) -> None:
-    """Turn an initializer into a reference to bytes of the weights file."""
-    for field in ("raw_data", "float_data", "int64_data", "int32_data", "external_data"):
-        initializer.ClearField(field)
-    initializer.data_location = onnx.TensorProto.EXTERNAL
-    for key, value in (("location", WEIGHTS_NAME), ("offset", offset), ("length", length)):
-        initializer.external_data.add(key=key, value=str(value))
-
-
-def _offsets(path: Path) -> dict[str, tuple[int, int]]:
-    """Read where each tensor of a safetensors file lies: (offset, length) in bytes."""
-    with path.open("rb") as stream:
-        (header_bytes,) = struct.unpack("<Q", stream.read(8))
-        header = json.loads(stream.read(header_bytes))
-    start = 8 + header_bytes
-    return {
-        name: (
-            start + entry["data_offsets"][0],
-            entry["data_offsets"][1] - entry["data_offsets"][0],
-        )
-        for name, entry in header.items()
-        if name != "__metadata__"
-    }
-
-
-def _digest(array: NDArray[np.generic]) -> str:
-    header = f"{array.dtype}{array.shape}".encode()
-    return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def file_of(stage: str) -> str:

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from artifact.config import Task
 from artifact.manifest import TensorSpec
-from artifact.pattern import SkipPattern
 from artifact.program import (
     HEAD_CAPTION,
     HEAD_REASON,
@@ -19,7 +18,6 @@ from artifact.program import (
     STEM_DECODE,
     STEM_VQA,
     block_stage,
-    whole_stage,
 )
 from models.key_block import KeyBlock, key_mask_bias
 from models.series import OtmvModel
@@ -76,7 +74,7 @@ class Stage:
         return {name: tensor.random(sizes, generator) for name, tensor in self.inputs.items()}
 
 
-class _Call(nn.Module):
+class Call(nn.Module):
     """A module whose forward is a function over another module; parameters stay the model's."""
 
     def __init__(self, owner: nn.Module, call: Callable[..., object]) -> None:
@@ -85,6 +83,7 @@ class _Call(nn.Module):
         self.call = call
 
     def forward(self, *tensors: Tensor) -> object:
+        """Call the function."""
         return self.call(*tensors)
 
 
@@ -100,12 +99,14 @@ def cut(model: OtmvModel) -> Iterator[Stage]:
         yield from _caption_stages(model)
 
 
-def _pixels(model: OtmvModel) -> TensorShape:
+def pixels_shape(model: OtmvModel) -> TensorShape:
+    """Return a picture's pixels, one a row."""
     side = model.config.image_size
     return TensorShape(torch.uint8, ("B", side, side, 3), below=256)
 
 
-def _tokens(model: OtmvModel, *shape: int | str) -> TensorShape:
+def tokens_shape(model: OtmvModel, *shape: int | str) -> TensorShape:
+    """Return token ids of that shape."""
     return TensorShape(torch.int64, shape, below=model.config.vocab_size)
 
 
@@ -121,8 +122,8 @@ def _joint_stages(model: OtmvModel) -> Iterator[Stage]:
 
     yield Stage(
         STEM_VQA,
-        _Call(model.stem, stem),
-        {"pixels": _pixels(model), "tokens": _tokens(model, "B", "L")},
+        Call(model.stem, stem),
+        {"pixels": pixels_shape(model), "tokens": tokens_shape(model, "B", "L")},
         {"h": hidden},
     )
     for index, key in _keys(model):
@@ -133,7 +134,7 @@ def _joint_stages(model: OtmvModel) -> Iterator[Stage]:
 
         yield Stage(
             block_stage(index),
-            _Call(key, block),
+            Call(key, block),
             {"h": hidden, "order": _order(key), "mask": mask},
             {"h_out": hidden, "r": read},
         )
@@ -147,7 +148,7 @@ def _joint_stages(model: OtmvModel) -> Iterator[Stage]:
 def _head(model: OtmvModel, stage: str, task: Task, y: TensorShape, classes: int) -> Stage:
     head = model.heads[task]
     logits = TensorShape(torch.float32, ("B", classes))
-    return Stage(stage, _Call(head, lambda y: head(y)), {"y": y}, {"logits": logits})
+    return Stage(stage, Call(head, lambda y: head(y)), {"y": y}, {"logits": logits})
 
 
 def _caption_stages(model: OtmvModel) -> Iterator[Stage]:
@@ -157,17 +158,20 @@ def _caption_stages(model: OtmvModel) -> Iterator[Stage]:
     read = TensorShape(torch.float32, ("B", 1, config.width))
     cache = _cache(model, "T")
     yield Stage(
-        STEM_CAPTION, _Call(model.stem, model.stem.image), {"pixels": _pixels(model)}, {"h": image}
+        STEM_CAPTION,
+        Call(model.stem, model.stem.image),
+        {"pixels": pixels_shape(model)},
+        {"h": image},
     )
 
     def words(tokens: Tensor, position: Tensor) -> Tensor:
         return model.stem.text(tokens, torch.stack([position, position + 1], dim=1))
 
     position = TensorShape(torch.int64, ("B",), below=config.max_text_positions - 1)
-    tokens = _tokens(model, "B", 2)
+    tokens = tokens_shape(model, "B", 2)
     yield Stage(
         STEM_DECODE,
-        _Call(model.stem, words),
+        Call(model.stem, words),
         {"tokens": tokens, "position": position},
         {"h": pair},
     )
@@ -175,7 +179,7 @@ def _caption_stages(model: OtmvModel) -> Iterator[Stage]:
         seen = _cache(model, config.image_tokens)
         yield Stage(
             block_stage(index, "block_image"),
-            _Call(key, key.image_pass),
+            Call(key, key.image_pass),
             {"h": image, "order": _order(key)},
             {"h_out": image, "k": seen, "v": seen},
         )
@@ -190,7 +194,7 @@ def _caption_stages(model: OtmvModel) -> Iterator[Stage]:
         new = _cache(model, 1)
         yield Stage(
             block_stage(index, "block_decode"),
-            _Call(key, decode),
+            Call(key, decode),
             {"h": pair, "order": _order(key), "k": cache, "v": cache, "mask": mask},
             {"h_out": pair, "r": read, "k_new": new, "v_new": new},
         )
@@ -200,32 +204,7 @@ def _caption_stages(model: OtmvModel) -> Iterator[Stage]:
         return logits[:, 0]
 
     logits = TensorShape(torch.float32, ("B", config.vocab_size))
-    yield Stage(HEAD_CAPTION, _Call(model.heads["caption"], head), {"y": read}, {"logits": logits})
-
-
-def whole(model: OtmvModel, variant: str, pattern: SkipPattern) -> Stage:
-    """Return one VQA variant as a single stage: what a server without our engine would load.
-
-    Args:
-        model: in eval mode.
-        variant: id of the variant.
-        pattern: what it executes.
-    """
-    image_tokens = model.config.image_tokens
-
-    def answer(pixels: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
-        return model.vqa(pixels, tokens, mask[:, image_tokens:], pattern.executed)
-
-    return Stage(
-        whole_stage(variant),
-        _Call(model, answer),
-        {
-            "pixels": _pixels(model),
-            "tokens": _tokens(model, "B", "L"),
-            "mask": TensorShape(torch.bool, ("B", "N")),
-        },
-        {"logits": TensorShape(torch.float32, ("B", model.config.num_answers))},
-    )
+    yield Stage(HEAD_CAPTION, Call(model.heads["caption"], head), {"y": read}, {"logits": logits})
 
 
 def _keys(model: OtmvModel) -> Iterator[tuple[int, KeyBlock]]:

@@ -10,6 +10,7 @@ multiplies each order's output by a learned scalar, the coefficient.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -21,26 +22,47 @@ MASKED = -1.0e4
 """Finite fill of a masked attention score: its softmax weight is exactly zero in fp32."""
 
 
+@dataclass(frozen=True)
+class BlockShape:
+    """What a block has inside; its input and output are the model's width."""
+
+    heads: int
+    head_width: int
+    ffn_width: int
+
+    @classmethod
+    def of(cls, config: ModelConfig) -> BlockShape:
+        """Return the shape of the config's own blocks."""
+        return cls(config.heads, config.head_width, config.ffn_width)
+
+    @property
+    def attention_width(self) -> int:
+        """Width of all heads together."""
+        return self.heads * self.head_width
+
+
 class KeyBlock(nn.Module):
     """One key's matrices, and the norms and coefficient of each of its orders.
 
     Args:
         config: shape of the model.
         orders: how many orders reuse this key.
+        shape: what the block has inside, if not what the config says (pruned models, ADR 0022).
     """
 
-    def __init__(self, config: ModelConfig, orders: int) -> None:
+    def __init__(self, config: ModelConfig, orders: int, shape: BlockShape | None = None) -> None:
         super().__init__()
-        width, ffn = config.width, config.ffn_width
-        self.heads = config.heads
-        self.qkv = nn.ModuleList(nn.Linear(width, 3 * width) for _ in (IMAGE, TEXT))
-        self.out = nn.ModuleList(nn.Linear(width, width) for _ in (IMAGE, TEXT))
+        self.shape = shape or BlockShape.of(config)
+        width, mixed, ffn = config.width, self.shape.attention_width, self.shape.ffn_width
+        self.heads = self.shape.heads
+        self.qkv = nn.ModuleList(nn.Linear(width, 3 * mixed) for _ in (IMAGE, TEXT))
+        self.out = nn.ModuleList(nn.Linear(mixed, width) for _ in (IMAGE, TEXT))
         branches = 1 if config.merged_feed_forward else 2
         self.fc1 = nn.ModuleList(nn.Linear(width, ffn) for _ in range(branches))
         self.fc2 = nn.ModuleList(nn.Linear(ffn, width) for _ in range(branches))
         eps = config.layer_norm_eps
         self.attention_norm = OrderNorm(orders, width, eps)
-        self.inner_attention_norm = OrderNorm(orders, width, eps)
+        self.inner_attention_norm = OrderNorm(orders, mixed, eps)
         self.ffn_norm = OrderNorm(orders, width, eps)
         self.inner_ffn_norm = OrderNorm(orders, ffn, eps)
         self.coefficient = nn.Parameter(torch.ones(orders))
@@ -55,7 +77,7 @@ class KeyBlock(nn.Module):
         gain = math.sqrt(math.log(2 * depth)) if depth > 1 else 1.0
         with torch.no_grad():
             for linear in qkv:
-                width = linear.in_features
+                width = linear.out_features // 3
                 linear.weight[: 2 * width] /= math.sqrt(2)
                 linear.weight[2 * width :] *= gain / math.sqrt(2)
             for linear in others:
@@ -121,22 +143,29 @@ class KeyBlock(nn.Module):
         """Norm and project to queries, keys, values, each `[batch, heads, tokens, head width]`."""
         qkv = _per_modality(self.qkv, self.attention_norm(h, order, image_tokens))
         batch, tokens, _ = h.shape
-        head_width = qkv.shape[2] // (3 * self.heads)
-        qkv = qkv.view(batch, tokens, 3, self.heads, head_width)
+        qkv = qkv.view(batch, tokens, 3, self.heads, self.shape.head_width)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         return q, k, v
 
     def finish(self, h: Tensor, mixed: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Output projection, residual, feed-forward, residual, coefficient."""
         parts = self.inner_attention_norm(mixed, order, image_tokens)
-        h = h + _per_modality(self.out, parts)
+        h = h + self.attention_output(parts, h, image_tokens)
         parts = self.ffn_norm(h, order, image_tokens)
         x = nn.functional.gelu(_per_modality(self.fc1, parts))
         parts = self.inner_ffn_norm(x, order, image_tokens)
-        h = h + _per_modality(self.fc2, parts)
+        h = h + self.ffn_output(parts, h, image_tokens)
         if isinstance(order, int):
             return h * self.coefficient[order]
         return h * of_order(self.coefficient.unsqueeze(1), order)
+
+    def attention_output(self, parts: Parts, h: Tensor, image_tokens: int) -> Tensor:
+        """Project what attention mixed; the sum with `h` follows. A comparator may override it."""
+        return _per_modality(self.out, parts)
+
+    def ffn_output(self, parts: Parts, h: Tensor, image_tokens: int) -> Tensor:
+        """Project the feed-forward's inside; the sum with `h` follows. As `attention_output`."""
+        return _per_modality(self.fc2, parts)
 
 
 def key_mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:

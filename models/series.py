@@ -212,10 +212,13 @@ class OtmvModel(nn.Module):
         """
         h = self.stem.image(pixels)
         cache: Cache = {}
-        for order in executed:
+        for order in executed[:-1]:
             key, order_in_key = self.key_of(order)
             h, k, v = key.image_pass(h, order_in_key)
             cache[order] = (k, v)
+        key, order_in_key = self.key_of(executed[-1])
+        _, k, v = key.project(h, order_in_key, h.shape[1])  # nobody reads what it would pass on
+        cache[executed[-1]] = (k, v)
         return cache
 
     def next_word(
@@ -234,19 +237,43 @@ class OtmvModel(nn.Module):
             fp32 logits `[batch, vocab_size]` of the word at `position + 1`.
         """
         tokens = torch.stack([last, torch.full_like(last, mask_id)], dim=1)
-        h = self.stem.text(tokens, torch.tensor([[position, position + 1]], device=last.device))
+        cached = next(iter(cache.values()))[0].shape[2]
+        real = torch.ones(tokens.shape[0], cached, dtype=torch.bool, device=tokens.device)
+        positions = torch.full_like(last, position)
+        logits, new = self.word(tokens, positions, real, cache, executed)
+        for order, (k_new, v_new) in new.items():
+            k, v = cache[order]
+            cache[order] = (torch.cat([k, k_new], dim=2), torch.cat([v, v_new], dim=2))
+        return logits
+
+    def word(
+        self, tokens: Tensor, position: Tensor, mask: Tensor, cache: Cache, executed: Sequence[int]
+    ) -> tuple[Tensor, Cache]:
+        """Score one more word of every row; the cache is read, not changed.
+
+        Args:
+            tokens: int64 `[batch, 2]`, [last word, MASK].
+            position: int64 `[batch]`, 0-based text position of the last word.
+            mask: bool `[batch, cached]`, True where the cached entry is real.
+            cache: keys and values of every executed order.
+            executed: global orders, as in the image pass.
+
+        Returns:
+            fp32 logits `[batch, vocab_size]`, and the last word's own keys and values by order,
+            `[batch, heads, 1, head width]`.
+        """
+        h = self.stem.text(tokens, torch.stack([position, position + 1], dim=1))
         y: Tensor | None = None
+        new: Cache = {}
         for order in executed:
             key, order_in_key = self.key_of(order)
-            k, v = cache[order]
-            real = torch.ones(h.shape[0], k.shape[2], dtype=torch.bool, device=h.device)
-            h, k_new, v_new = key.decode(h, order_in_key, k, v, real)
-            cache[order] = (torch.cat([k, k_new], dim=2), torch.cat([v, v_new], dim=2))
+            h, k_new, v_new = key.decode(h, order_in_key, *cache[order], mask)
+            new[order] = (k_new, v_new)
             r = h[:, 1:].float()
             y = r if y is None or self.config.readout == "last" else y + r
         assert y is not None, "order 0 is always executed"
         logits: Tensor = self.heads["caption"](y)
-        return logits[:, 0]
+        return logits[:, 0], new
 
 
 def masked_decoding_bias(

@@ -21,13 +21,15 @@ CURVE = Path(__file__).parents[1] / "slo" / "quality_curve.json"
 FAMILY = "base2-family"
 """Four variants with a declared quality each, all also as one graph: `otmv bench slo`."""
 
+_BASE = ("--random", "beit3_base", "--image-size", "224")
+
 EXPORTS = {
     "base1": ("--keys", "1", "--whole", "full"),
     "base12": ("--keys", "12", "--whole", "full"),
     "base1-caption": ("--keys", "1", "--tasks", "caption", "--whole", "none"),
     FAMILY: ("--keys", "2", "--depths", "3,6,9,12", "--quality-curve", str(CURVE)),
 }
-"""Folder to options of `otmv export --random beit3_base`; 224 px."""
+"""Folder to what `otmv export` is told beside that it is a random beit3_base at 224 px."""
 
 MANY = "base1-64"
 """base1 with `VARIANTS` variants over the same stages."""
@@ -71,19 +73,23 @@ def ensure_artifacts(folder: Path, names: Collection[str], report: Report) -> di
         if name == MANY:
             _write_many_once(folder / "base1", folder / MANY)
         elif not (folder / name / MANIFEST_NAME).is_file():
-            _export(folder / name, EXPORTS[name])
+            export(folder / name, [*_BASE, *EXPORTS[name]])
     return {name: open_artifact(folder / name, verify=False).hash for name in sorted(names)}
 
 
-def _export(out: Path, options: Sequence[str]) -> None:
+def export(out: Path, options: Sequence[str]) -> None:
+    """Make an artifact with `otmv export`, in a process of its own.
+
+    Raises:
+        BenchError: an extra that it needs is not installed, or it failed.
+    """
     missing = [name for name in ("torch", "onnx", "onnxscript") if find_spec(name) is None]
     if missing:
         raise BenchError(
             f"{out} is not there and exporting it needs {missing[0]}: "
             "pip install 'otmv-serve[export]'"
         )
-    words = ["export", "--random", "beit3_base", "--image-size", "224", *options]
-    run_child("cli.main", [*words, "--out", str(out)], f"exporting {out}")
+    run_child("cli.main", ["export", *options, "--out", str(out)], f"exporting {out}")
 
 
 def _write_many_once(source: Path, out: Path) -> None:

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import IO
 
 from engine.backends.registry import backend_names, installed_backends
 from loadtests.bars import Bar
-from loadtests.bench.artifacts import environment
+from loadtests.bench.apart import run_apart
 from loadtests.bench.comparisons import Comparison
 from loadtests.bench.pairs import Report
 from loadtests.bench.setup import Setup
@@ -79,34 +74,8 @@ def _not_installed(comparison: Comparison, backends: Sequence[str]) -> list[Bar]
 
 def _run_apart(task: _Task, setup: Setup, report: Report) -> tuple[list[Bar], str | None]:
     """Run one comparison in a fresh process; return its bars, and what went wrong."""
-    words = [sys.executable, "-m", "loadtests.bench.child", task.comparison.name, setup.to_json()]
-    with tempfile.TemporaryFile("w+") as errors:
-        child = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment()
-        )
-        try:
-            assert child.stdout is not None
-            bars, problem = _listen(child.stdout, report)
-            child.wait()
-        finally:
-            if child.poll() is None:
-                child.terminate()  # it stops its own children
-                child.wait()
-        if bars is not None and child.returncode == 0:
-            return bars, None
-        if problem is None:
-            errors.seek(0)
-            lines = errors.read().strip().splitlines() or ["no reason given"]
-            problem = f"ended with {child.returncode}: {lines[-1]}"
+    words = [task.comparison.name, setup.to_json()]
+    found, problem = run_apart("loadtests.bench.child", words, report)
+    if problem is None:
+        return [Bar(**bar) for bar in found["bars"]], None
     return [task.comparison.not_run(task.backend, problem)], f"{task.label}: {problem}"
-
-
-def _listen(lines: IO[str], report: Report) -> tuple[list[Bar] | None, str | None]:
-    bars, problem = None, None
-    for line in lines:
-        found = json.loads(line)
-        if "at" in found:
-            report(found["at"], found["share"])
-        bars = [Bar(**bar) for bar in found["bars"]] if "bars" in found else bars
-        problem = found.get("problem", problem)
-    return bars, problem

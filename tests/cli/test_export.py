@@ -54,6 +54,10 @@ def test_a_missing_checkpoint_names_the_command_that_makes_one(tmp_path: Path) -
         (["--random", "beit3_base", "--depths", "6,3,12"], "depths 6,3,12"),
         (["--random", "beit3_base", "--depths", "0,12"], "from at least 1"),
         (["--random", "beit3_base", "--depths", "3,6"], "to 12, the full"),
+        (["--random", "beit3_base", "--methods", "full,prefix"], "no method 'prefix'"),
+        (["--random", "beit3_base", "--methods", "all", "--keys", "2"], "has its own keys"),
+        (["--random", "beit9", "--methods", "all"], "beit3_base and beit3_large"),
+        (["somewhere", "--methods", "all"], "goes with --random"),
     ],
 )
 def test_bad_options_are_one_line(arguments: list[str], needle: str, tmp_path: Path) -> None:
@@ -158,3 +162,17 @@ def test_chosen_depths_are_the_variants_and_their_graphs(tmp_path: Path) -> None
     assert {v.id: len(v.pattern) for v in manifest.variants} == {"d3": 3, "full": 12}
     wholes = {name for name in manifest.stages if name.startswith("whole")}
     assert wholes == {"whole[vqa:d3]", "whole[vqa:full]"}
+
+
+@pytest.mark.slow
+def test_methods_of_random_beit3_base_become_variants(tmp_path: Path) -> None:
+    out = tmp_path / "rivals"
+    code, text = run(
+        *("--random", "beit3_base", "--image-size", "32", "--methods", "efficientvlm,full"),
+        *("--out", str(out)),
+    )
+    assert code == 0, text
+    manifest = open_artifact(out, verify=False).manifest
+    assert [variant.id for variant in manifest.variants] == ["full", "efficientvlm"]
+    assert set(manifest.stages) == {"whole[vqa:full]", "whole[vqa:efficientvlm]"}
+    assert "parity: 2 graphs" in text

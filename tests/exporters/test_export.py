@@ -21,7 +21,8 @@ from engine.backends.registry import open_backend
 from engine.solo import Solo
 from exporters import parity
 from exporters.examples import Example, Questions, Statements
-from exporters.stages import Stage, cut, whole
+from exporters.stages import Stage, cut
+from exporters.wholes import whole
 from models.checkpoint import Checkpoint
 from models.series import OtmvModel
 
@@ -37,8 +38,8 @@ def stages_of(checkpoint: Checkpoint, artifact: Artifact) -> dict[str, Stage]:
     model = checkpoint.model
     stages = {stage.name: stage for stage in cut(model)}
     for variant in artifact.manifest.variants:
-        stage = whole(model, variant.id, SkipPattern(variant.pattern, model.config.orders))
-        stages[stage.name] = stage
+        pattern = SkipPattern(variant.pattern, model.config.orders)
+        stages |= {stage.name: stage for stage in whole(model, "vqa", variant.id, pattern)}
     return stages
 
 

@@ -1,0 +1,83 @@
+"""What every benchmark does in the terminal: progress, bars, one line for an error it foresees."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from loadtests.bars import Bar
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, float], None]]:
+    """Show progress; an error that a benchmark foresees becomes one line.
+
+    SIGTERM leaves every block, so that servers and other children stop.
+    """
+    from artifact.errors import ArtifactError
+    from loadtests.bench.setup import BenchError
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    try:
+        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+            task = shown.add_task("starting", total=1.0)
+
+            def report(what: str, share: float) -> None:
+                shown.update(task, description=escape(what), completed=share)
+
+            yield report
+    except (BenchError, ArtifactError, OSError) as error:
+        fail(str(error))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def print_bars(bars: Sequence[Bar]) -> None:
+    """Print one line per bar."""
+    console = Console()
+    for bar in bars:
+        console.print(escape(bar.line()), soft_wrap=True, highlight=False)
+
+
+def write(path: Path, bars: Sequence[Bar], facts: dict[str, Any]) -> None:
+    """Write the results file, or end with one line."""
+    from loadtests.bench.report import write_results
+
+    try:
+        write_results(path, bars, facts)
+    except OSError as error:
+        fail(f"{path}: {error.strerror}")
+
+
+def command() -> str:
+    """Return the command line of this run."""
+    return " ".join(["otmv", *sys.argv[1:]])
+
+
+def need_matplotlib() -> None:
+    """End with one line if no picture can be drawn."""
+    if find_spec("matplotlib") is None:
+        fail("--plot needs matplotlib: pip install 'otmv-serve[loadtest]'")
+
+
+def say(problem: str) -> None:
+    """Print a problem as one line."""
+    Console(stderr=True).print(f"[red]error:[/red] {escape(problem)}", soft_wrap=True)
+
+
+def fail(problem: str) -> NoReturn:
+    """Print a problem as one line and end with 1."""
+    say(problem)
+    raise typer.Exit(1)

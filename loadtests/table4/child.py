@@ -1,0 +1,96 @@
+"""One task of the table in a process of its own: `python -m loadtests.table4.child JOB`.
+
+So all its methods are loaded once and their memory is free again before the next task. What it says
+is described in `loadtests.bench.apart`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from artifact.config import Task
+from artifact.errors import ArtifactError
+from artifact.store import open_artifact
+from engine.backends.registry import open_backend
+from engine.errors import EngineError
+from loadtests.bench.pairs import Report
+from loadtests.bench.setup import BenchError
+from loadtests.table4.galleries import check_gallery, flops
+from loadtests.table4.passes import Passes, draw_inputs
+from loadtests.table4.presets import Work
+from loadtests.table4.rounds import take_rounds
+from loadtests.table4.rows import Row
+
+_WARM = 2
+_LOADING = 0.4
+"""Share of the time that loading takes, about."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One task: its gallery, the methods (`full` among them), and how they are measured."""
+
+    gallery: str
+    task: Task
+    work: Work
+    methods: Sequence[str]
+    backend: str
+    rounds: int
+    seed: int
+
+    def to_json(self) -> str:
+        """Return it for another process."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read `to_json`'s text."""
+        found = json.loads(text)
+        return cls(**{**found, "work": Work(**found["work"])})
+
+
+def measure(job: Job, report: Report) -> tuple[list[Row], str]:
+    """Return a row per method, and the library they ran on.
+
+    Raises:
+        BenchError, ArtifactError, EngineError: the gallery cannot be measured.
+    """
+    gallery = open_artifact(Path(job.gallery), verify=False)
+    check_gallery(gallery, job.task, job.methods)
+    backend = open_backend(job.backend)
+    inputs = draw_inputs(gallery.manifest, job.task, job.work, job.seed)
+    passes, sides = Passes(gallery, backend, job.task, inputs), {}
+    for number, method in enumerate(job.methods):
+        report(f"loading {method}", _LOADING * number / len(job.methods))
+        sides[method] = passes.side(method)
+        for _ in range(_WARM):
+            sides[method]()
+
+    def within(what: str, share: float) -> None:
+        report(what, _LOADING + (1 - _LOADING) * share)
+
+    times_s = take_rounds(sides, job.rounds, within)
+    rows = [
+        Row(job.task, method, flops(gallery.manifest, job.task, method, job.work), times_s[method])
+        for method in job.methods
+    ]
+    return rows, backend.library
+
+
+def run(job: Job, send: Callable[[dict[str, Any]], None]) -> None:
+    """Measure, and send what comes of it."""
+    try:
+        rows, library = measure(job, lambda what, share: send({"at": what, "share": share}))
+    except (BenchError, ArtifactError, EngineError) as error:
+        send({"problem": str(error)})
+    else:
+        send({"rows": [asdict(row) for row in rows], "library": library})
+
+
+if __name__ == "__main__":
+    run(Job.from_json(sys.argv[1]), lambda line: print(json.dumps(line), flush=True))

@@ -1,0 +1,75 @@
+"""What `otmv bench table4` does: every task in its own process, one after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from artifact.config import Task
+from loadtests.bench.apart import run_apart
+from loadtests.bench.pairs import Report
+from loadtests.table4.child import Job
+from loadtests.table4.presets import Preset
+from loadtests.table4.rows import Row
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What is measured, and how.
+
+    Galleries lie in `artifacts`. `backend` is a name of the engine's registry; `rounds` is how
+    often every method is measured; `seed` draws the inputs.
+    """
+
+    preset: Preset
+    tasks: Sequence[Task]
+    methods: Sequence[str]
+    artifacts: Path
+    backend: str
+    rounds: int
+    seed: int
+
+
+@dataclass
+class Measured:
+    """Rows of all tasks, why a task has none, the library, and the seconds each task took."""
+
+    rows: list[Row] = field(default_factory=list)
+    failed: dict[Task, str] = field(default_factory=dict)
+    library: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def run_all(setup: Setup, report: Report) -> Measured:
+    """Measure the tasks; galleries must be there. One that fails does not stop the others."""
+    found, count = Measured(), len(setup.tasks)
+    for number, task in enumerate(setup.tasks):
+
+        def within(what: str, share: float, number: int = number, task: Task = task) -> None:
+            report(f"{task}: {what}", (number + share) / count)
+
+        within("starting", 0.0)
+        begun_s = time.perf_counter()
+        told, problem = run_apart("loadtests.table4.child", [_job(setup, task).to_json()], within)
+        found.seconds[task] = round(time.perf_counter() - begun_s, 1)
+        if problem is not None:
+            found.failed[task] = problem
+        else:
+            found.rows += [Row(**row) for row in told["rows"]]
+            found.library = told["library"]
+    return found
+
+
+def _job(setup: Setup, task: Task) -> Job:
+    gallery = setup.artifacts / setup.preset.gallery(task)
+    return Job(
+        str(gallery.absolute()),
+        task,
+        setup.preset.work[task],
+        setup.methods,
+        setup.backend,
+        setup.rounds,
+        setup.seed,
+    )

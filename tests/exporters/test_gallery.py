@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from artifact.config import Task
+from artifact.config import ModelConfig, Task
 from artifact.golden import read_stage_cases, relative_l2
 from artifact.manifest import WEIGHTS_NAME
 from artifact.program import whole_stage, whole_stages
@@ -35,18 +35,22 @@ SIZES = (
 """Rows, text, tokens (5 of them the picture's) and cache lengths no graph was traced with."""
 
 WORDS = world_tokenizer().get_vocab_size()
-DEEP = base(3, vocab_size=WORDS)
-"""For slices that differ by layer, orders that are skipped, and keys that are shared."""
+EACH: tuple[Task, ...] = ("vqa", "reason", "caption")
+BASE = base(3, vocab_size=WORDS)
 
-ASKED = base(2, vocab_size=WORDS, tasks=("vqa",))
-"""For what is added to a layer."""
+GALLERIES: dict[str, tuple[ModelConfig, tuple[str, ...]]] = {
+    "pruned": (base(2, vocab_size=WORDS), ("upop",)),
+    "shared": (base(3, vocab_size=WORDS, tasks=("vqa", "caption")), ("otmv",)),
+    "added": (base(2, vocab_size=WORDS, tasks=("vqa",)), ("vlpet", "loraunmerged", "full")),
+}
+"""A trace takes seconds: one method of each kind always, every method where there is time."""
 
-TASKS: tuple[Task, ...] = ("vqa", "reason", "caption")
 CASES = [
-    *(("deep", method, task) for method in ("upop", "otmv") for task in TASKS),
-    *(("asked", method, "vqa") for method in ("full", "vlpet", "loraunmerged")),
+    (kind, method, task)
+    for kind, (config, methods) in GALLERIES.items()
+    for method in methods
+    for task in config.tasks
 ]
-"""A trace takes seconds: these kinds of structure always, every method where there is time."""
 
 
 def quiet(what: str, share: float) -> None:
@@ -55,16 +59,12 @@ def quiet(what: str, share: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def deep(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    out = tmp_path_factory.mktemp("gallery") / "deep"
-    return export_gallery(DEEP, world_tokenizer(), ("otmv", "upop"), out, quiet, SEED)
-
-
-@pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    out = tmp_path_factory.mktemp("gallery") / "asked"
-    methods = ("full", "vlpet", "loraunmerged")
-    return export_gallery(ASKED, world_tokenizer(), methods, out, quiet, SEED)
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+    folder = tmp_path_factory.mktemp("galleries")
+    return {
+        kind: export_gallery(config, world_tokenizer(), methods, folder / kind, quiet, SEED)
+        for kind, (config, methods) in GALLERIES.items()
+    }
 
 
 def check_graphs(gallery: Artifact, method: str, task: Task) -> None:
@@ -93,86 +93,94 @@ def check_company(gallery: Artifact, method: str, task: Task) -> None:
                 assert relative_l2(np.asarray(array), together[name][row : row + 1]) <= 1e-5
 
 
-@pytest.mark.parametrize(("name", "method", "task"), CASES)
+@pytest.mark.parametrize(("kind", "method", "task"), CASES)
 def test_every_graph_is_its_model_and_rows_stay_apart(
-    request: pytest.FixtureRequest, name: str, method: str, task: Task
+    made: dict[str, Artifact], kind: str, method: str, task: Task
 ) -> None:
-    gallery: Artifact = request.getfixturevalue(name)
-    check_graphs(gallery, method, task)
-    check_company(gallery, method, task)
+    check_graphs(made[kind], method, task)
+    check_company(made[kind], method, task)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_in_every_task(tmp_path: Path, method: str) -> None:
     tokenizer = world_tokenizer()
-    gallery = export_gallery(DEEP, tokenizer, (method,), tmp_path / method, quiet, SEED)
-    for task in TASKS:
+    gallery = export_gallery(BASE, tokenizer, (method,), tmp_path / method, quiet, SEED)
+    for task in EACH:
         check_graphs(gallery, method, task)
         check_company(gallery, method, task)
 
 
-def test_the_manifest_names_the_methods_in_table_4_s_order(deep: Artifact) -> None:
-    manifest = deep.manifest
-    assert [variant.id for variant in manifest.variants] == ["upop", "otmv"]
-    assert manifest.config == DEEP
-    for variant in manifest.variants:
-        made = build(variant.id, DEEP, SEED)
-        assert variant.pattern == made.pattern.executed
-        assert variant.flops_vqa == vqa_flops(made.model, made.pattern, 18)
-        image = caption_image_flops(made.model, made.pattern, composed=False)
-        assert variant.flops_caption_image == image
-        assert None not in (variant.flops_caption, variant.flops_reason)
-        assert variant.quality_of("vqa", "fp32") is None
-        assert variant.quality_source is None
-    assert {record.stage for record in manifest.parity} == set(manifest.stages)
-    assert open_artifact(deep.root).manifest == manifest
+def test_the_manifest_names_the_methods_in_table_4_s_order(made: dict[str, Artifact]) -> None:
+    assert [v.id for v in made["added"].manifest.variants] == ["full", "loraunmerged", "vlpet"]
+    for kind, (config, _) in GALLERIES.items():
+        manifest = made[kind].manifest
+        assert manifest.config == config
+        assert {record.stage for record in manifest.parity} == set(manifest.stages)
+        assert open_artifact(made[kind].root).manifest == manifest
 
 
-def test_cached_keys_follow_each_order_s_own_width(deep: Artifact) -> None:
-    stages = deep.manifest.stages
-    pruned = stages["whole_image[caption:upop]"].outputs
-    widths = [pruned[f"k.{order}"].shape for order in range(3)]
-    assert [shape[:3] for shape in widths] == [("B", 4, 5)] * 3
-    assert len({shape[3] for shape in widths}) > 1
-    word = stages["whole_decode[caption:otmv]"]
+def test_a_variant_is_counted_from_its_own_layers(made: dict[str, Artifact]) -> None:
+    for kind, (config, _) in GALLERIES.items():
+        for variant in made[kind].manifest.variants:
+            method = build(variant.id, config, SEED)
+            assert variant.pattern == method.pattern.executed
+            assert variant.flops_vqa == vqa_flops(method.model, method.pattern, 18)
+            image = caption_image_flops(method.model, method.pattern, composed=False)
+            told = "caption" in config.tasks
+            assert variant.flops_caption_image == (image if told else None)
+            assert (variant.flops_caption is None) == (not told)
+            assert (variant.flops_reason is None) == ("reason" not in config.tasks)
+            assert variant.quality_of("vqa", "fp32") is None
+            assert variant.quality_source is None
+
+
+def test_cached_keys_follow_each_order_s_own_width(made: dict[str, Artifact]) -> None:
+    pruned = made["pruned"].manifest.stages["whole_image[caption:upop]"].outputs
+    shapes = [pruned[f"k.{order}"].shape for order in range(2)]
+    assert [shape[:3] for shape in shapes] == [("B", 4, 5)] * 2
+    assert shapes[0][3] != shapes[1][3]
+    word = made["shared"].manifest.stages["whole_decode[caption:otmv]"]
     assert list(word.inputs) == ["tokens", "position", "mask", "k.0", "v.0", "k.2", "v.2"]
     assert list(word.outputs) == ["logits", "k_new.0", "v_new.0", "k_new.2", "v_new.2"]
 
 
-def test_every_stage_has_golden_cases(deep: Artifact) -> None:
-    assert deep.manifest.golden is not None
-    cases = read_stage_cases(deep.path(deep.manifest.golden.stages))
-    assert {case.stage for case in cases} == set(deep.manifest.stages)
-    parity.check(deep.root, deep.manifest.stages, cases)
+def test_every_stage_has_golden_cases(made: dict[str, Artifact]) -> None:
+    for gallery in made.values():
+        assert gallery.manifest.golden is not None
+        cases = read_stage_cases(gallery.path(gallery.manifest.golden.stages))
+        assert {case.stage for case in cases} == set(gallery.manifest.stages)
+        parity.check(gallery.root, gallery.manifest.stages, cases)
 
 
-def test_tensors_that_methods_share_are_stored_once(asked: Artifact) -> None:
-    tensors = load_file(asked.path(WEIGHTS_NAME))
+def test_tensors_that_methods_share_are_stored_once(made: dict[str, Artifact]) -> None:
+    gallery = made["added"]
+    tensors, stages = load_file(gallery.path(WEIGHTS_NAME)), gallery.manifest.stages
     assert len({(array.shape, array.tobytes()) for array in tensors.values()}) == len(tensors)
-    stages = asked.manifest.stages
-    read = {v.id: set(stages[whole_stage(v.id)].initializers) for v in asked.manifest.variants}
+    read = {v.id: set(stages[whole_stage(v.id)].initializers) for v in gallery.manifest.variants}
     assert read["full"] < read["vlpet"]
     assert read["full"] < read["loraunmerged"]
     assert set().union(*read.values()) == set(tensors)
-    assert {name: array.nbytes for name, array in tensors.items()} == asked.tensor_bytes()
+    assert {name: array.nbytes for name, array in tensors.items()} == gallery.tensor_bytes()
 
 
-def test_a_named_method_is_served_without_a_quality(asked: Artifact) -> None:
+def test_a_named_method_is_served_without_a_quality(made: dict[str, Artifact]) -> None:
+    gallery = made["added"]
     offers = [
-        Offer("vqa", v.id, v.pattern, "", (), None, 0.1, 1, True) for v in asked.manifest.variants
+        Offer("vqa", v.id, v.pattern, "", (), None, 0.1, 1, True) for v in gallery.manifest.variants
     ]
     chosen = qualifying(offers, Budget(variant="vlpet"))
     assert [offer.variant for offer in chosen] == ["vlpet"]
-    pixels, made = np.full((8, 8, 3), 99, np.uint8), build("vlpet", ASKED, SEED)
+    pixels = np.full((8, 8, 3), 99, np.uint8)
+    vlpet = build("vlpet", gallery.manifest.config, SEED)
     with torch.inference_mode():
-        expected = made.model.vqa(
+        expected = vlpet.model.vqa(
             torch.from_numpy(pixels)[None],
             torch.tensor([[0, 7, 9, 2]]),
             torch.ones(1, 4, dtype=torch.bool),
-            made.pattern.executed,
+            vlpet.pattern.executed,
         )
-    logits = Solo.open(asked).vqa_logits("vlpet", [pixels], [[0, 7, 9, 2]])
+    logits = Solo.open(gallery).vqa_logits("vlpet", [pixels], [[0, 7, 9, 2]])
     assert relative_l2(logits, expected.numpy()) <= 1e-5
 
 
@@ -193,5 +201,5 @@ def test_nothing_is_left_of_an_export_that_fails(tmp_path: Path) -> None:
 )
 def test_unknown_methods_are_refused(tmp_path: Path, methods: tuple[str, ...], needle: str) -> None:
     with pytest.raises(ValueError, match=needle):
-        export_gallery(DEEP, world_tokenizer(), methods, tmp_path / "out", quiet)
+        export_gallery(BASE, world_tokenizer(), methods, tmp_path / "out", quiet)
     assert list(tmp_path.iterdir()) == []

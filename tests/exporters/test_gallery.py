@@ -11,8 +11,8 @@ from safetensors.numpy import load_file
 
 from artifact.config import ModelConfig, Task
 from artifact.golden import read_stage_cases, relative_l2
-from artifact.manifest import WEIGHTS_NAME, Manifest
-from artifact.program import whole_stages
+from artifact.manifest import WEIGHTS_NAME
+from artifact.program import whole_stage, whole_stages
 from artifact.store import Artifact, open_artifact
 from engine.backends.registry import open_backend
 from engine.policy import qualifying
@@ -26,7 +26,7 @@ from models.comparators import METHODS, build
 from tests.models.comparators.shapes import base
 from tuning.tokens import world_tokenizer
 
-ORDERS, SEED = 3, 4
+SEED = 4
 
 SIZES = (
     {"B": 1, "L": 5, "N": 10, "T": 6},
@@ -34,12 +34,23 @@ SIZES = (
 )
 """Rows, text, tokens (5 of them the picture's) and cache lengths no graph was traced with."""
 
-CASES = [(method, task) for method in METHODS for task in ("vqa", "reason", "caption")]
+WORDS = world_tokenizer().get_vocab_size()
+EACH: tuple[Task, ...] = ("vqa", "reason", "caption")
+BASE = base(3, vocab_size=WORDS)
 
+GALLERIES: dict[str, tuple[ModelConfig, tuple[str, ...]]] = {
+    "pruned": (base(2, vocab_size=WORDS), ("upop",)),
+    "shared": (base(3, vocab_size=WORDS, tasks=("vqa", "caption")), ("otmv",)),
+    "added": (base(2, vocab_size=WORDS, tasks=("vqa",)), ("vlpet", "loraunmerged", "full")),
+}
+"""A trace takes seconds: one method of each kind always, every method where there is time."""
 
-def config() -> ModelConfig:
-    """Return a base whose vocabulary holds the tokenizer's words."""
-    return base(ORDERS, vocab_size=world_tokenizer().get_vocab_size())
+CASES = [
+    (kind, method, task)
+    for kind, (config, methods) in GALLERIES.items()
+    for method in methods
+    for task in config.tasks
+]
 
 
 def quiet(what: str, share: float) -> None:
@@ -48,16 +59,17 @@ def quiet(what: str, share: float) -> None:
 
 
 @pytest.fixture(scope="module")
-def gallery(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    out = tmp_path_factory.mktemp("gallery") / "all"
-    return export_gallery(config(), world_tokenizer(), tuple(METHODS), out, quiet, SEED)
+def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
+    folder = tmp_path_factory.mktemp("galleries")
+    return {
+        kind: export_gallery(config, world_tokenizer(), methods, folder / kind, quiet, SEED)
+        for kind, (config, methods) in GALLERIES.items()
+    }
 
 
-@pytest.mark.parametrize(("method", "task"), CASES)
-def test_every_graph_computes_what_its_model_computes(
-    gallery: Artifact, method: str, task: Task
-) -> None:
-    made = build(method, config(), SEED)
+def check_graphs(gallery: Artifact, method: str, task: Task) -> None:
+    """Hold every graph of a task to the torch model, at sizes of its own."""
+    made = build(method, gallery.manifest.config, SEED)
     stages = whole(made.model, task, method, made.pattern)
     assert tuple(stage.name for stage in stages) == whole_stages(task, method)
     cases = [case for stage in stages for case in parity.reference_cases(stage, SIZES, 700)]
@@ -66,9 +78,9 @@ def test_every_graph_computes_what_its_model_computes(
     assert max(record.relative_l2 for record in records) <= 1e-5
 
 
-@pytest.mark.parametrize(("method", "task"), CASES)
-def test_a_row_alone_is_the_row_in_company(gallery: Artifact, method: str, task: Task) -> None:
-    made, backend = build(method, config(), SEED), open_backend("onnxruntime")
+def check_company(gallery: Artifact, method: str, task: Task) -> None:
+    """Hold a row alone to the row among others of other lengths."""
+    made, backend = build(method, gallery.manifest.config, SEED), open_backend("onnxruntime")
     for stage in whole(made.model, task, method, made.pattern):
         record = gallery.manifest.stages[stage.name]
         loaded = backend.load(stage.name, gallery.path(record.file), record)
@@ -81,77 +93,95 @@ def test_a_row_alone_is_the_row_in_company(gallery: Artifact, method: str, task:
                 assert relative_l2(np.asarray(array), together[name][row : row + 1]) <= 1e-5
 
 
-def test_the_manifest_names_the_methods_in_table_4_s_order(gallery: Artifact) -> None:
-    manifest = gallery.manifest
-    assert [variant.id for variant in manifest.variants] == list(METHODS)
-    assert manifest.config == config()
-    for variant in manifest.variants:
-        made = build(variant.id, config(), SEED)
-        assert variant.pattern == made.pattern.executed
-        assert variant.flops_vqa == vqa_flops(made.model, made.pattern, 18)
-        image = caption_image_flops(made.model, made.pattern, composed=False)
-        assert variant.flops_caption_image == image
-        assert None not in (variant.flops_caption, variant.flops_reason)
-        assert variant.quality_of("vqa", "fp32") is None
-        assert variant.quality_source is None
-    assert {record.stage for record in manifest.parity} == set(manifest.stages)
-    assert open_artifact(gallery.root).manifest == manifest
+@pytest.mark.parametrize(("kind", "method", "task"), CASES)
+def test_every_graph_is_its_model_and_rows_stay_apart(
+    made: dict[str, Artifact], kind: str, method: str, task: Task
+) -> None:
+    check_graphs(made[kind], method, task)
+    check_company(made[kind], method, task)
 
 
-def test_cached_keys_follow_each_order_s_own_heads(gallery: Artifact) -> None:
-    stages = gallery.manifest.stages
-    pruned = stages["whole_image[caption:upop]"].outputs
-    assert {pruned[f"k.{order}"].shape[3] for order in range(ORDERS)} != {8}
-    assert stages["whole_image[caption:flextron]"].outputs["v.0"].shape == ("B", 3, 5, 8)
-    word = stages["whole_decode[caption:otmv]"]
+@pytest.mark.slow
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_in_every_task(tmp_path: Path, method: str) -> None:
+    tokenizer = world_tokenizer()
+    gallery = export_gallery(BASE, tokenizer, (method,), tmp_path / method, quiet, SEED)
+    for task in EACH:
+        check_graphs(gallery, method, task)
+        check_company(gallery, method, task)
+
+
+def test_the_manifest_names_the_methods_in_table_4_s_order(made: dict[str, Artifact]) -> None:
+    assert [v.id for v in made["added"].manifest.variants] == ["full", "loraunmerged", "vlpet"]
+    for kind, (config, _) in GALLERIES.items():
+        manifest = made[kind].manifest
+        assert manifest.config == config
+        assert {record.stage for record in manifest.parity} == set(manifest.stages)
+        assert open_artifact(made[kind].root).manifest == manifest
+
+
+def test_a_variant_is_counted_from_its_own_layers(made: dict[str, Artifact]) -> None:
+    for kind, (config, _) in GALLERIES.items():
+        for variant in made[kind].manifest.variants:
+            method = build(variant.id, config, SEED)
+            assert variant.pattern == method.pattern.executed
+            assert variant.flops_vqa == vqa_flops(method.model, method.pattern, 18)
+            image = caption_image_flops(method.model, method.pattern, composed=False)
+            told = "caption" in config.tasks
+            assert variant.flops_caption_image == (image if told else None)
+            assert (variant.flops_caption is None) == (not told)
+            assert (variant.flops_reason is None) == ("reason" not in config.tasks)
+            assert variant.quality_of("vqa", "fp32") is None
+            assert variant.quality_source is None
+
+
+def test_cached_keys_follow_each_order_s_own_width(made: dict[str, Artifact]) -> None:
+    pruned = made["pruned"].manifest.stages["whole_image[caption:upop]"].outputs
+    shapes = [pruned[f"k.{order}"].shape for order in range(2)]
+    assert [shape[:3] for shape in shapes] == [("B", 4, 5)] * 2
+    assert shapes[0][3] != shapes[1][3]
+    word = made["shared"].manifest.stages["whole_decode[caption:otmv]"]
     assert list(word.inputs) == ["tokens", "position", "mask", "k.0", "v.0", "k.2", "v.2"]
     assert list(word.outputs) == ["logits", "k_new.0", "v_new.0", "k_new.2", "v_new.2"]
 
 
-def test_every_stage_has_golden_cases(gallery: Artifact) -> None:
-    assert gallery.manifest.golden is not None
-    cases = read_stage_cases(gallery.path(gallery.manifest.golden.stages))
-    assert {case.stage for case in cases} == set(gallery.manifest.stages)
-    parity.check(gallery.root, gallery.manifest.stages, cases)
+def test_every_stage_has_golden_cases(made: dict[str, Artifact]) -> None:
+    for gallery in made.values():
+        assert gallery.manifest.golden is not None
+        cases = read_stage_cases(gallery.path(gallery.manifest.golden.stages))
+        assert {case.stage for case in cases} == set(gallery.manifest.stages)
+        parity.check(gallery.root, gallery.manifest.stages, cases)
 
 
-def test_tensors_that_methods_share_are_stored_once(gallery: Artifact) -> None:
-    tensors = load_file(gallery.path(WEIGHTS_NAME))
+def test_tensors_that_methods_share_are_stored_once(made: dict[str, Artifact]) -> None:
+    gallery = made["added"]
+    tensors, stages = load_file(gallery.path(WEIGHTS_NAME)), gallery.manifest.stages
     assert len({(array.shape, array.tobytes()) for array in tensors.values()}) == len(tensors)
-    named = {
-        method: set[str]().union(*(gallery.manifest.stages[s].initializers for s in stages))
-        for method in METHODS
-        if (stages := whole_stages("vqa", method))
-    }
-    assert named["efficientvlm"] < named["full"]
-    assert len(named["full"] & named["petadapter"]) > 0.9 * len(named["full"])
-    assert set().union(*named.values()) <= set(tensors)
-    sizes = gallery.tensor_bytes()
-    assert {name: array.nbytes for name, array in tensors.items()} == sizes
+    read = {v.id: set(stages[whole_stage(v.id)].initializers) for v in gallery.manifest.variants}
+    assert read["full"] < read["vlpet"]
+    assert read["full"] < read["loraunmerged"]
+    assert set().union(*read.values()) == set(tensors)
+    assert {name: array.nbytes for name, array in tensors.items()} == gallery.tensor_bytes()
 
 
-def test_a_named_method_is_served_without_a_quality(gallery: Artifact) -> None:
+def test_a_named_method_is_served_without_a_quality(made: dict[str, Artifact]) -> None:
+    gallery = made["added"]
     offers = [
         Offer("vqa", v.id, v.pattern, "", (), None, 0.1, 1, True) for v in gallery.manifest.variants
     ]
     chosen = qualifying(offers, Budget(variant="vlpet"))
     assert [offer.variant for offer in chosen] == ["vlpet"]
-    asked = Artifact(gallery.root, questions_alone(gallery.manifest), gallery.hash)
     pixels = np.full((8, 8, 3), 99, np.uint8)
-    made = build("vlpet", config(), SEED)
+    vlpet = build("vlpet", gallery.manifest.config, SEED)
     with torch.inference_mode():
-        expected = made.model.vqa(
+        expected = vlpet.model.vqa(
             torch.from_numpy(pixels)[None],
             torch.tensor([[0, 7, 9, 2]]),
             torch.ones(1, 4, dtype=torch.bool),
-            made.pattern.executed,
+            vlpet.pattern.executed,
         )
-    logits = Solo.open(asked).vqa_logits("vlpet", [pixels], [[0, 7, 9, 2]])
+    logits = Solo.open(gallery).vqa_logits("vlpet", [pixels], [[0, 7, 9, 2]])
     assert relative_l2(logits, expected.numpy()) <= 1e-5
-
-
-def questions_alone(manifest: Manifest) -> Manifest:
-    return manifest.model_copy(update={"tasks": ("vqa",)})
 
 
 def test_nothing_is_left_of_an_export_that_fails(tmp_path: Path) -> None:
@@ -161,7 +191,7 @@ def test_nothing_is_left_of_an_export_that_fails(tmp_path: Path) -> None:
 
     with pytest.raises(RuntimeError, match="stopped"):
         export_gallery(
-            base(1, tasks=("vqa",)), world_tokenizer(), ("full", "lora"), tmp_path / "out", report
+            base(1, tasks=("vqa",)), world_tokenizer(), ("lora", "full"), tmp_path / "out", report
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -171,5 +201,5 @@ def test_nothing_is_left_of_an_export_that_fails(tmp_path: Path) -> None:
 )
 def test_unknown_methods_are_refused(tmp_path: Path, methods: tuple[str, ...], needle: str) -> None:
     with pytest.raises(ValueError, match=needle):
-        export_gallery(config(), world_tokenizer(), methods, tmp_path / "out", quiet)
+        export_gallery(BASE, world_tokenizer(), methods, tmp_path / "out", quiet)
     assert list(tmp_path.iterdir()) == []

@@ -57,7 +57,8 @@ def test_the_table_is_in_the_paper_s_order() -> None:
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("size", ["base", "large"])
 def test_ideal_ratios_are_those_of_table_4(method: str, size: str) -> None:
-    assert ideal(method, size) == pytest.approx(IDEAL[method], abs=0.02)
+    near = 0.02 if size == "large" else 0.03  # solved for Large; heads and layers are whole
+    assert ideal(method, size) == pytest.approx(IDEAL[method], abs=near)
 
 
 def test_otmv_is_paper60_with_every_key_used() -> None:

@@ -141,18 +141,18 @@ class LoraProjection(nn.Module):
         self.rank = min(rank, width)
         self.scale = LORA_ALPHA / rank
         self.down = _drawn(base.in_features, 2 * self.rank, bias=False)
-        self.up = nn.ModuleList(_drawn(self.rank, width, bias=False) for _ in range(2))
+        self.up_q, self.up_v = (_drawn(self.rank, width, bias=False) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Project `[batch, tokens, width]` to `[batch, tokens, 3 * width]`."""
         q, k, v = self.base(x).chunk(3, dim=-1)
         low_q, low_v = (self.down(x) * self.scale).chunk(2, dim=-1)
-        return torch.cat([q + self.up[0](low_q), k, v + self.up[1](low_v)], dim=-1)
+        return torch.cat([q + self.up_q(low_q), k, v + self.up_v(low_v)], dim=-1)
 
     def merged(self) -> nn.Linear:
         """Return the base with both products added to its weight: what LoRA serves."""
         low_q, low_v = self.down.weight.chunk(2)
-        q, v = self.up[0].weight @ low_q, self.up[1].weight @ low_v
+        q, v = self.up_q.weight @ low_q, self.up_v.weight @ low_v
         with torch.no_grad():
             self.base.weight += self.scale * torch.cat([q, torch.zeros_like(q), v])
         return self.base

@@ -38,7 +38,7 @@ def live_table(live: Live, direct: Direct) -> Table:
 
 
 def _caption(live: Live) -> str:
-    parts = [f"paper: {PAPER}"]
+    parts = [PAPER]
     if live.rows_per_step is not None:
         parts.append(f"rows per step {live.rows_per_step:.2f}")
     if live.words:

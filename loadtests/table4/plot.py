@@ -45,7 +45,7 @@ def plot(found: Sequence[Speed], preset: str, path: Path) -> None:
     axes[0, 0].set_yticks(range(len(methods)), [BY_ID[method].title for method in methods])
     axes[0, 0].invert_yaxis()
     handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(tasks), frameon=False)
     figure.suptitle(f"Table 4, preset {preset}", fontsize=11)
     figure.savefig(path, dpi=130)
     pyplot.close(figure)

@@ -22,7 +22,7 @@ from loadtests.table4.rows import Row, Speed
 def table(found: Sequence[Speed], task: Task) -> Table:
     """Return one task's table: a line per method."""
     shown = Table(title=f"{task}: speed over full fine-tuning", title_style="bold")
-    shown.caption = f"paper: {PAPER}; quartiles over rounds; ideal: operations of full over its own"
+    shown.caption = f"{PAPER}; quartiles over rounds; ideal: operations of full over its own"
     shown.add_column("method", no_wrap=True)
     for heading in ("ours", "quartiles", "ideal", "of ideal", "paper"):
         shown.add_column(heading, justify="right", no_wrap=True)

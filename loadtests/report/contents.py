@@ -159,7 +159,8 @@ TASK_TITLES = {"vqa": "VQAv2", "reason": "NLVR2", "caption": "COCO captions"}
 METHODS = {
     "full": "Full fine-tuning",
     "petadapter": "PET-Adapter",
-    "lora": "LoRA",
+    "lora": "LoRA, merged",
+    "loraunmerged": "LoRA, not merged",
     "vladapter": "VL-Adapter",
     "vlpet": "VL-PET",
     "onceforall": "Once-for-All",
@@ -169,5 +170,6 @@ METHODS = {
     "distillvlm": "DistillVLM",
     "upop": "UPop",
     "otmv": "OTMV",
+    "literal": "OTMV, one key block",
 }
-"""The methods of Table 4 by variant id (ADR 0021), in the paper's order."""
+"""The methods of Table 4 by variant id (ADR 0021), in the paper's order, and two of ours."""

@@ -129,15 +129,15 @@ def answers_by_variant(scope: Scope) -> str:
 
 
 def throughput(scope: Scope) -> str:
-    """Pictures answered per busy second, by task and variant; without those that did no work."""
+    """Pictures answered per busy second, by task and variant; those idle are absent."""
     return _per_busy_second(scope, "", "task", "variant")
 
 
 def throughput_over_full(scope: Scope) -> str:
     """Throughput by task and variant over that of `full`: what Table 4 reports."""
-    full = _per_busy_second(scope, 'variant="full"', "task")
+    full = f"({_per_busy_second(scope, _FULL, 'task')} > 0)"
     matched = ", ".join((*scope.by, "task"))
-    return f"({throughput(scope)}) / on ({matched}) group_left () ({full})"
+    return f"({throughput(scope)}) / on ({matched}) group_left () {full}"
 
 
 def slo_burn(scope: Scope) -> str:
@@ -146,6 +146,7 @@ def slo_burn(scope: Scope) -> str:
 
 
 _FAIR = 'outcome!="invalid"'
+_FULL = 'variant="full"'
 _OF_VARIANT = "on (job, instance, task, variant)"
 
 
@@ -162,4 +163,4 @@ def _weighed(scope: Scope, matching: str) -> str:
 def _per_busy_second(scope: Scope, matching: str, *by: str) -> str:
     pictures = scope.grown("otmv_images_total", *by, matching=matching)
     busy = scope.grown("otmv_engine_busy_seconds_total", *by, matching=matching)
-    return f"{pictures} / {busy} > 0"
+    return f"{pictures} / ({busy} > 0)"

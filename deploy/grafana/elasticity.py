@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.common import StackingMode
 
-from deploy.grafana.panels import SCOPE, Ask, graph, listing
+from deploy.grafana.panels import SCOPE, Ask, bars, graph
 from deploy.grafana.sheet import Rows
 from loadtests.report import promql
 
@@ -93,7 +93,7 @@ def _memory() -> tuple[object, ...]:
             Ask(f"sum({SCOPE.pick('otmv_memory_budget_bytes')} < Inf)", "budget", dashed=True),
             stacked=StackingMode.NORMAL,
         ),
-        listing(
+        bars(
             "Quality of the variants",
             "By task, 0 to 1; empty where it was never measured.",
             {task: f"max by (variant) ({_quality(task)} >= 0)" for task in tasks},

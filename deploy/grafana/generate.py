@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grafana_foundation_sdk.cog.encoder import JSONEncoder
-
 from deploy.grafana import elasticity, service, table4
-from deploy.grafana.sheet import sheet
+from deploy.grafana.sheet import sheet, text
 
 FOLDER = Path(__file__).with_name("dashboards")
 
@@ -23,14 +21,13 @@ def dashboards() -> dict[str, str]:
         ),
         "table4": sheet("table4", "Table 4", "Throughput over the full model.", table4.rows()),
     }
-    encoder = JSONEncoder(sort_keys=True, indent=2)
-    return {name: encoder.encode(each) + "\n" for name, each in made.items()}
+    return {name: text(each) for name, each in made.items()}
 
 
 def main() -> None:
     """Write them all."""
-    for name, text in dashboards().items():
-        (FOLDER / f"{name}.json").write_text(text, "utf-8")
+    for name, written in dashboards().items():
+        (FOLDER / f"{name}.json").write_text(written, "utf-8")
 
 
 if __name__ == "__main__":

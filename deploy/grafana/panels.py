@@ -14,7 +14,6 @@ from grafana_foundation_sdk.builders import (
     stat,
     timeseries,
 )
-from grafana_foundation_sdk.builders import table as tables
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
@@ -24,7 +23,7 @@ from loadtests.report.promql import Scope
 WHERE = 'job="$job",instance=~"$instance"'
 JOB = '{job="$job"}'
 SCOPE = Scope("$__rate_interval", WHERE)
-SOURCE = models.DataSourceRef(type_val="prometheus", uid="$datasource")
+SOURCE = kinds.DataSourceRef(type_val="prometheus", uid="$datasource")
 
 OUTCOMES = {
     "ok": "blue",
@@ -52,6 +51,7 @@ def graph(
     unit: str,
     *asks: Ask,
     span: int = 12,
+    height: int = 8,
     top: float | None = None,
     stacked: kinds.StackingMode = kinds.StackingMode.NONE,
     colours: Mapping[str, str] | None = None,
@@ -64,9 +64,9 @@ def graph(
         .description(note)
         .datasource(SOURCE)
         .unit(unit)
-        .min_val(0)
+        .min(0)
         .span(span)
-        .height(8)
+        .height(height)
         .line_width(1 if filled else 2)
         .fill_opacity(70 if filled else 0)
         .show_points(kinds.VisibilityMode.NEVER)
@@ -79,7 +79,7 @@ def graph(
         )
     )
     if top is not None:
-        panel.max_val(top)
+        panel.max(top)
     for ref, ask in zip("ABCDEFGH", asks, strict=False):
         panel.with_target(_query(ask, ref))
         if ask.dashed:
@@ -115,17 +115,19 @@ def number(title: str, note: str, unit: str, expr: str, limits: Sequence[float] 
     )
 
 
-def bars(title: str, note: str, columns: Mapping[str, str], span: int = 14) -> barchart.Panel:
+def bars(
+    title: str, note: str, columns: Mapping[str, str], span: int = 12, height: int = 8
+) -> barchart.Panel:
     """Return bars side by side for each variant: one column for each name of `columns`."""
     panel = (
         barchart.Panel()
         .title(title)
         .description(note)
         .datasource(SOURCE)
-        .min_val(0)
+        .min(0)
         .decimals(2)
         .span(span)
-        .height(11)
+        .height(height)
         .orientation(kinds.VizOrientation.HORIZONTAL)
         .show_value(kinds.VisibilityMode.ALWAYS)
         .x_field("variant")
@@ -135,26 +137,12 @@ def bars(title: str, note: str, columns: Mapping[str, str], span: int = 14) -> b
     return _columns(panel, columns)
 
 
-def listing(title: str, note: str, columns: Mapping[str, str], span: int = 12) -> tables.Panel:
-    """Return a table with a row for each variant: one column for each name of `columns`."""
-    panel = (
-        tables.Panel()
-        .title(title)
-        .description(note)
-        .datasource(SOURCE)
-        .decimals(3)
-        .span(span)
-        .height(8)
-    )
-    return _columns(panel, columns)
-
-
-def _columns(panel: Any, columns: Mapping[str, str]) -> Any:
+def _columns(panel: barchart.Panel, columns: Mapping[str, str]) -> barchart.Panel:
     """Ask for each column now, and join them by variant."""
     names = {}
     for ref, (name, expr) in zip("ABCDEFGH", columns.items(), strict=False):
-        table = _query(Ask(expr, name), ref).instant(True).range_val(False)
-        panel.with_target(table.format_val(PromQueryFormat.TABLE))
+        table = _query(Ask(expr, name), ref).instant()
+        panel.with_target(table.format(PromQueryFormat.TABLE))
         names[f"Value #{ref}"] = name
     hidden = {label: True for label in ("Time", *(f"Time {n}" for n in range(1, 9)))}
     return panel.with_transformation(
@@ -174,7 +162,7 @@ def _query(ask: Ask, ref: str) -> prometheus.Dataquery:
         .datasource(SOURCE)
         .expr(ask.expr)
         .legend_format(ask.legend)
-        .range_val(True)
+        .range()
         .ref_id(ref)
     )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from grafana_foundation_sdk.builders import dashboard
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models import dashboard as models
+
+from deploy.grafana.panels import SOURCE
 
 Rows = tuple[tuple[str, tuple[Any, ...]], ...]
 """Title and panel builders of each row."""
@@ -35,7 +39,7 @@ def sheet(uid: str, title: str, note: str, rows: Rows) -> models.Dashboard:
         )
         .link(
             dashboard.DashboardLink("otmv-serve")
-            .type_val(models.DashboardLinkType.DASHBOARDS)
+            .type(models.DashboardLinkType.DASHBOARDS)
             .tags([_TAG])
             .keep_time(True)
             .include_vars(True)
@@ -44,15 +48,29 @@ def sheet(uid: str, title: str, note: str, rows: Rows) -> models.Dashboard:
     number = 0
     for name, panels in rows:
         number += 1
-        builder.with_row(dashboard.Row(name).id_val(number))
+        builder.with_row(dashboard.Row(name).id(number))
         for panel in panels:
             number += 1
-            builder.with_panel(panel.id_val(number))
+            builder.with_panel(panel.id(number))
     return builder.build()
 
 
+def text(made: models.Dashboard) -> str:
+    """Return a dashboard as JSON, without what the library adds unasked.
+
+    That is an interval's keys in every variable, and a menu that hides the links.
+    """
+    found = json.loads(JSONEncoder().encode(made))
+    for variable in found["templating"]["list"]:
+        for key in ("auto", "auto_count", "auto_min"):
+            del variable[key]
+    for link in found["links"]:
+        del link["placement"]
+    return json.dumps(found, indent=2, sort_keys=True) + "\n"
+
+
 def _source() -> dashboard.DatasourceVariable:
-    return dashboard.DatasourceVariable("datasource").label("Data source").type_val("prometheus")
+    return dashboard.DatasourceVariable("datasource").label("Data source").type("prometheus")
 
 
 def _values(name: str, label: str, query: str) -> dashboard.QueryVariable:
@@ -60,7 +78,7 @@ def _values(name: str, label: str, query: str) -> dashboard.QueryVariable:
         dashboard.QueryVariable(name)
         .label(label)
         .query(query)
-        .datasource(models.DataSourceRef(type_val="prometheus", uid="$datasource"))
+        .datasource(SOURCE)
         .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(models.VariableSort.ALPHABETICAL_ASC)
     )

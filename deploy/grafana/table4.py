@@ -32,6 +32,8 @@ def _task(task: str) -> tuple[object, ...]:
                 "paper": f"max by (variant) ({paper})",
                 "ours, live": f"max by (variant) ({ours})",
             },
+            span=14,
+            height=11,
         ),
         graph(
             "Ours over time",
@@ -40,6 +42,7 @@ def _task(task: str) -> tuple[object, ...]:
             Ask(ours, "{{variant}}"),
             Ask(best, "OTMV in the paper", dashed=True),
             span=10,
+            height=11,
         ),
         graph(
             "Pictures per second of engine time",

@@ -114,7 +114,7 @@ PLOTS = (
         "quality",
         (
             Ask(promql.quality_served, by="task", names=_TASKS),
-            Ask(promql.effective_accuracy, "effective accuracy", tint="accent"),
+            Ask(promql.effective_accuracy, "effective accuracy", tint="ink"),
         ),
     ),
     Plot(

@@ -11,7 +11,7 @@ from loadtests.report.gather import Table4
 from loadtests.report.scales import Scale, ticks
 
 _WIDTH = 980
-_LABELS_PX, _GAP_PX, _RIGHT_PX = 132, 34, 14
+_LABELS_PX, _GAP_PX, _RIGHT_PX = 140, 52, 18
 _TOP_PX, _ROW_PX, _FOOT_PX = 34, 23, 30
 
 
@@ -72,6 +72,8 @@ def _column(
         yield f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP_PX}" y2="{foot:.1f}"/>'
         yield f'<text class="x" x="{x:.1f}" y="{foot + 18:.1f}">{value:g}&times;</text>'
     for row, method in enumerate(rows):
+        y, ends = _row_px(row), f'x1="{across.start_px:.1f}" x2="{across.end_px:.1f}"'
+        yield f'<line class="grid" {ends} y1="{y:.1f}" y2="{y:.1f}"/>'
         yield from _pair(table, task, method, across, _row_px(row))
 
 
@@ -87,7 +89,7 @@ def _pair(table: Table4, task: str, method: str, across: Scale, y: float) -> Ite
         ends = f'x1="{across(paper):.1f}" x2="{across(ours):.1f}"'
         yield f'<line class="tie" {ends} y1="{y}" y2="{y}"/>'
     if paper is not None:
-        yield f'<circle class="paper" cx="{across(paper):.1f}" cy="{y}" r="5"/>'
+        yield f'<circle class="paper" cx="{across(paper):.1f}" cy="{y}" r="6"/>'
     if ours is not None:
-        yield f'<circle class="ours" cx="{across(ours):.1f}" cy="{y}" r="5"/>'
+        yield f'<circle class="ours" cx="{across(ours):.1f}" cy="{y}" r="4.5"/>'
     yield "</g>"

@@ -179,7 +179,7 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             yield Watched(server, prometheus, loaded(server, prometheus))
 
 
-@pytest.mark.parametrize("query", queries(), ids=lambda query: f"{query.board}-{query.panel}")
+@pytest.mark.parametrize("query", [*queries()], ids=lambda query: f"{query.board}-{query.panel}")
 def test_every_panel_has_data(watched: Watched, query: Query) -> None:
     lines = watched.ask(query)
     assert any(line.points for line in lines), query.filled(WINDOW)

@@ -142,7 +142,7 @@ def exported() -> set[str]:
     return names
 
 
-@pytest.mark.parametrize("rule", rules(), ids=lambda rule: rule.get("record", rule.get("alert")))
+@pytest.mark.parametrize("rule", [*rules()], ids=lambda rule: rule.get("record", rule.get("alert")))
 def test_every_expression_parses_and_names_what_is_there(rule: dict[str, Any]) -> None:
     promql_parser.parse(rule["expr"])
     assert series_named(rule["expr"]) <= exported() | {rule["record"] for rule in RECORDS}

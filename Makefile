@@ -4,7 +4,7 @@ PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 
-.PHONY: serve test check lint format demo clean
+.PHONY: serve test check lint format demo gpu-suite clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -28,6 +28,11 @@ format: .venv/.installed
 demo: .venv/.installed
 	.venv/bin/otmv tune demo --out runs/demo
 	.venv/bin/otmv export runs/demo --out runs/demo-artifact
+
+# Measure the models on this machine's GPU, about nine minutes. Makes no environment: it runs on
+# whatever $(PYTHON) has, which must be torch for CUDA and triton, safetensors, tokenizers and pillow.
+gpu-suite:
+	$(PYTHON) -m loadtests.gpu $(GPU_SUITE)
 
 .venv-serve/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-serve

@@ -98,7 +98,10 @@ class ModelConfig:
         known = {field.name: field for field in fields(cls)}
         if unknown := sorted(set(values) - set(known)):
             raise ValueError(f"unknown fields {unknown}")
-        listed = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+        listed: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
         for name, value in listed.items():
             if not _fits(value, str(known[name].type)):
                 raise ValueError(f"{name} must be {known[name].type}, not {value!r}")

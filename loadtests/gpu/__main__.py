@@ -34,8 +34,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if (asked.device, asked.size) == ("cuda", "large")
         else (f"measured at size {asked.size} on {asked.device}; bars are for large on cuda")
     )
-    found = bars(outcomes, claim)
-    show(list(tables(outcomes)), found)
     facts = {
         "command": " ".join(["python -m loadtests.gpu", *(arguments or sys.argv[1:])]),
         "commit": commit_here(),
@@ -44,7 +42,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "size": asked.size,
         "seconds": round(time.monotonic() - begun_s, 1),
     }
+    write(asked.out, outcomes, [], facts)  # whatever becomes of what follows
+    found = bars(outcomes, claim)
     write(asked.out, outcomes, found, facts)
+    show(list(tables(outcomes)), found)
     print(f"written: {asked.out}")
     try:
         picture = asked.out.with_suffix(".png")

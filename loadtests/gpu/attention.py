@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from loadtests.gpu.methods import PRECISION
+from loadtests.gpu.methods import PRECISION, relative_l2
 from loadtests.gpu.profiling import seen
 from loadtests.gpu.rig import Rig
 from loadtests.gpu.timing import Quartiles, rounds
@@ -18,6 +18,8 @@ from models.key_block import key_mask_bias
 
 CHOICES = ("CUDNN_ATTENTION", "FLASH_ATTENTION", "EFFICIENT_ATTENTION", "MATH")
 DEFAULT = "default"
+MOST_APART = 2e-2
+"""Relative L2 (ADR 0016); a kernel beyond it is not used."""
 
 
 def run(rig: Rig) -> None:
@@ -30,14 +32,30 @@ def run(rig: Rig) -> None:
     real = torch.ones(q.shape[0], q.shape[2], dtype=torch.bool, device=q.device)
     real[:, -1] = False
     times: dict[str, dict[str, float]] = {}
+    rig.note("shape", list(q.shape))
     for form, bias in (("unmasked", None), ("masked", key_mask_bias(real, PRECISION))):
         calls = dict(_usable(rig, form, q, k, v, bias))
         samples = rounds(rig.device, calls, rig.deadline.part(0.5), most=30)
         times[form] = {name: Quartiles.of(found).median for name, found in samples.items()}
         for name, seconds in times[form].items():
             rig.note(f"{form}.{name}.ms", round(seconds * 1e3, 5))
-    best = times["unmasked"]
-    rig.note("order", sorted((name for name in best if name != DEFAULT), key=best.__getitem__))
+    best, exact = times["unmasked"], _exact(rig, q, k, v, list(times["unmasked"]))
+    rig.note("order", sorted(exact, key=best.__getitem__))
+
+
+def _exact(rig: Rig, q: Tensor, k: Tensor, v: Tensor, names: Sequence[str]) -> list[str]:
+    """Return the kernels whose result is that of the plain products, to bf16's exactness."""
+    with _only("MATH"):
+        wanted = nn.functional.scaled_dot_product_attention(q, k, v)
+    exact = []
+    for name in names:
+        with _only(name):
+            found = nn.functional.scaled_dot_product_attention(q, k, v)
+        apart = relative_l2(found, wanted)
+        rig.note(f"unmasked.{name}.apart", apart)
+        if name != DEFAULT and apart < MOST_APART:
+            exact.append(name)
+    return exact
 
 
 def _projected(rig: Rig) -> tuple[Tensor, Tensor, Tensor]:
@@ -64,8 +82,8 @@ def _usable(
         except RuntimeError as error:
             rig.note(f"{form}.{name}.why_not", str(error).splitlines()[0])
             continue
-        if rig.device.is_cuda:
-            rig.note(f"{form}.{name}.kernels", list(seen(rig.device, call).names)[:4])
+        with contextlib.suppress(RuntimeError):  # a profiler without rights; the times matter
+            rig.note(f"{form}.{name}.kernels", list(seen(rig.device, call).names)[:6])
         yield name, call
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 
-from loadtests.gpu.methods import captured, draw, flops, made
+from loadtests.gpu.methods import captured, draw, flops, made, relative_l2
 from loadtests.gpu.rig import NotRun, Rig
 from loadtests.gpu.sizes import Work
-from loadtests.gpu.table4 import FULL, relative_l2
+from loadtests.gpu.table4 import FULL
 from loadtests.gpu.timing import Call, Quartiles, ratios, rounds
 
 METHODS = (FULL, "otmv")

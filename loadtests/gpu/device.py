@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -57,9 +58,18 @@ class Device:
         """Return the bytes of live tensors; 0 where nobody counts them."""
         return int(torch.cuda.memory_allocated()) if self.is_cuda else 0
 
+    def stream(self) -> Any:
+        """Return a stream beside the current one; None where there are no streams."""
+        return torch.cuda.Stream() if self.is_cuda else None  # type: ignore[no-untyped-call]
+
     def forget(self) -> None:
         """Give memory of dropped tensors and graphs back to the device."""
         self.pool = None
+        self.empty()
+
+    def empty(self) -> None:
+        """Give back what dropped tensors held."""
+        gc.collect()
         if self.is_cuda:
             torch.cuda.synchronize()
             torch.cuda.empty_cache()
@@ -75,7 +85,7 @@ class Device:
         """
         if not self.is_cuda:
             return Replay(call, call(), None)
-        beside = torch.cuda.Stream()
+        beside = self.stream()
         beside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(beside):
             for _ in range(WARM_UPS):
@@ -96,7 +106,7 @@ class Mark:
         self._event: Any = None
         self._at_s = 0.0
         if is_cuda:
-            self._event = torch.cuda.Event(enable_timing=True)
+            self._event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
             self._event.record()
         else:
             self._at_s = time.perf_counter()

@@ -114,7 +114,7 @@ class Pipeline:
         self._pixels = inputs.pixels
         score = whole(model, pattern, work, inputs)
         self._graph: Replay = rig.device.capture(lambda: score().argmax(-1))
-        self._aside = torch.cuda.Stream() if rig.device.is_cuda else None
+        self._aside = rig.device.stream()
         self._lanes = [self._lane() for _ in range(RING)]
 
     def _lane(self) -> Lane:

@@ -43,7 +43,7 @@ def run(rig: Rig) -> None:
         "memory_bytes": gpu.total_memory,
         "l2_bytes": getattr(gpu, "L2_cache_size", None),
         "cuda": torch.version.cuda,
-        "cudnn": torch.backends.cudnn.version(),
+        "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
     }
     rig.note("gpu", facts)
 

@@ -39,9 +39,16 @@ def run(rig: Rig) -> None:
                 place = f"batch{batch}.{method}.{form}"
                 rig.note(place, {"ms": Quartiles.of(times).record(1e3), "speed": over.record()})
             for method in METHODS:
-                found = seen(rig.device, calls[f"{method}.eager"])
-                rig.note(f"batch{batch}.{method}.profile", found.record())
+                rig.note(f"batch{batch}.{method}.profile", _profile(rig, calls[f"{method}.eager"]))
             rig.device.forget()
+
+
+def _profile(rig: Rig, call: Call) -> dict[str, float | int | str]:
+    """Return what the profiler sees, or why it sees nothing."""
+    try:
+        return {**seen(rig.device, call).record()}
+    except RuntimeError as error:
+        return {"why_not": str(error).splitlines()[0]}
 
 
 def _dropped(call: object) -> Call:

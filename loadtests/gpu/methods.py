@@ -146,3 +146,9 @@ def flops(model: OtmvModel, pattern: SkipPattern, work: Work, inputs: Inputs) ->
             for _ in range(work.words):
                 writer.word()
     return int(counter.get_total_flops())
+
+
+def relative_l2(found: Tensor, wanted: Tensor) -> float:
+    """Return |found − wanted| / |wanted|, in fp32."""
+    difference = torch.linalg.vector_norm(found.float() - wanted.float())
+    return float(difference / torch.linalg.vector_norm(wanted.float()))

@@ -89,7 +89,7 @@ def _launching(outcomes: Mapping[str, Outcome]) -> Iterator[Table]:
     lines = []
     for batch, methods in found.items():
         for method, row in methods.items():
-            if {"eager", "graph", "profile"} <= set(row):
+            if {"eager", "graph"} <= set(row) and "kernels" in row.get("profile", {}):
                 eager, graph, seen = row["eager"], row["graph"], row["profile"]
                 lines.append(
                     (

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import replace
 from typing import Any
 
+from loadtests.gpu.costs import world
 from loadtests.gpu.rig import NotRun, Rig
 from loadtests.gpu.shares import Deadline
-from loadtests.gpu.steps import world
 from loadtests.simulate.arrivals import gamma_arrivals
 from loadtests.simulate.bars import by_point, one_key_bars
 from loadtests.simulate.study import STANDARD, Point, Result, compare
 from loadtests.simulate.world import World
 
-SECONDS = (20.0, 10.0, 5.0, 2.0, 1.0, 0.5)
+SECONDS = (20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)
 """Simulated time of a run: the longest that fits."""
 
 SEEDS = (200, 201, 202)
@@ -43,7 +43,8 @@ def run(rig: Rig) -> None:
     rig.note("costs_from", form)
     studies = {"as_is": STANDARD, "relative": relative(here)}
     for left, (name, points) in zip((2, 1), studies.items(), strict=True):
-        rig.note(name, study(here, points, rig.deadline.part(1 / left)))
+        for found in study(here, points, rig.deadline.part(1 / left)):
+            rig.note(name, found)
 
 
 def relative(here: World) -> tuple[Point, ...]:
@@ -58,8 +59,11 @@ def _full_s(of: World) -> float:
     return of.service_s(of.depths[-1], of.max_batch)
 
 
-def study(here: World, points: Sequence[Point], deadline: Deadline) -> dict[str, Any]:
-    """Simulate seed by seed while there is time; how long a run is comes from a first short one."""
+def study(here: World, points: Sequence[Point], deadline: Deadline) -> Iterator[dict[str, Any]]:
+    """Simulate seed by seed while there is time, and yield what is known after each.
+
+    How long a run is comes from a first short one.
+    """
     jobs = max(len(os.sched_getaffinity(0)), 1)
     speed = _speed(here, points)
     per_seed_s = [seconds * speed * len(points) / jobs for seconds in SECONDS]
@@ -73,9 +77,9 @@ def study(here: World, points: Sequence[Point], deadline: Deadline) -> dict[str,
             work = [pool.submit(one, point, here, seconds, seed) for point in points]
             results += _all(work)
             seeds.append(seed)
+            yield _record(results, here, seconds, seeds)
             if deadline.over(time.monotonic() - begun_s):
                 break
-    return _record(results, here, seconds, seeds)
 
 
 def _all(work: Sequence[Future[Result]]) -> list[Result]:

@@ -28,7 +28,7 @@ class Slots:
     Attributes:
         h: `[batch, tokens, width]`, in the model's precision.
         y: fp32 `[batch, 2, width]`.
-        order: int64 `[batch]`, of the next step.
+        order: int64 `[batch]`, of the next step; `[1]` if it is the same for all.
     """
 
     h: Tensor
@@ -81,17 +81,42 @@ class Stages:
         """Return the graph that turns the readout into logits."""
         return self._graph("head", 0, batch, lambda: self.model.heads["vqa"](self.slots(batch).y))
 
+    def whole(self, batch: int) -> Replay:
+        """Return one graph of stem, every order in turn and head, with the orders known beforehand.
+
+        Each order is one number for all rows: its norms are read as constants would be.
+        """
+        config, place = self.model.config, self._rig.device.place
+        inside = [config.order_in_key(order) for order in range(config.orders)]
+        known = [torch.full((1,), order, dtype=torch.int64, device=place) for order in inside]
+        slots = self.slots(batch)
+
+        def call() -> object:
+            self._embed(batch)
+            for step, order in enumerate(known):
+                owner = self.model.keys[self._key(step)]
+                assert isinstance(owner, KeyBlock)
+                self._block(owner, Slots(slots.h, slots.y, order))
+            return self.model.heads["vqa"](slots.y)
+
+        return self._graph("whole", 0, batch, call)
+
+    def capture(self, call: Callable[[], object]) -> Replay:
+        """Capture something else on the same device."""
+        return self._rig.device.capture(call)
+
     def run(self, batch: int, orders: Sequence[Tensor]) -> None:
         """Run stem, one step for each entry of `orders` (int64 `[batch]`, pinned), and head.
 
         With several keys an entry's rows must share one; its index is then that inside the key.
         """
-        self.stem(batch)()
-        slots = self.slots(batch)
-        for step, order in enumerate(orders):
+        stem, head, slots = self.stem(batch), self.head(batch), self.slots(batch)
+        blocks = [self.block(batch, self._key(step)) for step in range(len(orders))]
+        stem()  # from here on nothing is captured: capturing runs the call, and calls run in place
+        for block, order in zip(blocks, orders, strict=True):
             slots.order.copy_(order, non_blocking=True)
-            self.block(batch, self._key(step))()
-        self.head(batch)()
+            block()
+        head()
 
     def _key(self, step: int) -> int:
         return 0 if self.model.config.keys == 1 else self.model.config.key_of_order[step]

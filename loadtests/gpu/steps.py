@@ -7,20 +7,24 @@ from dataclasses import replace
 
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from artifact.pattern import SkipPattern
-from loadtests.gpu.fitting import Fit, fit
+from loadtests.gpu.costs import world
+from loadtests.gpu.device import Replay
+from loadtests.gpu.fitting import fit
 from loadtests.gpu.loop import Loop
 from loadtests.gpu.memory import memory
-from loadtests.gpu.methods import Inputs, draw, made, whole
+from loadtests.gpu.methods import Inputs, draw, made, relative_l2, whole
 from loadtests.gpu.rig import Rig
+from loadtests.gpu.sizes import Work
 from loadtests.gpu.stages import Stages, compiled_block, plain_block
-from loadtests.gpu.table4 import relative_l2
 from loadtests.gpu.timing import Call, Quartiles, ratios, rounds
-from loadtests.simulate.world import World
 from models.key_block import KeyBlock
-from models.series import OtmvModel
+
+OneGraph = Callable[[int], Replay]
+"""Captures a model whole, for a batch."""
 
 KINDS = ("stem", "block", "head")
 COMPILING_S = 60.0
@@ -40,25 +44,38 @@ def run(rig: Rig) -> None:
     model, pattern = made("literal", config, rig)
     inputs = draw(largest, config, rig)
     with rig.attending():
-        _form(rig, "plain", Stages(rig, model, inputs, plain_block(model)), pattern, inputs)
+        stages = Stages(rig, model, inputs, plain_block(model))
+        _form(rig, "plain", stages, _as_it_is(stages, pattern, inputs))
         if not rig.device.is_cuda:
             rig.note("compiled.why_not", "torch.compile is measured on CUDA")
         elif rig.deadline.over(COMPILING_S):
             rig.note("compiled.why_not", f"less than {COMPILING_S:.0f} s were left")
         else:
-            stages = Stages(rig, model, inputs, compiled_block(model))
-            rig.note("compiled.compared_with", _compile_whole(model))
-            _form(rig, "compiled", stages, pattern, inputs)
+            del stages
+            rig.device.forget()
+            _compiled(rig, Stages(rig, model, inputs, compiled_block(model)))
 
 
-def _compile_whole(model: OtmvModel) -> str:
-    """Let whole graphs be fused too: both sides of a comparison by the same means."""
-    for key in model.keys:
-        key.compile()
-    return "whole graphs whose blocks torch.compile fused as well"
+def _compiled(rig: Rig, stages: Stages) -> None:
+    """Measure the fused form; where the compiler fails, that is a finding."""
+    try:
+        _form(rig, "compiled", stages, stages.whole)
+    except Exception as error:  # torch.compile raises many kinds
+        lines = str(error).splitlines() or [""]
+        rig.note("compiled.why_not", f"{type(error).__name__}: {lines[0]}")
 
 
-def _form(rig: Rig, form: str, stages: Stages, pattern: SkipPattern, inputs: Inputs) -> None:
+def _as_it_is(stages: Stages, pattern: SkipPattern, inputs: Inputs) -> OneGraph:
+    """Return what captures the model's own forward as one graph."""
+
+    def capture(batch: int) -> Replay:
+        work = Work("vqa", batch, stages.model.config.image_size)
+        return stages.capture(whole(stages.model, pattern, work, inputs.first(batch)))
+
+    return capture
+
+
+def _form(rig: Rig, form: str, stages: Stages, one_graph: OneGraph) -> None:
     """Measure one form; each finding is written before the next is begun."""
     peak = rig.size.peak_batch
     times = _stage_times(rig, stages)
@@ -69,9 +86,10 @@ def _form(rig: Rig, form: str, stages: Stages, pattern: SkipPattern, inputs: Inp
     rig.note(f"{form}.block_flops", rate)
     ceiling = rig.said("peak", "bf16_flops")
     rig.note(f"{form}.peak_share", None if ceiling is None else round(rate / ceiling, 4))
-    _composed(rig, form, stages, pattern, inputs)
+    _composed(rig, form, stages, one_graph)
     _mixed(rig, form, stages)
-    loop = Loop(rig, stages, _world(rig, fits), {name: times[name] for name in times})
+    lines = {kind: found.line for kind, found in fits.items()}
+    loop = Loop(rig, stages, world(rig.size.depths, peak, lines), times)
     rig.note(f"{form}.idle", loop.run(rig.deadline.part(0.2)))
 
 
@@ -85,54 +103,27 @@ def _stage_times(rig: Rig, stages: Stages) -> dict[str, float]:
     return {name: Quartiles.of(times).median for name, times in samples.items()}
 
 
-def _world(rig: Rig, fits: dict[str, Fit]) -> World:
-    """Return the simulator's world with the costs measured here."""
-    return world(rig.size.depths, rig.size.peak_batch, {k: f.line for k, f in fits.items()})
-
-
-def world(depths: tuple[int, ...], max_batch: int, lines: dict[str, tuple[float, float]]) -> World:
-    """Return a world of one key whose stages cost (fixed, per row) seconds as given.
-
-    Qualities are the simulator's own; where there are fewer depths, those of the same share.
-    """
-    assumed = World()
-    quality = []
-    for depth in depths:
-        share = depth / depths[-1] * assumed.depths[-1]
-        nearest = min(range(len(assumed.depths)), key=lambda k: abs(assumed.depths[k] - share))
-        quality.append(assumed.quality[nearest])
-    rising = tuple(points + 1e-3 * index for index, points in enumerate(quality))
-    return World(
-        depths=depths,
-        quality=assumed.quality if depths == assumed.depths else rising,
-        block=lines["block"],
-        stem=lines["stem"],
-        head=lines["head"],
-        max_batch=max_batch,
-    )
-
-
 def _block_flops(stages: Stages, batch: int) -> int:
     """Count the FLOPs of one block call."""
     key, slots = stages.model.keys[0], stages.slots(batch)
     assert isinstance(key, KeyBlock)
-    with FlopCounterMode(display=False) as counter:
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         key.forward(slots.h, slots.order, stages.model.config.image_tokens, None)
     return int(counter.get_total_flops())
 
 
-def _composed(rig: Rig, form: str, stages: Stages, pattern: SkipPattern, inputs: Inputs) -> None:
+def _composed(rig: Rig, form: str, stages: Stages, one_graph: OneGraph) -> None:
     """Compare stem, blocks and head in turn with the same model as one graph."""
     orders, config = stages.model.config.orders, stages.model.config
     calls: dict[str, Call] = {}
     strays = {}
     for batch in rig.size.compared:
-        work = replace(rig.size.of("vqa"), batch=batch)
-        one = rig.device.capture(whole(stages.model, pattern, work, inputs.first(batch)))
+        one = one_graph(batch)
         composed = _bound(stages, batch, list(table(rig, orders, batch, 0)))
         one()
+        wanted = one.output.clone()
         composed()
-        strays[batch] = relative_l2(stages.head(batch).output, one.output)
+        strays[batch] = relative_l2(stages.head(batch).output, wanted)
         calls[f"whole.{batch}"], calls[f"composed.{batch}"] = one, composed
     samples = rounds(rig.device, calls, rig.deadline.part(0.35), most=15)
     for batch in rig.size.compared:

@@ -12,9 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from loadtests.gpu.methods import made
+from loadtests.gpu.methods import made, relative_l2
 from loadtests.gpu.rig import NotRun, Rig
-from loadtests.gpu.table4 import relative_l2
 from loadtests.gpu.timing import Quartiles, ratios, rounds
 from models.key_block import KeyBlock
 

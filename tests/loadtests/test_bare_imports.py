@@ -17,7 +17,7 @@ LIGHT = (
     "loadtests.bars",
     "loadtests.origin",
 )
-FOLDERS = ("engine/elastic", "models", "loadtests/simulate")
+FOLDERS = ("engine/elastic", "models", "loadtests/simulate", "loadtests/gpu")
 
 CHILD = """
 import importlib, sys

@@ -30,13 +30,19 @@ def outcomes(**methods: dict[str, Any]) -> dict[str, Outcome]:
     column = {"methods": {"full": row(1.0, 1.0), **methods}}
     ratio = {"low": 1.0, "high": 1.0, "n": 15}
     steps = {
-        "plain": {"peak_share": 0.4, "idle": {"idle_share": 0.02}, "stages": {}},
+        "plain": {
+            "stages": {"block": {"fixed_us": 20.0, "row_us": 55.5, "worst": 0.04}},
+            "block_flops": 4e14,
+            "peak_share": 0.4,
+            "idle": {"idle_share": 0.02, "host_us_per_decision": 90.0},
+        },
         "compiled": {
+            "block_flops": 6e14,
             "peak_share": 0.6,
             "composed": {
-                "1": {"ratio": {"median": 1.2, **ratio}},
-                "8": {"ratio": {"median": 1.01, **ratio}},
-                "32": {"ratio": {"median": 1.02, **ratio}},
+                "1": {"ratio": {"median": 1.2, **ratio}, "answers_apart": 0.001},
+                "8": {"ratio": {"median": 1.01, **ratio}, "answers_apart": 0.001},
+                "32": {"ratio": {"median": 1.02, **ratio}, "answers_apart": 0.001},
             },
         },
     }
@@ -115,7 +121,8 @@ def test_tables_are_text_too() -> None:
     assert "simulator  failed  0.0      KeyError: x" in shown["parts"]
     assert "1.640 (1.630-1.650)" in shown["Table 4: vqa"]
     assert "RuntimeError: [bold] no" in shown["Table 4: vqa"]
-    assert "composed / whole, batch 8" not in shown.get("steps, plain kernels", "")
+    assert "block: a + b rows      20.0 + 55.50 us  worst 4% off" in shown["steps, plain kernels"]
+    assert "composed / whole, batch 8" in shown["steps, compiled kernels"]
 
 
 def test_the_picture_is_drawn_if_there_is_something_to_draw(tmp_path: Path) -> None:

@@ -7,9 +7,18 @@ import torch
 
 from exporters.accounting import caption_flops, caption_image_flops, reason_flops, vqa_flops
 from loadtests.gpu.captions import Captioner
-from loadtests.gpu.methods import BOS, MASK, PRECISION, captured, draw, flops, made, whole
+from loadtests.gpu.methods import (
+    BOS,
+    MASK,
+    PRECISION,
+    captured,
+    draw,
+    flops,
+    made,
+    relative_l2,
+    whole,
+)
 from loadtests.gpu.rig import Rig
-from loadtests.gpu.table4 import relative_l2
 from models.comparators import METHODS, build
 from models.series import SpecialTokens
 

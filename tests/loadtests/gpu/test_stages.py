@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
+from loadtests.gpu.costs import world
 from loadtests.gpu.loop import Loop
 from loadtests.gpu.memory import memory
-from loadtests.gpu.methods import draw, made, whole
+from loadtests.gpu.methods import draw, made, relative_l2, whole
 from loadtests.gpu.rig import Rig
 from loadtests.gpu.shares import Deadline
 from loadtests.gpu.stages import Stages, plain_block
-from loadtests.gpu.steps import KINDS, table, world
-from loadtests.gpu.table4 import relative_l2
+from loadtests.gpu.steps import KINDS, table
 from loadtests.simulate.world import World
 
 NEAR = 2e-2
@@ -30,6 +30,9 @@ def test_composed_is_whole(method: str, rig: Rig) -> None:
     full = made("literal", config, rig)[1]
     wanted = whole(model, full, work, inputs)()
     assert relative_l2(stages.head(work.batch).output, wanted) < NEAR
+    known = stages.whole(work.batch)
+    known()
+    assert relative_l2(known.output, wanted) < NEAR
 
 
 def test_a_row_is_alone_in_mixed_company(rig: Rig) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from loadtests.gpu import fingerprint
 from loadtests.gpu.rig import NotRun, Rig
 from loadtests.gpu.sizes import SIZES
 from loadtests.gpu.suite import Options, Outcome, Part, run_suite
@@ -38,6 +40,12 @@ def absent(rig: Rig) -> None:
     raise NotRun("no such library; pip install it")
 
 
+def forked(rig: Rig) -> None:
+    if multiprocessing.current_process().__class__.__name__ == "ForkProcess":
+        raise RuntimeError("Cannot re-initialize CUDA in forked subprocess.")
+    rig.note("anew", True)
+
+
 def run(parts: list[Part], seconds: float = 60.0, **changes: Any) -> dict[str, Outcome]:
     options = Options("cpu", SIZES["tiny"], seconds, **{"reserve_s": 0.0} | changes)
     return run_suite(options, parts, lambda said: None)
@@ -66,6 +74,16 @@ def test_a_part_that_fails_does_not_stop_the_others() -> None:
     assert found["good"].found["a"] == {"b": 1, "c": "known"}
 
 
+def test_processes_begin_anew_where_cuda_cannot_be_forked() -> None:
+    found = run([Part("fingerprint", fingerprint.run, 1), Part("forked", forked, 1)])
+    assert found["fingerprint"].status == "done"
+    assert found["forked"].record() == {
+        "status": "done",
+        "seconds": found["forked"].record()["seconds"],
+        "anew": True,
+    }
+
+
 def test_a_part_that_hangs_is_cut_off_and_what_it_knew_is_kept() -> None:
     begun_s = time.monotonic()
     found = run([Part("hanging", hanging, 1), Part("good", good, 3)], seconds=1.0)
@@ -75,10 +93,15 @@ def test_a_part_that_hangs_is_cut_off_and_what_it_knew_is_kept() -> None:
 
 
 def test_what_is_left_when_time_is_over_is_skipped_with_the_reason() -> None:
-    ticks = iter([0.0, 0.0, 0.0, *[100.0] * 20])
+    now_s = 0.0
+
+    def said(text: str) -> None:
+        nonlocal now_s  # a part is announced once its time is settled
+        now_s += 100.0
+
     options = Options("cpu", SIZES["tiny"], 60.0, reserve_s=0.0)
     parts = [Part("first", good, 1), Part("second", good, 1)]
-    found = run_suite(options, parts, lambda said: None, clock=lambda: next(ticks))
+    found = run_suite(options, parts, said, clock=lambda: now_s)
     assert found["first"].status == "done"
     assert found["second"] == Outcome("skipped", why="0 s were left for it; give more --minutes")
 

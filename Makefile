@@ -4,7 +4,7 @@ PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 
-.PHONY: serve test check lint format demo dashboards dashboards-test monitoring-test clean
+.PHONY: serve test check lint format demo gpu-suite dashboards dashboards-test monitoring-test clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -43,6 +43,11 @@ dashboards-test: .venv/.installed
 # A real Prometheus (Debian: apt-get install prometheus) scrapes a real server under load.
 monitoring-test: .venv/.installed
 	.venv/bin/pytest tests/deploy/test_rules.py tests/deploy/live_monitoring.py
+
+# Measure the models on this machine's GPU, about nine minutes. Makes no environment: it runs on
+# whatever $(PYTHON) has, which must be torch for CUDA and triton, safetensors, tokenizers and pillow.
+gpu-suite:
+	$(PYTHON) -m loadtests.gpu $(GPU_SUITE)
 
 .venv-serve/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-serve

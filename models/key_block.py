@@ -128,7 +128,8 @@ class KeyBlock(nn.Module):
             `[batch, heads, 1, head width]`. MASK's are dropped.
         """
         q, k_new, v_new = self.project(h, order, 0)
-        causal = torch.tensor([[0.0, MASKED], [0.0, 0.0]], dtype=h.dtype, device=h.device)
+        # Made where it is read: a graph on the device cannot be captured while the host uploads it.
+        causal = torch.full((2, 2), MASKED, dtype=h.dtype, device=h.device).triu(1)
         q = q * q.shape[-1] ** -0.5
         seen = q @ k.transpose(2, 3) + key_mask_bias(mask, h.dtype)
         own = q @ k_new.transpose(2, 3) + causal

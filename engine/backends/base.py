@@ -9,7 +9,8 @@ from typing import Any, Generic, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from artifact.manifest import Precision, StageFile, TensorSpec
+from artifact.config import Precision
+from artifact.manifest import StageFile, TensorSpec
 from engine.errors import InferenceFailed
 
 Array = NDArray[Any]

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from artifact.manifest import Precision, StageFile
+from artifact.config import Precision
+from artifact.manifest import StageFile
 from engine.backends.base import Array, Prepared, check_into
 from engine.errors import InferenceFailed, LoadFailed
 

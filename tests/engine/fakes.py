@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from artifact.config import Precision
 from artifact.latency import LatencyProfile
-from artifact.manifest import Precision, StageFile
+from artifact.manifest import StageFile
 from artifact.store import Artifact
 from engine.config import EngineConfig
 from engine.errors import InferenceFailed

@@ -32,6 +32,10 @@ from artifact.store import Artifact
 RECORD_VERSION = 1
 """Of the record's schema; a record of another one is built again."""
 
+PORTABLE = "portable"
+"""The arch of a plan for every GPU from compute capability 8.0 on (TensorRT for RTX only)."""
+
+_PORTABLE_FROM = 80
 PlanLibrary = Literal["tensorrt", "tensorrt-rtx"]
 PlanDtype = Literal["uint8", "int32", "int64", "bool", "float32", "float16", "bfloat16"]
 _HASH_LETTERS = 24
@@ -44,18 +48,26 @@ class _Record(BaseModel):
 class PlanTarget(_Record):
     """What a plan runs on: library and version to the letter, GPU, and precision of its products.
 
-    `arch` is the compute capability: 8.9 is `sm_89`, 12.0 is `sm_120`.
+    `arch` is the compute capability: 8.9 is `sm_89`, 12.0 is `sm_120`; or `portable`.
     """
 
     library: PlanLibrary
     version: str = Field(pattern=r"^[0-9A-Za-z.+_-]+$", max_length=40)
-    arch: str = Field(pattern=r"^sm_[0-9]{2,3}$")
+    arch: str = Field(pattern=r"^(sm_[0-9]{2,3}|portable)$")
     precision: Precision
 
     @property
     def folder(self) -> str:
         """The name of the folder that holds plans for it."""
         return f"{self.library}-{self.version}-{self.arch}-{self.precision}"
+
+    @property
+    def portable(self) -> PlanTarget | None:
+        """The same for every GPU, if this one can use such a plan and the library makes one."""
+        newer = self.arch != PORTABLE and int(self.arch[3:]) >= _PORTABLE_FROM
+        if self.library != "tensorrt-rtx" or not newer:
+            return None
+        return self.model_copy(update={"arch": PORTABLE})
 
 
 class PlanTensor(_Record):
@@ -205,7 +217,7 @@ def read_record(path: Path, fix: str = "build the plans again with `otmv build`"
 
 
 def find_plan(cache_dir: Path, artifact: Artifact, stage: str, target: PlanTarget) -> Plan:
-    """Return the plan of a stage for this very target.
+    """Return the plan of a stage for this very target, else the portable one.
 
     Raises:
         PlanMissing: none was built; PlanWrongArch, PlanOtherVersion: only for another GPU, or by
@@ -214,9 +226,19 @@ def find_plan(cache_dir: Path, artifact: Artifact, stage: str, target: PlanTarge
         PlanCorrupt: its record cannot be read.
         KeyError: the artifact has no such stage.
     """
-    path, fix = plan_path(cache_dir, artifact, stage, target), build_command(artifact, target)
-    if not record_path(path).is_file() or not path.is_file():
-        raise _why_missing(path, artifact, target, fix)
+    fix = build_command(artifact, target)
+    for one in (target, target.portable):
+        path = None if one is None else plan_path(cache_dir, artifact, stage, one)
+        if one is not None and path is not None and _is_there(path):
+            return _checked(path, artifact, stage, one, fix)
+    raise _why_missing(plan_path(cache_dir, artifact, stage, target), artifact, target, fix)
+
+
+def _is_there(path: Path) -> bool:
+    return path.is_file() and record_path(path).is_file()
+
+
+def _checked(path: Path, artifact: Artifact, stage: str, target: PlanTarget, fix: str) -> Plan:
     record = read_record(path, fix)
     graph = artifact.manifest.files[artifact.manifest.stages[stage].file].sha256
     if (record.artifact, record.stage, record.graph_sha256) != (artifact.hash, stage, graph):
@@ -234,13 +256,19 @@ def _why_missing(path: Path, artifact: Artifact, target: PlanTarget, fix: str) -
         if other != target
         and (other.library, other.precision) == (target.library, target.precision)
     ]
-    for near in sorted(others, key=lambda other: other.arch != target.arch):
+    for near in sorted(others, key=lambda other: not _fits(other, target)):
         return _mismatch(path, near, target, fix)
     return PlanMissing(path, f"no plan of {artifact.manifest.name} here", fix)
 
 
+def _fits(found: PlanTarget, wanted: PlanTarget) -> bool:
+    """Return whether a plan suits the GPU, whatever its version."""
+    portable = wanted.portable
+    return found.arch == wanted.arch or (portable is not None and found.arch == portable.arch)
+
+
 def _mismatch(path: Path, found: PlanTarget, wanted: PlanTarget, fix: str) -> PlanMissing:
-    if found.arch != wanted.arch:
+    if not _fits(found, wanted):
         problem = f"there is a plan for {found.arch}, this GPU is {wanted.arch}"
         return PlanWrongArch(path, problem, fix)
     if found.version != wanted.version:

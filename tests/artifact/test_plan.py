@@ -118,6 +118,33 @@ def test_a_renamed_folder_does_not_change_what_a_plan_is_for(
         find_plan(tmp_path / "cache", artifact, STAGE, wanted)
 
 
+@pytest.mark.parametrize(("arch", "found"), [("sm_80", True), ("sm_120", True), ("sm_75", False)])
+def test_a_portable_plan_serves_every_gpu_from_8_0_on(
+    tmp_path: Path, artifact: Artifact, arch: str, found: bool
+) -> None:
+    portable = TARGET.model_copy(update={"arch": "portable"})
+    place = plan_path(tmp_path / "cache", artifact, STAGE, portable)
+    write_plan(place, BYTES, record(artifact, target=portable))
+    here = TARGET.model_copy(update={"arch": arch})
+    if found:
+        assert find_plan(tmp_path / "cache", artifact, STAGE, here).path == place
+        newer = here.model_copy(update={"version": "1.8.0"})
+        with pytest.raises(PlanOtherVersion):
+            find_plan(tmp_path / "cache", artifact, STAGE, newer)
+    else:
+        with pytest.raises(PlanWrongArch, match="a plan for portable, this GPU is sm_75"):
+            find_plan(tmp_path / "cache", artifact, STAGE, here)
+
+
+def test_a_plan_of_its_own_comes_before_a_portable_one(
+    tmp_path: Path, artifact: Artifact, path: Path
+) -> None:
+    portable = TARGET.model_copy(update={"arch": "portable"})
+    place = plan_path(tmp_path / "cache", artifact, STAGE, portable)
+    write_plan(place, BYTES, record(artifact, target=portable))
+    assert find_plan(tmp_path / "cache", artifact, STAGE, TARGET).path == path
+
+
 def test_a_truncated_plan_is_refused(tmp_path: Path, artifact: Artifact, path: Path) -> None:
     path.write_bytes(BYTES[:-1])
     with pytest.raises(PlanTruncated, match=r"18 bytes, its record says 19 \(otmv build"):

@@ -134,6 +134,10 @@ class PlanRecord(_Record):
         held = (index for index, one in enumerate(self.profiles) if one.holds(sizes))
         return next(held, None)
 
+    def to_json(self) -> str:
+        """Return the record as its file's text."""
+        return self.model_dump_json(indent=1) + "\n"
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -181,11 +185,8 @@ def record_path(plan: Path) -> Path:
 
 
 def build_command(artifact: Artifact, target: PlanTarget) -> str:
-    """Return the command that builds the artifact's plans for a target."""
-    return (
-        f"otmv build {artifact.root} --library {target.library} "
-        f"--arch {target.arch} --precision {target.precision}"
-    )
+    """Return the command that builds an artifact's plans on the machine they are for."""
+    return f"otmv build {artifact.root} --library {target.library} --precision {target.precision}"
 
 
 def write_plan(path: Path, data: bytes | memoryview, record: PlanRecord) -> None:
@@ -196,7 +197,7 @@ def write_plan(path: Path, data: bytes | memoryview, record: PlanRecord) -> None
     """
     record_path(path).unlink(missing_ok=True)
     write_atomically(path, data)
-    write_atomically(record_path(path), record.model_dump_json(indent=1) + "\n")
+    write_atomically(record_path(path), record.to_json())
 
 
 def read_record(path: Path, fix: str = "build the plans again with `otmv build`") -> PlanRecord:

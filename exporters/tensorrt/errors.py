@@ -6,6 +6,7 @@ BuildError
 ├── ArchUnsupported   the library cannot build for that GPU from here
 ├── UnknownStages     stages the artifact does not have
 ├── UnknownSymbol     a stage has a size this release knows no range of
+├── WeightOutOfRange  a weight is too large for fp16
 ├── GraphRefused      the library cannot read a stage's graph
 └── BuildFailed       the library read it and made no plan of it
 """
@@ -72,6 +73,14 @@ class UnknownSymbol(BuildError):
             f"{stage}: no range is known for size {symbol!r}; "
             "upgrade otmv-serve, or leave the stage out with --stages"
         )
+
+
+class WeightOutOfRange(BuildError):
+    """A weight is beyond the largest number of the precision."""
+
+    def __init__(self, weight: str) -> None:
+        self.weight = weight
+        super().__init__(f"{weight}: a weight is beyond the range of fp16; use --precision bf16")
 
 
 class GraphRefused(BuildError):

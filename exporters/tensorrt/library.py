@@ -23,7 +23,7 @@ from exporters.tensorrt.errors import (
     GraphRefused,
     LibraryMissing,
 )
-from exporters.tensorrt.shapes import shape_of
+from exporters.tensorrt.shapes import fixed_shapes
 
 _MODULES: dict[PlanLibrary, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
 _LOG = logging.getLogger(__name__)
@@ -111,7 +111,8 @@ class Library:
             return here
         members = self._trt.ComputeCapability.__members__
         named = tuple(f"sm_{name[2:]}" for name in members if name.startswith("SM"))
-        return tuple(dict.fromkeys((PORTABLE, *named)))
+        own = tuple(arch for arch in here if arch in named)
+        return tuple(dict.fromkeys((*own, PORTABLE, *named)))
 
     def refusals(self, stage: str, graph: Path) -> tuple[str, ...]:
         """Parse a prepared graph; return what the library cannot read, one line each."""
@@ -160,7 +161,7 @@ class Library:
         for profile in job.profiles:
             shapes = self._builder.create_optimization_profile()
             for name, tensor in job.inputs.items():
-                shapes.set_shape(name, *shape_of(tensor, profile))
+                shapes.set_shape(name, *fixed_shapes(tensor.shape, profile))
             config.add_optimization_profile(shapes)
         self._aim(config, job.arch)
         return config

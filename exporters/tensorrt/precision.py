@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from artifact.manifest import Precision
+from exporters.tensorrt.errors import WeightOutOfRange
 
 PRODUCTS = frozenset({"MatMul", "Gemm", "Conv"})
 MOVES = frozenset({"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Identity", "Expand"})
@@ -40,6 +41,9 @@ def lower(model: onnx.ModelProto, precision: Precision) -> None:
     Args:
         model: an fp32 graph whose weights are in memory, nodes in topological order.
         precision: what products are computed in.
+
+    Raises:
+        WeightOutOfRange: a weight is too large for fp16.
     """
     if precision != "fp32":
         _Lowering(model.graph, precision).run()
@@ -149,7 +153,8 @@ def _scores(graph: onnx.GraphProto) -> set[str]:
 
 def _converted(array: NDArray[Any], to: int, name: str) -> onnx.TensorProto:
     """Round a weight to the nearest value of the type."""
-    low = array.astype(helper.tensor_dtype_to_np_dtype(to))
+    with np.errstate(over="ignore"):
+        low = array.astype(helper.tensor_dtype_to_np_dtype(to))
     if not np.isfinite(low.astype(np.float32)).all():
-        raise ValueError(f"{name}: a weight is beyond the range of the type; use bf16")
+        raise WeightOutOfRange(name)
     return numpy_helper.from_array(low, name)

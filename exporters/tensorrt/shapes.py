@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 
 from artifact.manifest import Manifest
-from artifact.plan import OptimizationProfile, PlanTensor, SizeRange
+from artifact.plan import OptimizationProfile, SizeRange
 from exporters.tensorrt.errors import UnknownSymbol
 
 ROWS = "B"
 
 
-def symbols(inputs: Mapping[str, PlanTensor]) -> tuple[str, ...]:
-    """Return the symbols of the inputs' shapes, each once."""
-    sizes = (size for tensor in inputs.values() for size in tensor.shape)
-    return tuple(dict.fromkeys(size for size in sizes if isinstance(size, str)))
+Shape = tuple[int | str, ...]
 
 
 def ranges(manifest: Manifest, max_batch: int) -> dict[str, SizeRange]:
@@ -35,7 +32,7 @@ def ranges(manifest: Manifest, max_batch: int) -> dict[str, SizeRange]:
 
 
 def optimization_profiles(
-    stage: str, inputs: Mapping[str, PlanTensor], manifest: Manifest, max_batch: int
+    stage: str, shapes: Iterable[Shape], manifest: Manifest, max_batch: int
 ) -> tuple[OptimizationProfile, ...]:
     """Return one optimization profile for a row alone, and one for rows together.
 
@@ -44,7 +41,7 @@ def optimization_profiles(
 
     Args:
         stage: its name, for errors.
-        inputs: what it takes.
+        shapes: of its inputs.
         manifest: of the artifact.
         max_batch: most rows of a call.
 
@@ -52,7 +49,7 @@ def optimization_profiles(
         UnknownSymbol: a size no range is known for.
     """
     known, sizes = ranges(manifest, max_batch), {}
-    for symbol in symbols(inputs):
+    for symbol in (size for shape in shapes for size in shape if isinstance(size, str)):
         if symbol not in known:
             raise UnknownSymbol(stage, symbol)
         sizes[symbol] = known[symbol]
@@ -66,15 +63,12 @@ def optimization_profiles(
     return tuple(profiles)
 
 
-def shape_of(
-    tensor: PlanTensor, profile: OptimizationProfile
-) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+def fixed_shapes(shape: Shape, profile: OptimizationProfile) -> tuple[tuple[int, ...], ...]:
     """Return a tensor's smallest, usual and largest shape under an optimization profile."""
 
-    def sized(which: str) -> tuple[int, ...]:
+    def fixed(which: str) -> tuple[int, ...]:
         return tuple(
-            getattr(profile.sizes[size], which) if isinstance(size, str) else size
-            for size in tensor.shape
+            getattr(profile.sizes[size], which) if isinstance(size, str) else size for size in shape
         )
 
-    return sized("smallest"), sized("usual"), sized("largest")
+    return fixed("smallest"), fixed("usual"), fixed("largest")

@@ -120,9 +120,7 @@ def test_a_weight_beyond_fp16_is_refused() -> None:
     ]
     x, z = (helper.make_tensor_value_info(n, TensorProto.FLOAT, ["B", 2]) for n in "xz")
     model = helper.make_model(helper.make_graph(nodes, "g", [x], [z], [weight]))
-    with pytest.raises(
-        WeightOutOfRange, match=r"w\.fp16: a weight is beyond the range.*--precision bf16"
-    ):
+    with pytest.raises(WeightOutOfRange, match=r"w\.fp16: .*--precision bf16"):
         lower(model, "fp16")
 
 

@@ -29,9 +29,6 @@ from artifact.errors import (
 from artifact.manifest import Precision
 from artifact.store import Artifact
 
-RECORD_VERSION = 1
-"""Of the record's schema; a record of another one is built again."""
-
 PORTABLE = "portable"
 """The arch of a plan for every GPU from compute capability 8.0 on (TensorRT for RTX only)."""
 
@@ -115,7 +112,7 @@ class PlanRecord(_Record):
     build settings): equal sources need no second build.
     """
 
-    record_version: Literal[1] = RECORD_VERSION
+    record_version: Literal[1] = 1
     stage: str
     artifact: str
     graph_sha256: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import onnx
 from onnx import TensorProto, helper
@@ -42,19 +42,45 @@ class ContentDigests:
         model = onnx.load(path, load_external_data=False)
         for tensor in model.graph.initializer:
             if tensor.data_location == TensorProto.EXTERNAL:
-                info = ExternalDataInfo(tensor)
-                place = (path.parent / info.location, info.offset or 0, info.length or -1)
-                tensor.ClearField("external_data")
-                tensor.raw_data = self._bytes(*place).encode()
+                _embed(tensor, self._digest(*_place(path, tensor)))
         return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
 
-    def _bytes(self, path: Path, offset: int, length: int) -> str:
+    def _digest(self, path: Path, offset: int, length: int) -> bytes:
         place = (path, offset, length)
         if place not in self._known:
-            with path.open("rb") as stream:
-                stream.seek(offset)
-                self._known[place] = hashlib.sha256(stream.read(length)).hexdigest()
-        return self._known[place]
+            self._known[place] = hashlib.sha256(_read(*place)).hexdigest()
+        return self._known[place].encode()
+
+
+def _load(path: Path) -> onnx.ModelProto:
+    """Read a stage's file with its weights.
+
+    onnx's own reader refuses a weights file with several names (hard links), as a store of
+    artifacts may have.
+    """
+    model = onnx.load(path, load_external_data=False)
+    for tensor in model.graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            _embed(tensor, _read(*_place(path, tensor)))
+    return model
+
+
+def _place(path: Path, tensor: onnx.TensorProto) -> tuple[Path, int, int]:
+    """Return file, offset and length of a tensor outside its graph: always beside it."""
+    info = ExternalDataInfo(tensor)
+    return path.parent / PurePath(info.location).name, info.offset or 0, info.length or -1
+
+
+def _read(path: Path, offset: int, length: int) -> bytes:
+    with path.open("rb") as stream:
+        stream.seek(offset)
+        return stream.read(length)
+
+
+def _embed(tensor: onnx.TensorProto, data: bytes) -> None:
+    tensor.ClearField("external_data")
+    tensor.data_location = TensorProto.DEFAULT
+    tensor.raw_data = data
 
 
 def prepare(path: Path, precision: Precision, folder: Path) -> Path:
@@ -68,7 +94,7 @@ def prepare(path: Path, precision: Precision, folder: Path) -> Path:
     Returns:
         The graph's file in `folder`.
     """
-    model = onnx.load(path)
+    model = _load(path)
     cast_pixels_first(model)
     lower(model, precision)
     out = folder / path.name

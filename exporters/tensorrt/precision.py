@@ -141,13 +141,20 @@ def _cast_node(source: str, target: str, to: int) -> onnx.NodeProto:
 
 
 def _scores(graph: onnx.GraphProto) -> set[str]:
-    """Return the values that reach an output by being moved only, and nothing else."""
+    """Return the values that reach an output and nothing else, moved or with a bias added."""
+    weights = {tensor.name for tensor in graph.initializer}
     uses = Counter(name for node in graph.node for name in node.input)
     found = {value.name for value in graph.output if not uses[value.name]}
     for node in reversed(graph.node):
-        moves = node.op_type in MOVES or node.op_type == "Gather"
-        if moves and node.output[0] in found and uses[node.input[0]] == 1:
-            found.add(node.input[0])
+        if node.output[0] not in found:
+            continue
+        if node.op_type in MOVES or node.op_type == "Gather":
+            passed = [node.input[0]]
+        elif node.op_type == "Add" and weights.intersection(node.input):
+            passed = [name for name in node.input if name not in weights]
+        else:
+            continue
+        found.update(name for name in passed if uses[name] == 1)
     return found
 
 

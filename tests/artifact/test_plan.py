@@ -40,13 +40,13 @@ def artifact(tmp_path: Path) -> Artifact:
     return write_tiny(tmp_path / "tiny")
 
 
-def record(artifact: Artifact, **changes: Any) -> PlanRecord:
+def record(of: Artifact, **changes: Any) -> PlanRecord:
     alone = OptimizationProfile(sizes={"B": SizeRange(smallest=1, usual=1, largest=1)})
     many = OptimizationProfile(sizes={"B": SizeRange(smallest=2, usual=8, largest=8)})
     fields = {
         "stage": STAGE,
-        "artifact": artifact.hash,
-        "graph_sha256": artifact.manifest.files[artifact.manifest.stages[STAGE].file].sha256,
+        "artifact": of.hash,
+        "graph_sha256": of.manifest.files[of.manifest.stages[STAGE].file].sha256,
         "source": "0" * 64,
         "target": TARGET,
         "inputs": {"h": PlanTensor(dtype="float32", shape=("B", "N", 4))},

@@ -1,12 +1,19 @@
-"""Notes every attribute the adapter uses of a library's objects, while the real ones do the work."""
+"""Notes every attribute the adapter uses of a library's objects; the real ones do the work."""
 
 from __future__ import annotations
 
 from typing import Any
 
 WATCHED = frozenset(
-    "Builder INetworkDefinition IBuilderConfig IOptimizationProfile OnnxParser ITimingCache "
-    "ParserError".split()  # noqa: SIM905
+    {
+        "Builder",
+        "IBuilderConfig",
+        "INetworkDefinition",
+        "IOptimizationProfile",
+        "ITimingCache",
+        "OnnxParser",
+        "ParserError",
+    }
 )
 
 

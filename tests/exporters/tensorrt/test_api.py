@@ -1,17 +1,20 @@
 """What the adapter calls exists, with the same signature, in TensorRT 10, 11 and for RTX.
 
-TensorRT 10 and 11 cannot run here; their bindings can be imported (`api/snapshot.py`), and what they
-offer is written down in `api/*.json`. The calls are those of a real build with TensorRT for RTX.
+TensorRT 10 and 11 cannot run here; their bindings can be imported (`api/snapshot.py`), and what
+they offer is written down in `api/*.json`. The calls are those of a real build with TensorRT for
+RTX.
 """
 
 from __future__ import annotations
 
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from exporters.tensorrt import library as adapter
 from exporters.tensorrt.errors import GraphRefused
 from exporters.tensorrt.library import Job, Library
 from tests.exporters.tensorrt.api.snapshot import surface
@@ -34,15 +37,21 @@ def module() -> Any:
 
 @pytest.fixture(scope="module")
 def used(module: Any, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str, str]]:
-    """Every (class, attribute) that two builds used, one of them refused."""
+    """Every (class, attribute) that three builds used: as either library, and one refused."""
     found: set[tuple[str, str]] = set()
-    library = Library("tensorrt-rtx", Spy(module, found))
-    for operations, arch in ((["MatMul"], "sm_89"), (["MatMul"], "portable")):
-        path = graph(tmp_path_factory.mktemp("graph"), operations)
-        library.build(Job("head[vqa]", path, INPUTS, PROFILES, arch, 1 << 28))
+    spy = Spy(module, found)
+    ahead = Library("tensorrt-rtx", spy)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapter, "device_arch", lambda: "sm_89")
+        on_gpu = Library("tensorrt", spy)
+    path = graph(tmp_path_factory.mktemp("graph"), ["MatMul"])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # RTX says that timing does nothing
+        for library in (ahead, on_gpu):
+            library.build(Job("head[vqa]", path, INPUTS, PROFILES, "sm_89", 1 << 28))
     path = graph(tmp_path_factory.mktemp("graph"), ["Frobnicate"])
     with pytest.raises(GraphRefused):
-        library.build(Job("head[vqa]", path, INPUTS, PROFILES, "sm_89", 1 << 28))
+        ahead.build(Job("head[vqa]", path, INPUTS, PROFILES, "sm_89", 1 << 28))
     return found
 
 
@@ -53,6 +62,8 @@ def test_the_spy_saw_the_build(used: set[tuple[str, str]]) -> None:
         ("IOptimizationProfile", "set_shape"),
         ("IBuilderConfig", "set_compute_capability"),
         ("ParserError", "desc"),
+        ("IBuilderConfig", "set_timing_cache"),
+        ("ITimingCache", "serialize"),
     } <= used
 
 

@@ -21,8 +21,6 @@ from engine.types import Answer, Budget, CaptionInput, Input, ReasonInput, Ticke
 from tests.engine.fakes import FakeBackend, fake_pool, picture
 from tests.engine.tiny_model import Array
 
-VARIANTS = ("full", "d3", "d2", "d1", None)
-
 
 class Crowd:
     """Requests of every kind come, and leave, at any call of any stage; some calls fail."""
@@ -30,6 +28,7 @@ class Crowd:
     def __init__(self, artifact: Artifact, backend: FakeBackend, seed: int, faults: bool) -> None:
         config = EngineConfig(cache_dir=Path("unused"), max_batch=4, caption_slots=10)
         self.pool, self.backend, self.clock = fake_pool(artifact, None, config, backend=backend)
+        self.variants = [None, *(record.id for record in artifact.manifest.variants)]
         self.pick, self.faults, self.left = random.Random(seed), faults, 25
         self.sent: list[tuple[Input, Ticket, Future[Answer]]] = []
         self._all_came = threading.Event()
@@ -37,7 +36,7 @@ class Crowd:
 
     def come(self) -> None:
         pick, self.left = self.pick, self.left - 1
-        seed, variant = pick.randrange(6), pick.choice(VARIANTS)
+        seed, variant = pick.randrange(6), pick.choice(self.variants)
         beams = pick.choice((1, 2, 3))
         made: Input = pick.choice(
             (
@@ -57,7 +56,7 @@ class Crowd:
     def _during(self, stage: str, inputs: dict[str, Array]) -> None:
         self.clock.time_s += 0.001
         there = [ticket for _, ticket, future in self.sent if not future.done()]
-        if self.left and (self.pick.random() < 0.2 or len(there) < 2):
+        if self.left and (self.pick.random() < 0.2 or len(there) <= 4):
             self.come()
         if len(there) > 2 and self.pick.random() < 0.05:
             self.pool.cancel(self.pick.choice(there))

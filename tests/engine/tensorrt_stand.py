@@ -27,11 +27,11 @@ from engine.kept import places_for_kept, with_kept
 from tests.engine.cuda_fake import FakeCuda
 from tests.engine.fakes import FakeBackend, Hook
 from tests.engine.tensorrt_fake import MAX_BATCH, FakeTensorRt
-from tests.engine.tiny_graphs import example_inputs
+from tests.engine.tiny_gallery import inputs_of
 from tests.engine.tiny_model import TinyModel
+from tests.engine.tiny_whole import WHOLE
 
 Named = dict[str, Any]
-TINY = TinyModel()
 READY = Ready("tensorrt_rtx", "1.7.1.116", "Imagined GPU", "sm_89", "13.0", "13.0")
 TARGET = PlanTarget(library="tensorrt-rtx", version="1.7.1.116", arch="sm_89", precision="fp32")
 
@@ -82,7 +82,7 @@ class Stand:
     """A backend on stand-ins: `cuda` and `trt` can be watched and broken."""
 
     def __init__(
-        self, artifact: Artifact, cache_dir: Path, model: TinyModel = TINY, rtx: bool = True
+        self, artifact: Artifact, cache_dir: Path, model: TinyModel = WHOLE, rtx: bool = True
     ) -> None:
         self.artifact, self.cache_dir = artifact, cache_dir
         self.cuda = FakeCuda()
@@ -96,7 +96,7 @@ class Stand:
     def kept_call(self, stage: str, batch: int, seed: int) -> tuple[Named, Named]:
         """Inputs and places as the engine has them."""
         manifest, memory = self.artifact.manifest, self.backend.memory
-        inputs = with_kept(memory, example_inputs(TINY, stage, batch, seed))
+        inputs = with_kept(memory, inputs_of(stage, batch, seed))
         return inputs, places_for_kept(manifest, memory, stage, inputs)
 
 

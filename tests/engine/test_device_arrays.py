@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from artifact.program import whole_stages
 from artifact.store import Artifact
 from engine.backends.arrays import HOST, DeviceArray, Memory, runs
 from engine.backends.base import check_into
@@ -20,12 +21,13 @@ from engine.probe import buckets_of, stage_call
 from engine.profiler import measure_profile
 from engine.solo import Solo
 from engine.stages import StageSet
-from tests.engine.bench import JUDGE
 from tests.engine.crowd import Crowd, check_alone
 from tests.engine.fakes import FakeBackend, picture
 from tests.engine.memory_contract import MemoryContract
 from tests.engine.remote import RemoteBackend, RemoteMemory, look
-from tests.engine.tiny_graphs import stage_names
+from tests.engine.tiny_gallery import COMPOSED, write_gallery
+from tests.engine.tiny_model import TRIO
+from tests.engine.tiny_whole import WHOLE
 
 
 class TestRemoteMemory(MemoryContract):
@@ -33,6 +35,12 @@ class TestRemoteMemory(MemoryContract):
     @classmethod
     def memory(cls) -> Memory:
         return RemoteMemory()
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """An artifact with stages of every kind."""
+    return write_gallery(tmp_path_factory.mktemp("every") / "tiny", COMPOSED)
 
 
 @pytest.mark.parametrize(
@@ -65,12 +73,12 @@ def test_an_output_goes_only_where_it_fits(trio: Artifact) -> None:
             check_into("block[0]", outputs, {"h": given}, {"h_out": into})
 
 
-@pytest.mark.parametrize("stage", stage_names(JUDGE.config))
-def test_places_are_of_the_outputs_shapes(trio: Artifact, stage: str) -> None:
-    memory, family = RemoteMemory(), Family(trio.manifest, "fp32")
+@pytest.mark.parametrize("stage", [*COMPOSED, *(s for t in TRIO for s in whole_stages(t, "slim"))])
+def test_places_are_of_the_outputs_shapes(every: Artifact, stage: str) -> None:
+    memory, family = RemoteMemory(), Family(every.manifest, "fp32")
     for bucket in buckets_of(family, stage):
-        inputs, into = stage_call(trio.manifest, memory, stage, bucket, 3)
-        found = JUDGE.run(stage, {name: look(array) for name, array in inputs.items()})
+        inputs, into = stage_call(every.manifest, memory, stage, bucket, 3)
+        found = WHOLE.run(stage, {name: look(array) for name, array in inputs.items()})
         assert into.keys() == {name for name in found if is_kept(name)}
         assert {name: array.shape for name, array in into.items()} == {
             name: found[name].shape for name in into
@@ -90,16 +98,16 @@ def test_on_the_host_nothing_is_kept_anywhere(trio: Artifact) -> None:
 
 @pytest.mark.parametrize("faults", [False, True])
 @pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("whole", [False, True])
 def test_everybody_gets_the_answer_of_the_host_and_nothing_crosses(
-    trio: Artifact, seed: int, faults: bool
+    trio: Artifact, gallery: Artifact, seed: int, faults: bool, whole: bool
 ) -> None:
-    backend = RemoteBackend(JUDGE)
-    answered = Crowd(trio, backend, seed, faults).play()
+    artifact, backend = gallery if whole else trio, RemoteBackend(WHOLE)
+    answered = Crowd(artifact, backend, seed, faults).play()
     assert len(answered) >= 10
-    family = Family(trio.manifest, "fp32")
-    alone = Solo(family, FakeBackend(JUDGE).call, max_batch=3)
+    alone = Solo(Family(artifact.manifest, "fp32"), FakeBackend(WHOLE).call, max_batch=3)
     for made, answer in answered:
-        check_alone(trio, made, answer, alone)
+        check_alone(artifact, made, answer, alone)
     check_crossings(backend)
 
 
@@ -117,7 +125,7 @@ def test_a_crowd_without_the_protocol_does_cross(trio: Artifact) -> None:
 
     class Careless(RemoteBackend):
         def __init__(self) -> None:
-            super().__init__(JUDGE)
+            super().__init__(WHOLE)
             self.memory = HOST  # type: ignore[assignment]
 
     backend = Careless()
@@ -129,14 +137,14 @@ def test_a_crowd_without_the_protocol_does_cross(trio: Artifact) -> None:
 def test_the_golden_check_and_the_profile_run_as_requests_do(
     trio: Artifact, tmp_path: Path
 ) -> None:
-    backend = RemoteBackend(JUDGE)
+    backend = RemoteBackend(WHOLE)
     family = Family(trio.manifest, "fp32")
     stages = StageSet(trio, backend, family, max_batch=4)
     stages.load(lambda what, share: None)
     backend.crossed["up"].clear()
     written = backend.memory.crossed["written"]
     solo = Solo(family, stages.run, 4, backend.memory)
-    host = Solo(family, FakeBackend(JUDGE).call, 4)
+    host = Solo(family, FakeBackend(WHOLE).call, 4)
     pixels = [picture(seed) for seed in range(5)]
     assert solo.captions("d3", pixels, beams=2) == host.captions("d3", pixels, beams=2)
     pairs = list(pairwise(pixels))
@@ -157,7 +165,7 @@ def test_a_stages_bytes_are_also_those_on_the_device(trio: Artifact) -> None:
             self.memory.held += 1 << 30
             return super().load(*args)
 
-    backend = Heavy(JUDGE)
+    backend = Heavy(WHOLE)
     stages = StageSet(trio, backend, Family(trio.manifest, "fp32"), max_batch=2)
     stages.load(lambda what, share: None)
     assert stages.bytes_of("block[0]") >= 1 << 30

@@ -21,26 +21,29 @@ from engine.family import Family
 from engine.kept import is_kept, with_kept
 from engine.solo import Solo
 from engine.stages import StageSet
-from tests.engine.backend_contract import MODEL, STAGES, BackendContract
+from tests.engine.backend_contract import STAGES, BackendContract
 from tests.engine.bench import JUDGE
 from tests.engine.crowd import Crowd, check_alone
 from tests.engine.cuda_fake import cudaError_t
 from tests.engine.fakes import FakeBackend, picture
 from tests.engine.remote import RemoteMemory
 from tests.engine.tensorrt_stand import Stand, Watching, write_plans
-from tests.engine.tiny_graphs import example_inputs
+from tests.engine.tiny_gallery import COMPOSED, inputs_of, write_gallery
+from tests.engine.tiny_whole import WHOLE
 
 
 @pytest.fixture(scope="module")
-def cache_dir(tmp_path_factory: pytest.TempPathFactory, tiny: Artifact) -> Path:
-    folder = tmp_path_factory.mktemp("plans")
-    write_plans(folder, tiny)
-    return folder
+def planned(tmp_path_factory: pytest.TempPathFactory) -> tuple[Artifact, Path]:
+    """An artifact with stages of every kind, and a cache folder with plans of them."""
+    folder = tmp_path_factory.mktemp("planned")
+    artifact = write_gallery(folder / "every", COMPOSED)
+    write_plans(folder, artifact)
+    return artifact, folder
 
 
 @pytest.fixture
-def stand(tiny: Artifact, cache_dir: Path) -> Stand:
-    return Stand(tiny, cache_dir)
+def stand(planned: tuple[Artifact, Path]) -> Stand:
+    return Stand(*planned)
 
 
 class TestOnStandIns(BackendContract):
@@ -62,7 +65,7 @@ def test_kept_arrays_stay_on_the_device(stand: Stand, stage: str) -> None:
     loaded = stand.load(stage)
     for batch in (2, 3, 3, 1):
         inputs, into = stand.kept_call(stage, batch, seed=batch)
-        wanted = MODEL.run(stage, example_inputs(MODEL, stage, batch, seed=batch))
+        wanted = WHOLE.run(stage, inputs_of(stage, batch, seed=batch))
         before = stand.cuda.moved_bytes.copy()
         found = loaded.run(inputs, into)
         crossed = stand.cuda.moved_bytes - before
@@ -82,7 +85,7 @@ def test_one_graph_for_a_shape_serves_every_order_and_array(stand: Stand) -> Non
     for seed in range(6):
         inputs, into = stand.kept_call("block[0]", 4, seed)
         found = loaded.run(inputs, into)
-        wanted = MODEL.run("block[0]", example_inputs(MODEL, "block[0]", 4, seed))
+        wanted = WHOLE.run("block[0]", inputs_of("block[0]", 4, seed))
         np.testing.assert_allclose(found["r"], wanted["r"], rtol=1e-5, atol=1e-6)
     assert stand.cuda.calls["cudaGraphInstantiate"] == 1
     assert stand.cuda.calls["cudaGraphLaunch"] == 5
@@ -92,10 +95,10 @@ def test_one_graph_for_a_shape_serves_every_order_and_array(stand: Stand) -> Non
 def test_batches_share_the_graphs_of_powers_of_two(stand: Stand) -> None:
     loaded = stand.load("block[0]")
     for batch in (1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 3, 1):
-        loaded.run(example_inputs(MODEL, "block[0]", batch, seed=batch))
+        loaded.run(inputs_of("block[0]", batch, seed=batch))
     assert stand.trt.contexts == stand.cuda.calls["cudaGraphInstantiate"] == 5
     with pytest.raises(InferenceFailed, match=r"block\[0\].*no shapes of B 17.*larger batches"):
-        loaded.run(example_inputs(MODEL, "block[0]", 17, seed=1))
+        loaded.run(inputs_of("block[0]", 17, seed=1))
 
 
 def test_a_sticky_batch_is_planned_no_more(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,8 +110,8 @@ def test_a_sticky_batch_is_planned_no_more(stand: Stand, monkeypatch: pytest.Mon
     monkeypatch.setattr("engine.backends.tensorrt_stage.check_into", pytest.fail)
     inputs["order"][:] = [1, 0]
     loaded.run(inputs, into)
-    plain = example_inputs(MODEL, "block[0]", 2, seed=1) | {"order": np.array([1, 0])}
-    np.testing.assert_allclose(into["r"], MODEL.run("block[0]", plain)["r"], rtol=1e-5, atol=1e-6)
+    plain = inputs_of("block[0]", 2, seed=1) | {"order": np.array([1, 0])}
+    np.testing.assert_allclose(into["r"], WHOLE.run("block[0]", plain)["r"], rtol=1e-5, atol=1e-6)
 
 
 def test_arrays_that_come_once_are_not_kept(stand: Stand) -> None:
@@ -134,10 +137,10 @@ def test_what_cannot_be_captured_runs_without_a_graph(
     else:
         stand.cuda.broken["cudaStreamEndCapture"] = cudaError_t.cudaErrorStreamCaptureInvalidated
     for seed in range(3):
-        inputs = example_inputs(MODEL, "block[0]", 2, seed)
+        inputs = inputs_of("block[0]", 2, seed)
         found = loaded.run(inputs)
         np.testing.assert_allclose(
-            found["r"], MODEL.run("block[0]", inputs)["r"], rtol=1e-5, atol=1e-6
+            found["r"], WHOLE.run("block[0]", inputs)["r"], rtol=1e-5, atol=1e-6
         )
     assert stand.cuda.calls["cudaGraphLaunch"] == 0
     assert [r.levelno for r in caplog.records if "no CUDA graph" in r.message] == [logging.WARNING]
@@ -148,9 +151,9 @@ def test_plans_may_want_other_dtypes_of_what_the_host_gives(tiny: Artifact, tmp_
     write_plans(tmp_path, tiny, dtypes=dtypes)
     stand = Stand(tiny, tmp_path)
     for stage in ("stem[vqa]", "block[1]", "head[vqa]"):
-        inputs = example_inputs(MODEL, stage, 3, seed=1)
+        inputs = inputs_of(stage, 3, seed=1)
         found = stand.load(stage).run(inputs)
-        for name, array in MODEL.run(stage, inputs).items():
+        for name, array in WHOLE.run(stage, inputs).items():
             assert found[name].dtype == np.float32
             np.testing.assert_allclose(found[name], array, rtol=2e-3, atol=1e-2)
 
@@ -173,9 +176,9 @@ def test_stages_loaded_on_another_thread_do_not_disturb(stand: Stand) -> None:
             for stage in STAGES * 3:
                 loaded = stand.load(stage)
                 for batch in (1, 2, 4):
-                    inputs = example_inputs(MODEL, stage, batch, seed=batch)
+                    inputs = inputs_of(stage, batch, seed=batch)
                     found = loaded.run(inputs)
-                    for name, array in MODEL.run(stage, inputs).items():
+                    for name, array in WHOLE.run(stage, inputs).items():
                         np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-6)
         except Exception as error:
             failed.append(error)
@@ -184,10 +187,10 @@ def test_stages_loaded_on_another_thread_do_not_disturb(stand: Stand) -> None:
     thread.start()
     runs = 0
     while thread.is_alive() or runs < 20:
-        inputs = example_inputs(MODEL, "block[0]", 3, seed=runs)
+        inputs = inputs_of("block[0]", 3, seed=runs)
         found = first.run(inputs)
         np.testing.assert_allclose(
-            found["r"], MODEL.run("block[0]", inputs)["r"], rtol=1e-5, atol=1e-6
+            found["r"], WHOLE.run("block[0]", inputs)["r"], rtol=1e-5, atol=1e-6
         )
         runs += 1
     thread.join()
@@ -224,7 +227,7 @@ def test_warm_up_makes_every_graph_that_requests_need(stand: Stand) -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_the_engine_answers_on_it_as_on_the_host(trio: Artifact, tmp_path: Path, seed: int) -> None:
     write_plans(tmp_path, trio)
-    stand = Stand(trio, tmp_path, JUDGE)
+    stand = Stand(trio, tmp_path)
     watched = FakeBackend(JUDGE)
     crowd = Crowd(trio, Watching(stand.backend, watched), seed, faults=seed == 2)
     answered = crowd.play()
@@ -236,7 +239,7 @@ def test_the_engine_answers_on_it_as_on_the_host(trio: Artifact, tmp_path: Path,
 
 def test_a_run_that_fails_is_one_line_and_the_next_one_works(stand: Stand) -> None:
     loaded = stand.load("block[0]")
-    inputs = example_inputs(MODEL, "block[0]", 2, seed=1)
+    inputs = inputs_of("block[0]", 2, seed=1)
     stand.trt.refuses["execute"] = "not\n enough   of something"
     with pytest.raises(InferenceFailed, match=r"block\[0\].*not enough of something"):
         loaded.run(inputs)
@@ -249,13 +252,13 @@ def test_a_run_that_fails_is_one_line_and_the_next_one_works(stand: Stand) -> No
     with pytest.raises(InferenceFailed, match="cudaGraphLaunch"):
         loaded.run(inputs)
     found = loaded.run(inputs)
-    np.testing.assert_allclose(found["r"], MODEL.run("block[0]", inputs)["r"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found["r"], WHOLE.run("block[0]", inputs)["r"], rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("refused", ["context", "shape", "address"])
 def test_a_shape_that_is_refused_is_tried_again(stand: Stand, refused: str) -> None:
     loaded = stand.load("block[0]")
-    inputs = example_inputs(MODEL, "block[0]", 2, seed=1)
+    inputs = inputs_of("block[0]", 2, seed=1)
     stand.trt.refuses[refused] = "because"
     with pytest.raises(InferenceFailed, match=r"block\[0\]"):
         loaded.run(inputs)
@@ -264,7 +267,7 @@ def test_a_shape_that_is_refused_is_tried_again(stand: Stand, refused: str) -> N
 
 def test_a_device_that_died_is_said_at_every_call(stand: Stand) -> None:
     loaded = stand.load("block[0]")
-    inputs = example_inputs(MODEL, "block[0]", 2, seed=1)
+    inputs = inputs_of("block[0]", 2, seed=1)
     loaded.run(inputs)
     inputs["order"][:] = -1  # beyond any table
     for _ in range(2):
@@ -274,6 +277,6 @@ def test_a_device_that_died_is_said_at_every_call(stand: Stand) -> None:
 
 def test_an_array_of_another_memory_is_a_typed_error(stand: Stand) -> None:
     loaded = stand.load("block[0]")
-    inputs = with_kept(RemoteMemory(), example_inputs(MODEL, "block[0]", 2, seed=1))
+    inputs = with_kept(RemoteMemory(), inputs_of("block[0]", 2, seed=1))
     with pytest.raises(InferenceFailed, match="another backend's memory"):
         loaded.run(inputs)

@@ -10,7 +10,7 @@ import pytest
 
 from tests.engine.cuda_fake import FakeCuda
 from tests.engine.tensorrt_fake import Context, DataType, Engine, FakeTensorRt, RuntimeConfig
-from tests.engine.tensorrt_stand import TINY
+from tests.engine.tiny_whole import WHOLE
 
 SNAPSHOTS = sorted((Path(__file__).parents[1] / "exporters/tensorrt/api").glob("*.json"))
 """What the bindings of TensorRT 10 and 11 offer."""
@@ -47,7 +47,7 @@ def test_of_tensorrt_for_rtx() -> None:
         dir(trt.IRuntimeConfig)
     )
     assert {kind.name for kind in DataType} <= trt.DataType.__members__.keys()
-    module = {name for name in vars(FakeTensorRt(FakeCuda(), TINY)) if name[0].isupper()}
+    module = {name for name in vars(FakeTensorRt(FakeCuda(), WHOLE)) if name[0].isupper()}
     assert len(module) == 4
     assert module <= set(dir(trt))
     assert "USER_MANAGED" in trt.ExecutionContextAllocationStrategy.__members__

@@ -21,9 +21,10 @@ from engine.kept import is_kept, places_for_kept, with_kept
 from engine.opening import open_engine
 from engine.solo import Solo
 from engine.stages import StageSet
-from tests.engine.backend_contract import MODEL, STAGES, BackendContract
+from tests.engine.backend_contract import STAGES, BackendContract
 from tests.engine.fakes import FakeBackend, picture
-from tests.engine.tiny_graphs import example_inputs
+from tests.engine.tiny_gallery import COMPOSED, inputs_of, write_gallery
+from tests.engine.tiny_whole import WHOLE
 
 pytestmark = pytest.mark.gpu
 
@@ -38,7 +39,7 @@ def build(artifact: Artifact, cache_dir: Path, precision: Precision, max_batch: 
 
     library = open_library("tensorrt" if found.module == "tensorrt" else "tensorrt-rtx")
     arch = found.arch if found.arch in library.archs else "portable"
-    stages = Family(artifact.manifest, "fp32").stages
+    stages = tuple(artifact.manifest.stages)
     build_plans(artifact, library, stages, Options(arch, precision, max_batch, cache_dir))
 
 
@@ -57,47 +58,54 @@ class TestTensorRt(BackendContract):
 
 
 @pytest.fixture(scope="module")
-def cache_dir(tiny: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def every(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """An artifact with stages of every kind."""
+    return write_gallery(tmp_path_factory.mktemp("every") / "tiny", COMPOSED)
+
+
+@pytest.fixture(scope="module")
+def cache_dir(every: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("gpu")
-    build(tiny, folder, "fp32")
+    build(every, folder, "fp32")
     return folder
 
 
 @pytest.fixture
-def backend(tiny: Artifact, cache_dir: Path) -> Backend:
-    return open_backend("tensorrt", artifact=tiny, cache_dir=cache_dir)
+def backend(every: Artifact, cache_dir: Path) -> Backend:
+    return open_backend("tensorrt", artifact=every, cache_dir=cache_dir)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_kept_arrays_through_captured_graphs(
-    tiny: Artifact, backend: Backend, stage: str, caplog: pytest.LogCaptureFixture
+    every: Artifact, backend: Backend, stage: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    spec = tiny.manifest.stages[stage]
-    loaded = backend.load(stage, tiny.path(spec.file), spec)
+    spec = every.manifest.stages[stage]
+    loaded = backend.load(stage, every.path(spec.file), spec)
     for seed in range(6):
-        plain = example_inputs(MODEL, stage, 1 + seed % 3, seed)
+        plain = inputs_of(stage, 1 + seed % 3, seed)
         inputs = with_kept(backend.memory, plain)
-        into = places_for_kept(tiny.manifest, backend.memory, stage, inputs)
+        into = places_for_kept(every.manifest, backend.memory, stage, inputs)
         found = loaded.run(inputs, into)
-        for name, array in MODEL.run(stage, plain).items():
+        for name, array in WHOLE.run(stage, plain).items():
             numbers = found[name].read() if is_kept(name) else found[name]
             assert relative_l2(numbers, array) <= 1e-5
     assert "no CUDA graph" not in caplog.text
 
 
-def test_the_engine_on_it(tiny: Artifact, backend: Backend) -> None:
-    family = Family(tiny.manifest, "fp32")
-    stages = StageSet(tiny, backend, family, 8)
+def test_the_engine_on_it(every: Artifact, backend: Backend) -> None:
+    family = Family(every.manifest, "fp32")
+    stages = StageSet(every, backend, family, 8)
     stages.load(lambda what, share: None)
     pixels = [picture(seed) for seed in range(9)]
     found = Solo(family, stages.run, 8, backend.memory)
-    alone = Solo(family, FakeBackend(MODEL).call, 8)
+    alone = Solo(family, FakeBackend(WHOLE).call, 8)
     tokens = [[1, 5, 6, 2]] * len(pixels)
     np.testing.assert_allclose(
-        found.vqa_logits("d3", pixels, tokens), alone.vqa_logits("d3", pixels, tokens), 1e-4
+        found.vqa_logits("d2", pixels, tokens), alone.vqa_logits("d2", pixels, tokens), 1e-4
     )
-    assert found.captions("full", pixels, beams=2) == alone.captions("full", pixels, beams=2)
+    for variant in ("d2", "slim"):
+        assert found.captions(variant, pixels, beams=2) == alone.captions(variant, pixels, beams=2)
     stages.close()
 
 

@@ -19,7 +19,8 @@ from engine.errors import LoadFailed
 from engine.trial import try_backend
 from tests.engine.cuda_fake import FakeCuda, cudaError_t
 from tests.engine.tensorrt_fake import FakeTensorRt
-from tests.engine.tensorrt_stand import READY, TARGET, TINY, Stand, write_plans
+from tests.engine.tensorrt_stand import READY, TARGET, Stand, write_plans
+from tests.engine.tiny_whole import WHOLE
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +115,7 @@ def test_a_driver_too_old_is_one_line(tiny: Artifact, cache_dir: Path) -> None:
     cuda = FakeCuda()
     cuda.broken["cudaSetDevice"] = cudaError_t.cudaErrorInsufficientDriver
     with pytest.raises(LoadFailed, match="NVIDIA driver"):
-        TensorRtBackend(READY, tiny, cache_dir, FakeTensorRt(cuda, TINY), cuda)
+        TensorRtBackend(READY, tiny, cache_dir, FakeTensorRt(cuda, WHOLE), cuda)
 
 
 def test_it_is_not_taken_for_another_library(tiny: Artifact, cache_dir: Path) -> None:

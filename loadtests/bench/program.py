@@ -67,6 +67,7 @@ def _tasks(comparison: Comparison, backends: Sequence[str]) -> list[_Task]:
 def _not_installed(comparison: Comparison, backends: Sequence[str]) -> list[Bar]:
     """Return a bar for every backend that a comparison would also run on, were it installed."""
     missing = set(backend_names()) - set(backends) - set(installed_backends())
+    missing -= {"tensorrt"}  # it needs a GPU and plans, not only its library
     if comparison.backends:
         return []
     return [comparison.not_run(name, "its library is not installed") for name in sorted(missing)]

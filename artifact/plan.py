@@ -18,6 +18,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from artifact.atomic import write_atomically
+from artifact.config import Precision
 from artifact.errors import (
     PlanCorrupt,
     PlanMissing,
@@ -26,7 +27,6 @@ from artifact.errors import (
     PlanTruncated,
     PlanWrongArch,
 )
-from artifact.manifest import Precision
 from artifact.store import Artifact
 
 PORTABLE = "portable"

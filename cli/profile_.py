@@ -23,7 +23,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 def profile(
     artifact: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `otmv export`.")],
     backend: Annotated[
-        str, typer.Option(help="auto, onnxruntime, openvino or tensorrt.")
+        str, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")
     ] = "onnxruntime",
     max_batch: Annotated[int, typer.Option(help="Largest batch to measure.", min=1)] = 8,
     threads: Annotated[int, typer.Option(help="0: every core.", min=0)] = 0,

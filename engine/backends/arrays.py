@@ -159,7 +159,7 @@ def move_rows(
 ) -> None:
     """Copy rows of an array, or the same part of each, to other rows; all are read before."""
     if isinstance(array, np.ndarray):
-        array[(into, *part)] = array[(source, *part)]
+        array[(list(into), *part)] = array[(list(source), *part)]
         return
     kept = {row: array[(row, *part)].copy() for row in source}
     for row, of in zip(into, source, strict=True):

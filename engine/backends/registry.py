@@ -10,6 +10,7 @@ from pathlib import Path
 from artifact.store import Artifact
 from engine.backends import detect
 from engine.backends.base import Backend
+from engine.backends.driver import has_cuda
 from engine.config import default_cache_dir
 from engine.errors import LoadFailed
 
@@ -34,6 +35,15 @@ def _openvino(threads: int) -> Backend:
     return OpenVinoBackend(threads)
 
 
+def _torch(threads: int) -> Backend:
+    try:
+        from engine.backends.torch_ import TorchBackend
+    except ImportError as error:
+        fix = "pip install 'otmv-serve[torch]'"
+        raise LoadFailed("backend torch", f"not installed: {error}", fix) from error
+    return TorchBackend(threads)
+
+
 def _tensorrt(artifact: Artifact | None, cache_dir: Path | None) -> Backend:
     found = detect.tensorrt()
     if isinstance(found, detect.Unready):
@@ -49,7 +59,13 @@ def _tensorrt(artifact: Artifact | None, cache_dir: Path | None) -> Backend:
 _FACTORIES: dict[str, Callable[[int], Backend]] = {
     "onnxruntime": _onnxruntime,
     "openvino": _openvino,
+    "torch": _torch,
 }
+
+_FOR_CUDA = frozenset({"torch", _TENSORRT})
+
+_MODULES = {"torch": ("torch", "onnx")}
+"""What a backend imports, where that is not the module of its own name."""
 
 
 def backend_names() -> tuple[str, ...]:
@@ -64,7 +80,7 @@ def installed_backends() -> dict[str, str]:
     """
     found = {}
     for name in _FACTORIES:
-        if find_spec(name) is not None:
+        if all(find_spec(module) is not None for module in _MODULES.get(name, (name,))):
             try:
                 found[name] = version(name)
             except PackageNotFoundError:  # installed under another name, as for other devices
@@ -73,6 +89,19 @@ def installed_backends() -> dict[str, str]:
     if isinstance(ready, detect.Ready):
         found[_TENSORRT] = f"{ready.module} {ready.version} {ready.arch}"
     return found
+
+
+def suits_machine(name: str) -> bool:
+    """Tell whether a backend is worth a trial here: some are for CUDA devices (ADR 0025)."""
+    return name not in _FOR_CUDA or has_cuda()
+
+
+def candidate_backends() -> dict[str, str]:
+    """Return the installed backends that suit this machine, as `installed_backends` does."""
+    found = installed_backends()
+    if found.get("torch", "").endswith("+cpu"):  # that build sees no device
+        del found["torch"]
+    return {name: release for name, release in found.items() if suits_machine(name)}
 
 
 def open_backend(

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from artifact.config import Precision
 from artifact.errors import PlanError, PlanMissing
-from artifact.manifest import Precision, StageFile, TensorSpec
+from artifact.manifest import StageFile, TensorSpec
 from artifact.plan import Plan, PlanLibrary, PlanRecord, PlanTarget, PlanTensor, find_plan
 from artifact.store import Artifact
 from engine.backends.cuda_ import Cuda, CudaError, Workspace

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from artifact.atomic import write_atomically
-from artifact.manifest import Precision
+from artifact.config import Precision
 from artifact.plan import OptimizationProfile, PlanRecord, PlanTarget, plan_path, write_plan
 from artifact.store import Artifact
 from engine.family import Family

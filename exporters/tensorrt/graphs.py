@@ -9,7 +9,7 @@ import onnx
 from onnx import TensorProto, helper
 from onnx.external_data_helper import ExternalDataInfo
 
-from artifact.manifest import Precision
+from artifact.config import Precision
 from artifact.plan import PlanDtype, PlanTensor
 from exporters.tensorrt.precision import lower
 

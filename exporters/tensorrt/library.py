@@ -201,7 +201,7 @@ def _logger(trt: Any) -> Any:
         trt.ILogger.WARNING: logging.DEBUG,
     }
 
-    class Logger(trt.ILogger):  # type: ignore[misc, name-defined]
+    class Logger(trt.ILogger):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.ILogger.__init__(self)
             self.last = ""

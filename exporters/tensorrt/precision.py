@@ -24,7 +24,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from artifact.manifest import Precision
+from artifact.config import Precision
 from exporters.tensorrt.errors import WeightOutOfRange
 
 PRODUCTS = frozenset({"MatMul", "Gemm", "Conv"})

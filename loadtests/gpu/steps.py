@@ -127,13 +127,13 @@ def _composed(rig: Rig, form: str, stages: Stages, one_graph: OneGraph) -> None:
         calls[f"whole.{batch}"], calls[f"composed.{batch}"] = one, composed
     samples = rounds(rig.device, calls, rig.deadline.part(0.35), most=15)
     for batch in rig.size.compared:
-        cut, one_graph = samples[f"composed.{batch}"], samples[f"whole.{batch}"]
+        cut_s, whole_s = samples[f"composed.{batch}"], samples[f"whole.{batch}"]
         rig.note(
             f"{form}.composed.{batch}",
             {
-                "ratio": ratios(cut, one_graph).record(),
-                "composed_ms": Quartiles.of(cut).record(1e3),
-                "whole_ms": Quartiles.of(one_graph).record(1e3),
+                "ratio": ratios(cut_s, whole_s).record(),
+                "composed_ms": Quartiles.of(cut_s).record(1e3),
+                "whole_ms": Quartiles.of(whole_s).record(1e3),
                 "answers_apart": strays[batch],
                 "orders": config.orders,
             },

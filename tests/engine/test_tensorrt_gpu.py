@@ -9,8 +9,8 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from artifact.config import Precision
 from artifact.golden import relative_l2
-from artifact.manifest import Precision
 from artifact.store import Artifact, open_artifact
 from engine.backends import detect
 from engine.backends.base import Backend

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact.manifest import Precision
+from artifact.config import Precision
 from artifact.store import Artifact, open_artifact
 from exporters.tensorrt.build import Options, build_plans
 from exporters.tensorrt.library import Library

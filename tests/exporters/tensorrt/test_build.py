@@ -9,8 +9,9 @@ from pathlib import Path
 import onnx
 import pytest
 
+from artifact.config import Precision
 from artifact.errors import PlanTruncated, PlanWrongArch
-from artifact.manifest import WEIGHTS_NAME, Precision
+from artifact.manifest import WEIGHTS_NAME
 from artifact.plan import PlanTarget, find_plan
 from artifact.store import Artifact
 from exporters.tensorrt.build import Done, Options, build_plans, chosen_stages

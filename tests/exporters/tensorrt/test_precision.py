@@ -13,8 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
 
+from artifact.config import Precision
 from artifact.golden import StageCase, read_stage_cases, relative_l2
-from artifact.manifest import Precision
 from artifact.store import Artifact
 from engine.golden import PARITY_LIMITS
 from exporters.tensorrt.errors import WeightOutOfRange

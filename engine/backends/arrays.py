@@ -159,7 +159,9 @@ def move_rows(
 ) -> None:
     """Copy rows of an array, or the same part of each, to other rows; all are read before."""
     if isinstance(array, np.ndarray):
-        array[(list(into), *part)] = array[(list(source), *part)]
+        there: tuple[Any, ...] = (into, *part)
+        here: tuple[Any, ...] = (source, *part)
+        array[there] = array[here]
         return
     kept = {row: array[(row, *part)].copy() for row in source}
     for row, of in zip(into, source, strict=True):

@@ -174,6 +174,25 @@ def key_mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.where(mask, 0.0, MASKED).to(dtype)[:, None, None, :]
 
 
+def masked_decoding_bias(
+    image_tokens: int, length: int, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """Attention bias of [image, words, MASKs]: `[1, 1, tokens, tokens]`.
+
+    The image sees the image; word i sees the image and words up to i; MASK t sees the image, the
+    words up to t - 1 (index t - 1 is the last word fed with it) and itself.
+    """
+    causal = torch.tril(torch.ones(length, length, dtype=torch.bool, device=device))
+    eye = torch.eye(length, dtype=torch.bool, device=device)
+    none = torch.zeros(length, length, dtype=torch.bool, device=device)
+    text = torch.cat([torch.cat([causal, none], 1), torch.cat([causal, eye], 1)], 0)
+    allowed = nn.functional.pad(text, (image_tokens, 0), value=True)
+    image = torch.zeros(image_tokens, image_tokens + 2 * length, dtype=torch.bool, device=device)
+    image[:, :image_tokens] = True
+    allowed = torch.cat([image, allowed], 0)
+    return torch.where(allowed, 0.0, MASKED).to(dtype)[None, None]
+
+
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
     """Softmax attention; returns `[batch, tokens, width]`."""
     mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from loadtests.gpu.device import Device
 from loadtests.gpu.timing import Call
+
+os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # it tells every start and stop on stderr
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ def seen(device: Device, call: Call) -> Kernels:
     call()
     for _ in range(2):
         device.wait()
-        with profile(activities=[activity]) as watched:
+        with profile(activities=[activity], acc_events=True) as watched:
             call()
             device.wait()
     events = [event for event in watched.events() or () if event.device_type == kind]

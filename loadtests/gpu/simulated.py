@@ -43,7 +43,8 @@ def run(rig: Rig) -> None:
     rig.note("costs_from", form)
     studies = {"as_is": STANDARD, "relative": relative(here)}
     for left, (name, points) in zip((2, 1), studies.items(), strict=True):
-        for found in study(here, points, rig.deadline.part(1 / left)):
+        longest_s = rig.size.simulated_s
+        for found in study(here, points, longest_s, rig.deadline.part(1 / left)):
             rig.note(name, found)
 
 
@@ -59,16 +60,17 @@ def _full_s(of: World) -> float:
     return of.service_s(of.depths[-1], of.max_batch)
 
 
-def study(here: World, points: Sequence[Point], deadline: Deadline) -> Iterator[dict[str, Any]]:
+def study(
+    here: World, points: Sequence[Point], longest_s: float, deadline: Deadline
+) -> Iterator[dict[str, Any]]:
     """Simulate seed by seed while there is time, and yield what is known after each.
 
     How long a run is comes from a first short one.
     """
     jobs = max(len(os.sched_getaffinity(0)), 1)
     speed = _speed(here, points)
-    per_seed_s = [seconds * speed * len(points) / jobs for seconds in SECONDS]
-    fits = (s for s, cost in zip(SECONDS, per_seed_s, strict=True) if cost < deadline.left_s * 0.7)
-    seconds = next(fits, SECONDS[-1])
+    most_s = deadline.left_s * 0.7 * jobs / (speed * len(points))
+    seconds = next((s for s in SECONDS if s <= min(most_s, longest_s)), SECONDS[-1])
     results: list[Result] = []
     seeds: list[int] = []
     with ProcessPoolExecutor(jobs) as pool:

@@ -30,7 +30,8 @@ class Size:
     `base`: shares nothing, readout "last"; `work`: Table 4's columns; `batches`: rows of a step
     whose times are fitted; `compared`: batches at which cut and whole graphs are compared;
     `squares`: sides of the products that tell the device's peak; `copied_bytes`: of the copy;
-    `depths`: of the variants on one ladder; `picture_px`: width and height of the JPEGs.
+    `depths`: of the variants on one ladder; `picture_px`: width and height of the JPEGs;
+    `simulated_s`: longest run of the simulator.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Size:
     copied_bytes: int
     depths: tuple[int, ...]
     picture_px: tuple[int, int]
+    simulated_s: float
 
     def config(self, work: Work) -> ModelConfig:
         """Return the base model for one task."""
@@ -69,6 +71,7 @@ def _released(name: str, depths: tuple[int, ...]) -> Size:
         copied_bytes=2**32,
         depths=depths,
         picture_px=(640, 480),
+        simulated_s=20.0,
     )
 
 
@@ -107,6 +110,7 @@ SIZES: Mapping[str, Size] = {
         copied_bytes=2**20,
         depths=(1, 2, 3, 4),
         picture_px=(64, 48),
+        simulated_s=0.1,
     ),
 }
 """By name. `large` and `base` are BEiT-3's; the paper's batches are those of `large`."""

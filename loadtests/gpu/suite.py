@@ -102,9 +102,10 @@ def run_suite(
             why = f"{max(seconds, 0.0):.0f} s were left for it; give more --minutes"
             outcomes[part.name] = Outcome("skipped", why=why)
             continue
+        most_s = deadline.left_s
         progress(f"{part.name}: up to {seconds:.0f} s")
         earlier = {name: outcome.found for name, outcome in outcomes.items()}
-        outcome = run_part(options, part, seconds, deadline.left_s, earlier, start)
+        outcome = run_part(options, part, seconds, most_s, earlier, start)
         if start == "fork" and POISONED in outcome.why:
             progress(f"{part.name}: again, in a process that begins anew")
             start = "spawn"

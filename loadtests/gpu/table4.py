@@ -72,7 +72,7 @@ def column(rig: Rig, work: Work, deadline: Deadline, methods: Sequence[str]) -> 
             for method in waiting:
                 rig.note(f"{work.task}.methods.{method}", {"error": "no time was left"})
             break
-        group = _group(rig, work, config, inputs, waiting, deadline)
+        group = _group(rig, work, config, inputs, waiting)
         if not group or group[0].method != FULL:
             raise RuntimeError("full fine-tuning itself cannot run: see its error")
         calls = {ready.method: ready.launched.launch for ready in group}
@@ -89,14 +89,13 @@ def _group(
     config: ModelConfig,
     inputs: Inputs,
     waiting: deque[str],
-    deadline: Deadline,
 ) -> list[Ready]:
     """Make `full` ready, and methods that wait while there is memory and time for them."""
     group = _ready(rig, work, config, inputs, FULL)
     allowed = int((rig.device.free_bytes() or 0) * KEPT_FREE)
     while waiting and group:
         free = rig.device.free_bytes()
-        if len(group) > 1 and ((free is not None and free < allowed) or deadline.over()):
+        if len(group) > 1 and ((free is not None and free < allowed) or rig.deadline.over()):
             break
         method = waiting.popleft()
         try:

@@ -31,7 +31,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     pytest.importorskip("scipy")
     out = tmp_path_factory.mktemp("suite") / "found.json"
     begun_s = time.monotonic()
-    code, said = suite(out, "--device", "cpu", "--size", "tiny", "--minutes", "0.4")
+    code, said = suite(out, "--device", "cpu", "--size", "tiny", "--minutes", "1")
     body: dict[str, Any] = json.loads(out.read_text("utf-8"))
     body["code"], body["said"] = code, said
     body["took_s"] = time.monotonic() - begun_s
@@ -112,7 +112,7 @@ def test_bars_claim_nothing_here_and_a_picture_is_drawn(ran: dict[str, Any]) -> 
 
 
 def test_it_keeps_to_its_time(ran: dict[str, Any]) -> None:
-    assert ran["took_s"] < 60, "0.4 minutes were asked for; a loaded machine starts slowly"
+    assert ran["took_s"] < 75, "a minute was asked for; a loaded machine starts slowly"
 
 
 def test_parts_are_chosen_by_name_and_the_machine_always_comes_along() -> None:

@@ -7,14 +7,12 @@ from typing import Any
 
 from artifact.config import Task
 from loadtests.bars import Bar
-from loadtests.gpu.paper import CUTTING, PAPER, TASKS, paper
 from loadtests.gpu.suite import Outcome
+from loadtests.table4.methods import BY_ID, METHODS, TASKS
+from loadtests.table4.rows import Speed, inverted
 
 LEAST_SHARE = 0.97
 """Of its ideal speed, for methods that execute less."""
-
-CLEAR = 1.10
-"""Two methods' ideals must differ by this factor to say which is faster."""
 
 MOST_COMPOSED, MOST_IDLE, LEAST_PEAK = 1.03, 0.05, 0.55
 """Composed time over whole, at batches from 8 on; idle share; share of the measured peak."""
@@ -55,7 +53,7 @@ def _table4(outcomes: Mapping[str, Outcome]) -> Iterator[Bar]:
 
 
 def _speedup(task: Task, rows: Found, column: Found, why: str) -> Bar:
-    limit = paper("otmv", task) or 0.0
+    limit = BY_ID["otmv"].paper[task]
     name = f"gpu.table4.{task}.otmv-speedup"
     if "otmv" not in rows:
         return Bar(name, None, limit, True, column.get("otmv", {}).get("error", why))
@@ -67,25 +65,31 @@ def _speedup(task: Task, rows: Found, column: Found, why: str) -> Bar:
 
 def _least_share(task: Task, rows: Found, why: str) -> Bar:
     name = f"gpu.table4.{task}.least-share-of-ideal"
-    shares = {method: rows[method]["share"] for method in CUTTING if method in rows}
+    held = [method.id for method in METHODS if method.held]
+    shares = {method: rows[method]["share"] for method in held if method in rows}
     if not shares:
         return Bar(name, None, LEAST_SHARE, True, why)
     worst = min(shares, key=shares.__getitem__)
-    missing = [method for method in CUTTING if method not in rows]
+    missing = [method for method in held if method not in rows]
     without = f"; without {', '.join(missing)}" if missing else ""
     return Bar(name, shares[worst], LEAST_SHARE, True, f"{worst}{without}", {"shares": shares})
 
 
 def _order(task: Task, rows: Found, why: str) -> Bar:
-    """Count pairs of the paper's methods that came in another order than their clear ideals."""
+    """Count pairs of methods that came in another order than their clearly different ideals."""
     name = f"gpu.table4.{task}.inverted-pairs"
-    some = {m: (row["ideal"], row["speed"]["median"]) for m, row in rows.items() if m in PAPER}
-    pairs = [(a, b) for a in some for b in some if some[b][0] >= CLEAR * some[a][0]]
-    if not pairs:
+    speeds = [_speed(task, method, row) for method, row in rows.items()]
+    wrong, clear = inverted(speeds)
+    if not clear:
         return Bar(name, None, 0.0, False, why)
-    wrong = [f"{slow} before {fast}" for slow, fast in pairs if some[fast][1] <= some[slow][1]]
-    spread = "; ".join([f"of {len(pairs)}", *wrong])
-    return Bar(name, float(len(wrong)), 0.0, False, spread)
+    named = [f"{slow} before {fast}" for slow, fast in wrong]
+    return Bar(name, float(len(wrong)), 0.0, False, "; ".join([f"of {clear}", *named]))
+
+
+def _speed(task: Task, method: str, row: Found) -> Speed:
+    speed = row["speed"]
+    quartiles = (speed["low"], speed["median"], speed["high"])
+    return Speed(task, method, quartiles, row["ideal"], speed["n"], row["paper"])
 
 
 def _steps(outcomes: Mapping[str, Outcome]) -> Iterator[Bar]:

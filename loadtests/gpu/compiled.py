@@ -7,8 +7,8 @@ import time
 from loadtests.gpu.methods import captured, draw, flops, made, relative_l2
 from loadtests.gpu.rig import NotRun, Rig
 from loadtests.gpu.sizes import Work
-from loadtests.gpu.table4 import FULL
 from loadtests.gpu.timing import Call, Quartiles, ratios, rounds
+from loadtests.table4.methods import FULL
 
 METHODS = (FULL, "otmv")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from loadtests.gpu.methods import captured, draw, made, whole
-from loadtests.gpu.paper import ADAPTERS
 from loadtests.gpu.profiling import seen
 from loadtests.gpu.rig import Rig
-from loadtests.gpu.table4 import FULL
 from loadtests.gpu.timing import Call, Quartiles, ratios, rounds
+from loadtests.table4.methods import BY_ID, FULL
 
-METHODS = (FULL, "lora", *ADAPTERS)
+METHODS = (FULL, "lora", *(m.id for m in BY_ID.values() if m.kind == "added" and m.paper))
+"""Those that the paper has as adding to every block, and what they are compared with."""
 
 
 def run(rig: Rig) -> None:

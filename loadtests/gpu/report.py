@@ -10,8 +10,8 @@ from typing import Any
 
 from artifact.atomic import write_atomically
 from loadtests.bars import Bar
-from loadtests.gpu.paper import TASKS
 from loadtests.gpu.suite import Outcome
+from loadtests.table4.methods import TASKS
 
 
 @dataclass(frozen=True)

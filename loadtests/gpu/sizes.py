@@ -61,7 +61,7 @@ def _released(name: str, depths: tuple[int, ...]) -> Size:
         base=beit3_config(name),
         work=(
             Work("vqa", 16, 480, text_tokens=64),
-            Work("caption", 32, 480, words=20),
+            Work("caption", 32, 480, words=16),
             Work("reason", 32, 224, text_tokens=64),
         ),
         batches=(1, 2, 4, 8, 16, 32, 64),

@@ -20,15 +20,13 @@ from loadtests.gpu.methods import (
     relative_l2,
     whole,
 )
-from loadtests.gpu.paper import paper
 from loadtests.gpu.rig import Rig
 from loadtests.gpu.shares import Deadline
 from loadtests.gpu.sizes import Work
 from loadtests.gpu.timing import Quartiles, Samples, ratios, rounds
-from models.comparators import METHODS
+from loadtests.table4.methods import BY_ID, FULL
 from models.series import OtmvModel
 
-FULL = "full"
 ROUNDS = 21
 FIRST = ("otmv", "efficientvlm", "petadapter", "vlpet")
 """Made ready before the others, should time or memory not be enough for all."""
@@ -59,7 +57,7 @@ def run(rig: Rig) -> None:
 
 def in_turn() -> list[str]:
     """Return every method but `full`, the most telling first."""
-    return [*FIRST, *(method for method in METHODS if method not in (FULL, *FIRST))]
+    return [*FIRST, *(method for method in BY_ID if method not in (FULL, *FIRST))]
 
 
 def column(rig: Rig, work: Work, deadline: Deadline, methods: Sequence[str]) -> None:
@@ -155,6 +153,6 @@ def _report(rig: Rig, work: Work, group: Sequence[Ready], samples: Samples) -> N
                 "gflop": round(ready.flops / 1e9, 4),
                 "ideal": round(ideal, 4),
                 "share": round(speed.median / ideal, 4),
-                "paper": paper(ready.method, work.task),
+                "paper": BY_ID[ready.method].paper.get(work.task),
             },
         )

@@ -119,7 +119,7 @@ def _composed(rig: Rig, form: str, stages: Stages, one_graph: OneGraph) -> None:
     strays = {}
     for batch in rig.size.compared:
         one = one_graph(batch)
-        composed = _bound(stages, batch, list(table(rig, orders, batch, 0)))
+        composed = _bound(stages, batch, list(in_step(rig, orders, batch)))
         one()
         wanted = one.output.clone()
         composed()
@@ -141,10 +141,10 @@ def _composed(rig: Rig, form: str, stages: Stages, one_graph: OneGraph) -> None:
 
 
 def _mixed(rig: Rig, form: str, stages: Stages) -> None:
-    """Compare a batch whose rows are at different orders with one in lock step; same row-steps."""
+    """Compare a batch of rows on different variants with one in lock step; same row-steps."""
     batch, orders = rig.size.peak_batch, stages.model.config.orders
-    uniform = _bound(stages, batch, list(table(rig, orders, batch, 0)))
-    mixed = _bound(stages, batch, list(table(rig, orders, batch, max(orders // batch, 1))))
+    uniform = _bound(stages, batch, list(in_step(rig, orders, batch)))
+    mixed = _bound(stages, batch, list(in_company(rig, orders, batch)))
     uniform()
     alone = stages.slots(batch).y[0].clone()
     mixed()
@@ -159,8 +159,24 @@ def _bound(stages: Stages, batch: int, orders: list[Tensor]) -> Callable[[], Non
     return lambda: stages.run(batch, orders)
 
 
-def table(rig: Rig, orders: int, batch: int, stride: int) -> Tensor:
-    """Return int64 `[orders, batch]`: every row runs every order once, row i from i · stride on."""
-    starts = torch.arange(batch) * stride
-    steps = (torch.arange(orders)[:, None] + starts[None]) % orders
+def in_step(rig: Rig, orders: int, batch: int) -> Tensor:
+    """Return int64 `[orders, batch]`, pinned: every row runs the same order at every step."""
+    return _pinned(rig, torch.arange(orders)[:, None].repeat(1, batch))
+
+
+def in_company(rig: Rig, orders: int, batch: int) -> Tensor:
+    """Return int64 `[orders, batch]`, pinned: rows on different variants, at different depths.
+
+    Row 0 runs the whole stack. Every other runs variants of the ladder one after another, each
+    from its first order, and begins with another one than the row before it.
+    """
+    depths = rig.size.depths
+    columns = [list(range(orders))]
+    for row in range(1, batch):
+        turned = (depths[(row + turn) % len(depths)] for turn in range(orders))
+        columns.append([order for depth in turned for order in range(depth)][:orders])
+    return _pinned(rig, torch.tensor(columns).T.contiguous())
+
+
+def _pinned(rig: Rig, steps: Tensor) -> Tensor:
     return steps.pin_memory() if rig.device.is_cuda else steps

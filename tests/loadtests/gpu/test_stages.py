@@ -10,7 +10,7 @@ from loadtests.gpu.methods import draw, made, relative_l2, whole
 from loadtests.gpu.rig import Rig
 from loadtests.gpu.shares import Deadline
 from loadtests.gpu.stages import Stages, plain_block
-from loadtests.gpu.steps import KINDS, table
+from loadtests.gpu.steps import KINDS, in_company, in_step
 from loadtests.simulate.world import World
 
 NEAR = 2e-2
@@ -42,17 +42,23 @@ def test_a_row_is_alone_in_mixed_company(rig: Rig) -> None:
     for parameter in model.keys.parameters():  # orders must differ to be told apart
         parameter += 0.1 * torch.randn_like(parameter)
     stages = Stages(rig, model, draw(work, config, rig), plain_block(model))
-    runs = {}
-    for stride in (0, 1):
-        stages.run(work.batch, list(table(rig, config.orders, work.batch, stride)))
-        runs[stride] = stages.slots(work.batch).y.clone()
+    runs = []
+    for steps in (in_step, in_company):
+        stages.run(work.batch, list(steps(rig, config.orders, work.batch)))
+        runs.append(stages.slots(work.batch).y.clone())
     assert relative_l2(runs[1][0], runs[0][0]) < NEAR
-    assert relative_l2(runs[1][1], runs[0][1]) > NEAR, "row 1 ran its orders in another turn"
+    assert relative_l2(runs[1][1], runs[0][1]) > NEAR, "row 1 ran other variants"
 
 
-def test_every_row_runs_every_order(rig: Rig) -> None:
-    steps = table(rig, 4, 3, 1)
-    assert steps.T.tolist() == [[0, 1, 2, 3], [1, 2, 3, 0], [2, 3, 0, 1]]
+def test_rows_in_company_run_whole_variants_one_after_another(rig: Rig) -> None:
+    assert in_step(rig, 3, 2).tolist() == [[0, 0], [1, 1], [2, 2]]
+    assert rig.size.depths == (1, 2, 3, 4)
+    assert in_company(rig, 4, 4).T.tolist() == [
+        [0, 1, 2, 3],
+        [0, 1, 0, 1],
+        [0, 1, 2, 0],
+        [0, 1, 2, 3],
+    ]
 
 
 def test_the_world_has_the_costs_that_were_measured() -> None:

@@ -13,6 +13,7 @@ from engine.backends.arrays import (
     DeviceArray,
     Memory,
     may_overlap,
+    move_rows,
     put_rows,
     stack,
     takes_outputs,
@@ -135,6 +136,14 @@ class MemoryContract:
         there = self.put(memory, here)
         put_rows(here, rows, source)
         put_rows(there, rows, self.put(memory, source))
+        np.testing.assert_array_equal(there.read(), here)
+
+    @pytest.mark.parametrize("part", [(), (slice(None), slice(1, None))])
+    def test_rows_change_places_at_once(self, memory: Memory, part: tuple[slice, ...]) -> None:
+        here = np.random.default_rng(0).random((4, 2, 3))
+        there = self.put(memory, here)
+        for array in (here, there):
+            move_rows(array, [0, 1, 2], [1, 2, 1], part)
         np.testing.assert_array_equal(there.read(), here)
 
     def test_what_overlaps_and_what_takes_outputs(self, memory: Memory) -> None:

@@ -17,13 +17,13 @@ from engine.family import Family
 from engine.kept import is_kept
 from engine.solo import Solo
 from tests.engine.backend_contract import BackendContract
-from tests.engine.bench import JUDGE
 from tests.engine.crowd import Crowd, check_alone
 from tests.engine.fakes import FakeBackend
 from tests.engine.memory_contract import MemoryContract
 from tests.engine.tensorrt_stand import Watching
 from tests.engine.tiny_graphs import example_inputs
 from tests.engine.tiny_model import Array, TinyModel
+from tests.engine.tiny_whole import WHOLE
 
 pytest.importorskip("torch", reason="pip install otmv-serve[torch]")
 
@@ -168,9 +168,9 @@ def test_stages_loaded_on_another_thread_do_not_disturb(tiny: Artifact) -> None:
     assert not failed
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("whole", [False, True])
 def test_the_engine_answers_on_it_as_on_the_host(
-    trio: Artifact, monkeypatch: pytest.MonkeyPatch, seed: int
+    trio: Artifact, gallery: Artifact, monkeypatch: pytest.MonkeyPatch, whole: bool
 ) -> None:
     crossed: set[str] = set()
     send = DeviceRunner._send
@@ -181,12 +181,12 @@ def test_the_engine_answers_on_it_as_on_the_host(
         send(self, target, name, given)
 
     monkeypatch.setattr(DeviceRunner, "_send", watched)
-    backend = Watching(StandIn(), FakeBackend(JUDGE))  # type: ignore[arg-type]
-    crowd = Crowd(trio, backend, seed, faults=seed == 1)  # type: ignore[arg-type]
-    answered = crowd.play()
+    artifact = gallery if whole else trio
+    backend = Watching(StandIn(), FakeBackend(WHOLE))  # type: ignore[arg-type]
+    answered = Crowd(artifact, backend, seed=int(whole), faults=whole).play()  # type: ignore[arg-type]
     assert len(answered) >= 10
-    alone = Solo(Family(trio.manifest, "fp32"), FakeBackend(JUDGE).call, max_batch=3)
+    alone = Solo(Family(artifact.manifest, "fp32"), FakeBackend(WHOLE).call, max_batch=3)
     for made, answer in answered:
-        check_alone(trio, made, answer, alone)
-    assert {"order", "mask", "y"} <= crossed
+        check_alone(artifact, made, answer, alone)
+    assert {"pixels", "mask", "tokens"} <= crossed
     assert not any(is_kept(name) for name in crossed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -115,6 +116,7 @@ class TorchBackend:
         _wake(self._device)
         self._runner: Callable[..., Runner] = HostRunner
         if on_cuda:
+            _refuse_tf32()
             self.memory = TorchMemory(self._device)
             graphs = CudaGraphs(self._device)
             self._runner = partial(
@@ -166,6 +168,14 @@ def _wake(device: torch.device) -> None:
         x = functional.linear(x, weight[:, 0, :2].flatten(1), weight[:, 0, 0, 0])
         functional.scaled_dot_product_attention(x, x, x, x @ x.mT)
         functional.gelu(functional.layer_norm(x, (8,)))
+
+
+def _refuse_tf32() -> None:
+    """Let fp32 be fp32: by default convolutions keep ten bits of the mantissa (TF32)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the setting's newer name is not in every release
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
 
 
 def _has_bf16(device: torch.device) -> bool:

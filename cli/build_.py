@@ -77,7 +77,11 @@ def build(
         _fail(console, str(error).splitlines()[0])
     except OSError as error:
         _fail(console, f"{error} (check free space and rights of the cache folder)")
-    Console().print(_table(done, f"{chosen.name} {chosen.version}, {options.arch}, {precision}"))
+    show = Console()
+    show.print(_table(done))
+    target = f"{chosen.name} {chosen.version}, {options.arch}, {precision}"
+    where = f"{target}: {options.cache_dir / 'plans'}"
+    show.print(where, markup=False, highlight=False, soft_wrap=True)
 
 
 def _fail(console: Console, problem: str) -> NoReturn:
@@ -117,8 +121,8 @@ def _run(
         )
 
 
-def _table(done: list[Done], title: str) -> Table:
-    table = Table(title=f"plans: {title}", title_style="bold")
+def _table(done: list[Done]) -> Table:
+    table = Table(title="plans", title_style="bold")
     table.add_column("stage")
     table.add_column("outcome")
     for name in ("build, s", "MB"):
@@ -128,6 +132,4 @@ def _table(done: list[Done], title: str) -> Table:
         row = (f"{record.build_s:.1f}", f"{record.size_bytes / 1e6:.1f}")
         table.add_row(escape(one.stage), one.outcome, *row)
     table.add_row("all", "", "", f"{sum(one.record.size_bytes for one in done) / 1e6:.1f}")
-    if done:
-        table.caption = escape(str(done[0].path.parent))
     return table

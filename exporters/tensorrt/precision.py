@@ -28,8 +28,8 @@ from artifact.config import Precision
 from exporters.tensorrt.errors import WeightOutOfRange
 
 PRODUCTS = frozenset({"MatMul", "Gemm", "Conv"})
-MOVES = frozenset({"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Identity", "Expand"})
-"""Operations whose first input passes as it is."""
+MOVES = frozenset("Reshape Transpose Squeeze Unsqueeze Slice Split Identity Expand".split())
+"""Operations whose first input passes as it is, whole or in parts."""
 
 _ASKS_SHAPE = frozenset({"Shape", "Size"})
 _TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
@@ -146,7 +146,7 @@ def _scores(graph: onnx.GraphProto) -> set[str]:
     uses = Counter(name for node in graph.node for name in node.input)
     found = {value.name for value in graph.output if not uses[value.name]}
     for node in reversed(graph.node):
-        if node.output[0] not in found:
+        if len(node.output) != 1 or node.output[0] not in found:
             continue
         if node.op_type in MOVES or node.op_type == "Gather":
             passed = [node.input[0]]

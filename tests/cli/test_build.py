@@ -20,7 +20,7 @@ def tiny(tmp_path: Path) -> Path:
     return write_tiny(tmp_path / "tiny").root
 
 
-def test_plans_are_built_kept_and_listed(tiny: Path, tmp_path: Path) -> None:
+def test_plans_are_listed_with_their_outcome(tiny: Path, tmp_path: Path) -> None:
     pytest.importorskip("tensorrt_rtx", reason="no wheel of tensorrt-rtx for this platform")
     ask = (tiny, "--library", "tensorrt-rtx", "--arch", "sm_89", "--cache", tmp_path / "cache")
     code, text = run(*ask, "--stages", "head[vqa], block[0]")

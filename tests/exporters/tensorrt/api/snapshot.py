@@ -46,28 +46,35 @@ NAMES = (
 
 def surface(module: Any) -> dict[str, Any]:
     """Return the members of every class in `NAMES`, with their signatures, and enumerations."""
-    found: dict[str, Any] = {"version": module.__version__, "classes": {}, "enums": {}}
+    found: dict[str, Any] = {"classes": {}, "enums": {}}
     for name in NAMES:
         one = getattr(module, name, None)
         if one is None:
             continue
         if hasattr(one, "__members__"):
             found["enums"][name] = sorted(one.__members__)
-        members = {m: signature(getattr(one, m)) for m in dir(one) if not m.startswith("__")}
+            continue
+        members = {m: signature(getattr(one, m)) for m in dir(one) if not m.startswith("_")}
         members["__init__"] = signature(one.__init__)
         found["classes"][name] = members
     return found
 
 
 def signature(member: Any) -> str:
-    """Return the first line of a member's signature without types' modules; "" if it has none."""
+    """Return the first line of a member's signature, "" if it has none.
+
+    Types lose their modules and are written as older bindings write them.
+    """
     lines = (getattr(member, "__doc__", None) or "").strip().splitlines()
     first = lines[0] if lines else ""
     if first.startswith(("__init__(*args", "Overloaded")) or "*args, **kwargs" in first:
         first = next((line for line in lines if line.startswith("1. ")), first)[3:]
     if "(" not in first or "->" not in first:
         return ""
-    return re.sub(r"\b(?:[\w]+\.)+(?=\w)", "", first)
+    plain = re.sub(r"\b(?:[\w]+\.)+(?=\w)", "", first)
+    for new, old in (("SupportsInt", "int"), ("SupportsFloat", "float"), ("Buffer", "buffer")):
+        plain = plain.replace(new, old)
+    return plain
 
 
 def stubs(bindings: Path, folder: Path) -> None:
@@ -102,7 +109,8 @@ def main(wheel: Path, out: Path) -> None:
         child = (
             f"import sys, json; sys.path[:0] = [{str(bindings.parent)!r}, {str(Path.cwd())!r}]; "
             "import tensorrt; from tests.exporters.tensorrt.api.snapshot import surface; "
-            "print(json.dumps(surface(tensorrt), indent=1, sort_keys=True))"
+            f"found = {{'version': {wheel.name.split('-')[1]!r}, **surface(tensorrt)}}; "
+            "print(json.dumps(found, indent=1, sort_keys=True))"
         )
         environment = {**os.environ, "LD_LIBRARY_PATH": str(folder)}
         done = subprocess.run(
@@ -110,8 +118,9 @@ def main(wheel: Path, out: Path) -> None:
             env=environment,
             capture_output=True,
             text=True,
-            check=True,
         )
+    if done.returncode:
+        sys.exit(done.stderr)
     out.write_text(done.stdout)
 
 

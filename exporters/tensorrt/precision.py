@@ -28,7 +28,9 @@ from artifact.config import Precision
 from exporters.tensorrt.errors import WeightOutOfRange
 
 PRODUCTS = frozenset({"MatMul", "Gemm", "Conv"})
-MOVES = frozenset("Reshape Transpose Squeeze Unsqueeze Slice Split Identity Expand".split())
+MOVES = frozenset(
+    {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Split", "Identity", "Expand"}
+)
 """Operations whose first input passes as it is, whole or in parts."""
 
 _ASKS_SHAPE = frozenset({"Shape", "Size"})

@@ -4,7 +4,7 @@ PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 
-.PHONY: serve test check lint format demo clean
+.PHONY: serve test check lint format demo dashboards dashboards-test monitoring-test clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -30,6 +30,19 @@ format: .venv/.installed
 demo: .venv/.installed
 	.venv/bin/otmv tune demo --out runs/demo
 	.venv/bin/otmv export runs/demo --out runs/demo-artifact
+
+# Write deploy/grafana/dashboards/*.json.
+dashboards: .venv/.installed
+	.venv/bin/python -m deploy.grafana.generate
+
+# Against Grafana's own types; needs npm.
+dashboards-test: .venv/.installed
+	npm ci --prefix deploy/grafana/types --no-audit --no-fund
+	.venv/bin/pytest tests/deploy/test_dashboards.py tests/deploy/test_dashboard_types.py
+
+# A real Prometheus (Debian: apt-get install prometheus) scrapes a real server under load.
+monitoring-test: .venv/.installed
+	.venv/bin/pytest tests/deploy/test_rules.py tests/deploy/live_monitoring.py
 
 .venv-serve/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-serve

@@ -19,6 +19,7 @@ COMMANDS = {
     "simulate": "Compare scheduling policies on a simulated device.",
     "bench": "Measure the engine or its scheduler against its bars.",
     "serve": "Serve an artifact over HTTP.",
+    "report": "Write what Prometheus saw of a server as one page.",
     "ask": "Ask a running server about an image file.",
 }
 

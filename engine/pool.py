@@ -59,8 +59,10 @@ class EnginePool:
         self._ledger, self._planner, self._admission = parts.ledger, parts.planner, parts.admission
         self._intake, self._maker, self._executor = parts.intake, parts.maker, parts.executor
         telemetry.watch_stages(self._stages.loaded_bytes)
+        telemetry.watch_keys(self._stages.keys, self._stages.key_bytes)
+        telemetry.watch_budget(lambda: self._stages.budget_bytes)
         for member in opened.family.members.values():
-            telemetry.quality(member.task, member.variant, member.quality)
+            telemetry.offer(member.task, member.variant, member.quality)
         self._executor.start()
         self.ready = True
 

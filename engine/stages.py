@@ -80,6 +80,15 @@ class StageSet:
         keyed = [stage for stage in self.loaded if self._family.key_of_stage(stage) is not None]
         return self.workspace_bytes + self._bytes.of(shared), self._bytes.of(keyed)
 
+    def key_bytes(self, key: int) -> int:
+        """Return the bytes of one key block's loaded stages."""
+        return self._bytes.of(stage for stage in self.of_key(key) if stage in self._loaded)
+
+    @property
+    def budget_bytes(self) -> int | None:
+        """Return the byte budget; None without one."""
+        return self._budget_bytes
+
     def bytes_of(self, stage: str) -> int:
         """Return a stage's bytes; of a key never loaded, an estimate."""
         return self._bytes.of((stage,))

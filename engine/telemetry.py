@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -11,6 +13,11 @@ from engine.types import Outcome, Task
 NO_VARIANT = "none"
 """The variant label of a request that ended before one was chosen."""
 
+SHED_REASONS = ("queue_full", "draining", "not_ready", "intake_full", "deadline")
+"""Why a request was refused at admission."""
+
+_AFTER_CHOICE: tuple[Outcome, ...] = ("ok", "late", "expired", "cancelled", "invalid", "error")
+_BEFORE_CHOICE: tuple[Outcome, ...] = ("refused", "invalid")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _SLACK = (-10.0, -1.0, -0.1, 0.0, *_SECONDS)
 _ROWS = (1, 2, 4, 8, 16, 32, 64)
@@ -20,7 +27,8 @@ _RATIOS = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
 class Telemetry:
     """Instruments with bounded labels: task, variant id or `none`, outcome, phase, reason, kind.
 
-    `requests_total` counts each request once, when it ends; see `engine.types.Outcome`.
+    `requests_total` counts each request once, when it ends; see `engine.types.Outcome`. It and
+    `shed_total` begin at 0 with every label: Prometheus sees no growth up to a series' first value.
     """
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
@@ -67,9 +75,16 @@ class Telemetry:
         self._resident = self._gauge(
             "resident_bytes", "Bytes of loaded stages (measured) and of open requests.", "kind"
         )
+        self._key_block = self._gauge(
+            "key_block_bytes", "Bytes of one key block's loaded stages (measured).", "key"
+        )
+        self._budget = self._gauge("memory_budget_bytes", "Memory budget; +Inf without one.")
+        self._ready = self._gauge("ready", "1 while requests are taken, else 0.")
         self._quality = self._gauge(
             "variant_quality", "Measured or declared task accuracy, 0 to 1.", *by_variant
         )
+        for reason in SHED_REASONS:
+            self._shed.labels(reason)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"otmv_{name}", text, labels, registry=self.registry)
@@ -89,7 +104,7 @@ class Telemetry:
             self._missed.labels(task).inc()
 
     def shed(self, reason: str) -> None:
-        """Count a refusal: queue_full, draining, not_ready, intake_full or deadline."""
+        """Count a refusal, by one of `SHED_REASONS`."""
         self._shed.labels(reason).inc()
 
     def answered(
@@ -140,6 +155,28 @@ class Telemetry:
         self._resident.labels("shared").set_function(lambda: loaded_bytes()[0])
         self._resident.labels("keys").set_function(lambda: loaded_bytes()[1])
 
-    def quality(self, task: Task, variant: str, quality: float | None) -> None:
-        """Record a variant's quality; NaN if it was never measured."""
-        self._quality.labels(task, variant).set(float("nan") if quality is None else quality)
+    def watch_keys(self, keys: int, key_bytes: Callable[[int], int]) -> None:
+        """Read the loaded bytes of each key block, 0 if it is not, whenever metrics are read."""
+        for key in range(keys):
+            self._key_block.labels(str(key)).set_function(partial(key_bytes, key))
+
+    def watch_budget(self, budget_bytes: Callable[[], int | None]) -> None:
+        """Read the memory budget whenever metrics are read."""
+
+        def read() -> float:
+            budget = budget_bytes()
+            return math.inf if budget is None else budget
+
+        self._budget.set_function(read)
+
+    def watch_ready(self, ready: Callable[[], bool]) -> None:
+        """Read whether requests are taken whenever metrics are read."""
+        self._ready.set_function(ready)
+
+    def offer(self, task: Task, variant: str, quality: float | None) -> None:
+        """Record that a variant is served, and its quality; NaN if it was never measured."""
+        self._quality.labels(task, variant).set(math.nan if quality is None else quality)
+        for outcome in _AFTER_CHOICE:
+            self._requests.labels(task, variant, outcome)
+        for outcome in _BEFORE_CHOICE:
+            self._requests.labels(task, NO_VARIANT, outcome)

@@ -84,6 +84,7 @@ class Serving:
         self._draining = False
         self._settled = asyncio.Event()
         self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
+        telemetry.watch_ready(lambda: self.state == "ready")
 
     @property
     def state(self) -> State:

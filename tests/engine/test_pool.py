@@ -64,7 +64,7 @@ def requests(pool: EnginePool) -> dict[tuple[str, str], float]:
     found: dict[tuple[str, str], float] = {}
     for metric in pool.telemetry.registry.collect():
         for sample in metric.samples:
-            if sample.name == "otmv_requests_total":
+            if sample.name == "otmv_requests_total" and sample.value:
                 key = (sample.labels["variant"], sample.labels["outcome"])
                 found[key] = found.get(key, 0) + sample.value
     return found
@@ -229,6 +229,9 @@ def test_all_instruments_of_the_design_are_there(pool: EnginePool) -> None:
             "latency_prediction_ratio",
             "caption_tokens",
             "first_token_seconds",
+            "key_block_bytes",
+            "memory_budget_bytes",
+            "ready",
         )
     }
 

@@ -55,6 +55,7 @@ def test_liveness_answers_while_loading_and_readiness_waits(settings: Settings) 
     with TestClient(app) as client:
         live = client.get("/healthz")
         assert (live.status_code, live.json()["state"]) == (200, "loading")
+        assert "\notmv_ready 0.0\n" in client.get("/metrics").text
         for response in (client.get("/readyz"), post_good(client), client.get("/v1/variants")):
             assert response.status_code == 503
             assert response.headers["content-type"] == "application/problem+json"
@@ -64,6 +65,7 @@ def test_liveness_answers_while_loading_and_readiness_waits(settings: Settings) 
         assert client.portal is not None
         client.portal.call(app.state.serving.settled)
         assert client.get("/readyz").status_code == 200
+        assert "\notmv_ready 1.0\n" in client.get("/metrics").text
         assert post_good(client).status_code == 200
 
 

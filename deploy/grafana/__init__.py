@@ -1,0 +1,1 @@
+"""Dashboards from code: `python -m deploy.grafana.generate` writes dashboards/*.json."""

@@ -1,0 +1,105 @@
+"""Elasticity: which variants answer, how good they are, and what memory they take."""
+
+from __future__ import annotations
+
+from grafana_foundation_sdk.models.common import StackingMode
+
+from deploy.grafana.panels import SCOPE, Ask, bars, graph
+from deploy.grafana.sheet import Rows
+from loadtests.report import promql
+
+
+def rows() -> Rows:
+    """Return the dashboard's rows: title and panels."""
+    return (("Variants", _variants()), ("Steps", _steps()), ("Memory", _memory()))
+
+
+def _variants() -> tuple[object, ...]:
+    return (
+        graph(
+            "Variants",
+            "Share of answers by variant.",
+            "percentunit",
+            Ask(promql.answers_by_variant(SCOPE), "{{variant}}"),
+            stacked=StackingMode.PERCENT,
+        ),
+        graph(
+            "Quality served",
+            "Mean quality of answers by task, beside the best variant's.",
+            "none",
+            Ask(promql.quality_served(SCOPE), "{{task}}"),
+            Ask(promql.best_quality(SCOPE), "best for {{task}}", dashed=True),
+            top=1,
+        ),
+        graph(
+            "Degraded and refused",
+            "Answered by a lower variant because of latency; refused at admission.",
+            "reqps",
+            Ask(SCOPE.grown("otmv_degraded_total", "task"), "degraded: {{task}}"),
+            Ask(promql.shed_in_all(SCOPE), "refused"),
+        ),
+        graph(
+            "Effective accuracy",
+            "Quality of on-time answers over offered requests; a miss counts 0.",
+            "none",
+            Ask(promql.effective_accuracy(SCOPE), "effective accuracy"),
+            Ask(promql.attainment(SCOPE), "attainment"),
+            top=1,
+        ),
+    )
+
+
+def _steps() -> tuple[object, ...]:
+    blocks = SCOPE.grown("otmv_executed_blocks_total")
+    slack = "otmv_slack_at_start_seconds"
+    return (
+        graph(
+            "Rows per step",
+            "How many rows share a step.",
+            "none",
+            Ask(promql.mean(SCOPE, "otmv_step_rows"), "mean"),
+            Ask(promql.quantile(SCOPE, "otmv_step_rows", 0.9), "90 %"),
+            span=8,
+        ),
+        graph(
+            "Blocks per answer",
+            "Blocks executed over pictures answered.",
+            "none",
+            Ask(f"{blocks} / ({SCOPE.grown('otmv_images_total')} > 0)", "blocks"),
+            span=8,
+        ),
+        graph(
+            "Slack at the first step",
+            "Deadline less now less the predicted time to a first answer.",
+            "s",
+            Ask(promql.quantile(SCOPE, slack, 0.5), "half"),
+            Ask(promql.quantile(SCOPE, slack, 0.1), "10 %"),
+            span=8,
+        ),
+    )
+
+
+def _memory() -> tuple[object, ...]:
+    resident = SCOPE.pick("otmv_resident_bytes", 'kind!="keys"')
+    keys = SCOPE.pick("otmv_key_block_bytes")
+    tasks = ("vqa", "reason", "caption")
+    return (
+        graph(
+            "Memory by key block",
+            "Loaded stages and open requests; the budget bounds all but the requests.",
+            "bytes",
+            Ask(f"sum by (kind) ({resident})", "{{kind}}"),
+            Ask(f"sum by (key) ({keys})", "key block {{key}}"),
+            Ask(f"sum({SCOPE.pick('otmv_memory_budget_bytes')} < Inf)", "budget", dashed=True),
+            stacked=StackingMode.NORMAL,
+        ),
+        bars(
+            "Quality of the variants",
+            "By task, 0 to 1; empty where it was never measured.",
+            {task: f"max by (variant) ({_quality(task)} >= 0)" for task in tasks},
+        ),
+    )
+
+
+def _quality(task: str) -> str:
+    return SCOPE.pick("otmv_variant_quality", f'task="{task}"')

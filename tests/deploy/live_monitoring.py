@@ -1,0 +1,231 @@
+"""A real Prometheus scrapes a real server under load: `make monitoring-test`.
+
+The default run does not collect this file: it takes about a minute and needs Debian's `prometheus`.
+Alerts wait no time here. OtmvPredictionDrift is left to promtool: the correction that is learned
+online takes away whatever a test could do to the predictions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+
+from loadtests.report import promql
+from loadtests.report.prometheus import Line, Prometheus, Span
+from loadtests.report.promql import Scope
+from loadtests.slo.servers import free_port
+from tests.deploy.boards import Query, queries
+from tests.deploy.test_rules import PROMETHEUS, ROOT
+from tests.e2e.open_loop import Post, closed_loop, open_loop
+from tests.server.live import LiveServer, otmv, serving
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+DEMO = ROOT / "examples" / "demo-artifact"
+PICTURE = (ROOT / "examples" / "images" / "shapes.jpg").read_bytes()
+WINDOW = "15s"
+SCRAPE_S = 1
+CALM_S, CROWDED_S, CROWDED_HZ = 12.0, 5.0, 120.0
+PATIENCE_S = 30.0
+BUDGETS: tuple[dict[str, str], ...] = (
+    {},
+    {"variant": "full"},
+    {"variant": "d1"},
+    {"variant": "d3"},
+    {"max_latency_ms": "60"},
+    {"max_latency_ms": "5"},
+    {"max_latency_ms": "20", "on_miss": "reject"},
+)
+
+
+def post(path: str, fields: dict[str, str], pictures: int = 1) -> Post:
+    files = [("image", ("picture.jpg", PICTURE))] * pictures
+    request = httpx.Request("POST", f"http://server{path}", data=fields, files=files)
+    return Post(path, request.headers["content-type"], request.read())
+
+
+def posts(seed: int) -> Iterator[Post]:
+    """Questions, captions and statements with every budget, in random order, without end."""
+    question, statement = {"question": "what color is the cross?"}, {"statement": "both are red"}
+    made = [post("/v1/vqa", question | budget) for budget in BUDGETS]
+    made += [post("/v1/caption", budget) for budget in BUDGETS]
+    made += [post("/v1/reason", statement | budget, pictures=2) for budget in BUDGETS]
+    pick = random.Random(seed)
+    while True:
+        yield pick.choice(made)
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait for something that another process does."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < end_s, what
+        time.sleep(0.2)
+
+
+@dataclass
+class Watched:
+    """A server that is scraped, under load from `began_s` to `loaded_s`, Unix seconds."""
+
+    server: LiveServer
+    prometheus: Prometheus
+    began_s: float
+    loaded_s: float
+
+    def ask(self, query: Query) -> list[Line]:
+        text = query.filled(WINDOW)
+        if query.instant:
+            return self.prometheus.instant(text, self.loaded_s)
+        return self.prometheus.range(text, Span(self.began_s, self.loaded_s, SCRAPE_S))
+
+    def firing(self) -> set[str]:
+        found = httpx.get(f"{self.prometheus.url}/api/v1/alerts").json()["data"]["alerts"]
+        return {each["labels"]["alertname"] for each in found if each["state"] == "firing"}
+
+
+def configured(folder: Path, target: str) -> Path:
+    """Write our own configuration and rules, quicker; return the configuration's path."""
+    shutil.copytree(PROMETHEUS, folder)
+    path = folder / "prometheus.yml"
+    config = yaml.safe_load(path.read_text())
+    config["global"] = {"scrape_interval": f"{SCRAPE_S}s", "evaluation_interval": f"{SCRAPE_S}s"}
+    path.write_text(yaml.safe_dump(config))
+    (folder / "targets.yml").write_text(json.dumps([{"targets": [target]}]))
+    alerts = yaml.safe_load((folder / "rules" / "alerts.yml").read_text())
+    for rule in alerts["groups"][0]["rules"]:
+        rule["for"] = "0s"
+    (folder / "rules" / "alerts.yml").write_text(yaml.safe_dump(alerts))
+    return path
+
+
+@contextmanager
+def scraping(folder: Path, target: str) -> Iterator[str]:
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("the program `prometheus` is not installed (Debian: package prometheus)")
+    config = configured(folder, target)
+    address = f"127.0.0.1:{free_port()}"
+    words = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
+    process = subprocess.Popen(
+        [*words, f"--web.listen-address={address}"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        seen = []
+        for line in process.stderr:
+            seen.append(line)
+            if "Server is ready to receive web requests" in line:
+                break
+        else:
+            raise AssertionError("".join(seen))
+        yield f"http://{address}"
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def stage_bytes(cache: Path) -> float:
+    """Return what the stages take without a budget; leaves a latency profile for later starts."""
+    with serving(DEMO, cache, OTMV_MAX_BATCH="2") as server:
+        page = httpx.get(f"{server.url}/metrics").text
+        return sum(
+            float(line.split()[1])
+            for line in page.splitlines()
+            if line.startswith("otmv_resident_bytes") and 'kind="requests"' not in line
+        )
+
+
+def loaded(server: LiveServer, prometheus: Prometheus) -> float:
+    """Load the server, first as much as it can do, then more; return when all is scraped."""
+    asyncio.run(closed_loop(server.address, posts(1), 3, CALM_S))
+    asyncio.run(open_loop(server.address, posts(2), CROWDED_HZ, CROWDED_S, lambda since_s: None))
+    page = httpx.get(f"{server.url}/metrics").text
+    (steps,) = [
+        line.split()[1] for line in page.splitlines() if line.startswith("otmv_step_rows_count")
+    ]
+
+    def seen() -> bool:
+        found = prometheus.instant("otmv_step_rows_count", time.time())
+        return bool(found) and found[0].points[0][1] >= float(steps)
+
+    until(seen, "the last of the load is not scraped")
+    return time.time()
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    folder = tmp_path_factory.mktemp("monitoring")
+    if shutil.which("prometheus") is None:
+        pytest.skip("the program `prometheus` is not installed (Debian: package prometheus)")
+    budget = round(1.02 * stage_bytes(folder / "cache"))
+    limits = {"OTMV_QUEUE_LIMIT": "24", "OTMV_MAX_BATCH": "2", "OTMV_MEMORY_BUDGET": str(budget)}
+    with serving(DEMO, folder / "cache", **limits) as server:
+        target = server.url.removeprefix("http://")
+        with scraping(folder / "prometheus", target) as url, Prometheus(url) as prometheus:
+            began_s = time.time()
+            yield Watched(server, prometheus, began_s, loaded(server, prometheus))
+
+
+@pytest.mark.parametrize("query", [*queries()], ids=lambda query: f"{query.board}-{query.panel}")
+def test_every_panel_has_data(watched: Watched, query: Query) -> None:
+    lines = watched.ask(query)
+    assert any(line.points for line in lines), query.filled(WINDOW)
+
+
+def test_the_recorded_ratio_is_the_one_of_the_report(watched: Watched) -> None:
+    recorded = watched.prometheus.instant(
+        'otmv:throughput_over_full:ratio{source="live"}', watched.loaded_s
+    )
+    asked = watched.prometheus.instant(
+        promql.throughput_over_full(Scope("5m", by=("job",))), watched.loaded_s
+    )
+    ours = {(line.labels["task"], line.labels["variant"]): line.points[0][1] for line in recorded}
+    for line in asked:
+        key = line.labels["task"], line.labels["variant"]
+        assert ours[key] == pytest.approx(line.points[0][1], rel=0.2)
+    assert {task for task, _ in ours} == {"vqa", "reason", "caption"}
+    assert ours["vqa", "d1"] > 1.2
+    assert ours["vqa", "full"] == 1
+
+
+@pytest.mark.parametrize(
+    "alert", ["OtmvSloBurnFast", "OtmvSloBurnSlow", "OtmvShedding", "OtmvMemoryBudgetNear"]
+)
+def test_an_overloaded_server_is_told_of(watched: Watched, alert: str) -> None:
+    until(lambda: alert in watched.firing(), f"{alert} does not fire")
+    assert "OtmvNotReady" not in watched.firing()
+
+
+def test_the_report_shows_all_of_it(watched: Watched, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    url = watched.prometheus.url
+    process = otmv(
+        "report", "--from-prometheus", url, "--last", "2m", "--window", "15s", "--out", out
+    )
+    said, errors = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, f"wrote {out}\n"), errors
+    text = out.read_text("utf-8")
+    assert "nothing in this time" not in text
+    for expected in ("OTMV", "1.63", "full", "d1", "refused", "on time"):
+        assert expected in text
+
+
+def test_a_server_that_is_gone_is_told_of(watched: Watched) -> None:
+    """Last: it stops the server."""
+    assert watched.server.stop() == 0
+    until(lambda: "OtmvNotReady" in watched.firing(), "OtmvNotReady does not fire")

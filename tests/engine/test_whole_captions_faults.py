@@ -6,6 +6,7 @@ Three variants write in one round, so it has three calls: `d2`, `full` and the v
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -25,12 +26,20 @@ CALLS = ["d2", "full", "slim"]
 OUTPUTS = ["logits", "k_new.0", "v_new.3"]
 
 
+@pytest.fixture(scope="module")
+def singers(gallery: Artifact) -> Artifact:
+    """The gallery with no more stages than it takes: many tests load it."""
+    variants = tuple(v for v in gallery.manifest.variants if v.id in SINGING)
+    small = {"variants": variants, "tasks": ("caption", "vqa")}
+    return replace(gallery, manifest=gallery.manifest.model_copy(update=small))
+
+
 @pytest.fixture(params=[1, 3])
 def choir(
-    gallery: Artifact, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    singers: Artifact, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> Iterator[Choir]:
     pictures_first(monkeypatch)
-    made = Choir(gallery, monkeypatch, request.param, SINGING, limit=1e-5)
+    made = Choir(singers, monkeypatch, request.param, SINGING, limit=1e-5)
     yield made
     made.watched.close()
 
@@ -117,8 +126,9 @@ def test_a_call_that_throws_for_one_row(choir: Choir) -> None:
     assert requests(choir.pool)["slim", "error"] == 1
 
 
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize(
+    ("call", "when"), [("d2", "before"), ("slim", "before"), ("slim", "after")]
+)
 def test_a_call_that_throws_once_harms_nobody(choir: Choir, call: str, when: str) -> None:
     """Also where it threw with everything computed and written."""
     thrown: list[str] = []

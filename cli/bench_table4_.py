@@ -22,6 +22,8 @@ _TURN_BATCHES = 8
 
 _DRIVING = "With --drive"
 _ASKING = "With --from-prometheus"
+_WIDE = 140
+"""Columns of a screen on which the notes can be read; the results file always has them."""
 
 
 def table4(
@@ -136,7 +138,9 @@ def _measure(setup: Setup, json_file: Path | None, plot_file: Path | None) -> No
         bars += held.not_run(task, setup.methods, setup.preset.name, why)
     for task in setup.tasks:
         if task not in measured.failed:
-            Console().print(report.table(rows.of_task(found, task), task))
+            console = Console()
+            notes = console.width >= _WIDE
+            console.print(report.table(rows.of_task(found, task), task, notes=notes))
     print_bars(bars)
     if json_file is not None:
         facts = report.facts(setup, measured, found)

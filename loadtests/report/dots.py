@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from html import escape
+from statistics import fmean
 
 from loadtests.report.contents import METHODS, TASK_TITLES, TASKS
 from loadtests.report.gather import Table4
@@ -18,8 +19,10 @@ _TOP_PX, _ROW_PX, _FOOT_PX = 34, 23, 30
 def methods(table: Table4) -> list[str]:
     """Return the paper's methods in its order, then our other variants, the slowest first."""
     ours = {variant for _, variant in table.ours}
-    mean = {v: sum(table.ours.get((task, v), 0.0) for task in TASKS) for v in ours}
-    others = sorted(ours - set(METHODS), key=lambda variant: (mean[variant], variant))
+    speeds = {
+        name: [v for (_, variant), v in table.ours.items() if variant == name] for name in ours
+    }
+    others = sorted(ours - set(METHODS), key=lambda name: (fmean(speeds[name]), name))
     known = {variant for _, variant in table.paper} | ours
     return [method for method in METHODS if method in known] + others
 
@@ -66,11 +69,12 @@ def _column(
     foot = height - _FOOT_PX
     middle = (across.start_px + across.end_px) / 2
     yield f'<text class="task" x="{middle:.1f}" y="16">{TASK_TITLES[task]}</text>'
-    for value in ticks(across.low, across.high, 5):
-        kind = "one" if abs(value - 1) < 1e-9 else "grid"
+    marks = dict.fromkeys(ticks(across.low, across.high, 4), "grid")
+    for value, kind in (*marks.items(), (1.0, "one")):
         x = across(value)
         yield f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP_PX}" y2="{foot:.1f}"/>'
-        yield f'<text class="x" x="{x:.1f}" y="{foot + 18:.1f}">{value:g}&times;</text>'
+    for value in marks:
+        yield f'<text class="x" x="{across(value):.1f}" y="{foot + 18:.1f}">{value:g}&times;</text>'
     for row, method in enumerate(rows):
         y, ends = _row_px(row), f'x1="{across.start_px:.1f}" x2="{across.end_px:.1f}"'
         yield f'<line class="grid" {ends} y1="{y:.1f}" y2="{y:.1f}"/>'

@@ -19,14 +19,15 @@ from loadtests.table4.program import Measured, Setup
 from loadtests.table4.rows import Row, Speed
 
 
-def table(found: Sequence[Speed], task: Task) -> Table:
-    """Return one task's table: a line per method."""
+def table(found: Sequence[Speed], task: Task, *, notes: bool = True) -> Table:
+    """Return one task's table: a line per method; `notes` need a wide screen."""
     shown = Table(title=f"{task}: speed over full fine-tuning", title_style="bold")
     shown.caption = f"{PAPER}; quartiles over rounds; ideal: operations of full over its own"
     shown.add_column("method", no_wrap=True)
     for heading in ("ours", "quartiles", "ideal", "of ideal", "paper"):
         shown.add_column(heading, justify="right", no_wrap=True)
-    shown.add_column("note")
+    if notes:
+        shown.add_column("note")
     for speed in found:
         low, middle, high = speed.ratio
         shown.add_row(
@@ -36,7 +37,7 @@ def table(found: Sequence[Speed], task: Task) -> Table:
             f"{speed.ideal:.2f}",
             f"{speed.share:.2f}",
             "-" if speed.paper is None else f"{speed.paper:.2f}",
-            escape(note(speed)),
+            *([escape(note(speed))] if notes else []),
         )
     return shown
 

@@ -37,7 +37,7 @@ DEMO = ROOT / "examples" / "demo-artifact"
 PICTURE = (ROOT / "examples" / "images" / "shapes.jpg").read_bytes()
 WINDOW = "15s"
 SCRAPE_S = 1
-CALM_S, CROWDED_S = 12.0, 6.0
+CALM_S, CROWDED_S, CROWDED_HZ = 12.0, 5.0, 120.0
 PATIENCE_S = 30.0
 BUDGETS: tuple[dict[str, str], ...] = (
     {},
@@ -77,17 +77,18 @@ def until(holds: Callable[[], bool], what: str) -> None:
 
 @dataclass
 class Watched:
-    """A server that is scraped; the load ended at `loaded_s`, Unix seconds."""
+    """A server that is scraped, under load from `began_s` to `loaded_s`, Unix seconds."""
 
     server: LiveServer
     prometheus: Prometheus
+    began_s: float
     loaded_s: float
 
     def ask(self, query: Query) -> list[Line]:
         text = query.filled(WINDOW)
         if query.instant:
             return self.prometheus.instant(text, self.loaded_s)
-        return self.prometheus.range(text, Span(self.loaded_s - 10, self.loaded_s, SCRAPE_S))
+        return self.prometheus.range(text, Span(self.began_s, self.loaded_s, SCRAPE_S))
 
     def firing(self) -> set[str]:
         found = httpx.get(f"{self.prometheus.url}/api/v1/alerts").json()["data"]["alerts"]
@@ -152,7 +153,7 @@ def stage_bytes(cache: Path) -> float:
 def loaded(server: LiveServer, prometheus: Prometheus) -> float:
     """Load the server, first as much as it can do, then more; return when all is scraped."""
     asyncio.run(closed_loop(server.address, posts(1), 3, CALM_S))
-    asyncio.run(open_loop(server.address, posts(2), 300.0, CROWDED_S, lambda since_s: None))
+    asyncio.run(open_loop(server.address, posts(2), CROWDED_HZ, CROWDED_S, lambda since_s: None))
     page = httpx.get(f"{server.url}/metrics").text
     (steps,) = [
         line.split()[1] for line in page.splitlines() if line.startswith("otmv_step_rows_count")
@@ -176,7 +177,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     with serving(DEMO, folder / "cache", **limits) as server:
         target = server.url.removeprefix("http://")
         with scraping(folder / "prometheus", target) as url, Prometheus(url) as prometheus:
-            yield Watched(server, prometheus, loaded(server, prometheus))
+            began_s = time.time()
+            yield Watched(server, prometheus, began_s, loaded(server, prometheus))
 
 
 @pytest.mark.parametrize("query", [*queries()], ids=lambda query: f"{query.board}-{query.panel}")

@@ -94,10 +94,11 @@ def _squeeze(b: Builder, inputs: Inputs, given: Given) -> Value:
 @LAYOUT.define("Unsqueeze")
 def _unsqueeze(b: Builder, inputs: Inputs, given: Given) -> Value:
     value, axes = inputs[0], sorted(constants(inputs[1]))
-    refuse_unless(axes[0] >= 0, "counted from the end")
+    from_end = axes[-1] < 0
+    refuse_unless(from_end or axes[0] >= 0, "counted from both ends")
     if isinstance(value, np.ndarray):
         return np.expand_dims(value, tuple(axes))
-    for axis in axes:
+    for axis in reversed(axes) if from_end else axes:  # each counts those before it
         value = b.method("unsqueeze", value, axis)
     return b.tensor(value)
 

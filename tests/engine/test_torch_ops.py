@@ -43,6 +43,11 @@ SMALL: dict[str, list[Node]] = {
         ("Unsqueeze", ["t", "three"], "w", {}),
         ("Add", ["w", "u"], "y", {}),
     ],
+    "axes from the end": [
+        ("Unsqueeze", ["x", "ends of axes"], "u", {}),
+        ("Transpose", ["u"], "t", {"perm": [0, 3, 2, 1, 4]}),
+        ("Squeeze", ["t", "ends of axes"], "y", {}),
+    ],
     "a table": [("Gather", ["table", "index"], "g", {"axis": 1}), ("MatMul", ["x", "g"], "y", {})],
     "padded and cut": [
         ("Pad", ["x", "pads", "half"], "p", {}),
@@ -60,6 +65,7 @@ CONSTANTS: dict[str, np.ndarray] = {
     "two": np.array(2),
     "one": np.array([1]),
     "three": np.array([3]),
+    "ends of axes": np.array([-3, -1]),
     "table": np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 6),
     "index": np.array([5, 0, 2, 2]),
     "pads": np.array([0, 1, 2, 0, 3, 0]),

@@ -5,10 +5,12 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import onnxruntime
 import pytest
 
 from artifact.manifest import MANIFEST_NAME
 from artifact.store import Artifact, open_artifact, sha256_of
+from engine.backends.registry import open_backend
 from exporters.tensorrt.library import Library, open_library
 
 DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
@@ -17,6 +19,14 @@ DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
 @pytest.fixture(scope="session")
 def demo() -> Artifact:
     return open_artifact(DEMO)
+
+
+def session_of(model: Path | bytes) -> onnxruntime.InferenceSession:
+    """Return a session on the process's one thread pool, which the engine's backend settles."""
+    open_backend("onnxruntime")
+    options = onnxruntime.SessionOptions()
+    options.use_per_session_threads = False
+    return onnxruntime.InferenceSession(model, options)
 
 
 @pytest.fixture(scope="session")

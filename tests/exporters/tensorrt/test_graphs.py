@@ -8,14 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 
 from artifact.golden import read_stage_cases
 from artifact.manifest import WEIGHTS_NAME
 from artifact.store import Artifact
 from exporters.tensorrt.graphs import ContentDigests, bindings, prepare
-from tests.exporters.tensorrt.conftest import DEMO
+from tests.exporters.tensorrt.conftest import DEMO, session_of
 
 STAGES = ("stem[vqa]", "block[0]", "block_decode[1]", "head[reason]")
 
@@ -29,7 +28,7 @@ def test_a_prepared_fp32_graph_computes_the_same(
     assert demo.manifest.golden is not None
     cases = read_stage_cases(demo.path(demo.manifest.golden.stages))
     case = next(case for case in cases if case.stage == stage)
-    sessions = [onnxruntime.InferenceSession(one) for one in (path, prepared)]
+    sessions = [session_of(one) for one in (path, prepared)]
     first, second = (session.run(None, dict(case.inputs)) for session in sessions)
     for one, other in zip(first, second, strict=True):
         np.testing.assert_allclose(one, other, rtol=0, atol=1e-6)

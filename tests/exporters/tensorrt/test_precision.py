@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper, shape_inference
 from onnx.reference import ReferenceEvaluator
@@ -20,6 +19,7 @@ from engine.golden import PARITY_LIMITS
 from exporters.tensorrt.errors import WeightOutOfRange
 from exporters.tensorrt.graphs import prepare
 from exporters.tensorrt.precision import PRODUCTS, lower
+from tests.exporters.tensorrt.conftest import session_of
 
 TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
 FP32_ONLY = {"LayerNormalization", "Softmax", "Tanh", "Where", "Mul", "Sub"}
@@ -87,9 +87,7 @@ def test_weights_are_converted_and_the_fp32_copy_is_gone(demo: Artifact, tmp_pat
 def test_fp16_passes_golden_parity_and_is_not_fp32(
     demo: Artifact, tmp_path: Path, stage: str
 ) -> None:
-    session = onnxruntime.InferenceSession(
-        prepare(demo.path(demo.manifest.stages[stage].file), "fp16", tmp_path)
-    )
+    session = session_of(prepare(demo.path(demo.manifest.stages[stage].file), "fp16", tmp_path))
     names = [output.name for output in session.get_outputs()]
     errors = errors_of(demo, stage, lambda inputs: session.run(names, inputs), names)
     assert 1e-5 < max(errors) <= PARITY_LIMITS["fp16"]
@@ -144,7 +142,7 @@ def test_an_output_that_is_read_again_has_both_types() -> None:
     expected = ReferenceEvaluator(model).run(None, {"x": x})
     lower(model, "fp16")
     onnx.checker.check_model(model, full_check=True)
-    found = onnxruntime.InferenceSession(model.SerializeToString()).run(None, {"x": x})
+    found = session_of(model.SerializeToString()).run(None, {"x": x})
     for one, other in zip(found, expected, strict=True):
         assert one.dtype == np.float32
         np.testing.assert_allclose(one, other, atol=2e-3)

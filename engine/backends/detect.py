@@ -66,9 +66,13 @@ class _Stop(Exception):
 
 
 def installed(module: str) -> bool:
-    """Tell whether a module could be imported; imports nothing and takes no time."""
+    """Tell whether a module could be imported; imports nothing and takes no time.
+
+    A folder that happens to have the name (a namespace package, without a file) is none.
+    """
     try:
-        return find_spec(module) is not None
+        spec = find_spec(module)
+        return spec is not None and spec.origin is not None
     except (ImportError, ValueError):  # a package that is broken, or half removed
         return False
 

@@ -69,6 +69,11 @@ def test_nothing_installed_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         open_backend("tensorrt")
 
 
+def test_a_folder_of_that_name_is_no_library(folder: Path) -> None:
+    (folder / "tensorrt").mkdir()
+    assert not detect.installed("tensorrt")
+
+
 @pytest.mark.parametrize(
     ("source", "problem", "fix"),
     [

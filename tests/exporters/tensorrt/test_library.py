@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -104,7 +105,8 @@ def test_a_package_without_a_builder_is_a_placeholder(
     (tmp_path / "tensorrt").mkdir()
     (tmp_path / "tensorrt" / "__init__.py").write_text("")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.delitem(__import__("sys").modules, "tensorrt", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorrt", ModuleType("tensorrt"))  # undone, it is not there
+    monkeypatch.delitem(sys.modules, "tensorrt")
     with pytest.raises(LibraryMissing, match="holds no builder"):
         open_library("tensorrt")
 

@@ -10,6 +10,8 @@ from loadtests.report.contents import Unit
 
 _TIME_STEPS_S = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
 _DAY_S = 86_400
+_LEAST = 1e-300
+"""Values below are drawn as zero: floating point has too few digits to divide them."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Scale:
 
 def ticks(low: float, high: float, about: int) -> list[float]:
     """Return round values within [low, high], about so many, evenly spaced."""
-    if not high > low:
+    if not high - low > _LEAST:
         return [low]
     raw = (high - low) / max(about, 1)
     unit: float = 10.0 ** math.floor(math.log10(raw))
@@ -41,7 +43,7 @@ def ticks(low: float, high: float, about: int) -> list[float]:
 
 def ceiling(value: float, about: int) -> float:
     """Return a round value at or above one, so that `about` round ticks reach it."""
-    if value <= 0:
+    if value <= _LEAST:
         return 1.0
     marks = ticks(0.0, value, about)
     step = marks[1] - marks[0] if len(marks) > 1 else value

@@ -4,7 +4,7 @@ import itertools
 from xml.etree import ElementTree
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadtests.report.charts import HEIGHT, WIDTH, chart, colours
@@ -92,6 +92,7 @@ values = st.lists(st.floats(0, 1e6, allow_nan=False), min_size=1, max_size=8)
 
 
 @given(st.sampled_from(["lines", "areas", "shares"]), st.lists(values, min_size=1, max_size=4))
+@example("lines", [[5e-324]])
 def test_everything_drawn_is_inside_the_picture(kind: Kind, columns: list[list[float]]) -> None:
     made = figure(
         kind,

@@ -4,17 +4,21 @@ PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 
-.PHONY: serve test check lint format demo dashboards dashboards-test monitoring-test clean
+.PHONY: serve test test-slow check lint format demo gpu-suite dashboards dashboards-test monitoring-test clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
 
 # In two goes: what starts real servers under load has the machine for itself.
 test: .venv/.installed
-	OMP_NUM_THREADS=1 .venv/bin/pytest -m "not e2e" --numprocesses auto --dist loadscope
+	OMP_NUM_THREADS=1 .venv/bin/pytest -m "not e2e and not slow" --numprocesses auto --dist loadscope
 	.venv/bin/pytest -m e2e
 
-check: lint test
+# Every method in every task, every stage in every precision, long schedules: minutes.
+test-slow: .venv/.installed
+	OMP_NUM_THREADS=1 .venv/bin/pytest -m "slow and not e2e" --numprocesses auto --dist loadscope
+
+check: lint test test-slow
 
 lint: .venv/.installed
 	.venv/bin/ruff format --check .
@@ -43,6 +47,11 @@ dashboards-test: .venv/.installed
 # A real Prometheus (Debian: apt-get install prometheus) scrapes a real server under load.
 monitoring-test: .venv/.installed
 	.venv/bin/pytest tests/deploy/test_rules.py tests/deploy/live_monitoring.py
+
+# Measure the models on this machine's GPU, about nine minutes. Makes no environment: it runs on
+# whatever $(PYTHON) has, which must be torch for CUDA and triton, safetensors, tokenizers and pillow.
+gpu-suite:
+	$(PYTHON) -m loadtests.gpu $(GPU_SUITE)
 
 .venv-serve/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv-serve

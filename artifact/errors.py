@@ -4,7 +4,14 @@ ArtifactError
 ├── MissingFile        a file the manifest names is not there
 ├── ChecksumMismatch   a file's bytes are not those the manifest recorded
 ├── SchemaTooNew       the manifest was written by a newer release
-└── InvalidManifest    the manifest is not one
+├── InvalidManifest    the manifest is not one
+└── PlanError          a plan in the cache folder cannot be used
+    ├── PlanMissing        none was built for this library, version, GPU and precision
+    │   ├── PlanWrongArch      only for another GPU
+    │   └── PlanOtherVersion   only by another version of the library
+    ├── PlanOutdated       it was built from another artifact or stage
+    ├── PlanTruncated      its size is not the record's
+    └── PlanCorrupt        its bytes, or its record, are not what was written
 TextError
 ├── EmptyQuestion      nothing to ask
 └── QuestionTooLong    more tokens than the model has text positions for
@@ -39,6 +46,34 @@ class SchemaTooNew(ArtifactError):
 
 class InvalidManifest(ArtifactError):
     """The manifest cannot be parsed or contradicts itself."""
+
+
+class PlanError(ArtifactError):
+    """A plan in the cache folder cannot be used; `fix` is the command that builds it."""
+
+
+class PlanMissing(PlanError):
+    """No plan of the stage for this library, version, GPU and precision."""
+
+
+class PlanWrongArch(PlanMissing):
+    """The plan was built for another compute capability."""
+
+
+class PlanOtherVersion(PlanMissing):
+    """The plan was built by another version of the library."""
+
+
+class PlanOutdated(PlanError):
+    """The plan was built from another artifact, or another stage of it."""
+
+
+class PlanTruncated(PlanError):
+    """The plan's size differs from its record's."""
+
+
+class PlanCorrupt(PlanError):
+    """The plan's SHA-256 differs from its record's, or the record cannot be read."""
 
 
 class TextError(ValueError):

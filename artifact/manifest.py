@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from artifact.config import ModelConfig, Task
+from artifact.config import ModelConfig, Precision, Task
 from artifact.pattern import SkipPattern
 from artifact.program import composed_programs, whole_stages
 
@@ -17,8 +17,6 @@ SCHEMA_VERSION = 1
 
 MANIFEST_NAME = "manifest.json"
 WEIGHTS_NAME = "weights.safetensors"
-
-Precision = Literal["fp32", "bf16", "fp16"]
 
 
 class _Record(BaseModel):

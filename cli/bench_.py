@@ -105,13 +105,13 @@ def _comparisons(only: list[str] | None) -> list[Comparison]:
 
 
 def _backends(chosen: list[str] | None) -> list[str]:
-    from engine.backends.registry import installed_backends
+    from engine.backends.registry import candidate_backends, installed_backends
 
     installed = list(installed_backends())
     for name in chosen or ():
         if name not in installed:
             fail(f"backend {name!r} is not installed; there are {', '.join(installed)}")
-    return [name for name in installed if not chosen or name in chosen]
+    return [name for name in installed if name in (chosen or candidate_backends())]
 
 
 def _measure(

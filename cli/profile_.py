@@ -22,7 +22,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 @app.command()
 def profile(
     artifact: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `otmv export`.")],
-    backend: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "onnxruntime",
+    backend: Annotated[
+        str, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")
+    ] = "onnxruntime",
     max_batch: Annotated[int, typer.Option(help="Largest batch to measure.", min=1)] = 8,
     threads: Annotated[int, typer.Option(help="0: every core.", min=0)] = 0,
     seconds: Annotated[float, typer.Option(help="Stop measuring after this.", min=0.1)] = 30.0,

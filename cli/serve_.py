@@ -38,7 +38,9 @@ def serve(
     ] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")] = None,
-    backend: Annotated[str | None, typer.Option(help="auto, onnxruntime or openvino.")] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")
+    ] = None,
     memory_budget: Annotated[
         str | None, typer.Option(help="Bytes the stages may take, for example 512MiB.")
     ] = None,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from artifact.latency import machine_fingerprint
 from artifact.store import Artifact
-from engine.backends.registry import installed_backends
+from engine.backends.registry import candidate_backends
 from engine.cache import remember
 from engine.choosing import Choice, Remembered, Trial, choose
 from engine.config import EngineConfig
@@ -55,12 +55,12 @@ def _open_auto(
     measure_again: bool,
     try_backend: TryBackend,
 ) -> OpenedEngine:
-    installed = installed_backends()
-    if len(installed) == 1:
-        only = Choice(next(iter(installed)), "the only one installed")
+    candidates = candidate_backends()
+    if len(candidates) == 1:
+        only = Choice(next(iter(candidates)), "the only one installed")
         return _open(only, artifact, config, on_progress, measure_again)
     path = _path(artifact, config)
-    setting = f"{installed} batch {config.max_batch} budget {config.memory_budget_bytes}"
+    setting = f"{candidates} batch {config.max_batch} budget {config.memory_budget_bytes}"
     known = Remembered.read(path)
     if known is not None and known.setting == setting and not measure_again:
         try:
@@ -68,8 +68,8 @@ def _open_auto(
         except BackendError as error:
             _LOG.warning("backend %s was chosen before: %s", known.choice.backend, error)
     trials = []
-    for number, name in enumerate(installed):
-        on_progress(f"trying backend {name}", number / len(installed))
+    for number, name in enumerate(candidates):
+        on_progress(f"trying backend {name}", number / len(candidates))
         one = dataclasses.replace(config, backend=name, check_golden=True)
         trials.append(try_backend(artifact, one))
     found = choose(trials, known.choice.backend if known is not None else None)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from artifact.manifest import StageFile
 from artifact.program import Program, Step
+from engine.backends.arrays import AnyArray
 from engine.beams import BeamSearch
 from engine.kv_pool import KvPool
 from engine.rows import Array, Row, VqaRow
@@ -44,8 +46,8 @@ class CaptionRow:
         self._pool = pool
         self._pixels = pixels
         self._stages = stages
-        self._h: Array = np.empty(0, np.float32)
-        self._kept: dict[Step, list[Array]] = {}
+        self._h: AnyArray = np.empty(0, np.float32)
+        self._kept: dict[Step, list[AnyArray]] = {}
         self.search = search
         self.slots: list[int] = []
         self.word: tuple[Step, ...] = ()
@@ -83,7 +85,7 @@ class CaptionRow:
         return self.search.best
 
     @property
-    def stores(self) -> Iterable[Array]:
+    def stores(self) -> Iterable[AnyArray]:
         """The pool's arrays in which it has keys and values; once settled, only its variant's."""
         return [store for stores in self._kept.values() for store in stores]
 
@@ -110,13 +112,13 @@ class CaptionRow:
         self._pool.take(self, len(self.search.words) - len(self.slots))
         self._pool.share_image(self)
 
-    def inputs(self) -> dict[str, Array]:
+    def inputs(self) -> dict[str, AnyArray]:
         """Return the inputs of the image pass's next step."""
         if self.step.order is None:
             return {"pixels": self._pixels}
         return {"h": self._h, "order": np.array(self.step.order_in_key, np.int64)}
 
-    def absorb(self, outputs: Mapping[str, Array]) -> None:
+    def absorb(self, outputs: Mapping[str, Any]) -> None:
         """Take the step's outputs and move on."""
         names = [name for name in outputs if name.partition(".")[0] in ("k", "v")]
         if names and not self.slots:
@@ -125,7 +127,7 @@ class CaptionRow:
         self._h = outputs.get("h_out", outputs.get("h", self._h))
         self._cursor += 1
 
-    def _keep(self, name: str, part: Array) -> Array:
+    def _keep(self, name: str, part: AnyArray) -> AnyArray:
         """Put the picture's keys or values of an order into their store; a whole one names it."""
         heads, width = (int(n) for n in self._stages[self.step.stage].outputs[name].shape[1::2])
         place = name if "." in name else f"{name}.{self.step.order}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from artifact.manifest import Manifest
 from artifact.program import Step
+from engine.backends.arrays import AnyArray, put_rows
 from engine.caption_row import CaptionRow
 from engine.errors import InferenceFailed
 from engine.kv_pool import KvPool
-from engine.rows import Array
 
-RunInto = Callable[[str, Mapping[str, Array], Mapping[str, Array]], object]
+RunInto = Callable[[str, Mapping[str, AnyArray], Mapping[str, AnyArray]], object]
 """Runs a stage: reads inputs, writes outputs into the arrays given."""
 
 _TURNS = ("stem", "block_decode", "head", "whole_decode")
@@ -54,9 +54,9 @@ class _Arrays:
     `grows`: the pool's stores that it reads, each with what is written of the last word for it.
     """
 
-    given: dict[str, Array]
-    into: dict[str, Array]
-    grows: list[tuple[Array, Array]] = field(default_factory=list)
+    given: dict[str, AnyArray]
+    into: dict[str, AnyArray]
+    grows: list[tuple[AnyArray, AnyArray]] = field(default_factory=list)
 
 
 class Decoder:
@@ -64,7 +64,8 @@ class Decoder:
 
     A round goes through the orders together: rows whose variant leaves an order out stay where they
     are. Each whole variant has a call of its own, tokens to logits. Calls are as large as the next
-    of `sizes` (slot buckets); slots of nobody are masked.
+    of `sizes` (slot buckets); slots of nobody are masked. What only stages read lies in the pool's
+    memory.
     """
 
     def __init__(
@@ -79,15 +80,27 @@ class Decoder:
         self._position = np.zeros(slots, np.int64)
         self._mask = np.zeros((slots, pool.tokens), np.bool_)
         self._order = np.zeros(slots, np.int64)
-        self._h, self._next = (np.zeros((slots, 2, width), np.float32) for _ in range(2))
+        zeros = pool.memory.zeros
+        self._h, self._next = (zeros((slots, 2, width), np.float32) for _ in range(2))
         self._y, self._r = (np.zeros((slots, 1, width), np.float32) for _ in range(2))
         new = (slots, config.heads, 1, config.head_width)
-        self._k_new, self._v_new = np.zeros(new, np.float32), np.zeros(new, np.float32)
+        self._k_new, self._v_new = zeros(new, np.float32), zeros(new, np.float32)
         self._logits, self._said = (
             np.zeros((slots, config.vocab_size), np.float32) for _ in range(2)
         )
         self._arrays: dict[Step, _Arrays] = {}
-        self._views: dict[tuple[Step, int, int], tuple[dict[str, Array], dict[str, Array]]] = {}
+        self._views: dict[
+            tuple[Step, int, int], tuple[dict[str, AnyArray], dict[str, AnyArray]]
+        ] = {}
+
+    def reserve(self, calls: Iterable[Step]) -> None:
+        """Take the arrays of these calls now: later, a device may have no memory left.
+
+        Raises:
+            LoadFailed: if it has none now.
+        """
+        for call in calls:
+            self._of(call)
 
     def begin(self, rows: Sequence[CaptionRow]) -> Round:
         """Return a round for these settled rows, moved to the first slots.
@@ -159,11 +172,11 @@ class Decoder:
         """Take in what a call computed for these slots; stem and head write where it belongs."""
         cached = self._config.image_tokens + self._position[slots]
         for store, new in self._of(call).grows:
-            store[slots, :, cached] = new[slots, :, 0]
+            self._pool.put_words(slots, cached, store, new)
         if _is_whole(call):
             self._logits[slots] = self._said[slots]
         elif call.order is not None:
-            self._h[slots] = self._next[slots]
+            put_rows(self._h, slots, self._next)
             series = self._config.readout == "series"
             self._y[slots] = self._y[slots] + self._r[slots] if series else self._r[slots]
 
@@ -194,9 +207,9 @@ class Decoder:
         return self._arrays[call]
 
     def _of_block(self, call: Step) -> _Arrays:
-        given: dict[str, Array] = {"h": self._h, "order": self._order, "mask": self._mask}
-        into: dict[str, Array] = {"h_out": self._next, "r": self._r}
-        grows: list[tuple[Array, Array]] = []
+        given: dict[str, AnyArray] = {"h": self._h, "order": self._order, "mask": self._mask}
+        into: dict[str, AnyArray] = {"h_out": self._next, "r": self._r}
+        grows: list[tuple[AnyArray, AnyArray]] = []
         for name, new in (("k", self._k_new), ("v", self._v_new)):
             store = self._pool.store(f"{name}.{call.order}", new.shape[1], new.shape[3])
             given[name], into[f"{name}_new"] = store, new
@@ -205,16 +218,16 @@ class Decoder:
 
     def _of_whole(self, stage: str) -> _Arrays:
         """Each order has heads of its own: those of the manifest's record."""
-        given: dict[str, Array] = {"tokens": self._tokens, "position": self._position}
+        given: dict[str, AnyArray] = {"tokens": self._tokens, "position": self._position}
         given["mask"] = self._mask
-        into: dict[str, Array] = {"logits": self._said}
-        grows: list[tuple[Array, Array]] = []
+        into: dict[str, AnyArray] = {"logits": self._said}
+        grows: list[tuple[AnyArray, AnyArray]] = []
         for name, spec in self._stages[stage].inputs.items():
             if name in given:
                 continue
             heads, width = (int(size) for size in spec.shape[1::2])
             side, _, order = name.partition(".")
-            new = np.zeros((self._pool.slots, heads, 1, width), np.float32)
+            new = self._pool.memory.zeros((self._pool.slots, heads, 1, width), np.float32)
             given[name] = self._pool.store(name, heads, width)
             into[f"{side}_new.{order}"] = new
             grows.append((given[name], new))

@@ -6,8 +6,8 @@ import json
 import logging
 from pathlib import Path
 
+from artifact.config import Precision
 from artifact.latency import machine_fingerprint, profile_key
-from artifact.manifest import Precision
 from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.cache import remember

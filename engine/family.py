@@ -9,7 +9,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from artifact.manifest import Manifest, Precision
+from artifact.config import Precision
+from artifact.manifest import Manifest
 from artifact.pattern import SkipPattern
 from artifact.program import (
     Program,

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from artifact.config import Precision
 from artifact.golden import LabelledCase, read_labelled_cases, read_stage_cases, relative_l2
-from artifact.manifest import Precision
 from artifact.preprocess import to_pixels
 from artifact.scoring import objects_named, vqa_accuracy
 from artifact.store import Artifact

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from artifact.config import ModelConfig
-from engine.rows import Array
+from engine.backends.arrays import HOST, AnyArray, Array, Memory, move_rows, runs
 
 
 class SlotOwner(Protocol):
@@ -18,7 +18,7 @@ class SlotOwner(Protocol):
     slots: list[int]
 
     @property
-    def stores(self) -> Iterable[Array]:
+    def stores(self) -> Iterable[AnyArray]:
         """The arrays of the pool in which it has keys and values."""
         ...
 
@@ -27,23 +27,26 @@ class KvPool:
     """Keys and values of up to `slots` texts of `tokens` tokens.
 
     They lie in *stores* [slots, heads, tokens, e] fp32: `k.o` and `v.o` for each order o. Variants
-    whose order has the same heads share its stores: a slot has one text, of one variant. Memory is
-    touched, and so taken, only when a slot of a store is first used. Not thread-safe.
+    whose order has the same heads share its stores: a slot has one text, of one variant. They lie
+    in the backend's memory (ADR 0023); the host's is touched, and so taken, only when a slot of a
+    store is first used. Not thread-safe.
     """
 
-    def __init__(self, config: ModelConfig, slots: int, tokens: int) -> None:
+    def __init__(self, config: ModelConfig, slots: int, tokens: int, memory: Memory = HOST) -> None:
+        self.memory = memory
         self.slots = slots
         self.tokens = tokens
         self._image_tokens = config.image_tokens
-        self._stores: dict[tuple[str, int, int], Array] = {}
+        self._stores: dict[tuple[str, int, int], AnyArray] = {}
         self._free = list(range(slots))
         self._owners: dict[int, SlotOwner] = {}
 
-    def store(self, name: str, heads: int, width: int) -> Array:
+    def store(self, name: str, heads: int, width: int) -> AnyArray:
         """Return the store of that name for so many heads of that width; the same each time."""
         key = (name, heads, width)
         if key not in self._stores:
-            self._stores[key] = np.zeros((self.slots, heads, self.tokens, width), np.float32)
+            shape = (self.slots, heads, self.tokens, width)
+            self._stores[key] = self.memory.zeros(shape, np.float32)
         return self._stores[key]
 
     @property
@@ -71,7 +74,7 @@ class KvPool:
             heapq.heappush(self._free, slot)
         owner.slots.clear()
 
-    def put_image(self, slot: int, store: Array, part: Array) -> None:
+    def put_image(self, slot: int, store: AnyArray, part: AnyArray) -> None:
         """Keep the picture's keys or values [heads, Nv, e]; nothing of an earlier text stays.
 
         Raises:
@@ -83,11 +86,23 @@ class KvPool:
         store[slot, :, : self._image_tokens] = part
         store[slot, :, self._image_tokens :] = 0.0
 
+    def put_words(
+        self, slots: Sequence[int], places: Array, store: AnyArray, new: AnyArray
+    ) -> None:
+        """Keep a token of each of these slots, from `new` [slots, heads, 1, e], at its place."""
+        if isinstance(store, np.ndarray) and isinstance(new, np.ndarray):
+            store[slots, :, places] = new[slots, :, 0]
+            return
+        for begin, end in runs(slots, places):
+            part = slice(slots[begin], slots[end - 1] + 1)
+            store[part, :, int(places[begin])] = new[part, :, 0]
+
     def share_image(self, owner: SlotOwner) -> None:
         """Copy the picture from an owner's first slot to its others."""
         first, *others = owner.slots
         for store in owner.stores if others else ():
-            store[others] = store[first]
+            for other in others:
+                store[other] = store[first]
 
     def reorder(self, owner: SlotOwner, parents: Sequence[int]) -> None:
         """Let the text in each of an owner's slots go on from the words in another, its parent."""
@@ -96,8 +111,9 @@ class KvPool:
         if not changed:
             return
         into, source = (list(side) for side in zip(*changed, strict=True))
+        words = slice(self._image_tokens, None)
         for store in owner.stores:
-            store[into, :, self._image_tokens :] = store[source, :, self._image_tokens :]
+            move_rows(store, into, source, (slice(None), words))
 
     def compact(self, owners: Sequence[SlotOwner]) -> None:
         """Move these owners to the first slots; who is in the way changes places with them."""
@@ -114,7 +130,7 @@ class KvPool:
             if there is None:
                 store[other] = store[one]
             else:
-                store[[one, other]] = store[[other, one]]
+                move_rows(store, [one, other], [other, one])
         here.slots[here.slots.index(one)] = other
         self._owners[other] = here
         if there is None:

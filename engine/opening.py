@@ -40,7 +40,7 @@ def open_engine(
     Raises:
         LoadFailed, ParityFailed: nothing stays loaded then.
     """
-    backend = open_backend(config.backend, config.threads)
+    backend = open_backend(config.backend, config.threads, artifact, config.cache_dir)
     family = Family(artifact.manifest, backend.precision)
     stages = StageSet(artifact, backend, family, config.max_batch, config.memory_budget_bytes)
     opened = None
@@ -74,6 +74,6 @@ def _check(
     on_progress("checking golden parity", 0.0)
     check_parity(artifact, stages, backend.precision)
     on_progress("checking golden quality", 0.5)
-    solo = Solo(family, stages.run, config.max_batch)
+    solo = Solo(family, stages.run, config.max_batch, backend.memory)
     checked = check_quality(artifact, solo, stages.resident_keys)
     return prove_quality(artifact, backend, solo, stages.resident_keys, checked, config)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from artifact.program import Program, Step
-from engine.rows import Array, Row, VqaRow
+from engine.backends.arrays import AnyArray, stack
+from engine.rows import Row, VqaRow
 
 _BOTH = ("head[", "whole[")
 """Stages that take both pictures as one entry of their batch."""
@@ -59,12 +61,12 @@ class PairRow:
         for row in self.riders:
             row.settle(programs)
 
-    def inputs(self) -> dict[str, Array]:
+    def inputs(self) -> dict[str, AnyArray]:
         """Return the joint step's inputs: the text is the same for both."""
         left, right = (row.inputs() for row in self.riders)
         each = [name for name in left if name in ("y", "pixels")]
-        return left | {name: np.stack([left[name], right[name]]) for name in each}
+        return left | {name: stack([left[name], right[name]]) for name in each}
 
-    def absorb(self, outputs: Mapping[str, Array]) -> None:
+    def absorb(self, outputs: Mapping[str, Any]) -> None:
         """Take the joint step's output."""
         self.logits = outputs["logits"]

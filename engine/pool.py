@@ -22,6 +22,7 @@ from engine.errors import (
     Draining,
     EngineError,
     InferenceFailed,
+    LoadFailed,
     NotReady,
     RequestError,
 )
@@ -83,7 +84,11 @@ class EnginePool:
             LoadFailed, ParityFailed: nothing stays loaded then.
         """
         opened = open_chosen(artifact, config, on_progress or (lambda what, share: None))
-        return cls(artifact, config, opened, telemetry or Telemetry(), clock or SystemClock())
+        try:
+            return cls(artifact, config, opened, telemetry or Telemetry(), clock or SystemClock())
+        except LoadFailed:  # a device without memory for keys and values
+            opened.stages.close()
+            raise
 
     def admit(
         self,

@@ -7,14 +7,17 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from artifact.latency import LatencyProfile
 from engine.elastic.course import Line
 from engine.elastic.spread import CallSpread
-from engine.family import Family
 from engine.probe import buckets_of, largest_batch
 from engine.quantiles import at_share, quantile
 from engine.types import Task
+
+if TYPE_CHECKING:  # the simulator learns as we do, without artifacts
+    from engine.family import Family
 
 _WINDOW = 256
 _WINDOW_S = 120.0

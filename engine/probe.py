@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from artifact.manifest import Manifest
-from engine.backends.base import Array
-from engine.family import Family
+from engine.kept import places_for_kept, with_kept
+
+if TYPE_CHECKING:  # the simulator predicts as we do, without artifacts
+    from artifact.manifest import Manifest
+    from engine.backends.arrays import AnyArray, Array, Memory
+    from engine.family import Family
 
 
 def buckets_of(family: Family, stage: str) -> tuple[int, ...]:
@@ -46,3 +51,11 @@ def stage_inputs(manifest: Manifest, stage: str, bucket: int, batch: int) -> dic
         else:
             arrays[name] = np.zeros(shape, np.int64)
     return arrays
+
+
+def stage_call(
+    manifest: Manifest, memory: Memory, stage: str, bucket: int, batch: int
+) -> tuple[dict[str, AnyArray], dict[str, AnyArray]]:
+    """Return made-up inputs, and places for outputs, lying where those of requests do."""
+    inputs = with_kept(memory, stage_inputs(manifest, stage, bucket, batch))
+    return inputs, places_for_kept(manifest, memory, stage, inputs)

@@ -12,7 +12,7 @@ from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.config import EngineConfig
 from engine.family import Family
-from engine.probe import buckets_of, largest_batch, stage_inputs
+from engine.probe import buckets_of, largest_batch, stage_call
 from engine.stages import Progress, StageSet
 
 _LOG = logging.getLogger(__name__)
@@ -136,11 +136,11 @@ def _measure(
     family: Family, stages: StageSet, group: tuple[str, ...], bucket: int, batch: int
 ) -> float:
     """Return mean seconds of one call, after one call to warm up."""
-    inputs = stage_inputs(family.manifest, group[0], bucket, batch)
-    stages.run(group[0], inputs)
+    inputs, into = stage_call(family.manifest, stages.memory, group[0], bucket, batch)
+    stages.run(group[0], inputs, into)
     start_s = time.perf_counter()
     for repeat in range(1, _REPEATS + 1):
-        stages.run(group[repeat % len(group)], inputs)
+        stages.run(group[repeat % len(group)], inputs, into)
         elapsed_s = time.perf_counter() - start_s
         if elapsed_s > _ENOUGH_S and repeat > 1:
             break

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from artifact.manifest import Manifest
 from artifact.program import STEM_VQA, Program, Step
+from engine.backends.arrays import AnyArray, stack
 
 Array = NDArray[Any]
 
@@ -42,11 +43,11 @@ class Row(Protocol):
         """Tell whether no step of its program is left."""
         ...
 
-    def inputs(self) -> dict[str, Array]:
+    def inputs(self) -> dict[str, AnyArray]:
         """Return the step's inputs without the batch axis, padded to the bucket. Pure."""
         ...
 
-    def absorb(self, outputs: Mapping[str, Array]) -> None:
+    def absorb(self, outputs: Mapping[str, Any]) -> None:
         """Take the step's outputs, without the batch axis, and move on."""
         ...
 
@@ -71,13 +72,13 @@ class Row(Protocol):
         ...
 
 
-def gather(rows: Sequence[Row]) -> dict[str, Array]:
+def gather(rows: Sequence[Row]) -> dict[str, AnyArray]:
     """Return the inputs of the rows' parts, stacked along a new first axis [B, ...]."""
     given = [part.inputs() for row in rows for part in row.parts]
-    return {name: np.stack([each[name] for each in given]) for name in given[0]}
+    return {name: stack([each[name] for each in given]) for name in given[0]}
 
 
-def scatter(rows: Sequence[Row], outputs: Mapping[str, Array]) -> None:
+def scatter(rows: Sequence[Row], outputs: Mapping[str, Any]) -> None:
     """Give each of the rows' parts its slice of a batch's outputs, or none of them any.
 
     Raises:
@@ -95,8 +96,8 @@ class VqaRow:
     """A question, or one picture of a statement: stem, executed blocks, head; or all in one step.
 
     `h` [N, D] and `y` [2, D] (fp32) are its hidden state and read-out so far, `mask` [N] says which
-    tokens are real. While it rides in a batch (engine/slots.py), h and y are slices of that batch's
-    arrays.
+    tokens are real. h lies in the backend's memory (ADR 0023). While it rides in a batch
+    (engine/slots.py), h and y are slices of that batch's arrays.
     """
 
     def __init__(
@@ -117,7 +118,7 @@ class VqaRow:
         self._banked: Array | None = None
         self.series = config.readout == "series"
         self.mask = np.arange(config.image_tokens + length) < config.image_tokens + len(tokens)
-        self.h: Array = np.empty((0, config.width), np.float32)
+        self.h: AnyArray = np.empty((0, config.width), np.float32)
         self.y: Array = np.zeros((2, config.width), np.float32)
         self.logits: NDArray[np.float32] | None = None
 
@@ -169,7 +170,7 @@ class VqaRow:
         self._cursor = len(self._program.steps) - 1
         self.y, self._banked = self._banked, None
 
-    def inputs(self) -> dict[str, Array]:
+    def inputs(self) -> dict[str, AnyArray]:
         """Return the next step's inputs."""
         step = self.step
         if step.stage == STEM_VQA:
@@ -181,7 +182,7 @@ class VqaRow:
             return {"y": self.y}
         return {"pixels": self._pixels, "tokens": self._tokens, "mask": self.mask}
 
-    def absorb(self, outputs: Mapping[str, Array]) -> None:
+    def absorb(self, outputs: Mapping[str, Any]) -> None:
         """Take the step's outputs and move on."""
         if "logits" in outputs:
             self.logits = outputs["logits"]
@@ -197,7 +198,7 @@ class VqaRow:
         coming = self._program.steps[self._cursor : self._cursor + steps]
         return [step.order_in_key for step in coming if step.order_in_key is not None]
 
-    def passed_blocks(self, h: Array, steps: int) -> None:
+    def passed_blocks(self, h: AnyArray, steps: int) -> None:
         """Move on after blocks that a batch ran; the batch has already added to `y`."""
         self.h = h
         self._cursor += steps

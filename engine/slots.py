@@ -2,7 +2,7 @@
 
 Rows that ride together have their states side by side in one batch's arrays. A block reads one
 array and writes the other, and only a row that joins or leaves is copied. Batches are sticky: as
-long as the same rows run, nothing moves.
+long as the same rows run, nothing moves. The states lie in the backend's memory (ADR 0023).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from engine.rows import Array, VqaRow
+from engine.backends.arrays import HOST, AnyArray, Memory
+from engine.rows import VqaRow
 
-Block = Callable[[Mapping[str, Array], Mapping[str, Array]], object]
+Block = Callable[[Mapping[str, AnyArray], Mapping[str, AnyArray]], object]
 """Runs one block: reads its inputs, writes its outputs into the arrays given."""
 
 _BATCHES = 3
@@ -24,15 +25,15 @@ _BATCHES = 3
 class Batch:
     """Slots for up to `size` rows of `tokens` tokens; occupied ones come first when it runs."""
 
-    def __init__(self, size: int, tokens: int, width: int) -> None:
+    def __init__(self, size: int, tokens: int, width: int, memory: Memory = HOST) -> None:
         shape = (size, tokens, width)
-        self._h, self._next = np.empty(shape, np.float32), np.empty(shape, np.float32)
+        self._h, self._next = (memory.zeros(shape, np.float32) for _ in range(2))
         self._y = np.zeros((size, 2, width), np.float32)
         self._r = np.empty_like(self._y)
         self._mask = np.zeros((size, tokens), np.bool_)
         self._order = np.zeros(size, np.int64)
         self._rows: list[VqaRow | None] = []
-        self._calls: dict[tuple[int, int], tuple[dict[str, Array], dict[str, Array]]] = {}
+        self._calls: dict[tuple[int, int], tuple[dict[str, AnyArray], dict[str, AnyArray]]] = {}
 
     @property
     def rows(self) -> list[VqaRow]:
@@ -92,11 +93,11 @@ class Batch:
                 row.passed_blocks(self._h[slot], done)
         return done
 
-    def _call(self, n: int) -> tuple[dict[str, Array], dict[str, Array]]:
+    def _call(self, n: int) -> tuple[dict[str, AnyArray], dict[str, AnyArray]]:
         """Return the block's arrays, the very same objects for the same n and direction."""
         key = (n, id(self._h))
         if key not in self._calls:
-            given: dict[str, Array] = {
+            given: dict[str, AnyArray] = {
                 "h": self._h[:n],
                 "order": self._order[:n],
                 "mask": self._mask[:n],
@@ -108,9 +109,10 @@ class Batch:
 class Slots:
     """The batches of one engine. Not thread-safe."""
 
-    def __init__(self, size: int, width: int) -> None:
+    def __init__(self, size: int, width: int, memory: Memory = HOST) -> None:
         self._size = size
         self._width = width
+        self._memory = memory
         self._batches: dict[int, list[Batch]] = {}
         self._of: dict[VqaRow, Batch] = {}
 
@@ -119,7 +121,7 @@ class Slots:
         tokens = len(rows[0].mask)
         batches = self._batches.setdefault(tokens, [])
         if len(batches) < _BATCHES and all(batch.rows for batch in batches):
-            batches.append(Batch(self._size, tokens, self._width))
+            batches.append(Batch(self._size, tokens, self._width, self._memory))
         held = Counter(self._of[row] for row in rows if row in self._of)
         batch = min(batches, key=lambda b: len(b.rows) - 2 * held[b])
         if held[batch] == len(rows) == batch.taken:

@@ -9,28 +9,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifact.store import Artifact
-from engine.backends.base import Array
+from engine.backends.arrays import HOST, AnyArray, Memory
 from engine.backends.registry import open_backend
 from engine.decoding import Decoder
 from engine.errors import InferenceFailed
 from engine.family import Family
+from engine.kept import places_for_kept
 from engine.kv_pool import KvPool
 from engine.rows import Row, gather, scatter
 from engine.stages import StageSet
 
-RunStage = Callable[[str, Mapping[str, Array]], dict[str, Array]]
+RunStage = Callable[..., dict[str, Any]]
+"""Runs a stage on inputs; and into arrays given, if its memory is not the host's."""
 
 
 class Solo:
     """One artifact's variants, run in lock-step batches. Not thread-safe."""
 
-    def __init__(self, family: Family, run: RunStage, max_batch: int = 32) -> None:
+    def __init__(
+        self, family: Family, run: RunStage, max_batch: int = 32, memory: Memory = HOST
+    ) -> None:
         self._family = family
         self._run = run
+        self._memory = memory
         self._max_batch = max_batch
         self._decoder: Decoder | None = None
         if "caption" in family.manifest.tasks:
-            self._pool = KvPool(family.manifest.config, max_batch, family.cached_tokens)
+            self._pool = KvPool(family.manifest.config, max_batch, family.cached_tokens, memory)
             self._decoder = Decoder(family.manifest, self._pool, (max_batch,), self._run_into)
 
     @classmethod
@@ -42,11 +47,11 @@ class Solo:
         Raises:
             LoadFailed: if a stage cannot be loaded.
         """
-        opened = open_backend(backend, threads)
+        opened = open_backend(backend, threads, artifact)
         family = Family(artifact.manifest, opened.precision)
         stages = StageSet(artifact, opened, family, max_batch=1)  # no warm-up at size
         stages.load(lambda what, share: None)
-        return cls(family, stages.run, max_batch)
+        return cls(family, stages.run, max_batch, opened.memory)
 
     def vqa_logits(
         self, variant: str, pixels: Sequence[NDArray[Any]], tokens: Sequence[Sequence[int]]
@@ -121,9 +126,19 @@ class Solo:
                 row.leave()
         return [row.words for row in rows]
 
-    def _run_into(self, stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
+    def _run_into(
+        self, stage: str, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]
+    ) -> None:
+        if not self._memory.on_host:
+            self._run(stage, inputs, into)
+            return
         for name, array in self._run(stage, inputs).items():
-            into[name][...] = array
+            into[name][:] = array
+
+    def _run_rows(self, stage: str, rows: Sequence[Row]) -> None:
+        inputs = gather(rows)
+        into = places_for_kept(self._family.manifest, self._memory, stage, inputs)
+        scatter(rows, self._run(stage, inputs, into) if into else self._run(stage, inputs))
 
     def run_rows(self, rows: Sequence[Row]) -> None:
         """Run rows to the ends of their programs, those at the same stage and bucket together.
@@ -137,7 +152,7 @@ class Solo:
             together = [r for r in waiting if (r.step.stage, r.bucket) == (stage, bucket)]
             each = len(waiting[0].parts) * self._family.rows_of(stage)
             batch = together[: max(self._max_batch // each, 1)]
-            scatter(batch, self._run(stage, gather(batch)))
+            self._run_rows(stage, batch)
             for row in batch:
                 if row.logits is not None and not np.isfinite(row.logits).all():
                     raise InferenceFailed(stage, "the logits are not finite")

@@ -5,13 +5,16 @@ from __future__ import annotations
 import gc
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from artifact.store import Artifact
-from engine.backends.base import Array, Backend, LoadedStage
+from engine.backends.arrays import AnyArray, Memory
+from engine.backends.base import Backend, LoadedStage
 from engine.errors import LoadFailed
 from engine.family import Family, Member
+from engine.kept import places_for_kept
 from engine.memory import release_freed, resident_bytes
-from engine.probe import buckets_of, largest_batch, stage_inputs
+from engine.probe import buckets_of, largest_batch, stage_call
 from engine.stage_bytes import StageBytes
 
 Progress = Callable[[str, float], None]
@@ -20,11 +23,11 @@ Progress = Callable[[str, float], None]
 class StageSet:
     """The loaded stages of one artifact on one backend.
 
-    A stage's bytes are the growth of the process's resident set while it is loaded and run (see
-    `StageBytes`). The growth while every bucket is run at the largest batch is the stage's too,
-    except where the backend keeps all activations in one arena: there it is the workspace, which
-    every variant needs and eviction does not return. What the library itself holds (code,
-    threads) is nobody's.
+    A stage's bytes are the growth of the process's resident set, and of what the backend holds
+    outside it, while the stage is loaded and run (see `StageBytes`). The growth while every bucket
+    is run at the largest batch is the stage's too, except where the backend keeps all activations
+    in one arena: there it is the workspace, which every variant needs and eviction does not return.
+    What the library itself holds (code, threads) is nobody's.
 
     `run` belongs to one thread; the rest may be called from any.
     """
@@ -49,6 +52,11 @@ class StageSet:
         self._shrunk = False
         used = {name: family.manifest.stages[name].initializers for name in family.stages}
         self._bytes = StageBytes(artifact.tensor_bytes(), used)
+
+    @property
+    def memory(self) -> Memory:
+        """Where arrays that pass between its stages lie."""
+        return self._backend.memory
 
     @property
     def keys(self) -> int:
@@ -150,9 +158,13 @@ class StageSet:
     def _surplus(self, keys: int) -> bool:
         return any((self._family.key_of_stage(stage) or 0) >= keys for stage in self.loaded)
 
+    def places(self, stage: str, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """Return new arrays of the backend's memory for the outputs of a call that stay there."""
+        return places_for_kept(self._family.manifest, self._backend.memory, stage, inputs)
+
     def run(
-        self, stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array] | None = None
-    ) -> dict[str, Array]:
+        self, stage: str, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray] | None = None
+    ) -> dict[str, Any]:
         """Run one batch through a stage (see `LoadedStage.run`).
 
         Raises:
@@ -200,26 +212,29 @@ class StageSet:
         spec = self._family.manifest.stages[stage]
         loaded = self._backend.load(stage, self._artifact.path(spec.file), spec)
         bucket = buckets_of(self._family, stage)[0]
-        loaded.run(stage_inputs(self._family.manifest, stage, bucket, 1))
+        loaded.run(*stage_call(self._family.manifest, self._backend.memory, stage, bucket, 1))
 
     def _load_stage(self, stage: str, on_progress: Progress) -> None:
         if stage in self._loaded:
             return
         on_progress(f"loading {stage}", len(self._loaded) / len(self._family.stages))
         release_freed()
-        before = resident_bytes()
+        before = self._held_bytes()
         spec = self._family.manifest.stages[stage]
         loaded = self._backend.load(stage, self._artifact.path(spec.file), spec)
         buckets = buckets_of(self._family, stage)
         self._warm(loaded, stage, buckets[:1], (1,))
-        grown = resident_bytes() - before
+        grown = self._held_bytes() - before
         self._warm(loaded, stage, buckets, self._warm_batches(stage))
-        warmed = resident_bytes() - before
+        warmed = self._held_bytes() - before
         if self._backend.shares_workspace:
             self._bytes.record(stage, grown, max(warmed - grown, 0))
         else:
             self._bytes.record(stage, warmed)
         self._loaded[stage] = loaded
+
+    def _held_bytes(self) -> int:
+        return resident_bytes() + self._backend.memory.held_bytes()
 
     def _warm_batches(self, stage: str) -> Iterable[int]:
         """Every batch where the library prepares each shape anew, else the extremes."""
@@ -229,9 +244,10 @@ class StageSet:
     def _warm(
         self, loaded: LoadedStage, stage: str, buckets: tuple[int, ...], batches: Iterable[int]
     ) -> None:
+        manifest, memory = self._family.manifest, self._backend.memory
         for bucket in buckets:
             for batch in batches:
-                loaded.run(stage_inputs(self._family.manifest, stage, bucket, batch))
+                loaded.run(*stage_call(manifest, memory, stage, bucket, batch))
         release_freed()
 
     def _refuse(self, budget_bytes: int) -> None:

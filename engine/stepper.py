@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from engine.backends.arrays import AnyArray
 from engine.clock import Clock
 from engine.errors import BackendError, InferenceFailed
 from engine.jobs import Job
 from engine.prediction import Predictor
-from engine.rows import Array, gather, scatter
+from engine.rows import gather, scatter
 from engine.slots import Slots
 from engine.stages import StageSet
 from engine.telemetry import Telemetry
@@ -74,7 +75,7 @@ class Stepper:
         """Run blocks on rows in their slots; on an error the rows are as after the step before."""
         took_s: list[float] = []
 
-        def run(inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
+        def run(inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> None:
             start_s = self._clock.now_s()
             self._stages.run(stage, inputs, into)
             took_s.append(self._clock.now_s() - start_s)
@@ -93,7 +94,8 @@ class Stepper:
         rows = [job.row for job in jobs]
         start_s = self._clock.now_s()
         try:
-            scatter(rows, self._stages.run(stage, gather(rows)))
+            inputs = gather(rows)
+            scatter(rows, self._stages.run(stage, inputs, self._stages.places(stage, inputs)))
         except Exception as problem:  # whatever a batch does, the loop must go on
             return typed(problem, stage)
         self._count(stage, jobs, [self._clock.now_s() - start_s])

@@ -9,8 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from artifact.config import Task
-from artifact.manifest import Precision
+from artifact.config import Precision, Task
 
 __all__ = [
     "Answer",

@@ -50,6 +50,7 @@ def wire(
 ) -> Parts:
     """Put the parts of an opened engine together; nothing runs yet."""
     manifest, family, stages = artifact.manifest, opened.family, opened.stages
+    memory = opened.backend.memory
     max_batch = max(config.max_batch, 2 if "reason" in manifest.tasks else 1)
     texts = config.caption_slots or _ROUNDS_OPEN * max_batch
     predictor = Predictor(opened.profile, family, max_batch)
@@ -59,13 +60,17 @@ def wire(
     steering = Steering(family, router, planner, predictor, max_batch, telemetry)
     codec, kv, speaker = artifact.text_codec(), None, None
     if "caption" in manifest.tasks:
-        kv = KvPool(manifest.config, texts, family.cached_tokens)
+        kv = KvPool(manifest.config, texts, family.cached_tokens, memory)
         sizes = [size for size in manifest.buckets.batches if size < max_batch]
         decoder = Decoder(manifest, kv, (*sizes, max_batch), stages.run)
+        if not memory.on_host:
+            words = (member.programs[-1].steps for member in family.of_task("caption"))
+            decoder.reserve(step for steps in words for step in steps)
         speaker = Speaker(decoder, predictor, clock, telemetry)
+    slots = Slots(max_batch, manifest.config.width, memory)
     executor = Executor(
         stages,
-        Stepper(stages, Slots(max_batch, manifest.config.width), predictor, clock, telemetry),
+        Stepper(stages, slots, predictor, clock, telemetry),
         speaker,
         steering,
         planner,

@@ -20,8 +20,8 @@ from torch import Tensor
 from artifact.config import Task
 from artifact.pattern import SkipPattern
 from exporters.examples import Captions, Stacked
-from models.key_block import key_mask_bias
-from models.series import OtmvModel, masked_decoding_bias
+from models.key_block import key_mask_bias, masked_decoding_bias
+from models.series import OtmvModel
 
 BEAM = 40
 """Patterns kept at each depth; 8 orders have at most 35 at any depth."""

@@ -6,7 +6,16 @@ import platform
 import subprocess
 from importlib.metadata import PackageNotFoundError, version
 
-_LIBRARIES = ("otmv-serve", "numpy", "onnxruntime", "openvino", "fastapi", "uvicorn", "pillow")
+_LIBRARIES = (
+    "otmv-serve",
+    "numpy",
+    "onnxruntime",
+    "openvino",
+    "torch",
+    "fastapi",
+    "uvicorn",
+    "pillow",
+)
 
 
 def commit_here() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -63,7 +63,7 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint into `folder`, each file to a temporary name first."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"model": checkpoint.model.config.model_dump(mode="json"), "note": checkpoint.note}
+    config = {"model": asdict(checkpoint.model.config), "note": checkpoint.note}
     _replace(folder / CONFIG, json.dumps(config, indent=2) + "\n")
     _replace(folder / LABELS, json.dumps(list(checkpoint.labels), indent=1) + "\n")
     _replace(folder / TOKENIZER, checkpoint.tokenizer.to_str(pretty=True) + "\n")
@@ -93,7 +93,7 @@ def load(folder: Path) -> Checkpoint:
             )
     try:
         stored = json.loads((folder / CONFIG).read_text())
-        model = OtmvModel(ModelConfig.model_validate(stored["model"]))
+        model = OtmvModel(ModelConfig.from_fields(stored["model"]))
         model.load_state_dict(load_file(folder / WEIGHTS))
         labels = tuple(json.loads((folder / LABELS).read_text()))
         if len(labels) != model.config.num_answers:

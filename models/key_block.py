@@ -128,7 +128,8 @@ class KeyBlock(nn.Module):
             `[batch, heads, 1, head width]`. MASK's are dropped.
         """
         q, k_new, v_new = self.project(h, order, 0)
-        causal = torch.tensor([[0.0, MASKED], [0.0, 0.0]], dtype=h.dtype, device=h.device)
+        # Made where it is read: a graph on the device cannot be captured while the host uploads it.
+        causal = torch.full((2, 2), MASKED, dtype=h.dtype, device=h.device).triu(1)
         q = q * q.shape[-1] ** -0.5
         seen = q @ k.transpose(2, 3) + key_mask_bias(mask, h.dtype)
         own = q @ k_new.transpose(2, 3) + causal
@@ -171,6 +172,25 @@ class KeyBlock(nn.Module):
 def key_mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """Turn a bool key mask `[batch, tokens]` into an additive bias `[batch, 1, 1, tokens]`."""
     return torch.where(mask, 0.0, MASKED).to(dtype)[:, None, None, :]
+
+
+def masked_decoding_bias(
+    image_tokens: int, length: int, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """Attention bias of [image, words, MASKs]: `[1, 1, tokens, tokens]`.
+
+    The image sees the image; word i sees the image and words up to i; MASK t sees the image, the
+    words up to t - 1 (index t - 1 is the last word fed with it) and itself.
+    """
+    causal = torch.tril(torch.ones(length, length, dtype=torch.bool, device=device))
+    eye = torch.eye(length, dtype=torch.bool, device=device)
+    none = torch.zeros(length, length, dtype=torch.bool, device=device)
+    text = torch.cat([torch.cat([causal, none], 1), torch.cat([causal, eye], 1)], 0)
+    allowed = nn.functional.pad(text, (image_tokens, 0), value=True)
+    image = torch.zeros(image_tokens, image_tokens + 2 * length, dtype=torch.bool, device=device)
+    image[:, :image_tokens] = True
+    allowed = torch.cat([image, allowed], 0)
+    return torch.where(allowed, 0.0, MASKED).to(dtype)[None, None]
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from artifact.config import ModelConfig
 
 VQA_ANSWERS, BEIT3_VOCABULARY, BEIT3_TEXT_POSITIONS = 3129, 64010, 1022
@@ -48,9 +50,9 @@ def beit3_config(
 def paper60_config(image_size: int = 480) -> ModelConfig:
     """Return our construct of the paper's 60 % saving: Large with 12 merged keys (ADR 0010)."""
     large = beit3_config("large", image_size, keys=12)
-    return large.model_copy(update={"name": "paper60", "tasks": ("vqa",)})
+    return replace(large, name="paper60", tasks=("vqa",))
 
 
 def literal_config(size: str = "base", image_size: int = 480) -> ModelConfig:
     """Return eq. 3 taken literally: one key for the whole stack."""
-    return beit3_config(size, image_size, keys=1).model_copy(update={"name": f"literal_{size}"})
+    return replace(beit3_config(size, image_size, keys=1), name=f"literal_{size}")

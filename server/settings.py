@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one."
     )
-    backend: Literal["auto", "onnxruntime", "openvino"] = Field(
+    backend: Literal["auto", "onnxruntime", "openvino", "tensorrt", "torch"] = Field(
         default="onnxruntime",
         description="Inference library; auto: the fastest that passes the golden check here.",
     )

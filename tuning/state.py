@@ -71,6 +71,4 @@ def load_state(out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.O
 
 
 def _fingerprint(recipe: Recipe) -> str:
-    values = dataclasses.asdict(dataclasses.replace(recipe))
-    values["config"] = recipe.config.model_dump(mode="json")
-    return json.dumps(values, sort_keys=True)
+    return json.dumps(dataclasses.asdict(recipe), sort_keys=True)

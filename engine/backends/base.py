@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from artifact.manifest import Precision, StageFile, TensorSpec
+from artifact.config import Precision
+from artifact.manifest import StageFile, TensorSpec
+from engine.backends.arrays import AnyArray, Array, Memory, may_overlap, takes_outputs
 from engine.errors import InferenceFailed
 
-Array = NDArray[Any]
+__all__ = ["Array", "Backend", "LoadedStage", "Prepared", "check_into"]
+
 Call = TypeVar("Call")
 _Identity = tuple[tuple[str, int], ...]
 
@@ -21,18 +21,21 @@ class LoadedStage(Protocol):
     """One stage, ready to run."""
 
     def run(
-        self, inputs: Mapping[str, Array], into: Mapping[str, Array] | None = None
-    ) -> dict[str, Array]:
+        self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray] | None = None
+    ) -> dict[str, Any]:
         """Run one batch; names, dtypes and shapes as the stage's manifest record.
 
-        The outputs belong to the caller and later calls never change them. Not thread-safe.
+        The outputs belong to the caller and later calls never change them. When it returns they are
+        all there, whatever memory they lie in. Not thread-safe.
 
         Args:
-            inputs: one array for each input; they are read where they lie and not changed.
-            into: arrays of the caller that the outputs they are named for are written to, and that
-                are returned: of the output's very dtype and shape, C-contiguous, writeable, apart
-                from every input. Outputs not named are new arrays. Where all are named, a call with
-                the same array objects again may be prepared, so do not change their shapes.
+            inputs: one array for each input, NumPy's or of the backend's memory; they are read
+                where they lie and not changed.
+            into: arrays of the caller, NumPy's or of the backend's memory, that the outputs they
+                are named for are written to, and that are returned: of the output's very dtype
+                and shape, C-contiguous, writeable, apart from every input. Outputs not named are
+                new NumPy arrays. Where all are named, a call with the same array objects again
+                may be prepared, so do not change their shapes.
 
         Raises:
             InferenceFailed: if the library raises, or an array of `into` does not fit; what the
@@ -69,6 +72,11 @@ class Backend(Protocol):
         """Return library, version and the execution provider actually used."""
         ...
 
+    @property
+    def memory(self) -> Memory:
+        """Return where arrays that pass between its stages should lie: `HOST`, or its own."""
+        ...
+
     def load(self, stage: str, path: Path, spec: StageFile) -> LoadedStage:
         """Load one stage file; its memory is released when the result is dropped.
 
@@ -88,29 +96,44 @@ class Prepared(Generic[Call]):
     """
 
     def __init__(self) -> None:
-        self._calls: dict[_Identity, tuple[tuple[Array, ...], Call]] = {}
+        self._calls: dict[_Identity, tuple[tuple[AnyArray, ...], Call]] = {}
+        self._met: dict[_Identity, None] = {}
 
-    def find(self, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> Call | None:
+    def find(self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> Call | None:
         """Return the call on these arrays, None if it was never kept."""
         known = self._calls.get(_identity(inputs, into))
         return None if known is None else known[1]
 
-    def keep(self, inputs: Mapping[str, Array], into: Mapping[str, Array], call: Call) -> None:
+    def again(self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> bool:
+        """Tell whether a call was asked about lately: only such are worth keeping.
+
+        It holds no arrays, so the first call may have been on others of the same identity.
+        """
+        identity = _identity(inputs, into)
+        known = identity in self._met
+        self._met[identity] = None
+        if len(self._met) > _PREPARED:
+            del self._met[next(iter(self._met))]
+        return known
+
+    def keep(
+        self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray], call: Call
+    ) -> None:
         """Keep a call: sticky batches come with the same arrays again."""
         if len(self._calls) >= _PREPARED:
             del self._calls[next(iter(self._calls))]
         self._calls[_identity(inputs, into)] = (*inputs.values(), *into.values()), call
 
 
-def _identity(inputs: Mapping[str, Array], into: Mapping[str, Array]) -> _Identity:
+def _identity(inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> _Identity:
     return tuple((name, id(array)) for arrays in (inputs, into) for name, array in arrays.items())
 
 
 def check_into(
     stage: str,
     outputs: Mapping[str, TensorSpec],
-    inputs: Mapping[str, Array],
-    into: Mapping[str, Array],
+    inputs: Mapping[str, AnyArray],
+    into: Mapping[str, AnyArray],
 ) -> None:
     """Check all that `LoadedStage.run` asks of `into` but the shapes, which the library knows.
 
@@ -122,9 +145,9 @@ def check_into(
             problem = f"has no output {name}"
         elif array.dtype != outputs[name].dtype:
             problem = f"{name} is {outputs[name].dtype}, not {array.dtype}"
-        elif not (array.flags.c_contiguous and array.flags.writeable):
+        elif not takes_outputs(array):
             problem = f"{name} can only be written to a writeable, contiguous array"
-        elif any(np.may_share_memory(array, one) for one in inputs.values()):
+        elif any(may_overlap(array, one) for one in inputs.values()):
             problem = f"{name} would be written over an input"
         else:
             continue

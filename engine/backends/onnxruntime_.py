@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from artifact.manifest import Precision, StageFile
+from artifact.config import Precision
+from artifact.manifest import StageFile
+from engine.backends.arrays import HOST
 from engine.backends.base import Array, Prepared, check_into
 from engine.errors import InferenceFailed, LoadFailed
 
@@ -64,8 +66,8 @@ class OnnxRuntimeStage:
         self._outputs = [output.name for output in session.get_outputs()]
 
     def run(
-        self, inputs: Mapping[str, Array], into: Mapping[str, Array] | None = None
-    ) -> dict[str, Array]:
+        self, inputs: Mapping[str, Any], into: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Run one batch (see `LoadedStage.run`)."""
         into = into or {}
         known = self._prepared.find(inputs, into) if into else None
@@ -113,6 +115,7 @@ class OnnxRuntimeBackend:
     precision: Precision = "fp32"
     shares_workspace = True
     compiles_shapes = False
+    memory = HOST
 
     def __init__(self, threads: int = 0) -> None:
         affinity = getattr(os, "sched_getaffinity", None)

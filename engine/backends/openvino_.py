@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import openvino
 
-from artifact.manifest import Precision, StageFile
+from artifact.config import Precision
+from artifact.manifest import StageFile
+from engine.backends.arrays import HOST
 from engine.backends.base import Array, Prepared, check_into
 from engine.errors import InferenceFailed, LoadFailed
 
@@ -52,8 +54,8 @@ class OpenVinoStage:
         self._shapes: dict[tuple[tuple[int, ...], ...], dict[str, tuple[int, ...]]] = {}
 
     def run(
-        self, inputs: Mapping[str, Array], into: Mapping[str, Array] | None = None
-    ) -> dict[str, Array]:
+        self, inputs: Mapping[str, Any], into: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Run one batch (see `LoadedStage.run`)."""
         into = into or {}
         known = self._prepared.find(inputs, into)
@@ -115,6 +117,7 @@ class OpenVinoBackend:
     name = "openvino"
     shares_workspace = False
     compiles_shapes = True
+    memory = HOST
 
     def __init__(self, threads: int = 0, precision: Precision | None = None) -> None:
         affinity = getattr(os, "sched_getaffinity", None)

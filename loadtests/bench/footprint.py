@@ -35,7 +35,7 @@ def composed(root: Path, backend: str, cache: Path, seed: int) -> dict[str, int 
 def monolithic(root: Path, backend: str, cache: Path, seed: int) -> dict[str, int | None]:
     """Return the footprint of one session of the full model after the same batches."""
     artifact = open_artifact(root, verify=False)
-    monolith = Monolith(artifact, open_backend(backend))
+    monolith = Monolith(artifact, open_backend(backend, 0, artifact, cache))
     for tokens in _lengths(artifact.manifest.buckets.text_lengths):
         inputs = draw_inputs(artifact, BATCH, tokens, seed)
         monolith.best(one_batch(artifact, inputs))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from engine.backends.registry import backend_names, installed_backends
+from engine.backends.registry import backend_names, installed_backends, suits_machine
 from loadtests.bars import Bar
 from loadtests.bench.apart import run_apart
 from loadtests.bench.comparisons import Comparison
@@ -66,7 +66,8 @@ def _tasks(comparison: Comparison, backends: Sequence[str]) -> list[_Task]:
 
 def _not_installed(comparison: Comparison, backends: Sequence[str]) -> list[Bar]:
     """Return a bar for every backend that a comparison would also run on, were it installed."""
-    missing = set(backend_names()) - set(backends) - set(installed_backends())
+    suited = {name for name in backend_names() if suits_machine(name)}
+    missing = suited - set(backends) - set(installed_backends())
     if comparison.backends:
         return []
     return [comparison.not_run(name, "its library is not installed") for name in sorted(missing)]

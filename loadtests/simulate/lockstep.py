@@ -22,6 +22,9 @@ class Lockstep:
 
     def __call__(self, snapshot: Snapshot, now: float) -> Decision:
         """Return the decision."""
+        settled = tuple(row for row in snapshot.rows if row.final)
+        if settled and settled[0].route.head_call is not None:
+            return Decision(Run(*settled[0].route.head_call, settled))
         gang = [row for row in snapshot.rows if row.position]
         waiting: list[RowView] = []
         expire: list[RowView] = []
@@ -34,6 +37,8 @@ class Lockstep:
             final, gang = gang, []
         elif gang:
             gang, expire, final = _part_with_late(gang, expire, now)
+        if final and final[0].route.head_call is not None:
+            return Decision(None, tuple(expire), tuple(final))
         if not gang:
             gang = _new_gang(waiting, snapshot.max_batch, now)
         run = None
@@ -60,7 +65,7 @@ def _part_with_late(
 ) -> tuple[list[RowView], list[RowView], list[RowView]]:
     """Return who goes on, who expires, and who answers since this step would end too late."""
     route, position = gang[0].route, gang[0].position
-    fixed_s, row_s = route.lines[position]
+    fixed_s, row_s = (a + b for a, b in zip(route.lines[position], route.head_line, strict=True))
     end_s = now + fixed_s + row_s * len(gang) - EPSILON_S
     stay = [row for row in gang if row.deadline_s >= end_s]
     late = [row for row in gang if row.deadline_s < end_s]

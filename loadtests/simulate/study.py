@@ -95,7 +95,13 @@ def stepwise(
 
 
 def compare(
-    point: str, arrivals: Sequence[float], budget_s: float, world: World, seed: int
+    point: str,
+    arrivals: Sequence[float],
+    budget_s: float,
+    world: World,
+    seed: int,
+    *,
+    bound: bool = True,
 ) -> Result:
     """Simulate every policy on the same arrivals; noise is drawn alike from `seed`."""
     outcomes = stepwise(arrivals, budget_s, world, seed, EAGER)
@@ -104,7 +110,8 @@ def compare(
     rules += [(fixed_name(world, k), fixed(world, k), k) for k in range(len(world.depths))]
     for name, rule, least in rules:
         outcomes.append(run_gangs(name, rule, least, arrivals, budget_s, world, seed))
-    return Result(point, seed, tuple(outcomes), fluid_bound(arrivals, budget_s, world))
+    limit = fluid_bound(arrivals, budget_s, world) if bound else None
+    return Result(point, seed, tuple(outcomes), limit)
 
 
 Who = Literal["everybody", "ours", "sweep"]

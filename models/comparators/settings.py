@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 from artifact.config import ModelConfig
@@ -132,7 +133,7 @@ def student(base: ModelConfig) -> ModelConfig:
     wanted = layer_macs(base.width, BlockShape.of(base)) / DISTILLVLM_RATIO
     left = wanted - layer_macs(width, BlockShape(heads, base.head_width, 0))
     ffn = neurons(base, left / (2 * width * base.ffn_width))
-    return base.model_copy(update={"width": width, "heads": heads, "ffn_width": ffn})
+    return replace(base, width=width, heads=heads, ffn_width=ffn)
 
 
 def series_config(method: str, base: ModelConfig) -> ModelConfig:
@@ -142,10 +143,9 @@ def series_config(method: str, base: ModelConfig) -> ModelConfig:
         ValueError: the orders are odd and `otmv` cannot pair them.
     """
     keys = 1 if method == "literal" else base.orders // 2
-    return base.model_copy(
-        update={
-            "key_of_order": spread_keys(base.orders, keys),
-            "merged_feed_forward": True,
-            "readout": "series",
-        }
+    return replace(
+        base,
+        key_of_order=spread_keys(base.orders, keys),
+        merged_feed_forward=True,
+        readout="series",
     )

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from artifact.config import ModelConfig
+from artifact.manifest import MANIFEST_NAME, Manifest
 from artifact.pattern import SkipPattern
 from artifact.program import (
     caption_programs,
@@ -14,6 +20,8 @@ from artifact.program import (
     whole_programs,
 )
 from tests.engine.tiny_model import tiny_config
+
+DEMO = Path(__file__).parents[2] / "examples" / "demo-artifact"
 
 
 def test_derived_sizes() -> None:
@@ -25,14 +33,75 @@ def test_derived_sizes() -> None:
 
 @pytest.mark.parametrize("keys", [(1, 1), (0, 2), (0, 1, 0), ()])
 def test_key_of_order_must_rise_by_one(keys: tuple[int, ...]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(ValueError, match="key_of_order"):
         tiny_config(keys)
 
 
-def test_unknown_fields_are_refused() -> None:
-    fields = tiny_config().model_dump() | {"colour": "red"}
-    with pytest.raises(ValidationError, match="colour"):
-        ModelConfig.model_validate(fields)
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": ""},
+        {"width": 0},
+        {"width": 6, "heads": 4},
+        {"image_size": 5},
+        {"skip_probability": 1.0},
+        {"skip_probability": float("nan")},
+        {"layer_norm_eps": 0.0},
+        {"num_answers": 0},
+        {"num_answers": -1, "tasks": ("caption",)},
+        {"readout": "first"},
+        {"tasks": ()},
+        {"tasks": ("vqa", "poetry")},
+    ],
+)
+def test_impossible_configs_name_the_field(change: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        replace(tiny_config(), **change)
+
+
+def test_fields_survive_json() -> None:
+    config = replace(tiny_config(), layer_norm_eps=1)
+    assert ModelConfig.from_fields(json.loads(json.dumps(asdict(config)))) == config
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("colour", "red"),
+        ("width", "4"),
+        ("width", True),
+        ("width", 4.0),
+        ("merged_feed_forward", 1),
+        ("key_of_order", [0, "1"]),
+        ("tasks", "vqa"),
+        ("name", None),
+    ],
+)
+def test_unknown_and_mistyped_fields_are_refused(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=name):
+        ModelConfig.from_fields(asdict(tiny_config()) | {name: value})
+
+
+def test_a_missing_field_is_named() -> None:
+    fields = asdict(tiny_config())
+    del fields["width"]
+    with pytest.raises(ValueError, match="width"):
+        ModelConfig.from_fields(fields)
+
+
+def test_a_manifest_reads_it_and_writes_the_same_bytes() -> None:
+    text = (DEMO / MANIFEST_NAME).read_text("utf-8")
+    manifest = Manifest.model_validate_json(text)
+    assert isinstance(manifest.config, ModelConfig)
+    assert manifest.model_dump_json(indent=1, exclude_unset=True) + "\n" == text
+
+
+@pytest.mark.parametrize(("name", "value"), [("colour", "red"), ("width", 0), ("tasks", ["x"])])
+def test_a_manifest_refuses_what_it_refuses(name: str, value: object) -> None:
+    document = json.loads((DEMO / MANIFEST_NAME).read_text("utf-8"))
+    document["config"][name] = value
+    with pytest.raises(ValidationError, match=name):
+        Manifest.model_validate(document)
 
 
 @given(st.sets(st.integers(1, 11)), st.integers(1, 12))

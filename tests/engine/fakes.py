@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
+from artifact.config import Precision
 from artifact.latency import LatencyProfile
-from artifact.manifest import Precision, StageFile
+from artifact.manifest import StageFile
 from artifact.store import Artifact
+from engine.backends.arrays import HOST, Memory
 from engine.config import EngineConfig
 from engine.errors import InferenceFailed
 from engine.family import Family
@@ -57,6 +59,7 @@ class FakeBackend:
     precision: Precision = "fp32"
     shares_workspace = False
     compiles_shapes = False
+    memory: Memory = HOST
 
     def __init__(self, model: TinyModel) -> None:
         self.model = model
@@ -99,10 +102,11 @@ def fake_pool(
     model: TinyModel | None = None,
     config: EngineConfig | None = None,
     step_s: float = 0.001,
+    backend: FakeBackend | None = None,
 ) -> tuple[EnginePool, FakeBackend, FakeClock]:
     """Return an open pool on a fake backend and clock; six steps answer a full question."""
     config = config or EngineConfig(cache_dir=Path("unused"))
-    backend, clock = FakeBackend(model or TinyModel()), FakeClock()
+    backend, clock = backend or FakeBackend(model or TinyModel()), FakeClock()
     family = Family(artifact.manifest, backend.precision)
     stages = StageSet(artifact, backend, family, config.max_batch, config.memory_budget_bytes)
     stages.load(lambda what, share: None)

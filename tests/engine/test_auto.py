@@ -64,7 +64,7 @@ def opens(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
             real = dataclasses.replace(config, backend="onnxruntime")
             return opening.open_engine(artifact, real, progress, again)
 
-        monkeypatch.setattr(auto, "installed_backends", lambda: installed)
+        monkeypatch.setattr(auto, "candidate_backends", lambda: installed)
         monkeypatch.setattr(auto, "open_engine", open_named)
         return names
 

@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from artifact.config import Task
-from artifact.manifest import Precision
+from artifact.config import Precision, Task
 from artifact.store import Artifact
 from engine import evidence, golden
 from engine.config import EngineConfig

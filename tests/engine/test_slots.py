@@ -1,6 +1,7 @@
 """Slots: whoever joins, leaves or moves, a row's numbers are those it would have alone, bit by bit.
 
 The block here is plain NumPy, row by row: its order chooses the weights, its mask hides padding.
+The states lie in NumPy arrays, or in a memory that NumPy cannot get at.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from hypothesis import strategies as st
 
 from artifact.program import Program, Step
 from artifact.store import Artifact
+from engine.backends.arrays import HOST, AnyArray, Memory
 from engine.rows import Array, VqaRow
 from engine.slots import Slots
 from tests.engine.fakes import picture
+from tests.engine.remote import RemoteMemory, look, put
 from tests.engine.tiny_artifact import write_tiny
 from tests.engine.tiny_model import NV, WIDTH
 
@@ -38,8 +41,10 @@ def block_alone(h: Array, order: int, mask: Array) -> tuple[Array, Array]:
     return out, out[[0, NV]]
 
 
-def block(inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
+def block(given: Mapping[str, AnyArray], places: Mapping[str, AnyArray]) -> None:
     """A batch through one block, written where the caller wants it, which must be elsewhere."""
+    inputs = {name: look(array) for name, array in given.items()}
+    into = {name: look(array) for name, array in places.items()}
     rows = zip(inputs["h"], inputs["order"], inputs["mask"], strict=True)
     for array in into.values():
         assert not any(np.may_share_memory(array, one) for one in inputs.values())
@@ -63,7 +68,7 @@ class Twin:
         self.y = self.y + r if self.row.series else r
 
     def check(self) -> None:
-        np.testing.assert_array_equal(self.row.h, self.h)
+        np.testing.assert_array_equal(look(self.row.h), self.h)
         np.testing.assert_array_equal(self.row.y, self.y)
         assert self.row.ended or len(self.orders) == sum(
             step.order is not None for step in self.row._program.steps[self.row._cursor :]
@@ -73,10 +78,11 @@ class Twin:
 class Ride:
     """Rows of both text lengths in one engine's slots."""
 
-    def __init__(self, series: bool, seed: int) -> None:
+    def __init__(self, series: bool, seed: int, memory: Memory = HOST) -> None:
         self.random = np.random.default_rng(seed)
         self.series = series
-        self.slots = Slots(SIZE, WIDTH)
+        self.memory = memory
+        self.slots = Slots(SIZE, WIDTH, memory)
         self.twins: list[Twin] = []
 
     def join(self, length: int) -> None:
@@ -87,7 +93,7 @@ class Ride:
         row = VqaRow(manifest, Program(tuple(steps)), picture(), tokens, length)
         row.series = self.series
         h = self.random.standard_normal((NV + length, WIDTH)).astype(np.float32)
-        row.absorb({"h": h})
+        row.absorb({"h": put(self.memory, h)})
         self.twins.append(Twin(row, orders, h.copy()))
 
     def together(self, count: int) -> list[Twin]:
@@ -109,8 +115,8 @@ class Ride:
         least = int(self.random.integers(1, steps + 1))  # then something happens
         ran: list[list[int]] = []
 
-        def run(inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
-            ran.append(sorted(inputs["order"].tolist()))
+        def run(inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> None:
+            ran.append(sorted(look(inputs["order"]).tolist()))
             block(inputs, into)
 
         assert batch.ride(run, steps, lambda: len(ran) >= least) == least
@@ -129,10 +135,10 @@ class Ride:
         good = int(self.random.integers(0, steps))
         left = iter(range(good))
 
-        def run(inputs: Mapping[str, Array], into: Mapping[str, Array]) -> None:
+        def run(inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> None:
             block(inputs, into)
             if next(left, None) is None:
-                into["h_out"][...] = np.nan
+                look(into["h_out"])[...] = np.nan
                 raise RuntimeError
 
         with pytest.raises(RuntimeError):
@@ -146,8 +152,9 @@ class Ride:
                 self.twins.remove(twin)
                 continue
             inputs = twin.row.inputs()
-            h, r = block_alone(inputs["h"], int(inputs["order"]), inputs["mask"])
-            twin.row.absorb({"h_out": h, "r": r})
+            h, order, mask = (look(inputs[name]) for name in ("h", "order", "mask"))
+            h, r = block_alone(h, int(order), mask)
+            twin.row.absorb({"h_out": put(self.memory, h), "r": r})
             twin.step()
 
     def leave(self, count: int) -> None:
@@ -180,11 +187,14 @@ moves = st.one_of(
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(moves, min_size=5, max_size=40), st.booleans(), st.integers(0, 2**31))
+@given(
+    st.lists(moves, min_size=5, max_size=40), st.booleans(), st.booleans(), st.integers(0, 2**31)
+)
 def test_a_row_in_any_company_is_the_row_alone(
-    played: list[tuple[str, int]], series: bool, seed: int
+    played: list[tuple[str, int]], series: bool, elsewhere: bool, seed: int
 ) -> None:
-    ride = Ride(series, seed)
+    memory = RemoteMemory() if elsewhere else HOST
+    ride = Ride(series, seed, memory)
     for length in (4, 4, 8, 4, 8):
         ride.join(length)
     for name, argument in played:
@@ -197,6 +207,8 @@ def test_a_row_in_any_company_is_the_row_alone(
         twin.check()
         assert twin.row.step.stage == "head[vqa]"
         np.testing.assert_array_equal(twin.row.inputs()["y"], twin.y)
+    if isinstance(memory, RemoteMemory):
+        assert memory.crossed.keys() <= {"moved"}
 
 
 def test_a_batch_that_stays_together_moves_nothing() -> None:

@@ -64,9 +64,11 @@ def test_every_stage_is_measured_at_the_shapes_it_is_run_at(
     sizes: dict[str, set[int]] = {}
     run = stages.run
 
-    def watched(stage: str, inputs: Mapping[str, Array]) -> dict[str, Array]:
+    def watched(
+        stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array]
+    ) -> dict[str, Array]:
         sizes.setdefault(stage, set()).add(len(next(iter(inputs.values()))))
-        return run(stage, inputs)
+        return run(stage, inputs, into)
 
     stages.run = watched  # type: ignore[method-assign, assignment]
     config = EngineConfig(cache_dir=tmp_path, max_batch=MAX_BATCH)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def checkpoint() -> Checkpoint:
     """A model of 4 orders on 2 keys whose every parameter is random, norms and coefficients too."""
     torch.manual_seed(11)
     config = demo_config("tiny", keys=2, width=32, heads=2)
-    config = config.model_copy(update={"key_of_order": spread_keys(4, 2)})
+    config = replace(config, key_of_order=spread_keys(4, 2))
     model = OtmvModel(config).eval()
     with torch.no_grad():
         for parameter in model.parameters():

@@ -12,7 +12,7 @@ def test_the_card_says_which_tasks_were_tuned(checkpoint: Checkpoint) -> None:
     assert "statements about two of them" in card
     assert "All of it was tuned at\nonce" in card
     assert "VQA v2, COCO or NLVR2" in card
-    config = checkpoint.model.config.model_copy(update={"tasks": ("vqa",)})
+    config = dataclasses.replace(checkpoint.model.config, tasks=("vqa",))
     asking = model_card(dataclasses.replace(checkpoint, model=OtmvModel(config)))
     assert "questions" in asking
     assert "statements" not in asking

@@ -190,7 +190,7 @@ def test_golden_statements_name_both_pictures(exported: Artifact, examples: list
 
 
 def test_a_model_of_statements_alone_has_its_own_stages(checkpoint: Checkpoint) -> None:
-    config = checkpoint.model.config.model_copy(update={"tasks": ("reason",)})
+    config = dataclasses.replace(checkpoint.model.config, tasks=("reason",))
     names = [stage.name for stage in cut(OtmvModel(config).eval())]
     assert names == ["stem[vqa]", "block[0]", "block[1]", "head[reason]"]
 

@@ -215,6 +215,7 @@ def test_a_comparison_that_fails_is_told_and_does_not_stop_the_others(tmp_path: 
 
 def test_a_backend_that_is_not_installed_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "installed_backends", lambda: {"onnxruntime": "1"})
+    monkeypatch.setattr(program, "suits_machine", lambda name: name in ("onnxruntime", "openvino"))
     monkeypatch.setattr(program, "_run_apart", lambda task, setup, report: ([], None))
     found = run_all(COMPARISONS, ["onnxruntime"], a_setup(Path()), silent)
     assert [bar.name for bar in found.bars] == [

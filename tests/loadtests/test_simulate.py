@@ -104,6 +104,15 @@ def test_gangs_do_alike_whatever_the_keys() -> None:
     assert one == many
 
 
+def test_gangs_answer_through_a_head_before_anything_else_runs() -> None:
+    arrivals = gamma_arrivals(500, 0.5, 8.0, seed=2)
+    without = Machine(WORLD, Lockstep(8)).run("gangs", arrivals, 0.036)
+    free = Machine(World(head=(1e-12, 0.0)), Lockstep(8)).run("gangs", arrivals, 0.036)
+    assert free.effective == pytest.approx(without.effective, abs=0.5)
+    dear = Machine(World(head=(2e-3, 1e-4)), Lockstep(8)).run("gangs", arrivals, 0.036)
+    assert 0 < dear.effective < without.effective
+
+
 def test_a_run_of_several_steps_ends_where_somebody_arrives_or_the_stage_changes() -> None:
     calls: list[int] = []
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -12,7 +14,7 @@ from models.series import OtmvModel
 
 def parameters(config: ModelConfig, task: Task) -> int:
     with torch.device("meta"):
-        model = OtmvModel(config.model_copy(update={"tasks": (task,)}))
+        model = OtmvModel(replace(config, tasks=(task,)))
     return sum(parameter.numel() for parameter in model.parameters())
 
 

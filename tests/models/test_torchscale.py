@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def small(size: str, orders: int = 2, **changes: Any) -> ModelConfig:
         "num_answers": 13,
         "max_text_positions": 40,
     }
-    return beit3_config(size).model_copy(update=few | changes)
+    return replace(beit3_config(size), **(few | changes))
 
 
 class TwoLayerMLP(nn.Module):
@@ -140,7 +141,7 @@ def pair(config: ModelConfig, task: str, tmp_path: Path) -> tuple[Reference, Otm
     randomise(reference, seed=7)
     path = tmp_path / "beit3.safetensors"
     save_file({name: tensor.contiguous() for name, tensor in reference.state_dict().items()}, path)
-    return reference, from_public(path, config.model_copy(update={"tasks": (task,)}))
+    return reference, from_public(path, replace(config, tasks=(task,)))
 
 
 def inputs(config: ModelConfig) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ ORDERS, WORDS, BOS, EOS, MASK, PAD = 4, 20, 0, 2, 4, 1
 
 
 def config(keys: int = 2, orders: int = ORDERS, **changes: Any) -> ModelConfig:
-    return ModelConfig(
+    made = ModelConfig(
         name="tiny",
         image_size=8,
         patch_size=4,
@@ -30,7 +31,8 @@ def config(keys: int = 2, orders: int = ORDERS, **changes: Any) -> ModelConfig:
         skip_probability=0.1,
         num_answers=7,
         tasks=("vqa", "caption"),
-    ).model_copy(update=changes)
+    )
+    return replace(made, **changes)
 
 
 def model(shape: ModelConfig, seed: int = 0) -> OtmvModel:

@@ -152,7 +152,7 @@ class TestScores:
         assert checkpoint.model.levels.tolist() == [[0, 9], [9, 0], [0, 9]]
 
     def test_a_model_without_a_task_has_no_score_for_it(self) -> None:
-        config = RECIPES["smoke"].config.model_copy(update={"tasks": ("reason",)})
+        config = dataclasses.replace(RECIPES["smoke"].config, tasks=("reason",))
         made = Checkpoint(OtmvModel(config).eval(), world_tokenizer(), ANSWERS, None, {})
         score = Evaluation(made, self.DATA, CPU).score(FULL)
         assert (score.vqa, score.caption, score.kinds) == (None, None, {})

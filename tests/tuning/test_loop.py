@@ -97,7 +97,7 @@ def test_the_losses_fall_on_few_pictures(smoke: Recipe, pool: Pool, tmp_path: Pa
 
 
 def test_gates_are_drawn_anew_at_every_step(smoke: Recipe, pool: Pool, tmp_path: Path) -> None:
-    config = smoke.config.model_copy(update={"skip_probability": 0.5})
+    config = dataclasses.replace(smoke.config, skip_probability=0.5)
     seen: list[Progress] = []
     tune(dataclasses.replace(smoke, config=config), pool, tmp_path, CPU, seen.append)
     assert len({each.executed for each in seen}) > 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 from artifact.config import ModelConfig
 
 
-def base(orders: int = 4, **changes: object) -> ModelConfig:
+def base(orders: int = 4, **changes: Any) -> ModelConfig:
     """Return a model that shares nothing: width 32, 4 heads, pictures of 5 tokens."""
-    return ModelConfig(
+    made = ModelConfig(
         name="base",
         image_size=8,
         patch_size=4,
@@ -22,4 +25,5 @@ def base(orders: int = 4, **changes: object) -> ModelConfig:
         skip_probability=0.1,
         num_answers=7,
         tasks=("vqa", "caption", "reason"),
-    ).model_copy(update=changes)
+    )
+    return replace(made, **changes)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -34,7 +36,7 @@ IDEAL = {  # in Table 4's order: FLOPs of full fine-tuning over the method's (do
 
 
 def on_meta(method: str, size: str) -> Comparator:
-    config = beit3_config(size).model_copy(update={"tasks": ("vqa",)})
+    config = replace(beit3_config(size), tasks=("vqa",))
     with torch.device("meta"):
         return build(method, config)
 
@@ -101,7 +103,6 @@ def test_the_student_keeps_the_heads_width(size: str) -> None:
     config: ModelConfig = student(beit3_config(size))
     assert config.head_width == 64
     assert config.width < beit3_config(size).width
-    assert ModelConfig.model_validate(config.model_dump()) == config
 
 
 def test_orders_that_cannot_be_paired_are_refused() -> None:

@@ -1,0 +1,74 @@
+"""Optimization profiles: how large each symbol of a stage may be (docs/architecture.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from artifact.manifest import Manifest
+from artifact.plan import OptimizationProfile, SizeRange
+from exporters.tensorrt.errors import UnknownSymbol
+
+ROWS = "B"
+
+
+Shape = tuple[int | str, ...]
+
+
+def ranges(manifest: Manifest, max_batch: int) -> dict[str, SizeRange]:
+    """Return what every symbol of this artifact may be.
+
+    L text tokens up to the longest bucket, the middle bucket being usual; N with the picture's
+    tokens; T cached tokens up to the longest caption, where they always are in the engine; B rows.
+    """
+    image, lengths = manifest.config.image_tokens, manifest.buckets.text_lengths
+    usual, longest = lengths[len(lengths) // 2], lengths[-1]
+    cached = image + manifest.text.max_caption_tokens
+    return {
+        ROWS: SizeRange(smallest=1, usual=max_batch, largest=max_batch),
+        "L": SizeRange(smallest=1, usual=usual, largest=longest),
+        "N": SizeRange(smallest=image + 1, usual=image + usual, largest=image + longest),
+        "T": SizeRange(smallest=image + 1, usual=cached, largest=cached),
+    }
+
+
+def optimization_profiles(
+    stage: str, shapes: Iterable[Shape], manifest: Manifest, max_batch: int
+) -> tuple[OptimizationProfile, ...]:
+    """Return one optimization profile for a row alone, and one for rows together.
+
+    Kernels are chosen for the usual shape, and the best ones for one row and for `max_batch` rows
+    differ.
+
+    Args:
+        stage: its name, for errors.
+        shapes: of its inputs.
+        manifest: of the artifact.
+        max_batch: most rows of a call.
+
+    Raises:
+        UnknownSymbol: a size no range is known for.
+    """
+    known, sizes = ranges(manifest, max_batch), {}
+    for symbol in (size for shape in shapes for size in shape if isinstance(size, str)):
+        if symbol not in known:
+            raise UnknownSymbol(stage, symbol)
+        sizes[symbol] = known[symbol]
+    if ROWS not in sizes:
+        return (OptimizationProfile(sizes=sizes),)
+    alone = SizeRange(smallest=1, usual=1, largest=1)
+    profiles = [OptimizationProfile(sizes={**sizes, ROWS: alone})]
+    if max_batch > 1:
+        together = SizeRange(smallest=2, usual=max_batch, largest=max_batch)
+        profiles.append(OptimizationProfile(sizes={**sizes, ROWS: together}))
+    return tuple(profiles)
+
+
+def fixed_shapes(shape: Shape, profile: OptimizationProfile) -> tuple[tuple[int, ...], ...]:
+    """Return a tensor's smallest, usual and largest shape under an optimization profile."""
+
+    def fixed(which: str) -> tuple[int, ...]:
+        return tuple(
+            getattr(profile.sizes[size], which) if isinstance(size, str) else size for size in shape
+        )
+
+    return fixed("smallest"), fixed("usual"), fixed("largest")

@@ -1,0 +1,1 @@
+"""`make gpu-suite`: what one GPU tells of the models, in minutes, with torch and little else."""

@@ -1,0 +1,87 @@
+"""`python -m loadtests.gpu`: measure, print, write; exits 1 if a part failed or a bar is short."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import get_args
+
+from loadtests.gpu.bars import bars
+from loadtests.gpu.device import Kind
+from loadtests.gpu.parts import PARTS
+from loadtests.gpu.report import plot, show, tables, write
+from loadtests.gpu.sizes import SIZES
+from loadtests.gpu.suite import Options, Part, run_suite
+from loadtests.origin import commit_here
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the suite; returns the exit code."""
+    begun_s = time.monotonic()
+    asked = _parser().parse_args(arguments)
+    try:
+        parts = chosen(asked.only)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    options = Options(asked.device, SIZES[asked.size], asked.minutes * 60, asked.seed)
+    outcomes = run_suite(options, parts, lambda said: print(said, flush=True))
+    claim = (
+        ""
+        if (asked.device, asked.size) == ("cuda", "large")
+        else (f"measured at size {asked.size} on {asked.device}; bars are for large on cuda")
+    )
+    facts = {
+        "command": " ".join(["python -m loadtests.gpu", *(arguments or sys.argv[1:])]),
+        "commit": commit_here(),
+        "seed": asked.seed,
+        "device": asked.device,
+        "size": asked.size,
+        "seconds": round(time.monotonic() - begun_s, 1),
+    }
+    write(asked.out, outcomes, [], facts)  # whatever becomes of what follows
+    found = bars(outcomes, claim)
+    write(asked.out, outcomes, found, facts)
+    show(list(tables(outcomes)), found)
+    print(f"written: {asked.out}")
+    try:
+        picture = asked.out.with_suffix(".png")
+        if plot(outcomes, picture):
+            print(f"drawn: {picture}")
+    except ImportError:
+        print("no picture: matplotlib is not installed")
+    failed = any(outcome.status in ("failed", "cut off") for outcome in outcomes.values())
+    return int(failed or any(bar.verdict == "short" for bar in found))
+
+
+def chosen(only: str | None) -> list[Part]:
+    """Return the parts named, in the suite's order; the machine's facts always come along.
+
+    Raises:
+        ValueError: there is no such part.
+    """
+    if only is None:
+        return list(PARTS)
+    wanted = set(only.split(","))
+    if unknown := sorted(wanted - {part.name for part in PARTS}):
+        names = ", ".join(part.name for part in PARTS)
+        raise ValueError(f"no part {', '.join(unknown)}; there are {names}")
+    return [part for part in PARTS if part.gate or part.name in wanted]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m loadtests.gpu", description=__doc__)
+    parser.add_argument("--device", choices=get_args(Kind), default="cuda")
+    parser.add_argument("--size", choices=list(SIZES), default="large")
+    parser.add_argument("--minutes", type=float, default=9.0, help="for everything; default 9")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", help="parts to run, with commas between; default: all")
+    parser.add_argument("--out", type=Path, default=Path("runs/gpu-suite.json"))
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -34,6 +34,11 @@ def test_a_row_alone_has_kernels_of_its_own(demo: Artifact) -> None:
     assert [profile.sizes["B"].largest for profile in profiles_of(demo, "block[0]", 1)] == [1]
 
 
+def test_rows_that_are_vectors_have_the_same_kernels_alone_and_together(demo: Artifact) -> None:
+    (both,) = profiles_of(demo, "head[caption]")
+    assert both.sizes == {"B": SizeRange(smallest=1, usual=8, largest=8)}
+
+
 def test_a_call_beyond_the_largest_batch_has_none(demo: Artifact) -> None:
     sizes = {"B": 9, "L": 8, "N": 25, "T": 49}
     assert not any(profile.holds(sizes) for profile in profiles_of(demo, "stem[vqa]"))

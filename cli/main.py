@@ -20,6 +20,7 @@ COMMANDS = {
     "simulate": "Compare scheduling policies on a simulated device.",
     "bench": "Measure the engine or its scheduler against its bars.",
     "serve": "Serve an artifact over HTTP.",
+    "key": "Make an API key for a server.",
     "report": "Write what Prometheus saw of a server as one page.",
     "ask": "Ask a running server about an image file.",
 }

@@ -30,7 +30,6 @@ _LEVELS = {
     "opentelemetry": logging.ERROR,
     "urllib3": logging.WARNING,
 }
-"""Of libraries that say too much, or that could quote what they were given."""
 _SEES_NO_TEXT = "engine."
 """Loggers so named report on stages, which see numbers only."""
 _NOT_WRITTEN = frozenset({"color_message", "facts", "taskName"})
@@ -44,6 +43,11 @@ def configure_logging(settings: Settings) -> None:
     handler = log_handler(settings.log_format, settings.log_content)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
+    quieten_libraries()
+
+
+def quieten_libraries() -> None:
+    """Raise the level of libraries that say too much, or could quote what they were given."""
     for name, level in _LEVELS.items():
         logging.getLogger(name).setLevel(level)
 

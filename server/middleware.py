@@ -79,7 +79,7 @@ class RequestContext:
         noting, ended_s = self._noting, self._clock.now_s()
         trace_id = facts.trace.trace_id if facts.trace else None
         if noting.tracing is not None and scope["path"].startswith(_TRACED):
-            route = getattr(inner.get("route"), "path", "")
+            route = getattr(inner.get("route"), "path", None)
             trace_id = noting.tracing.record(facts, scope["method"], route, status, ended_s)
         if noting.access_log:
             line = {

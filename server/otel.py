@@ -61,11 +61,13 @@ class OtelTracing:
         self._clock = clock
         self._wall_ns = wall_ns
 
-    def record(self, facts: Facts, method: str, route: str, status: int, ended_s: float) -> str:
+    def record(
+        self, facts: Facts, method: str, route: str | None, status: int, ended_s: float
+    ) -> str:
         """Make a request's spans; return its trace id, 32 hexadecimal digits."""
         zero_ns = self._wall_ns() - round(self._clock.now_s() * 1e9)
         root = self._tracer.start_span(
-            f"{method} {route}",
+            f"{method} {route}" if route else method,
             context=_parent(facts.trace),
             kind=trace.SpanKind.SERVER,
             attributes=_of_request(facts, method, route, status),
@@ -146,7 +148,9 @@ def _parent(given: TraceContext | None) -> Context:
     return trace.set_span_in_context(trace.NonRecordingSpan(caller), Context())
 
 
-def _of_request(facts: Facts, method: str, route: str, status: int) -> dict[str, AttributeValue]:
+def _of_request(
+    facts: Facts, method: str, route: str | None, status: int
+) -> dict[str, AttributeValue]:
     said: dict[str, AttributeValue | None] = {
         "http.request.method": method,
         "http.route": route,

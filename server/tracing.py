@@ -21,10 +21,13 @@ class TracingUnavailable(Exception):
 class Tracing(Protocol):
     """Takes each request once it has ended."""
 
-    def record(self, facts: Facts, method: str, route: str, status: int, ended_s: float) -> str:
+    def record(
+        self, facts: Facts, method: str, route: str | None, status: int, ended_s: float
+    ) -> str:
         """Make a request's spans from its measured times; return its trace id.
 
-        `ended_s` is on the server's clock, the trace id 32 hexadecimal digits.
+        `route` is None for a path that does not exist. `ended_s` is on the server's clock, the
+        trace id 32 hexadecimal digits.
         """
         ...
 

@@ -100,9 +100,9 @@ def _request(
 ) -> Iterator[httpx.Response]:
     """Send pictures and form; whatever goes wrong until the answer is read is one line."""
     files = [("image", (image.name, _read(image))) for image in images]
-    said = {"files": files, "data": form, "headers": server.headers, "timeout": _TIMEOUT_S}
+    said: dict[str, Any] = {"files": files, "data": form, "headers": server.headers}
     try:
-        with httpx.stream("POST", server.url + path, **said) as response:
+        with httpx.stream("POST", server.url + path, timeout=_TIMEOUT_S, **said) as response:
             if response.is_error:
                 response.read()
                 _fail(_problem(response.json(), response.status_code))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from server.configuration import ConfigurationError, read_configuration, redacted
-from server.keys import sha256_of
+from server.keys import ApiKey, sha256_of
 from server.settings import Settings
 
 SUM = sha256_of("otmv-key")
@@ -177,3 +178,19 @@ def _as_file(values: dict[str, Any]) -> list[str]:
     plain = [f"{k} = {json.dumps(v)}" for k, v in values.items() if not isinstance(v, dict)]
     alice = values["keys"]["alice"].items()
     return [*plain, "[keys.alice]", *(f"{k} = {json.dumps(v)}" for k, v in alice)]
+
+
+def test_the_file_in_the_documents_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text("utf-8")
+    (block,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
+    path = tmp_path / "otmv.toml"
+    path.write_text(block)
+    settings = read_configuration({"config": path}).settings
+    assert settings.log_format == "json"
+    assert settings.keys["alice"].rate_per_s == 10
+
+
+def test_every_entry_of_a_key_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs/operations.md").read_text("utf-8")
+    for name in ApiKey.model_fields:
+        assert f"| `{name}` |" in page, name

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+import httpx
 import pytest
 from pydantic import ValidationError
 from starlette.testclient import TestClient
@@ -14,6 +15,7 @@ from server.guard import OPEN_PATHS
 from server.keys import ApiKey, KeyRing, fresh_key, sha256_of
 from tests.server import pictures
 from tests.server.fake_pool import FakePool
+from tests.server.live import serving_fake
 from tests.server.opened import Hand, opened
 
 ALICE, BOB = "otmv-alice", "otmv-bob"
@@ -136,6 +138,15 @@ def test_a_key_used_too_often_waits_as_long_as_it_is_told() -> None:
     assert counted(telemetry, "alice", "passed") == 3
     assert counted(telemetry, "alice", "rate_exceeded") == 2
     assert counted(telemetry, "bob", "rate_exceeded") == 0
+
+
+def test_a_client_that_is_still_sending_reads_its_refusal() -> None:
+    body = b"x" * 10 * 2**20
+    with serving_fake(FakePool(), keys=keys()) as server, httpx.Client() as client:
+        for _ in range(2):
+            response = client.post(f"{server.url}/v1/vqa", content=body)
+            assert response.status_code == 401
+        assert client.get(f"{server.url}/readyz").status_code == 200
 
 
 def test_a_guess_takes_nothing_from_anybodys_rate() -> None:

@@ -30,8 +30,9 @@ _LEVELS = {
     "opentelemetry": logging.ERROR,
     "urllib3": logging.WARNING,
 }
-_SEES_NO_TEXT = "engine."
-"""Loggers so named report on stages, which see numbers only."""
+_ABOUT_NO_REQUEST = ("engine.", "otmv.")
+"""Our own loggers so named tell of stages, which see numbers only, or of the server; where they tell
+of a request, its facts come along."""
 _NOT_WRITTEN = frozenset({"color_message", "facts", "taskName"})
 _NO_FIELDS = _NOT_WRITTEN | frozenset(RESERVED_ATTRS)
 _BARE = re.compile(r"[^\s\"'={}\[\]]+")
@@ -114,9 +115,10 @@ class Discreet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Turn the record's exception into text; every record passes."""
-        if self._show_content or not record.exc_info or record.name.startswith(_SEES_NO_TEXT):
-            return True
         facts: Facts | None = getattr(record, "facts", None)
+        harmless = facts is None and record.name.startswith(_ABOUT_NO_REQUEST)
+        if self._show_content or harmless or not record.exc_info:
+            return True
         if record.exc_info[1] is not None:
             texts = None if facts is None else facts.texts
             record.exc_text = traceback_text(record.exc_info[1], texts)

@@ -213,7 +213,9 @@ def test_other_libraries_lines_are_json_too() -> None:
     assert line == {"level": "ERROR", "logger": "uvicorn.error", "message": "went wrong"}
 
 
-@pytest.mark.parametrize(("logger", "shown"), [("asyncio", False), ("engine.stepper", True)])
+@pytest.mark.parametrize(
+    ("logger", "shown"), [("asyncio", False), ("engine.stepper", True), ("otmv.server", True)]
+)
 def test_a_foreign_message_is_quoted_only_where_no_text_can_be(logger: str, shown: bool) -> None:
     with caught("text") as stream:
         logging.getLogger(logger).error("step failed", exc_info=ValueError("5 is not 4"))

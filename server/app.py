@@ -19,7 +19,7 @@ from server import openapi
 from server.cors import Cors
 from server.errors import BodyTooLarge, FieldProblem, InvalidFields, ServerError
 from server.facts import facts_of
-from server.guard import KeyGuard
+from server.guard import KeyGuard, open_paths
 from server.lingering import LingeringResponse
 from server.logs import log_failure
 from server.middleware import Noting, RequestContext
@@ -72,19 +72,20 @@ def create_app(
     for kind in (EngineError, ServerError, TextError, HTTPException):
         app.add_exception_handler(kind, _as_problem)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
-    if settings.keys:
+    unguarded = open_paths(settings.guard_metrics) if settings.keys else None
+    if unguarded is not None:
         app.add_middleware(
             KeyGuard,
             keys=settings.keys,
             clock=clock,
             telemetry=telemetry,
-            guard_metrics=settings.guard_metrics,
+            open_for_all=unguarded,
         )
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins)
     noting = Noting(settings.access_log, settings.log_content, tracing)
     app.add_middleware(RequestContext, clock=clock, noting=noting)  # the last added is outermost
-    openapi.install(app, guarded=bool(settings.keys))
+    openapi.install(app, unguarded)
     return app
 
 

@@ -15,19 +15,22 @@ from server.logs import log_failure
 from server.problems import problem_response
 from server.rates import TokenBucket
 
-METRICS = "/metrics"
-OPEN_PATHS = frozenset(
-    {"/healthz", "/readyz", METRICS, "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
+_METRICS = "/metrics"
+_OPEN = frozenset(
+    {"/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
 )
-"""What is answered without a key: probes, metrics (unless guarded) and the API's own pages."""
-
 _SCHEME = b"bearer"
+
+
+def open_paths(guard_metrics: bool) -> frozenset[str]:
+    """Return what is answered without a key: probes, the API's own pages, and perhaps metrics."""
+    return _OPEN if guard_metrics else _OPEN | {_METRICS}
 
 
 class KeyGuard:
     """Lets requests with a known API key through, as often as its rate allows.
 
-    Everything but `OPEN_PATHS` needs a key, whatever the method, so nothing is left open by
+    Everything but `open_for_all` needs a key, whatever the method, so nothing is left open by
     oversight. Notes the key's name in the request's facts. Used from the event loop only.
     """
 
@@ -37,13 +40,13 @@ class KeyGuard:
         keys: Mapping[str, ApiKey],
         clock: Clock,
         telemetry: Telemetry,
-        guard_metrics: bool = False,
+        open_for_all: frozenset[str],
     ) -> None:
         self._app = app
         self._ring = KeyRing(keys)
         self._clock = clock
         self._telemetry = telemetry
-        self._open = OPEN_PATHS - {METRICS} if guard_metrics else OPEN_PATHS
+        self._open = open_for_all
         self._buckets = {
             name: TokenBucket(key.rate_per_s, key.capacity)
             for name, key in keys.items()

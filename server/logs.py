@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import threading
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
 
@@ -15,7 +16,7 @@ from engine.types import Answer
 from server.facts import Facts
 from server.failures import traceback_text
 from server.problems import INTERNAL, classify
-from server.responses import timings_of
+from server.responses import timings_ms
 from server.settings import Settings
 
 LogFormat = Literal["text", "json"]
@@ -31,12 +32,13 @@ _LEVELS = {
     "urllib3": logging.WARNING,
 }
 _ABOUT_NO_REQUEST = ("engine.", "otmv.")
-"""Our own loggers so named tell of stages, which see numbers only, or of the server; where they tell
-of a request, its facts come along."""
+"""Our own loggers so named tell of stages, which see numbers only, or of the server; where they
+tell of a request, its facts come along."""
 _NOT_WRITTEN = frozenset({"color_message", "facts", "taskName"})
 _NO_FIELDS = _NOT_WRITTEN | frozenset(RESERVED_ATTRS)
 _BARE = re.compile(r"[^\s\"'={}\[\]]+")
 _log = logging.getLogger("otmv.server")
+_threads = logging.getLogger("threading")
 
 
 def configure_logging(settings: Settings) -> None:
@@ -44,7 +46,15 @@ def configure_logging(settings: Settings) -> None:
     handler = log_handler(settings.log_format, settings.log_content)
     logging.basicConfig(level=settings.log_level.upper(), handlers=[handler], force=True)
     logging.captureWarnings(True)
+    threading.excepthook = _log_thread
     quieten_libraries()
+
+
+def _log_thread(ended: threading.ExceptHookArgs) -> None:
+    """Log what ended a thread; Python would print it, with its message, as several lines."""
+    if ended.exc_value is not None:
+        name = ended.thread.name if ended.thread else "?"
+        _threads.critical("thread %s ended", name, exc_info=ended.exc_value)
 
 
 def quieten_libraries() -> None:
@@ -97,7 +107,7 @@ def _answered(facts: Facts) -> dict[str, Any]:
         "variant": ",".join(dict.fromkeys(answer.variant for answer in answers)),
         "degraded": any(answer.degraded for answer in answers),
         "deadline_met": _all_met(answers),
-        "phases_ms": timings_of(facts.finished, slowest).model_dump(),
+        "phases_ms": timings_ms(facts.finished, slowest),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,7 +11,6 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from server.errors import RateExceeded, Unauthorized
-from server.guard import OPEN_PATHS
 from server.intake import BUDGET_HEADERS, FORM, JSON
 from server.problems import openapi_responses
 from server.schemas import (
@@ -65,17 +65,17 @@ def event_stream(answer: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def install(app: FastAPI, guarded: bool) -> None:
+def install(app: FastAPI, unguarded: Container[str] | None) -> None:
     """Make the app's OpenAPI document hold the models our routes refer to.
 
-    `guarded`: with the API key that they ask for, and the refusals that come of it.
+    `unguarded`: the paths that need no API key, None if none does.
     """
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = _with_components(app)
-            if guarded:
-                _add_keys(app.openapi_schema)
+            if unguarded is not None:
+                _add_keys(app.openapi_schema, unguarded)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
@@ -96,12 +96,12 @@ def _with_components(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-def _add_keys(document: dict[str, Any]) -> None:
+def _add_keys(document: dict[str, Any], unguarded: Container[str]) -> None:
     described = {"type": "http", "scheme": "bearer", "description": "An API key of this server."}
     document["components"]["securitySchemes"] = {_SCHEME: described}
     refusals = openapi_responses((Unauthorized, RateExceeded))
     for path, methods in document["paths"].items():
-        if path in OPEN_PATHS:
+        if path in unguarded:
             continue
         for operation in methods.values():
             operation["security"] = [{_SCHEME: []}]

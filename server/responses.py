@@ -62,16 +62,15 @@ def reason_body(finished: Finished, statement: str, request_id: str) -> ReasonRe
     )
 
 
-def timings_of(finished: Finished, index: int) -> Timings:
-    """Return how long an answer's phases took."""
+def timings_ms(finished: Finished, index: int) -> dict[str, float]:
+    """Return how long an answer's phases took, by the names of `Timings`."""
     answer = finished.answers[index]
-    engine = {phase: _ms(answer.phases_s.get(phase, 0.0)) for phase in ENGINE_PHASES}
-    return Timings(
-        decode=_ms(finished.decode_s),
-        preprocess=_ms(finished.preprocess_s),
-        total=_ms(finished.total_s[index]),
-        **engine,
-    )
+    return {
+        "decode": _ms(finished.decode_s),
+        "preprocess": _ms(finished.preprocess_s),
+        **{phase: _ms(answer.phases_s.get(phase, 0.0)) for phase in ENGINE_PHASES},
+        "total": _ms(finished.total_s[index]),
+    }
 
 
 def json_response(body: BaseModel, served: Sequence[Served]) -> Response:
@@ -107,7 +106,7 @@ def _served(finished: Finished, index: int) -> dict[str, Any]:
         "predicted_ms": _ms(answer.predicted_s),
         "deadline_met": answer.deadline_met,
         "degraded": answer.degraded,
-        "timings_ms": timings_of(finished, index),
+        "timings_ms": Timings(**timings_ms(finished, index)),
     }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from cli import serve_
 from cli.main import build
 from server.keys import sha256_of
 
+ROOT = Path(__file__).parents[2]
 SUM = sha256_of("otmv-key")
 
 
@@ -70,3 +73,13 @@ def test_as_json_even_the_last_line_is_json(
     first, last = caplog.records
     assert json.loads(json.dumps(first.settings))["log_format"] == "json"  # type: ignore[attr-defined]
     assert "nothing" in last.reason  # type: ignore[attr-defined]
+
+
+def test_serving_without_tracing_imports_no_opentelemetry_sdk() -> None:
+    script = (
+        "import sys, cli.serve_\n"
+        "bad = [m for m in ('opentelemetry.sdk', 'requests', 'server.otel') if m in sys.modules]\n"
+        "sys.exit(', '.join(bad) or 0)"
+    )
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
+    assert found.returncode == 0, found.stderr

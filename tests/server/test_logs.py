@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -225,15 +226,22 @@ def test_a_foreign_message_is_quoted_only_where_no_text_can_be(logger: str, show
 
 def test_one_handler_takes_every_logger(capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
-    before, level = root.handlers[:], root.level
+    before, level, hook = root.handlers[:], root.level, threading.excepthook
     try:
         configure_logging(Settings(artifact="a", log_format="json", log_level="warning"))  # type: ignore[arg-type]
         logging.getLogger("uvicorn.error").warning("one")
         logging.getLogger("engine.pool").info("too low")
         logging.getLogger("otmv.server").error("two")
+        failing = threading.Thread(target=int, args=(SECRET,), name="three")
+        failing.start()
+        failing.join()
     finally:
+        threading.excepthook = hook
         root.handlers[:] = before
         root.setLevel(level)
         logging.captureWarnings(False)
-    written = [json.loads(line)["message"] for line in capsys.readouterr().err.splitlines()]
-    assert written == ["one", "two"]
+    err = capsys.readouterr().err
+    written = [json.loads(line)["message"] for line in err.splitlines()]
+    assert written == ["one", "two", "thread three ended"]
+    assert "ValueError: message withheld" in err
+    assert "Zebra" not in err

@@ -116,14 +116,15 @@ def test_without_keys_no_key_is_asked_for(document: dict[str, Any]) -> None:
             assert "401" not in operation["responses"]
 
 
-def test_with_keys_the_guarded_routes_ask_for_one() -> None:
-    with opened(keys={"alice": {"sha256": "0" * 64}}) as client:
+@pytest.mark.parametrize("metrics", [False, True])
+def test_with_keys_the_guarded_routes_ask_for_one(metrics: bool) -> None:
+    with opened(keys={"alice": {"sha256": "0" * 64}}, guard_metrics=metrics) as client:
         document = client.get("/openapi.json").json()
     (scheme,) = document["components"]["securitySchemes"].items()
     assert (scheme[1]["type"], scheme[1]["scheme"]) == ("http", "bearer")
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            guarded = path.startswith("/v1/")
+            guarded = path.startswith("/v1/") or (metrics and path == "/metrics")
             assert ("security" in operation) is guarded, path
             assert ("401" in operation["responses"]) is guarded, path
             if guarded:

@@ -143,6 +143,15 @@ def test_a_callers_trace_is_continued_with_its_state() -> None:
     assert root.context.trace_state.to_header() == "vendor=x"
 
 
+@pytest.mark.parametrize("state", ["=", "a=1,,=,b", "a=\x80", "a=1," * 100, "A B=c"])
+def test_a_malformed_state_harms_nothing(state: str) -> None:
+    facts = answered()
+    facts.trace = TraceContext(TRACE, PARENT, True, state)
+    collected, trace_id = recorded(facts)
+    assert trace_id == TRACE
+    assert len(collected.named("POST /v1/vqa")) == 1
+
+
 def test_what_its_caller_does_not_sample_is_not_recorded() -> None:
     facts = answered()
     facts.trace = TraceContext(TRACE, PARENT, False)

@@ -8,7 +8,8 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
-from server.keys import NOBODY, ApiKey, KeyName, fresh_key, sha256_of
+from engine.telemetry import NO_API_KEY
+from server.keys import ApiKey, KeyName, fresh_key, sha256_of
 
 app = typer.Typer()
 _err = Console(stderr=True)
@@ -50,8 +51,8 @@ def key(
 def _checked(name: str, values: dict[str, Any]) -> ApiKey:
     try:
         TypeAdapter(KeyName).validate_python(name)
-        if name == NOBODY:
-            raise typer.BadParameter(f"{NOBODY} is no name for a key")
+        if name == NO_API_KEY:
+            raise typer.BadParameter(f"{NO_API_KEY} is no name for a key")
         return ApiKey.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]

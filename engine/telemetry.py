@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Literal, get_args
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -16,6 +16,9 @@ NO_VARIANT = "none"
 
 SHED_REASONS = ("queue_full", "draining", "not_ready", "intake_full", "deadline")
 """Why a request was refused at admission."""
+
+NO_API_KEY = "none"
+"""The label of a request whose API key is missing or unknown; no API key may be called so."""
 
 ApiKeyOutcome = Literal["passed", "rate_exceeded", "unauthorized"]
 """How the check of a request's API key ended."""
@@ -119,10 +122,11 @@ class Telemetry:
         self._shed.labels(reason).inc()
 
     def announce_api_keys(self, names: Iterable[str]) -> None:
-        """Begin the count of every API key at 0."""
+        """Begin the count of every API key at 0, and that of requests without a known one."""
+        self._api_keys.labels(NO_API_KEY, "unauthorized")
         for name in names:
-            for outcome in get_args(ApiKeyOutcome):
-                self._api_keys.labels(name, outcome)
+            self._api_keys.labels(name, "passed")
+            self._api_keys.labels(name, "rate_exceeded")
 
     def api_key_checked(self, name: str, outcome: ApiKeyOutcome) -> None:
         """Count a request by the API key it came with; by an announced name only."""

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.clock import Clock
-from engine.telemetry import Telemetry
+from engine.telemetry import NO_API_KEY, Telemetry
 from server.errors import RateExceeded, ServerError, Unauthorized
 from server.facts import Facts
-from server.keys import NOBODY, ApiKey, KeyRing
+from server.keys import ApiKey, KeyRing
 from server.logs import log_failure
 from server.problems import problem_response
 from server.rates import TokenBucket
@@ -52,7 +52,7 @@ class KeyGuard:
             for name, key in keys.items()
             if key.rate_per_s is not None
         }
-        telemetry.announce_api_keys((NOBODY, *keys))
+        telemetry.announce_api_keys(keys)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with its refusal."""
@@ -74,7 +74,7 @@ class KeyGuard:
         presented = _bearer(scope)
         name = None if presented is None else self._ring.name_of(presented)
         if name is None:
-            self._telemetry.api_key_checked(NOBODY, "unauthorized")
+            self._telemetry.api_key_checked(NO_API_KEY, "unauthorized")
             raise Unauthorized(given=presented is not None)
         bucket = self._buckets.get(name)
         wait_s = 0.0 if bucket is None else bucket.take(self._clock.now_s())

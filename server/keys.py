@@ -17,9 +17,6 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from engine.types import OnMiss
 
-NOBODY = "none"
-"""Stands for the name of a missing or unknown key; no key may be called so."""
-
 _MARK = "otmv-"
 """What keys begin with, so that scanners for leaked secrets can know them."""
 

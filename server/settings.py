@@ -16,7 +16,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from server.keys import NOBODY, ApiKey, KeyName
+from engine.telemetry import NO_API_KEY
+from server.keys import ApiKey, KeyName
 
 PREFIX = "OTMV_"
 _READ_BY_CLIENTS = frozenset({"OTMV_URL", "OTMV_KEY", "OTMV_WORLD"})
@@ -155,8 +156,8 @@ class Settings(BaseSettings):
     @field_validator("keys")
     @classmethod
     def _keys_differ(cls, keys: dict[str, ApiKey]) -> dict[str, ApiKey]:
-        if NOBODY in keys:
-            raise ValueError(f"no API key may be called {NOBODY}")
+        if NO_API_KEY in keys:
+            raise ValueError(f"no API key may be called {NO_API_KEY}")
         if len({key.sha256.lower() for key in keys.values()}) < len(keys):
             raise ValueError("two names have the same sha256")
         return keys

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -36,6 +37,7 @@ def ask(
     url: Annotated[
         str, typer.Option(envvar="OTMV_URL", help="The server.")
     ] = "http://127.0.0.1:8000",
+    key: Annotated[str | None, typer.Option(envvar="OTMV_KEY", help="An API key of it.")] = None,
     top_k: Annotated[int, typer.Option(help="Answers to show.")] = 3,
     max_latency_ms: Annotated[float | None, typer.Option(help="Latency budget.")] = None,
     max_memory_mb: Annotated[float | None, typer.Option(help="Memory budget.")] = None,
@@ -61,17 +63,18 @@ def ask(
         "num_beams": num_beams,
     }
     form = {name: str(value) for name, value in fields.items() if value is not None}
+    server = _Server(url.rstrip("/"), {"Authorization": f"Bearer {key}"} if key else {})
     if caption and stream:
-        served = _print_stream(url, image, form | {"stream": "true"})
+        served = _print_stream(server, image, form | {"stream": "true"})
     elif caption:
-        served = _post(url, "/v1/caption", [image], form)
+        served = _post(server, "/v1/caption", [image], form)
         _out.print(served["caption"], style="bold", markup=False)
     elif right is not None:
-        served = _post(url, "/v1/reason", [image, right], form | {"statement": str(text)})
+        served = _post(server, "/v1/reason", [image, right], form | {"statement": str(text)})
         _out.print(f"{str(served['answer']).lower()}  {served['score']:.3f}", style="bold")
     else:
         form |= {"question": str(text), "top_k": str(top_k)}
-        (served,) = _post(url, "/v1/vqa", [image], form)["answers"]
+        (served,) = _post(server, "/v1/vqa", [image], form)["answers"]
         _print_answers(served)
     _print_served(served)
 
@@ -85,23 +88,31 @@ def _check(text: str | None, right: Path | None, caption: bool, for_captions: bo
         _fail("--stream and --num-beams need --caption", 2)
 
 
+@dataclass(frozen=True)
+class _Server:
+    url: str
+    headers: dict[str, str]
+
+
 @contextmanager
 def _request(
-    url: str, path: str, images: list[Path], form: dict[str, str]
+    server: _Server, path: str, images: list[Path], form: dict[str, str]
 ) -> Iterator[httpx.Response]:
     """Send pictures and form; whatever goes wrong until the answer is read is one line."""
     files = [("image", (image.name, _read(image))) for image in images]
-    target = f"{url.rstrip('/')}{path}"
+    said: dict[str, Any] = {"files": files, "data": form, "headers": server.headers}
     try:
-        with httpx.stream("POST", target, files=files, data=form, timeout=_TIMEOUT_S) as response:
+        with httpx.stream("POST", server.url + path, timeout=_TIMEOUT_S, **said) as response:
             if response.is_error:
                 response.read()
                 _fail(_problem(response.json(), response.status_code))
             yield response
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        _fail(f"no answer from {url}: {error} (start a server with: otmv serve, or give --url)")
+        _fail(
+            f"no answer from {server.url}: {error} (start a server with: otmv serve, or give --url)"
+        )
     except ValueError:
-        _fail(f"{url} is no otmv server (give --url)")
+        _fail(f"{server.url} is no otmv server (give --url)")
 
 
 def _read(image: Path) -> bytes:
@@ -111,8 +122,8 @@ def _read(image: Path) -> bytes:
         _fail(f"cannot read {image}: {error.strerror}")
 
 
-def _post(url: str, path: str, images: list[Path], form: dict[str, str]) -> dict[str, Any]:
-    with _request(url, path, images, form) as response:
+def _post(server: _Server, path: str, images: list[Path], form: dict[str, str]) -> dict[str, Any]:
+    with _request(server, path, images, form) as response:
         response.read()
         body = response.json()
         if not isinstance(body, dict):
@@ -120,10 +131,10 @@ def _post(url: str, path: str, images: list[Path], form: dict[str, str]) -> dict
         return body
 
 
-def _print_stream(url: str, image: Path, form: dict[str, str]) -> dict[str, Any]:
+def _print_stream(server: _Server, image: Path, form: dict[str, str]) -> dict[str, Any]:
     """Print a caption's text as it comes; return what the server says at its end."""
     event, data = "", {}
-    with _request(url, "/v1/caption", [image], form) as response:
+    with _request(server, "/v1/caption", [image], form) as response:
         for line in response.iter_lines():
             name, _, value = line.partition(": ")
             if name == "event":

@@ -20,6 +20,7 @@ COMMANDS = {
     "simulate": "Compare scheduling policies on a simulated device.",
     "bench": "Measure the engine or its scheduler against its bars.",
     "serve": "Serve an artifact over HTTP.",
+    "key": "Make an API key for a server.",
     "report": "Write what Prometheus saw of a server as one page.",
     "ask": "Ask a running server about an image file.",
 }
@@ -27,7 +28,12 @@ COMMANDS = {
 
 def build(arguments: list[str]) -> typer.Typer:
     """Build the command line; only the subcommand in `arguments` is imported, others are listed."""
-    app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+    app = typer.Typer(
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="rich",
+        pretty_exceptions_show_locals=False,  # they could hold an API key
+    )
     app.callback()(_root)
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     for name, text in COMMANDS.items():

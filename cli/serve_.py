@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.status import Status
 from rich.table import Table
@@ -22,13 +22,25 @@ from engine.pool import EnginePool
 from engine.telemetry import Telemetry
 from engine.types import Offer
 from server.app import create_app
+from server.configuration import ConfigurationError, read_configuration, redacted
+from server.logs import configure_logging
 from server.ports import Pool, Progress
 from server.run import AddressUnavailable, bind, run
 from server.serving import Serving
-from server.settings import PREFIX, Settings, unknown_variables
+from server.settings import Settings
+from server.tracing import TracingUnavailable
 
 app = typer.Typer()
 _console = Console(stderr=True)
+_log = logging.getLogger("otmv.server")
+_EXPECTED = (
+    ArtifactError,
+    EngineError,
+    AddressUnavailable,
+    ConfigurationError,
+    TracingUnavailable,
+    OSError,
+)
 
 
 @app.command()
@@ -50,8 +62,12 @@ def serve(
         int | None, typer.Option(help="Threads of the inference library.")
     ] = None,
     log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A TOML file with any setting.")] = None,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Show all settings and their origin, and end.")
+    ] = False,
 ) -> None:
-    """Serve an artifact over HTTP. Options win over OTMV_* variables."""
+    """Serve an artifact over HTTP. Options win over OTMV_* variables, these over --config."""
     given = {
         "artifact": artifact,
         "host": host,
@@ -62,32 +78,25 @@ def serve(
         "queue_limit": queue_limit,
         "engine_threads": engine_threads,
         "log_level": log_level,
+        "config": config,
     }
-    settings = _settings({name: value for name, value in given.items() if value is not None})
     try:
-        _serve(settings)
-    except (ArtifactError, EngineError, AddressUnavailable, OSError) as error:
+        said = {name: value for name, value in given.items() if value is not None}
+        configuration = read_configuration(said)
+        if print_config:
+            print(configuration.as_toml())
+        else:
+            _serve(configuration.settings)
+    except _EXPECTED as error:
         _fail(str(error))
-
-
-def _settings(given: dict[str, Any]) -> Settings:
-    if unknown := unknown_variables():
-        _fail(
-            f"unknown variables {', '.join(unknown)} (unset them; on Kubernetes set "
-            f"enableServiceLinks: false if a service name starts with {PREFIX[:-1].lower()})"
-        )
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(str(part) for part in first["loc"]) or "settings"
-        flag = name.replace("_", "-")
-        hint = "ARTIFACT" if name == "artifact" else f"--{flag}"
-        _fail(f"{name}: {first['msg']} (set {hint} or {PREFIX}{name.upper()})")
 
 
 def _serve(settings: Settings) -> None:
     """Bind, then load and serve until a signal."""
+    configure_logging(settings)
+    _log.info("settings", extra={"settings": redacted(settings)})
+    as_json = settings.log_format == "json"
+    _console.quiet = as_json  # then standard error has one JSON object per line
     open_artifact(settings.artifact, verify=False)
     sock = bind(settings.host, settings.port)
     address = sock.getsockname()
@@ -103,6 +112,8 @@ def _serve(settings: Settings) -> None:
         def on_ready(serving: Serving) -> None:
             status.stop()
             _announce(serving.pool(), url)
+            if as_json:
+                _log.info("ready", extra={"url": url})
 
         version = importlib.metadata.version("otmv-serve")
         run(create_app(settings, open_pool, telemetry, clock, version), sock, on_ready)
@@ -160,5 +171,8 @@ def _quality(offer: Offer) -> str:
 
 
 def _fail(message: str) -> NoReturn:
+    if _console.quiet:
+        _log.critical("stopped", extra={"reason": message})
+        raise SystemExit(1)
     _console.print(f"otmv serve: {message}", style="red", markup=False, soft_wrap=True)
     raise SystemExit(1)

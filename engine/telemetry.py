@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -16,6 +17,12 @@ NO_VARIANT = "none"
 SHED_REASONS = ("queue_full", "draining", "not_ready", "intake_full", "deadline")
 """Why a request was refused at admission."""
 
+NO_API_KEY = "none"
+"""The label of a request whose API key is missing or unknown; no API key may be called so."""
+
+ApiKeyOutcome = Literal["passed", "rate_exceeded", "unauthorized"]
+"""How the check of a request's API key ended."""
+
 _AFTER_CHOICE: tuple[Outcome, ...] = ("ok", "late", "expired", "cancelled", "invalid", "error")
 _BEFORE_CHOICE: tuple[Outcome, ...] = ("refused", "invalid")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -25,7 +32,8 @@ _RATIOS = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
 
 
 class Telemetry:
-    """Instruments with bounded labels: task, variant id or `none`, outcome, phase, reason, kind.
+    """Instruments with bounded labels: task, variant id or `none`, outcome, phase, reason, kind,
+    and the names of the API keys that are configured.
 
     `requests_total` counts each request once, when it ends; see `engine.types.Outcome`. It and
     `shed_total` begin at 0 with every label: Prometheus sees no growth up to a series' first value.
@@ -71,6 +79,12 @@ class Telemetry:
         self._first_token_s = self._histogram(
             "first_token_seconds", "Arrival to a caption's first word.", _SECONDS, "variant"
         )
+        self._api_keys = self._counter(
+            "api_key_requests",
+            "HTTP requests by API key, when the key is checked.",
+            "api_key",
+            "outcome",
+        )
         self._depth = self._gauge("queue_depth", "Requests admitted and not yet running.")
         self._resident = self._gauge(
             "resident_bytes", "Bytes of loaded stages (measured) and of open requests.", "kind"
@@ -106,6 +120,17 @@ class Telemetry:
     def shed(self, reason: str) -> None:
         """Count a refusal, by one of `SHED_REASONS`."""
         self._shed.labels(reason).inc()
+
+    def announce_api_keys(self, names: Iterable[str]) -> None:
+        """Begin the count of every API key at 0, and that of requests without a known one."""
+        self._api_keys.labels(NO_API_KEY, "unauthorized")
+        for name in names:
+            self._api_keys.labels(name, "passed")
+            self._api_keys.labels(name, "rate_exceeded")
+
+    def api_key_checked(self, name: str, outcome: ApiKeyOutcome) -> None:
+        """Count a request by the API key it came with; by an announced name only."""
+        self._api_keys.labels(name, outcome).inc()
 
     def answered(
         self, task: Task, variant: str, seconds: float, degraded: bool, pictures: int = 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -15,14 +16,19 @@ from engine.clock import Clock, SystemClock
 from engine.errors import EngineError
 from engine.telemetry import Telemetry
 from server import openapi
+from server.cors import Cors
 from server.errors import BodyTooLarge, FieldProblem, InvalidFields, ServerError
+from server.facts import facts_of
+from server.guard import KeyGuard, open_paths
 from server.lingering import LingeringResponse
-from server.middleware import RequestContext
+from server.logs import log_failure
+from server.middleware import Noting, RequestContext
 from server.ports import OpenPool
-from server.problems import log_failure, problem_response
+from server.problems import problem_response
 from server.routes import health, infer, variants
 from server.serving import Serving
 from server.settings import Settings
+from server.tracing import open_tracing
 
 DESCRIPTION = """One tuned vision-language model, served as a family of variants: every request
 gets the best variant its budget allows. Every error is RFC 9457 `application/problem+json`."""
@@ -35,8 +41,13 @@ def create_app(
     clock: Clock | None = None,
     version: str = "0",
 ) -> FastAPI:
-    """Return the ASGI app; the engine is opened in a thread when the app starts."""
+    """Return the ASGI app; the engine is opened in a thread when the app starts.
+
+    Raises:
+        TracingUnavailable: spans are wanted, and OpenTelemetry is not installed.
+    """
     clock = clock or SystemClock()
+    tracing = open_tracing(settings, version, clock)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -44,24 +55,55 @@ def create_app(
         serving.start_loading()
         yield
         await serving.close()
+        if tracing is not None:
+            await asyncio.to_thread(tracing.close)
 
-    app = FastAPI(title="otmv-serve", version=version, description=DESCRIPTION, lifespan=lifespan)
+    app = FastAPI(
+        title="otmv-serve",
+        version=version,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        # FastAPI's own, which the environment can turn on, writes down exceptions with messages.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
     app.state.serving = Serving(settings, open_pool, telemetry, clock)
     for router in (infer.router, variants.router, health.router):
         app.include_router(router)
     for kind in (EngineError, ServerError, TextError, HTTPException):
         app.add_exception_handler(kind, _as_problem)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
-    app.add_middleware(RequestContext, clock=clock, access_log=settings.access_log)
-    openapi.install(app)
+    unguarded = open_paths(settings.guard_metrics) if settings.keys else None
+    if unguarded is not None:
+        app.add_middleware(
+            KeyGuard,
+            keys=settings.keys,
+            clock=clock,
+            telemetry=telemetry,
+            open_for_all=unguarded,
+        )
+    if settings.cors_origins:
+        app.add_middleware(Cors, origins=settings.cors_origins)
+    noting = Noting(settings.access_log, settings.log_content, tracing)
+    app.add_middleware(RequestContext, clock=clock, noting=noting)  # the last added is outermost
+    openapi.install(app, unguarded)
     return app
 
 
 async def _as_problem(request: Request, error: Exception) -> Response:
-    state = request.scope["state"]
-    log_failure(error, state["request_id"])
-    response = problem_response(error, state["request_id"], request.scope["path"])
+    if isinstance(error, HTTPException) and request.method == "OPTIONS" and _allowed(error):
+        return Response(status_code=204, headers={"Allow": _allowed(error)})
+    facts = facts_of(request)
+    log_failure(error, facts)
+    response = problem_response(error, facts.request_id, request.scope["path"])
     return LingeringResponse(response) if isinstance(error, BodyTooLarge) else response
+
+
+def _allowed(error: HTTPException) -> str:
+    """Return the methods that a path takes, from the refusal of another one; "" without."""
+    methods = (error.headers or {}).get("Allow", "")
+    if "GET" in methods:
+        methods += ", HEAD"
+    return methods and methods + ", OPTIONS"
 
 
 async def _invalid_parameters(request: Request, error: Exception) -> Response:

@@ -11,6 +11,8 @@ ServerError
 ├── ClientLeft           the connection closed before the answer
 ├── StillLoading         the engine is not ready yet
 ├── StillDraining        the server is shutting down
+├── Unauthorized         no API key, or an unknown one
+├── RateExceeded         the API key's rate is used up
 └── ImageError
     ├── ImageNotRecognised   not one of the accepted picture formats
     ├── ImageTooManyPixels   the header announces more pixels than allowed
@@ -20,6 +22,8 @@ ServerError
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+_REALM = "otmv"
 
 
 class ServerError(Exception):
@@ -113,6 +117,29 @@ class StillDraining(ServerError):
 
     def __init__(self, retry_after_s: float = 5.0) -> None:
         super().__init__("the server is shutting down; send the request to another one")
+        self.retry_after_s = retry_after_s
+
+
+class Unauthorized(ServerError):
+    """The request came without an API key, or with one that is not configured here.
+
+    `headers` are what RFC 6750 (section 3) wants beside the status.
+    """
+
+    def __init__(self, given: bool) -> None:
+        what = "the API key is not known here" if given else "no API key was sent"
+        super().__init__(f"{what}; send a header Authorization: Bearer KEY")
+        challenge = f'Bearer realm="{_REALM}"'
+        self.headers = {
+            "WWW-Authenticate": f'{challenge}, error="invalid_token"' if given else challenge
+        }
+
+
+class RateExceeded(ServerError):
+    """The API key was used more often than its rate allows."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"this API key is used too often; try again in {retry_after_s:.3g} s")
         self.retry_after_s = retry_after_s
 
 

@@ -43,9 +43,12 @@ class Work:
 class Finished:
     """Answers in the order of the inputs, and the seconds from arrival to each.
 
-    `decode_s` and `preprocess_s` are summed over the pictures.
+    `decode_s` and `preprocess_s` are summed over the pictures, which are decoded from `began_s` to
+    `submitted_s` on the server's clock.
     """
 
+    began_s: float
+    submitted_s: float
     decode_s: float
     preprocess_s: float
     answers: list[Answer]
@@ -72,12 +75,14 @@ async def run(
             )
             tickets.append(ticket)
         side_px = pool.artifact.manifest.config.image_size
+        began_s = serving.clock.now_s()
         decodings = [_decode(serving, picture, side_px) for picture in work.pictures]
         decoded = await asyncio.gather(*decodings)
         decode_s = sum(each.decode_s for each in decoded)
         preprocess_s = sum(each.preprocess_s for each in decoded)
         serving.telemetry.phases({"decode": decode_s, "preprocess": preprocess_s})
         pixels = [each.pixels for each in decoded]
+        submitted_s = serving.clock.now_s()
         futures = [
             _submit(serving, pool, ticket, make(pixels), on_text)
             for ticket, make in zip(tickets, work.inputs, strict=True)
@@ -90,7 +95,7 @@ async def run(
         raise
     answers = [answer for answer, _ in timed]
     total_s = [done_s - arrived_s for _, done_s in timed]
-    return Finished(decode_s, preprocess_s, answers, total_s)
+    return Finished(began_s, submitted_s, decode_s, preprocess_s, answers, total_s)
 
 
 async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:

@@ -62,10 +62,14 @@ class Ask(Generic[Fields]):
 
 @dataclass(frozen=True)
 class Intake:
-    """Parses and checks requests. Holds only settings, so it is safe in any thread."""
+    """Parses and checks requests. Holds only settings, so it is safe in any thread.
+
+    `default_max_latency_ms` None: the engine's own default.
+    """
 
     max_pixels: int
     default_on_miss: OnMiss
+    default_max_latency_ms: float | None = None
 
     def vqa(self, body: bytes, headers: Mapping[str, str]) -> Ask[VqaFields]:
         """Check a question request; raises ServerError subclasses."""
@@ -109,9 +113,13 @@ class Intake:
             return Picture(data, read_header(data, self.max_pixels), name)
 
     def _budget(self, body: BudgetFields, headers: BudgetFields) -> Budget:
-        """Merge budgets field by field: the body wins over the headers."""
+        """Merge budgets field by field: the body wins over the headers, both over the defaults."""
         said = headers.model_dump(exclude_none=True) | body.model_dump(exclude_none=True)
-        return Budget(**({"on_miss": self.default_on_miss} | said))
+        defaults = {
+            "on_miss": self.default_on_miss,
+            "max_latency_ms": self.default_max_latency_ms,
+        }
+        return Budget(**(defaults | said))
 
 
 def media_type(headers: Mapping[str, str]) -> str:

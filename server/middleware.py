@@ -5,64 +5,108 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from dataclasses import dataclass
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.clock import Clock
+from server.facts import Facts
+from server.logs import access_fields, log_failure
 from server.problems import problem_response
+from server.trace_context import read_trace_context
+from server.tracing import Tracing
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_TRACED = "/v1/"
 _access = logging.getLogger("otmv.access")
-_log = logging.getLogger("otmv.server")
+
+
+@dataclass(frozen=True)
+class Noting:
+    """What is written down of every request, and where to."""
+
+    access_log: bool
+    content: bool = False
+    tracing: Tracing | None = None
 
 
 class RequestContext:
     """Stamps every request on arrival and answers for whatever nobody else caught.
 
-    Sets `scope["state"]["arrived_s"]` (the deadline counts from here) and `["request_id"]`.
+    Sets `scope["state"]["arrived_s"]` (the deadline counts from here), `["request_id"]`, and
+    `["facts"]`, which the log line and the spans are made of once the request has ended.
     """
 
-    def __init__(self, app: ASGIApp, clock: Clock, access_log: bool) -> None:
+    def __init__(self, app: ASGIApp, clock: Clock, noting: Noting) -> None:
         self._app = app
         self._clock = clock
-        self._access_log = access_log
+        self._noting = noting
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request; other ASGI scopes pass through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        arrived_s = self._clock.now_s()
-        request_id = _request_id(Headers(scope=scope).get("x-request-id"))
-        scope.setdefault("state", {}).update(arrived_s=arrived_s, request_id=request_id)
+        facts = _begun(scope, self._clock.now_s())
+        stamped = {"arrived_s": facts.arrived_s, "request_id": facts.request_id, "facts": facts}
+        scope.setdefault("state", {}).update(stamped)
+        head_only = scope["method"] == "HEAD"
         status = 0
 
         async def stamp(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = request_id
+                MutableHeaders(scope=message)["x-request-id"] = facts.request_id
+            elif head_only:
+                message = {**message, "body": b""}
             await send(message)
 
+        inner = {**scope, "method": "GET"} if head_only else scope
         try:
-            await self._app(scope, receive, stamp)
+            await self._app(inner, receive, stamp)
         except Exception as error:  # nothing above this would answer in our format
-            _log.exception("request %s failed", request_id)
+            log_failure(error, facts)
             if status == 0:
-                response = problem_response(error, request_id, scope["path"])
+                response = problem_response(error, facts.request_id, scope["path"])
                 await response(scope, receive, stamp)
         finally:
-            if self._access_log:
-                took_ms = (self._clock.now_s() - arrived_s) * 1e3
-                _access.info(
-                    "id=%s method=%s path=%s status=%d ms=%.1f",
-                    request_id,
-                    scope["method"],
-                    _printable(scope["path"]),
-                    status,
-                    took_ms,
-                )
+            self._note(scope, inner, facts, status)
+
+    def _note(self, scope: Scope, inner: Scope, facts: Facts, status: int) -> None:
+        """Record a request that has ended, its answer sent."""
+        noting, ended_s = self._noting, self._clock.now_s()
+        trace_id = facts.trace.trace_id if facts.trace else None
+        if noting.tracing is not None and scope["path"].startswith(_TRACED):
+            route = getattr(inner.get("route"), "path", None)
+            trace_id = noting.tracing.record(facts, scope["method"], route, status, ended_s)
+        if noting.access_log:
+            line = {
+                "request_id": facts.request_id,
+                "trace_id": trace_id,
+                "method": scope["method"],
+                "path": _printable(scope["path"]),
+                "status": status,
+                "duration_ms": round((ended_s - facts.arrived_s) * 1e3, 3),
+                **access_fields(facts, noting.content),
+            }
+            said = {name: value for name, value in line.items() if value is not None}
+            _access.info("request", extra=said)
+
+
+def _begun(scope: Scope, arrived_s: float) -> Facts:
+    """Return the facts that a request's head tells."""
+    given_id, parents, states = None, [], []
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given_id = value.decode("latin-1")
+        elif name == b"traceparent":
+            parents.append(value.decode("latin-1"))
+        elif name == b"tracestate":
+            states.append(value.decode("latin-1"))
+    trace = read_trace_context(parents, states) if parents else None
+    return Facts(_request_id(given_id), arrived_s, trace)
 
 
 def _request_id(given: str | None) -> str:

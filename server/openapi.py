@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,7 +10,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from server.errors import RateExceeded, Unauthorized
 from server.intake import BUDGET_HEADERS, FORM, JSON
+from server.problems import openapi_responses
 from server.schemas import (
     BudgetFields,
     CaptionRequest,
@@ -20,6 +23,7 @@ from server.schemas import (
 
 EVENTS = "text/event-stream"
 _REF = "#/components/schemas/{model}"
+_SCHEME = "apiKey"
 _SHOWN_BUDGET = "A field in the body wins over its header."
 
 
@@ -61,12 +65,17 @@ def event_stream(answer: type[BaseModel]) -> dict[str, Any]:
     }
 
 
-def install(app: FastAPI) -> None:
-    """Make the app's OpenAPI document hold the models our routes refer to."""
+def install(app: FastAPI, unguarded: Container[str] | None) -> None:
+    """Make the app's OpenAPI document hold the models our routes refer to.
+
+    `unguarded`: the paths that need no API key, None if none does.
+    """
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             app.openapi_schema = _with_components(app)
+            if unguarded is not None:
+                _add_keys(app.openapi_schema, unguarded)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
@@ -85,6 +94,21 @@ def _with_components(app: FastAPI) -> dict[str, Any]:
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     schemas.update(models)
     return document
+
+
+def _add_keys(document: dict[str, Any], unguarded: Container[str]) -> None:
+    described = {"type": "http", "scheme": "bearer", "description": "An API key of this server."}
+    document["components"]["securitySchemes"] = {_SCHEME: described}
+    refusals = openapi_responses((Unauthorized, RateExceeded))
+    for path, methods in document["paths"].items():
+        if path in unguarded:
+            continue
+        for operation in methods.values():
+            operation["security"] = [{_SCHEME: []}]
+            for status, refusal in refusals.items():
+                known = operation["responses"].setdefault(str(status), refusal)
+                if known is not refusal:
+                    known["description"] += f"; {refusal['description']}"
 
 
 def _form_schema(fields: type[BaseModel], repeated: str | None, pictures: int) -> dict[str, Any]:

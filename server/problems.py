@@ -7,7 +7,6 @@ it, and every error leaves through `problem_for`, the framework's own included.
 from __future__ import annotations
 
 import json
-import logging
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from server import errors as http
 
 MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:otmv:problem:"
-_log = logging.getLogger("otmv.server")
 
 
 @dataclass(frozen=True)
@@ -75,6 +73,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.ClientLeft: Problem(CLIENT_LEFT, "client-left", "The client left"),
     http.StillLoading: Problem(503, "not-ready", "The engine is not ready"),
     http.StillDraining: Problem(503, "draining", "The server is shutting down"),
+    http.Unauthorized: Problem(401, "unauthorized", "An API key is needed"),
+    http.RateExceeded: Problem(429, "rate-exceeded", "The API key is used too often"),
     http.ImageNotRecognised: Problem(415, "image-format", "The picture's format is not supported"),
     http.ImageTooManyPixels: Problem(413, "image-too-large", "The picture has too many pixels"),
     http.ImageUnreadable: Problem(422, "image-unreadable", "The picture cannot be decoded"),
@@ -131,12 +131,6 @@ def problem_response(error: Exception, request_id: str, instance: str) -> Respon
         headers,
         MEDIA_TYPE,
     )
-
-
-def log_failure(error: Exception, request_id: str) -> None:
-    """Log an error that is the server's own fault; the caller is shown nothing of it."""
-    if classify(error).status == INTERNAL.status:
-        _log.error("request %s failed", request_id, exc_info=error)
 
 
 def openapi_responses(errors: Iterable[type[Exception]]) -> dict[int | str, dict[str, Any]]:

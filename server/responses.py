@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from starlette.responses import Response
 
-from engine.types import Answer, Offer
+from engine.types import Offer
 from server.inference import Finished
 from server.intake import JSON
 from server.schemas import (
@@ -23,7 +23,8 @@ from server.schemas import (
     VqaResponse,
 )
 
-_ENGINE_PHASES = ("queue", "stem", "blocks", "head")
+ENGINE_PHASES = ("queue", "stem", "blocks", "head")
+"""What an answer's time in the engine is made of, in the order they begin."""
 
 
 def vqa_body(finished: Finished, questions: list[str], request_id: str) -> VqaResponse:
@@ -61,6 +62,17 @@ def reason_body(finished: Finished, statement: str, request_id: str) -> ReasonRe
     )
 
 
+def timings_ms(finished: Finished, index: int) -> dict[str, float]:
+    """Return how long an answer's phases took, by the names of `Timings`."""
+    answer = finished.answers[index]
+    return {
+        "decode": _ms(finished.decode_s),
+        "preprocess": _ms(finished.preprocess_s),
+        **{phase: _ms(answer.phases_s.get(phase, 0.0)) for phase in ENGINE_PHASES},
+        "total": _ms(finished.total_s[index]),
+    }
+
+
 def json_response(body: BaseModel, served: Sequence[Served]) -> Response:
     """Return a body as JSON, with the phases of the slowest of its answers as a header."""
     slowest = max((item.timings_ms for item in served), key=lambda timings: timings.total)
@@ -94,18 +106,8 @@ def _served(finished: Finished, index: int) -> dict[str, Any]:
         "predicted_ms": _ms(answer.predicted_s),
         "deadline_met": answer.deadline_met,
         "degraded": answer.degraded,
-        "timings_ms": _timings(finished, answer, finished.total_s[index]),
+        "timings_ms": Timings(**timings_ms(finished, index)),
     }
-
-
-def _timings(finished: Finished, answer: Answer, total_s: float) -> Timings:
-    engine = {phase: _ms(answer.phases_s.get(phase, 0.0)) for phase in _ENGINE_PHASES}
-    return Timings(
-        decode=_ms(finished.decode_s),
-        preprocess=_ms(finished.preprocess_s),
-        total=_ms(total_s),
-        **engine,
-    )
 
 
 def _ms(seconds: float) -> float:

@@ -17,16 +17,13 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from server.problems import problem_response
 from server.serving import Serving
-from server.settings import Settings
 
-_FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 _BACKLOG = 2048
 _LINGER_S = 0.5
 _CLOSING_S = 5
 _KEEP_ALIVE_S = 75
 _SWITCH_S = 5e-4
 """How soon a busy request thread lets the engine's thread go on after a step (default: 5 ms)."""
-_QUIET_LOGGERS = ("python_multipart", "PIL")
 _log = logging.getLogger("otmv.server")
 
 
@@ -65,7 +62,6 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
         Exception: whatever loading the engine raised.
     """
     serving: Serving = app.state.serving
-    configure_logging(serving.settings)
     sys.setswitchinterval(_SWITCH_S)
     draining_server(app, on_ready).run(sockets=[sock])
     if serving.failure is not None:
@@ -86,14 +82,6 @@ def draining_server(app: FastAPI, on_ready: Callable[[Serving], None]) -> Draini
         timeout_graceful_shutdown=_CLOSING_S,
     )
     return DrainingServer(config, app.state.serving, on_ready)
-
-
-def configure_logging(settings: Settings) -> None:
-    """Log to standard error, one line per record."""
-    logging.basicConfig(level=settings.log_level.upper(), format=_FORMAT)
-    for name in _QUIET_LOGGERS:
-        logging.getLogger(name).setLevel(logging.CRITICAL)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
 class DrainingServer(uvicorn.Server):

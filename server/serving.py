@@ -18,6 +18,7 @@ from server.decoding import Decoder
 from server.errors import StillDraining, StillLoading
 from server.images import prepare_decoders
 from server.intake import Intake
+from server.keys import ApiKey
 from server.ports import OpenPool, Pool
 from server.settings import Settings
 
@@ -72,6 +73,7 @@ class Serving:
         self.telemetry = telemetry
         self.clock = clock
         self.intake = Intake(settings.max_pixels, settings.default_on_miss)
+        self._intakes = {name: _intake_of(key, settings) for name, key in settings.keys.items()}
         self.bodies = BodyStore(
             settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s
         )
@@ -106,6 +108,10 @@ class Serving:
         if self._pool is None or not self._pool.ready:
             raise StillLoading("loading failed" if self.failure else self.phase)
         return self._pool
+
+    def intake_of(self, api_key: str | None) -> Intake:
+        """Return the intake with an API key's default budgets; None: without any key."""
+        return self.intake if api_key is None else self._intakes[api_key]
 
     def start_loading(self) -> None:
         """Open the engine in a thread of its own, so that liveness answers meanwhile."""
@@ -162,3 +168,8 @@ class Serving:
         else:
             self._pool = outcome
         self._settled.set()
+
+
+def _intake_of(key: ApiKey, settings: Settings) -> Intake:
+    on_miss = key.default_on_miss or settings.default_on_miss
+    return Intake(settings.max_pixels, on_miss, key.default_max_latency_ms)

@@ -1,17 +1,27 @@
-"""Server configuration, and the only reader of the environment (prefix OTMV_)."""
+"""Every setting of the server, and the only reader of the environment (prefix OTMV_)."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import ByteSize, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import ByteSize, Field, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from engine.telemetry import NO_API_KEY
+from server.keys import ApiKey, KeyName
 
 PREFIX = "OTMV_"
-_READ_BY_CLIENTS = frozenset({"OTMV_URL", "OTMV_WORLD"})
+_READ_BY_CLIENTS = frozenset({"OTMV_URL", "OTMV_KEY", "OTMV_WORLD"})
+_ORIGIN = re.compile(r"\*|https?://[^/\s@?#]+")
 
 
 class Settings(BaseSettings):
@@ -99,6 +109,58 @@ class Settings(BaseSettings):
         default="info", description="Lowest level that is logged."
     )
     access_log: bool = Field(default=True, description="Log one line per request.")
+    log_format: Literal["text", "json"] = Field(
+        default="text", description="How log lines are written."
+    )
+    log_content: bool = Field(
+        default=False, description="Log the text of questions and statements; never pictures."
+    )
+    tracing: bool = Field(default=False, description="Send spans of requests by OTLP.")
+    otel_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="Where spans are sent; default: OTEL_EXPORTER_OTLP_ENDPOINT.",
+    )
+    cors_origins: tuple[str, ...] = Field(
+        default=(), description="Origins of web pages that may read answers; * for every one."
+    )
+    guard_metrics: bool = Field(
+        default=False, description="Ask for an API key at /metrics too, where keys are configured."
+    )
+    keys: dict[KeyName, ApiKey] = Field(
+        default_factory=dict, description="API keys by name; without any everyone is served."
+    )
+    config: Path | None = Field(default=None, description="A TOML file with any of these settings.")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options win over the environment, and that over the file which either of them names."""
+        file = TomlConfigSettingsSource(settings_cls, config_file(init_settings()))
+        return init_settings, env_settings, file
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin such as https://app.example")
+        return origins
+
+    @field_validator("keys")
+    @classmethod
+    def _keys_differ(cls, keys: dict[str, ApiKey]) -> dict[str, ApiKey]:
+        if NO_API_KEY in keys:
+            raise ValueError(f"no API key may be called {NO_API_KEY}")
+        if len({key.sha256.lower() for key in keys.values()}) < len(keys):
+            raise ValueError("two names have the same sha256")
+        return keys
 
     @model_validator(mode="after")
     def _bodies_fit(self) -> Settings:
@@ -107,8 +169,24 @@ class Settings(BaseSettings):
         return self
 
 
+def variable_of(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def named_in_environment() -> frozenset[str]:
+    """Return the settings that the environment gives a value."""
+    return frozenset(name for name in Settings.model_fields if variable_of(name) in os.environ)
+
+
+def config_file(given: Mapping[str, Any]) -> Path | None:
+    """Return the configuration file that the options, or else the environment, name."""
+    chosen = given.get("config") or os.environ.get(variable_of("config"))
+    return None if chosen is None else Path(chosen)
+
+
 def unknown_variables(environment: Iterable[str] | None = None) -> list[str]:
     """Return the OTMV_ variables that no setting reads, so that a typo is never ignored."""
-    known = {PREFIX + name.upper() for name in Settings.model_fields} | _READ_BY_CLIENTS
+    known = {variable_of(name) for name in Settings.model_fields} | _READ_BY_CLIENTS
     names = os.environ if environment is None else environment
     return sorted(name for name in names if name.upper().startswith(PREFIX) and name not in known)

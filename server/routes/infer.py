@@ -14,14 +14,16 @@ from starlette.responses import Response
 
 from artifact.errors import TextError
 from engine import errors as engine
-from engine.types import CaptionInput, ReasonInput, VqaInput
+from engine.types import Budget, CaptionInput, ReasonInput, Task, VqaInput
 from server import errors as http
 from server.body import Body
+from server.facts import Facts, facts_of
 from server.inference import Finished, Work, run, unless_gone
-from server.intake import Ask, Fields, media_type
+from server.intake import Ask, Fields, Intake, media_type
+from server.logs import log_failure
 from server.openapi import event_stream, infer_operation
 from server.ports import OnText, Pool
-from server.problems import log_failure, openapi_responses, problem_body
+from server.problems import openapi_responses, problem_body
 from server.responses import caption_body, json_response, reason_body, vqa_body
 from server.schemas import (
     CaptionFields,
@@ -79,6 +81,7 @@ async def vqa(request: Request) -> Response:
 
     async def answer(pool: Pool, ask: Ask[VqaFields]) -> Response:
         asked, top_k = ask.fields.asked, ask.fields.top_k
+        context.note("vqa", ask.budget, *asked)
         tokens = [pool.check_question(question) for question in asked]
         inputs = [partial(_question, question, top_k) for question in asked]
         work = Work("vqa", ask.budget, ask.pictures, inputs, tokens=tokens)
@@ -86,7 +89,7 @@ async def vqa(request: Request) -> Response:
         body = vqa_body(finished, asked, context.request_id)
         return context.reply(json_response(body, body.answers), finished)
 
-    return await _infer(context, context.serving.intake.vqa, answer)
+    return await _infer(context, context.intake.vqa, answer)
 
 
 @router.post(
@@ -106,6 +109,7 @@ async def caption(request: Request) -> Response:
 
     async def answer(pool: Pool, ask: Ask[CaptionFields]) -> Response:
         max_new_tokens, num_beams = ask.fields.max_new_tokens, ask.fields.num_beams
+        context.note("caption", ask.budget)
         pool.check_caption(max_new_tokens, num_beams)
         inputs = [partial(_description, max_new_tokens, num_beams)]
         work = Work(
@@ -120,7 +124,7 @@ async def caption(request: Request) -> Response:
         body = await described()
         return json_response(body, [body])
 
-    return await _infer(context, context.serving.intake.caption, answer)
+    return await _infer(context, context.intake.caption, answer)
 
 
 @router.post(
@@ -136,6 +140,7 @@ async def reason(request: Request) -> Response:
 
     async def answer(pool: Pool, ask: Ask[ReasonFields]) -> Response:
         statement = ask.fields.statement
+        context.note("reason", ask.budget, statement)
         tokens = [pool.check_question(statement)]
         inputs = [partial(_judgement, statement)]
         work = Work("reason", ask.budget, ask.pictures, inputs, rows=2, tokens=tokens)
@@ -143,7 +148,7 @@ async def reason(request: Request) -> Response:
         body = reason_body(finished, statement, context.request_id)
         return context.reply(json_response(body, [body]), finished)
 
-    return await _infer(context, context.serving.intake.reason, answer)
+    return await _infer(context, context.intake.reason, answer)
 
 
 @dataclass(frozen=True)
@@ -152,26 +157,38 @@ class _Context:
 
     request: Request
     serving: Serving
-    request_id: str
-    arrived_s: float
+    facts: Facts
 
     @classmethod
     def of(cls, request: Request) -> Self:
-        state = request.scope["state"]
-        return cls(request, request.app.state.serving, state["request_id"], state["arrived_s"])
+        return cls(request, request.app.state.serving, facts_of(request))
+
+    @property
+    def request_id(self) -> str:
+        return self.facts.request_id
+
+    @property
+    def intake(self) -> Intake:
+        return self.serving.intake_of(self.facts.api_key)
+
+    def note(self, task: Task, budget: Budget, *texts: str) -> None:
+        """Note what is asked, for the log line and the spans."""
+        self.facts.task, self.facts.on_miss, self.facts.texts = task, budget.on_miss, texts
 
     async def run(self, pool: Pool, work: Work, on_text: OnText | None = None) -> Finished:
-        return await run(self.serving, pool, work, self.arrived_s, on_text)
+        finished = await run(self.serving, pool, work, self.facts.arrived_s, on_text)
+        self.facts.finished = finished
+        return finished
 
     def reply(self, response: Response, finished: Finished) -> Response:
         """Return a response that is ready, and learn how long that took after the last answer."""
-        answered_s = self.arrived_s + max(finished.total_s)
+        answered_s = self.facts.arrived_s + max(finished.total_s)
         now = self.serving.clock.now_s()
         self.serving.handover.add(now - answered_s, now)
         return response
 
     def problem(self, error: Exception) -> dict[str, Any]:
-        log_failure(error, self.request_id)
+        log_failure(error, self.facts)
         return problem_body(error, self.request_id, self.request.scope["path"])
 
 

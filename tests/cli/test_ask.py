@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cli.main import build
 from engine.errors import InferenceFailed
+from server.keys import sha256_of
 from tests.server import pictures
 from tests.server.fake_pool import FakePool
 from tests.server.live import serving_fake
@@ -83,3 +84,18 @@ def test_what_cannot_be_asked_is_one_line(
     assert found == code
     assert said in errors
     assert len(errors.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("by_option", [True, False])
+def test_a_key_is_sent(
+    picture: str, pool: FakePool, monkeypatch: pytest.MonkeyPatch, by_option: bool
+) -> None:
+    keys = {"alice": {"sha256": sha256_of("otmv-key")}}
+    with serving_fake(pool, keys=keys) as server:
+        code, _, errors = ask(picture, "q?", "--url", server.url)
+        assert code == 1
+        assert "(401)" in errors
+        if not by_option:
+            monkeypatch.setenv("OTMV_KEY", "otmv-key")
+        given = ["--key", "otmv-key"] if by_option else []
+        assert ask(picture, "q?", "--url", server.url, *given)[0] == 0

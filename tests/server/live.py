@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from engine.telemetry import Telemetry
 from server.app import create_app
@@ -79,8 +80,8 @@ def serving(artifact: Path, cache_dir: Path, **environment: str) -> Iterator[Liv
 class FakeServer:
     """The real server code on a real socket, in a thread, before a fake pool."""
 
-    def __init__(self, pool: FakePool) -> None:
-        settings = Settings(artifact=Path("/nowhere"), access_log=False)
+    def __init__(self, pool: FakePool, **changes: Any) -> None:
+        settings = Settings(artifact=Path("/nowhere"), access_log=False, **changes)
         self.app = create_app(settings, lambda progress: pool, Telemetry())
         self._ready = threading.Event()
         self._server: DrainingServer = draining_server(self.app, lambda _: self._ready.set())
@@ -99,9 +100,9 @@ class FakeServer:
 
 
 @contextmanager
-def serving_fake(pool: FakePool) -> Iterator[FakeServer]:
-    """Serve a fake pool on a free port until the block ends."""
-    server = FakeServer(pool)
+def serving_fake(pool: FakePool, **changes: Any) -> Iterator[FakeServer]:
+    """Serve a fake pool on a free port, with some settings changed, until the block ends."""
+    server = FakeServer(pool, **changes)
     server.start()
     try:
         yield server

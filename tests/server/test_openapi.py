@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from server.problems import PROBLEMS
 from tests.server.malformed import corpus
+from tests.server.opened import opened
 
 
 @pytest.fixture
@@ -105,6 +106,37 @@ def test_a_caption_is_one_body_or_a_stream(document: dict[str, Any]) -> None:
     shown = content["text/event-stream"]
     for event in ("token", "done", "error"):
         assert f"`{event}`" in shown["schema"]["description"]
+
+
+def test_without_keys_no_key_is_asked_for(document: dict[str, Any]) -> None:
+    assert "securitySchemes" not in document["components"]
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert "security" not in operation
+            assert "401" not in operation["responses"]
+
+
+@pytest.mark.parametrize("metrics", [False, True])
+def test_with_keys_the_guarded_routes_ask_for_one(metrics: bool) -> None:
+    with opened(keys={"alice": {"sha256": "0" * 64}}, guard_metrics=metrics) as client:
+        document = client.get("/openapi.json").json()
+    (scheme,) = document["components"]["securitySchemes"].items()
+    assert (scheme[1]["type"], scheme[1]["scheme"]) == ("http", "bearer")
+    for path, operations in document["paths"].items():
+        for operation in operations.values():
+            guarded = path.startswith("/v1/") or (metrics and path == "/metrics")
+            assert ("security" in operation) is guarded, path
+            assert ("401" in operation["responses"]) is guarded, path
+            if guarded:
+                assert operation["security"] == [{scheme[0]: []}]
+                assert (
+                    "urn:otmv:problem:unauthorized" in operation["responses"]["401"]["description"]
+                )
+                assert (
+                    "urn:otmv:problem:rate-exceeded" in operation["responses"]["429"]["description"]
+                )
+    shown = document["paths"]["/v1/vqa"]["post"]["responses"]["429"]["description"]
+    assert "urn:otmv:problem:queue-full" in shown
 
 
 def test_docs_page_opens(client: TestClient) -> None:

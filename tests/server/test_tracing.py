@@ -1,0 +1,293 @@
+"""Spans: made from the measured times, in the caller's trace, and sent by real OTLP."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from engine.clock import SystemClock
+from engine.errors import InferenceFailed, QueueFull
+from engine.types import Answer
+from server.facts import Facts
+from server.inference import Finished
+from server.keys import sha256_of
+from server.otel import OtelTracing
+from server.settings import Settings
+from server.trace_context import TraceContext
+from server.tracing import TracingUnavailable, open_tracing
+from tests.server import pictures
+from tests.server.fake_pool import FakePool
+from tests.server.opened import Hand, opened
+
+TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+FILE = {"image": ("p.jpg", pictures.jpeg(), "image/jpeg")}
+EPOCH_NS = 1_700_000_000_000_000_000
+
+
+class Collected:
+    """Spans that a tracing made, kept in memory."""
+
+    def __init__(self) -> None:
+        self.exporter = InMemorySpanExporter()
+        self.provider = TracerProvider(shutdown_on_exit=False)
+        self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
+
+    def named(self, name: str) -> list[ReadableSpan]:
+        return [span for span in self.exporter.get_finished_spans() if span.name == name]
+
+    def one(self, name: str) -> ReadableSpan:
+        (span,) = self.named(name)
+        return span
+
+
+def answer(variant: str, **phases_s: float) -> Answer:
+    return Answer(
+        task="vqa",
+        variant=variant,
+        executed=(0, 1),
+        bits="11",
+        executed_blocks=2,
+        quality=0.5,
+        predicted_s=0.25,
+        deadline_met=True,
+        degraded=False,
+        phases_s=phases_s,
+    )
+
+
+def recorded(facts: Facts, status: int = 200, ended_s: float = 10.5) -> tuple[Collected, str]:
+    """Record a request that ended on a clock that says 11 s at EPOCH_NS."""
+    collected, clock = Collected(), Hand()
+    clock.at_s = 11.0
+    tracing = OtelTracing(collected.provider, clock, lambda: EPOCH_NS)
+    return collected, tracing.record(facts, "POST", "/v1/vqa", status, ended_s)
+
+
+def between(span: ReadableSpan) -> tuple[float, float]:
+    """Return a span's begin and end on the request's clock."""
+    assert span.start_time is not None
+    assert span.end_time is not None
+    return tuple(round(11 + (ns - EPOCH_NS) / 1e9, 6) for ns in (span.start_time, span.end_time))  # type: ignore[return-value]
+
+
+def answered() -> Facts:
+    first = answer("full", queue=0.03, stem=0.01, blocks=0.05, head=0.01)
+    second = answer("d2", queue=0.02, stem=0.01, blocks=0.02, head=0.01)
+    finished = Finished(10.1, 10.2, 0.06, 0.02, [first, second], [0.3, 0.26])
+    return Facts("abc", 10.0, None, "alice", "vqa", "degrade", ("q?",), finished)
+
+
+def test_every_phase_is_a_span_where_it_was_measured() -> None:
+    collected, trace_id = recorded(answered())
+    assert between(collected.one("POST /v1/vqa")) == (10.0, 10.5)
+    assert between(collected.one("intake")) == (10.0, 10.1)
+    assert between(collected.one("decode")) == (10.1, 10.2)
+    first, second = collected.named("answer")
+    assert between(first) == (10.2, 10.3)
+    assert between(second) == (10.2, 10.26)
+    assert [between(span) for span in collected.named("queue")] == [(10.2, 10.23), (10.2, 10.22)]
+    assert [between(span)[0] for span in collected.named("head")] == [10.29, 10.25]
+    assert between(collected.one("reply")) == (10.3, 10.5)
+    spans = collected.exporter.get_finished_spans()
+    assert {f"{span.context.trace_id:032x}" for span in spans if span.context} == {trace_id}
+
+
+def test_spans_hang_together_and_tell_the_variant() -> None:
+    collected, _ = recorded(answered())
+    root = collected.one("POST /v1/vqa")
+    assert root.parent is None
+    assert root.kind is SpanKind.SERVER
+    assert dict(root.attributes or {}) == {
+        "http.request.method": "POST",
+        "http.route": "/v1/vqa",
+        "http.response.status_code": 200,
+        "otmv.request_id": "abc",
+        "otmv.api_key": "alice",
+        "otmv.task": "vqa",
+        "otmv.on_miss": "degrade",
+    }
+    for name in ("intake", "decode", "answer", "reply"):
+        assert {s.parent.span_id for s in collected.named(name) if s.parent} == {
+            root.context.span_id
+        }
+    first, second = collected.named("answer")
+    assert {s.parent.span_id for s in collected.named("blocks") if s.parent} == {
+        first.context.span_id,
+        second.context.span_id,
+    }
+    assert (second.attributes or {})["otmv.variant"] == "d2"
+    assert (second.attributes or {})["otmv.predicted_ms"] == 250.0
+
+
+def test_a_callers_trace_is_continued_with_its_state() -> None:
+    facts = answered()
+    facts.trace = TraceContext(TRACE, PARENT, True, "vendor=x")
+    collected, trace_id = recorded(facts)
+    root = collected.one("POST /v1/vqa")
+    assert trace_id == TRACE
+    assert root.parent is not None
+    assert f"{root.parent.span_id:016x}" == PARENT
+    assert root.parent.is_remote
+    assert root.context is not None
+    assert root.context.trace_state.to_header() == "vendor=x"
+
+
+@pytest.mark.parametrize("state", ["=", "a=1,,=,b", "a=\x80", "a=1," * 100, "A B=c"])
+def test_a_malformed_state_harms_nothing(state: str) -> None:
+    facts = answered()
+    facts.trace = TraceContext(TRACE, PARENT, True, state)
+    collected, trace_id = recorded(facts)
+    assert trace_id == TRACE
+    assert len(collected.named("POST /v1/vqa")) == 1
+
+
+def test_what_its_caller_does_not_sample_is_not_recorded() -> None:
+    facts = answered()
+    facts.trace = TraceContext(TRACE, PARENT, False)
+    collected, trace_id = recorded(facts)
+    assert trace_id == TRACE
+    assert not collected.exporter.get_finished_spans()
+
+
+@pytest.mark.parametrize(("status", "failed"), [(429, False), (499, False), (500, True)])
+def test_a_refusal_is_one_span_and_the_servers_own_fault_an_error(
+    status: int, failed: bool
+) -> None:
+    facts = Facts("abc", 10.0, problem="some-problem")
+    collected, _ = recorded(facts, status)
+    (root,) = collected.exporter.get_finished_spans()
+    assert (root.status.status_code is StatusCode.ERROR) is failed
+    assert ("error.type" in (root.attributes or {})) is failed
+    assert (root.attributes or {})["otmv.problem"] == "some-problem"
+
+
+class Collector(HTTPServer):
+    """Receives OTLP over HTTP, as a collector does."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Receive)
+        self.paths: list[str] = []
+        self.received: list[ExportTraceServiceRequest] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def spans(self) -> list[Any]:
+        return [
+            span
+            for request in self.received
+            for resource in request.resource_spans
+            for scope in resource.scope_spans
+            for span in scope.spans
+        ]
+
+
+class _Receive(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        assert isinstance(self.server, Collector)
+        assert self.headers["content-type"] == "application/x-protobuf"
+        body = self.rfile.read(int(self.headers["content-length"]))
+        self.server.paths.append(self.path)
+        self.server.received.append(ExportTraceServiceRequest.FromString(body))
+        self.send_response(200)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *arguments: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def collecting() -> Iterator[Collector]:
+    collector = Collector()
+    thread = threading.Thread(target=collector.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield collector
+    finally:
+        collector.shutdown()
+        thread.join(10)
+        collector.server_close()
+
+
+@pytest.mark.parametrize("by_setting", [True, False])
+def test_a_served_request_arrives_at_a_real_collector(
+    monkeypatch: pytest.MonkeyPatch, by_setting: bool
+) -> None:
+    with collecting() as collector:
+        endpoint = collector.url + "/" if by_setting else None
+        if not by_setting:
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+            monkeypatch.setenv("OTEL_SERVICE_NAME", "mine")
+        keys = {"alice": {"sha256": sha256_of("k")}}
+        with opened(tracing=True, otel_endpoint=endpoint, keys=keys) as client:
+            headers = {"traceparent": f"00-{TRACE}-{PARENT}-01", "Authorization": "Bearer k"}
+            client.post("/v1/vqa", files=FILE, data={"question": "q?"}, headers=headers)
+            client.get("/healthz")
+        assert set(collector.paths) == {"/v1/traces"}
+        spans = {span.name: span for span in collector.spans()}
+    assert set(spans) == {
+        *("POST /v1/vqa", "intake", "decode", "answer", "queue", "stem", "blocks", "head", "reply")
+    }
+    root = spans["POST /v1/vqa"]
+    assert (root.trace_id.hex(), root.parent_span_id.hex()) == (TRACE, PARENT)
+    assert {span.trace_id.hex() for span in spans.values()} == {TRACE}
+    blocks = spans["blocks"]
+    assert blocks.end_time_unix_nano - blocks.start_time_unix_nano == pytest.approx(3e6, abs=2)
+    text = str(collector.received[0])
+    assert ("otmv-serve" if by_setting else "mine") in text
+    assert "q?" not in text
+
+
+def test_what_fails_is_sent_as_an_error_and_a_refusal_is_not() -> None:
+    with collecting() as collector:
+        for error in (InferenceFailed("head", "NaN"), QueueFull(1, 1.0)):
+            pool = FakePool(answer_error=error)
+            if isinstance(error, QueueFull):
+                pool = FakePool(admit_error=error)
+            with opened(pool, tracing=True, otel_endpoint=collector.url) as client:
+                client.post("/v1/vqa", files=FILE, data={"question": "q?"})
+        statuses = [span.status.code for span in collector.spans()]
+    assert statuses == [StatusCode.ERROR.value, StatusCode.UNSET.value]
+
+
+def test_paths_that_do_not_exist_share_one_name() -> None:
+    with collecting() as collector:
+        with opened(tracing=True, otel_endpoint=collector.url) as client:
+            for path in ("/v1/x", "/v1/y/z", "/v1/%20"):
+                client.get(path)
+        assert {span.name for span in collector.spans()} == {"GET"}
+
+
+def test_a_collector_that_is_not_there_harms_no_request() -> None:
+    with collecting() as collector:
+        gone = collector.url
+    with opened(tracing=True, otel_endpoint=gone) as client:
+        response = client.post("/v1/vqa", files=FILE, data={"question": "q?"})
+    assert response.status_code == 200
+
+
+def test_tracing_is_off_by_default_and_imports_nothing() -> None:
+    settings = Settings(artifact="a")  # type: ignore[arg-type]
+    assert open_tracing(settings, "0", SystemClock()) is None
+
+
+def test_a_missing_extra_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("opentelemetry.sdk")]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "server.otel")
+    settings = Settings(artifact="a", tracing=True)  # type: ignore[arg-type]
+    with pytest.raises(TracingUnavailable, match=r"pip install 'otmv-serve\[otel\]'"):
+        open_tracing(settings, "0", SystemClock())

@@ -17,8 +17,8 @@ from artifact.atomic import write_atomically
 from loadtests.locust_ import page, report
 from loadtests.locust_.errors import LoadTestError, OptionError
 from loadtests.locust_.options import Options, add_options, read_options
-from loadtests.locust_.plans import Mix
 from loadtests.locust_.run import Ground, Run, lay_ground
+from loadtests.locust_.schedules import Mix
 from loadtests.locust_.shapes import SHAPES
 from loadtests.locust_.thresholds import with_default
 from loadtests.locust_.users import CaptionUser, MixedUser, OpenLoopUser, ReasonUser, VqaUser

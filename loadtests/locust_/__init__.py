@@ -1,1 +1,1 @@
-"""What locust's users share: budget classes, plans, marks, thresholds, the run and its report."""
+"""What locust's users share: budget classes, schedules, marks, thresholds, run, report."""

@@ -1,4 +1,4 @@
-"""Load over time: phases of a constant rate, and seeded arrivals within them. Pure."""
+"""Load over time: stretches of a constant rate, and seeded arrivals within them. Pure."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Phase:
+class Stretch:
     """A stretch of constant load."""
 
     name: str
@@ -51,12 +51,12 @@ def read_level(option: str, text: str) -> Level:
     return Level(value, of_capacity)
 
 
-def steady(rate_hz: float, seconds: float) -> list[Phase]:
+def steady(rate_hz: float, seconds: float) -> list[Stretch]:
     """Return one load all along."""
-    return [Phase("steady", rate_hz, seconds)]
+    return [Stretch("steady", rate_hz, seconds)]
 
 
-def step(rate_hz: float, peak_hz: float, seconds: float, steps: int) -> list[Phase]:
+def step(rate_hz: float, peak_hz: float, seconds: float, steps: int) -> list[Stretch]:
     """Return a climb from one load to another in `steps` equal steps, both ends among them.
 
     Raises:
@@ -65,10 +65,10 @@ def step(rate_hz: float, peak_hz: float, seconds: float, steps: int) -> list[Pha
     if steps < 2:
         raise OptionError(f"--steps {steps}: a climb needs 2 or more")
     rates = np.linspace(rate_hz, peak_hz, steps).tolist()
-    return [Phase(f"step{n}", rate, seconds / steps) for n, rate in enumerate(rates, 1)]
+    return [Stretch(f"step{n}", rate, seconds / steps) for n, rate in enumerate(rates, 1)]
 
 
-def spike(rate_hz: float, peak_hz: float, seconds: float, peak_seconds: float) -> list[Phase]:
+def spike(rate_hz: float, peak_hz: float, seconds: float, peak_seconds: float) -> list[Stretch]:
     """Return a load with a higher one in its middle.
 
     Raises:
@@ -78,21 +78,21 @@ def spike(rate_hz: float, peak_hz: float, seconds: float, peak_seconds: float) -
     if beside_s <= 0:
         raise OptionError(f"--peak-seconds {peak_seconds:g}: must be below --seconds {seconds:g}")
     return [
-        Phase("before", rate_hz, beside_s),
-        Phase("spike", peak_hz, peak_seconds),
-        Phase("after", rate_hz, beside_s),
+        Stretch("before", rate_hz, beside_s),
+        Stretch("spike", peak_hz, peak_seconds),
+        Stretch("after", rate_hz, beside_s),
     ]
 
 
-def arrivals(phases: Sequence[Phase], cv2: float, seed: int) -> list[tuple[float, str]]:
-    """Return arrivals over all phases as (seconds from the start, name of the phase), ascending.
+def arrivals(stretches: Sequence[Stretch], cv2: float, seed: int) -> list[tuple[float, str]]:
+    """Return arrivals as (seconds from the start, name of its stretch), ascending.
 
-    One process of mean 1 runs through all phases, its time stretched by each phase's rate: gaps
-    are gamma with squared coefficient of variation `cv2`, 1 is Poisson.
+    One process of mean 1 runs through them all, sped up by each one's rate: gaps are gamma with
+    squared coefficient of variation `cv2`, 1 is Poisson.
     """
-    edges_s = np.cumsum([0.0, *(phase.seconds for phase in phases)])
-    counts = np.cumsum([0.0, *(phase.rate_hz * phase.seconds for phase in phases)])
+    edges_s = np.cumsum([0.0, *(stretch.seconds for stretch in stretches)])
+    counts = np.cumsum([0.0, *(stretch.rate_hz * stretch.seconds for stretch in stretches)])
     unit = np.asarray(gamma_arrivals(1.0, float(counts[-1]), cv2, seed))
     at_s = np.interp(unit, counts, edges_s)
-    inside = np.minimum(np.searchsorted(counts, unit, side="right"), len(phases)) - 1
-    return [(t, phases[n].name) for t, n in zip(at_s.tolist(), inside.tolist(), strict=True)]
+    inside = np.minimum(np.searchsorted(counts, unit, side="right"), len(stretches)) - 1
+    return [(t, stretches[n].name) for t, n in zip(at_s.tolist(), inside.tolist(), strict=True)]

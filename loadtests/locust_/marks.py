@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from loadtests.locust_.budgets import CLASSES
-from loadtests.locust_.plans import Arrival
+from loadtests.locust_.schedules import Arrival
 
 LATE_SEND_MS = (1.0, 5.0)
 BIN_S = 1.0
@@ -83,7 +83,7 @@ def summary(marks: Sequence[Mark], seconds: float) -> dict[str, Any]:
         "error_share": error_share(marks),
         "effective_accuracy": _effective(marks),
         "classes": _groups(marks, lambda mark: mark.arrival.budget),
-        "phases": _groups(marks, lambda mark: mark.arrival.phase),
+        "stretches": _groups(marks, lambda mark: mark.arrival.stretch),
         "tasks": _groups(marks, lambda mark: mark.arrival.task),
         "variants": dict(sorted(_variants(marks).items())),
         "misses": dict(Counter(mark.miss for mark in marks if mark.miss).most_common()),

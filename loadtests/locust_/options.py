@@ -11,14 +11,14 @@ from typing import Any
 from loadtests.locust_ import levels
 from loadtests.locust_.budgets import read_weights
 from loadtests.locust_.errors import OptionError
-from loadtests.locust_.levels import Level, Phase, read_level
-from loadtests.locust_.plans import REPLAY
+from loadtests.locust_.levels import Level, Stretch, read_level
+from loadtests.locust_.schedules import REPLAY
 from loadtests.locust_.thresholds import OPTIONS, Threshold, check_scopes, read_threshold
 
 SHAPES = ("steady", "step", "spike", REPLAY)
 AUTO = "auto"
 CLOSED = "closed"
-"""The phase of requests that no shape drives: each user waits for its answer."""
+"""The stretch of requests that no shape drives: each user waits for its answer."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ class Options:
         peaked = self.shape in ("step", "spike") and self.peak.of_capacity
         return shaped and (self.load.of_capacity or peaked)
 
-    def phases(self, capacity_hz: float) -> list[Phase]:
-        """Return the phases of a shape that is not a replay.
+    def stretches(self, capacity_hz: float) -> list[Stretch]:
+        """Return the stretches of a shape that is not a replay.
 
         Raises:
             OptionError: the lengths or steps do not fit.
@@ -97,7 +97,7 @@ def add_options(parser: Any) -> None:
     add("--cv2", type=float, default=1.0, help="burstiness of arrivals; 1 is Poisson")
     add("--trace", default="", help="for replay: CSV of offset_s,task,class")
     for kind, option in OPTIONS.items():
-        text = f"threshold on {kind}: LIMIT, CLASS=LIMIT or PHASE=LIMIT; may be repeated"
+        text = f"threshold on {kind}: LIMIT, CLASS=LIMIT or STRETCH=LIMIT; may be repeated"
         add(option, action="append", default=[], help=text)
     add("--report", default="", help="write the results here, as JSON")
 
@@ -154,7 +154,7 @@ def _check(options: Options, timed: bool) -> None:
     if options.shape == REPLAY:
         names = [REPLAY]
     elif options.shape:
-        names = [phase.name for phase in options.phases(1.0)]
+        names = [stretch.name for stretch in options.stretches(1.0)]
     else:
         names = [CLOSED]
     check_scopes(options.thresholds, names)

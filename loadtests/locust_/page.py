@@ -41,7 +41,7 @@ def section(found: Mapping[str, Any]) -> str:
         f"<p>{escape(_facts(found))}</p>",
         *(f'<p class="{bar["verdict"]}">{escape(_bar(bar))}</p>' for bar in found["bars"]),
         _table("budget class", found["classes"], found["budgets"]),
-        _table("phase", found["phases"], {}),
+        _table("stretch", found["stretches"], {}),
         "<p>Answered on time per second of intended sends, by variant, and missed:",
         _legend(variants),
         "</p>",

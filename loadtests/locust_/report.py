@@ -82,7 +82,7 @@ def lines(run: Run, found: Mapping[str, Any]) -> Iterator[str]:
             yield f"\nright {task} answers by variant"
             yield from score.lines()
     yield "\nanswered by the deadline asked for, from the intended send"
-    for kind in ("classes", "phases"):
+    for kind in ("classes", "stretches"):
         for name, group in found[kind].items():
             yield _group_line(name, group)
     variants = ", ".join(f"{name} {count}" for name, count in found["variants"].items())

@@ -18,7 +18,7 @@ from loadtests.locust_.errors import LoadTestError, OptionError
 from loadtests.locust_.levels import arrivals
 from loadtests.locust_.marks import Mark
 from loadtests.locust_.options import Options
-from loadtests.locust_.plans import REPLAY, TASKS, Arrival, Mix, plan, read_trace, replay
+from loadtests.locust_.schedules import REPLAY, TASKS, Arrival, Mix, read_trace, replay, schedule
 from loadtests.locust_.sizing import Offer, Sizing
 
 
@@ -26,7 +26,7 @@ from loadtests.locust_.sizing import Offer, Sizing
 class Ground:
     """What a run stands on: measured or given before its first request.
 
-    `plan` is None without a shape; `capacity_hz` where nothing is a multiple of it.
+    `schedule` is None without a shape; `capacity_hz` where nothing is a multiple of it.
     """
 
     options: Options
@@ -36,11 +36,11 @@ class Ground:
     offer: Offer
     solo_s: Mapping[str, float]
     capacity_hz: float | None
-    plan: Sequence[Arrival] | None
+    schedule: Sequence[Arrival] | None
 
 
 def lay_ground(options: Options, host: str, user: str, mix: Mix) -> Ground:
-    """Measure what the options leave open and draw the plan.
+    """Measure what the options leave open and draw the schedule.
 
     Raises:
         LoadTestError: the server does not answer or lacks a task, or the trace is none.
@@ -64,8 +64,8 @@ def lay_ground(options: Options, host: str, user: str, mix: Mix) -> Ground:
     if options.shape == REPLAY:
         drawn = replay(lines, mix, options.seed)
     elif options.shape:
-        phases = options.phases(capacity_hz or 0.0)
-        drawn = plan(arrivals(phases, options.cv2, options.seed), mix, options.seed)
+        stretches = options.stretches(capacity_hz or 0.0)
+        drawn = schedule(arrivals(stretches, options.cv2, options.seed), mix, options.seed)
     return Ground(options, user, mix, cases, offer, solo_s, capacity_hz, drawn)
 
 

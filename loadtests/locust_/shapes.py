@@ -1,4 +1,4 @@
-"""Shapes as locust knows them. One user sends the whole plan, so a shape only says when it ends."""
+"""Shapes as locust knows them. One user sends the schedule, so a shape only says when it ends."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 from locust import LoadTestShape
 
-from loadtests.locust_.plans import REPLAY
+from loadtests.locust_.schedules import REPLAY
 
 
-class _Planned(LoadTestShape):  # type: ignore[misc]
-    """Keeps the one user until its plan is sent and answered."""
+class _Scheduled(LoadTestShape):  # type: ignore[misc]
+    """Keeps the one user until its schedule is sent and answered."""
 
     abstract = True
     name: ClassVar[str]
@@ -21,28 +21,28 @@ class _Planned(LoadTestShape):  # type: ignore[misc]
         return None if run is not None and run.over else (1, 1.0)
 
 
-class Steady(_Planned):
+class Steady(_Scheduled):
     """One load all along (`levels.steady`)."""
 
     name = "steady"
 
 
-class Step(_Planned):
+class Step(_Scheduled):
     """A climb in equal steps (`levels.step`)."""
 
     name = "step"
 
 
-class Spike(_Planned):
+class Spike(_Scheduled):
     """A higher load in the middle (`levels.spike`)."""
 
     name = "spike"
 
 
-class Replay(_Planned):
-    """The arrivals of a trace (`plans.replay`)."""
+class Replay(_Scheduled):
+    """The arrivals of a trace (`schedules.replay`)."""
 
     name = REPLAY
 
 
-SHAPES: dict[str, type[_Planned]] = {shape.name: shape for shape in (Steady, Step, Spike, Replay)}
+SHAPES: dict[str, type[_Scheduled]] = {shape.name: shape for shape in (Steady, Step, Spike, Replay)}

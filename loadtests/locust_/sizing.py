@@ -17,7 +17,7 @@ from loadtests.cases import CONTENT_TYPE, Cases
 from loadtests.checks import Score
 from loadtests.locust_.asking import request_for
 from loadtests.locust_.errors import LoadTestError
-from loadtests.locust_.plans import Mix
+from loadtests.locust_.schedules import Mix
 
 CONNECTIONS = (4, 8, 16)
 _SOLO_SENDS, _SOLO_WARM = 21, 3

@@ -21,7 +21,7 @@ OPTIONS: dict[Kind, str] = {
 
 @dataclass(frozen=True)
 class Threshold:
-    """A limit; `scope` is a budget class, a phase, or "" for all requests.
+    """A limit; `scope` is a budget class, a stretch, or "" for all requests.
 
     Attainment without a class counts only requests that may degrade.
     """
@@ -41,7 +41,7 @@ class Threshold:
     def _covers(self, mark: Mark) -> bool:
         if self.scope in CLASSES:
             return mark.arrival.budget == self.scope
-        if self.scope and mark.arrival.phase != self.scope:
+        if self.scope and mark.arrival.stretch != self.scope:
             return False
         return mark.may_degrade or self.kind != "attainment"
 
@@ -65,7 +65,9 @@ def read_threshold(kind: Kind, text: str) -> Threshold:
     except ValueError:
         limit = -1.0
     if not 0 <= limit <= (float("inf") if kind == "p99-ms" else 1.0):
-        raise OptionError(f"{OPTIONS[kind]} {text}: write a limit, or CLASS=LIMIT, or PHASE=LIMIT")
+        raise OptionError(
+            f"{OPTIONS[kind]} {text}: write a limit, or CLASS=LIMIT, or STRETCH=LIMIT"
+        )
     return Threshold(kind, scope.strip(), limit)
 
 
@@ -75,13 +77,13 @@ def with_default(thresholds: Sequence[Threshold]) -> list[Threshold]:
     return [*thresholds, *([Threshold("error-share", "", 0.0)] if silent else [])]
 
 
-def check_scopes(thresholds: Sequence[Threshold], phases: Sequence[str]) -> None:
+def check_scopes(thresholds: Sequence[Threshold], stretches: Sequence[str]) -> None:
     """Refuse a scope that nothing can fall into.
 
     Raises:
-        OptionError: it is neither a budget class nor one of the phases.
+        OptionError: it is neither a budget class nor one of the stretches.
     """
     for each in thresholds:
-        if each.scope and each.scope not in (*CLASSES, *phases):
-            known = ", ".join((*CLASSES, *phases))
+        if each.scope and each.scope not in (*CLASSES, *stretches):
+            known = ", ".join((*CLASSES, *stretches))
             raise OptionError(f"{OPTIONS[each.kind]}: {each.scope!r} is none of {known}")

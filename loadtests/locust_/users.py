@@ -1,4 +1,4 @@
-"""Users: each asks and waits, or, under a shape, sends a plan without waiting."""
+"""Users: each asks and waits, or, under a shape, sends a schedule without waiting."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from loadtests.locust_.asking import judge, request_for
 from loadtests.locust_.budgets import CLASSES
 from loadtests.locust_.marks import Mark
 from loadtests.locust_.options import CLOSED
-from loadtests.locust_.plans import Arrival
 from loadtests.locust_.run import Run
+from loadtests.locust_.schedules import Arrival
 
 _HEADERS = {"Content-Type": CONTENT_TYPE}
 
 
 class OpenLoopUser(FastHttpUser):  # type: ignore[misc]
-    """Sends every request of a plan at its own absolute time, whatever became of those before.
+    """Sends every request of a schedule at its own absolute time, whatever became of those before.
 
-    Latency, in locust's statistics too, counts from the intended send. Without a plan it asks one
-    request after the other.
+    Latency, in locust's statistics too, counts from the intended send. Without a schedule it asks
+    one request after the other.
     """
 
     abstract = True
@@ -44,11 +44,11 @@ class OpenLoopUser(FastHttpUser):  # type: ignore[misc]
         found: Run = self.environment.otmv
         return found
 
-    def follow(self, plan: list[Arrival]) -> None:
-        """Send a plan, and return when every request of it is answered or given up."""
+    def follow(self, schedule: list[Arrival]) -> None:
+        """Send a schedule, and return when every request of it is answered or given up."""
         begun_s = self.shared.begin()
         open_ = Group()
-        for arrival in plan:
+        for arrival in schedule:
             due_s = begun_s + arrival.at_s
             gevent.sleep(max(0.0, due_s - time.perf_counter()))
             self.shared.take()
@@ -93,12 +93,12 @@ def _reply(response: Any) -> tuple[int, str]:
 
 
 def work(user: OpenLoopUser) -> None:
-    """Send the run's plan and end it, or ask once."""
-    plan = user.shared.ground.plan
-    if plan is None:
+    """Send the run's schedule and end it, or ask once."""
+    schedule = user.shared.ground.schedule
+    if schedule is None:
         user.ask()
         return
-    user.follow(list(plan))
+    user.follow(list(schedule))
     user.shared.over = True
     raise StopUser
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import configargparse
 import pytest
 
+from loadtests.locust_.options import add_options
 from tests.server.live import ROOT, LiveServer, serving
 
 pytestmark = pytest.mark.e2e
@@ -46,8 +49,10 @@ def test_a_spike_of_everything_within_its_thresholds(server: LiveServer, tmp_pat
     assert "BAR locust.attainment " in done.stdout
     found = json.loads(results.read_text())
     assert found["capacity_hz"] == 10
-    assert found["offered"] == found["sent"] == sum(p["offered"] for p in found["phases"].values())
-    assert list(found["phases"]) == ["before", "spike", "after"]
+    assert (
+        found["offered"] == found["sent"] == sum(p["offered"] for p in found["stretches"].values())
+    )
+    assert list(found["stretches"]) == ["before", "spike", "after"]
     assert set(found["tasks"]) == {"vqa", "caption", "reason"}
     assert 0 < found["client_cpu"] < 1
     assert found["budgets"]["strict"]["deadline_ms"]["reason"] == 2000
@@ -90,3 +95,18 @@ def test_what_cannot_start_says_why_in_one_line(server: LiveServer) -> None:
     assert nobody.returncode == 2
     assert "otmv: http://127.0.0.1:1 does not answer" in nobody.stderr
     assert "Traceback" not in nobody.stderr
+
+
+def test_every_command_in_the_documents_can_be_typed() -> None:
+    told = [ROOT / "README.md", ROOT / "loadtests" / "README.md"]
+    text = "".join(path.read_text("utf-8") for path in told).replace("\\\n", " ")
+    lines = re.findall(r"^(?:\S*/)?locust (.*)$", text, re.MULTILINE)
+    assert len(lines) >= 9
+    ours = configargparse.ArgumentParser()
+    add_options(ours)
+    locusts = subprocess.check_output([sys.executable, "-m", "locust", "--help"], text=True)
+    known = set(re.findall(r"--[a-z][a-z0-9-]*", ours.format_help() + locusts))
+    for line in lines:
+        typed = {word for word in line.split() if word.startswith("--")}
+        assert typed <= known, line
+        assert re.search(r" (Vqa|Caption|Reason|Mixed)User( |$)", line), line

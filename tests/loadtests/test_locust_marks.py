@@ -14,7 +14,7 @@ from loadtests.locust_ import page
 from loadtests.locust_.asking import judge, request_for
 from loadtests.locust_.errors import OptionError
 from loadtests.locust_.marks import REJECTED, Mark, Outcome, attainment, summary, timeline
-from loadtests.locust_.plans import Arrival
+from loadtests.locust_.schedules import Arrival
 from loadtests.locust_.thresholds import check_scopes, read_threshold, with_default
 from server.multipart import parse_multipart
 from tests.loadtests.test_cases import answered, served
@@ -27,19 +27,19 @@ def mark(
     budget: str,
     latency_s: float,
     outcome: Outcome = FULL,
-    phase: str = "steady",
+    stretch: str = "steady",
     at_s: float = 0.5,
 ) -> Mark:
     deadline_s = None if budget == "patient" else 0.2
-    return Mark(Arrival(at_s, "vqa", budget, phase), 0.0, latency_s, deadline_s, outcome)
+    return Mark(Arrival(at_s, "vqa", budget, stretch), 0.0, latency_s, deadline_s, outcome)
 
 
 RUN = [
     mark("hurried", 0.1, SMALL),
     mark("hurried", 0.2),
-    mark("hurried", 0.3, phase="spike", at_s=1.5),
-    mark("interactive", 0.1, BROKEN, phase="spike", at_s=1.6),
-    mark("strict", 0.1, REFUSED, phase="spike", at_s=2.5),
+    mark("hurried", 0.3, stretch="spike", at_s=1.5),
+    mark("interactive", 0.1, BROKEN, stretch="spike", at_s=1.6),
+    mark("strict", 0.1, REFUSED, stretch="spike", at_s=2.5),
     mark("patient", 9.0),
 ]
 
@@ -62,7 +62,7 @@ def test_the_summary_counts_by_class_phase_and_variant() -> None:
     assert found["classes"]["hurried"]["attainment"] == pytest.approx(2 / 3)
     assert found["classes"]["hurried"]["p50_ms"] == pytest.approx(200)
     assert found["classes"]["strict"]["p50_ms"] is None
-    assert found["phases"]["spike"]["attainment_may_degrade"] == 0.0
+    assert found["stretches"]["spike"]["attainment_may_degrade"] == 0.0
     assert found["timeline"] == [
         {"d3": 1, "full": 2},
         {"429 queue-full": 1, "late": 1},

@@ -32,7 +32,7 @@ def test_a_spike_over_a_capacity_to_be_measured() -> None:
     found = read(*words, "--classes", "hurried,strict=2", "--min-attainment", "spike=0.99")
     assert found.needs_capacity
     assert (found.load, found.peak, found.solo_ms) == (Level(0.5, True), Level(3, True), None)
-    assert [(p.rate_hz, p.seconds) for p in found.phases(10.0)] == [(5, 20), (30, 20), (5, 20)]
+    assert [(p.rate_hz, p.seconds) for p in found.stretches(10.0)] == [(5, 20), (30, 20), (5, 20)]
     assert found.classes == {"hurried": 1, "strict": 2}
     assert [(each.scope, each.limit) for each in found.thresholds] == [("spike", 0.99)]
     assert found.record()["peak"] == "3x"

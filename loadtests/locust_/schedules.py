@@ -1,4 +1,4 @@
-"""A plan: what is to be sent when, drawn from a seed or read from a trace. Seeded."""
+"""A schedule: what is to be sent when, drawn from a seed or read from a trace. Seeded."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _FORMAT = "offset_s,task,class on each line; task and class may be empty"
 
 @dataclass(frozen=True)
 class Arrival:
-    """One request: its intended send in seconds from the start, task, budget class and phase."""
+    """One request: its intended send in seconds from the start, task, budget class and stretch."""
 
     at_s: float
     task: str
     budget: str
-    phase: str
+    stretch: str
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ class TraceLine:
     budget: str | None
 
 
-def plan(times: Sequence[tuple[float, str]], mix: Mix, seed: int) -> list[Arrival]:
-    """Return arrivals at (seconds, phase) with tasks and classes from a mix."""
+def schedule(times: Sequence[tuple[float, str]], mix: Mix, seed: int) -> list[Arrival]:
+    """Return arrivals at (seconds, stretch) with tasks and classes from a mix."""
     rng = random.Random(seed)
-    return [Arrival(at_s, mix.task(rng), mix.budget(rng), phase) for at_s, phase in times]
+    return [Arrival(at_s, mix.task(rng), mix.budget(rng), stretch) for at_s, stretch in times]
 
 
 def replay(lines: Sequence[TraceLine], mix: Mix, seed: int) -> list[Arrival]:

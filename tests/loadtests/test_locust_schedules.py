@@ -1,4 +1,4 @@
-"""Levels, phases, arrivals, traces, budget classes: everything that is settled before a send."""
+"""Levels, stretches, arrivals, traces, budget classes: everything that is settled before a send."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import pytest
 
 from loadtests.locust_.budgets import CLASSES, BudgetClass, read_weights
 from loadtests.locust_.errors import OptionError
-from loadtests.locust_.levels import Level, Phase, arrivals, read_level, spike, steady, step
-from loadtests.locust_.plans import Arrival, Mix, TraceLine, plan, read_trace, replay
+from loadtests.locust_.levels import Level, Stretch, arrivals, read_level, spike, steady, step
+from loadtests.locust_.schedules import Arrival, Mix, TraceLine, read_trace, replay, schedule
 
 MIX = Mix({"vqa": 3, "caption": 1}, {"hurried": 1, "strict": 1})
 
@@ -31,16 +31,16 @@ def test_what_is_no_level_is_refused(text: str) -> None:
 
 
 def test_phases_of_each_shape() -> None:
-    assert steady(5, 60) == [Phase("steady", 5, 60)]
+    assert steady(5, 60) == [Stretch("steady", 5, 60)]
     assert step(2, 8, 30, 3) == [
-        Phase("step1", 2, 10),
-        Phase("step2", 5, 10),
-        Phase("step3", 8, 10),
+        Stretch("step1", 2, 10),
+        Stretch("step2", 5, 10),
+        Stretch("step3", 8, 10),
     ]
     assert spike(5, 30, 60, 20) == [
-        Phase("before", 5, 20),
-        Phase("spike", 30, 20),
-        Phase("after", 5, 20),
+        Stretch("before", 5, 20),
+        Stretch("spike", 30, 20),
+        Stretch("after", 5, 20),
     ]
 
 
@@ -53,36 +53,36 @@ def test_phases_that_do_not_fit_are_refused() -> None:
 
 @pytest.mark.parametrize("cv2", [1.0, 4.0])
 def test_arrivals_follow_the_rate_of_each_phase(cv2: float) -> None:
-    phases = spike(20, 120, 600, 200)
-    found = arrivals(phases, cv2, seed=1)
+    stretches = spike(20, 120, 600, 200)
+    found = arrivals(stretches, cv2, seed=1)
     times = [at_s for at_s, _ in found]
     assert times == sorted(times)
     assert 0 < times[0] < times[-1] < 600
     edges = {"before": (0, 200), "spike": (200, 400), "after": (400, 600)}
     assert all(edges[name][0] <= at_s <= edges[name][1] for at_s, name in found)
     counts = Counter(name for _, name in found)
-    for phase in phases:
-        assert counts[phase.name] == pytest.approx(phase.rate_hz * phase.seconds, rel=0.1)
+    for stretch in stretches:
+        assert counts[stretch.name] == pytest.approx(stretch.rate_hz * stretch.seconds, rel=0.1)
 
 
 def test_burstiness_is_the_gaps_and_the_seed_is_everything() -> None:
-    phases = steady(50, 400)
-    found = {cv2: [at_s for at_s, _ in arrivals(phases, cv2, 3)] for cv2 in (1.0, 4.0)}
+    stretches = steady(50, 400)
+    found = {cv2: [at_s for at_s, _ in arrivals(stretches, cv2, 3)] for cv2 in (1.0, 4.0)}
     for cv2, times in found.items():
         gaps = [later - earlier for earlier, later in pairwise(times)]
         measured = statistics.pvariance(gaps) / statistics.fmean(gaps) ** 2
         assert measured == pytest.approx(cv2, rel=0.25)
-    assert arrivals(phases, 1.0, 3) == arrivals(phases, 1.0, 3) != arrivals(phases, 1.0, 4)
+    assert arrivals(stretches, 1.0, 3) == arrivals(stretches, 1.0, 3) != arrivals(stretches, 1.0, 4)
 
 
 def test_a_plan_draws_tasks_and_classes_by_weight() -> None:
     times = [(index / 10, "steady") for index in range(4000)]
-    found = plan(times, MIX, seed=2)
-    assert [(each.at_s, each.phase) for each in found] == times
+    found = schedule(times, MIX, seed=2)
+    assert [(each.at_s, each.stretch) for each in found] == times
     tasks, classes = Counter(e.task for e in found), Counter(e.budget for e in found)
     assert tasks["vqa"] / 4000 == pytest.approx(0.75, abs=0.03)
     assert classes["strict"] / 4000 == pytest.approx(0.5, abs=0.03)
-    assert found == plan(times, MIX, seed=2) != plan(times, MIX, seed=3)
+    assert found == schedule(times, MIX, seed=2) != schedule(times, MIX, seed=3)
 
 
 def test_a_trace_is_read_shifted_sorted_and_filled_from_the_mix(tmp_path: Path) -> None:

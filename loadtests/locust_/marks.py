@@ -102,8 +102,13 @@ def timeline(marks: Sequence[Mark], seconds: float) -> list[dict[str, int]]:
 
 
 def _groups(marks: Sequence[Mark], name: Callable[[Mark], str]) -> dict[str, dict[str, Any]]:
-    names = dict.fromkeys(map(name, marks))
+    names = sorted(dict.fromkeys(map(name, marks)), key=_place)
     return {each: _group([mark for mark in marks if name(mark) == each]) for each in names}
+
+
+def _place(name: str) -> int:
+    """Return where a budget class stands; tasks and stretches stay as they came."""
+    return list(CLASSES).index(name) if name in CLASSES else 0
 
 
 def _group(marks: Sequence[Mark]) -> dict[str, Any]:

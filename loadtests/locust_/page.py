@@ -9,6 +9,7 @@ from typing import Any
 from loadtests.locust_.marks import BIN_S
 from loadtests.report.scales import Scale, ceiling, ticks
 
+_COLUMNS = ("offered", "by deadline", "p50, ms", "p99, ms", "answered with")
 _BEFORE = '<div id="root">'
 _WIDTH, _HEIGHT = 960, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 10, 26
@@ -40,8 +41,8 @@ def section(found: Mapping[str, Any]) -> str:
         f'<section id="otmv"><style>{_STYLE}</style><h1>{escape(_title(found))}</h1>',
         f"<p>{escape(_facts(found))}</p>",
         *(f'<p class="{bar["verdict"]}">{escape(_bar(bar))}</p>' for bar in found["bars"]),
-        _table("budget class", found["classes"], found["budgets"]),
-        _table("stretch", found["stretches"], {}),
+        _table("budget class", found["classes"], _deadlines(found["budgets"])),
+        _table("stretch", found["stretches"]),
         "<p>Answered on time per second of intended sends, by variant, and missed:",
         _legend(variants),
         "</p>",
@@ -62,7 +63,8 @@ def _title(found: Mapping[str, Any]) -> str:
 
 
 def _facts(found: Mapping[str, Any]) -> str:
-    shape = ", ".join(f"{key} {value}" for key, value in found["shape"].items())
+    name, *facts = found["shape"].items()
+    shape = ", ".join([name[1], *(f"{key} {value}" for key, value in facts)])
     capacity = found["capacity_hz"]
     known = f"; capacity {capacity:.2f} requests per second" if capacity else ""
     late = found["late_sends"]
@@ -79,13 +81,16 @@ def _bar(bar: Mapping[str, Any]) -> str:
     return f"{bar['name']}: {measured}, wanted {sign} {bar['limit']:g}: {bar['verdict']}"
 
 
-def _table(title: str, groups: Mapping[str, Any], budgets: Mapping[str, Any]) -> str:
-    head = (title, "deadline, ms", "offered", "by deadline", "p50, ms", "p99, ms", "answered with")
+def _table(
+    title: str, groups: Mapping[str, Any], deadlines: Mapping[str, str] | None = None
+) -> str:
+    """Return one line per group; with deadlines, a column of them."""
+    head = (title, *(["deadline, ms"] if deadlines is not None else []), *_COLUMNS)
     rows = ["".join(f"<th>{cell}</th>" for cell in head)]
     for name, group in groups.items():
         cells = (
             name,
-            _deadline(budgets.get(name, {})),
+            *([deadlines.get(name, "-")] if deadlines is not None else []),
             group["offered"],
             f"{group['attainment']:.4f}",
             *("-" if group[p] is None else f"{group[p]:.0f}" for p in ("p50_ms", "p99_ms")),
@@ -95,9 +100,13 @@ def _table(title: str, groups: Mapping[str, Any], budgets: Mapping[str, Any]) ->
     return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
 
 
-def _deadline(budget: Mapping[str, Any]) -> str:
-    limits = [limit for limit in budget.get("deadline_ms", {}).values() if limit is not None]
-    return " / ".join(f"{limit:.0f}" for limit in limits) or "-"
+def _deadlines(budgets: Mapping[str, Any]) -> dict[str, str]:
+    """Return the deadlines of each class, one per task."""
+    limits = {
+        name: [limit for limit in budget["deadline_ms"].values() if limit is not None]
+        for name, budget in budgets.items()
+    }
+    return {n: " / ".join(f"{x:.0f}" for x in found) or "-" for n, found in limits.items()}
 
 
 def _colours(variants: Sequence[str]) -> dict[str, str]:

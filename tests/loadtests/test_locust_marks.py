@@ -59,6 +59,7 @@ def test_the_summary_counts_by_class_phase_and_variant() -> None:
     assert found["effective_accuracy"] == pytest.approx((0.7 + 0.9 + 0.9) / 6)
     assert found["variants"] == {"d3": 1, "full": 3}
     assert found["misses"] == {"late": 1, "429 queue-full": 1, "rejected": 1}
+    assert list(found["classes"]) == ["patient", "interactive", "hurried", "strict"]
     assert found["classes"]["hurried"]["attainment"] == pytest.approx(2 / 3)
     assert found["classes"]["hurried"]["p50_ms"] == pytest.approx(200)
     assert found["classes"]["strict"]["p50_ms"] is None

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 from locust import constant_throughput, events
 
 from artifact.atomic import write_atomically
@@ -86,7 +87,11 @@ def _add_to_page(html: Path, found: dict[str, Any]) -> None:
 
 def _compare_counts(run: Run) -> bool:
     """Print what was sent and what the server counted; return whether they agree."""
-    counted = run.counted()
+    try:
+        counted = run.counted()
+    except httpx.HTTPError as error:
+        print(f"\nsent {run.sent}; the server's count cannot be read: {error!r}")
+        return False
     total = sum(counted.values())
     shown = ", ".join(f"{name} {value:.0f}" for name, value in sorted(counted.items()) if value)
     print(f"\nsent {run.sent}, counted by the server {total:.0f} ({shown})")

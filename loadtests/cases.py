@@ -8,6 +8,7 @@ import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw
 
@@ -36,11 +37,22 @@ class CaptionCase:
 
 
 @dataclass(frozen=True)
+class ReasonCase:
+    """Two picture files, a statement about them, and its truth if it is known."""
+
+    left: bytes
+    right: bytes
+    statement: str
+    truth: bool | None
+
+
+@dataclass(frozen=True)
 class Cases:
     """Everything the users draw from."""
 
     vqa: tuple[VqaCase, ...]
     caption: tuple[CaptionCase, ...]
+    reason: tuple[ReasonCase, ...]
 
 
 def load_cases(world: Path | None, limit: int = 2000) -> Cases:
@@ -56,24 +68,35 @@ def load_cases(world: Path | None, limit: int = 2000) -> Cases:
 
     questions = _lines(world / "vqa.jsonl")[:limit]
     captions = _lines(world / "caption.jsonl")[:limit]
+    pairs = world / "nlvr2.jsonl"
+    statements = _lines(pairs)[:limit] if pairs.is_file() else []
     return Cases(
         tuple(VqaCase(picture(q["image"]), q["question"], q["answer"]) for q in questions),
         tuple(CaptionCase(picture(c["image"]), tuple(c["objects"])) for c in captions),
+        tuple(
+            ReasonCase(picture(s["left"]), picture(s["right"]), s["statement"], s["truth"])
+            for s in statements
+        ),
     )
 
 
-def encode_form(image: bytes, fields: Mapping[str, str]) -> bytes:
-    """Return a multipart body, so that the load generator spends no time on it."""
+def encode_form(image: bytes, fields: Mapping[str, str], *more: bytes) -> bytes:
+    """Return a multipart body, so that the load generator spends no time on it.
+
+    `more` are further pictures, in the order of the form.
+    """
     out = io.BytesIO()
     for name, value in fields.items():
         head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
         out.write(head.encode() + value.encode() + b"\r\n")
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="image"\r\n\r\n'
-    out.write(head.encode() + image + f"\r\n--{BOUNDARY}--\r\n".encode())
+    for picture in (image, *more):
+        out.write(head.encode() + picture + b"\r\n")
+    out.write(f"--{BOUNDARY}--\r\n".encode())
     return out.getvalue()
 
 
-def _lines(path: Path) -> list[dict[str, str]]:
+def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
 
 
@@ -89,4 +112,9 @@ def _drawn() -> Cases:
         image.save(buffer, "JPEG", quality=90)
         vqa.append(VqaCase(buffer.getvalue(), "what color is the circle?", None))
         caption.append(CaptionCase(buffer.getvalue(), ()))
-    return Cases(tuple(vqa), tuple(caption))
+    pictures = [case.image for case in vqa]
+    reason = [
+        ReasonCase(left, right, "there is a circle in both pictures", None)
+        for left, right in zip(pictures, pictures[1:] + pictures[:1], strict=True)
+    ]
+    return Cases(tuple(vqa), tuple(caption), tuple(reason))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from artifact.scoring import phrase_recall, vqa_accuracy
-from loadtests.cases import CaptionCase, VqaCase
+from loadtests.cases import CaptionCase, ReasonCase, VqaCase
 
 _SERVED = {
     "variant",
@@ -77,6 +77,22 @@ def check_caption(body: Mapping[str, Any], case: CaptionCase, score: Score) -> N
     caption = _need(body, "caption")
     if case.phrases:
         score.add(body["variant"], phrase_recall(caption, case.phrases))
+
+
+def check_reason(body: Mapping[str, Any], case: ReasonCase, score: Score) -> None:
+    """Check what is said of a statement and count whether it is right.
+
+    Raises:
+        WrongAnswer: something promised is missing.
+    """
+    _check_served(body)
+    if _need(body, "statement") != case.statement:
+        raise WrongAnswer(f"judged {body['statement']!r} instead of {case.statement!r}")
+    answer = _need(body, "answer")
+    if not isinstance(answer, bool):
+        raise WrongAnswer(f"{answer!r} is neither true nor false")
+    if case.truth is not None:
+        score.add(body["variant"], float(answer == case.truth))
 
 
 def requests_by_outcome(metrics_page: str) -> dict[str, float]:

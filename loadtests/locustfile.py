@@ -1,207 +1,107 @@
-"""Locust users: questions, captions, and a mix with a budget per class.
+"""Locust's entry: users, shapes, thresholds. What each does is in `loadtests/locust_`.
 
-Beyond locust's own figures, the run ends with the share of right answers per variant (if a world
-was given) and compares the server's `otmv_requests_total` with what was sent; a difference is a
-failure. One locust process only.
+Beyond locust's own figures a run ends with attainment per budget class, the share of right answers
+per variant (if a world was given), one line per threshold, and a comparison of the server's
+`otmv_requests_total` with what was sent. One locust process only.
 """
 
 from __future__ import annotations
 
-import random
-import threading
-from collections.abc import Callable
+import sys
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import httpx
-from locust import FastHttpUser, between, constant_throughput, events
-from locust.exception import StopUser
+from locust import constant_throughput, events
 
-from loadtests.cases import CONTENT_TYPE, Cases, encode_form, load_cases
-from loadtests.checks import (
-    Score,
-    WrongAnswer,
-    check_caption,
-    check_vqa,
-    requests_by_outcome,
-)
+from artifact.atomic import write_atomically
+from loadtests.locust_ import page, report
+from loadtests.locust_.errors import LoadTestError, OptionError
+from loadtests.locust_.options import Options, add_options, read_options
+from loadtests.locust_.run import Ground, Run, lay_ground
+from loadtests.locust_.schedules import Mix
+from loadtests.locust_.shapes import SHAPES
+from loadtests.locust_.thresholds import with_default
+from loadtests.locust_.users import CaptionUser, MixedUser, OpenLoopUser, ReasonUser, VqaUser
 
-HEADERS = {"Content-Type": CONTENT_TYPE}
-BUDGETS: dict[str, dict[str, str]] = {
-    "patient": {},
-    "interactive": {"max_latency_ms": "100"},
-    "hurried": {"max_latency_ms": "20"},
-    "strict": {"max_latency_ms": "50", "on_miss": "reject"},
-}
+__all__ = ["CaptionUser", "MixedUser", "ReasonUser", "VqaUser"]
+
+_CANNOT_START = 2
 _LAST_RESPONSES_S = 30.0
-WEIGHTS = {"patient": 4, "interactive": 3, "hurried": 2, "strict": 1}
 
 
-class Run:
-    """What one run shares between its users."""
-
-    def __init__(self, cases: Cases, limit: int | None, seed: int) -> None:
-        self.cases = cases
-        self.limit = limit
-        self.sent = 0
-        self.done = 0
-        self.random = random.Random(seed)
-        self.score = {"vqa": Score(), "caption": Score()}
-        self.before: dict[str, float] = {}
-
-    def take(self) -> None:
-        """Count one request, or stop the user when the run has sent enough."""
-        if self.sent == self.limit:
-            raise StopUser
-        self.sent += 1
-
-    def finish(self, environment: Any) -> None:
-        """Count one response; the last one ends the run."""
-        self.done += 1
-        if self.done == self.limit:
-            threading.Thread(target=environment.runner.quit).start()  # a greenlet: locust patches
+def prepare(environment: Any, **_: Any) -> None:
+    """Read the options, measure what they leave open, and set the shape."""
+    try:
+        environment.otmv_ground = _ground(environment, read_options(environment.parsed_options))
+    except LoadTestError as error:
+        print(f"otmv: {error}", file=sys.stderr)
+        sys.exit(_CANNOT_START)
+    options = environment.otmv_ground.options
+    environment.stop_timeout = max(environment.stop_timeout or 0, _LAST_RESPONSES_S)
+    if options.shape:
+        environment.shape_class = SHAPES[options.shape]()
+        environment.shape_class.runner = environment.runner
+    elif options.rate_hz:
+        users = max(1, environment.parsed_options.num_users or 1)
+        for user_class in environment.user_classes:
+            user_class.wait_time = constant_throughput(options.rate_hz / users)
 
 
-def add_options(parser: Any) -> None:
-    """Add this file's options to locust's own."""
-    group = parser.add_argument_group("otmv")
-    group.add_argument("--world", env_var="OTMV_WORLD", default="", help="folder of `otmv world`")
-    group.add_argument("--requests", type=int, default=0, help="send exactly this many, then stop")
-    group.add_argument("--rate", type=float, default=0.0, help="requests per second, all users")
-    group.add_argument("--seed", type=int, default=0, help="which cases are drawn")
+def _ground(environment: Any, options: Options) -> Ground:
+    classes: list[type[OpenLoopUser]] = environment.user_classes
+    if len(classes) != 1:
+        raise OptionError(f"name one user class: {', '.join(each.__name__ for each in classes)}")
+    if not environment.host:
+        raise OptionError("--host is missing: -H http://127.0.0.1:8000")
+    (user,) = classes
+    mix = Mix(user.mix, options.classes or user.classes)
+    return lay_ground(options, environment.host, user.__name__, mix)
 
 
 def start(environment: Any, **_: Any) -> None:
-    """Load the cases and note the server's counters."""
-    options = environment.parsed_options
-    world = Path(options.world) if options.world else None
-    run = Run(load_cases(world), options.requests or None, options.seed)
-    run.before = requests_by_outcome(_metrics(environment.host))
-    environment.otmv = run
-    environment.stop_timeout = max(environment.stop_timeout or 0, _LAST_RESPONSES_S)
-    if options.rate:
-        pace = constant_throughput(options.rate / max(1, options.num_users or 1))
-        for user_class in environment.user_classes:
-            user_class.wait_time = pace
+    """Begin a run: note the server's counters."""
+    environment.otmv = Run(environment.otmv_ground, environment.host)
 
 
-def report(environment: Any, **_: Any) -> None:
-    """Print right answers per variant, and compare counts with the server's."""
+def finish(environment: Any, **_: Any) -> None:
+    """Tell what came of it, and settle the exit code."""
     run: Run | None = getattr(environment, "otmv", None)
     if run is None:
         return
-    for name, score in run.score.items():
-        if score.asked:
-            print(f"\nright {name} answers by variant")
-            print("\n".join(score.lines()))
-    after = requests_by_outcome(_metrics(environment.host))
-    counted = {name: value - run.before.get(name, 0.0) for name, value in after.items()}
+    bars = [each.bar(run.marks) for each in with_default(run.ground.options.thresholds)]
+    found = report.write(run, bars)
+    html = environment.parsed_options.html_file
+    if html and Path(html).is_file():
+        _add_to_page(Path(html), found)
+    print("\n".join(report.lines(run, found)))
+    print("\n".join(bar.line() for bar in bars))
+    kept = all(bar.verdict == "ok" for bar in bars)
+    whole = _compare_counts(run) and not environment.runner.exceptions
+    environment.process_exit_code = 0 if kept and whole else 1
+
+
+def _add_to_page(html: Path, found: dict[str, Any]) -> None:
+    write_atomically(html, page.insert(html.read_text("utf-8"), page.section(found)))
+
+
+def _compare_counts(run: Run) -> bool:
+    """Print what was sent and what the server counted; return whether they agree."""
+    try:
+        counted = run.counted()
+    except httpx.HTTPError as error:
+        print(f"\nsent {run.sent}; the server's count cannot be read: {error!r}")
+        return False
     total = sum(counted.values())
     shown = ", ".join(f"{name} {value:.0f}" for name, value in sorted(counted.items()) if value)
     print(f"\nsent {run.sent}, counted by the server {total:.0f} ({shown})")
-    if total != run.sent:
-        print("the server's count differs from what was sent")
-        environment.process_exit_code = 1
-
-
-def _metrics(host: str) -> str:
-    response = httpx.get(f"{host.rstrip('/')}/metrics", timeout=10)
-    response.raise_for_status()
-    return response.text
-
-
-class _User(FastHttpUser):  # type: ignore[misc]
-    abstract = True
-    wait_time = between(0.05, 0.15)
-    connection_timeout = 10.0
-    network_timeout = 60.0
-
-    def ask(self, budget: str) -> None:
-        """Ask one question under a budget of that class."""
-        shared: Run = self.environment.otmv
-        shared.take()
-        case = shared.random.choice(shared.cases.vqa)
-        body = encode_form(case.image, {"question": case.question, **BUDGETS[budget]})
-        score = shared.score["vqa"]
-        self._exchange("/v1/vqa", body, budget, lambda found: check_vqa(found, case, score))
-
-    def describe(self, budget: str) -> None:
-        """Ask for one caption under a budget of that class."""
-        shared: Run = self.environment.otmv
-        shared.take()
-        case = shared.random.choice(shared.cases.caption)
-        body = encode_form(case.image, BUDGETS[budget])
-        score = shared.score["caption"]
-        self._exchange("/v1/caption", body, budget, lambda found: check_caption(found, case, score))
-
-    def budget(self) -> str:
-        """Return a budget class, drawn by weight."""
-        shared: Run = self.environment.otmv
-        return shared.random.choices(list(WEIGHTS), list(WEIGHTS.values()))[0]
-
-    def _exchange(
-        self, path: str, body: bytes, budget: str, check: Callable[[dict[str, Any]], None]
-    ) -> None:
-        name = f"{path} {budget}"
-        with self.client.post(
-            path, data=body, headers=HEADERS, name=name, catch_response=True
-        ) as response:
-            refusal = _refusal(response, budget, check)
-            response.failure(refusal) if refusal else response.success()
-        self.environment.otmv.finish(self.environment)
-
-
-def _refusal(response: Any, budget: str, check: Callable[[dict[str, Any]], None]) -> str | None:
-    """Return what is wrong with a response; a 504 under `reject` is an answer too."""
-    if response.status_code == 504 and BUDGETS[budget].get("on_miss") == "reject":
-        return None
-    if response.status_code != 200:
-        return f"{response.status_code}: {(response.text or '')[:200]}"
-    try:
-        check(response.json())
-    except (WrongAnswer, KeyError, ValueError) as error:
-        return f"not a whole answer: {error!r}"
-    return None
-
-
-def ask_patiently(user: _User) -> None:
-    """Ask one question without a budget."""
-    user.ask("patient")
-
-
-def describe_patiently(user: _User) -> None:
-    """Ask for one caption without a budget."""
-    user.describe("patient")
-
-
-def ask_in_a_class(user: _User) -> None:
-    """Ask one question with the budget of a random class."""
-    user.ask(user.budget())
-
-
-def describe_in_a_class(user: _User) -> None:
-    """Ask for one caption with the budget of a random class."""
-    user.describe(user.budget())
-
-
-class VqaUser(_User):
-    """Asks questions without a budget."""
-
-    tasks: ClassVar = [ask_patiently]
-
-
-class CaptionUser(_User):
-    """Asks for captions without a budget."""
-
-    tasks: ClassVar = [describe_patiently]
-
-
-class MixedUser(_User):
-    """Three questions for every caption, each with the budget of a random class."""
-
-    tasks: ClassVar = {ask_in_a_class: 3, describe_in_a_class: 1}
+    if total == run.sent == len(run.marks):
+        return True
+    print(f"these differ: {run.sent} sent, {len(run.marks)} ended, {total:.0f} counted")
+    return False
 
 
 events.init_command_line_parser.add_listener(add_options)
+events.init.add_listener(prepare)
 events.test_start.add_listener(start)
-events.quitting.add_listener(report)
+events.quitting.add_listener(finish)

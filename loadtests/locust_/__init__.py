@@ -1,0 +1,1 @@
+"""What locust's users share: budget classes, schedules, marks, thresholds, run, report."""

@@ -13,7 +13,8 @@ RUN python -m venv /opt/pip && python -m venv --without-pip /opt/otmv
 WORKDIR /src
 COPY deploy/docker/requirements.py pyproject.toml constraints.txt ./
 RUN python requirements.py > requirements.txt \
-    && /opt/pip/bin/pip --python /opt/otmv/bin/python install -c constraints.txt -r requirements.txt
+    && /opt/pip/bin/pip --python /opt/otmv/bin/python install -c constraints.txt -r requirements.txt \
+    && find /opt/otmv -type d -name tests -prune -exec rm -r {} +
 
 # The same and an extra: tensorrt (its libraries come from NVIDIA's own index), tensorrt-rtx or torch.
 # They bring the CUDA runtime; the driver comes from the host.

@@ -206,6 +206,6 @@ def test_without_a_gpu_the_gpu_image_says_so(gpu_image: str) -> None:
 @pytest.mark.skipif(GPU_EXTRA != "tensorrt-rtx", reason="only this builds plans without a GPU")
 def test_the_gpu_image_builds_plans_ahead_of_time(gpu_image: str) -> None:
     flags = ("run", "--rm", *image_tools.HARDENED, "--volume=/cache", gpu_image)
-    words = ("build", "/artifact", "--arch=sm_89", "--stages=stem.vqa", "--cache=/cache")
+    words = ("build", "/artifact", "--arch=sm_89", "--stages=stem[vqa]", "--cache=/cache")
     said = asked(*flags, *words)
     assert "/cache/plans" in said

@@ -14,6 +14,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -78,7 +79,11 @@ def call(*words: str) -> Ended:
     """Run one command of podman or docker."""
     try:
         done = subprocess.run(
-            [*runner(), *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*runner(), *words],
+            cwd=tempfile.gettempdir(),  # podman's monitor leaves a file where memory ran out
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
     except FileNotFoundError as error:
         pytest.fail(f"{error.filename} is not installed (Debian: apt-get install buildah podman)")

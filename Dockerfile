@@ -1,15 +1,31 @@
 # syntax=docker/dockerfile:1
-# The server alone: no torch, no compilers, not root. Build from the repository root:
+# Two images, not root, without torch and compilers. Build from the repository root:
 #   docker build -t otmv-serve .
-#   docker run --read-only --tmpfs /tmp -p 8000:8000 otmv-serve
-# Another artifact: -v /path/to/artifact:/artifact:ro. Keep latency profiles between runs:
-# -v otmv-cache:/cache -e OTMV_CACHE_DIR=/cache (writable by user 10001).
+#   docker build -t otmv-serve-gpu --target serve-gpu .
+# What to mount and set: docs/operations.md, "Images".
 
-FROM python:3.11-slim AS build
-ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
-RUN python -m venv /opt/otmv
+ARG BASE_IMAGE=python:3.11-slim
+
+# What pyproject.toml asks for, in a layer of its own: it changes less often than the program.
+FROM ${BASE_IMAGE} AS libraries
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv /opt/pip && python -m venv --without-pip /opt/otmv
 WORKDIR /src
-COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY deploy/docker/requirements.py pyproject.toml constraints.txt ./
+RUN python requirements.py > requirements.txt \
+    && /opt/pip/bin/pip --python /opt/otmv/bin/python install -c constraints.txt -r requirements.txt \
+    && find /opt/otmv -type d -name tests -prune -exec rm -r {} +
+
+# The same and an extra: tensorrt (its libraries come from NVIDIA's own index), tensorrt-rtx or torch.
+# They bring the CUDA runtime; the driver comes from the host.
+FROM libraries AS libraries-gpu
+ARG GPU_EXTRA=tensorrt
+ARG PIP_EXTRA_INDEX_URL=https://pypi.nvidia.com
+RUN python requirements.py "${GPU_EXTRA}" > requirements-gpu.txt \
+    && /opt/pip/bin/pip --python /opt/otmv/bin/python install -c constraints.txt -r requirements-gpu.txt
+
+FROM libraries AS program
+COPY README.md LICENSE ./
 COPY artifact ./artifact
 COPY cli ./cli
 COPY engine ./engine
@@ -18,23 +34,26 @@ COPY loadtests ./loadtests
 COPY models ./models
 COPY server ./server
 COPY tuning ./tuning
-RUN /opt/otmv/bin/pip install --constraint constraints.txt .
+RUN /opt/pip/bin/pip --python /opt/otmv/bin/python install --no-deps --prefix /opt/program .
 
-FROM python:3.11-slim
+FROM ${BASE_IMAGE} AS base
+RUN groupadd --gid 10001 otmv \
+    && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin otmv \
+    && install --directory --owner 10001 --group 10001 /cache
+COPY examples/demo-artifact /artifact
 ARG VERSION=0.1.0
+ARG REVISION=unknown
 LABEL org.opencontainers.image.title="otmv-serve" \
       org.opencontainers.image.description="Elastic vision-language models over HTTP" \
       org.opencontainers.image.licenses="Apache-2.0" \
-      org.opencontainers.image.version="${VERSION}"
-RUN groupadd --gid 10001 otmv \
-    && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin otmv
-COPY --from=build /opt/otmv /opt/otmv
-COPY examples/demo-artifact /artifact
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
 ENV PATH=/opt/otmv/bin:$PATH \
+    HOME=/tmp \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     OTMV_ARTIFACT=/artifact \
-    OTMV_CACHE_DIR=/tmp/otmv \
+    OTMV_CACHE_DIR=/cache \
     OTMV_HOST=0.0.0.0 \
     OTMV_PORT=8000
 USER 10001:10001
@@ -42,6 +61,18 @@ WORKDIR /tmp
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=180s --retries=3 \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['OTMV_PORT'] + '/readyz', timeout=2)"]
+    CMD ["python", "-I", "-S", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['OTMV_PORT'] + '/readyz', timeout=2)"]
 ENTRYPOINT ["otmv"]
 CMD ["serve"]
+
+FROM base AS serve-gpu
+LABEL org.opencontainers.image.title="otmv-serve-gpu"
+ENV OTMV_BACKEND=tensorrt \
+    NVIDIA_VISIBLE_DEVICES=all \
+    NVIDIA_DRIVER_CAPABILITIES=compute,utility
+COPY --from=libraries-gpu /opt/otmv /opt/otmv
+COPY --from=program /opt/program /opt/otmv
+
+FROM base AS serve
+COPY --from=libraries /opt/otmv /opt/otmv
+COPY --from=program /opt/program /opt/otmv

@@ -4,7 +4,7 @@ PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 
-.PHONY: serve test test-slow check lint format demo gpu-suite dashboards dashboards-test monitoring-test clean
+.PHONY: serve test test-slow check lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -25,6 +25,8 @@ lint: .venv/.installed
 	.venv/bin/ruff check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/hadolint Dockerfile
+	.venv/bin/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 
 format: .venv/.installed
 	.venv/bin/ruff format .
@@ -47,6 +49,10 @@ dashboards-test: .venv/.installed
 # A real Prometheus (Debian: apt-get install prometheus) scrapes a real server under load.
 monitoring-test: .venv/.installed
 	.venv/bin/pytest tests/deploy/test_rules.py tests/deploy/live_monitoring.py
+
+# Build the CPU image and run it: buildah and podman, or docker. See tests/deploy/image_tools.py.
+image-test: .venv/.installed
+	.venv/bin/pytest -rA tests/deploy/live_image.py
 
 # Measure the models on this machine's GPU, about nine minutes. Makes no environment: it runs on
 # whatever $(PYTHON) has, which must be torch for CUDA and triton, safetensors, tokenizers and pillow.

@@ -16,11 +16,12 @@ RUN python requirements.py > requirements.txt \
     && /opt/pip/bin/pip --python /opt/otmv/bin/python install -c constraints.txt -r requirements.txt \
     && find /opt/otmv -type d -name tests -prune -exec rm -r {} +
 
-# The same and an extra: tensorrt (its libraries come from NVIDIA's own index), tensorrt-rtx or torch.
+# The same and an extra: tensorrt (its libraries come from NVIDIA's own index: name it in
+# PIP_EXTRA_INDEX_URL where pip does not find them), tensorrt-rtx or torch.
 # They bring the CUDA runtime; the driver comes from the host.
 FROM libraries AS libraries-gpu
 ARG GPU_EXTRA=tensorrt
-ARG PIP_EXTRA_INDEX_URL=https://pypi.nvidia.com
+ARG PIP_EXTRA_INDEX_URL=
 RUN python requirements.py "${GPU_EXTRA}" > requirements-gpu.txt \
     && /opt/pip/bin/pip --python /opt/otmv/bin/python install -c constraints.txt -r requirements-gpu.txt
 

@@ -42,7 +42,14 @@ def open_engine(
     """
     backend = open_backend(config.backend, config.threads, artifact, config.cache_dir)
     family = Family(artifact.manifest, backend.precision)
-    stages = StageSet(artifact, backend, family, config.max_batch, config.memory_budget_bytes)
+    stages = StageSet(
+        artifact,
+        backend,
+        family,
+        config.max_batch,
+        config.memory_budget_bytes,
+        config.beside_bytes or 0,
+    )
     opened = None
     try:
         stages.load(on_progress)
@@ -50,7 +57,8 @@ def open_engine(
             proven = _check(artifact, backend, family, stages, config, on_progress)
             family = Family(artifact.manifest, backend.precision, proven)
         profile = None if measure_again else cached_profile(artifact, backend, config)
-        if profile is not None and not still_true(profile, family, stages):
+        alone = config.beside_bytes is None
+        if profile is not None and alone and not still_true(profile, family, stages):
             profile = None
         if profile is None:
             profile = measure_profile(artifact, backend, family, stages, config, on_progress)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from types import FrameType
 
@@ -15,6 +17,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from server.errors import ArtifactRefused, ServerError
 from server.problems import problem_response
 from server.serving import Serving
 
@@ -102,6 +105,7 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._start(self._announce())
+        self._reload_on_hangup()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, stop at the second."""
@@ -110,6 +114,22 @@ class DrainingServer(uvicorn.Server):
             self._loop.call_soon_threadsafe(lambda: self._start(self._drain()))
         else:
             self.should_exit = self.force_exit = True
+
+    def _reload_on_hangup(self) -> None:
+        """Take SIGHUP as a reload, if reloads are allowed and signals come to this thread."""
+        in_main = threading.current_thread() is threading.main_thread()
+        if self._loop is not None and in_main and self._serving.settings.reload:
+            self._loop.add_signal_handler(signal.SIGHUP, lambda: self._start(self._reload()))
+
+    async def _reload(self) -> None:
+        try:
+            await self._serving.reloader.reload()
+        except ArtifactRefused:
+            pass  # logged with its cause
+        except ServerError as error:
+            _log.warning("SIGHUP: %s", error)
+        except Exception:
+            _log.exception("SIGHUP: the reload failed")
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)

@@ -96,6 +96,14 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How long a late `degrade` request is still worked on.",
     )
+    reload: bool = Field(
+        default=False,
+        description="Whether POST /v1/artifacts/reload and SIGHUP may change the artifact.",
+    )
+    artifacts_root: Path | None = Field(
+        default=None,
+        description="Folder whose artifacts a reload may name; default: the artifact's parent.",
+    )
     drain_timeout_s: float = Field(
         default=30.0, ge=0, le=3600, description="Time running requests get after SIGTERM."
     )

@@ -6,7 +6,9 @@ ServerError
 ├── RemoteUrlRefused     the picture is given as an address instead of bytes
 ├── UnsupportedBody      content type or content encoding this server does not read
 ├── BodyTooLarge         more bytes than one request may have
+├── HeadTooSlow          the request's head did not arrive in time
 ├── BodyTooSlow          the body did not arrive in time
+├── TooManyConnections   more are open than this process may have files
 ├── IntakeFull           the bodies in memory have reached their limit
 ├── ClientLeft           the connection closed before the answer
 ├── StillLoading         the engine is not ready yet
@@ -86,10 +88,28 @@ class BodyTooLarge(ServerError):
         self.limit_bytes = limit_bytes
 
 
-class BodyTooSlow(ServerError):
-    """The request body did not arrive within the allowed time."""
+class HeadTooSlow(ServerError):
+    """The request line and headers did not arrive within the allowed time."""
 
     def __init__(self, timeout_s: float) -> None:
+        super().__init__(f"the request's head did not arrive within {timeout_s:g} s")
+
+
+class TooManyConnections(ServerError):
+    """So many connections are open that further ones would leave the server without files."""
+
+    def __init__(self, limit: int, retry_after_s: float = 1.0) -> None:
+        super().__init__(
+            f"{limit} connections are open; try again, or raise the server's limit of open files"
+        )
+        self.retry_after_s = retry_after_s
+
+
+class BodyTooSlow(ServerError):
+    """The request body did not arrive within the allowed time; the connection is closed."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.headers = {"Connection": "close"}
         super().__init__(f"the body did not arrive within {timeout_s:g} s")
         self.timeout_s = timeout_s
 

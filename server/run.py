@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import resource
 import signal
 import socket
 import sys
@@ -14,11 +14,9 @@ from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from server.errors import ArtifactRefused, ServerError
-from server.problems import problem_response
+from server.protocol import limited
 from server.serving import Serving
 
 _BACKLOG = 2048
@@ -27,6 +25,8 @@ _CLOSING_S = 5
 _KEEP_ALIVE_S = 75
 _SWITCH_S = 5e-4
 """How soon a busy request thread lets the engine's thread go on after a step (default: 5 ms)."""
+_OWN_FILES = 64
+"""Kept from connections: the engine's, a reload's, the event loop's."""
 _log = logging.getLogger("otmv.server")
 
 
@@ -66,16 +66,18 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
     """
     serving: Serving = app.state.serving
     sys.setswitchinterval(_SWITCH_S)
-    draining_server(app, on_ready).run(sockets=[sock])
+    draining_server(app, on_ready, _most_connections()).run(sockets=[sock])
     if serving.failure is not None:
         raise serving.failure
 
 
-def draining_server(app: FastAPI, on_ready: Callable[[Serving], None]) -> DrainingServer:
+def draining_server(
+    app: FastAPI, on_ready: Callable[[Serving], None], most_connections: int = 1024
+) -> DrainingServer:
     """Return the server that `run` runs."""
     config = uvicorn.Config(
         app,
-        http=_ProblemProtocol,
+        http=limited(app.state.serving.settings, most_connections),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -85,6 +87,19 @@ def draining_server(app: FastAPI, on_ready: Callable[[Serving], None]) -> Draini
         timeout_graceful_shutdown=_CLOSING_S,
     )
     return DrainingServer(config, app.state.serving, on_ready)
+
+
+def _most_connections() -> int:
+    """Raise the limit of open files as far as we may; return how many of them are for clients."""
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        files = most
+    except (OSError, ValueError):  # some systems allow less than they say
+        pass
+    if files == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(files - _OWN_FILES, files // 2)
 
 
 class DrainingServer(uvicorn.Server):
@@ -150,16 +165,3 @@ class DrainingServer(uvicorn.Server):
             await asyncio.sleep(_LINGER_S)  # requests already sent still get their 503
         finally:
             self.should_exit = True
-
-
-class _ProblemProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, with its one own error as problem+json too."""
-
-    def send_400_response(self, msg: str) -> None:
-        request_id = secrets.token_hex(8)
-        response = problem_response(HTTPException(400, msg), request_id, "")
-        head = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"
-        fields = [*response.raw_headers, (b"x-request-id", request_id.encode())]
-        head += b"".join(name + b": " + value + b"\r\n" for name, value in fields)
-        self.transport.write(head + b"\r\n" + bytes(response.body))
-        self.transport.close()

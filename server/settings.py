@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     max_bodies_bytes: ByteSize = Field(
         default=ByteSize(512 * 2**20), ge=1024, description="All request bodies in memory together."
     )
+    head_timeout_s: float = Field(
+        default=10.0, gt=0, le=3600, description="Time a request's head may take to arrive."
+    )
     body_timeout_s: float = Field(
         default=30.0, gt=0, le=3600, description="Time a request body may take to arrive."
     )

@@ -232,6 +232,8 @@ def test_all_instruments_of_the_design_are_there(pool: EnginePool) -> None:
             "key_block_bytes",
             "memory_budget_bytes",
             "ready",
+            "artifact_info",
+            "reloads",
         )
     }
 

@@ -9,9 +9,9 @@ from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
 from engine.config import EngineConfig
-from engine.evidence import prove_quality
+from engine.evidence import known_quality, prove_quality
 from engine.family import Family
-from engine.golden import check_parity, check_quality
+from engine.golden import Measured, check_parity, check_quality
 from engine.profiler import cached_profile, measure_profile, still_true
 from engine.solo import Solo
 from engine.stages import Progress, StageSet
@@ -54,7 +54,8 @@ def open_engine(
     try:
         stages.load(on_progress)
         if config.check_golden:
-            proven = _check(artifact, backend, family, stages, config, on_progress)
+            known = {} if measure_again else known_quality(artifact, backend, config)
+            proven = _check(artifact, backend, family, stages, config, on_progress, known)
             family = Family(artifact.manifest, backend.precision, proven)
         profile = None if measure_again else cached_profile(artifact, backend, config)
         alone = config.beside_bytes is None
@@ -77,11 +78,12 @@ def _check(
     stages: StageSet,
     config: EngineConfig,
     on_progress: Progress,
+    known: Measured,
 ) -> frozenset[tuple[Task, str]]:
-    """Check parity and quality; return the variants that may use fp32's quality."""
+    """Check parity and, unless known, quality; return the variants that may use fp32's quality."""
     on_progress("checking golden parity", 0.0)
     check_parity(artifact, stages, backend.precision)
     on_progress("checking golden quality", 0.5)
     solo = Solo(family, stages.run, config.max_batch, backend.memory)
-    checked = check_quality(artifact, solo, stages.resident_keys)
+    checked = check_quality(artifact, solo, stages.resident_keys, known)
     return prove_quality(artifact, backend, solo, stages.resident_keys, checked, config)

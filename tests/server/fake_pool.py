@@ -170,9 +170,10 @@ class FakePool:
     def submit(
         self, ticket: Ticket, request: EngineInput, on_text: OnText | None = None
     ) -> Future[Answer]:
+        side_px = self.artifact.manifest.config.image_size
         pictures = request.pixels if isinstance(request.pixels, tuple) else (request.pixels,)
         for pixels in pictures:
-            assert pixels.shape == (SIDE_PX, SIDE_PX, 3)
+            assert pixels.shape == (side_px, side_px, 3)
             assert pixels.dtype == np.uint8
         future: Future[Answer] = Future()
         self.seen.append(request)

@@ -183,7 +183,9 @@ def test_a_shutdown_waits_for_both_engines(folder: Path) -> None:
             assert await asyncio.to_thread(old.wait_for, lambda p: p.waiting == 1)
             await serving.reloader.reload()
             draining = asyncio.create_task(serving.drain())
-            assert await asyncio.to_thread(old.wait_for, lambda p: p.draining)
+            present = serving.tenure.pool
+            assert isinstance(present, FakePool)
+            assert await asyncio.to_thread(present.wait_for, lambda p: p.draining)
             assert not draining.done()
             old.release()
             assert await draining

@@ -21,8 +21,17 @@ def demo() -> Artifact:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with serving(DEMO, tmp_path_factory.mktemp("cache")) as live:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that knows the demo: a server that gets it is ready in seconds."""
+    folder = tmp_path_factory.mktemp("cache")
+    with serving(DEMO, folder) as live:
+        assert live.stop() == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(cache: Path) -> Iterator[LiveServer]:
+    with serving(DEMO, cache) as live:
         yield live
 
 

@@ -246,7 +246,7 @@ def test_the_latency_profile_is_measured_once(artifact: Artifact, tmp_path: Path
     seen.clear()
     EnginePool.open(artifact, config, on_progress=lambda what, share: seen.append(what)).close()
     assert not any(what.startswith("measuring") for what in seen)
-    (cached,) = tmp_path.rglob("*.json")
+    (cached,) = (tmp_path / "latency").glob("*.json")
     cached.write_text("{}")
     EnginePool.open(artifact, config, on_progress=lambda what, share: seen.append(what)).close()
     assert any(what.startswith("measuring") for what in seen)

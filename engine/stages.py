@@ -257,5 +257,5 @@ class StageSet:
         need, least = self.total_bytes(self._least_keys), self._least_keys
         first = "the first key" if least == 1 else f"the first {least} keys"
         problem = f"{budget_bytes / 1e6:.1f} MB hold not even {first}"
-        fix = f"it needs {need / 1e6:.1f} MB"
+        fix = f"it needs at least {need / 1e6:.1f} MB"
         raise LoadFailed("memory budget", problem, fix)

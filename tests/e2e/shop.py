@@ -6,12 +6,15 @@ import itertools
 import json
 import re
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 
+from artifact.golden import CASES_NAME
 from artifact.manifest import MANIFEST_NAME
+from artifact.store import sha256_of
 from loadtests.cases import CONTENT_TYPE, encode_form
 from tests.e2e.conftest import DEMO, ROOT
 from tests.e2e.open_loop import Post
@@ -20,6 +23,7 @@ from tests.server.live import LiveServer
 PICTURE = ROOT / "examples" / "images" / "shapes.jpg"
 QUESTION = {"question": "what color is the cross?", "max_latency_ms": "30000"}
 ANSWER = "red"
+_CASES = 60
 
 
 def question(**fields: str) -> Post:
@@ -37,15 +41,14 @@ def mixed() -> Iterator[Post]:
     return itertools.cycle([question(), question(variant="d2"), question(), caption()])
 
 
-def ask(server: LiveServer, timeout_s: float = 30.0) -> httpx.Response:
-    post = question()
+def send(server: LiveServer, post: Post, timeout_s: float = 30.0) -> httpx.Response:
     headers = {"content-type": post.content_type}
     return httpx.post(server.url + post.path, content=post.body, headers=headers, timeout=timeout_s)
 
 
 def answers(server: LiveServer) -> bool:
     """Tell whether the server gives the right answer."""
-    response = ask(server)
+    response = send(server, question())
     return response.status_code == 200 and response.json()["answers"][0]["answer"] == ANSWER
 
 
@@ -73,15 +76,30 @@ def resident_bytes(server: LiveServer) -> int:
     return int(found[1]) * 1024
 
 
+def half_sent(server: LiveServer) -> tuple[socket.socket, bytes]:
+    """Begin a request; return its connection and the rest of it."""
+    request = question().encode("slow")
+    connection = socket.create_connection(server.address, timeout=60)
+    connection.sendall(request[: len(request) // 2])
+    return connection, request[len(request) // 2 :]
+
+
 def write_twin(out: Path, name: str, halved: bool = False) -> Path:
-    """Copy the demo under another name; `halved`: it says that its qualities are half as high."""
+    """Copy the demo under another name, with a few of its labelled cases: it starts in seconds.
+
+    `halved`: it says that its qualities are half as high.
+    """
     shutil.copytree(DEMO, out)
-    path = out / MANIFEST_NAME
-    manifest = json.loads(path.read_text())
+    cases = out / CASES_NAME
+    cases.write_text("".join(cases.read_text().splitlines(keepends=True)[:_CASES]))
+    manifest = json.loads((out / MANIFEST_NAME).read_text())
     manifest["name"] = name
+    manifest["golden"] |= {"count": _CASES, "quality": {"vqa": {"full": 0.5}}}
+    record = {"sha256": sha256_of(cases), "size_bytes": cases.stat().st_size}
+    manifest["files"][CASES_NAME] |= record
     for variant in manifest["variants"] if halved else ():
         for by_precision in variant["quality"].values():
             for precision, quality in by_precision.items():
                 by_precision[precision] = quality and quality / 2
-    path.write_text(json.dumps(manifest))
+    (out / MANIFEST_NAME).write_text(json.dumps(manifest))
     return out

@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,15 @@ import pytest
 from client import OtmvClient
 
 from tests.e2e.open_loop import Load, open_loop
-from tests.e2e.shop import PICTURE, answers, metric, mixed, question, resident_bytes, write_twin
+from tests.e2e.shop import (
+    PICTURE,
+    answers,
+    half_sent,
+    metric,
+    mixed,
+    resident_bytes,
+    write_twin,
+)
 from tests.server.live import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
@@ -86,14 +93,6 @@ async def load_while(server: LiveServer, work: asyncio.Future[Any]) -> Load:
 def check_nothing_failed(load: Load) -> None:
     assert not load.lost, list(load.lost.items())[:3]
     assert len(load.of(200)) == load.sent, [r.status for r in load.all if r.status != 200][:5]
-
-
-def half_sent(server: LiveServer) -> tuple[socket.socket, bytes]:
-    """Begin a request; return its connection and the rest of it."""
-    request = question().encode("slow")
-    connection = socket.create_connection(server.address, timeout=60)
-    connection.sendall(request[: len(request) // 2])
-    return connection, request[len(request) // 2 :]
 
 
 def test_nothing_is_lost_when_the_artifact_changes(server: LiveServer, folder: Path) -> None:

@@ -74,7 +74,8 @@ class LimitedProtocol(HttpToolsProtocol):
             self._due = None
 
     def _too_slow(self, seconds: float) -> None:
-        if self.flow.read_paused:  # we do not read: the request before is being answered
+        answering = self._in_head and self.cycle is not None and not self.cycle.response_complete
+        if answering or self.flow.read_paused:  # the request before comes first
             self._expect_within(seconds)
         elif self._in_head:
             self._refuse(HeadTooSlow(seconds))

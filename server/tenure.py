@@ -36,8 +36,9 @@ class _Held:
 class Tenure:
     """The engine that takes requests, and those that only finish what they have.
 
-    A request leases the engine it is handed to. An engine that was replaced goes on taking what
-    comes by a lease, and begins to refuse only when none is left: no request falls between two.
+    A request leases the engine it is handed to, until it is answered or streams. An engine that was
+    replaced goes on taking what comes by a lease, and begins to refuse only when none is left: no
+    request falls between two.
     Belongs to the event loop.
     """
 

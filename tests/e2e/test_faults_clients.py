@@ -136,7 +136,7 @@ def test_a_thousand_clients_that_leave_are_counted_and_forgotten(cache: Path) ->
         wait_until(lambda: metric(server, "queue_depth")[""] == 0, 20)
         wait_until(lambda: open_files(server) <= files + 2, 10)
         seen = "".join(server.lines[first:])
-        statuses = [int(code) for code in re.findall(r"path=/v1/vqa status=(\d+)", seen)]
+        statuses = [int(code) for code in re.findall(r"path=/v1/vqa\b.*?status=(\d+)", seen)]
         grown = {outcome: n - before.get(outcome, 0) for outcome, n in ended(server).items()}
         print({code: statuses.count(code) for code in set(statuses)}, grown)
         assert len(statuses) == LEAVERS

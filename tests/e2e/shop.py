@@ -1,29 +1,23 @@
-"""What tests of a running server share: questions to send, numbers to read, twins of the demo."""
+"""What tests of a running server share: questions to send, numbers to read."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import re
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 
-from artifact.golden import CASES_NAME
-from artifact.manifest import MANIFEST_NAME
-from artifact.store import sha256_of
 from loadtests.cases import CONTENT_TYPE, encode_form
-from tests.e2e.conftest import DEMO, ROOT
 from tests.e2e.open_loop import Post
+from tests.e2e.twins import ROOT
 from tests.server.live import LiveServer
 
 PICTURE = ROOT / "examples" / "images" / "shapes.jpg"
 QUESTION = {"question": "what color is the cross?", "max_latency_ms": "30000"}
 ANSWER = "red"
-_CASES = 60
 
 
 def question(**fields: str) -> Post:
@@ -82,24 +76,3 @@ def half_sent(server: LiveServer) -> tuple[socket.socket, bytes]:
     connection = socket.create_connection(server.address, timeout=60)
     connection.sendall(request[: len(request) // 2])
     return connection, request[len(request) // 2 :]
-
-
-def write_twin(out: Path, name: str, halved: bool = False) -> Path:
-    """Copy the demo under another name, with a few of its labelled cases: it starts in seconds.
-
-    `halved`: it says that its qualities are half as high.
-    """
-    shutil.copytree(DEMO, out)
-    cases = out / CASES_NAME
-    cases.write_text("".join(cases.read_text().splitlines(keepends=True)[:_CASES]))
-    manifest = json.loads((out / MANIFEST_NAME).read_text())
-    manifest["name"] = name
-    manifest["golden"] |= {"count": _CASES, "quality": {"vqa": {"full": 0.5}}}
-    record = {"sha256": sha256_of(cases), "size_bytes": cases.stat().st_size}
-    manifest["files"][CASES_NAME] |= record
-    for variant in manifest["variants"] if halved else ():
-        for by_precision in variant["quality"].values():
-            for precision, quality in by_precision.items():
-                by_precision[precision] = quality and quality / 2
-    (out / MANIFEST_NAME).write_text(json.dumps(manifest))
-    return out

@@ -15,20 +15,14 @@ import httpx
 import pytest
 
 from loadtests.table4.prometheus import Prometheus
-from tests.e2e.conftest import DEMO
 from tests.e2e.prometheus import scraping
-from tests.e2e.shop import answers, ended, half_sent, metric, question, send, write_twin
+from tests.e2e.shop import answers, ended, half_sent, metric, question, send
+from tests.e2e.twins import DEMO
 from tests.server.live import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 
 YEAR_S = 365 * 86_400
-
-
-@pytest.fixture(scope="module")
-def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What starts in seconds without a cache folder too."""
-    return write_twin(tmp_path_factory.mktemp("artifact") / "quick", "quick")
 
 
 @pytest.fixture(params=["disk", "limit"])

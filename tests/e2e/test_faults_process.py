@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from loadtests.cases import CONTENT_TYPE, encode_form
-from tests.e2e.conftest import DEMO
 from tests.e2e.open_loop import Post, Sender
 from tests.e2e.shop import answers, mixed, question, resident_bytes, send
+from tests.e2e.twins import DEMO
 from tests.server.live import LiveServer, otmv, run_otmv, serving
 
 pytestmark = pytest.mark.e2e
@@ -99,9 +99,9 @@ def test_after_sigkill_the_next_one_is_ready_in_seconds(cache: Path) -> None:
         assert server.stop() == 0
 
 
-def test_sigkill_while_the_cache_is_written_leaves_whole_files(tmp_path: Path) -> None:
-    """Killed as soon as a file shows up: whatever is there can be read, and is used."""
-    process = otmv("serve", DEMO, "--port", 0, "--cache-dir", tmp_path)
+def test_sigkill_while_the_cache_is_written_leaves_whole_files(quick: Path, tmp_path: Path) -> None:
+    """Killed as soon as a file shows up: whatever is there can be read."""
+    process = otmv("serve", quick, "--port", 0, "--cache-dir", tmp_path)
     deadline_s = time.monotonic() + 120
     while not any(tmp_path.rglob("*")):
         assert time.monotonic() < deadline_s
@@ -109,6 +109,9 @@ def test_sigkill_while_the_cache_is_written_leaves_whole_files(tmp_path: Path) -
     process.kill()
     process.communicate()
     whole_files(tmp_path)
+    with serving(quick, tmp_path) as server:
+        assert answers(server)
+        assert whole_files(tmp_path) == 2
 
 
 def big_body(mib: int) -> bytes:
@@ -131,7 +134,8 @@ def hold(server: LiveServer, count: int, mib: int) -> list[socket.socket]:
 
 def test_without_memory_requests_fail_and_the_server_goes_on(cache: Path) -> None:
     """The address space is limited, so allocations fail, as under `ulimit -v`."""
-    with serving(DEMO, cache, OTMV_MAX_BODIES_BYTES="4GiB") as server:
+    settings = {"OTMV_MAX_BODIES_BYTES": "4GiB", "MALLOC_ARENA_MAX": "1"}
+    with serving(DEMO, cache, **settings) as server:
         assert answers(server)
         pages = Path(f"/proc/{server.process.pid}/statm").read_text().split()[0]
         limit_bytes = int(pages) * os.sysconf("SC_PAGE_SIZE") + 48 * MIB

@@ -24,8 +24,8 @@ from tests.e2e.shop import (
     metric,
     mixed,
     resident_bytes,
-    write_twin,
 )
+from tests.e2e.twins import write_twin
 from tests.server.live import LiveServer, serving
 
 pytestmark = pytest.mark.e2e

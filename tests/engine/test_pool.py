@@ -253,7 +253,7 @@ def test_the_latency_profile_is_measured_once(artifact: Artifact, tmp_path: Path
     assert json.loads(cached.read_text())["curves"]
 
 
-def test_the_quality_is_measured_once(artifact: Artifact, tmp_path: Path) -> None:
+def test_the_quality_is_measured_once(tmp_path: Path) -> None:
     """The second start needs no labelled cases; a file that cannot be read does."""
     copy = write_tiny(tmp_path / "copy", MODEL)
     config = EngineConfig(cache_dir=tmp_path / "cache")

@@ -50,7 +50,7 @@ class Reloader:
         self, settings: Settings, tenure: Tenure, telemetry: Telemetry, clock: Clock
     ) -> None:
         self._allowed = settings.reload
-        self._path = settings.artifact
+        self._own = self._path = settings.artifact
         self._root = settings.artifacts_root or settings.artifact.absolute().parent
         self._tenure = tenure
         self._telemetry = telemetry
@@ -81,15 +81,18 @@ class Reloader:
             raise StillLoading("the first artifact is loading")
         if self._running is not None and not self._running.done():
             raise ReloadRunning
-        path = self._path if artifact is None else self._inside(Path(artifact))
-        self._running = asyncio.ensure_future(self._counted(path, present))
-        self._running.add_done_callback(_seen)
+        path = self._path if artifact is None else Path(artifact)
+        running = asyncio.ensure_future(self._counted(path, self._folder(path), present))
+        running.add_done_callback(_seen)
+        self._running = running
         stopping = asyncio.ensure_future(self._stopping.wait())
-        await asyncio.wait({self._running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
-        if not self._running.done():
+        try:
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        if not running.done():
             raise StillDraining
-        return self._running.result()
+        return running.result()
 
     def stop(self) -> None:
         """Give up the reload that runs; begin no other."""
@@ -101,17 +104,21 @@ class Reloader:
         if self._running is not None:
             await asyncio.wait({self._running}, timeout=_CLOSING_S)
 
-    def _inside(self, path: Path) -> Path:
-        """Return the path if it leads below the root, wherever links point."""
-        root = self._root.resolve()
-        if not path.is_absolute() or root not in path.resolve().parents:
+    def _folder(self, path: Path) -> Path:
+        """Return where a path's links lead now: below the root, unless it is the operator's own."""
+        try:
+            folder = path.resolve()
+        except (OSError, RuntimeError) as error:  # links in a circle
+            raise ArtifactOutside(path, self._root) from error
+        below = path.is_absolute() and self._root.resolve() in folder.parents
+        if not below and path != self._own:
             raise ArtifactOutside(path, self._root)
-        return path
+        return folder
 
-    async def _counted(self, path: Path, present: Pool) -> Reloaded:
+    async def _counted(self, path: Path, folder: Path, present: Pool) -> Reloaded:
         served = present.artifact.manifest.name
         try:
-            done = await self._reload(path, present)
+            done = await self._reload(path, folder, present)
         except _Stopped:
             self._telemetry.reloaded("stopped")
             raise StillDraining from None
@@ -127,11 +134,11 @@ class Reloader:
         _log.info("%s (%s) is served after %.1f s", path, done.after.hash[:12], done.seconds)
         return done
 
-    async def _reload(self, path: Path, present: Pool) -> Reloaded:
+    async def _reload(self, path: Path, folder: Path, present: Pool) -> Reloaded:
         started_s = self._clock.now_s()
         await self._tenure.alone()  # never three of them in memory
         _log.info("loading %s beside %s", path, present.artifact.root)
-        pool = await _in_thread(lambda: self._open(path, present))
+        pool = await _in_thread(lambda: self._open(folder, present))
         if self._stopping.is_set():
             await asyncio.to_thread(pool.close)
             raise _Stopped
@@ -141,9 +148,10 @@ class Reloader:
         self._telemetry.serving(pool.artifact.manifest.name, pool.artifact.hash)
         return Reloaded(present.artifact, pool.artifact, self._clock.now_s() - started_s)
 
-    def _open(self, path: Path, present: Pool) -> Pool:
-        """Open an artifact where its links lead now: they may be moved while it is served."""
-        return present.successor(open_artifact(path.resolve()), self._progress)
+    def _open(self, folder: Path, present: Pool) -> Pool:
+        """Open an artifact; called in a thread. Links may move while it is served: it has none."""
+        self._progress("verifying", 0.0)
+        return present.successor(open_artifact(folder), self._progress)
 
     def _progress(self, phase: str, share: float) -> None:
         _log.debug("reload: %s (%.0f %%)", phase, share * 100)

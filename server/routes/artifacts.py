@@ -40,6 +40,7 @@ class ReloadRequest(BaseModel):
         default=None,
         min_length=1,
         max_length=4096,
+        pattern=r"^[^\x00]*$",
         description="Folder on the server; default: the one served now, read again.",
     )
 

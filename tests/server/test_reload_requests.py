@@ -21,11 +21,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_folder(tmp_path_factory.mktemp("artifacts"))
 
 
-@pytest.mark.parametrize("where", ["outside", "inside/../outside", "inside", "inside/link", "gone"])
+@pytest.mark.parametrize(
+    "where", ["outside", "inside/../outside", "inside", "inside/link", "inside/loop", "gone"]
+)
 def test_a_reload_looks_below_one_folder_only(folder: Path, where: str) -> None:
-    link = folder / "inside/link"
-    link.unlink(missing_ok=True)
-    link.symlink_to(folder / "outside")
+    for name, target in (("link", folder / "outside"), ("loop", Path("loop"))):
+        link = folder / "inside" / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(target)
 
     async def scenario() -> Exchange:
         app = make_app(folder, FakePool(next=opened))
@@ -73,6 +76,7 @@ def test_links_are_followed_when_the_folder_is_read_again(folder: Path, tmp_path
         (b'{"path": "x"}', JSON, 422),
         (b'{"artifact": 3}', JSON, 422),
         (b'{"artifact": ""}', JSON, 422),
+        (b'{"artifact": "/a\\u0000b"}', JSON, 422),
         (b"artifact=x", {"content-type": "text/plain"}, 415),
         (b'{"artifact": "relative"}', JSON, 403),
     ],

@@ -86,10 +86,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.ImageUnreadable: Problem(422, "image-unreadable", "The picture cannot be decoded"),
     http.ImageError: Problem(422, "image", "The picture cannot be used"),
     http.ServerError: INTERNAL,
+    MemoryError: Problem(503, "no-memory", "The server has no memory for this now"),
 }
 
 _RETRY_AFTER_S: dict[type[Exception], float] = {
     engine.CapacityError: 1.0,
+    MemoryError: 1.0,
     engine.Draining: 5.0,
     engine.NotReady: 2.0,
     engine.LoadFailed: 10.0,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
+import sys
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -13,6 +15,7 @@ from server.errors import HeadTooSlow, TooManyConnections
 from server.problems import problem_response
 from server.settings import Settings
 
+_log = logging.getLogger("otmv.server")
 _AFTER_BODY_S = 5.0
 """The route refuses a slow body itself: only what it does not read comes to this limit."""
 
@@ -61,8 +64,13 @@ class LimitedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is not HTTP, and close."""
-        self._refuse(HTTPException(400, msg))
+        """Answer what is not HTTP, and close.
+
+        Called while the parser's error is handled, which may be one of our own callbacks'.
+        """
+        error = sys.exc_info()[1]
+        cause = error.__context__ if error is not None else None
+        self._refuse(cause if isinstance(cause, MemoryError) else HTTPException(400, msg))
 
     def _expect_within(self, seconds: float) -> None:
         self._expect_nothing()
@@ -85,6 +93,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _refuse(self, error: Exception) -> None:
         """Answer without a route, and close."""
         request_id = secrets.token_hex(8)
+        _log.warning("connection %s closed: %r", request_id, error)
         response = problem_response(error, request_id, "")
         phrase = HTTPStatus(response.status_code).phrase
         head = f"HTTP/1.1 {response.status_code} {phrase}\r\nconnection: close\r\n".encode()

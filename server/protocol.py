@@ -93,7 +93,8 @@ class LimitedProtocol(HttpToolsProtocol):
     def _refuse(self, error: Exception) -> None:
         """Answer without a route, and close."""
         request_id = secrets.token_hex(8)
-        _log.warning("connection %s closed: %r", request_id, error)
+        ours = isinstance(error, MemoryError)
+        _log.log(logging.ERROR if ours else logging.DEBUG, "request %s: %r", request_id, error)
         response = problem_response(error, request_id, "")
         phrase = HTTPStatus(response.status_code).phrase
         head = f"HTTP/1.1 {response.status_code} {phrase}\r\nconnection: close\r\n".encode()

@@ -167,7 +167,7 @@ def test_two_reloads_at_once_are_one(server: LiveServer) -> None:
 def test_sigterm_during_a_reload_loses_nothing(server: LiveServer, folder: Path) -> None:
     with ThreadPoolExecutor(1) as one:
         running = one.submit(reload, server, folder / "two")
-        while not any("loading" in line for line in server.lines):
+        while not any(" beside " in line for line in server.lines):
             assert not running.done()
             time.sleep(0.01)
         assert answers(server)

@@ -105,7 +105,7 @@ def _serve(settings: Settings) -> None:
     with _console.status("loading the artifact") as status:
 
         def open_pool(progress: Progress) -> Pool:
-            artifact = open_artifact(settings.artifact)
+            artifact = open_artifact(settings.artifact.resolve())  # a link may be moved later
             config = engine_config(settings)
             return EnginePool.open(artifact, config, telemetry, clock, _shown(status, progress))
 

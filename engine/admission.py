@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from engine.config import EngineConfig
-from engine.errors import DeadlineUnattainable, InvalidInput
+from engine.errors import DeadlineUnattainable, Draining, EngineError, InvalidInput, NotReady
 from engine.family import Family
 from engine.intake import Intake
 from engine.ledger import Ledger, Place
@@ -25,6 +25,11 @@ class Known:
     rows: int = 1
     tokens: int | None = None
     reply_s: float = 0.0
+
+
+def shed_reason(error: EngineError) -> str:
+    """Return why a request was refused, as one of `engine.telemetry.SHED_REASONS`."""
+    return _REASONS.get(type(error), "queue_full")
 
 
 class Admission:
@@ -98,3 +103,10 @@ class Admission:
             bucket=bucket,
             reply_s=known.reply_s,
         )
+
+
+_REASONS: dict[type[EngineError], str] = {
+    Draining: "draining",
+    NotReady: "not_ready",
+    DeadlineUnattainable: "deadline",
+}

@@ -24,6 +24,9 @@ class EngineConfig:
     open at once, waiting or running; `threads` 0 means every core. A request without a latency
     budget gets `default_latency_ms` (None: no deadline). `grace_s` is how long past its deadline a
     `degrade` request is still worked on. `profile_limit_s` bounds the measuring at first start.
+    `beside_bytes` says that another engine of this process answers meanwhile, and to how many bytes
+    it has grown the workspace they share (None: there is none): a cached latency profile is then
+    believed, and one measured is not kept, for both would be measured under load (ADR 0026).
     """
 
     backend: str = "onnxruntime"
@@ -37,6 +40,7 @@ class EngineConfig:
     cache_dir: Path = field(default_factory=default_cache_dir)
     profile_limit_s: float = 30.0
     check_golden: bool = True
+    beside_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if self.max_batch < 1 or self.queue_limit < 1 or self.threads < 0:

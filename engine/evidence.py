@@ -19,6 +19,11 @@ from engine.types import Task
 _LOG = logging.getLogger(__name__)
 
 
+def known_quality(artifact: Artifact, backend: Backend, config: EngineConfig) -> Measured:
+    """Return what was measured before of this artifact, with this machine, library and threads."""
+    return _read(_path(artifact, backend, config))
+
+
 def prove_quality(
     artifact: Artifact,
     backend: Backend,
@@ -30,8 +35,8 @@ def prove_quality(
     """Return the (task, variant) that lose at most half a point of golden quality here.
 
     Variants whose quality the manifest has at this precision need no proof and are left out. The
-    others are measured once per artifact, machine, library and thread count, and remembered;
-    `checked` are those measured at this start.
+    others are measured once per artifact, machine, library and thread count, and remembered, as
+    are the `checked` ones.
     """
     wanted = {
         (task, variant)
@@ -39,14 +44,13 @@ def prove_quality(
         for variant in variants
         if artifact.manifest.variant(variant).quality_of(task, backend.precision) is None
     }
-    if not wanted:
-        return frozenset()
-    key = profile_key(artifact.hash, machine_fingerprint(), backend.library, config.threads)
-    path = config.cache_dir / "quality" / f"{key}.json"
-    known = _read(path) | checked
+    path = _path(artifact, backend, config)
+    remembered = _read(path)
+    known = remembered | checked
     for task, variant in sorted(wanted - known.keys()):
         known |= measure_quality(artifact, solo, {task: [variant]})
-    _write(path, known)
+    if known != remembered:
+        _write(path, known)
     losses = {pair: golden_loss(artifact, *pair, known[pair]) for pair in wanted}
     for (task, variant), loss in sorted(losses.items()):
         if loss > QUALITY_LIMIT:
@@ -64,6 +68,11 @@ def knows_quality(artifact: Artifact, precision: Precision) -> bool:
         return True
     recorded = any(v.quality_of(t, precision) is not None for v in variants for t in v.quality)
     return recorded or (golden is not None and bool(golden.cases and golden.quality))
+
+
+def _path(artifact: Artifact, backend: Backend, config: EngineConfig) -> Path:
+    key = profile_key(artifact.hash, machine_fingerprint(), backend.library, config.threads)
+    return config.cache_dir / "quality" / f"{key}.json"
 
 
 def _read(path: Path) -> Measured:

@@ -81,7 +81,6 @@ class Ledger:
         self._taking = True
         self._closed = False
         self._untold = 0
-        telemetry.watch_queue(self._waiting, self._request_bytes)
 
     @property
     def idle(self) -> bool:
@@ -93,11 +92,13 @@ class Ledger:
         """How many slots are left for captions."""
         return self._free_slots
 
-    def _waiting(self) -> float:
+    def waiting(self) -> float:
+        """Return how many open requests have not begun."""
         with self._changed:
             return sum(not place.started for place in self._places.values())
 
-    def _request_bytes(self) -> float:
+    def request_bytes(self) -> float:
+        """Return the bytes of open requests' own arrays, estimated."""
         with self._changed:
             return sum(place.request_bytes for place in self._places.values())
 

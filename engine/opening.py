@@ -9,9 +9,9 @@ from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
 from engine.config import EngineConfig
-from engine.evidence import prove_quality
+from engine.evidence import known_quality, prove_quality
 from engine.family import Family
-from engine.golden import check_parity, check_quality
+from engine.golden import Measured, check_parity, check_quality
 from engine.profiler import cached_profile, measure_profile, still_true
 from engine.solo import Solo
 from engine.stages import Progress, StageSet
@@ -42,15 +42,24 @@ def open_engine(
     """
     backend = open_backend(config.backend, config.threads, artifact, config.cache_dir)
     family = Family(artifact.manifest, backend.precision)
-    stages = StageSet(artifact, backend, family, config.max_batch, config.memory_budget_bytes)
+    stages = StageSet(
+        artifact,
+        backend,
+        family,
+        config.max_batch,
+        config.memory_budget_bytes,
+        config.beside_bytes or 0,
+    )
     opened = None
     try:
         stages.load(on_progress)
         if config.check_golden:
-            proven = _check(artifact, backend, family, stages, config, on_progress)
+            known = {} if measure_again else known_quality(artifact, backend, config)
+            proven = _check(artifact, backend, family, stages, config, on_progress, known)
             family = Family(artifact.manifest, backend.precision, proven)
         profile = None if measure_again else cached_profile(artifact, backend, config)
-        if profile is not None and not still_true(profile, family, stages):
+        alone = config.beside_bytes is None
+        if profile is not None and alone and not still_true(profile, family, stages):
             profile = None
         if profile is None:
             profile = measure_profile(artifact, backend, family, stages, config, on_progress)
@@ -69,11 +78,12 @@ def _check(
     stages: StageSet,
     config: EngineConfig,
     on_progress: Progress,
+    known: Measured,
 ) -> frozenset[tuple[Task, str]]:
-    """Check parity and quality; return the variants that may use fp32's quality."""
+    """Check parity and, unless known, quality; return the variants that may use fp32's quality."""
     on_progress("checking golden parity", 0.0)
     check_parity(artifact, stages, backend.precision)
     on_progress("checking golden quality", 0.5)
     solo = Solo(family, stages.run, config.max_batch, backend.memory)
-    checked = check_quality(artifact, solo, stages.resident_keys)
+    checked = check_quality(artifact, solo, stages.resident_keys, known)
     return prove_quality(artifact, backend, solo, stages.resident_keys, checked, config)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Literal
 
 from artifact.store import Artifact
-from engine.admission import Known
+from engine.admission import Known, shed_reason
 from engine.auto import open_chosen
 from engine.caption_row import CaptionRow
 from engine.clock import Clock, SystemClock
@@ -53,17 +54,16 @@ class EnginePool:
         self.artifact = artifact
         self.telemetry = telemetry
         self.backend = opened.backend
+        self._config = config
         self._clock = clock
         self._stages = opened.stages
         self._budget_lock = threading.Lock()
         parts = wire(artifact, config, opened, telemetry, clock, self._done)
         self._ledger, self._planner, self._admission = parts.ledger, parts.planner, parts.admission
         self._intake, self._maker, self._executor = parts.intake, parts.maker, parts.executor
-        telemetry.watch_stages(self._stages.loaded_bytes)
-        telemetry.watch_keys(self._stages.keys, self._stages.key_bytes)
-        telemetry.watch_budget(lambda: self._stages.budget_bytes)
-        for member in opened.family.members.values():
-            telemetry.offer(member.task, member.variant, member.quality)
+        self._offered = {(m.task, m.variant): m.quality for m in opened.family.members.values()}
+        if config.beside_bytes is None:
+            self.show()
         self._executor.start()
         self.ready = True
 
@@ -89,6 +89,30 @@ class EnginePool:
         except LoadFailed:  # a device without memory for keys and values
             opened.stages.close()
             raise
+
+    def successor(self, artifact: Artifact, on_progress: Progress | None = None) -> EnginePool:
+        """Open another artifact as this one was, while this one answers; blocking (ADR 0026).
+
+        Both are in memory then, and each may take the whole memory budget. They share one
+        telemetry: counters count for both, gauges show this one until the other's `show`.
+
+        Raises:
+            LoadFailed, ParityFailed: nothing of it stays loaded then, and this one is as before.
+        """
+        beside = dataclasses.replace(
+            self._config,
+            memory_budget_bytes=self._stages.budget_bytes,
+            beside_bytes=self._stages.workspace_bytes,
+        )
+        return EnginePool.open(artifact, beside, self.telemetry, self._clock, on_progress)
+
+    def show(self) -> None:
+        """Let the gauges show this engine."""
+        self.telemetry.watch_queue(self._ledger.waiting, self._ledger.request_bytes)
+        self.telemetry.watch_stages(self._stages.loaded_bytes)
+        self.telemetry.watch_keys(self._stages.keys, self._stages.key_bytes)
+        self.telemetry.watch_budget(lambda: self._stages.budget_bytes)
+        self.telemetry.watch_offers(self._offered)
 
     def admit(
         self,
@@ -124,7 +148,7 @@ class EnginePool:
             raise
         except (CapacityError, DeadlineUnattainable) as error:
             self.telemetry.ended(task, NO_VARIANT, "refused")
-            self.telemetry.shed(_REASONS.get(type(error), "queue_full"))
+            self.telemetry.shed(shed_reason(error))
             raise
 
     def check_question(self, question: str) -> int:
@@ -251,10 +275,3 @@ class EnginePool:
             job.listener.end(answer.text)
         place.future.set_result(answer)
         self._ledger.told()
-
-
-_REASONS: dict[type[EngineError], str] = {
-    Draining: "draining",
-    NotReady: "not_ready",
-    DeadlineUnattainable: "deadline",
-}

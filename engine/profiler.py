@@ -53,6 +53,8 @@ def measure_profile(
 ) -> LatencyProfile:
     """Measure the loaded stages and write the cache; a cache that cannot be written only warns.
 
+    Beside an engine that answers meanwhile (`config.beside_bytes`) nothing is written.
+
     Stages of one kind with the same shapes (one block per key) do the same work, so they share
     their times: repeats go round them, which also keeps their weights as cold as traffic does.
     Points are taken in three rounds: smallest and largest batch at the largest bucket, then the
@@ -80,6 +82,8 @@ def measure_profile(
         for stage in groups[group]
     }
     profile = LatencyProfile(key, curves, machine_fingerprint(), backend.library)
+    if config.beside_bytes is not None:
+        return profile
     try:
         profile.save(profile_path(config.cache_dir, key))
     except OSError as error:

@@ -14,16 +14,25 @@ class StageBytes:
     once per set of stages. The stages of keys never loaded count as the largest of their kind.
     """
 
-    def __init__(self, tensor_bytes: Mapping[str, int], tensors: Mapping[str, Iterable[str]]):
+    def __init__(
+        self,
+        tensor_bytes: Mapping[str, int],
+        tensors: Mapping[str, Iterable[str]],
+        found_bytes: int = 0,
+    ):
         self._size = tensor_bytes
+        self._found_bytes = found_bytes
         self._tensors = {stage: frozenset(names) for stage, names in tensors.items()}
         self._growth: dict[str, int] = {}
         self._workspace: dict[str, int] = {}
 
     @property
     def workspace(self) -> int:
-        """The bytes of the arena that all stages share."""
-        return sum(self._workspace.values())
+        """The bytes of the arena that all stages share.
+
+        `found_bytes` of it were there before: another engine of the process had grown it.
+        """
+        return self._found_bytes + sum(self._workspace.values())
 
     def record(self, stage: str, growth: int, workspace: int = 0) -> None:
         """Take what loading and running a stage added, and by how much the shared arena grew.

@@ -26,7 +26,8 @@ class StageSet:
     A stage's bytes are the growth of the process's resident set, and of what the backend holds
     outside it, while the stage is loaded and run (see `StageBytes`). The growth while every bucket
     is run at the largest batch is the stage's too, except where the backend keeps all activations
-    in one arena: there it is the workspace, which every variant needs and eviction does not return.
+    in one arena: there it is the workspace, which every variant needs and eviction does not return
+    (`found_bytes` of it are there before the first stage).
     What the library itself holds (code, threads) is nobody's.
 
     `run` belongs to one thread; the rest may be called from any.
@@ -39,6 +40,7 @@ class StageSet:
         family: Family,
         max_batch: int,
         budget_bytes: int | None = None,
+        found_bytes: int = 0,
     ) -> None:
         self._artifact = artifact
         self._backend = backend
@@ -51,7 +53,8 @@ class StageSet:
         self._least_keys = 1 + min(member.keys[-1] for member in family.members.values())
         self._shrunk = False
         used = {name: family.manifest.stages[name].initializers for name in family.stages}
-        self._bytes = StageBytes(artifact.tensor_bytes(), used)
+        found_bytes = found_bytes if backend.shares_workspace else 0
+        self._bytes = StageBytes(artifact.tensor_bytes(), used, found_bytes)
 
     @property
     def memory(self) -> Memory:
@@ -254,5 +257,5 @@ class StageSet:
         need, least = self.total_bytes(self._least_keys), self._least_keys
         first = "the first key" if least == 1 else f"the first {least} keys"
         problem = f"{budget_bytes / 1e6:.1f} MB hold not even {first}"
-        fix = f"it needs {need / 1e6:.1f} MB"
+        fix = f"it needs at least {need / 1e6:.1f} MB"
         raise LoadFailed("memory budget", problem, fix)

@@ -23,6 +23,9 @@ NO_API_KEY = "none"
 ApiKeyOutcome = Literal["passed", "rate_exceeded", "unauthorized"]
 """How the check of a request's API key ended."""
 
+RELOAD_OUTCOMES = ("ok", "refused", "error", "stopped")
+"""How a reload ended: swapped; an artifact that cannot be served; our own fault; a shutdown."""
+
 _AFTER_CHOICE: tuple[Outcome, ...] = ("ok", "late", "expired", "cancelled", "invalid", "error")
 _BEFORE_CHOICE: tuple[Outcome, ...] = ("refused", "invalid")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -97,8 +100,14 @@ class Telemetry:
         self._quality = self._gauge(
             "variant_quality", "Measured or declared task accuracy, 0 to 1.", *by_variant
         )
+        self._artifact = self._gauge("artifact_info", "The artifact served: 1.", "name", "sha256")
+        self._reloads = self._counter("reloads", "Reloads of the artifact, by end.", "outcome")
+        self._offered: frozenset[tuple[Task, str]] = frozenset()
+        self._keys = 0
         for reason in SHED_REASONS:
             self._shed.labels(reason)
+        for outcome in RELOAD_OUTCOMES:
+            self._reloads.labels(outcome)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(f"otmv_{name}", text, labels, registry=self.registry)
@@ -184,6 +193,9 @@ class Telemetry:
         """Read the loaded bytes of each key block, 0 if it is not, whenever metrics are read."""
         for key in range(keys):
             self._key_block.labels(str(key)).set_function(partial(key_bytes, key))
+        for key in range(keys, self._keys):
+            self._key_block.remove(str(key))
+        self._keys = keys
 
     def watch_budget(self, budget_bytes: Callable[[], int | None]) -> None:
         """Read the memory budget whenever metrics are read."""
@@ -197,6 +209,23 @@ class Telemetry:
     def watch_ready(self, ready: Callable[[], bool]) -> None:
         """Read whether requests are taken whenever metrics are read."""
         self._ready.set_function(ready)
+
+    def serving(self, name: str, sha256: str) -> None:
+        """Record which artifact is served, in the place of the one before."""
+        self._artifact.clear()
+        self._artifact.labels(name, sha256).set(1)
+
+    def reloaded(self, outcome: str) -> None:
+        """Count a reload, by one of `RELOAD_OUTCOMES`."""
+        self._reloads.labels(outcome).inc()
+
+    def watch_offers(self, qualities: Mapping[tuple[Task, str], float | None]) -> None:
+        """Record what is served, by task and variant, in the place of what was before."""
+        for (task, variant), quality in qualities.items():
+            self.offer(task, variant, quality)
+        for gone in self._offered - qualities.keys():
+            self._quality.remove(*gone)
+        self._offered = frozenset(qualities)
 
     def offer(self, task: Task, variant: str, quality: float | None) -> None:
         """Record that a variant is served, and its quality; NaN if it was never measured."""

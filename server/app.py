@@ -25,7 +25,7 @@ from server.logs import log_failure
 from server.middleware import Noting, RequestContext
 from server.ports import OpenPool
 from server.problems import problem_response
-from server.routes import health, infer, variants
+from server.routes import artifacts, health, infer, variants
 from server.serving import Serving
 from server.settings import Settings
 from server.tracing import open_tracing
@@ -67,7 +67,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.serving = Serving(settings, open_pool, telemetry, clock)
-    for router in (infer.router, variants.router, health.router):
+    for router in (infer.router, variants.router, artifacts.router, health.router):
         app.include_router(router)
     for kind in (EngineError, ServerError, TextError, HTTPException):
         app.add_exception_handler(kind, _as_problem)

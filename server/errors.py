@@ -6,13 +6,19 @@ ServerError
 ├── RemoteUrlRefused     the picture is given as an address instead of bytes
 ├── UnsupportedBody      content type or content encoding this server does not read
 ├── BodyTooLarge         more bytes than one request may have
+├── HeadTooSlow          the request's head did not arrive in time
 ├── BodyTooSlow          the body did not arrive in time
+├── TooManyConnections   more are open than this process may have files
 ├── IntakeFull           the bodies in memory have reached their limit
 ├── ClientLeft           the connection closed before the answer
 ├── StillLoading         the engine is not ready yet
 ├── StillDraining        the server is shutting down
 ├── Unauthorized         no API key, or an unknown one
 ├── RateExceeded         the API key's rate is used up
+├── ReloadOff            the server was started without reloading
+├── ReloadRunning        another reload is not over yet
+├── ArtifactOutside      the artifact does not lie where a reload may look
+├── ArtifactRefused      the new artifact cannot be served; the one before still is
 └── ImageError
     ├── ImageNotRecognised   not one of the accepted picture formats
     ├── ImageTooManyPixels   the header announces more pixels than allowed
@@ -22,6 +28,7 @@ ServerError
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 _REALM = "otmv"
 
@@ -81,10 +88,28 @@ class BodyTooLarge(ServerError):
         self.limit_bytes = limit_bytes
 
 
-class BodyTooSlow(ServerError):
-    """The request body did not arrive within the allowed time."""
+class HeadTooSlow(ServerError):
+    """The request line and headers did not arrive within the allowed time."""
 
     def __init__(self, timeout_s: float) -> None:
+        super().__init__(f"the request's head did not arrive within {timeout_s:g} s")
+
+
+class TooManyConnections(ServerError):
+    """So many connections are open that further ones would leave the server without files."""
+
+    def __init__(self, limit: int, retry_after_s: float = 1.0) -> None:
+        super().__init__(
+            f"{limit} connections are open; try again, or raise the server's limit of open files"
+        )
+        self.retry_after_s = retry_after_s
+
+
+class BodyTooSlow(ServerError):
+    """The request body did not arrive within the allowed time; the connection is closed."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self.headers = {"Connection": "close"}
         super().__init__(f"the body did not arrive within {timeout_s:g} s")
         self.timeout_s = timeout_s
 
@@ -141,6 +166,39 @@ class RateExceeded(ServerError):
     def __init__(self, retry_after_s: float) -> None:
         super().__init__(f"this API key is used too often; try again in {retry_after_s:.3g} s")
         self.retry_after_s = retry_after_s
+
+
+class ReloadOff(ServerError):
+    """Whoever reaches the port could change the model, so reloading must be allowed."""
+
+    def __init__(self) -> None:
+        super().__init__("reloading is off; start the server with OTMV_RELOAD=true")
+
+
+class ReloadRunning(ServerError):
+    """One artifact at a time is loaded beside the one that is served."""
+
+    def __init__(self, retry_after_s: float = 5.0) -> None:
+        super().__init__("another reload is running; try again when it has ended")
+        self.retry_after_s = retry_after_s
+
+
+class ArtifactOutside(ServerError):
+    """A reload may name artifacts below one folder only."""
+
+    def __init__(self, path: Path, root: Path) -> None:
+        super().__init__(
+            f"{path} does not lie below {root}; put the artifact there, "
+            "or set OTMV_ARTIFACTS_ROOT on the server"
+        )
+        self.path, self.root = path, root
+
+
+class ArtifactRefused(ServerError):
+    """A new artifact failed a check or could not be loaded; nothing has changed."""
+
+    def __init__(self, cause: Exception, served: str) -> None:
+        super().__init__(f"{cause}; {served} is still served")
 
 
 class ImageError(ServerError):

@@ -74,7 +74,7 @@ class Intake:
     def vqa(self, body: bytes, headers: Mapping[str, str]) -> Ask[VqaFields]:
         """Check a question request; raises ServerError subclasses."""
         if media_type(headers) == JSON:
-            request = _from_json(VqaRequest, body)
+            request = from_json(VqaRequest, body)
             return self._ask([_image_bytes(request.image, "image")], request, headers)
         pictures, values = _from_form(body, headers, frozenset({"question", "top_k"}))
         if "question" in values:
@@ -84,7 +84,7 @@ class Intake:
     def caption(self, body: bytes, headers: Mapping[str, str]) -> Ask[CaptionFields]:
         """Check a caption request; raises ServerError subclasses."""
         if media_type(headers) == JSON:
-            request = _from_json(CaptionRequest, body)
+            request = from_json(CaptionRequest, body)
             return self._ask([_image_bytes(request.image, "image")], request, headers)
         own = frozenset({"max_new_tokens", "num_beams", "stream"})
         pictures, values = _from_form(body, headers, own)
@@ -93,7 +93,7 @@ class Intake:
     def reason(self, body: bytes, headers: Mapping[str, str]) -> Ask[ReasonFields]:
         """Check a statement about two pictures; raises ServerError subclasses."""
         if media_type(headers) == JSON:
-            request = _from_json(ReasonRequest, body)
+            request = from_json(ReasonRequest, body)
             texts = enumerate(request.images)
             pictures = [_image_bytes(text, f"images.{index}") for index, text in texts]
             return self._ask(pictures, request, headers)
@@ -157,7 +157,8 @@ def budget_from_headers(headers: Mapping[str, str]) -> BudgetFields:
     return _validate(BudgetFields, values) if values else BudgetFields()
 
 
-def _from_json(model: type[Model], body: bytes) -> Model:
+def from_json(model: type[Model], body: bytes) -> Model:
+    """Return the wire model of a JSON body; raises InvalidFields, MalformedBody."""
     try:
         return model.model_validate_json(body)
     except ValidationError as error:

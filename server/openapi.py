@@ -46,6 +46,12 @@ def infer_operation(
     }
 
 
+def json_operation(request: type[BaseModel]) -> dict[str, Any]:
+    """Return the optional JSON body of a route that reads it itself."""
+    content = {JSON: {"schema": request.model_json_schema()}}
+    return {"requestBody": {"required": False, "content": content}}
+
+
 def event_stream(answer: type[BaseModel]) -> dict[str, Any]:
     """Return the 200 of a route that answers with one body or, if asked, streams events."""
     example = (

@@ -84,6 +84,14 @@ class Pool(Protocol):
         """Return every variant as it can be served now."""
         ...
 
+    def successor(self, artifact: Artifact, on_progress: Progress) -> Pool:
+        """Open another artifact while this one answers; blocking. Raises what loading raises."""
+        ...
+
+    def show(self) -> None:
+        """Let the gauges of the telemetry that both share show this engine."""
+        ...
+
     def drain(self, timeout_s: float) -> bool:
         """Refuse new requests, wait for the running ones; False if the time ran out."""
         ...

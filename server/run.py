@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
+import resource
+import signal
 import socket
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
-from starlette.exceptions import HTTPException
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from server.problems import problem_response
+from server.errors import ArtifactRefused, ServerError
+from server.protocol import limited
 from server.serving import Serving
 
 _BACKLOG = 2048
@@ -24,6 +25,8 @@ _CLOSING_S = 5
 _KEEP_ALIVE_S = 75
 _SWITCH_S = 5e-4
 """How soon a busy request thread lets the engine's thread go on after a step (default: 5 ms)."""
+_OWN_FILES = 64
+"""Kept from connections: the engine's, a reload's, the event loop's."""
 _log = logging.getLogger("otmv.server")
 
 
@@ -63,16 +66,18 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
     """
     serving: Serving = app.state.serving
     sys.setswitchinterval(_SWITCH_S)
-    draining_server(app, on_ready).run(sockets=[sock])
+    draining_server(app, on_ready, _most_connections()).run(sockets=[sock])
     if serving.failure is not None:
         raise serving.failure
 
 
-def draining_server(app: FastAPI, on_ready: Callable[[Serving], None]) -> DrainingServer:
+def draining_server(
+    app: FastAPI, on_ready: Callable[[Serving], None], most_connections: int = 1024
+) -> DrainingServer:
     """Return the server that `run` runs."""
     config = uvicorn.Config(
         app,
-        http=_ProblemProtocol,
+        http=limited(app.state.serving.settings, most_connections),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -82,6 +87,19 @@ def draining_server(app: FastAPI, on_ready: Callable[[Serving], None]) -> Draini
         timeout_graceful_shutdown=_CLOSING_S,
     )
     return DrainingServer(config, app.state.serving, on_ready)
+
+
+def _most_connections() -> int:
+    """Raise the limit of open files as far as we may; return how many of them are for clients."""
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+        files = most
+    except (OSError, ValueError):  # some systems allow less than they say
+        pass
+    if files == resource.RLIM_INFINITY:
+        return sys.maxsize
+    return max(files - _OWN_FILES, files // 2)
 
 
 class DrainingServer(uvicorn.Server):
@@ -102,6 +120,7 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._start(self._announce())
+        self._reload_on_hangup()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, stop at the second."""
@@ -110,6 +129,22 @@ class DrainingServer(uvicorn.Server):
             self._loop.call_soon_threadsafe(lambda: self._start(self._drain()))
         else:
             self.should_exit = self.force_exit = True
+
+    def _reload_on_hangup(self) -> None:
+        """Take SIGHUP as a reload, if reloads are allowed and signals come to this thread."""
+        in_main = threading.current_thread() is threading.main_thread()
+        if self._loop is not None and in_main and self._serving.settings.reload:
+            self._loop.add_signal_handler(signal.SIGHUP, lambda: self._start(self._reload()))
+
+    async def _reload(self) -> None:
+        try:
+            await self._serving.reloader.reload()
+        except ArtifactRefused:
+            pass  # logged with its cause
+        except ServerError as error:
+            _log.warning("SIGHUP: %s", error)
+        except Exception:
+            _log.exception("SIGHUP: the reload failed")
 
     def _start(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
@@ -130,16 +165,3 @@ class DrainingServer(uvicorn.Server):
             await asyncio.sleep(_LINGER_S)  # requests already sent still get their 503
         finally:
             self.should_exit = True
-
-
-class _ProblemProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP protocol, with its one own error as problem+json too."""
-
-    def send_400_response(self, msg: str) -> None:
-        request_id = secrets.token_hex(8)
-        response = problem_response(HTTPException(400, msg), request_id, "")
-        head = b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"
-        fields = [*response.raw_headers, (b"x-request-id", request_id.encode())]
-        head += b"".join(name + b": " + value + b"\r\n" for name, value in fields)
-        self.transport.write(head + b"\r\n" + bytes(response.body))
-        self.transport.close()

@@ -20,7 +20,9 @@ from server.images import prepare_decoders
 from server.intake import Intake
 from server.keys import ApiKey
 from server.ports import OpenPool, Pool
+from server.reloading import Reloader
 from server.settings import Settings
+from server.tenure import Tenure
 
 State = Literal["loading", "ready", "draining", "failed"]
 T = TypeVar("T")
@@ -79,10 +81,11 @@ class Serving:
         )
         self.decoder = Decoder(settings.decode_threads, settings.max_pixels, clock)
         self.handover = Handover()
+        self.tenure = Tenure()
+        self.reloader = Reloader(settings, self.tenure, telemetry, clock)
         self.failure: Exception | None = None
         self.phase, self.done_share = "starting", 0.0
         self._open_pool = open_pool
-        self._pool: Pool | None = None
         self._draining = False
         self._settled = asyncio.Event()
         self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
@@ -95,7 +98,8 @@ class Serving:
             return "draining"
         if self.failure is not None:
             return "failed"
-        return "ready" if self._pool is not None and self._pool.ready else "loading"
+        pool = self.tenure.pool
+        return "ready" if pool is not None and pool.ready else "loading"
 
     def pool(self) -> Pool:
         """Return the engine if it takes requests now.
@@ -105,9 +109,10 @@ class Serving:
         """
         if self._draining:
             raise StillDraining
-        if self._pool is None or not self._pool.ready:
+        pool = self.tenure.pool
+        if pool is None or not pool.ready:
             raise StillLoading("loading failed" if self.failure else self.phase)
-        return self._pool
+        return pool
 
     def intake_of(self, api_key: str | None) -> Intake:
         """Return the intake with an API key's default budgets; None: without any key."""
@@ -146,18 +151,17 @@ class Serving:
         Returns whether all of them finished in time.
         """
         self._draining = True
+        self.reloader.stop()
         await asyncio.sleep(self.settings.drain_delay_s)
-        if self._pool is None:
-            return True
-        return await asyncio.to_thread(self._pool.drain, self.settings.drain_timeout_s)
+        return await self.tenure.drain(self.settings.drain_timeout_s)
 
     async def close(self) -> None:
         """Stop every thread and free the engine."""
         self._draining = True
         self.decoder.close()
         self._parsers.shutdown(wait=False, cancel_futures=True)
-        if self._pool is not None:
-            await asyncio.to_thread(self._pool.close)
+        await self.reloader.close()
+        await self.tenure.close()
 
     def _progress(self, phase: str, share: float) -> None:
         self.phase, self.done_share = phase, share
@@ -166,7 +170,8 @@ class Serving:
         if isinstance(outcome, Exception):
             self.failure = outcome
         else:
-            self._pool = outcome
+            self.tenure.begin(outcome)
+            self.telemetry.serving(outcome.artifact.manifest.name, outcome.artifact.hash)
         self._settled.set()
 
 

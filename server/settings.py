@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     max_bodies_bytes: ByteSize = Field(
         default=ByteSize(512 * 2**20), ge=1024, description="All request bodies in memory together."
     )
+    head_timeout_s: float = Field(
+        default=10.0, gt=0, le=3600, description="Time a request's head may take to arrive."
+    )
     body_timeout_s: float = Field(
         default=30.0, gt=0, le=3600, description="Time a request body may take to arrive."
     )
@@ -95,6 +98,14 @@ class Settings(BaseSettings):
         le=600,
         allow_inf_nan=False,
         description="How long a late `degrade` request is still worked on.",
+    )
+    reload: bool = Field(
+        default=False,
+        description="Whether POST /v1/artifacts/reload and SIGHUP may change the artifact.",
+    )
+    artifacts_root: Path | None = Field(
+        default=None,
+        description="Folder whose artifacts a reload may name; default: the artifact's parent.",
     )
     drain_timeout_s: float = Field(
         default=30.0, ge=0, le=3600, description="Time running requests get after SIGTERM."

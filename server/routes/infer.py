@@ -199,7 +199,7 @@ async def _infer(
 ) -> Response:
     """Refuse what can be refused unread, then read, check, and answer until the client leaves."""
     request, serving = context.request, context.serving
-    pool = _open_pool(serving)
+    _check_open(serving)
     if request.scope["query_string"]:
         raise http.InvalidFields.one("query", "takes no parameters; send them in the body")
     media_type(request.headers)
@@ -208,15 +208,16 @@ async def _infer(
         async def respond() -> Response:
             ask = await serving.parse(read, body.data, request.headers)
             body.data = b""  # the pictures are copies; their bytes stay counted until the answer
-            return await answer(pool, ask)
+            with serving.tenure.lease() as pool:
+                return await answer(pool, ask)
 
         return await unless_gone(request.receive, respond())
 
 
-def _open_pool(serving: Serving) -> Pool:
-    """Return the engine, or count the refusal."""
+def _check_open(serving: Serving) -> None:
+    """Refuse before the body is read if nothing is taken now, and count the refusal."""
     try:
-        return serving.pool()
+        serving.pool()
     except (http.StillDraining, http.StillLoading) as error:
         draining = isinstance(error, http.StillDraining)
         serving.telemetry.shed("draining" if draining else "not_ready")

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact, open_artifact
+from tests.e2e.twins import DEMO, ROOT, write_twin
 from tests.server.live import LiveServer, serving
 from tuning.world.dataset import write_world
 
-ROOT = Path(__file__).parents[2]
-DEMO = ROOT / "examples" / "demo-artifact"
 sys.path.insert(0, str(ROOT / "examples"))
 
 
@@ -21,9 +20,24 @@ def demo() -> Artifact:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    with serving(DEMO, tmp_path_factory.mktemp("cache")) as live:
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder that knows the demo: a server that gets it is ready in seconds."""
+    folder = tmp_path_factory.mktemp("cache")
+    with serving(DEMO, folder) as live:
+        assert live.stop() == 0
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server(cache: Path) -> Iterator[LiveServer]:
+    with serving(DEMO, cache) as live:
         yield live
+
+
+@pytest.fixture(scope="session")
+def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What starts in seconds without a cache folder too."""
+    return write_twin(tmp_path_factory.mktemp("artifact") / "quick", "quick")
 
 
 @pytest.fixture(scope="session")

@@ -232,6 +232,8 @@ def test_all_instruments_of_the_design_are_there(pool: EnginePool) -> None:
             "key_block_bytes",
             "memory_budget_bytes",
             "ready",
+            "artifact_info",
+            "reloads",
         )
     }
 
@@ -244,11 +246,27 @@ def test_the_latency_profile_is_measured_once(artifact: Artifact, tmp_path: Path
     seen.clear()
     EnginePool.open(artifact, config, on_progress=lambda what, share: seen.append(what)).close()
     assert not any(what.startswith("measuring") for what in seen)
-    (cached,) = tmp_path.rglob("*.json")
+    (cached,) = (tmp_path / "latency").glob("*.json")
     cached.write_text("{}")
     EnginePool.open(artifact, config, on_progress=lambda what, share: seen.append(what)).close()
     assert any(what.startswith("measuring") for what in seen)
     assert json.loads(cached.read_text())["curves"]
+
+
+def test_the_quality_is_measured_once(tmp_path: Path) -> None:
+    """The second start needs no labelled cases; a file that cannot be read does."""
+    copy = write_tiny(tmp_path / "copy", MODEL)
+    config = EngineConfig(cache_dir=tmp_path / "cache")
+    EnginePool.open(copy, config).close()
+    assert copy.manifest.golden is not None
+    assert copy.manifest.golden.cases is not None
+    copy.path(copy.manifest.golden.cases).unlink()
+    EnginePool.open(copy, config).close()
+    (cached,) = (tmp_path / "cache/quality").glob("*.json")
+    assert json.loads(cached.read_text()) == {"vqa": {"full": 1.0}}
+    cached.write_text("not JSON")
+    with pytest.raises(FileNotFoundError):
+        EnginePool.open(copy, config)
 
 
 def test_a_cache_that_cannot_be_written_is_no_reason_to_stop(

@@ -16,9 +16,16 @@ from artifact.errors import EmptyQuestion, QuestionTooLong
 from artifact.manifest import BucketRecord, Manifest, TextRecord, VariantRecord
 from artifact.store import Artifact
 from engine.clock import Clock, SystemClock
-from engine.errors import Draining, InvalidInput, NoVariantFits, QueueFull, UnknownVariant
+from engine.errors import (
+    Draining,
+    InvalidInput,
+    LoadFailed,
+    NoVariantFits,
+    QueueFull,
+    UnknownVariant,
+)
 from engine.types import Answer, Budget, CaptionInput, Offer, Task, Ticket, VqaInput
-from server.ports import EngineInput, OnText
+from server.ports import EngineInput, OnText, Progress
 
 SIDE_PX = 32
 ORDERS = 4
@@ -103,6 +110,8 @@ class FakePool:
     ready: bool = True
     draining: bool = False
     closed: bool = False
+    shown: bool = False
+    next: Callable[[Artifact, Progress], FakePool] | None = None
     admitted: list[Ticket] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     cancelled: list[tuple[Ticket, str]] = field(default_factory=list)
@@ -161,9 +170,10 @@ class FakePool:
     def submit(
         self, ticket: Ticket, request: EngineInput, on_text: OnText | None = None
     ) -> Future[Answer]:
+        side_px = self.artifact.manifest.config.image_size
         pictures = request.pixels if isinstance(request.pixels, tuple) else (request.pixels,)
         for pixels in pictures:
-            assert pixels.shape == (SIDE_PX, SIDE_PX, 3)
+            assert pixels.shape == (side_px, side_px, 3)
             assert pixels.dtype == np.uint8
         future: Future[Answer] = Future()
         self.seen.append(request)
@@ -218,6 +228,15 @@ class FakePool:
 
     def offers(self, task: Task | None = None) -> list[Offer]:
         return [offer(name, depth, 0.9, task or "vqa") for name, depth in (("full", 4), ("d2", 2))]
+
+    def successor(self, artifact: Artifact, on_progress: Progress) -> FakePool:
+        on_progress("warming", 0.5)
+        if self.next is None:
+            raise LoadFailed("block[0]", "not a graph", "export the artifact again")
+        return self.next(artifact, on_progress)
+
+    def show(self) -> None:
+        self.shown = True
 
     def drain(self, timeout_s: float) -> bool:
         with self._lock:

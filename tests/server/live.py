@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -25,11 +25,13 @@ ROOT = Path(__file__).parents[2]
 _READY = re.compile(r"ready: (http://\S+)")
 
 
-def otmv(*arguments: object, **environment: str) -> subprocess.Popen[str]:
-    """Start one `otmv` command."""
+def otmv(
+    *arguments: object, wrapper: Sequence[str] = (), **environment: str
+) -> subprocess.Popen[str]:
+    """Start one `otmv` command; `wrapper` are the words of a command that runs it."""
     inherited = {name: v for name, v in os.environ.items() if not name.startswith("OTMV_")}
     return subprocess.Popen(
-        [sys.executable, "-m", "cli.main", *map(str, arguments)],
+        [*wrapper, sys.executable, "-m", "cli.main", *map(str, arguments)],
         cwd=ROOT,
         env={**inherited, "COLUMNS": "200", **environment},
         stdout=subprocess.PIPE,
@@ -46,11 +48,27 @@ def run_otmv(*arguments: object, **environment: str) -> tuple[int, str, str]:
 
 
 class LiveServer:
-    """A running `otmv serve`."""
+    """A running `otmv serve`. `lines` are those it wrote to standard error so far."""
 
-    def __init__(self, process: subprocess.Popen[str], url: str) -> None:
+    def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
-        self.url = url
+        self.lines: list[str] = []
+        self.url = ""
+        self._ready = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._ready.wait()
+        if not self.url:
+            raise AssertionError("".join(self.lines))
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if not self.url and (found := _READY.search(line)):
+                self.url = found[1]
+                self._ready.set()
+        self._ready.set()
 
     @property
     def address(self) -> tuple[str, int]:
@@ -60,21 +78,29 @@ class LiveServer:
     def stop(self) -> int:
         """Send SIGTERM and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=60)
-        return self.process.returncode
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+        code = self.process.wait(60)
+        self._reader.join(10)
+        return code
 
 
 @contextmanager
-def serving(artifact: Path, cache_dir: Path, **environment: str) -> Iterator[LiveServer]:
+def serving(
+    artifact: Path, cache_dir: Path, wrapper: Sequence[str] = (), **environment: str
+) -> Iterator[LiveServer]:
     """Serve an artifact on a free port until the block ends."""
     arguments = ("serve", artifact, "--port", 0, "--cache-dir", cache_dir)
-    process = otmv(*arguments, OTMV_ACCESS_LOG="false", **environment)
+    settings = {"OTMV_ACCESS_LOG": "false"} | environment
+    process = otmv(*arguments, wrapper=wrapper, **settings)
     try:
-        yield LiveServer(process, _wait_ready(process))
+        yield LiveServer(process)
     finally:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        process.wait()
 
 
 class FakeServer:
@@ -122,13 +148,3 @@ def example_client() -> ModuleType:
     sys.modules["client"] = module
     spec.loader.exec_module(module)
     return module
-
-
-def _wait_ready(process: subprocess.Popen[str]) -> str:
-    assert process.stderr is not None
-    seen = []
-    for line in process.stderr:
-        seen.append(line)
-        if found := _READY.search(line):
-            return found[1]
-    raise AssertionError("".join(seen))

@@ -39,7 +39,9 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 
 
 def test_routes_are_listed(document: dict[str, Any]) -> None:
-    wanted = {f"/v1/{name}" for name in ("vqa", "caption", "reason", "variants")}
+    wanted = {
+        f"/v1/{name}" for name in ("vqa", "caption", "reason", "variants", "artifacts/reload")
+    }
     wanted |= {"/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == wanted
 

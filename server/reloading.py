@@ -1,0 +1,197 @@
+"""Another artifact in the place of the one that is served, while it is served (ADR 0026)."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from artifact.errors import ArtifactError
+from artifact.store import Artifact, open_artifact
+from engine.clock import Clock
+from engine.errors import BackendError
+from engine.telemetry import Telemetry
+from server.errors import (
+    ArtifactOutside,
+    ArtifactRefused,
+    ReloadOff,
+    ReloadRunning,
+    StillDraining,
+    StillLoading,
+)
+from server.ports import Pool
+from server.settings import Settings
+from server.tenure import Tenure
+
+_CLOSING_S = 5.0
+_log = logging.getLogger("otmv.server")
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """What was served before, what is now, and the seconds until it was."""
+
+    before: Artifact
+    after: Artifact
+    seconds: float
+
+
+class _Stopped(Exception):
+    """The server is going down: what is being loaded is not needed any more."""
+
+
+class Reloader:
+    """Opens one artifact at a time beside the present one, and swaps. Belongs to the event loop."""
+
+    def __init__(
+        self, settings: Settings, tenure: Tenure, telemetry: Telemetry, clock: Clock
+    ) -> None:
+        self._allowed = settings.reload
+        self._own = self._path = settings.artifact
+        self._root = settings.artifacts_root or settings.artifact.absolute().parent
+        self._tenure = tenure
+        self._telemetry = telemetry
+        self._clock = clock
+        self._running: asyncio.Task[Reloaded] | None = None
+        self._stopping = asyncio.Event()
+
+    def check_allowed(self) -> None:
+        """Raise ReloadOff unless the operator has allowed reloads."""
+        if not self._allowed:
+            raise ReloadOff
+
+    async def reload(self, artifact: str | None = None) -> Reloaded:
+        """Verify, load, check and warm an artifact, then give it all requests that come.
+
+        Without `artifact` the folder served now is read again. The reload goes on if its caller
+        leaves. On any error the present artifact is served as before.
+
+        Raises:
+            ReloadOff, StillLoading, StillDraining, ReloadRunning, ArtifactOutside: not begun.
+            ArtifactRefused: it failed a check.
+        """
+        self.check_allowed()
+        if self._stopping.is_set():
+            raise StillDraining
+        present = self._tenure.pool
+        if present is None:
+            raise StillLoading("the first artifact is loading")
+        if self._running is not None and not self._running.done():
+            raise ReloadRunning
+        path = self._path if artifact is None else Path(artifact)
+        running = asyncio.ensure_future(self._counted(path, self._folder(path), present))
+        running.add_done_callback(_seen)
+        self._running = running
+        stopping = asyncio.ensure_future(self._stopping.wait())
+        try:
+            await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+        if not running.done():
+            raise StillDraining
+        return running.result()
+
+    def stop(self) -> None:
+        """Give up the reload that runs; begin no other."""
+        self._stopping.set()
+
+    async def close(self) -> None:
+        """Wait until nothing is being loaded any more, or for a while."""
+        self.stop()
+        if self._running is not None:
+            await asyncio.wait({self._running}, timeout=_CLOSING_S)
+
+    def _folder(self, path: Path) -> Path:
+        """Return where a path's links lead now: below the root, unless it is the operator's own."""
+        try:
+            folder = path.resolve()
+        except (OSError, RuntimeError) as error:  # links in a circle
+            raise ArtifactOutside(path, self._root) from error
+        below = path.is_absolute() and self._root.resolve() in folder.parents
+        if not below and path != self._own:
+            raise ArtifactOutside(path, self._root)
+        return folder
+
+    async def _counted(self, path: Path, folder: Path, present: Pool) -> Reloaded:
+        served = present.artifact.manifest.name
+        try:
+            done = await self._reload(path, folder, present)
+        except _Stopped:
+            self._telemetry.reloaded("stopped")
+            raise StillDraining from None
+        except (ArtifactError, BackendError, OSError) as error:
+            self._telemetry.reloaded("refused")
+            _log.error("%s cannot be served, %s still is: %s", path, served, error)
+            raise ArtifactRefused(error, served) from error
+        except Exception:
+            self._telemetry.reloaded("error")
+            _log.error("the reload of %s failed, %s is still served", path, served)
+            raise
+        self._telemetry.reloaded("ok")
+        _log.info("%s (%s) is served after %.1f s", path, done.after.hash[:12], done.seconds)
+        return done
+
+    async def _reload(self, path: Path, folder: Path, present: Pool) -> Reloaded:
+        started_s = self._clock.now_s()
+        await self._tenure.alone()  # never three of them in memory
+        _log.info("loading %s beside %s", path, present.artifact.root)
+        pool = await _in_thread(lambda: self._open(folder, present))
+        if self._stopping.is_set():
+            await asyncio.to_thread(pool.close)
+            raise _Stopped
+        self._path = path
+        self._tenure.begin(pool)
+        pool.show()
+        self._telemetry.serving(pool.artifact.manifest.name, pool.artifact.hash)
+        return Reloaded(present.artifact, pool.artifact, self._clock.now_s() - started_s)
+
+    def _open(self, folder: Path, present: Pool) -> Pool:
+        """Open an artifact; called in a thread. Links may move while it is served: it has none."""
+        self._progress("verifying", 0.0)
+        return present.successor(open_artifact(folder), self._progress)
+
+    def _progress(self, phase: str, share: float) -> None:
+        _log.debug("reload: %s (%.0f %%)", phase, share * 100)
+        if self._stopping.is_set():
+            raise _Stopped
+
+
+async def _in_thread(work: Callable[[], Pool]) -> Pool:
+    """Run `work` in a thread that does not hold up the end of the process.
+
+    A pool that nobody waits for any more is closed.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[Pool] = loop.create_future()
+
+    def settle(pool: Pool | None, error: Exception | None) -> None:
+        if outcome.cancelled():
+            if pool is not None:
+                threading.Thread(target=pool.close, name="drop-engine", daemon=True).start()
+        elif error is not None:
+            outcome.set_exception(error)
+        elif pool is not None:
+            outcome.set_result(pool)
+
+    def run() -> None:
+        pool, failed = None, None
+        try:
+            pool = work()
+        except Exception as error:  # told to whoever waits
+            failed = error
+        try:
+            loop.call_soon_threadsafe(settle, pool, failed)
+        except RuntimeError:  # the loop has closed meanwhile
+            _log.info("stopped while loading")
+
+    threading.Thread(target=run, name="load-engine", daemon=True).start()
+    return await outcome
+
+
+def _seen(task: asyncio.Task[Reloaded]) -> None:
+    """Take note of a failure whose caller has left: it was logged."""
+    if not task.cancelled():
+        task.exception()

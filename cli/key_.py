@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Annotated, Any
 
 import typer
@@ -28,6 +29,7 @@ def key(
     default_on_miss: Annotated[
         str | None, typer.Option(help="degrade or reject, for its requests that name none.")
     ] = None,
+    operator: Annotated[bool, typer.Option("--operator", help="It may reload artifacts.")] = False,
 ) -> None:
     """Make an API key. It is shown once, on standard error; the server keeps only its SHA-256.
 
@@ -39,12 +41,13 @@ def key(
         "default_on_miss": default_on_miss,
         "rate_per_s": rate_per_s,
         "burst": burst,
+        "operator": operator or None,
     }
     said = {field: value for field, value in given.items() if value is not None}
     entry = _checked(name, {"sha256": sha256_of(made), **said})
     _err.print(f"the key of {name}, shown only now: {made}", soft_wrap=True, highlight=False)
     print(f"[keys.{name}]")
-    for field, value in entry.model_dump(exclude_none=True).items():
+    for field, value in entry.model_dump(exclude_none=True, exclude_defaults=True).items():
         print(f"{field} = {_toml(value)}")
 
 
@@ -62,4 +65,4 @@ def _checked(name: str, values: dict[str, Any]) -> ApiKey:
 
 
 def _toml(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+    return json.dumps(value)

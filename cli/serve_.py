@@ -22,7 +22,7 @@ from engine.pool import EnginePool
 from engine.telemetry import Telemetry
 from engine.types import Offer
 from server.app import create_app
-from server.configuration import ConfigurationError, read_configuration, redacted
+from server.configuration import Configuration, ConfigurationError, read_configuration, redacted
 from server.logs import configure_logging
 from server.ports import Pool, Progress
 from server.run import AddressUnavailable, bind, run
@@ -86,16 +86,18 @@ def serve(
         if print_config:
             print(configuration.as_toml())
         else:
-            _serve(configuration.settings)
+            _serve(configuration)
     except _EXPECTED as error:
         _fail(str(error))
 
 
-def _serve(settings: Settings) -> None:
+def _serve(configuration: Configuration) -> None:
     """Bind, then load and serve until a signal."""
+    settings = configuration.settings
     configure_logging(settings)
-    _log.info("settings", extra={"settings": redacted(settings)})
     as_json = settings.log_format == "json"
+    shown = redacted(settings) if as_json else configuration.chosen()
+    _log.info("settings", extra={"settings": shown})
     _console.quiet = as_json  # then standard error has one JSON object per line
     open_artifact(settings.artifact, verify=False)
     sock = bind(settings.host, settings.port)

@@ -40,6 +40,11 @@ class Configuration:
     settings: Settings
     origins: Mapping[str, str]
 
+    def chosen(self) -> dict[str, Any]:
+        """Return the settings that somebody has set, redacted."""
+        shown = redacted(self.settings)
+        return {name: shown[name] for name, origin in self.origins.items() if origin != _DEFAULT}
+
     def as_toml(self) -> str:
         """Return the settings as TOML, redacted, each with its origin as a comment."""
         lines: list[tuple[str, str]] = []

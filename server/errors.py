@@ -16,6 +16,7 @@ ServerError
 ├── Unauthorized         no API key, or an unknown one
 ├── RateExceeded         the API key's rate is used up
 ├── ReloadOff            the server was started without reloading
+├── NotOperator          the API key may not change what is served
 ├── ReloadRunning        another reload is not over yet
 ├── ArtifactOutside      the artifact does not lie where a reload may look
 ├── ArtifactRefused      the new artifact cannot be served; the one before still is
@@ -173,6 +174,13 @@ class ReloadOff(ServerError):
 
     def __init__(self) -> None:
         super().__init__("reloading is off; start the server with OTMV_RELOAD=true")
+
+
+class NotOperator(ServerError):
+    """The API key may ask, but not change what is served."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the API key {name} is no operator's; give it operator = true if it is")
 
 
 class ReloadRunning(ServerError):

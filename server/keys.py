@@ -35,6 +35,7 @@ class ApiKey(BaseModel):
     default_on_miss: OnMiss | None = None
     rate_per_s: float | None = Field(default=None, gt=0, le=1e6, allow_inf_nan=False)
     burst: int | None = Field(default=None, ge=1, le=1_000_000)
+    operator: bool = Field(default=False, description="May reload the artifact.")
 
     @model_validator(mode="after")
     def _burst_of_a_rate(self) -> Self:

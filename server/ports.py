@@ -19,7 +19,15 @@ from engine.types import (
 )
 
 Progress = Callable[[str, float], None]
-"""Called with the phase of loading and the share of it that is done."""
+"""Called with the phase of loading and the share of it that is done; may raise `LoadingStopped`."""
+
+LOADER = "load-engine"
+"""Name of the threads that load an engine."""
+
+
+class LoadingStopped(Exception):
+    """The server is going down: what is being loaded is not needed any more."""
+
 
 EngineInput = VqaInput | CaptionInput | ReasonInput
 

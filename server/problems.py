@@ -78,6 +78,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.Unauthorized: Problem(401, "unauthorized", "An API key is needed"),
     http.RateExceeded: Problem(429, "rate-exceeded", "The API key is used too often"),
     http.ReloadOff: Problem(403, "reload-off", "Reloading is off"),
+    http.NotOperator: Problem(403, "not-operator", "This API key may not do that"),
     http.ReloadRunning: Problem(409, "reload-running", "Another reload is running"),
     http.ArtifactOutside: Problem(403, "artifact-outside", "The artifact may not be loaded"),
     http.ArtifactRefused: Problem(422, "artifact-refused", "The artifact cannot be served"),

@@ -22,7 +22,7 @@ from server.errors import (
     StillDraining,
     StillLoading,
 )
-from server.ports import Pool
+from server.ports import LOADER, LoadingStopped, Pool
 from server.settings import Settings
 from server.tenure import Tenure
 
@@ -37,10 +37,6 @@ class Reloaded:
     before: Artifact
     after: Artifact
     seconds: float
-
-
-class _Stopped(Exception):
-    """The server is going down: what is being loaded is not needed any more."""
 
 
 class Reloader:
@@ -119,7 +115,7 @@ class Reloader:
         served = present.artifact.manifest.name
         try:
             done = await self._reload(path, folder, present)
-        except _Stopped:
+        except LoadingStopped:
             self._telemetry.reloaded("stopped")
             raise StillDraining from None
         except (ArtifactError, BackendError, OSError) as error:
@@ -141,7 +137,7 @@ class Reloader:
         pool = await _in_thread(lambda: self._open(folder, present))
         if self._stopping.is_set():
             await asyncio.to_thread(pool.close)
-            raise _Stopped
+            raise LoadingStopped
         self._path = path
         self._tenure.begin(pool)
         pool.show()
@@ -156,7 +152,7 @@ class Reloader:
     def _progress(self, phase: str, share: float) -> None:
         _log.debug("reload: %s (%.0f %%)", phase, share * 100)
         if self._stopping.is_set():
-            raise _Stopped
+            raise LoadingStopped
 
 
 async def _in_thread(work: Callable[[], Pool]) -> Pool:
@@ -187,7 +183,7 @@ async def _in_thread(work: Callable[[], Pool]) -> Pool:
         except RuntimeError:  # the loop has closed meanwhile
             _log.info("stopped while loading")
 
-    threading.Thread(target=run, name="load-engine", daemon=True).start()
+    threading.Thread(target=run, name=LOADER, daemon=True).start()
     return await outcome
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import socket
@@ -16,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from server.errors import ArtifactRefused, ServerError
+from server.ports import LOADER
 from server.protocol import limited
 from server.serving import Serving
 
@@ -69,6 +71,15 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
     draining_server(app, on_ready, _most_connections()).run(sockets=[sock])
     if serving.failure is not None:
         raise serving.failure
+    _leave_what_loads()
+
+
+def _leave_what_loads() -> None:
+    """End the process at once if a library still loads: the interpreter's end would crash in it."""
+    if any(thread.name == LOADER for thread in threading.enumerate()):
+        _log.warning("stopped while loading")
+        logging.shutdown()
+        os._exit(0)
 
 
 def draining_server(

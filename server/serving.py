@@ -19,7 +19,7 @@ from server.errors import StillDraining, StillLoading
 from server.images import prepare_decoders
 from server.intake import Intake
 from server.keys import ApiKey
-from server.ports import OpenPool, Pool
+from server.ports import LOADER, LoadingStopped, OpenPool, Pool
 from server.reloading import Reloader
 from server.settings import Settings
 from server.tenure import Tenure
@@ -28,6 +28,7 @@ State = Literal["loading", "ready", "draining", "failed"]
 T = TypeVar("T")
 _log = logging.getLogger("otmv.server")
 _INTAKE_THREADS = 2
+_CLOSING_S = 1.0
 _RECENT_S = 2.0
 _WIRE_S = 5e-4
 """What the event loop and the socket take after that."""
@@ -87,6 +88,7 @@ class Serving:
         self.phase, self.done_share = "starting", 0.0
         self._open_pool = open_pool
         self._draining = False
+        self._loader: threading.Thread | None = None
         self._settled = asyncio.Event()
         self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
         telemetry.watch_ready(lambda: self.state == "ready")
@@ -127,6 +129,8 @@ class Serving:
             try:
                 self.decoder.calibrate()
                 outcome: Pool | Exception = self._open_pool(self._progress)
+            except LoadingStopped:
+                return
             except Exception as error:  # reported through /readyz and the exit code
                 outcome = error
             try:
@@ -134,7 +138,8 @@ class Serving:
             except RuntimeError:  # the loop closed while loading
                 _log.info("stopped while loading")
 
-        threading.Thread(target=load, name="load-engine", daemon=True).start()
+        self._loader = threading.Thread(target=load, name=LOADER, daemon=True)
+        self._loader.start()
 
     async def settled(self) -> None:
         """Wait until loading has succeeded or failed."""
@@ -162,8 +167,12 @@ class Serving:
         self._parsers.shutdown(wait=False, cancel_futures=True)
         await self.reloader.close()
         await self.tenure.close()
+        if self._loader is not None:
+            await asyncio.to_thread(self._loader.join, _CLOSING_S)
 
     def _progress(self, phase: str, share: float) -> None:
+        if self._draining:
+            raise LoadingStopped
         self.phase, self.done_share = phase, share
 
     def _settle(self, outcome: Pool | Exception) -> None:

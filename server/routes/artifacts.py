@@ -7,7 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from artifact.store import Artifact
+from engine.telemetry import NO_API_KEY
 from server import errors as http
+from server.facts import facts_of
 from server.intake import JSON, from_json, media_type
 from server.openapi import json_operation
 from server.problems import openapi_responses
@@ -17,6 +19,7 @@ router = APIRouter(prefix="/v1/artifacts", tags=["operation"])
 
 _ERRORS: tuple[type[Exception], ...] = (
     http.ReloadOff,
+    http.NotOperator,
     http.ReloadRunning,
     http.ArtifactOutside,
     http.ArtifactRefused,
@@ -71,11 +74,13 @@ class ReloadResponse(BaseModel):
 async def reload(request: Request) -> Response:
     """Verify, load and warm an artifact while the present one answers, then swap the two.
 
-    For operators: off unless the server was started with `OTMV_RELOAD=true`. Whatever fails, the
-    present artifact is served as before.
+    For operators: off unless the server was started with `OTMV_RELOAD=true`; where API keys are
+    configured, only for keys with `operator`. Whatever fails, the present artifact is served as
+    before.
     """
     serving: Serving = request.app.state.serving
     serving.reloader.check_allowed()
+    _check_operator(request, serving)
     if request.scope["query_string"]:
         raise http.InvalidFields.one("query", "takes no parameters; send them in the body")
     done = await serving.reloader.reload((await _asked(request, serving)).artifact)
@@ -83,6 +88,13 @@ async def reload(request: Request) -> Response:
         before=_view(done.before), after=_view(done.after), seconds=round(done.seconds, 3)
     )
     return Response(body.model_dump_json(), media_type=JSON)
+
+
+def _check_operator(request: Request, serving: Serving) -> None:
+    """Raise NotOperator if keys are configured and the request's is not an operator's."""
+    keys, name = serving.settings.keys, facts_of(request).api_key
+    if keys and (name is None or not keys[name].operator):
+        raise http.NotOperator(name or NO_API_KEY)
 
 
 async def _asked(request: Request, serving: Serving) -> ReloadRequest:

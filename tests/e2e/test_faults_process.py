@@ -77,6 +77,17 @@ def whole_files(folder: Path) -> int:
     return len(files)
 
 
+def test_sigterm_while_loading_ends_in_good_order(tmp_path: Path) -> None:
+    """Nothing is cached, so a library is in the middle of something when the signal comes."""
+    process = otmv("serve", DEMO, "--port", 0, "--cache-dir", tmp_path)
+    assert process.stderr is not None
+    assert any("settings" in line for line in process.stderr)
+    time.sleep(2)
+    process.send_signal(signal.SIGTERM)
+    _, rest = process.communicate(timeout=30)
+    assert (process.returncode, "stopped while loading" in rest) == (0, True), rest
+
+
 def test_after_sigkill_the_next_one_is_ready_in_seconds(cache: Path) -> None:
     with serving(DEMO, cache) as server:
 

@@ -9,6 +9,7 @@ import pytest
 
 from artifact.store import Artifact
 from server.errors import ArtifactRefused
+from server.keys import sha256_of
 from server.ports import Progress
 from server.reloading import Reloaded
 from tests.server.asgi import Exchange
@@ -39,6 +40,22 @@ def test_a_reload_looks_below_one_folder_only(folder: Path, where: str) -> None:
     assert found.status == 403
     assert found.answer["type"] == "urn:otmv:problem:artifact-outside"
     assert "OTMV_ARTIFACTS_ROOT" in found.answer["detail"]
+
+
+@pytest.mark.parametrize(("operator", "status"), [(True, 200), (False, 403)])
+def test_with_api_keys_it_takes_an_operators(folder: Path, operator: bool, status: int) -> None:
+    keys = {"alice": {"sha256": sha256_of("otmv-alice"), "operator": operator}}
+
+    async def scenario() -> Exchange:
+        app = make_app(folder, FakePool(next=opened), keys=keys)
+        async with running(app):
+            return await post(app, **JSON, authorization="Bearer otmv-alice")
+
+    found = asyncio.run(scenario())
+    assert found.status == status
+    if status == 403:
+        assert found.answer["type"] == "urn:otmv:problem:not-operator"
+        assert "operator = true" in found.answer["detail"]
 
 
 def test_the_folder_may_be_another(folder: Path) -> None:

@@ -4,10 +4,19 @@ PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 
-.PHONY: serve test test-slow check lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test clean
+.PHONY: serve watched test test-slow check lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
+
+# The same under the eyes of a Prometheus with our rules and alerts, on port 9090, until Ctrl-C.
+# Debian: apt-get install prometheus. With Docker, and Grafana: deploy/compose.yaml.
+watched: .venv-serve/.installed
+	@command -v prometheus > /dev/null || { echo "install prometheus (Debian: apt-get install prometheus)"; exit 1; }
+	@prometheus --config.file=deploy/prometheus/prometheus.yml --storage.tsdb.path=runs/prometheus \
+	  --web.listen-address=127.0.0.1:9090 --log.level=warn & trap "kill $$!" EXIT; \
+	echo "Prometheus: http://127.0.0.1:9090/alerts"; \
+	.venv-serve/bin/otmv serve $(ARTIFACT) --port 8000
 
 # In two goes: what starts real servers under load has the machine for itself.
 test: .venv/.installed

@@ -234,7 +234,7 @@ def test_serve_says_it_in_one_line_and_fails(
         [*command, "--backend", "tensorrt"], capture_output=True, text=True, timeout=120
     )
     assert child.returncode == 1
-    (said,) = [line for line in child.stderr.splitlines() if "tensorrt" in line]
+    (said,) = [line for line in child.stderr.splitlines() if "otmv serve:" in line]
     assert "backend tensorrt: tensorrt is half installed: it has no Builder (install" in said
     assert "Traceback" not in child.stderr
 

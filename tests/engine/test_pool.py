@@ -234,6 +234,7 @@ def test_all_instruments_of_the_design_are_there(pool: EnginePool) -> None:
             "ready",
             "artifact_info",
             "reloads",
+            "api_key_requests",
         )
     }
 

@@ -12,7 +12,7 @@ from loadtests.report.scales import Scale, ceiling, ticks
 _COLUMNS = ("offered", "by deadline", "p50, ms", "p99, ms", "answered with")
 _BEFORE = '<div id="root">'
 _WIDTH, _HEIGHT = 960, 230
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 8, 10, 26
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 20, 10, 26
 _ABOUT = 5
 _DEPTHS = ("#b7d3f0", "#86b3e2", "#4f8ecf", "#1f5fa8", "#123a6b")
 _MISSED = "#c8453b"

@@ -21,11 +21,12 @@ watched: .venv-serve/.installed
 # In two goes: what starts real servers under load has the machine for itself.
 test: .venv/.installed
 	OMP_NUM_THREADS=1 .venv/bin/pytest -m "not e2e and not slow" --numprocesses auto --dist loadscope
-	.venv/bin/pytest -m e2e
+	.venv/bin/pytest -m "e2e and not slow"
 
-# Every method in every task, every stage in every precision, long schedules: minutes.
+# Every method in every task, long schedules, overload for a minute, rivals, Table 4 from Prometheus.
 test-slow: .venv/.installed
 	OMP_NUM_THREADS=1 .venv/bin/pytest -m "slow and not e2e" --numprocesses auto --dist loadscope
+	.venv/bin/pytest -m "e2e and slow"
 
 check: lint test test-slow
 

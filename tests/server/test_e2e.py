@@ -19,7 +19,7 @@ from tests.server import pictures
 from tests.server.live import LiveServer, example_client, run_otmv, serving
 from tests.server.malformed import FORM_TYPE, VQA, corpus, form, good_request
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")

@@ -29,7 +29,7 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     from loadtests.bench.setup import BenchError
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
             task = shown.add_task("starting", total=1.0)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from cli.bench_console import progress
 from cli.main import build
 from loadtests.bars import Bar
 from loadtests.bench import artifacts, program
@@ -99,6 +101,11 @@ def test_a_short_bar_or_a_broken_row_ends_with_1(
 ) -> None:
     monkeypatch.setattr(program, "run_all", lambda *_: measured)
     assert run("engine")[0] == 1
+
+
+def test_being_stopped_is_told() -> None:
+    with pytest.raises(SystemExit, match="stopped by SIGTERM"), progress():
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_simulate_is_the_standard_run_of_otmv_simulate(monkeypatch: pytest.MonkeyPatch) -> None:

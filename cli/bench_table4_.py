@@ -65,7 +65,7 @@ def table4(
     Every method is a whole model of random weights, exported once as one graph per task. All run on
     one backend with the same inputs, each once in every round. A speed is full's time over the
     method's own, median over rounds; ideal is the same of their operations. Nothing is tuned to
-    the paper, whose numbers (A100, BEiT-3 Large) stand beside ours. About ten minutes on two cores
+    the paper, whose numbers (A100, BEiT-3 Large) stand beside ours. Twelve minutes on two cores
     and 11 GB of memory; the first time longer, to export.
 
     [bold]otmv bench table4 --json table4.json --plot table4.png[/bold]

@@ -20,7 +20,7 @@ from loadtests.locust_.errors import LoadTestError, OptionError
 from loadtests.locust_.options import Options, add_options, read_options
 from loadtests.locust_.run import Ground, Run, lay_ground
 from loadtests.locust_.schedules import Mix
-from loadtests.locust_.shapes import SHAPES
+from loadtests.locust_.shapes import Scheduled
 from loadtests.locust_.thresholds import with_default
 from loadtests.locust_.users import CaptionUser, MixedUser, OpenLoopUser, ReasonUser, VqaUser
 
@@ -40,7 +40,7 @@ def prepare(environment: Any, **_: Any) -> None:
     options = environment.otmv_ground.options
     environment.stop_timeout = max(environment.stop_timeout or 0, _LAST_RESPONSES_S)
     if options.shape:
-        environment.shape_class = SHAPES[options.shape]()
+        environment.shape_class = Scheduled()
         environment.shape_class.runner = environment.runner
     elif options.rate_hz:
         users = max(1, environment.parsed_options.num_users or 1)

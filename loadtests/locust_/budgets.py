@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from loadtests.locust_.errors import OptionError
+from loadtests.locust_.errors import OptionError, read_positive
 
 
 @dataclass(frozen=True)
@@ -58,15 +58,6 @@ def read_weights(text: str) -> dict[str, float]:
             raise OptionError(f"--classes: {name!r} is none of {', '.join(CLASSES)}")
         if name in found:
             raise OptionError(f"--classes: {name} is given twice")
-        found[name] = _weight(weight) if "=" in part else 1.0
+        problem = f"--classes: {weight!r} is no weight; write hurried=2,strict=1"
+        found[name] = read_positive(weight, problem) if "=" in part else 1.0
     return found
-
-
-def _weight(text: str) -> float:
-    try:
-        weight = float(text)
-    except ValueError:
-        weight = 0.0
-    if not 0 < weight < float("inf"):
-        raise OptionError(f"--classes: {text!r} is no weight; write hurried=2,strict=1")
-    return weight

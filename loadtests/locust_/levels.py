@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loadtests.locust_.errors import OptionError
+from loadtests.locust_.errors import OptionError, read_positive
 from loadtests.simulate.arrivals import gamma_arrivals
 
 
@@ -41,14 +41,8 @@ def read_level(option: str, text: str) -> Level:
     Raises:
         OptionError: it is neither.
     """
-    of_capacity = text.endswith("x")
-    try:
-        value = float(text.removesuffix("x"))
-    except ValueError:
-        value = 0.0
-    if not 0 < value < float("inf"):
-        raise OptionError(f"{option} {text}: write requests per second, or 0.5x of the capacity")
-    return Level(value, of_capacity)
+    problem = f"{option} {text}: write requests per second, or 0.5x of the capacity"
+    return Level(read_positive(text.removesuffix("x"), problem), of_capacity=text.endswith("x"))
 
 
 def steady(rate_hz: float, seconds: float) -> list[Stretch]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtests.locust_ import levels
 from loadtests.locust_.budgets import read_weights
-from loadtests.locust_.errors import OptionError
+from loadtests.locust_.errors import OptionError, read_positive
 from loadtests.locust_.levels import Level, Stretch, read_level
 from loadtests.locust_.schedules import REPLAY
 from loadtests.locust_.thresholds import OPTIONS, Threshold, check_scopes, read_threshold
@@ -163,10 +163,4 @@ def _check(options: Options, timed: bool) -> None:
 def _number_or_auto(option: str, text: str) -> float | None:
     if text == AUTO:
         return None
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < math.inf:
-        raise OptionError(f"{option} {text}: write a number above 0, or {AUTO}")
-    return value
+    return read_positive(text, f"{option} {text}: write a number above 0, or {AUTO}")

@@ -27,9 +27,13 @@ def machine_fingerprint() -> str:
             if line.startswith("model name"):
                 model = line.partition(":")[2].strip()
                 break
+    return f"{platform.system()} {platform.machine()} {model} x{usable_cores()}"
+
+
+def usable_cores() -> int:
+    """Return how many processors this process may run on."""
     affinity = getattr(os, "sched_getaffinity", None)
-    cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    return f"{platform.system()} {platform.machine()} {model} x{cores}"
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def profile_key(artifact_hash: str, machine: str, library: str, threads: int) -> str:

@@ -11,7 +11,7 @@ from artifact.manifest import StageFile, TensorSpec
 from engine.backends.arrays import AnyArray, Array, Memory, may_overlap, takes_outputs
 from engine.errors import InferenceFailed
 
-__all__ = ["Array", "Backend", "LoadedStage", "Prepared", "check_into"]
+__all__ = ["Array", "Backend", "LoadedStage", "Prepared", "bound_sizes", "check_into"]
 
 Call = TypeVar("Call")
 _Identity = tuple[tuple[str, int], ...]
@@ -127,6 +127,30 @@ class Prepared(Generic[Call]):
 
 def _identity(inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> _Identity:
     return tuple((name, id(array)) for arrays in (inputs, into) for name, array in arrays.items())
+
+
+def bound_sizes(
+    stage: str, specs: Mapping[str, TensorSpec], inputs: Mapping[str, AnyArray]
+) -> dict[str, int]:
+    """Return what each symbol stands for in a call.
+
+    Raises:
+        InferenceFailed: if names, dtypes or shapes are not those of the record.
+    """
+    if inputs.keys() != specs.keys():
+        problem = f"inputs {sorted(inputs)} given, {sorted(specs)} needed"
+        raise InferenceFailed(stage, problem)
+    sizes: dict[str, int] = {}
+    for name, spec in specs.items():
+        array = inputs[name]
+        fits = len(array.shape) == len(spec.shape) and array.dtype == spec.dtype
+        for symbol, size in zip(spec.shape, array.shape, strict=False):
+            fits &= size == (sizes.setdefault(symbol, size) if isinstance(symbol, str) else symbol)
+        if not fits or 0 in array.shape:
+            wanted = f"{spec.dtype} {list(spec.shape)}"
+            problem = f"{name} is {array.dtype} {list(array.shape)}, not {wanted}"
+            raise InferenceFailed(stage, problem)
+    return sizes
 
 
 def check_into(

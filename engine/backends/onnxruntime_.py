@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import onnxruntime
 
 from artifact.config import Precision
+from artifact.latency import usable_cores
 from artifact.manifest import StageFile
 from engine.backends.arrays import HOST
 from engine.backends.base import Array, Prepared, check_into
@@ -118,9 +118,7 @@ class OnnxRuntimeBackend:
     memory = HOST
 
     def __init__(self, threads: int = 0) -> None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-        _PROCESS.settle(threads or cores)
+        _PROCESS.settle(threads or usable_cores())
 
     @property
     def library(self) -> str:

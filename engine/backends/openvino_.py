@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import openvino
 
 from artifact.config import Precision
+from artifact.latency import usable_cores
 from artifact.manifest import StageFile
 from engine.backends.arrays import HOST
 from engine.backends.base import Array, Prepared, check_into
@@ -120,13 +120,11 @@ class OpenVinoBackend:
     memory = HOST
 
     def __init__(self, threads: int = 0, precision: Precision | None = None) -> None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
         self.precision: Precision = precision or native_precision()
         self._core = openvino.Core()
         self._settings = {
             "INFERENCE_PRECISION_HINT": _HINTS[self.precision],
-            "INFERENCE_NUM_THREADS": threads or cores,
+            "INFERENCE_NUM_THREADS": threads or usable_cores(),
             "NUM_STREAMS": 1,
         }
 

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from artifact.manifest import StageFile, TensorSpec
+from artifact.manifest import StageFile
 from artifact.plan import PlanRecord
 from engine.backends.arrays import AnyArray, Array, DeviceArray
-from engine.backends.base import Prepared, check_into
+from engine.backends.base import Prepared, bound_sizes, check_into
 from engine.backends.cuda_ import Copy, Cuda, CudaError
 from engine.backends.cuda_arrays import CudaArray
 from engine.backends.tensorrt_call import Shape, ShapedCall
@@ -170,27 +170,3 @@ class TensorRtStage:
         larger = 1 << (rows - 1).bit_length()
         held = self._record.profile_for({**sizes, "B": larger}) is not None
         return larger if held else rows
-
-
-def bound_sizes(
-    stage: str, specs: Mapping[str, TensorSpec], inputs: Mapping[str, AnyArray]
-) -> dict[str, int]:
-    """Return what each symbol stands for in a call.
-
-    Raises:
-        InferenceFailed: if names, dtypes or shapes are not those of the record.
-    """
-    if inputs.keys() != specs.keys():
-        problem = f"inputs {sorted(inputs)} given, {sorted(specs)} needed"
-        raise InferenceFailed(stage, problem)
-    sizes: dict[str, int] = {}
-    for name, spec in specs.items():
-        array = inputs[name]
-        fits = len(array.shape) == len(spec.shape) and array.dtype == spec.dtype
-        for symbol, size in zip(spec.shape, array.shape, strict=False):
-            fits &= size == (sizes.setdefault(symbol, size) if isinstance(symbol, str) else symbol)
-        if not fits or 0 in array.shape:
-            wanted = f"{spec.dtype} {list(spec.shape)}"
-            problem = f"{name} is {array.dtype} {list(array.shape)}, not {wanted}"
-            raise InferenceFailed(stage, problem)
-    return sizes

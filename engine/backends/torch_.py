@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,9 +14,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from artifact.config import Precision
-from artifact.manifest import StageFile, TensorSpec
+from artifact.latency import usable_cores
+from artifact.manifest import StageFile
 from engine.backends.arrays import HOST, AnyArray, Array, Memory
-from engine.backends.base import check_into
+from engine.backends.base import bound_sizes, check_into
 from engine.backends.torch_arrays import TorchMemory, first_line, readable
 from engine.backends.torch_device import Buffers, CudaGraphs, DeviceRunner
 from engine.backends.torch_graph import Operators, Unsupported, build_graph, finish
@@ -50,7 +50,7 @@ class TorchStage:
     ) -> dict[str, Any]:
         """Run one batch (see `LoadedStage.run`)."""
         into = into or {}
-        _check_inputs(self._stage, self._spec.inputs, inputs)
+        bound_sizes(self._stage, self._spec.inputs, inputs)  # torch would make do with others
         check_into(self._stage, self._spec.outputs, inputs, into)
         try:
             with torch.inference_mode():
@@ -103,9 +103,7 @@ class TorchBackend:
         precision: Precision | None = None,
         compiled: bool = False,
     ) -> None:
-        affinity = getattr(os, "sched_getaffinity", None)
-        cores = len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-        torch.set_num_threads(threads or cores)
+        torch.set_num_threads(threads or usable_cores())
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         on_cuda = self._device.type == "cuda"
         self.precision: Precision = precision or ("bf16" if _has_bf16(self._device) else "fp32")
@@ -196,28 +194,6 @@ def _in_order(stage: str, spec: StageFile, graph: onnx.GraphProto) -> StageFile:
     ordered = {"inputs": {name: spec.inputs[name] for name in inputs}}
     ordered["outputs"] = {name: spec.outputs[name] for name in outputs}
     return spec.model_copy(update=ordered)
-
-
-def _check_inputs(
-    stage: str, specs: Mapping[str, TensorSpec], inputs: Mapping[str, AnyArray]
-) -> None:
-    """Compare inputs with the record: torch itself would make do with other shapes and dtypes.
-
-    Raises:
-        InferenceFailed: if an input is missing or does not fit.
-    """
-    if inputs.keys() != specs.keys():
-        raise InferenceFailed(stage, f"inputs {sorted(inputs)} given, {sorted(specs)} needed")
-    sizes: dict[str, int] = {}
-    for name, spec in specs.items():
-        array = inputs[name]
-        fits = array.dtype == spec.dtype and len(array.shape) == len(spec.shape)
-        for size, wanted in zip(array.shape, spec.shape, strict=False):
-            known = sizes.setdefault(wanted, size) if isinstance(wanted, str) else wanted
-            fits = fits and size == known
-        if not fits:
-            found = f"{array.dtype} {array.shape}"
-            raise InferenceFailed(stage, f"{name} is {found}, not {spec.dtype} {spec.shape}")
 
 
 def _owned(tensor: Tensor, taken: set[int]) -> Array:

@@ -23,7 +23,11 @@ Known = NDArray[Any]
 """A constant; or sizes: objects that are integers or the nodes that give them."""
 
 Value = fx.Node | Known
-Operator = Callable[["Builder", Sequence[Value | None], Mapping[str, Any]], "Value | list[Value]"]
+Inputs = Sequence[Value | None]
+"""What a node reads; None where an input is left out."""
+Given = Mapping[str, Any]
+"""A node's attributes."""
+Operator = Callable[["Builder", Inputs, Given], "Value | list[Value]"]
 """Builds a node's output, or each of its outputs, from its inputs and attributes."""
 
 OPSETS = range(18, 21)
@@ -200,7 +204,7 @@ def _initializer(builder: Builder, tensor: onnx.TensorProto, folder: Path) -> Va
 def _translate(
     builder: Builder,
     node: onnx.NodeProto,
-    inputs: Sequence[Value | None],
+    inputs: Inputs,
     operators: Operators,
 ) -> list[Value]:
     if node.domain not in ("", "ai.onnx") or node.op_type not in operators:

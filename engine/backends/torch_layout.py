@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import onnx
@@ -14,6 +12,8 @@ from torch.nn import functional
 
 from engine.backends.torch_graph import (
     Builder,
+    Given,
+    Inputs,
     Operators,
     Value,
     constants,
@@ -21,9 +21,6 @@ from engine.backends.torch_graph import (
     refuse_unless,
     sizes,
 )
-
-Inputs = Sequence[Value | None]
-Given = Mapping[str, Any]
 
 LAYOUT = Operators()
 """Those that move numbers, or know sizes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from torch.nn import functional
 
 from engine.backends.torch_graph import (
     Builder,
+    Given,
+    Inputs,
     Known,
     Operator,
     Operators,
@@ -21,9 +23,6 @@ from engine.backends.torch_graph import (
     refuse_unless,
 )
 from engine.backends.torch_weights import Extent
-
-Inputs = Sequence[Value | None]
-Given = Mapping[str, Any]
 
 NUMBERS = Operators()
 """Those that compute."""

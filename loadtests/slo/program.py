@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from artifact.latency import usable_cores
 from artifact.store import open_artifact
 from loadtests.bench.artifacts import FAMILY
 from loadtests.bench.setup import BenchError
@@ -155,7 +156,7 @@ def _rival(setup: Setup, ground: Ground, who: Rival) -> Iterator[servers.Running
         artifact=str(ground.artifact),
         variant=variant,
         port=servers.free_port(),
-        threads=servers.threads(),
+        threads=usable_cores(),
         max_batch=settings.max_batch,
         wait_ms=settings.wait_ms,
         timeout_ms=round(settings.timeout_over_solo * ground.solo_s * 1e3),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import socket
 import subprocess
 import tempfile
@@ -105,12 +104,6 @@ def free_port() -> int:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]
         return port
-
-
-def threads() -> int:
-    """Return how many threads ONNX Runtime gets on every side: the engine's default."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def _wait_ready(process: subprocess.Popen[bytes], port: int, probe: str, log: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from engine.telemetry import NO_API_KEY
+from server.configuration import toml_pair
 from server.keys import ApiKey, KeyName, fresh_key, sha256_of
 
 app = typer.Typer()
@@ -48,7 +48,7 @@ def key(
     _err.print(f"the key of {name}, shown only now: {made}", soft_wrap=True, highlight=False)
     print(f"[keys.{name}]")
     for field, value in entry.model_dump(exclude_none=True, exclude_defaults=True).items():
-        print(f"{field} = {_toml(value)}")
+        print(toml_pair(field, value))
 
 
 def _checked(name: str, values: dict[str, Any]) -> ApiKey:
@@ -62,7 +62,3 @@ def _checked(name: str, values: dict[str, Any]) -> ApiKey:
         where = ".".join(str(part) for part in first["loc"]) or "name"
         flag = where if where == "name" else f"--{where.replace('_', '-')}"
         raise typer.BadParameter(f"{flag}: {first['msg']}") from error
-
-
-def _toml(value: Any) -> str:
-    return json.dumps(value)

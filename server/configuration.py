@@ -106,17 +106,18 @@ def _toml(name: str, value: Any) -> list[str]:
     if value is None or value == {}:
         return [f"# {name} is not set"]
     if name == "config":
-        return [f"# {_pair(name, value)}"]
+        return [f"# {toml_pair(name, value)}"]
     if isinstance(value, dict):
         return [
             line
             for key, entry in value.items()
-            for line in (f"[{name}.{key}]", *(_pair(*item) for item in entry.items()))
+            for line in (f"[{name}.{key}]", *(toml_pair(*item) for item in entry.items()))
         ]
-    return [_pair(name, value)]
+    return [toml_pair(name, value)]
 
 
-def _pair(name: str, value: Any) -> str:
+def toml_pair(name: str, value: Any) -> str:
+    """Return a setting as a line of TOML; JSON's texts, numbers and lists are TOML's too."""
     return f"{name} = {json.dumps(value, ensure_ascii=False)}"
 
 

@@ -49,4 +49,4 @@ class Cors(CORSMiddleware):
 def _as_problem(refusal: Response, scope: Scope) -> Response:
     kept = {k: v for k, v in refusal.headers.items() if not k.startswith("content-")}
     error = HTTPException(refusal.status_code, bytes(refusal.body).decode(), kept)
-    return problem_response(error, scope["state"]["request_id"], scope["path"])
+    return problem_response(error, scope["state"]["facts"].request_id, scope["path"])

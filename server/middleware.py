@@ -34,8 +34,8 @@ class Noting:
 class RequestContext:
     """Stamps every request on arrival and answers for whatever nobody else caught.
 
-    Sets `scope["state"]["arrived_s"]` (the deadline counts from here), `["request_id"]`, and
-    `["facts"]`, which the log line and the spans are made of once the request has ended.
+    Sets `scope["state"]["facts"]`: when it arrived (the deadline counts from here), its id, and what
+    the log line and the spans are made of once it has ended.
     """
 
     def __init__(self, app: ASGIApp, clock: Clock, noting: Noting) -> None:
@@ -49,8 +49,7 @@ class RequestContext:
             await self._app(scope, receive, send)
             return
         facts = _begun(scope, self._clock.now_s())
-        stamped = {"arrived_s": facts.arrived_s, "request_id": facts.request_id, "facts": facts}
-        scope.setdefault("state", {}).update(stamped)
+        scope.setdefault("state", {})["facts"] = facts
         head_only = scope["method"] == "HEAD"
         status = 0
 

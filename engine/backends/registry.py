@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
-from importlib.util import find_spec
 from pathlib import Path
 
 from artifact.store import Artifact
@@ -80,7 +79,7 @@ def installed_backends() -> dict[str, str]:
     """
     found = {}
     for name in _FACTORIES:
-        if all(find_spec(module) is not None for module in _MODULES.get(name, (name,))):
+        if all(detect.installed(module) for module in _MODULES.get(name, (name,))):
             try:
                 found[name] = version(name)
             except PackageNotFoundError:  # installed under another name, as for other devices

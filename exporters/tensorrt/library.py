@@ -10,11 +10,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from artifact.plan import PORTABLE, OptimizationProfile, PlanLibrary, PlanTensor
+from engine.backends import detect
 from exporters.tensorrt.device import device_arch
 from exporters.tensorrt.errors import (
     ArchUnsupported,
@@ -55,7 +55,7 @@ class Built:
 
 def installed() -> tuple[PlanLibrary, ...]:
     """Return the libraries that are installed; imports none."""
-    return tuple(name for name, module in _MODULES.items() if find_spec(module) is not None)
+    return tuple(name for name, module in _MODULES.items() if detect.installed(module))
 
 
 def open_library(name: PlanLibrary) -> Library:

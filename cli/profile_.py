@@ -14,7 +14,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from artifact.store import Artifact
     from engine.config import EngineConfig
-    from engine.opening import OpenedEngine
+    from engine.opening.open import OpenedEngine
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -58,7 +58,7 @@ def profile(
 
 
 def _measure(artifact: Artifact, config: EngineConfig) -> OpenedEngine:
-    from engine.auto import open_chosen
+    from engine.opening.auto import open_chosen
 
     columns = (TextColumn("{task.description}"), BarColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -95,7 +95,7 @@ def stage_times(opened: OpenedEngine, max_batch: int) -> Table:
 
 def variant_times(opened: OpenedEngine, max_batch: int) -> Table:
     """Return predicted milliseconds and bytes per variant."""
-    from engine.prediction import Predictor
+    from engine.requests.prediction import Predictor
 
     predictor = Predictor(opened.profile, opened.family, max_batch)
     bucket = opened.family.manifest.buckets.text_lengths[-1]

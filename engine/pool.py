@@ -9,9 +9,6 @@ from concurrent.futures import Future
 from typing import Literal
 
 from artifact.store import Artifact
-from engine.admission import Known, shed_reason
-from engine.auto import open_chosen
-from engine.caption_row import CaptionRow
 from engine.clock import Clock, SystemClock
 from engine.config import EngineConfig
 from engine.errors import (
@@ -27,10 +24,13 @@ from engine.errors import (
     NotReady,
     RequestError,
 )
-from engine.intake import PICTURES
-from engine.jobs import Job
-from engine.opening import OpenedEngine
-from engine.stages import Progress
+from engine.opening.auto import open_chosen
+from engine.opening.open import OpenedEngine
+from engine.requests.admission import Known, shed_reason
+from engine.requests.answers import Job
+from engine.requests.row_maker import PICTURES
+from engine.residency.stages import Progress
+from engine.rows.caption.row import CaptionRow
 from engine.telemetry import NO_VARIANT, Telemetry
 from engine.types import Answer, Budget, Input, Offer, Outcome, Task, Ticket
 from engine.wiring import wire

@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from artifact.store import Artifact
-from engine.admission import Admission
 from engine.clock import Clock
 from engine.config import EngineConfig
-from engine.decoding import Decoder
-from engine.executor import Done, Executor
-from engine.intake import Intake
-from engine.jobs import AnswerMaker
-from engine.kv_pool import KvPool
-from engine.ledger import Ledger
-from engine.opening import OpenedEngine
-from engine.planner import Planner
-from engine.prediction import Predictor
-from engine.routing import Router
-from engine.slots import Slots
-from engine.speaker import Speaker
-from engine.steering import Steering
-from engine.stepper import Stepper
+from engine.loop.caption_rounds import Speaker
+from engine.loop.executor import Done, Executor
+from engine.loop.stepper import Stepper
+from engine.opening.open import OpenedEngine
+from engine.requests.admission import Admission
+from engine.requests.answers import AnswerMaker
+from engine.requests.open_requests import Ledger
+from engine.requests.planner import Planner
+from engine.requests.prediction import Predictor
+from engine.requests.routes import Router
+from engine.requests.row_maker import Intake
+from engine.requests.variants import Steering
+from engine.rows.caption.kv_pool import KvPool
+from engine.rows.caption.rounds import Decoder
+from engine.rows.slots import Slots
 from engine.telemetry import Telemetry
 
 _ROUNDS_OPEN = 4

@@ -22,7 +22,7 @@ from artifact.manifest import GoldenRecord, LadderRecord, Manifest, StageFile
 from artifact.pattern import SkipPattern
 from artifact.preprocess import TextCodec
 from artifact.store import Artifact, ArtifactWriter
-from engine.solo import Solo
+from engine.opening.solo import Solo
 from exporters import describe, ladder, parity, quality
 from exporters.examples import Example, Stacked, captions, questions, statements
 from exporters.ladder import Ladder

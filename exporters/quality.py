@@ -13,8 +13,8 @@ from artifact.config import Task
 from artifact.errors import InvalidManifest
 from artifact.manifest import Manifest
 from artifact.store import Artifact
-from engine.golden import score
-from engine.solo import Solo
+from engine.opening.golden import score
+from engine.opening.solo import Solo
 from exporters.examples import Example, picture
 
 Quality = dict[Task, dict[str, float]]

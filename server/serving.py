@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar
 
 from engine.clock import Clock
-from engine.quantiles import quantile
+from engine.elastic.quantiles import quantile
 from engine.telemetry import Telemetry
 from server.body import BodyStore
 from server.decoding import Decoder

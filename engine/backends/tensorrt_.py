@@ -25,7 +25,7 @@ from engine.backends.detect import Ready
 from engine.backends.tensorrt_call import Library, Shape, ShapedCall
 from engine.backends.tensorrt_stage import TensorRtStage
 from engine.errors import LoadFailed
-from engine.kept import is_kept
+from engine.residency.device_arrays import is_kept
 
 _PRECISIONS: tuple[Precision, ...] = ("fp16", "bf16", "fp32")
 """The first that plans were built for is used."""

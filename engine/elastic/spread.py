@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from engine.quantiles import quantile
+from engine.elastic.quantiles import quantile
 
 _CALLS = 256
 _LEAST = 32

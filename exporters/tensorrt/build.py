@@ -17,7 +17,7 @@ from artifact.atomic import write_atomically
 from artifact.config import Precision
 from artifact.plan import OptimizationProfile, PlanRecord, PlanTarget, plan_path, write_plan
 from artifact.store import Artifact
-from engine.family import Family
+from engine.residency.family import Family
 from exporters.tensorrt import stock
 from exporters.tensorrt.errors import ArchUnsupported, UnknownStages
 from exporters.tensorrt.graphs import REWRITE, ContentDigests, bindings, prepare

@@ -11,7 +11,7 @@ from artifact.manifest import ParityRecord
 from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.errors import ParityFailed
-from engine.golden import PARITY_LIMITS
+from engine.opening.golden import PARITY_LIMITS
 
 
 def check_plans(artifact: Artifact, backend: Backend, stages: Sequence[str]) -> list[ParityRecord]:

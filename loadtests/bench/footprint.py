@@ -13,7 +13,7 @@ from pathlib import Path
 
 from artifact.store import open_artifact
 from engine.backends.registry import open_backend
-from engine.memory import release_freed, resident_bytes
+from engine.residency.memory import release_freed, resident_bytes
 from loadtests.bench.live import Live, Monolith, draw_inputs, one_batch
 
 BATCH = 8

@@ -40,7 +40,7 @@ def measure(setup: Setup, report: Report) -> list[Bar]:
     )
     return [
         ratio_bar(
-            f"engine.memory.{setup.backend}.{VARIANTS}-variants-over-1-session",
+            f"engine.residency.memory.{setup.backend}.{VARIANTS}-variants-over-1-session",
             pairs,
             LIMIT,
             "MB resident",

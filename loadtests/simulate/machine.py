@@ -12,7 +12,7 @@ import numpy as np
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import DEFAULT, Decision, RowView, Run, Snapshot, Tuning, urgency
 from engine.elastic.spread import CallSpread
-from engine.prediction import Correction, Trip
+from engine.requests.prediction import Correction, Trip
 from loadtests.simulate.world import Outcome, World
 
 Decide = Callable[[Snapshot, float], Decision]

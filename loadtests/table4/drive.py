@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from artifact.config import Task
-from engine.intake import PICTURES
+from engine.requests.row_maker import PICTURES
 from loadtests.bench.pairs import Report
 from loadtests.bench.setup import BenchError
 from loadtests.cases import VqaCase, load_cases

@@ -12,10 +12,10 @@ from artifact.program import whole_stages
 from artifact.store import Artifact
 from engine.backends.base import Backend, LoadedStage
 from engine.errors import InferenceFailed, LoadFailed
-from engine.family import Family
-from engine.golden import PARITY_LIMITS
-from engine.solo import Solo
-from engine.stages import StageSet
+from engine.opening.golden import PARITY_LIMITS
+from engine.opening.solo import Solo
+from engine.residency.family import Family
+from engine.residency.stages import StageSet
 from tests.engine.tiny_gallery import COMPOSED, inputs_of, write_gallery
 from tests.engine.tiny_model import SIDE, TRIO, VOCAB
 

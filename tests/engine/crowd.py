@@ -15,8 +15,8 @@ import pytest
 from artifact.store import Artifact
 from engine.config import EngineConfig
 from engine.errors import Cancelled, QueueFull
-from engine.intake import TASKS
-from engine.solo import Solo
+from engine.opening.solo import Solo
+from engine.requests.row_maker import TASKS
 from engine.types import Answer, Budget, CaptionInput, Input, ReasonInput, Ticket, VqaInput
 from tests.engine.fakes import FakeBackend, fake_pool, picture
 from tests.engine.tiny_model import Array

@@ -15,10 +15,10 @@ from artifact.store import Artifact
 from engine.backends.arrays import HOST, Memory
 from engine.config import EngineConfig
 from engine.errors import InferenceFailed
-from engine.family import Family
-from engine.opening import OpenedEngine
+from engine.opening.open import OpenedEngine
 from engine.pool import EnginePool
-from engine.stages import StageSet
+from engine.residency.family import Family
+from engine.residency.stages import StageSet
 from engine.telemetry import Telemetry
 from tests.engine.tiny_model import Array, TinyModel
 

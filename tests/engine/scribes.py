@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from artifact.store import Artifact
-from engine.caption_row import CaptionRow
 from engine.elastic.kinds import Next, best_kind
 from engine.elastic.snapshot import RowView, Snapshot
 from engine.elastic.sorting import Rows as Sorted
 from engine.elastic.sorting import fill
-from engine.routing import WORD
+from engine.requests.routes import WORD
+from engine.rows.caption.row import CaptionRow
 from engine.types import Answer, Budget, CaptionInput
 from tests.engine.fakes import picture
 from tests.engine.tiny_model import Array

@@ -23,7 +23,7 @@ from engine.backends.arrays import AnyArray
 from engine.backends.base import LoadedStage
 from engine.backends.detect import Ready
 from engine.backends.tensorrt_ import TensorRtBackend
-from engine.kept import places_for_kept, with_kept
+from engine.residency.device_arrays import places_for_kept, with_kept
 from tests.engine.cuda_fake import FakeCuda
 from tests.engine.fakes import FakeBackend, Hook
 from tests.engine.tensorrt_fake import MAX_BATCH, FakeTensorRt

@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact
-from engine import auto, opening
-from engine.auto import open_chosen
-from engine.choosing import Trial
 from engine.config import EngineConfig
 from engine.errors import LoadFailed, ParityFailed
-from engine.opening import OpenedEngine
-from engine.stages import Progress
-from engine.trial import try_apart, try_backend
+from engine.opening import auto
+from engine.opening import open as opening
+from engine.opening.auto import open_chosen
+from engine.opening.choose import Trial
+from engine.opening.open import OpenedEngine
+from engine.opening.trial import try_apart, try_backend
+from engine.residency.stages import Progress
 from tests.engine.tiny_artifact import write_tiny
 
 BOTH = {"onnxruntime": "1", "openvino": "1"}

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.beams import LENGTH_PENALTY, BeamSearch
+from engine.rows.caption.beams import LENGTH_PENALTY, BeamSearch
 from tests.engine.reference_beams import (
     NextLogits,
     beam_search,

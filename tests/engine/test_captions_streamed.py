@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from artifact.store import Artifact
 from engine.errors import InvalidInput
-from engine.listening import Listener
+from engine.rows.caption.stream import Listener
 from engine.types import Budget
 from tests.engine.bench import MODEL
 from tests.engine.fakes import picture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.choosing import Choice, Remembered, Trial, choose, relative_time
+from engine.opening.choose import Choice, Remembered, Trial, choose, relative_time
 
 
 def trial(backend: str, time_s: float = 1.0, keys: int = 2, error: str | None = None) -> Trial:

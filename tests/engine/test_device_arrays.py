@@ -15,12 +15,12 @@ from engine.backends.arrays import HOST, DeviceArray, Memory, runs
 from engine.backends.base import check_into
 from engine.config import EngineConfig
 from engine.errors import InferenceFailed
-from engine.family import Family
-from engine.kept import is_kept, places_for_kept, with_kept
-from engine.probe import buckets_of, stage_call
-from engine.profiler import measure_profile
-from engine.solo import Solo
-from engine.stages import StageSet
+from engine.opening.latency import measure_profile
+from engine.opening.solo import Solo
+from engine.residency.device_arrays import is_kept, places_for_kept, with_kept
+from engine.residency.family import Family
+from engine.residency.probe import buckets_of, stage_call
+from engine.residency.stages import StageSet
 from tests.engine.crowd import Crowd, check_alone
 from tests.engine.fakes import FakeBackend, picture
 from tests.engine.memory_contract import MemoryContract

@@ -11,12 +11,13 @@ import pytest
 
 from artifact.config import Precision, Task
 from artifact.store import Artifact
-from engine import evidence, golden
 from engine.config import EngineConfig
-from engine.evidence import knows_quality, prove_quality
-from engine.family import Family
-from engine.golden import on_record
-from engine.solo import Solo
+from engine.opening import golden
+from engine.opening import quality as evidence
+from engine.opening.golden import on_record
+from engine.opening.quality import knows_quality, prove_quality
+from engine.opening.solo import Solo
+from engine.residency.family import Family
 from tests.engine.fakes import FakeBackend
 from tests.engine.tiny_artifact import write_tiny
 from tests.engine.tiny_model import TinyModel

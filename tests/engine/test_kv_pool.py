@@ -16,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from engine.backends.arrays import HOST, AnyArray, Memory
-from engine.kv_pool import KvPool
+from engine.rows.caption.kv_pool import KvPool
 from tests.engine.remote import RemoteMemory, look, put
 from tests.engine.tiny_model import HEAD_WIDTH, HEADS, NV, Array, tiny_config
 

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from engine.auto import open_chosen
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
 from engine.clock import SystemClock
 from engine.config import EngineConfig
 from engine.errors import InferenceFailed
+from engine.opening.auto import open_chosen
 from engine.pool import EnginePool
 from engine.types import Budget, VqaInput
 from tests.engine.backend_contract import BackendContract

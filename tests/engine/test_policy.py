@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import DeadlineUnattainable, InvalidInput, NoVariantFits, UnknownVariant
-from engine.policy import check_budget, choose, nearest, preference, qualifying
+from engine.requests.policy import check_budget, choose, nearest, preference, qualifying
 from engine.types import Budget, Offer
 
 MB = 1_000_000

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.family import Family
-from engine.prediction import CaptionLength, Correction, Predictor, Trip
-from engine.quantiles import quantile
+from engine.elastic.quantiles import quantile
+from engine.requests.prediction import CaptionLength, Correction, Predictor, Trip
+from engine.residency.family import Family
 from tests.engine.fakes import flat_profile
 from tests.engine.tiny_artifact import write_tiny
 

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from artifact.program import Program, Step
 from artifact.store import Artifact
 from engine.backends.arrays import HOST, AnyArray, Memory
-from engine.rows import Array, VqaRow
-from engine.slots import Slots
+from engine.rows.row import Array, VqaRow
+from engine.rows.slots import Slots
 from tests.engine.fakes import picture
 from tests.engine.remote import RemoteMemory, look, put
 from tests.engine.tiny_artifact import write_tiny

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from artifact.golden import relative_l2
 from artifact.pattern import SkipPattern
 from artifact.store import Artifact
-from engine.caption_row import CaptionRow
-from engine.decoding import Decoder
 from engine.errors import InferenceFailed
-from engine.family import Family
-from engine.kv_pool import KvPool
-from engine.rows import VqaRow
-from engine.solo import Solo
+from engine.opening.solo import Solo
+from engine.residency.family import Family
+from engine.rows.caption.kv_pool import KvPool
+from engine.rows.caption.rounds import Decoder
+from engine.rows.caption.row import CaptionRow
+from engine.rows.row import VqaRow
 from tests.engine.fakes import FakeBackend, picture
 from tests.engine.tiny_artifact import write_tiny
 from tests.engine.tiny_model import Array, TinyModel

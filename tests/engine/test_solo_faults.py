@@ -7,8 +7,8 @@ import pytest
 
 from artifact.store import Artifact
 from engine.errors import InferenceFailed
-from engine.family import Family
-from engine.solo import Solo
+from engine.opening.solo import Solo
+from engine.residency.family import Family
 from tests.engine.bench import MODEL
 from tests.engine.fakes import FakeBackend, picture
 from tests.engine.tiny_model import Array

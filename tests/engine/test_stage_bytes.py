@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from engine.stage_bytes import StageBytes
+from engine.residency.stage_bytes import StageBytes
 
 SIZES = {"embed": 200, "pix": 3, "w0": 40, "w1": 40}
 USED = {

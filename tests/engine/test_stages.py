@@ -5,8 +5,8 @@ import pytest
 from artifact.store import Artifact
 from engine.backends.registry import open_backend
 from engine.errors import LoadFailed
-from engine.family import Family
-from engine.stages import StageSet
+from engine.residency.family import Family
+from engine.residency.stages import StageSet
 from tests.engine.tiny_artifact import write_tiny
 from tests.engine.tiny_model import TinyModel, tiny_config
 

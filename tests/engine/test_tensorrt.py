@@ -17,10 +17,10 @@ from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.backends.cuda_arrays import CudaArray
 from engine.errors import InferenceFailed, LoadFailed
-from engine.family import Family
-from engine.kept import is_kept, with_kept
-from engine.solo import Solo
-from engine.stages import StageSet
+from engine.opening.solo import Solo
+from engine.residency.device_arrays import is_kept, with_kept
+from engine.residency.family import Family
+from engine.residency.stages import StageSet
 from tests.engine.backend_contract import STAGES, BackendContract
 from tests.engine.bench import JUDGE
 from tests.engine.crowd import Crowd, check_alone

@@ -16,11 +16,11 @@ from engine.backends import detect
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
 from engine.config import EngineConfig
-from engine.family import Family
-from engine.kept import is_kept, places_for_kept, with_kept
-from engine.opening import open_engine
-from engine.solo import Solo
-from engine.stages import StageSet
+from engine.opening.open import open_engine
+from engine.opening.solo import Solo
+from engine.residency.device_arrays import is_kept, places_for_kept, with_kept
+from engine.residency.family import Family
+from engine.residency.stages import StageSet
 from tests.engine.backend_contract import STAGES, BackendContract
 from tests.engine.fakes import FakeBackend, picture
 from tests.engine.tiny_gallery import COMPOSED, inputs_of, write_gallery

@@ -16,7 +16,7 @@ from engine.backends.registry import installed_backends
 from engine.backends.tensorrt_ import TensorRtBackend
 from engine.config import EngineConfig
 from engine.errors import LoadFailed
-from engine.trial import try_backend
+from engine.opening.trial import try_backend
 from tests.engine.cuda_fake import FakeCuda, cudaError_t
 from tests.engine.tensorrt_fake import FakeTensorRt
 from tests.engine.tensorrt_stand import READY, TARGET, Stand, write_plans

@@ -15,7 +15,7 @@ from artifact.store import Artifact, open_artifact
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
 from engine.errors import InferenceFailed, LoadFailed
-from engine.golden import PARITY_LIMITS
+from engine.opening.golden import PARITY_LIMITS
 from tests.engine.backend_contract import BackendContract
 from tests.engine.tiny_artifact import write_tiny
 from tests.engine.tiny_graphs import example_inputs

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact
-from engine.auto import open_chosen
 from engine.backends import registry
 from engine.backends.driver import has_cuda
 from engine.backends.registry import candidate_backends, installed_backends, open_backend
 from engine.clock import SystemClock
 from engine.config import EngineConfig
 from engine.errors import LoadFailed
+from engine.opening.auto import open_chosen
 from engine.pool import EnginePool
 from engine.types import Budget, VqaInput
 from tests.engine.fakes import picture

@@ -13,10 +13,10 @@ from artifact.store import Artifact, open_artifact
 from engine.backends.arrays import Memory
 from engine.backends.base import Backend
 from engine.errors import LoadFailed
-from engine.family import Family
-from engine.golden import PARITY_LIMITS
-from engine.solo import Solo
-from engine.stages import StageSet
+from engine.opening.golden import PARITY_LIMITS
+from engine.opening.solo import Solo
+from engine.residency.family import Family
+from engine.residency.stages import StageSet
 from tests.engine.backend_contract import BackendContract
 from tests.engine.bench import JUDGE
 from tests.engine.fakes import FakeBackend, picture

@@ -13,9 +13,9 @@ from artifact.store import Artifact
 from engine.backends.arrays import AnyArray, DeviceArray, Memory
 from engine.backends.base import Backend
 from engine.errors import InferenceFailed, LoadFailed
-from engine.family import Family
-from engine.kept import is_kept
-from engine.solo import Solo
+from engine.opening.solo import Solo
+from engine.residency.device_arrays import is_kept
+from engine.residency.family import Family
 from tests.engine.backend_contract import BackendContract
 from tests.engine.crowd import Crowd, check_alone
 from tests.engine.fakes import FakeBackend

@@ -11,7 +11,7 @@ import pytest
 from artifact.config import Task
 from artifact.store import Artifact
 from engine.errors import Cancelled, DeadlineUnattainable, InferenceFailed, NoVariantFits
-from engine.solo import Solo
+from engine.opening.solo import Solo
 from engine.types import Answer, Budget, Input, ReasonInput, VqaInput
 from tests.engine.bench import JUDGE
 from tests.engine.fakes import picture

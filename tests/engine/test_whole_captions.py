@@ -8,7 +8,7 @@ import pytest
 
 from artifact.store import Artifact
 from engine.errors import DeadlineUnattainable, NoVariantFits
-from engine.solo import Solo
+from engine.opening.solo import Solo
 from engine.types import Budget, CaptionInput
 from tests.engine.fakes import picture
 from tests.engine.scribes import (

@@ -15,10 +15,10 @@ from artifact.program import composed_programs, whole_programs, whole_stages
 from artifact.store import Artifact
 from engine.backends.registry import open_backend
 from engine.errors import LoadFailed
-from engine.family import Family
-from engine.prediction import Predictor
-from engine.routing import Router
-from engine.stages import StageSet
+from engine.requests.prediction import Predictor
+from engine.requests.routes import Router
+from engine.residency.family import Family
+from engine.residency.stages import StageSet
 from tests.engine.fakes import flat_profile
 from tests.engine.tiny_gallery import COMPOSED, MIXED, write_gallery
 from tests.engine.tiny_model import TRIO

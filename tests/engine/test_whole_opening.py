@@ -15,12 +15,12 @@ from engine.backends.registry import open_backend
 from engine.clock import SystemClock
 from engine.config import EngineConfig
 from engine.errors import NoVariantFits, ParityFailed
-from engine.family import Family
-from engine.golden import check_parity
+from engine.opening.golden import check_parity
+from engine.opening.latency import measure_profile, still_true
 from engine.pool import EnginePool
-from engine.probe import buckets_of, stage_inputs
-from engine.profiler import measure_profile, still_true
-from engine.stages import StageSet
+from engine.residency.family import Family
+from engine.residency.probe import buckets_of, stage_inputs
+from engine.residency.stages import StageSet
 from engine.types import Budget, CaptionInput, ReasonInput, VqaInput
 from tests.engine.fakes import picture
 from tests.engine.tiny_model import Array

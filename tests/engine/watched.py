@@ -17,13 +17,13 @@ from artifact.store import Artifact, open_artifact
 from engine.backends.onnxruntime_ import OnnxRuntimeBackend
 from engine.config import EngineConfig
 from engine.errors import BackendError
-from engine.family import Family
-from engine.intake import TASKS
-from engine.jobs import Job
-from engine.opening import OpenedEngine
+from engine.loop.caption_rounds import Open
+from engine.opening.open import OpenedEngine
 from engine.pool import EnginePool
-from engine.speaker import Open
-from engine.stages import StageSet
+from engine.requests.answers import Job
+from engine.requests.row_maker import TASKS
+from engine.residency.family import Family
+from engine.residency.stages import StageSet
 from engine.telemetry import Telemetry
 from engine.types import Answer, Budget, CaptionInput, Input, Task, Ticket, VqaInput
 from tests.engine.fakes import FakeClock, flat_profile, picture

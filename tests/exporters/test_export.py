@@ -18,7 +18,7 @@ from artifact.pattern import SkipPattern
 from artifact.program import whole_stage
 from artifact.store import Artifact, open_artifact
 from engine.backends.registry import open_backend
-from engine.solo import Solo
+from engine.opening.solo import Solo
 from exporters import parity
 from exporters.examples import Example, Questions, Statements
 from exporters.stages import Stage, cut

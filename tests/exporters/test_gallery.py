@@ -15,8 +15,8 @@ from artifact.manifest import WEIGHTS_NAME
 from artifact.program import whole_stage, whole_stages
 from artifact.store import Artifact, open_artifact
 from engine.backends.registry import open_backend
-from engine.policy import qualifying
-from engine.solo import Solo
+from engine.opening.solo import Solo
+from engine.requests.policy import qualifying
 from engine.types import Budget, Offer
 from exporters import parity
 from exporters.accounting import caption_image_flops, vqa_flops

@@ -11,9 +11,9 @@ LIGHT = (
     "artifact.pattern",
     "artifact.program",
     "artifact.preprocess",
-    "engine.policy",
+    "engine.requests.policy",
     "engine.clock",
-    "engine.prediction",
+    "engine.requests.prediction",
     "loadtests.bars",
     "loadtests.origin",
 )

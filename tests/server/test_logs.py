@@ -215,7 +215,7 @@ def test_other_libraries_lines_are_json_too() -> None:
 
 
 @pytest.mark.parametrize(
-    ("logger", "shown"), [("asyncio", False), ("engine.stepper", True), ("otmv.server", True)]
+    ("logger", "shown"), [("asyncio", False), ("engine.loop.stepper", True), ("otmv.server", True)]
 )
 def test_a_foreign_message_is_quoted_only_where_no_text_can_be(logger: str, shown: bool) -> None:
     with caught("text") as stream:

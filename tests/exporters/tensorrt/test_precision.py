@@ -15,7 +15,7 @@ from onnx.reference import ReferenceEvaluator
 from artifact.config import Precision
 from artifact.golden import StageCase, read_stage_cases, relative_l2
 from artifact.store import Artifact
-from engine.golden import PARITY_LIMITS
+from engine.opening.golden import PARITY_LIMITS
 from exporters.tensorrt.errors import WeightOutOfRange
 from exporters.tensorrt.graphs import prepare
 from exporters.tensorrt.precision import PRODUCTS, lower

@@ -6,7 +6,7 @@ import pytest
 
 from artifact.plan import OptimizationProfile, SizeRange
 from artifact.store import Artifact
-from engine.family import Family
+from engine.residency.family import Family
 from exporters.tensorrt.errors import UnknownSymbol
 from exporters.tensorrt.shapes import fixed_shapes, optimization_profiles
 

@@ -19,11 +19,11 @@ from artifact.program import (
     whole_programs,
     whole_stages,
 )
-from engine.beams import BeamSearch
-from engine.caption_row import CaptionRow
-from engine.kv_pool import KvPool
-from engine.pair_row import PairRow
-from engine.rows import VqaRow
+from engine.rows.caption.beams import BeamSearch
+from engine.rows.caption.kv_pool import KvPool
+from engine.rows.caption.row import CaptionRow
+from engine.rows.pair import PairRow
+from engine.rows.row import VqaRow
 from engine.types import Task
 
 _FLOAT_BYTES = 4

@@ -7,15 +7,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from engine.caption_row import CaptionRow
 from engine.elastic.snapshot import RowView
-from engine.family import Family
-from engine.ledger import Place
-from engine.listening import Listener
-from engine.pair_row import PairRow
-from engine.prediction import Trip
-from engine.routing import WORD
-from engine.rows import VqaRow
+from engine.requests.open_requests import Place
+from engine.requests.prediction import Trip
+from engine.requests.routes import WORD
+from engine.residency.family import Family
+from engine.rows.caption.row import CaptionRow
+from engine.rows.caption.stream import Listener
+from engine.rows.pair import PairRow
+from engine.rows.row import VqaRow
 from engine.types import Answer
 
 TRUTHS = ("false", "true")

@@ -8,11 +8,11 @@ from functools import partial
 
 from engine.config import EngineConfig
 from engine.errors import DeadlineUnattainable, Draining, EngineError, InvalidInput, NotReady
-from engine.family import Family
-from engine.intake import Intake
-from engine.ledger import Ledger, Place
-from engine.planner import Planner
-from engine.policy import check_budget, expires_s
+from engine.requests.open_requests import Ledger, Place
+from engine.requests.planner import Planner
+from engine.requests.policy import check_budget, expires_s
+from engine.requests.row_maker import Intake
+from engine.residency.family import Family
 from engine.types import Budget, Task, Ticket
 
 

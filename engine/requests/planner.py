@@ -6,11 +6,11 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
 from engine.errors import NoVariantFits
-from engine.family import Family, Member
-from engine.ledger import Backlog, Ledger
-from engine.policy import Choice, choose, qualifying
-from engine.prediction import Predictor
-from engine.stages import StageSet
+from engine.requests.open_requests import Backlog, Ledger
+from engine.requests.policy import Choice, choose, qualifying
+from engine.requests.prediction import Predictor
+from engine.residency.family import Family, Member
+from engine.residency.stages import StageSet
 from engine.types import Budget, Offer, Task
 
 
@@ -70,7 +70,7 @@ class Planner:
         has keys and values of its own.
 
         Raises:
-            UnknownVariant, NoVariantFits: see `engine.policy`.
+            UnknownVariant, NoVariantFits: see `engine.requests.policy`.
         """
         offers = self.offers(task)
         if beams > 1:
@@ -104,7 +104,7 @@ class Planner:
         of its own calls, at the middle: a refusal must not count waits twice, nor be made in doubt.
 
         Raises:
-            DeadlineUnattainable: see `engine.policy`.
+            DeadlineUnattainable: see `engine.requests.policy`.
         """
         bucket = self._bucket if bucket is None else bucket
         timer = self._timer(fitting[0].task, bucket, batch, words, waits)

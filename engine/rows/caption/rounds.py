@@ -11,9 +11,9 @@ import numpy as np
 from artifact.manifest import Manifest
 from artifact.program import Step
 from engine.backends.arrays import AnyArray, put_rows
-from engine.caption_row import CaptionRow
 from engine.errors import InferenceFailed
-from engine.kv_pool import KvPool
+from engine.rows.caption.kv_pool import KvPool
+from engine.rows.caption.row import CaptionRow
 
 RunInto = Callable[[str, Mapping[str, AnyArray], Mapping[str, AnyArray]], object]
 """Runs a stage: reads inputs, writes outputs into the arrays given."""

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from engine.backends.arrays import HOST, AnyArray, Memory
-from engine.rows import VqaRow
+from engine.rows.row import VqaRow
 
 Block = Callable[[Mapping[str, AnyArray], Mapping[str, AnyArray]], object]
 """Runs one block: reads its inputs, writes its outputs into the arrays given."""

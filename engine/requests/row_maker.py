@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 
 from artifact.errors import TextError
 from artifact.preprocess import TextCodec
-from engine.caption_row import CaptionRow
 from engine.elastic.course import Route
 from engine.elastic.snapshot import RowView
 from engine.errors import InvalidInput
-from engine.executor import PATIENCE_S
-from engine.family import Family
-from engine.jobs import TRUTHS, Job
-from engine.kv_pool import KvPool
-from engine.ledger import Place
-from engine.listening import Listener
-from engine.pair_row import PairRow
-from engine.routing import Router
-from engine.rows import VqaRow
-from engine.steering import Steering
+from engine.loop.executor import PATIENCE_S
+from engine.requests.answers import TRUTHS, Job
+from engine.requests.open_requests import Place
+from engine.requests.routes import Router
+from engine.requests.variants import Steering
+from engine.residency.family import Family
+from engine.rows.caption.kv_pool import KvPool
+from engine.rows.caption.row import CaptionRow
+from engine.rows.caption.stream import Listener
+from engine.rows.pair import PairRow
+from engine.rows.row import VqaRow
 from engine.types import CaptionInput, Input, ReasonInput, Task, VqaInput
 
 TASKS: dict[type[Input], Task] = {VqaInput: "vqa", CaptionInput: "caption", ReasonInput: "reason"}

@@ -11,11 +11,11 @@ from artifact.store import Artifact
 from engine.backends.arrays import AnyArray, Memory
 from engine.backends.base import Backend, LoadedStage
 from engine.errors import LoadFailed
-from engine.family import Family, Member
-from engine.kept import places_for_kept
-from engine.memory import release_freed, resident_bytes
-from engine.probe import buckets_of, largest_batch, stage_call
-from engine.stage_bytes import StageBytes
+from engine.residency.device_arrays import places_for_kept
+from engine.residency.family import Family, Member
+from engine.residency.memory import release_freed, resident_bytes
+from engine.residency.probe import buckets_of, largest_batch, stage_call
+from engine.residency.stage_bytes import StageBytes
 
 Progress = Callable[[str, float], None]
 

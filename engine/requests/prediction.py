@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from artifact.latency import LatencyProfile
 from engine.elastic.course import Line
+from engine.elastic.quantiles import at_share, quantile
 from engine.elastic.spread import CallSpread
-from engine.probe import buckets_of, largest_batch
-from engine.quantiles import at_share, quantile
+from engine.residency.probe import buckets_of, largest_batch
 from engine.types import Task
 
 if TYPE_CHECKING:  # the simulator learns as we do, without artifacts
-    from engine.family import Family
+    from engine.residency.family import Family
 
 _WINDOW = 256
 _WINDOW_S = 120.0

@@ -11,9 +11,9 @@ from artifact.latency import LatencyProfile, machine_fingerprint, profile_key, u
 from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.config import EngineConfig
-from engine.family import Family
-from engine.probe import buckets_of, largest_batch, stage_call
-from engine.stages import Progress, StageSet
+from engine.residency.family import Family
+from engine.residency.probe import buckets_of, largest_batch, stage_call
+from engine.residency.stages import Progress, StageSet
 
 _LOG = logging.getLogger(__name__)
 _REPEATS = 12

@@ -15,8 +15,8 @@ from artifact.preprocess import to_pixels
 from artifact.scoring import objects_named, vqa_accuracy
 from artifact.store import Artifact
 from engine.errors import ParityFailed
-from engine.solo import Solo
-from engine.stages import StageSet
+from engine.opening.solo import Solo
+from engine.residency.stages import StageSet
 from engine.types import Task
 
 PARITY_LIMITS: dict[Precision, float] = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 2e-2}

@@ -1,7 +1,7 @@
 """Trying a backend in a process of its own: its threads, memory and crashes stay there.
 
-Run as `python -m engine.trial`: one JSON line on standard input says what to try, the last line
-of standard output is the result. The process ends when its standard input is closed.
+Run as `python -m engine.opening.trial`: one JSON line on standard input says what to try, the
+last line of standard output is the result. The process ends when its standard input is closed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 from artifact.errors import ArtifactError
 from artifact.store import Artifact, open_artifact
-from engine.choosing import Trial
 from engine.config import EngineConfig
 from engine.errors import EngineError, LoadFailed
-from engine.evidence import knows_quality
-from engine.opening import OpenedEngine, open_engine
-from engine.prediction import Predictor
+from engine.opening.choose import Trial
+from engine.opening.open import OpenedEngine, open_engine
+from engine.opening.quality import knows_quality
+from engine.requests.prediction import Predictor
 
 
 def try_backend(artifact: Artifact, config: EngineConfig) -> Trial:
@@ -60,7 +60,7 @@ def try_apart(artifact: Artifact, config: EngineConfig) -> Trial:
     """Run `try_backend` in another process; a crash there is a trial that failed."""
     order = {"artifact": str(artifact.root), "config": _plain(config)}
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-P", "-m", "engine.trial"]
+    command = [sys.executable, "-P", "-m", "engine.opening.trial"]
     pipe = subprocess.PIPE
     try:
         with subprocess.Popen(

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.kept import places_for_kept, with_kept
+from engine.residency.device_arrays import places_for_kept, with_kept
 
 if TYPE_CHECKING:  # the simulator predicts as we do, without artifacts
     from artifact.manifest import Manifest
     from engine.backends.arrays import AnyArray, Array, Memory
-    from engine.family import Family
+    from engine.residency.family import Family
 
 
 def buckets_of(family: Family, stage: str) -> tuple[int, ...]:

@@ -97,7 +97,7 @@ class VqaRow:
 
     `h` [N, D] and `y` [2, D] (fp32) are its hidden state and read-out so far, `mask` [N] says which
     tokens are real. h lies in the backend's memory (ADR 0023). While it rides in a batch
-    (engine/slots.py), h and y are slices of that batch's arrays.
+    (engine/rows/slots.py), h and y are slices of that batch's arrays.
     """
 
     def __init__(

@@ -9,20 +9,20 @@ from collections import deque
 from collections.abc import Callable
 from itertools import takewhile
 
-from engine.caption_row import CaptionRow
 from engine.clock import Clock
 from engine.elastic.decide import decide
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import Decision, RowView, Run, Snapshot, urgency
 from engine.errors import BackendError, EngineError, InferenceFailed
-from engine.jobs import Job
-from engine.planner import Planner
-from engine.prediction import Predictor
-from engine.routing import WORD
-from engine.speaker import Speaker
-from engine.stages import StageSet
-from engine.steering import Steering
-from engine.stepper import Stepper
+from engine.loop.caption_rounds import Speaker
+from engine.loop.stepper import Stepper
+from engine.requests.answers import Job
+from engine.requests.planner import Planner
+from engine.requests.prediction import Predictor
+from engine.requests.routes import WORD
+from engine.requests.variants import Steering
+from engine.residency.stages import StageSet
+from engine.rows.caption.row import CaptionRow
 from engine.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)

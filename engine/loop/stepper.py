@@ -10,11 +10,11 @@ import numpy as np
 from engine.backends.arrays import AnyArray
 from engine.clock import Clock
 from engine.errors import BackendError, InferenceFailed
-from engine.jobs import Job
-from engine.prediction import Predictor
-from engine.rows import gather, scatter
-from engine.slots import Slots
-from engine.stages import StageSet
+from engine.requests.answers import Job
+from engine.requests.prediction import Predictor
+from engine.residency.stages import StageSet
+from engine.rows.row import gather, scatter
+from engine.rows.slots import Slots
 from engine.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)

@@ -11,13 +11,13 @@ from pathlib import Path
 from artifact.latency import machine_fingerprint
 from artifact.store import Artifact
 from engine.backends.registry import candidate_backends
-from engine.cache import remember
-from engine.choosing import Choice, Remembered, Trial, choose
 from engine.config import EngineConfig
 from engine.errors import BackendError, LoadFailed
-from engine.opening import OpenedEngine, open_engine
-from engine.stages import Progress
-from engine.trial import try_apart
+from engine.opening.cache import remember
+from engine.opening.choose import Choice, Remembered, Trial, choose
+from engine.opening.open import OpenedEngine, open_engine
+from engine.opening.trial import try_apart
+from engine.residency.stages import Progress
 
 AUTO = "auto"
 _LOG = logging.getLogger(__name__)

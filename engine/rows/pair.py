@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from artifact.program import Program, Step
 from engine.backends.arrays import AnyArray, stack
-from engine.rows import Row, VqaRow
+from engine.rows.row import Row, VqaRow
 
 _BOTH = ("head[", "whole[")
 """Stages that take both pictures as one entry of their batch."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 
-from engine.caption_row import CaptionRow
 from engine.elastic.course import Route
 from engine.errors import DeadlineError, DeadlineExpired, DeadlineUnattainable
-from engine.family import Family
-from engine.jobs import Job
-from engine.ledger import Place
-from engine.planner import Planner
-from engine.prediction import Predictor, Trip
-from engine.routing import Router
+from engine.requests.answers import Job
+from engine.requests.open_requests import Place
+from engine.requests.planner import Planner
+from engine.requests.prediction import Predictor, Trip
+from engine.requests.routes import Router
+from engine.residency.family import Family
+from engine.rows.caption.row import CaptionRow
 from engine.telemetry import Telemetry
 
 

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from artifact.manifest import StageFile
 from artifact.program import Program, Step
 from engine.backends.arrays import AnyArray
-from engine.beams import BeamSearch
-from engine.kv_pool import KvPool
-from engine.rows import Array, Row, VqaRow
+from engine.rows.caption.beams import BeamSearch
+from engine.rows.caption.kv_pool import KvPool
+from engine.rows.row import Array, Row, VqaRow
 
 
 class CaptionRow:
-    """A caption: the image pass of a variant, then one decode pass per word (engine/decoding.py).
+    """A caption: the image pass of a variant, then one decode pass for each word.
 
     The image pass leaves keys and values in the pool, in the first of `slots`: of one order with
     each step, or of all at once where the variant is a whole one. Once settled, every beam has a

@@ -10,10 +10,10 @@ from artifact.config import Precision
 from artifact.latency import machine_fingerprint, profile_key
 from artifact.store import Artifact
 from engine.backends.base import Backend
-from engine.cache import remember
 from engine.config import EngineConfig
-from engine.golden import QUALITY_LIMIT, Measured, golden_loss, measure_quality, on_record
-from engine.solo import Solo
+from engine.opening.cache import remember
+from engine.opening.golden import QUALITY_LIMIT, Measured, golden_loss, measure_quality, on_record
+from engine.opening.solo import Solo
 from engine.types import Task
 
 _LOG = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
 from engine.config import EngineConfig
-from engine.evidence import known_quality, prove_quality
-from engine.family import Family
-from engine.golden import Measured, check_parity, check_quality
-from engine.profiler import cached_profile, measure_profile, still_true
-from engine.solo import Solo
-from engine.stages import Progress, StageSet
+from engine.opening.golden import Measured, check_parity, check_quality
+from engine.opening.latency import cached_profile, measure_profile, still_true
+from engine.opening.quality import known_quality, prove_quality
+from engine.opening.solo import Solo
+from engine.residency.family import Family
+from engine.residency.stages import Progress, StageSet
 from engine.types import Task
 
 

@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from artifact.program import Step
-from engine.caption_row import CaptionRow
 from engine.clock import Clock
-from engine.decoding import Decoder, Round
 from engine.elastic.course import Line
 from engine.errors import BackendError
-from engine.jobs import Job
-from engine.prediction import Predictor
-from engine.stepper import typed
+from engine.loop.stepper import typed
+from engine.requests.answers import Job
+from engine.requests.prediction import Predictor
+from engine.rows.caption.rounds import Decoder, Round
+from engine.rows.caption.row import CaptionRow
 from engine.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from engine.elastic.course import Call, Course, Line, Route, Stop, chains, link
-from engine.family import Family
-from engine.prediction import Predictor
+from engine.requests.prediction import Predictor
+from engine.residency.family import Family
 from engine.types import Offer, Task
 
 _POINTS = 100.0

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from artifact.store import Artifact
 from engine.backends.arrays import HOST, AnyArray, Memory
 from engine.backends.registry import open_backend
-from engine.decoding import Decoder
 from engine.errors import InferenceFailed
-from engine.family import Family
-from engine.kept import places_for_kept
-from engine.kv_pool import KvPool
-from engine.rows import Row, gather, scatter
-from engine.stages import StageSet
+from engine.residency.device_arrays import places_for_kept
+from engine.residency.family import Family
+from engine.residency.stages import StageSet
+from engine.rows.caption.kv_pool import KvPool
+from engine.rows.caption.rounds import Decoder
+from engine.rows.row import Row, gather, scatter
 
 RunStage = Callable[..., dict[str, Any]]
 """Runs a stage on inputs; and into arrays given, if its memory is not the host's."""

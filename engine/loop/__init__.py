@@ -1,0 +1,1 @@
+"""The one thread that decides and runs steps."""

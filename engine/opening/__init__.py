@@ -1,0 +1,1 @@
+"""Opening an artifact: load, check, choose, measure. Once, at start or reload."""

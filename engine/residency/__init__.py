@@ -1,0 +1,1 @@
+"""What is loaded: stages, their bytes, and the variants they serve."""

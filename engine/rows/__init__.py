@@ -1,0 +1,1 @@
+"""Rows: what a request keeps between its steps, and where that lies."""

@@ -1,0 +1,1 @@
+"""A caption's row, its words in rounds, and where its keys and values lie."""

@@ -15,8 +15,18 @@ TaskName = str
 """A task's name in files, requests, metrics and results: a key of `TASKS`."""
 
 
-class ScoredCase(Protocol):
-    """The truth of a case with a known answer; the fields are those of `LabelledCase`."""
+class Case(Protocol):
+    """What a labelled case asks, and what is right; the fields are those of `LabelledCase`."""
+
+    @property
+    def question(self) -> str | None:
+        """The question about its picture."""
+        ...
+
+    @property
+    def statement(self) -> str | None:
+        """The statement about its pictures."""
+        ...
 
     @property
     def answers(self) -> tuple[str, ...]:
@@ -45,7 +55,7 @@ class Measure:
     """
 
     name: str
-    score: Callable[[Sequence[str], Sequence[ScoredCase]], float]
+    score: Callable[[Sequence[str], Sequence[Case]], float]
 
 
 @dataclass(frozen=True)
@@ -121,12 +131,12 @@ class Task:
         return tuple(StageName.whole(self.name, variant, each.whole) for each in self.passes)
 
 
-def _vqa_score(given: Sequence[str], cases: Sequence[ScoredCase]) -> float:
+def _vqa_score(given: Sequence[str], cases: Sequence[Case]) -> float:
     pairs = zip(given, cases, strict=True)
     return float(np.mean([vqa_accuracy(answer, case.answers) for answer, case in pairs]))
 
 
-def _caption_score(given: Sequence[str], cases: Sequence[ScoredCase]) -> float:
+def _caption_score(given: Sequence[str], cases: Sequence[Case]) -> float:
     return objects_named(given, (case.phrases for case in cases))
 
 
@@ -134,7 +144,7 @@ TRUTHS = ("false", "true")
 """What the two logits of a statement say."""
 
 
-def _reason_score(given: Sequence[str], cases: Sequence[ScoredCase]) -> float:
+def _reason_score(given: Sequence[str], cases: Sequence[Case]) -> float:
     pairs = zip(given, cases, strict=True)
     return float(np.mean([answer == TRUTHS[bool(case.truth)] for answer, case in pairs]))
 

@@ -111,6 +111,6 @@ def variant_times(opened: OpenedEngine, max_batch: int) -> Table:
             for batch in (1, max_batch)
         ]
         row = (*(f"{time_ms:.2f}" for time_ms in times), f"{size / 1e6:.1f}")
-        table.add_row(member.task, member.variant, *row)
+        table.add_row(member.task.name, member.variant, *row)
     table.caption = "captions at their full length"
     return table

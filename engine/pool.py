@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Literal
 
 from artifact.store import Artifact
+from artifact.task import TASKS, TaskName
 from engine.clock import Clock, SystemClock
 from engine.config import EngineConfig
 from engine.errors import (
@@ -27,12 +28,10 @@ from engine.errors import (
 from engine.opening.auto import open_chosen
 from engine.opening.open import OpenedEngine
 from engine.requests.admission import Known, shed_reason
-from engine.requests.answers import Job
-from engine.requests.row_maker import PICTURES
+from engine.requests.request import Request
 from engine.residency.stages import Progress
-from engine.rows.caption.row import CaptionRow
 from engine.telemetry import NO_VARIANT, Telemetry
-from engine.types import Answer, Budget, Input, Offer, Outcome, Task, Ticket
+from engine.types import Answer, Budget, Input, Offer, Outcome
 from engine.wiring import wire
 
 
@@ -58,13 +57,12 @@ class EnginePool:
         self._clock = clock
         self._stages = opened.stages
         self._budget_lock = threading.Lock()
-        parts = wire(artifact, config, opened, telemetry, clock, self._done)
-        self._ledger, self._planner, self._admission = parts.ledger, parts.planner, parts.admission
-        self._intake, self._maker, self._executor = parts.intake, parts.maker, parts.executor
-        self._offered = {(m.task, m.variant): m.quality for m in opened.family.members.values()}
+        self._parts = wire(artifact, config, opened, telemetry, clock, self._done)
+        members = opened.family.members
+        self._offered = {name: member.quality for name, member in members.items()}
         if config.beside_bytes is None:
             self.show()
-        self._executor.start()
+        self._parts.executor.start()
         self.ready = True
 
     @classmethod
@@ -108,7 +106,7 @@ class EnginePool:
 
     def show(self) -> None:
         """Let the gauges show this engine."""
-        self.telemetry.watch_queue(self._ledger.waiting, self._ledger.request_bytes)
+        self.telemetry.watch_queue(self._parts.requests.waiting, self._parts.requests.request_bytes)
         self.telemetry.watch_stages(self._stages.loaded_bytes)
         self.telemetry.watch_keys(self._stages.keys, self._stages.key_bytes)
         self.telemetry.watch_budget(lambda: self._stages.budget_bytes)
@@ -116,14 +114,14 @@ class EnginePool:
 
     def admit(
         self,
-        task: Task,
+        task: TaskName,
         budget: Budget,
         arrived_s: float,
         decode_s: float = 0.0,
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
-    ) -> Ticket:
+    ) -> Request:
         """Take a place for a request before its picture is decoded.
 
         Args:
@@ -142,7 +140,7 @@ class EnginePool:
             if not self.ready:
                 raise NotReady
             known = Known(arrived_s, decode_s, rows, tokens, reply_s)
-            return self._admission.take(task, budget, known, self._clock.now_s())
+            return self._parts.admission.open(task, budget, known, self._clock.now_s())
         except RequestError:
             self.telemetry.ended(task, NO_VARIANT, "invalid")
             raise
@@ -160,7 +158,7 @@ class EnginePool:
         Raises:
             TextError: it is empty, or has more tokens than the model reads.
         """
-        return self._intake.check_question(question)
+        return self._parts.row_maker.check_text(question)
 
     def check_caption(self, max_new_tokens: int | None, num_beams: int) -> None:
         """Refuse a caption that cannot be written; needs no ticket.
@@ -168,54 +166,54 @@ class EnginePool:
         Raises:
             InvalidInput: naming the field that is wrong.
         """
-        self._intake.check_caption(max_new_tokens, num_beams)
+        self._parts.row_maker.check_caption(max_new_tokens, num_beams)
 
     def submit(
-        self, ticket: Ticket, request: Input, on_text: Callable[[str], None] | None = None
+        self, request: Request, given: Input, on_text: Callable[[str], None] | None = None
     ) -> Future[Answer]:
-        """Hand over an admitted request; the future holds the answer or a typed error.
+        """Hand over the input of an admitted request; the future holds the answer or an error.
 
         `on_text` hears a greedy caption piece by piece, on the engine's thread, and must not block;
         joined, the pieces are the answer's text.
 
         Raises:
             InvalidInput: the input is wrong; DeadlineExpired: it came too late; Cancelled: the
-                ticket has ended. The request has ended then.
+                request had ended. It has ended then.
         """
-        place = self._ledger.claim(ticket.id)
+        claimed = self._parts.requests.claim(request.id)
         now = self._clock.now_s()
-        if place is None:
+        if claimed is None:
             raise Cancelled
         try:
-            if place.expires_s <= now:
-                raise DeadlineExpired(now - ticket.arrived_s)
-            job = self._intake.job(place, request, now, on_text)
-        except Exception as error:  # whatever it is, the request has ended, and its caller is told
+            if request.expires_s <= now:
+                raise DeadlineExpired(now - request.arrived_s)
+            self._parts.row_maker.make(request, given, now, on_text)
+        except Exception as error:  # whatever it is, the request has ended, and its caller knows
             late = isinstance(error, DeadlineExpired)
-            if self._ledger.end(ticket.id, "expired" if late else "invalid") is not None:
-                self._ledger.told()
-            self._ledger.free(place)
+            if self._parts.requests.end(request.id, "expired" if late else "invalid") is not None:
+                self._parts.requests.answered()
+            self._parts.requests.free(request)
             raise
-        self._executor.submit(job)
-        if self._ledger.find(ticket.id) is None:  # cancelled meanwhile
-            self._executor.cancel(ticket.id)
-        return place.future
+        self._parts.executor.submit(request)
+        if self._parts.requests.find(request.id) is None:  # cancelled meanwhile
+            self._parts.executor.cancel(request.id)
+        return request.future
 
     def cancel(
-        self, ticket: Ticket, outcome: Literal["cancelled", "invalid"] = "cancelled"
+        self, request: Request, outcome: Literal["cancelled", "invalid"] = "cancelled"
     ) -> None:
         """End a request early: its place is free at once, its rows stop within one step.
 
         `invalid` counts a request whose picture turned out to be unreadable. Does nothing once
         the request has ended.
         """
-        self._end(ticket.id, outcome, Cancelled())
-        self._executor.cancel(ticket.id)
+        self._end(request.id, outcome, Cancelled())
+        self._parts.executor.cancel(request.id)
 
-    def offers(self, task: Task | None = None) -> list[Offer]:
+    def offers(self, task: TaskName | None = None) -> list[Offer]:
         """Return every variant of a task, or of all tasks, as it can be served now."""
-        tasks = self.artifact.manifest.tasks if task is None else (task,)
-        return [offer for each in tasks for offer in self._planner.offers(each)]
+        tasks = self.artifact.manifest.asked if task is None else (TASKS[task],)
+        return [offer for each in tasks for offer in self._parts.planner.offers(each)]
 
     def set_memory_budget(self, budget_bytes: int | None) -> None:
         """Change the byte budget of loaded stages; running rows finish on keys that must go.
@@ -225,53 +223,56 @@ class EnginePool:
         """
         with self._budget_lock:
             self._stages.set_budget(budget_bytes)
-        self._executor.wake()
+        self._parts.executor.wake()
 
     def drain(self, timeout_s: float) -> bool:
         """Take nothing new and wait until all has ended; False if something is left."""
-        return self._ledger.drain(timeout_s)
+        return self._parts.requests.drain(timeout_s)
 
     def close(self) -> None:
         """Stop. What is still open ends as cancelled, with Draining."""
         self.ready = False
-        for ticket_id in self._ledger.close():
-            self._end(ticket_id, "cancelled", Draining())
-        self._executor.close()
+        for request_id in self._parts.requests.close():
+            self._end(request_id, "cancelled", Draining())
+        self._parts.executor.close()
         self._stages.close()
 
-    def _end(self, ticket_id: int, outcome: Outcome, error: EngineError) -> None:
-        place = self._ledger.end(ticket_id, outcome)
-        if place is not None:
-            place.future.set_exception(error)
-            if place.submitted:
-                self._ledger.told()
+    def _end(self, request_id: int, outcome: Outcome, error: EngineError) -> None:
+        request = self._parts.requests.end(request_id, outcome)
+        if request is not None:
+            request.future.set_exception(error)
+            if request.submitted:
+                self._parts.requests.answered()
 
-    def _done(self, job: Job, now: float, error: EngineError | None) -> None:
-        """Resolve a job that ran to its end; called on the executor's thread."""
-        ticket = job.place.ticket
-        if error is None and ticket.budget.on_miss == "reject" and now > ticket.deadline_s:
-            error = DeadlineExpired(now - ticket.arrived_s)
+    def _done(self, request: Request, now: float, error: EngineError | None) -> None:
+        """Resolve a request that ran to its end; called on the engine's thread."""
+        if error is None and request.budget.on_miss == "reject" and now > request.deadline_s:
+            error = DeadlineExpired(now - request.arrived_s)
         if error is None:
             try:
-                answer = self._maker.make(job, now)
+                answer = self._parts.answer_maker.make(request, now)
             except Exception as problem:  # an answer that cannot be read fails its own request
                 error = InferenceFailed("answer", repr(problem))
         if error is not None:
             outcome: Outcome = "expired" if isinstance(error, DeadlineError) else "error"
-            self._end(job.id, outcome, error)
+            self._end(request.id, outcome, error)
             return
-        place = self._ledger.end(job.id, "late" if answer.deadline_met is False else "ok")
-        if place is None:
+        outcome = "late" if answer.deadline_met is False else "ok"
+        if self._parts.requests.end(request.id, outcome) is None:
             return
-        pictures = PICTURES if ticket.task == "reason" else 1
+        self._measure(request, answer, now)
+        if request.stream is not None and answer.text is not None:
+            request.stream.end(answer.text)
+        request.future.set_result(answer)
+        self._parts.requests.answered()
+
+    def _measure(self, request: Request, answer: Answer, now: float) -> None:
+        """Let the instruments see an answer."""
+        task, caption = request.task, request.row.caption
         self.telemetry.answered(
-            ticket.task, answer.variant, now - ticket.arrived_s, answer.degraded, pictures
+            task.name, answer.variant, now - request.arrived_s, answer.degraded, task.pictures
         )
         self.telemetry.phases(answer.phases_s)
-        if isinstance(job.row, CaptionRow):
-            first_token_s = job.worded_s - ticket.arrived_s
-            self.telemetry.caption(answer.variant, job.row.decoded, first_token_s)
-        if job.listener is not None and answer.text is not None:
-            job.listener.end(answer.text)
-        place.future.set_result(answer)
-        self._ledger.told()
+        if caption is not None:
+            first_token_s = request.first_word_s - request.arrived_s
+            self.telemetry.caption(answer.variant, caption.decoded, first_token_s)

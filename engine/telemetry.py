@@ -9,7 +9,8 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from engine.types import Outcome, Task
+from artifact.task import TaskName
+from engine.types import Outcome
 
 NO_VARIANT = "none"
 """The variant label of a request that ended before one was chosen."""
@@ -102,7 +103,7 @@ class Telemetry:
         )
         self._artifact = self._gauge("artifact_info", "The artifact served: 1.", "name", "sha256")
         self._reloads = self._counter("reloads", "Reloads of the artifact, by end.", "outcome")
-        self._offered: frozenset[tuple[Task, str]] = frozenset()
+        self._offered: frozenset[tuple[TaskName, str]] = frozenset()
         self._keys = 0
         for reason in SHED_REASONS:
             self._shed.labels(reason)
@@ -120,7 +121,7 @@ class Telemetry:
     ) -> Histogram:
         return Histogram(f"otmv_{name}", text, labels, buckets=buckets, registry=self.registry)
 
-    def ended(self, task: Task, variant: str, outcome: Outcome) -> None:
+    def ended(self, task: TaskName, variant: str, outcome: Outcome) -> None:
         """Count a request's end; call exactly once per request."""
         self._requests.labels(task, variant, outcome).inc()
         if outcome in ("late", "expired"):
@@ -142,7 +143,7 @@ class Telemetry:
         self._api_keys.labels(name, outcome).inc()
 
     def answered(
-        self, task: Task, variant: str, seconds: float, degraded: bool, pictures: int = 1
+        self, task: TaskName, variant: str, seconds: float, degraded: bool, pictures: int = 1
     ) -> None:
         """Record an answer, its time since arrival and how many pictures it was about."""
         self._images.labels(task, variant).inc(pictures)
@@ -170,7 +171,7 @@ class Telemetry:
         """Record one step."""
         self._step_rows.observe(rows)
 
-    def work(self, task: Task, variant: str, busy_s: float, blocks: int) -> None:
+    def work(self, task: TaskName, variant: str, busy_s: float, blocks: int) -> None:
         """Record what one row cost; once, when it ends."""
         self._busy.labels(task, variant).inc(busy_s)
         self._blocks.inc(blocks)
@@ -219,7 +220,7 @@ class Telemetry:
         """Count a reload, by one of `RELOAD_OUTCOMES`."""
         self._reloads.labels(outcome).inc()
 
-    def watch_offers(self, qualities: Mapping[tuple[Task, str], float | None]) -> None:
+    def watch_offers(self, qualities: Mapping[tuple[TaskName, str], float | None]) -> None:
         """Record what is served, by task and variant, in the place of what was before."""
         for (task, variant), quality in qualities.items():
             self.offer(task, variant, quality)
@@ -227,7 +228,7 @@ class Telemetry:
             self._quality.remove(*gone)
         self._offered = frozenset(qualities)
 
-    def offer(self, task: Task, variant: str, quality: float | None) -> None:
+    def offer(self, task: TaskName, variant: str, quality: float | None) -> None:
         """Record that a variant is served, and its quality; NaN if it was never measured."""
         self._quality.labels(task, variant).set(math.nan if quality is None else quality)
         for outcome in _AFTER_CHOICE:

@@ -4,30 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
-from artifact.config import Precision, Task
-
-__all__ = [
-    "Answer",
-    "Budget",
-    "CaptionInput",
-    "Input",
-    "Offer",
-    "OnMiss",
-    "Outcome",
-    "Phase",
-    "ReasonInput",
-    "Task",
-    "Ticket",
-    "VqaInput",
-]
+from artifact.config import Precision
+from artifact.task import TaskName
 
 OnMiss = Literal["degrade", "reject"]
-Phase = Literal["queue", "stem", "blocks", "head"]
 Outcome = Literal["ok", "late", "refused", "expired", "cancelled", "invalid", "error"]
 """How a request ended; each one ends exactly once.
 
@@ -53,54 +35,16 @@ class Budget:
     on_miss: OnMiss = "degrade"
 
 
-@dataclass(frozen=True)
-class VqaInput:
-    """One question about one picture; pixels uint8 RGB [S, S, 3]."""
+class Input(Protocol):
+    """What a request asks, whichever task: one of the classes in `engine/tasks/`.
 
-    pixels: NDArray[np.uint8]
-    question: str
-    top_k: int = 5
-
-
-@dataclass(frozen=True)
-class CaptionInput:
-    """One picture to describe; pixels uint8 RGB [S, S, 3].
-
-    `max_new_tokens` None: the artifact's own limit. `num_beams` 1: greedy.
+    It holds its decoded pictures, its text if the task takes one, and how it is to be answered.
     """
 
-    pixels: NDArray[np.uint8]
-    max_new_tokens: int | None = None
-    num_beams: int = 1
-
-
-@dataclass(frozen=True)
-class ReasonInput:
-    """A statement about two pictures, left and right; each uint8 RGB [S, S, 3]."""
-
-    pixels: tuple[NDArray[np.uint8], NDArray[np.uint8]]
-    statement: str
-
-
-Input = VqaInput | CaptionInput | ReasonInput
-"""What a request asks, whichever task."""
-
-
-@dataclass(frozen=True)
-class Ticket:
-    """A place in the queue, held from admission until the answer; times are on the pool's clock.
-
-    `deadline_s` is infinite when no latency budget applies. `variant` and `predicted_s` (seconds
-    from admission to answer) are the plan at admission; the variant may still change.
-    """
-
-    id: int
-    task: Task
-    budget: Budget
-    arrived_s: float
-    deadline_s: float
-    variant: str
-    predicted_s: float
+    @property
+    def task(self) -> TaskName:
+        """The task that it is for."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -113,7 +57,7 @@ class Offer:
     `quality_precision` is the precision its quality was measured at.
     """
 
-    task: Task
+    task: TaskName
     variant: str
     executed: tuple[int, ...]
     bits: str
@@ -146,7 +90,7 @@ class Answer:
     (submitted, not running), stem, blocks, head.
     """
 
-    task: Task
+    task: TaskName
     variant: str
     executed: tuple[int, ...]
     bits: str

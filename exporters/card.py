@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import comb
 
-from artifact.config import Task
+from artifact.task import TaskName
 from models.checkpoint import Checkpoint
 
-_TEXTS: Mapping[Task, str] = {
+_TEXTS: Mapping[TaskName, str] = {
     "vqa": "questions about attributes, existence, counts and relations",
     "caption": "captions",
     "reason": "statements about two of them that are true or false",

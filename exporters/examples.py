@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from artifact.config import Task
 from artifact.preprocess import TextCodec, to_pixels
+from artifact.task import TaskName
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Example:
     """
 
     image: bytes
-    task: Task
+    task: TaskName
     question: str | None = None
     answers: tuple[str, ...] = ()
     caption: str | None = None

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from artifact.config import Task
 from artifact.pattern import SkipPattern
+from artifact.task import TaskName
 from exporters.examples import Captions, Stacked
 from models.key_block import key_mask_bias, masked_decoding_bias
 from models.series import OtmvModel
@@ -57,7 +57,7 @@ class _Node:
     """A scored pattern with one (hidden state, readout) per task, and its prefixes' qualities."""
 
     executed: tuple[int, ...]
-    states: Mapping[Task, tuple[Tensor, Tensor]]
+    states: Mapping[TaskName, tuple[Tensor, Tensor]]
     qualities: tuple[float, ...]
 
     @property
@@ -68,9 +68,9 @@ class _Node:
 class _Search:
     def __init__(self, model: OtmvModel, examples: Stacked, mask_id: int) -> None:
         self.model, self.image_tokens = model, model.config.image_tokens
-        self.start: dict[Task, Tensor] = {}
-        self.bias: dict[Task, Tensor] = {}
-        self.truths: dict[Task, Tensor] = {}  # right classes; negative where nothing is asked
+        self.start: dict[TaskName, Tensor] = {}
+        self.bias: dict[TaskName, Tensor] = {}
+        self.truths: dict[TaskName, Tensor] = {}  # right classes; negative where nothing is asked
         if (asked := examples.questions) is not None:
             self.truths["vqa"] = asked.answers
             self._join("vqa", asked.pixels, asked.tokens, asked.mask)
@@ -82,7 +82,7 @@ class _Search:
             tokens, mask = (each.repeat_interleave(2, 0) for each in (judged.tokens, judged.mask))
             self._join("reason", judged.pixels.flatten(0, 1), tokens, mask)
 
-    def _join(self, task: Task, pixels: Tensor, tokens: Tensor, mask: Tensor) -> None:
+    def _join(self, task: TaskName, pixels: Tensor, tokens: Tensor, mask: Tensor) -> None:
         """Start rows of a picture and a text."""
         stem = self.model.stem
         self.start[task] = torch.cat([stem.image(pixels), stem.text(tokens)], dim=1)
@@ -104,7 +104,7 @@ class _Search:
     def extend(self, node: _Node | None, order: int) -> _Node:
         """Score the pattern that executes `order` after `node`'s."""
         key, order_in_key = self.model.key_of(order)
-        states: dict[Task, tuple[Tensor, Tensor]] = {}
+        states: dict[TaskName, tuple[Tensor, Tensor]] = {}
         scores = []
         for task, start in self.start.items():
             h, y = node.states[task] if node else (start, None)
@@ -117,12 +117,12 @@ class _Search:
         before = node or _Node((), {}, ())
         return _Node((*before.executed, order), states, (*before.qualities, quality))
 
-    def _read(self, task: Task, h: Tensor) -> Tensor:
+    def _read(self, task: TaskName, h: Tensor) -> Tensor:
         if task != "caption":
             return self.model.read_joint(h)
         return h[:, self.image_tokens + self.truths[task].shape[1] :]
 
-    def _score(self, task: Task, y: Tensor) -> float:
+    def _score(self, task: TaskName, y: Tensor) -> float:
         rows = y.view(-1, 2, *y.shape[1:]) if task == "reason" else y
         right = self.model.heads[task](rows).argmax(-1) == self.truths[task]
         return float(right[self.truths[task] >= 0].float().mean())

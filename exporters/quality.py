@@ -9,16 +9,16 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from artifact.config import Task
 from artifact.errors import InvalidManifest
 from artifact.manifest import Manifest
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.opening.golden import score
 from engine.opening.solo import Solo
 from exporters.examples import Example, picture
 
-Quality = dict[Task, dict[str, float]]
-"""Task, then variant id, to accuracy in 0..1."""
+Quality = dict[TaskName, dict[str, float]]
+"""TaskName, then variant id, to accuracy in 0..1."""
 
 
 def measure(
@@ -58,7 +58,7 @@ class QualityCurve(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     label: str = Field(min_length=1)
-    by_depth: dict[Task, dict[int, float]]
+    by_depth: dict[TaskName, dict[int, float]]
 
     @classmethod
     def read(cls, path: Path) -> QualityCurve:
@@ -74,7 +74,7 @@ class QualityCurve(BaseModel):
             reason = str(error).splitlines()[0]
             raise InvalidManifest(path, f"no quality curve: {reason}", fix) from error
 
-    def at(self, task: Task, depth: int) -> float | None:
+    def at(self, task: TaskName, depth: int) -> float | None:
         """Interpolate linearly; constant beyond the ends; None for a task without a curve."""
         points = sorted(self.by_depth.get(task, {}).items())
         if not points:
@@ -86,7 +86,7 @@ class QualityCurve(BaseModel):
 
 
 def record(
-    manifest: Manifest, quality: Mapping[Task, Mapping[str, float]], source: str
+    manifest: Manifest, quality: Mapping[TaskName, Mapping[str, float]], source: str
 ) -> Manifest:
     """Return the manifest with fp32 quality filled in and its source named."""
     variants = tuple(

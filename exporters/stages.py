@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from artifact.config import Task
 from artifact.manifest import TensorSpec
 from artifact.program import (
     HEAD_CAPTION,
@@ -19,6 +18,7 @@ from artifact.program import (
     STEM_VQA,
     block_stage,
 )
+from artifact.task import TaskName
 from models.key_block import KeyBlock, key_mask_bias
 from models.series import OtmvModel
 
@@ -145,7 +145,7 @@ def _joint_stages(model: OtmvModel) -> Iterator[Stage]:
         yield _head(model, HEAD_REASON, "reason", pair, 2)
 
 
-def _head(model: OtmvModel, stage: str, task: Task, y: TensorShape, classes: int) -> Stage:
+def _head(model: OtmvModel, stage: str, task: TaskName, y: TensorShape, classes: int) -> Stage:
     head = model.heads[task]
     logits = TensorShape(torch.float32, ("B", classes))
     return Stage(stage, Call(head, lambda y: head(y)), {"y": y}, {"logits": logits})

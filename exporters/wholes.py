@@ -5,14 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from artifact.config import Task
 from artifact.pattern import SkipPattern
 from artifact.program import whole_stages
+from artifact.task import TaskName
 from exporters.stages import Call, Stage, TensorShape, pixels_shape, tokens_shape
 from models.series import OtmvModel
 
 
-def whole(model: OtmvModel, task: Task, variant: str, pattern: SkipPattern) -> tuple[Stage, ...]:
+def whole(
+    model: OtmvModel, task: TaskName, variant: str, pattern: SkipPattern
+) -> tuple[Stage, ...]:
     """Return the stages that hold a variant: what a server without our engine would load.
 
     Args:
@@ -27,7 +29,7 @@ def whole(model: OtmvModel, task: Task, variant: str, pattern: SkipPattern) -> t
     return (_joint(names[0], model, task, pattern),)
 
 
-def _joint(name: str, model: OtmvModel, task: Task, pattern: SkipPattern) -> Stage:
+def _joint(name: str, model: OtmvModel, task: TaskName, pattern: SkipPattern) -> Stage:
     """Return a question's or a statement's stage."""
     image_tokens, run = model.config.image_tokens, model.vqa if task == "vqa" else model.reason
     pixels = pixels_shape(model)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from engine.types import OnMiss, Task
+from artifact.task import TaskName
+from engine.types import OnMiss
 from server.inference import Finished
 from server.trace_context import TraceContext
 
@@ -23,7 +24,7 @@ class Facts:
     arrived_s: float
     trace: TraceContext | None = None
     api_key: str | None = None
-    task: Task | None = None
+    task: TaskName | None = None
     on_miss: OnMiss | None = None
     texts: tuple[str, ...] | None = None
     finished: Finished | None = None

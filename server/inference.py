@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from starlette.types import Receive
 
+from artifact.task import TaskName
 from engine.errors import Cancelled, DeadlineExpired
-from engine.types import Answer, Budget, Task, Ticket
+from engine.requests.request import Request
+from engine.types import Answer, Budget
 from server.decoding import Decoded
 from server.errors import ClientLeft, ImageError
 from server.images import Picture, named
@@ -31,7 +33,7 @@ class Work:
     `rows` are the slots that each of them takes, `tokens` those of each one's text.
     """
 
-    task: Task
+    task: TaskName
     budget: Budget
     pictures: Sequence[Picture]
     inputs: Sequence[MakeInput]
@@ -65,7 +67,7 @@ async def run(
     Raises:
         EngineError, ImageError: the first failure.
     """
-    tickets: list[Ticket] = []
+    tickets: list[Request] = []
     try:
         predicted_s = serving.decoder.predict_s(*(picture.header for picture in work.pictures))
         reply_s = serving.handover.predicted_s(serving.clock.now_s())
@@ -121,7 +123,7 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
 
 
 def _submit(
-    serving: Serving, pool: Pool, ticket: Ticket, made: EngineInput, on_text: OnText | None
+    serving: Serving, pool: Pool, ticket: Request, made: EngineInput, on_text: OnText | None
 ) -> Future[Answer]:
     """Submit; a request that the engine ended while its picture was decoded has expired."""
     try:

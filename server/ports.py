@@ -7,16 +7,9 @@ from concurrent.futures import Future
 from typing import Literal, Protocol
 
 from artifact.store import Artifact
-from engine.types import (
-    Answer,
-    Budget,
-    CaptionInput,
-    Offer,
-    ReasonInput,
-    Task,
-    Ticket,
-    VqaInput,
-)
+from artifact.task import TaskName
+from engine.requests.request import Request
+from engine.types import Answer, Budget, Input, Offer
 
 Progress = Callable[[str, float], None]
 """Called with the phase of loading and the share of it that is done; may raise `LoadingStopped`."""
@@ -29,7 +22,7 @@ class LoadingStopped(Exception):
     """The server is going down: what is being loaded is not needed any more."""
 
 
-EngineInput = VqaInput | CaptionInput | ReasonInput
+EngineInput = Input
 
 OnText = Callable[[str], None]
 """Called on the engine's thread with each new piece of a caption; never blocks."""
@@ -50,14 +43,14 @@ class Pool(Protocol):
 
     def admit(
         self,
-        task: Task,
+        task: TaskName,
         budget: Budget,
         arrived_s: float,
         decode_s: float = 0.0,
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
-    ) -> Ticket:
+    ) -> Request:
         """Take a place in the queue and `rows` slots, or raise the typed refusal at once.
 
         `tokens`: of the text. `reply_s`: predicted time from the engine's answer to the reply.
@@ -73,7 +66,7 @@ class Pool(Protocol):
         ...
 
     def submit(
-        self, ticket: Ticket, request: EngineInput, on_text: OnText | None = None
+        self, request: Request, given: EngineInput, on_text: OnText | None = None
     ) -> Future[Answer]:
         """Hand in the decoded input of an admitted request.
 
@@ -83,12 +76,12 @@ class Pool(Protocol):
         ...
 
     def cancel(
-        self, ticket: Ticket, outcome: Literal["cancelled", "invalid"] = "cancelled"
+        self, request: Request, outcome: Literal["cancelled", "invalid"] = "cancelled"
     ) -> None:
         """Give the place back; harmless after the answer."""
         ...
 
-    def offers(self, task: Task | None = None) -> list[Offer]:
+    def offers(self, task: TaskName | None = None) -> list[Offer]:
         """Return every variant as it can be served now."""
         ...
 

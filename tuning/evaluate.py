@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from artifact.config import Task
 from artifact.pattern import SkipPattern
 from artifact.preprocess import TextCodec
 from artifact.scoring import objects_named, vqa_accuracy
+from artifact.task import TaskName
 from models.checkpoint import Checkpoint, token_id
 from tuning.labelled import Data
 from tuning.pool import CAPTION_TOKENS
@@ -98,7 +98,7 @@ class Evaluation:
         tasks = self._model.config.tasks
         report = on_progress or (lambda share: None)
 
-        def part(task: Task) -> Callable[[float], None]:
+        def part(task: TaskName) -> Callable[[float], None]:
             return lambda share: report((tasks.index(task) + share) / len(tasks))
 
         vqa = reason = caption = None

@@ -22,10 +22,10 @@ from artifact.store import Artifact
 from engine.backends.cuda_ import Cuda, CudaError, Workspace
 from engine.backends.cuda_arrays import CudaMemory
 from engine.backends.detect import Ready
+from engine.backends.stage_memory import stays_in_memory
 from engine.backends.tensorrt_call import Library, Shape, ShapedCall
 from engine.backends.tensorrt_stage import TensorRtStage
 from engine.errors import LoadFailed
-from engine.residency.device_arrays import is_kept
 
 _PRECISIONS: tuple[Precision, ...] = ("fp16", "bf16", "fp32")
 """The first that plans were built for is used."""
@@ -159,7 +159,7 @@ def _check_record(stage: str, plan: Plan, spec: StageFile) -> None:
             problem = f"the plan has {sorted(found)}, the manifest says otherwise: {sorted(wanted)}"
             raise LoadFailed(stage, problem, plan.fix)
         for name, tensor in found.items():
-            kept = is_kept(name) and tensor.dtype != wanted[name].dtype
+            kept = stays_in_memory(name) and tensor.dtype != wanted[name].dtype
             if tensor.dtype == "bfloat16" or kept:
                 problem = f"the plan's {name} is {tensor.dtype}, not {wanted[name].dtype}"
                 raise LoadFailed(stage, problem, plan.fix)

@@ -15,6 +15,9 @@ Line = tuple[float, float]
 Call = tuple[str, int]
 """(stage, shape bucket): rows that wait for the same call may share a batch."""
 
+WORD: Call = ("word", 0)
+"""A caption's next word: a decode pass through all its orders."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:

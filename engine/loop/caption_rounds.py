@@ -11,9 +11,9 @@ from engine.clock import Clock
 from engine.elastic.course import Line
 from engine.errors import BackendError
 from engine.loop.stepper import typed
-from engine.requests.answers import Job
 from engine.requests.prediction import Predictor
-from engine.rows.caption.rounds import Decoder, Round
+from engine.requests.request import Request
+from engine.rows.caption.rounds import Round, RoundRunner
 from engine.rows.caption.row import CaptionRow
 from engine.telemetry import Telemetry
 
@@ -21,103 +21,104 @@ _LOG = logging.getLogger(__name__)
 
 
 @dataclass
-class Open:
-    """A round under way: whose it is, what it should take and what it has taken."""
+class RoundUnderWay:
+    """A round that has begun: its requests, what it should take and what it has taken."""
 
     round: Round
-    jobs: dict[CaptionRow, Job]
+    requests: dict[CaptionRow, Request]
     expected_s: float
     took_s: float = 0.0
 
     @property
-    def alive(self) -> list[tuple[CaptionRow, Job]]:
-        """Those who have not left."""
-        return [(row, job) for row, job in self.jobs.items() if row.slots]
+    def alive(self) -> list[tuple[CaptionRow, Request]]:
+        """The rows that have not left, with their requests."""
+        return [(row, request) for row, request in self.requests.items() if row.slots]
 
     def note_spent(self, seconds: float) -> None:
         """Tell the scheduler what the rows' word has had so far."""
-        for job in self.jobs.values():
-            job.view.spent_s = seconds
+        for request in self.requests.values():
+            request.view.spent_s = seconds
 
 
-class Speaker:
+class CaptionRounds:
     """Runs rounds; one may be put aside between two of its calls.
 
-    It is finished before another begins, unless nobody in it is wanted then: its rows begin that
-    word anew when their turn comes. Belongs to the executor's thread.
+    It is finished before another begins, unless none of its requests is chosen then: its rows begin
+    that word anew when their turn comes. Belongs to the engine's thread.
     """
 
     def __init__(
-        self, decoder: Decoder, predictor: Predictor, clock: Clock, telemetry: Telemetry
+        self, runner: RoundRunner, predictor: Predictor, clock: Clock, telemetry: Telemetry
     ) -> None:
-        self._decoder = decoder
+        self._runner = runner
         self._predictor = predictor
         self._clock = clock
         self._telemetry = telemetry
-        self._open: Open | None = None
+        self._aside: RoundUnderWay | None = None
 
     def run(
-        self, jobs: Sequence[Job], interrupted: Callable[[], bool]
-    ) -> tuple[list[Job], dict[int, BackendError]]:
-        """Go on with the round put aside if it is about one of these jobs, else begin theirs.
+        self, requests: Sequence[Request], interrupted: Callable[[], bool]
+    ) -> tuple[list[Request], dict[int, BackendError]]:
+        """Go on with the round put aside if it has one of these requests, else begin theirs.
 
         Returns:
-            Whose round ended, none if it was interrupted; and what ended which job (by id).
+            The requests whose round ended, none if it was interrupted; and what ended a request,
+            by id.
         """
-        open_ = self._open
-        if open_ is None or not any(job in jobs for _, job in open_.alive):
-            if open_ is not None:
-                open_.note_spent(0.0)
-            open_ = self._begin(jobs)
-        self._open = open_
-        while not open_.round.finished:
-            self._call(open_)
-            if not open_.round.finished and interrupted():
-                open_.note_spent(open_.took_s)
+        current = self._aside
+        if current is None or not any(each in requests for _, each in current.alive):
+            if current is not None:
+                current.note_spent(0.0)
+            current = self._begin(requests)
+        self._aside = current
+        while not current.round.finished:
+            self._call(current)
+            if not current.round.finished and interrupted():
+                current.note_spent(current.took_s)
                 return [], {}
-        self._open = None
-        open_.note_spent(0.0)
-        return self._close(open_)
+        self._aside = None
+        current.note_spent(0.0)
+        return self._close(current)
 
-    def _begin(self, jobs: Sequence[Job]) -> Open:
-        rows = {job.row: job for job in jobs if isinstance(job.row, CaptionRow)}
-        return Open(self._decoder.begin(list(rows)), rows, _expected_s(rows))
+    def _begin(self, requests: Sequence[Request]) -> RoundUnderWay:
+        rows = {each.row.caption: each for each in requests if each.row.caption is not None}
+        return RoundUnderWay(self._runner.begin(list(rows)), rows, _expected_s(rows))
 
-    def _call(self, open_: Open) -> None:
-        stage = open_.round.calls[open_.round.done].stage
+    def _call(self, current: RoundUnderWay) -> None:
+        stage = current.round.calls[current.round.done].stage
         start_s = self._clock.now_s()
-        riders = self._decoder.step(open_.round)
+        riders = self._runner.step(current.round)
         took_s = self._clock.now_s() - start_s
-        open_.took_s += took_s
+        current.took_s += took_s
         texts = sum(len(row.slots) for row in riders)
         if texts:
             self._telemetry.step(texts)
         for row in riders:
             count = len(row.slots)
-            open_.jobs[row].spend(stage, took_s, count / texts, count)
+            current.requests[row].spend(stage, took_s, count / texts, count)
 
-    def _close(self, open_: Open) -> tuple[list[Job], dict[int, BackendError]]:
+    def _close(self, current: RoundUnderWay) -> tuple[list[Request], dict[int, BackendError]]:
         failed: dict[int, BackendError] = {}
-        if open_.expected_s > 0:
-            self._predictor.spread.add(open_.took_s / open_.expected_s)
-        ended, now = open_.alive, self._clock.now_s()
-        for row, job in ended:
-            if row in open_.round.failed:
-                failed[job.id] = typed(open_.round.failed[row], "decode")
-                _LOG.error("request %d failed: %s", job.id, failed[job.id])
+        if current.expected_s > 0:
+            self._predictor.spread.add(current.took_s / current.expected_s)
+        ended, now = current.alive, self._clock.now_s()
+        for row, request in ended:
+            if row in current.round.failed:
+                failed[request.id] = typed(current.round.failed[row], "decode")
+                _LOG.error("request %d failed: %s", request.id, failed[request.id])
                 continue
-            job.ran(open_.took_s, open_.expected_s)
-            job.worded_s = job.worded_s or now
-            if job.listener is not None and not row.done:
-                job.listener.hear(row.words)
-        return [job for _, job in ended], failed
+            request.ran(current.took_s, current.expected_s)
+            request.first_word_s = request.first_word_s or now
+            if request.stream is not None and not row.done:
+                request.stream.grow(row.words)
+        return [request for _, request in ended], failed
 
 
-def _expected_s(jobs: Mapping[CaptionRow, Job]) -> float:
+def _expected_s(requests: Mapping[CaptionRow, Request]) -> float:
     """Return the mean seconds of a round: each whole variant in it has a call of its own."""
     together: dict[Step, list[tuple[Line, int]]] = {}
-    for row, job in jobs.items():
-        line = job.view.route.lines[job.view.position]
+    for row, request in requests.items():
+        line = request.view.route.lines[request.view.position]
         together.setdefault(row.word[0], []).append((line, len(row.slots)))
     total_s = 0.0
     for lines in together.values():

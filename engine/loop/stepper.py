@@ -1,4 +1,4 @@
-"""Running one step of a batch: arrays in, arrays out, and what went wrong with whom."""
+"""Running one step of a batch: arrays in, arrays out, and which request failed."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from artifact.stage import StageKind, StageName
 from engine.backends.arrays import AnyArray
 from engine.clock import Clock
 from engine.errors import BackendError, InferenceFailed
-from engine.requests.answers import Job
 from engine.requests.prediction import Predictor
+from engine.requests.request import Request
 from engine.residency.stages import StageSet
 from engine.rows.row import gather, scatter
 from engine.rows.slots import Slots
@@ -19,9 +20,12 @@ from engine.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
 
+_ANSWERS = (StageKind.HEAD, StageKind.WHOLE)
+"""Stages after which a row has logits."""
+
 
 class Stepper:
-    """Runs batches of jobs through stages. Belongs to the executor's thread."""
+    """Runs batches of requests through stages. Belongs to the engine's thread."""
 
     def __init__(
         self,
@@ -38,39 +42,46 @@ class Stepper:
         self._telemetry = telemetry
 
     def run(
-        self, stage: str, jobs: Sequence[Job], steps: int, interrupted: Callable[[], bool]
+        self,
+        stage: StageName,
+        requests: Sequence[Request],
+        steps: int,
+        interrupted: Callable[[], bool],
     ) -> dict[int, BackendError]:
-        """Run up to so many steps; return what ends which job (by id). The others have moved on.
+        """Run at most `steps` steps; return what ends a request, by id. The others have moved on.
 
-        A batch that throws is tried again job by job, once, for the step that threw.
+        A batch that throws is tried again request by request, once, for the step that threw.
         """
         failed: dict[int, BackendError] = {}
-        if stage.startswith("block["):
-            error = self._ride(stage, jobs, steps, interrupted)
+        if stage.kind == StageKind.BLOCK:
+            error = self._ride(stage, requests, steps, interrupted)
         else:
-            error = self._try(stage, jobs)
+            error = self._try(stage, requests)
         if error is not None:
-            for job in jobs:
-                self.leave(job)
-                error = self._try(stage, [job])
+            for request in requests:
+                self.leave(request)
+                error = self._try(stage, [request])
                 if error is not None:
-                    _LOG.error("request %d failed at %s: %s", job.id, stage, error)
-                    failed[job.id] = error
-        for job in jobs:
-            logits = job.row.logits
-            if stage.startswith(("head[", "whole[")):
-                finite = logits is not None and bool(np.isfinite(logits).all())
-                if job.id not in failed and not finite:
-                    failed[job.id] = InferenceFailed(stage, "the logits are not finite")
+                    _LOG.error("request %d failed at %s: %s", request.id, stage, error)
+                    failed[request.id] = error
+        for request in requests if stage.kind in _ANSWERS else ():
+            logits = request.row.logits
+            finite = logits is not None and bool(np.isfinite(logits).all())
+            if request.id not in failed and not finite:
+                failed[request.id] = InferenceFailed(stage, "the logits are not finite")
         return failed
 
-    def leave(self, job: Job) -> None:
-        """Free the slots of a job that needs no further block in a batch."""
-        for rider in job.row.riders:
+    def leave(self, request: Request) -> None:
+        """Free the slots of a request that needs no further block in a batch."""
+        for rider in request.row.riders:
             self._slots.release(rider)
 
     def _ride(
-        self, stage: str, jobs: Sequence[Job], steps: int, interrupted: Callable[[], bool]
+        self,
+        stage: StageName,
+        requests: Sequence[Request],
+        steps: int,
+        interrupted: Callable[[], bool],
     ) -> BackendError | None:
         """Run blocks on rows in their slots; on an error the rows are as after the step before."""
         took_s: list[float] = []
@@ -82,50 +93,54 @@ class Stepper:
 
         error = None
         try:
-            batch = self._slots.seat([rider for job in jobs for rider in job.row.riders])
+            batch = self._slots.seat(
+                [rider for request in requests for rider in request.row.riders]
+            )
             batch.ride(run, steps, interrupted)
         except Exception as problem:  # whatever a batch does, the loop must go on
             error = typed(problem, stage)
-        self._count(stage, jobs, took_s)
+        self._count(stage, requests, took_s)
         return error
 
-    def _try(self, stage: str, jobs: Sequence[Job]) -> BackendError | None:
+    def _try(self, stage: StageName, requests: Sequence[Request]) -> BackendError | None:
         """Run and take in one step; on an error the rows are as before."""
-        rows = [job.row for job in jobs]
+        rows = [request.row for request in requests]
         start_s = self._clock.now_s()
         try:
             inputs = gather(rows)
             scatter(rows, self._stages.run(stage, inputs, self._stages.places(stage, inputs)))
         except Exception as problem:  # whatever a batch does, the loop must go on
             return typed(problem, stage)
-        self._count(stage, jobs, [self._clock.now_s() - start_s])
+        self._count(stage, requests, [self._clock.now_s() - start_s])
         return None
 
-    def _count(self, stage: str, jobs: Sequence[Job], took_s: Sequence[float]) -> None:
-        """Account for steps that were run, and move the jobs on."""
+    def _count(
+        self, stage: StageName, requests: Sequence[Request], took_s: Sequence[float]
+    ) -> None:
+        """Account for steps that were run, and move the requests on."""
         if not took_s:
             return
-        weights = [1 if job.view.final else job.view.route.rows for job in jobs]
+        weights = [1 if each.view.final else each.view.route.rows for each in requests]
         rows = sum(weights)
-        expected_s = _expected_s(jobs[0], rows)
+        expected_s = _expected_s(requests[0], rows)
         for step_s in took_s:
             self._telemetry.step(rows)
             if expected_s > 0:
                 self._predictor.spread.add(step_s / expected_s)
-        for job, weight in zip(jobs, weights, strict=True):
-            job.spend(stage, sum(took_s), weight / rows, weight * len(took_s))
-            view = job.view
+        for request, weight in zip(requests, weights, strict=True):
+            request.spend(stage, sum(took_s), weight / rows, weight * len(took_s))
+            view = request.view
             if view.final:
                 continue
-            job.ran(sum(took_s), expected_s * len(took_s), len(took_s))
-            if job.elastic and view.route.at_stop[view.position]:
-                job.row.bank()
+            request.ran(sum(took_s), expected_s * len(took_s), len(took_s))
+            if request.elastic and view.route.at_stop[view.position]:
+                request.row.bank()
 
 
-def _expected_s(job: Job, rows: int) -> float:
-    """Return the mean seconds of the call a job is at, in a batch of so many rows."""
-    route = job.view.route
-    fixed_s, row_s = route.head_line if job.view.final else route.lines[job.view.position]
+def _expected_s(request: Request, rows: int) -> float:
+    """Return the mean seconds of the call a request is at, in a batch of `rows` rows."""
+    route = request.view.route
+    fixed_s, row_s = route.head_line if request.view.final else route.lines[request.view.position]
     return fixed_s + row_s * rows
 
 

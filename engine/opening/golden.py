@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from artifact.config import Precision
 from artifact.golden import LabelledCase, read_labelled_cases, read_stage_cases, relative_l2
 from artifact.preprocess import to_pixels
-from artifact.scoring import objects_named, vqa_accuracy
 from artifact.store import Artifact
+from artifact.task import TASKS, Case, TaskName
 from engine.errors import ParityFailed
 from engine.opening.solo import Solo
 from engine.residency.stages import StageSet
-from engine.types import Task
+from engine.tasks import ENGINE_TASKS
+from engine.tasks.task import Picture, TaskContext
 
 PARITY_LIMITS: dict[Precision, float] = {"fp32": 1e-5, "bf16": 2e-2, "fp16": 2e-2}
 """Largest relative L2 of any stage output against its torch reference."""
@@ -48,7 +46,7 @@ def check_parity(artifact: Artifact, stages: StageSet, precision: Precision) -> 
     return worst
 
 
-Measured = dict[tuple[Task, str], float]
+Measured = dict[tuple[TaskName, str], float]
 """(task, variant) to golden quality on some backend, in 0..1."""
 
 
@@ -77,7 +75,7 @@ def check_quality(
     return found
 
 
-def on_record(artifact: Artifact, resident_keys: int) -> dict[Task, list[str]]:
+def on_record(artifact: Artifact, resident_keys: int) -> dict[TaskName, list[str]]:
     """Return the resident variants with a golden quality, per task, shallow to deep."""
     manifest = artifact.manifest
     if manifest.golden is None or manifest.golden.cases is None:
@@ -89,14 +87,14 @@ def on_record(artifact: Artifact, resident_keys: int) -> dict[Task, list[str]]:
     return {task: variants for task, variants in named.items() if variants}
 
 
-def golden_loss(artifact: Artifact, task: Task, variant: str, measured: float) -> float:
+def golden_loss(artifact: Artifact, task: TaskName, variant: str, measured: float) -> float:
     """Return how far a measured golden quality lies below the record; negative if above."""
     golden = artifact.manifest.golden
     return golden.quality[task][variant] - measured if golden is not None else 0.0
 
 
 def measure_quality(
-    artifact: Artifact, solo: Solo, variants: Mapping[Task, Sequence[str]]
+    artifact: Artifact, solo: Solo, variants: Mapping[TaskName, Sequence[str]]
 ) -> Measured:
     """Answer the labelled cases of each task with the given variants."""
     golden = artifact.manifest.golden
@@ -112,7 +110,7 @@ def measure_quality(
 
 
 def golden_quality(
-    artifact: Artifact, solo: Solo, task: Task, variant: str, cases: list[LabelledCase]
+    artifact: Artifact, solo: Solo, task: TaskName, variant: str, cases: list[LabelledCase]
 ) -> float:
     """Return a variant's quality on labelled cases of one task, in 0..1."""
     side_px = artifact.manifest.config.image_size
@@ -122,37 +120,20 @@ def golden_quality(
     return score(artifact, solo, task, variant, cases, seen)
 
 
-def _pixels(artifact: Artifact, file: str, side_px: int) -> NDArray[np.uint8]:
+def _pixels(artifact: Artifact, file: str, side_px: int) -> Picture:
     with Image.open(artifact.path(file)) as image:
         return to_pixels(image.convert("RGB"), side_px)
-
-
-class _Case(Protocol):
-    """What scoring reads of a case; the fields are `LabelledCase`'s."""
-
-    @property
-    def question(self) -> str | None: ...
-    @property
-    def answers(self) -> tuple[str, ...]: ...
-    @property
-    def phrases(self) -> tuple[str, ...]: ...
-    @property
-    def statement(self) -> str | None: ...
-    @property
-    def truth(self) -> bool | None: ...
 
 
 def score(
     artifact: Artifact,
     solo: Solo,
-    task: Task,
+    task: TaskName,
     variant: str,
-    cases: Sequence[_Case],
-    pictures: Sequence[tuple[NDArray[np.uint8], ...]],
+    cases: Sequence[Case],
+    pictures: Sequence[Sequence[Picture]],
 ) -> float:
-    """Return a variant's quality on cases of one task, in 0..1.
-
-    VQA accuracy; the share of all objects that captions name; the share of statements judged right.
+    """Return a variant's quality on cases of one task, by that task's measure, in 0..1.
 
     Args:
         artifact: finished or previewed.
@@ -160,22 +141,22 @@ def score(
         task: of every case.
         variant: id.
         cases: at least one.
-        pictures: of each case its picture, or the left and the right one; uint8 [S, S, 3].
+        pictures: of each case, left to right; uint8 [S, S, 3].
 
     Raises:
         InferenceFailed: if a stage throws.
     """
-    codec, labels = artifact.text_codec(), artifact.labels()
-    first = [each[0] for each in pictures]
-    if task == "caption":
-        captions = [codec.decode(words) for words in solo.captions(variant, first)]
-        return objects_named(captions, (case.phrases for case in cases))
-    if task == "reason":
-        tokens = [codec.encode_question(case.statement or "") for case in cases]
-        pairs = [(left, right) for left, right in pictures]
-        best = solo.reason_logits(variant, pairs, tokens).argmax(axis=1)
-        return float(np.mean([bool(i) == case.truth for i, case in zip(best, cases, strict=True)]))
-    tokens = [codec.encode_question(case.question or "") for case in cases]
-    best = solo.vqa_logits(variant, first, tokens).argmax(axis=1)
-    answered = zip(best, cases, strict=True)
-    return float(np.mean([vqa_accuracy(labels[i], case.answers) for i, case in answered]))
+    codec, work = artifact.text_codec(), ENGINE_TASKS[task]
+    context = TaskContext(solo.family, codec, solo.texts, solo.max_batch)
+    programs = solo.family.member(task, variant).programs
+    rows = []
+    for case, seen in zip(cases, pictures, strict=True):
+        given = work.of_case(case, seen)
+        rows.append(work.row(given, work.read(given, context), programs, context))
+    captions = [row.caption for row in rows if row.caption is not None]
+    if captions:
+        answers = [codec.decode(words) for words in solo.words(captions, programs)]
+    else:
+        labels = artifact.labels_of(TASKS[task])
+        answers = [labels[best] for best in solo.logits(rows).argmax(axis=1)]
+    return TASKS[task].measure.score(answers, cases)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from artifact.latency import LatencyProfile, machine_fingerprint, profile_key, undisturbed
+from artifact.stage import stage_name
 from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.config import EngineConfig
@@ -99,7 +100,7 @@ def still_true(profile: LatencyProfile, family: Family, stages: StageSet) -> boo
     known = [group for group in _alike(family, stages) if group[0] in profile.curves]
     if not known:
         return True
-    group = next((group for group in known if group[0].startswith("block")), known[0])
+    group = next((group for group in known if stage_name(group[0]).is_block), known[0])
     stage = group[0]
     bucket = buckets_of(family, stage)[-1]
     now_s = _measure(family, stages, group, bucket, 1)
@@ -116,8 +117,8 @@ def _alike(family: Family, stages: StageSet) -> list[tuple[str, ...]]:
     groups: dict[str, list[str]] = {}
     for stage in stages.loaded:
         record = family.manifest.stages[stage]
-        keyed = family.key_of_stage(stage) is not None and not stage.startswith("whole")
-        kind = stage.partition("[")[0] if keyed else stage
+        name = stage_name(stage)
+        kind = name.kind if name.is_block else name
         groups.setdefault(f"{kind} {record.inputs} {record.outputs}", []).append(stage)
     return [tuple(group) for group in groups.values()]
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from artifact.latency import LatencyProfile
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
 from engine.config import EngineConfig
@@ -15,7 +16,6 @@ from engine.opening.quality import known_quality, prove_quality
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.stages import Progress, StageSet
-from engine.types import Task
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def _check(
     config: EngineConfig,
     on_progress: Progress,
     known: Measured,
-) -> frozenset[tuple[Task, str]]:
+) -> frozenset[tuple[TaskName, str]]:
     """Check parity and, unless known, quality; return the variants that may use fp32's quality."""
     on_progress("checking golden parity", 0.0)
     check_parity(artifact, stages, backend.precision)

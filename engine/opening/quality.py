@@ -9,12 +9,12 @@ from pathlib import Path
 from artifact.config import Precision
 from artifact.latency import machine_fingerprint, profile_key
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.backends.base import Backend
 from engine.config import EngineConfig
 from engine.opening.cache import remember
 from engine.opening.golden import QUALITY_LIMIT, Measured, golden_loss, measure_quality, on_record
 from engine.opening.solo import Solo
-from engine.types import Task
 
 _LOG = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def prove_quality(
     resident_keys: int,
     checked: Measured,
     config: EngineConfig,
-) -> frozenset[tuple[Task, str]]:
+) -> frozenset[tuple[TaskName, str]]:
     """Return the (task, variant) that lose at most half a point of golden quality here.
 
     Variants whose quality the manifest has at this precision need no proof and are left out. The

@@ -47,7 +47,7 @@ def work_seconds(opened: OpenedEngine, max_batch: int) -> dict[str, float]:
     predictor = Predictor(opened.profile, opened.family, max_batch)
     bucket = opened.family.manifest.buckets.text_lengths[-1]
     return {
-        f"{member.task} {member.variant}, batch {batch}": predictor.mean_s(
+        f"{member.task.name} {member.variant}, batch {batch}": predictor.mean_s(
             member.task, member.variant, bucket, batch
         )
         for member in opened.family.members.values()

@@ -6,14 +6,16 @@ import math
 from dataclasses import dataclass
 from functools import partial
 
+from artifact.task import TASKS, Task, TaskName
 from engine.config import EngineConfig
 from engine.errors import DeadlineUnattainable, Draining, EngineError, InvalidInput, NotReady
-from engine.requests.open_requests import Ledger, Place
+from engine.requests.open_requests import OpenRequests
 from engine.requests.planner import Planner
 from engine.requests.policy import check_budget, expires_s
-from engine.requests.row_maker import Intake
+from engine.requests.request import Request
 from engine.residency.family import Family
-from engine.types import Budget, Task, Ticket
+from engine.tasks.caption import check_beams
+from engine.types import Budget
 
 
 @dataclass(frozen=True)
@@ -33,75 +35,76 @@ def shed_reason(error: EngineError) -> str:
 
 
 class Admission:
-    """Makes tickets. Thread-safe."""
+    """Opens requests, or refuses them. Thread-safe."""
 
     def __init__(
-        self, family: Family, planner: Planner, ledger: Ledger, intake: Intake, config: EngineConfig
+        self,
+        family: Family,
+        planner: Planner,
+        requests: OpenRequests,
+        config: EngineConfig,
+        max_beams: int,
     ) -> None:
         self._family = family
         self._planner = planner
-        self._ledger = ledger
-        self._intake = intake
+        self._requests = requests
         self._config = config
+        self._max_beams = max_beams
 
-    def take(self, task: Task, budget: Budget, known: Known, now: float) -> Ticket:
-        """Take a place.
+    def open(self, name: TaskName, budget: Budget, known: Known, now: float) -> Request:
+        """Take a place for a request.
 
-        An idle engine refuses nobody for times learned under a load that is gone.
+        An idle engine refuses nothing for times learned under a load that is gone.
 
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: why not.
         """
         check_budget(budget)
         tasks = self._family.manifest.tasks
-        if task not in tasks:
+        if name not in tasks:
             raise InvalidInput("task", f"this artifact has {', '.join(tasks)}")
-        beams = known.rows if task == "caption" else 1
-        self._intake.check_caption(None, beams)
-        slots = beams if task == "caption" else 0
-        self._ledger.check_open(now, lambda: self._planner.backlog(now).total_s, slots)
-        place = self._place(task, budget, known, beams, now)
-        place.future.set_running_or_notify_cancel()
-        self._ledger.add(place, now, lambda: self._planner.backlog(now).total_s)
-        return place.ticket
+        task = TASKS[name]
+        beams = known.rows if task.writes else 1
+        check_beams(beams, self._max_beams)
+        slots = beams if task.writes else 0
+        self._requests.check_open(now, lambda: self._planner.backlog(now).total_s, slots)
+        request = self._planned(task, budget, known, beams, now)
+        request.future.set_running_or_notify_cancel()
+        self._requests.add(request, now, lambda: self._planner.backlog(now).total_s)
+        return request
 
-    def _place(self, task: Task, budget: Budget, known: Known, beams: int, now: float) -> Place:
+    def _planned(self, task: Task, budget: Budget, known: Known, beams: int, now: float) -> Request:
         limit_ms = budget.max_latency_ms or self._config.default_latency_ms
         deadline_s = math.inf if limit_ms is None else known.arrived_s + limit_ms / 1e3
         due_s = deadline_s - known.reply_s
-        caption = task == "caption"
-        bucket = self._family.text_bucket(math.inf if caption else known.tokens or math.inf)
+        bucket = self._family.text_bucket(math.inf if task.writes else known.tokens or math.inf)
         wait_s = max(known.decode_s, self._planner.backlog(now).before_s(due_s))
         fitting = self._planner.fitting(task, budget, beams=beams)
-        words = known.tokens if caption else None
+        words = known.tokens if task.writes else None
         plan = partial(self._planner.plan, bucket=bucket, batch=beams, words=words, waits=False)
         try:
             choice = plan(fitting, budget, due_s - now, wait_s)
         except DeadlineUnattainable:
-            # Times learned under load would refuse for ever: who is refused teaches nothing.
-            if not (self._ledger.idle and self._planner.forget_load(now)):
+            # Times learned under load would refuse for ever: a refused request teaches nothing.
+            if not (self._requests.idle and self._planner.forget_load(now)):
                 raise
             choice = plan(fitting, budget, due_s - now, wait_s)
-        ticket = Ticket(
-            id=self._ledger.next_id(),
+        return Request(
+            id=self._requests.next_id(),
             task=task,
             budget=budget,
             arrived_s=known.arrived_s,
             deadline_s=deadline_s,
-            variant=choice.variant,
+            expires_s=expires_s(deadline_s, budget.on_miss == "reject", self._config.grace_s),
+            reply_s=known.reply_s,
+            request_bytes=self._family.member(task.name, choice.variant).request_bytes * beams,
+            beams=beams,
+            bucket=bucket,
             predicted_s=wait_s + choice.service_s + known.reply_s,
-        )
-        return Place(
-            ticket=ticket,
             variant=choice.variant,
             least=self._planner.quickest(fitting),
             keys=max(offer.keys[-1] for offer in fitting) + 1,
-            expires_s=expires_s(deadline_s, budget.on_miss == "reject", self._config.grace_s),
             lost=choice.lost,
-            request_bytes=self._family.member(task, choice.variant).request_bytes * beams,
-            beams=beams,
-            bucket=bucket,
-            reply_s=known.reply_s,
         )
 
 

@@ -7,38 +7,12 @@ import itertools
 import math
 import threading
 from collections.abc import Callable, Collection
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 
+from artifact.task import Task, TaskName
 from engine.errors import Draining, NotReady, QueueFull
+from engine.requests.request import Request
 from engine.telemetry import Telemetry
-from engine.types import Answer, Outcome, Task, Ticket
-
-
-@dataclass(slots=True)
-class Place:
-    """One open request.
-
-    `variant` is the plan, and once it is settled the answer's; `least` is the smallest it may
-    become and `remaining` the share of that still to run: what must be done before any answer.
-    `keys`: how many keys, from the first, any variant it may become needs. `beams`: of a caption.
-    `bucket`: padded length of its text. `reply_s`: what of its time is left to the caller.
-    """
-
-    ticket: Ticket
-    variant: str
-    least: str
-    keys: int
-    expires_s: float
-    lost: bool
-    request_bytes: int
-    beams: int = 1
-    bucket: int = 0
-    reply_s: float = 0.0
-    submitted: bool = False
-    started: bool = False
-    remaining: float = 1.0
-    future: Future[Answer] = field(default_factory=Future)
+from engine.types import Outcome
 
 
 class Backlog:
@@ -59,12 +33,7 @@ class Backlog:
         return self._sums[-1]
 
 
-def _slots(place: Place) -> int:
-    """Return how many of the captions' slots a request holds."""
-    return place.beams if place.ticket.task == "caption" else 0
-
-
-class Ledger:
+class OpenRequests:
     """The table of open requests. Thread-safe; callers resolve the futures.
 
     Captions have slots besides, which a request that was submitted keeps until `free`: its end may
@@ -75,35 +44,30 @@ class Ledger:
         self._limit = limit
         self._slots = self._free_slots = slots
         self._telemetry = telemetry
-        self._places: dict[int, Place] = {}
+        self._requests: dict[int, Request] = {}
         self._changed = threading.Condition()
         self._ids = itertools.count(1)
         self._taking = True
         self._closed = False
-        self._untold = 0
+        self._unanswered = 0
 
     @property
     def idle(self) -> bool:
-        """Tell whether no request is open."""
-        return not self._places
-
-    @property
-    def free_slots(self) -> int:
-        """How many slots are left for captions."""
-        return self._free_slots
+        """Whether no request is open."""
+        return not self._requests
 
     def waiting(self) -> float:
         """Return how many open requests have not begun."""
         with self._changed:
-            return sum(not place.started for place in self._places.values())
+            return sum(not request.started for request in self._requests.values())
 
     def request_bytes(self) -> float:
         """Return the bytes of open requests' own arrays, estimated."""
         with self._changed:
-            return sum(place.request_bytes for place in self._places.values())
+            return sum(request.request_bytes for request in self._requests.values())
 
     def next_id(self) -> int:
-        """Return a fresh ticket id."""
+        """Return a fresh id."""
         return next(self._ids)
 
     def check_open(self, now: float, backlog_s: Callable[[], float], slots: int = 0) -> None:
@@ -117,75 +81,75 @@ class Ledger:
         if not self._taking:
             raise Draining
         with self._changed:
-            full = len(self._places) >= self._limit
+            full = len(self._requests) >= self._limit
             no_slots = slots > self._free_slots
         if (full or no_slots) and not self._sweep(now):
             retry_s = min(max(math.ceil(backlog_s()), 1), 60)
             raise QueueFull(self._slots if no_slots else self._limit, retry_s, captions=no_slots)
 
-    def add(self, place: Place, now: float, backlog_s: Callable[[], float]) -> None:
-        """Take a place.
+    def add(self, request: Request, now: float, backlog_s: Callable[[], float]) -> None:
+        """Open a request.
 
         Raises:
             NotReady, Draining, QueueFull: also when the last place went since `check_open`.
         """
-        slots = _slots(place)
+        slots = request.slots
         while True:
             self.check_open(now, backlog_s, slots)
             with self._changed:
-                room = len(self._places) < self._limit and slots <= self._free_slots
+                room = len(self._requests) < self._limit and slots <= self._free_slots
                 if self._taking and room:
-                    self._places[place.ticket.id] = place
+                    self._requests[request.id] = request
                     self._free_slots -= slots
                     return
 
-    def told(self) -> None:
-        """Say that the caller of a submitted request that has ended knows it."""
+    def answered(self) -> None:
+        """Say that the future of a submitted request that has ended is resolved."""
         with self._changed:
-            self._untold -= 1
+            self._unanswered -= 1
             self._changed.notify_all()
 
-    def free(self, place: Place) -> None:
+    def free(self, request: Request) -> None:
         """Give back the slots of a submitted request, once nothing of it is left."""
         with self._changed:
-            self._free_slots += _slots(place)
+            self._free_slots += request.slots
 
     def _sweep(self, now: float) -> bool:
         """End requests admitted and never submitted, long past their deadline."""
         with self._changed:
-            stale = [p for p in self._places.values() if not p.submitted and p.expires_s <= now]
-            return any([self.end(place.ticket.id, "expired") is not None for place in stale])
+            stale = [r for r in self._requests.values() if not r.submitted and r.expires_s <= now]
+            return any([self.end(request.id, "expired") is not None for request in stale])
 
-    def claim(self, ticket_id: int) -> Place | None:
+    def claim(self, request_id: int) -> Request | None:
         """Return an open request that is being handed over now; None if it has ended, or was.
 
-        From here on it is its owner who ends it: nobody sweeps it.
+        From here on only the engine or its caller ends it.
         """
         with self._changed:
-            place = self._places.get(ticket_id)
-            if place is None or place.submitted:
+            request = self._requests.get(request_id)
+            if request is None or request.submitted:
                 return None
-            place.submitted = True
-            return place
+            request.submitted = True
+            return request
 
-    def find(self, ticket_id: int) -> Place | None:
+    def find(self, request_id: int) -> Request | None:
         """Return an open request, None if it has ended."""
         with self._changed:
-            return self._places.get(ticket_id)
+            return self._requests.get(request_id)
 
-    def end(self, ticket_id: int, outcome: Outcome) -> Place | None:
+    def end(self, request_id: int, outcome: Outcome) -> Request | None:
         """End a request and count it; None if it had ended already."""
         with self._changed:
-            place = self._places.pop(ticket_id, None)
-            if place is None:
+            request = self._requests.pop(request_id, None)
+            if request is None:
                 return None
-            if place.submitted:
-                self._untold += 1
+            if request.submitted:
+                self._unanswered += 1
             else:
-                self._free_slots += _slots(place)
-            self._telemetry.ended(place.ticket.task, place.variant, outcome)
+                self._free_slots += request.slots
+            self._telemetry.ended(request.task.name, request.variant, outcome)
             self._changed.notify_all()
-        return place
+        return request
 
     def backlog(
         self,
@@ -199,43 +163,43 @@ class Ledger:
         """
         with self._changed:
             live = [
-                place
-                for place in self._places.values()
-                if not place.lost
-                and place.ticket.deadline_s > now
-                and place.ticket.id not in without
+                request
+                for request in self._requests.values()
+                if not request.lost and request.deadline_s > now and request.id not in without
             ]
-        whole_s: dict[tuple[Task, str, int], float] = {}
+        whole_s: dict[tuple[TaskName, str, int], float] = {}
         costs = []
-        for place in live:  # what another thread changes meanwhile is read once
-            kind = (place.ticket.task, place.least, place.bucket)
+        for request in live:  # what another thread changes meanwhile is read once
+            kind = (request.task.name, request.least, request.bucket)
             if kind not in whole_s:
-                whole_s[kind] = cost_s(*kind, len(live))
-            costs.append((place.ticket.deadline_s, place.remaining * whole_s[kind]))
+                whole_s[kind] = cost_s(request.task, request.least, request.bucket, len(live))
+            costs.append((request.deadline_s, request.remaining * whole_s[kind]))
         return Backlog(costs)
 
     def keys(self) -> int:
         """Return how many keys, from the first, open requests may still need."""
         with self._changed:
-            return max((place.keys for place in self._places.values()), default=0)
+            return max((request.keys for request in self._requests.values()), default=0)
 
     @property
     def crowd(self) -> int:
         """How many requests are open beyond three quarters of the places."""
-        return max(len(self._places) - self._limit * 3 // 4, 0)
+        return max(len(self._requests) - self._limit * 3 // 4, 0)
 
     def drain(self, timeout_s: float) -> bool:
         """Take nothing new; wait until every request has ended. False if some are left.
 
-        A request has ended when its caller has been told.
+        A request has ended when its future is resolved.
         """
         self._taking = False
         with self._changed:
-            return self._changed.wait_for(lambda: not self._places and not self._untold, timeout_s)
+            return self._changed.wait_for(
+                lambda: not self._requests and not self._unanswered, timeout_s
+            )
 
     def close(self) -> list[int]:
         """Take nothing new; return the ids still open."""
         self._taking = False
         self._closed = True
         with self._changed:
-            return list(self._places)
+            return list(self._requests)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
+from artifact.task import TASKS, Task, TaskName
 from engine.errors import NoVariantFits
-from engine.requests.open_requests import Backlog, Ledger
+from engine.requests.open_requests import Backlog, OpenRequests
 from engine.requests.policy import Choice, choose, qualifying
 from engine.requests.prediction import Predictor
 from engine.residency.family import Family, Member
 from engine.residency.stages import StageSet
-from engine.types import Budget, Offer, Task
+from engine.types import Budget, Offer
 
 
 class Planner:
@@ -22,37 +23,37 @@ class Planner:
         family: Family,
         stages: StageSet,
         predictor: Predictor,
-        ledger: Ledger,
+        requests: OpenRequests,
         max_batch: int,
     ) -> None:
         self._family = family
         self._stages = stages
         self._predictor = predictor
-        self._ledger = ledger
+        self._requests = requests
         self._max_batch = max_batch
         self._bucket = family.manifest.buckets.text_lengths[-1]
-        self._memory: dict[int, dict[tuple[Task, str], int]] = {}
+        self._memory: dict[int, dict[tuple[TaskName, str], int]] = {}
 
     def offers(self, task: Task) -> tuple[Offer, ...]:
         """Return every variant of a task as it can be served now."""
-        return tuple(self._offer(member) for member in self._family.of_task(task))
+        return tuple(self._offer(member) for member in self._family.of_task(task.name))
 
     def _offer(self, member: Member) -> Offer:
         resident = self._stages.resident_keys
         return Offer(
-            task=member.task,
+            task=member.task.name,
             variant=member.variant,
             executed=member.pattern.executed,
             bits=member.pattern.bits,
             keys=member.keys,
             quality=member.quality,
             predicted_s=self._predictor.service_s(member.task, member.variant, self._bucket, 1),
-            memory_bytes=self._bytes(resident)[member.task, member.variant],
+            memory_bytes=self._bytes(resident)[member.task.name, member.variant],
             resident=member.keys[-1] < resident,
             quality_precision=member.quality_precision,
         )
 
-    def _bytes(self, resident: int) -> dict[tuple[Task, str], int]:
+    def _bytes(self, resident: int) -> dict[tuple[TaskName, str], int]:
         """Bytes per variant, summed again only when keys come or go."""
         if resident not in self._memory:
             self._memory[resident] = {
@@ -107,12 +108,12 @@ class Planner:
             DeadlineUnattainable: see `engine.requests.policy`.
         """
         bucket = self._bucket if bucket is None else bucket
-        timer = self._timer(fitting[0].task, bucket, batch, words, waits)
+        timer = self._timer(TASKS[fitting[0].task], bucket, batch, words, waits)
         return choose(fitting, budget, slack_s, timer, wait_s)
 
     def quickest(self, fitting: Sequence[Offer]) -> str:
         """Return the variant that takes least time."""
-        timer = self._timer(fitting[0].task, self._bucket, 1, None)
+        timer = self._timer(TASKS[fitting[0].task], self._bucket, 1, None)
         return min(fitting, key=lambda offer: timer(offer.variant)).variant
 
     def _timer(
@@ -131,7 +132,7 @@ class Planner:
             mean_s = self._predictor.mean_s(task, variant, bucket or self._bucket, batch)
             return mean_s / batch * self._predictor.calls.middle
 
-        return self._ledger.backlog(now, cost_s, without)
+        return self._requests.backlog(now, cost_s, without)
 
     def forget_load(self, now: float) -> bool:
         """Forget how slow requests were, if the last of them ended a while ago.
@@ -143,8 +144,8 @@ class Planner:
 
     def keys_in_use(self) -> int:
         """Return how many keys, from the first, open requests may still need."""
-        return self._ledger.keys()
+        return self._requests.keys()
 
     def crowd(self) -> int:
         """Return how many open requests should make room for others."""
-        return self._ledger.crowd
+        return self._requests.crowd

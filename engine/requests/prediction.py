@@ -1,111 +1,20 @@
-"""How long a variant will take: the latency profile times one correction learned online."""
+"""How long a variant will take: the latency profile times corrections learned online."""
 
 from __future__ import annotations
 
-import threading
-from bisect import bisect_left, insort
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from artifact.latency import LatencyProfile
+from artifact.stage import stage_name
+from artifact.task import Task, TaskName
+from engine.elastic.correction import CaptionLength, Correction
 from engine.elastic.course import Line
-from engine.elastic.quantiles import at_share, quantile
 from engine.elastic.spread import CallSpread
+from engine.requests.request import Request
+from engine.residency.family import Family
 from engine.residency.probe import buckets_of, largest_batch
-from engine.types import Task
 
-if TYPE_CHECKING:  # the simulator learns as we do, without artifacts
-    from engine.residency.family import Family
-
-_WINDOW = 256
-_WINDOW_S = 120.0
-_MIN_SAMPLES = 8
 _STALE_S = 1.0
-_QUANTILE = 0.9
-_CLAMP = (0.02, 20.0)
-
-
-class Correction:
-    """A quantile of actual / mean-predicted time over recent whole requests.
-
-    Samples older than two minutes are forgotten, so that one slow spell does not refuse
-    requests for ever. Until there are enough, the correction is 1. Thread-safe.
-    """
-
-    def __init__(self) -> None:
-        self._samples: deque[tuple[float, float]] = deque()
-        self._ordered: list[float] = []
-        self._lock = threading.Lock()
-        self.high = 1.0
-        self.middle = 1.0
-
-    def add(self, ratio: float, now: float) -> None:
-        """Take one finished request's actual / mean-predicted seconds."""
-        ratio = min(max(ratio, _CLAMP[0]), _CLAMP[1])
-        with self._lock:
-            if len(self._samples) == _WINDOW:
-                self._forget()
-            self._samples.append((now, ratio))
-            insort(self._ordered, ratio)
-            self._take()
-
-    def refresh(self, now: float) -> None:
-        """Forget old samples; cheap when there are none."""
-        with self._lock:
-            count = len(self._samples)
-            while self._samples and now - self._samples[0][0] > _WINDOW_S:
-                self._forget()
-            if len(self._samples) < count:
-                self._take()
-
-    def forget(self) -> None:
-        """Forget every sample."""
-        with self._lock:
-            self._samples.clear()
-            self._ordered.clear()
-            self._take()
-
-    def _forget(self) -> None:
-        _, ratio = self._samples.popleft()
-        del self._ordered[bisect_left(self._ordered, ratio)]
-
-    def _take(self) -> None:
-        if len(self._samples) < _MIN_SAMPLES:
-            self.high = self.middle = 1.0
-            return
-        self.high = at_share(self._ordered, _QUANTILE)
-        self.middle = at_share(self._ordered, 0.5)
-
-
-class CaptionLength:
-    """How many words captions take: a high quantile of recent ones, the limit until known."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._lengths: deque[int] = deque(maxlen=_WINDOW)
-        self.expected = limit
-
-    def add(self, steps: int) -> None:
-        """Take one finished caption's decode steps, [EOS] counted."""
-        self._lengths.append(steps)
-        if len(self._lengths) >= _MIN_SAMPLES:
-            self.expected = int(quantile(self._lengths, _QUANTILE))
-
-
-@dataclass(slots=True)
-class Trip:
-    """A row's way to its first answer: what was predicted and what it took, waits included.
-
-    `mean_s` is the prediction for the whole way, made at `started_s`. `spent_s` and `expected_s`
-    are the row's own calls so far, as they were and by their means.
-    """
-
-    started_s: float
-    mean_s: float
-    spent_s: float = 0.0
-    expected_s: float = 0.0
 
 
 class Predictor:
@@ -121,7 +30,7 @@ class Predictor:
         self._family = family
         self._max_batch = max_batch
         self._steps: dict[tuple[str, int, int], float] = {}
-        self._means: dict[tuple[Task, str, int, int, int], float] = {}
+        self._means: dict[tuple[TaskName, str, int, int, int], float] = {}
         self._lines: dict[tuple[str, int], Line] = {}
         self.calls = Correction()
         self.whole = Correction()
@@ -157,8 +66,8 @@ class Predictor:
     def _measured_like(self, stage: str) -> str:
         if stage in self._profile.curves:
             return stage
-        kind = _kind(stage)
-        return next(s for s in self._profile.curves if _kind(s) == kind)
+        alike = stage_name(stage).alike
+        return next(s for s in self._profile.curves if stage_name(s).alike == alike)
 
     def mean_s(
         self, task: Task, variant: str, bucket: int, batch: int, words: int | None = None
@@ -168,32 +77,32 @@ class Predictor:
         `bucket` is the text bucket of a question; `words` bounds a caption's decode steps.
         """
         expected = self.caption_length.expected
-        steps = min(words or expected, expected) if task == "caption" else 0
-        key = (task, variant, bucket, batch, steps)
+        steps = min(words or expected, expected) if task.writes else 0
+        key = (task.name, variant, bucket, batch, steps)
         if key not in self._means:
             self._means[key] = self._sum(task, variant, bucket, batch, steps)
         return self._means[key]
 
     def _sum(self, task: Task, variant: str, bucket: int, batch: int, words: int) -> float:
-        programs = self._family.member(task, variant).programs
+        programs = self._family.member(task.name, variant).programs
         total = 0.0
         for step in programs[0].steps:
-            head = step.stage.startswith("head")
-            rows = 2 * batch if task == "reason" and not head else batch
+            head = step.stage.is_head
+            rows = batch if head else task.rows * batch
             entries = rows // self._family.rows_of(step.stage)
-            total += self.step_s(step.stage, 0 if head or task == "caption" else bucket, entries)
-        for stage, size in self._round(variant) if task == "caption" else ():
+            total += self.step_s(step.stage, 0 if head or task.writes else bucket, entries)
+        for stage, size in self._word(task, variant) if task.writes else ():
             total += words * self.step_s(stage, size, batch)
         return total
 
-    def _round(self, variant: str) -> Iterator[tuple[str, int]]:
-        """Yield the calls of one word of a caption."""
-        for step in self._family.member("caption", variant).programs[1].steps:
+    def _word(self, task: Task, variant: str) -> Iterator[tuple[str, int]]:
+        """Yield the calls of one word."""
+        for step in self._family.member(task.name, variant).programs[-1].steps:
             yield step.stage, buckets_of(self._family, step.stage)[-1]
 
-    def word_line(self, variant: str) -> Line:
-        """Return mean seconds of one word of a caption as (fixed, per row)."""
-        lines = [self.line(*call) for call in self._round(variant)]
+    def word_line(self, task: Task, variant: str) -> Line:
+        """Return mean seconds of one word as (fixed, per row)."""
+        lines = [self.line(*call) for call in self._word(task, variant)]
         return sum(fixed for fixed, _ in lines), sum(row for _, row in lines)
 
     def service_s(
@@ -216,20 +125,16 @@ class Predictor:
         self._evident = False
         return True
 
-    def learn(self, trip: Trip, now: float) -> None:
-        """Score a way that has ended, at its first answer or before: then for what it has run.
+    def learn(self, request: Request, now: float) -> None:
+        """Score a request's way to a first answer, if it is predicted; it is then no more.
 
-        Without the unfinished ones, a machine that became slower would let every `reject` request
-        expire half-way and learn nothing from it.
+        A way that ends before its first answer is scored for what has run. Without these, a machine
+        that became slower would let every `reject` request expire half-way and learn nothing.
         """
-        if trip.expected_s <= 0 or trip.mean_s <= 0:
+        mean_s, request.first_answer_s = request.first_answer_s, None
+        if not mean_s or request.calls_mean_s <= 0:
             return
         self._evident, self._learned_s = True, now
-        self.calls.add(trip.spent_s / trip.expected_s, now)
-        share = min(trip.expected_s / trip.mean_s, 1.0)
-        self.whole.add((now - trip.started_s) / (trip.mean_s * share), now)
-
-
-def _kind(stage: str) -> str:
-    """Return what stages have in common that take about the same time: keys, whole variants."""
-    return stage.partition(":" if ":" in stage else "[")[0]
+        self.calls.add(request.calls_s / request.calls_mean_s, now)
+        share = min(request.calls_mean_s / mean_s, 1.0)
+        self.whole.add((now - request.way_began_s) / (mean_s * share), now)

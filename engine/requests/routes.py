@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from engine.elastic.course import Call, Course, Line, Route, Stop, chains, link
+from artifact.task import Task, TaskName
+from engine.elastic.course import WORD, Course, Line, Route, Stop, chains, link
 from engine.requests.prediction import Predictor
 from engine.residency.family import Family
-from engine.types import Offer, Task
+from engine.types import Offer
 
 _POINTS = 100.0
-
-WORD: Call = ("word", 0)
-"""What the scheduler calls a caption's next word: a decode pass through all its orders."""
 
 
 class Router:
@@ -21,16 +19,16 @@ class Router:
     def __init__(self, family: Family, predictor: Predictor) -> None:
         self._family = family
         self._predictor = predictor
-        self._elastic: dict[tuple[Task, tuple[str, ...], int, int, int], Route] = {}
-        self._fixed: dict[tuple[Task, str, int, int, int], Route] = {}
-        self._words: dict[tuple[str, int, int], Route] = {}
+        self._elastic: dict[tuple[TaskName, tuple[str, ...], int, int, int], Route] = {}
+        self._fixed: dict[tuple[TaskName, str, int, int, int], Route] = {}
+        self._words: dict[tuple[TaskName, str, int, int], Route] = {}
 
     def is_elastic(self, task: Task) -> bool:
         """Tell whether a row of this task may stop or go deeper while it runs.
 
         A whole variant is one step. A caption's variant is final once it has seen the picture.
         """
-        return all(len(member.programs[0].steps) > 1 for member in self._family.of_task(task))
+        return all(len(member.programs[0].steps) > 1 for member in self._family.of_task(task.name))
 
     def elastic(
         self,
@@ -50,11 +48,11 @@ class Router:
             beams: of a caption.
         """
         allowed = tuple(offer.variant for offer in fitting)
-        expected = self._expected(words) if task == "caption" else 0
-        key = (task, allowed, bucket, expected, beams)
+        expected = self._expected(words) if task.writes else 0
+        key = (task.name, allowed, bucket, expected, beams)
         if key not in self._elastic:
             points = _points(fitting)
-            patterns = {v: self._family.member(task, v).pattern for v in allowed}
+            patterns = {v: self._family.member(task.name, v).pattern for v in allowed}
             ways = [
                 self._along(task, chain, points, bucket, expected, beams)
                 for chain in chains(patterns, points, tuple(points))
@@ -72,36 +70,37 @@ class Router:
         words: int,
         beams: int,
     ) -> Route:
-        steps = list(self._family.member(task, chain[-1]).programs[0].steps)
-        depths = {v: self._family.member(task, v).pattern.depth for v in chain}
+        steps = list(self._family.member(task.name, chain[-1]).programs[0].steps)
+        depths = {v: self._family.member(task.name, v).pattern.depth for v in chain}
         stops = tuple(Stop(1 + depths[v], v, points[v]) for v in chain)
-        head = None if task == "caption" else (steps.pop().stage, 0)
+        head = None if task.writes else (steps.pop().stage, 0)
         calls = tuple((step.stage, bucket) for step in steps)
         course = Course(calls, tuple(step.order for step in steps), stops, head)
-        if task == "caption":
-            tails = [self._text_line(variant, words, beams) for variant in chain]
-            return Route(course, self._predictor.line, tails=tails)
-        return Route(course, self._predictor.line, rows=2 if task == "reason" else 1)
+        tails = self._tails(task, chain, words, beams)
+        return Route(course, self._predictor.line, task.rows, tails)
 
-    def words(self, variant: str, words: int | None, beams: int) -> Route:
+    def words(self, task: Task, variant: str, words: int | None, beams: int) -> Route:
         """Return the route of a caption that has seen its picture: it is at position 1.
 
         Planned as if it took as many words as captions usually do.
         """
         expected = self._expected(words)
-        key = (variant, expected, beams)
+        key = (task.name, variant, expected, beams)
         if key not in self._words:
-            stem = self._family.member("caption", variant).programs[0].steps[0].stage
+            stem = self._family.member(task.name, variant).programs[0].steps[0].stage
             calls = ((stem, 0), *[WORD] * expected)
             stop = Stop(len(calls), variant, _POINTS)
             course = Course(calls, (None,) * len(calls), (stop,), None)
-            line = self._predictor.word_line(variant)
+            line = self._predictor.word_line(task, variant)
             self._words[key] = Route(course, lambda stage, bucket: line, rows=beams, kind=WORD)
         return self._words[key]
 
-    def _text_line(self, variant: str, words: int, beams: int) -> Line:
-        fixed_s, row_s = self._predictor.word_line(variant)
-        return words * fixed_s, words * row_s * beams
+    def _tails(self, task: Task, variants: Sequence[str], words: int, beams: int) -> Sequence[Line]:
+        """Return the seconds of the words that follow each variant's stop, if it writes."""
+        if not task.writes:
+            return ()
+        lines = [self._predictor.word_line(task, variant) for variant in variants]
+        return [(words * fixed_s, words * row_s * beams) for fixed_s, row_s in lines]
 
     def _expected(self, words: int | None) -> int:
         usual = self._predictor.caption_length.expected
@@ -114,16 +113,15 @@ class Router:
 
         A caption's ends with its image pass; what follows is `words`.
         """
-        expected = self._expected(words) if task == "caption" else 0
-        key = (task, variant, bucket, expected, beams)
+        expected = self._expected(words) if task.writes else 0
+        key = (task.name, variant, bucket, expected, beams)
         if key not in self._fixed:
-            steps = self._family.member(task, variant).programs[0].steps
-            calls = tuple((s.stage, 0 if s.stage.startswith("head") else bucket) for s in steps)
+            steps = self._family.member(task.name, variant).programs[0].steps
+            calls = tuple((s.stage, 0 if s.stage.is_head else bucket) for s in steps)
             stop = Stop(len(calls), variant, _POINTS)
             course = Course(calls, tuple(step.order for step in steps), (stop,), None)
-            tails = [self._text_line(variant, expected, beams)] if task == "caption" else ()
-            rows = 2 if task == "reason" else 1
-            self._fixed[key] = Route(course, self._predictor.line, rows, tails)
+            tails = self._tails(task, (variant,), expected, beams)
+            self._fixed[key] = Route(course, self._predictor.line, task.rows, tails)
         return self._fixed[key]
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 from engine.elastic.course import Route
 from engine.errors import DeadlineError, DeadlineExpired, DeadlineUnattainable
-from engine.requests.answers import Job
-from engine.requests.open_requests import Place
 from engine.requests.planner import Planner
-from engine.requests.prediction import Predictor, Trip
+from engine.requests.prediction import Predictor
+from engine.requests.request import Request
 from engine.requests.routes import Router
 from engine.residency.family import Family
-from engine.rows.caption.row import CaptionRow
 from engine.telemetry import Telemetry
+from engine.types import Offer
 
 
-class Steering:
-    """Routes and variants of jobs. `route` from any thread, the rest on the executor's."""
+class VariantSetter:
+    """Sets routes and variants. `route` from any thread, the rest on the engine's."""
 
     def __init__(
         self,
@@ -37,132 +35,131 @@ class Steering:
         self._telemetry = telemetry
 
     def route(
-        self, place: Place, text_bucket: int, words: int | None = None, beams: int = 1
+        self, request: Request, text_bucket: int, words: int | None = None, beams: int = 1
     ) -> Route:
-        """Return the route of a request that has not started, and note in its place what it needs.
+        """Return the route of a request that has not started, and note in it what it needs.
 
         Where the variant is chosen at the first step, it is the quickest variant's until then.
         """
-        task = place.ticket.task
-        fitting = self._planner.fitting(task, place.ticket.budget, place.variant, place.beams)
-        place.keys = max(offer.keys[-1] for offer in fitting) + 1
+        task = request.task
+        fitting = self._fitting(request)
+        request.keys = max(offer.keys[-1] for offer in fitting) + 1
         if self._router.is_elastic(task):
             route = self._router.elastic(task, fitting, text_bucket, words, beams)
         else:
             variant = self._planner.quickest(fitting)
             route = self._router.fixed(task, variant, text_bucket, words, beams)
-        place.least = route.course.stops[0].variant
+        request.least = route.course.stops[0].variant
         return route
 
-    def route_again(self, jobs: Iterable[Job]) -> None:
-        """Give jobs that have not started the routes that the resident keys allow now."""
-        for job in jobs:
-            route = self.route(job.place, job.text_bucket, job.words, job.beams)
-            job.view.route = route
-            job.planned = False
-            self._follow(job, route.course.stops[-1].variant)
+    def route_again(self, requests: Iterable[Request]) -> None:
+        """Give requests that have not started the routes that the resident keys allow now."""
+        for request in requests:
+            request.planned = False
+            route = self.route(request, request.text_bucket, request.words, request.texts)
+            self.turn(request, route)
 
-    def turn(self, job: Job, route: Route) -> None:
-        """Let a job go another way from here."""
-        job.view.route = route
-        self._follow(job, route.course.stops[-1].variant)
+    def turn(self, request: Request, route: Route) -> None:
+        """Let a request go another way from here."""
+        request.view.route = route
+        self._follow(request, route.course.stops[-1].variant)
 
-    def plan(self, jobs: Sequence[Job], now: float) -> dict[int, DeadlineUnattainable]:
-        """Choose the variant of those that must have one before their first step.
+    def plan(self, requests: Sequence[Request], now: float) -> dict[int, DeadlineUnattainable]:
+        """Choose the variant where that must be done before the first step.
 
         Returns:
-            Whom not even the quickest variant answers in time, under `reject`.
+            By id, why not even the quickest variant answers in time, under `reject`.
         """
         refused: dict[int, DeadlineUnattainable] = {}
-        waiting = [job for job in jobs if not job.elastic and not job.planned]
+        waiting = [each for each in requests if not each.elastic and not each.planned]
         if not waiting:
             return refused
-        before_s = self._planner.backlog(now, {job.id for job in jobs}).before_s
-        together = min(sum(job.beams for job in jobs), self._max_batch)
-        for job in waiting:
+        before_s = self._planner.backlog(now, {each.id for each in requests}).before_s
+        together = min(sum(each.texts for each in requests), self._max_batch)
+        for request in waiting:
             try:
-                self._choose(job, now, before_s(job.view.deadline_s), together)
+                self._choose(request, now, before_s(request.view.deadline_s), together)
             except DeadlineUnattainable as error:
-                refused[job.id] = error
+                refused[request.id] = error
         return refused
 
-    def _choose(self, job: Job, now: float, wait_s: float, batch: int) -> None:
-        place, ticket = job.place, job.place.ticket
-        slack_s = ticket.deadline_s - now
-        fitting = self._planner.fitting(ticket.task, ticket.budget, place.variant, place.beams)
+    def _choose(self, request: Request, now: float, wait_s: float, batch: int) -> None:
+        task = request.task
         choice = self._planner.plan(
-            fitting,
-            ticket.budget,
-            slack_s,
-            0.0 if math.isinf(slack_s) else wait_s,
-            bucket=job.text_bucket,
+            self._fitting(request),
+            request.budget,
+            request.deadline_s - now,
+            wait_s if request.has_deadline else 0.0,
+            bucket=request.text_bucket,
             batch=batch,
-            words=job.words,
+            words=request.words,
         )
-        place.variant, place.lost = choice.variant, choice.lost
-        place.keys = self._family.member(ticket.task, choice.variant).keys[-1] + 1
-        job.planned, job.degraded, job.predicted_s = True, choice.degraded, choice.service_s
-        job.view.route = self._router.fixed(
-            ticket.task, choice.variant, job.text_bucket, job.words, job.beams
+        request.variant = request.least = choice.variant
+        request.lost, request.degraded = choice.lost, choice.degraded
+        request.keys = self._family.member(task.name, choice.variant).keys[-1] + 1
+        request.planned, request.answer_s = True, choice.service_s
+        self.turn(
+            request,
+            self._router.fixed(
+                task, choice.variant, request.text_bucket, request.words, request.texts
+            ),
         )
-        place.least = choice.variant
-        self._follow(job, choice.variant)
 
-    def start(self, job: Job, now: float, batch: int) -> None:
-        """Note that a job's first step comes now, in a batch that will be about so large."""
-        route, place = job.view.route, job.place
+    def _fitting(self, request: Request) -> tuple[Offer, ...]:
+        return self._planner.fitting(request.task, request.budget, request.variant, request.beams)
+
+    def start(self, request: Request, now: float, batch: int) -> None:
+        """Note that a request's first step comes now, in a batch of about `batch` rows."""
+        route = request.view.route
         tail_fixed_s, tail_row_s = route.tails[0]
         mean_s = route.fixed_s[0] - tail_fixed_s + (route.row_s[0] - tail_row_s) * batch
-        job.first_s = route.alone_s[0]
+        request.alone_s = route.alone_s[0]
         promised_s = mean_s * self._predictor.whole.high
-        place.started, job.started_s = True, now
-        place.lost = place.lost or now + mean_s > job.view.deadline_s
-        if not place.lost:
-            job.trip = Trip(now, mean_s)
-        slack_s = place.ticket.deadline_s - now - promised_s
-        self._telemetry.started(now - job.submitted_s, None if math.isinf(slack_s) else slack_s)
+        request.started, request.started_s = True, now
+        request.lost = request.lost or now + mean_s > request.view.deadline_s
+        request.begin_way(now, None if request.lost else mean_s)
+        slack_s = request.deadline_s - now - promised_s if request.has_deadline else None
+        self._telemetry.started(now - request.submitted_s, slack_s)
 
-    def settle(self, job: Job, now: float, together: int) -> None:
-        """Make a job answer from the last stop it passed.
+    def settle(self, request: Request, now: float, together: int) -> None:
+        """Make a request answer from the last stop it passed.
 
         What was chosen before its first step keeps the prediction made then.
         """
-        view, place = job.view, job.place
-        stop, route = view.route.banked(view.position), view.route
-        member = self._family.member(place.ticket.task, stop.variant)
-        place.variant, place.keys = stop.variant, member.keys[-1] + 1
+        view, route = request.view, request.view.route
+        stop = route.banked(view.position)
+        member = self._family.member(request.task.name, stop.variant)
+        request.variant, request.keys = stop.variant, member.keys[-1] + 1
         fixed_s, row_s = route.tail(view.position)
         tail_s = fixed_s + row_s * min(together, self._max_batch)
-        if job.elastic:
-            job.degraded = stop.variant != route.kin[0].course.stops[-1].variant
-            job.predicted_s = now - job.started_s + tail_s * self._predictor.calls.high
-        job.row.settle(member.programs)
-        if isinstance(job.row, CaptionRow):
-            view.route = self._router.words(stop.variant, job.words, job.beams)
-            view.position = 1
-            job.moved(0)
-            job.trip = None if place.lost else Trip(now, tail_s)
-        else:
-            view.final, place.remaining = True, 0.0
+        if request.elastic:
+            request.degraded = stop.variant != route.kin[0].course.stops[-1].variant
+            request.answer_s = now - request.started_s + tail_s * self._predictor.calls.high
+        request.row.settle(member.programs)
+        if not request.task.writes:
+            view.final, request.remaining = True, 0.0
+            return
+        view.route = self._router.words(request.task, stop.variant, request.words, request.texts)
+        view.position = 1
+        request.moved(0)
+        request.begin_way(now, None if request.lost else tail_s)
 
-    def give_up(self, job: Job, now: float) -> DeadlineError:
-        """Return why a job ends without an answer: too late, or sure to become so."""
-        ticket, view = job.place.ticket, job.view
-        elapsed_s = now - ticket.arrived_s
-        if now >= job.place.expires_s or ticket.budget.max_latency_ms is None:
+    def give_up(self, request: Request, now: float) -> DeadlineError:
+        """Return why a request ends without an answer: too late, or sure to become so."""
+        budget, view = request.budget, request.view
+        elapsed_s = now - request.arrived_s
+        if now >= request.expires_s or budget.max_latency_ms is None:
             return DeadlineExpired(elapsed_s)
         route = view.route
-        left_s = (route.fixed_s[view.position] + route.row_s[view.position]) * (
-            self._predictor.calls.high
-        )
+        left_s = route.fixed_s[view.position] + route.row_s[view.position]
+        predicted_ms = (elapsed_s + left_s * self._predictor.calls.high) * 1e3
         variant = route.course.stops[0].variant
-        predicted_ms = (elapsed_s + left_s) * 1e3
-        return DeadlineUnattainable(ticket.budget.max_latency_ms, predicted_ms, variant)
+        return DeadlineUnattainable(budget.max_latency_ms, predicted_ms, variant)
 
-    def learn_length(self, job: Job) -> None:
+    def learn_length(self, request: Request) -> None:
         """Learn from a finished caption how long captions are."""
-        if isinstance(job.row, CaptionRow):
-            self._predictor.caption_length.add(job.row.decoded)
+        if request.row.caption is not None:
+            self._predictor.caption_length.add(request.row.caption.decoded)
 
-    def _follow(self, job: Job, variant: str) -> None:
-        job.row.follow(self._family.member(job.place.ticket.task, variant).programs)
+    def _follow(self, request: Request, variant: str) -> None:
+        request.row.follow(self._family.member(request.task.name, variant).programs)

@@ -1,30 +1,17 @@
-"""The variants of an artifact as things to run: programs, stages, rows, sizes."""
+"""The variants of an artifact as things to run: programs, stages, sizes."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
-
-from numpy.typing import NDArray
 
 from artifact.config import Precision
 from artifact.manifest import Manifest
 from artifact.pattern import SkipPattern
-from artifact.program import (
-    Program,
-    composed_programs,
-    key_of_stage,
-    whole_programs,
-    whole_stages,
-)
-from engine.rows.caption.beams import BeamSearch
-from engine.rows.caption.kv_pool import KvPool
-from engine.rows.caption.row import CaptionRow
-from engine.rows.pair import PairRow
-from engine.rows.row import VqaRow
-from engine.types import Task
+from artifact.program import Program, composed_programs, whole_programs
+from artifact.stage import StageName, stage_name
+from artifact.task import Task, TaskName
 
 _FLOAT_BYTES = 4
 
@@ -47,7 +34,7 @@ class Member:
     request_bytes: int
 
     @property
-    def stages(self) -> tuple[str, ...]:
+    def stages(self) -> tuple[StageName, ...]:
         """The distinct stages it needs."""
         return tuple(dict.fromkeys(s for program in self.programs for s in program.stages))
 
@@ -62,7 +49,7 @@ class Family:
         self,
         manifest: Manifest,
         precision: Precision,
-        proven: Collection[tuple[Task, str]] = (),
+        proven: Collection[tuple[TaskName, str]] = (),
     ) -> None:
         self.manifest = manifest
         self._precision: Precision = precision
@@ -70,12 +57,12 @@ class Family:
         self._whole_keys: dict[str, int] = {
             stage: manifest.config.key_of_order[record.pattern[-1]]
             for record in manifest.variants
-            for task in manifest.tasks
-            for stage in whole_stages(task, record.id)
+            for task in manifest.asked
+            for stage in task.whole_stages(record.id)
         }
-        self.members: dict[tuple[Task, str], Member] = {
-            (task, record.id): self._member(task, record.id)
-            for task in manifest.tasks
+        self.members: dict[tuple[TaskName, str], Member] = {
+            (task.name, record.id): self._member(task, record.id)
+            for task in manifest.asked
             for record in manifest.variants
         }
 
@@ -84,7 +71,7 @@ class Family:
         pattern = self.manifest.pattern(variant)
         programs = self._programs(task, variant)
         keys = tuple(sorted({config.key_of_order[k] for k in pattern.executed}))
-        quality, precision = self._quality(task, variant)
+        quality, precision = self._quality(task.name, variant)
         size = self._request_bytes(task, pattern, programs)
         return Member(task, variant, pattern, programs, keys, quality, precision, size)
 
@@ -94,7 +81,7 @@ class Family:
         there = all(s in self.manifest.stages for program in composed for s in program.stages)
         return composed if there else whole_programs(task, variant)
 
-    def _quality(self, task: Task, variant: str) -> tuple[float | None, Precision | None]:
+    def _quality(self, task: TaskName, variant: str) -> tuple[float | None, Precision | None]:
         """Return a quality and the precision it is from: its own, else fp32's (ADR 0016)."""
         record = self.manifest.variant(variant)
         own = record.quality_of(task, self._precision)
@@ -114,14 +101,13 @@ class Family:
         """
         config, last = self.manifest.config, programs[-1].steps[-1].stage
         pixels = 3 * config.image_size**2
-        if last.startswith("whole"):
+        if last.is_whole:
             return pixels * self.rows_of(last) + self._whole_kv_bytes(last)
-        if task != "caption":
-            tokens = config.image_tokens + self.manifest.buckets.text_lengths[-1]
-            size = pixels + 2 * tokens * config.width * _FLOAT_BYTES
-            return size if task == "vqa" else 2 * size
-        kv = 2 * pattern.depth * self.cached_tokens * config.width * _FLOAT_BYTES
-        return pixels + 2 * config.image_tokens * config.width * _FLOAT_BYTES + kv
+        if task.writes:
+            kv = 2 * pattern.depth * self.cached_tokens * config.width * _FLOAT_BYTES
+            return pixels + 2 * config.image_tokens * config.width * _FLOAT_BYTES + kv
+        tokens = config.image_tokens + self.manifest.buckets.text_lengths[-1]
+        return task.rows * (pixels + 2 * tokens * config.width * _FLOAT_BYTES)
 
     def _whole_kv_bytes(self, stage: str) -> int:
         """Bytes of the keys and values that a stage reads: its inputs [B, heads, T, e]."""
@@ -134,7 +120,7 @@ class Family:
         pixels = self.manifest.stages[stage].inputs.get("pixels")
         return 1 if pixels is None else math.prod(int(size) for size in pixels.shape[1:-3])
 
-    def member(self, task: Task, variant: str) -> Member:
+    def member(self, task: TaskName, variant: str) -> Member:
         """Return a variant for a task.
 
         Raises:
@@ -142,9 +128,9 @@ class Family:
         """
         return self.members[task, variant]
 
-    def of_task(self, task: Task) -> tuple[Member, ...]:
+    def of_task(self, task: TaskName) -> tuple[Member, ...]:
         """Return a task's variants, in the manifest's order."""
-        return tuple(member for member in self.members.values() if member.task == task)
+        return tuple(member for member in self.members.values() if member.task.name == task)
 
     @property
     def variants(self) -> tuple[str, ...]:
@@ -152,7 +138,7 @@ class Family:
         return tuple(record.id for record in self.manifest.variants)
 
     @property
-    def stages(self) -> tuple[str, ...]:
+    def stages(self) -> tuple[StageName, ...]:
         """Every stage some variant needs."""
         return tuple(dict.fromkeys(s for m in self.members.values() for s in m.stages))
 
@@ -161,7 +147,7 @@ class Family:
 
         A whole variant in one graph goes with the last key it executes.
         """
-        return self._whole_keys.get(stage, key_of_stage(stage))
+        return self._whole_keys.get(stage, stage_name(stage).key)
 
     def text_bucket(self, tokens: float) -> int:
         """Return the padded length of a question of that many tokens; at most the largest."""
@@ -172,38 +158,3 @@ class Family:
     def cached_tokens(self) -> int:
         """Tokens T of a caption's keys and values: the picture's and the longest text's."""
         return self.manifest.config.image_tokens + self.manifest.text.max_caption_tokens
-
-    def vqa_row(self, variant: str, pixels: NDArray[Any], tokens: Sequence[int]) -> VqaRow:
-        """Return a row at its first step; tokens as `TextCodec.encode_question` gives them."""
-        return self._row(self.member("vqa", variant), pixels, tokens)
-
-    def pair_row(
-        self,
-        variant: str,
-        pixels: tuple[NDArray[Any], NDArray[Any]],
-        tokens: Sequence[int],
-    ) -> PairRow:
-        """Return the row of a statement about a left and a right picture, at its first step."""
-        member = self.member("reason", variant)
-        left, right = (self._row(member, picture, tokens) for picture in pixels)
-        return PairRow(left, right)
-
-    def _row(self, member: Member, pixels: NDArray[Any], tokens: Sequence[int]) -> VqaRow:
-        length = self.text_bucket(len(tokens))
-        return VqaRow(self.manifest, member.programs[0], pixels, tokens, length)
-
-    def caption_row(
-        self,
-        variant: str,
-        pixels: NDArray[Any],
-        pool: KvPool,
-        max_new: int | None = None,
-        beams: int = 1,
-    ) -> CaptionRow:
-        """Return a row at its first step; `max_new` words at most, [EOS] counted."""
-        text = self.manifest.text
-        limit = text.max_caption_tokens - 1
-        words = limit if max_new is None else min(max_new, limit)
-        image, _ = self.member("caption", variant).programs
-        search = BeamSearch(beams, text.eos, words)
-        return CaptionRow(image, pool, pixels, search, self.manifest.stages)

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from engine.residency.device_arrays import places_for_kept, with_kept
-
-if TYPE_CHECKING:  # the simulator predicts as we do, without artifacts
-    from artifact.manifest import Manifest
-    from engine.backends.arrays import AnyArray, Array, Memory
-    from engine.residency.family import Family
+from artifact.manifest import Manifest
+from engine.backends.arrays import AnyArray, Array, Memory
+from engine.backends.stage_memory import moved_inputs, places_for_outputs
+from engine.residency.family import Family
 
 
 def buckets_of(family: Family, stage: str) -> tuple[int, ...]:
@@ -57,5 +53,5 @@ def stage_call(
     manifest: Manifest, memory: Memory, stage: str, bucket: int, batch: int
 ) -> tuple[dict[str, AnyArray], dict[str, AnyArray]]:
     """Return made-up inputs, and places for outputs, lying where those of requests do."""
-    inputs = with_kept(memory, stage_inputs(manifest, stage, bucket, batch))
-    return inputs, places_for_kept(manifest, memory, stage, inputs)
+    inputs = moved_inputs(memory, stage_inputs(manifest, stage, bucket, batch))
+    return inputs, places_for_outputs(manifest, memory, stage, inputs)

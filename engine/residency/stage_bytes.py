@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from artifact.stage import stage_name
+
 
 class StageBytes:
     """Measured growth of the process per stage, and the weights behind it.
@@ -59,8 +61,8 @@ class StageBytes:
     def _grown(self, stage: str) -> int:
         if stage in self._growth:
             return self._growth[stage]
-        kind = stage.partition("[")[0]
-        like = [growth for other, growth in self._growth.items() if other.partition("[")[0] == kind]
+        kind = stage_name(stage).kind
+        like = [grown for other, grown in self._growth.items() if stage_name(other).kind == kind]
         return max(like, default=0)
 
     def _sum(self, tensors: Iterable[str]) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 from artifact.store import Artifact
 from engine.backends.arrays import AnyArray, Memory
 from engine.backends.base import Backend, LoadedStage
+from engine.backends.stage_memory import places_for_outputs
 from engine.errors import LoadFailed
-from engine.residency.device_arrays import places_for_kept
 from engine.residency.family import Family, Member
 from engine.residency.memory import release_freed, resident_bytes
 from engine.residency.probe import buckets_of, largest_batch, stage_call
@@ -28,7 +28,7 @@ class StageSet:
     is run at the largest batch is the stage's too, except where the backend keeps all activations
     in one arena: there it is the workspace, which every variant needs and eviction does not return
     (`found_bytes` of it are there before the first stage).
-    What the library itself holds (code, threads) is nobody's.
+    What the library itself holds (code, threads) counts for no stage.
 
     `run` belongs to one thread; the rest may be called from any.
     """
@@ -52,7 +52,9 @@ class StageSet:
         self._resident_keys = 0
         self._least_keys = 1 + min(member.keys[-1] for member in family.members.values())
         self._shrunk = False
-        used = {name: family.manifest.stages[name].initializers for name in family.stages}
+        used: dict[str, Iterable[str]] = {
+            name: family.manifest.stages[name].initializers for name in family.stages
+        }
         found_bytes = found_bytes if backend.shares_workspace else 0
         self._bytes = StageBytes(artifact.tensor_bytes(), used, found_bytes)
 
@@ -163,7 +165,7 @@ class StageSet:
 
     def places(self, stage: str, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
         """Return new arrays of the backend's memory for the outputs of a call that stay there."""
-        return places_for_kept(self._family.manifest, self._backend.memory, stage, inputs)
+        return places_for_outputs(self._family.manifest, self._backend.memory, stage, inputs)
 
     def run(
         self, stage: str, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray] | None = None

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
 
-from engine.backends.arrays import HOST, AnyArray, Memory
-from engine.rows.row import VqaRow
+from engine.backends.arrays import HOST, AnyArray, Array, Memory
+
+READ_TOKENS = 2
+"""Tokens whose outputs a block adds to a row's read-out: image token 0 and text token 0."""
 
 Block = Callable[[Mapping[str, AnyArray], Mapping[str, AnyArray]], object]
 """Runs one block: reads its inputs, writes its outputs into the arrays given."""
@@ -22,21 +25,42 @@ _BATCHES = 3
 """Batches kept per text length: groups that run in turns need not move."""
 
 
+class Rider(Protocol):
+    """A row that rides in a batch while blocks run.
+
+    `h` [N, D] and `y` [2, D] (fp32) are its hidden state and read-out, `mask` [N] says which tokens
+    are real; `series`: terms are added to the read-out, else the last one is it.
+    """
+
+    h: AnyArray
+    y: Array
+    mask: Array
+    series: bool
+
+    def upcoming(self, steps: int) -> list[int]:
+        """Return the orders, inside their keys, of the next blocks: as many as `steps`."""
+        ...
+
+    def passed_blocks(self, h: AnyArray, steps: int) -> None:
+        """Move on after blocks that the batch ran; `y` has their terms already."""
+        ...
+
+
 class Batch:
     """Slots for up to `size` rows of `tokens` tokens; occupied ones come first when it runs."""
 
     def __init__(self, size: int, tokens: int, width: int, memory: Memory = HOST) -> None:
         shape = (size, tokens, width)
         self._h, self._next = (memory.zeros(shape, np.float32) for _ in range(2))
-        self._y = np.zeros((size, 2, width), np.float32)
+        self._y = np.zeros((size, READ_TOKENS, width), np.float32)
         self._r = np.empty_like(self._y)
         self._mask = np.zeros((size, tokens), np.bool_)
         self._order = np.zeros(size, np.int64)
-        self._rows: list[VqaRow | None] = []
+        self._rows: list[Rider | None] = []
         self._calls: dict[tuple[int, int], tuple[dict[str, AnyArray], dict[str, AnyArray]]] = {}
 
     @property
-    def rows(self) -> list[VqaRow]:
+    def rows(self) -> list[Rider]:
         """The rows that sit here; in the order of their slots."""
         return [row for row in self._rows if row is not None]
 
@@ -45,7 +69,7 @@ class Batch:
         """Slots from the first to the last occupied one, holes counted."""
         return len(self._rows)
 
-    def seat(self, rows: Sequence[VqaRow]) -> list[VqaRow]:
+    def seat(self, rows: Sequence[Rider]) -> list[Rider]:
         """Seat exactly these rows, in slots 0 to n − 1; return those that had to leave."""
         wanted = set(rows)
         left = [row for row in self.rows if row not in wanted]
@@ -60,12 +84,12 @@ class Batch:
             self._place(row, next(free))
         return left
 
-    def _place(self, row: VqaRow, slot: int) -> None:
+    def _place(self, row: Rider, slot: int) -> None:
         self._h[slot], self._y[slot], self._mask[slot] = row.h, row.y, row.mask
         row.h, row.y = self._h[slot], self._y[slot]
         self._rows[slot] = row
 
-    def free(self, row: VqaRow) -> None:
+    def free(self, row: Rider) -> None:
         """Give up a row's slot; its arrays are the caller's business."""
         self._rows[self._rows.index(row)] = None
 
@@ -94,7 +118,7 @@ class Batch:
         return done
 
     def _call(self, n: int) -> tuple[dict[str, AnyArray], dict[str, AnyArray]]:
-        """Return the block's arrays, the very same objects for the same n and direction."""
+        """Return the block's arrays, the same objects each time for the same n and direction."""
         key = (n, id(self._h))
         if key not in self._calls:
             given: dict[str, AnyArray] = {
@@ -114,9 +138,9 @@ class Slots:
         self._width = width
         self._memory = memory
         self._batches: dict[int, list[Batch]] = {}
-        self._of: dict[VqaRow, Batch] = {}
+        self._of: dict[Rider, Batch] = {}
 
-    def seat(self, rows: Sequence[VqaRow]) -> Batch:
+    def seat(self, rows: Sequence[Rider]) -> Batch:
         """Return a batch that holds exactly these rows, chosen so that the fewest are copied."""
         tokens = len(rows[0].mask)
         batches = self._batches.setdefault(tokens, [])
@@ -134,7 +158,7 @@ class Slots:
         self._of.update(dict.fromkeys(rows, batch))
         return batch
 
-    def release(self, row: VqaRow) -> None:
+    def release(self, row: Rider) -> None:
         """Forget a row that needs no further block, or runs the next one by itself."""
         batch = self._of.pop(row, None)
         if batch is not None:

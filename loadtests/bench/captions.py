@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifact.store import Artifact, open_artifact
+from artifact.task import TaskName
 from engine.config import EngineConfig
 from engine.pool import EnginePool
+from engine.tasks.caption import CaptionInput
 from engine.telemetry import Telemetry
-from engine.types import Answer, Budget, CaptionInput, Task
+from engine.types import Answer, Budget
 from loadtests.bars import Bar
 from loadtests.bench.pairs import Report, ratio_bar, take_pairs
 from loadtests.bench.setup import Setup
@@ -48,7 +50,7 @@ class CaptionWatch(Telemetry):
         self.tokens.append(tokens)
         self.first_s.append(first_token_s)
 
-    def work(self, task: Task, variant: str, busy_s: float, blocks: int) -> None:
+    def work(self, task: TaskName, variant: str, busy_s: float, blocks: int) -> None:
         """Record what a request cost."""
         super().work(task, variant, busy_s, blocks)
         self.blocks.append(blocks)

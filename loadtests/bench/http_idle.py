@@ -18,7 +18,7 @@ from functools import partial
 from PIL import Image
 
 from artifact.preprocess import to_pixels
-from engine.types import VqaInput
+from engine.tasks.vqa import VqaInput
 from loadtests.bars import Bar
 from loadtests.bench.live import Live
 from loadtests.bench.pairs import Report, Side, difference_bar, take_pairs

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from artifact.preprocess import to_pixels
-from engine.types import Budget, Ticket, VqaInput
+from engine.requests.request import Request
+from engine.tasks.vqa import VqaInput
+from engine.types import Budget
 from loadtests.bars import Bar
 from loadtests.bench.composed import TOKENS
 from loadtests.bench.live import Live, draw_inputs
@@ -120,7 +122,7 @@ def _direct_window(live: Live, given: list[VqaInput]) -> float:
     """Return answers per second with as many requests in flight as `given`."""
     pool = live.pool
     ended: SimpleQueue[int] = SimpleQueue()
-    tickets: dict[int, Ticket] = {}
+    tickets: dict[int, Request] = {}
     times_s: list[float] = []
 
     def submit(index: int) -> None:

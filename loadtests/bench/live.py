@@ -18,8 +18,10 @@ from artifact.store import Artifact, open_artifact
 from engine.backends.base import Array, Backend
 from engine.config import EngineConfig
 from engine.pool import EnginePool
+from engine.requests.request import Request
+from engine.tasks.vqa import VqaInput
 from engine.telemetry import Telemetry
-from engine.types import Answer, Budget, Ticket, VqaInput
+from engine.types import Answer, Budget
 from loadtests.bench.setup import BenchError
 
 _TRIES = 25
@@ -111,18 +113,18 @@ class Live:
             self.clear(tickets, inputs[0])
         raise BenchError(f"{len(inputs)} rows never shared every step in {_TRIES} tries")
 
-    def clear(self, tickets: Iterable[Ticket], given: VqaInput) -> None:
+    def clear(self, tickets: Iterable[Request], given: VqaInput) -> None:
         """Cancel requests and wait until the engine is idle."""
         for ticket in tickets:
             self.pool.cancel(ticket)
         self.ask([given], [self._least])
 
-    def _admit(self, variants: Sequence[str]) -> list[Ticket]:
+    def _admit(self, variants: Sequence[str]) -> list[Request]:
         now_s = time.perf_counter()
         return [self.pool.admit("vqa", Budget(variant=each), now_s) for each in variants]
 
     def _submit(
-        self, tickets: Sequence[Ticket], inputs: Sequence[VqaInput]
+        self, tickets: Sequence[Request], inputs: Sequence[VqaInput]
     ) -> list[Future[Answer]]:
         pairs = zip(tickets, inputs, strict=True)
         return [self.pool.submit(ticket, each) for ticket, each in pairs]

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.elastic.correction import Correction
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import DEFAULT, Decision, RowView, Run, Snapshot, Tuning, urgency
 from engine.elastic.spread import CallSpread
-from engine.requests.prediction import Correction, Trip
 from loadtests.simulate.world import Outcome, World
 
 Decide = Callable[[Snapshot, float], Decision]
@@ -25,10 +25,18 @@ class Stuck(Exception):
 
 
 @dataclass(slots=True)
-class _Promised(Trip):
-    """A row's way to its first stop, and the p90 it was promised at its start."""
+class _Promised:
+    """A row's way to its first stop, and the p90 it was promised at its start.
 
+    `mean_s` is the prediction for the whole way, made at `started_s`. `spent_s` and `expected_s`
+    are the row's own calls so far, as they were and by their means.
+    """
+
+    started_s: float
+    mean_s: float
     high_s: float | None = None
+    spent_s: float = 0.0
+    expected_s: float = 0.0
 
 
 class Machine:

@@ -13,9 +13,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from artifact.config import Task
 from artifact.errors import ArtifactError
 from artifact.store import open_artifact
+from artifact.task import TaskName
 from engine.backends.registry import open_backend
 from engine.errors import EngineError
 from loadtests.bench.pairs import Report
@@ -36,7 +36,7 @@ class Job:
     """One task: its gallery, the methods (`full` among them), and how they are measured."""
 
     gallery: str
-    task: Task
+    task: TaskName
     work: Work
     methods: Sequence[str]
     backend: str

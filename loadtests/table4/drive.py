@@ -18,8 +18,7 @@ from typing import Any
 
 import httpx
 
-from artifact.config import Task
-from engine.requests.row_maker import PICTURES
+from artifact.task import TASKS, TaskName
 from loadtests.bench.pairs import Report
 from loadtests.bench.setup import BenchError
 from loadtests.cases import VqaCase, load_cases
@@ -43,7 +42,7 @@ class Drive:
     """
 
     url: str
-    task: Task
+    task: TaskName
     seconds: float
     concurrency: int
     per_turn: int
@@ -155,7 +154,7 @@ async def _send(run: _Run, variant: str, number: int) -> str:
     count = run.counts[variant]
     if answer.status_code == httpx.codes.OK:
         count.answered += 1
-        count.pictures += PICTURES if run.drive.task == "reason" else 1
+        count.pictures += TASKS[run.drive.task].pictures
         return ""
     status = str(answer.status_code)
     count.refused[status] = count.refused.get(status, 0) + 1

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.bench.setup import BenchError
 
-TASKS: tuple[Task, ...] = ("vqa", "reason", "caption")
+TASKS: tuple[TaskName, ...] = ("vqa", "reason", "caption")
 """In the order of the paper's columns: VQA v2, NLVR2, COCO captions."""
 
 FULL = "full"
@@ -34,10 +34,10 @@ class Method:
     title: str
     kind: Kind | None
     held: bool = False
-    paper: Mapping[Task, float] = field(default_factory=dict)
+    paper: Mapping[TaskName, float] = field(default_factory=dict)
 
 
-def _paper(vqa: float, reason: float, caption: float) -> Mapping[Task, float]:
+def _paper(vqa: float, reason: float, caption: float) -> Mapping[TaskName, float]:
     return {"vqa": vqa, "reason": reason, "caption": caption}
 
 

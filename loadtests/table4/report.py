@@ -10,7 +10,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.bench.pairs import side_record
 from loadtests.bench.setup import BenchError
 from loadtests.table4.methods import BY_ID, PAPER
@@ -19,7 +19,7 @@ from loadtests.table4.program import Measured, Setup
 from loadtests.table4.rows import Row, Speed
 
 
-def table(found: Sequence[Speed], task: Task, *, notes: bool = True) -> Table:
+def table(found: Sequence[Speed], task: TaskName, *, notes: bool = True) -> Table:
     """Return one task's table: a line per method; `notes` need a wide screen."""
     shown = Table(title=f"{task}: speed over full fine-tuning", title_style="bold")
     shown.caption = f"{PAPER}; quartiles over rounds; ideal: operations of full over its own"

@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 from starlette.responses import Response
 
 from artifact.errors import TextError
+from artifact.task import TaskName
 from engine import errors as engine
-from engine.types import Budget, CaptionInput, ReasonInput, Task, VqaInput
+from engine.tasks.caption import CaptionInput
+from engine.tasks.reason import ReasonInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Budget
 from server import errors as http
 from server.body import Body
 from server.facts import Facts, facts_of
@@ -171,7 +175,7 @@ class _Context:
     def intake(self) -> Intake:
         return self.serving.intake_of(self.facts.api_key)
 
-    def note(self, task: Task, budget: Budget, *texts: str) -> None:
+    def note(self, task: TaskName, budget: Budget, *texts: str) -> None:
         """Note what is asked, for the log line and the spans."""
         self.facts.task, self.facts.on_miss, self.facts.texts = task, budget.on_miss, texts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from artifact.config import Task
+from artifact.task import TaskName
 from engine import errors as engine
 from server import errors as http
 from server.intake import JSON
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1", tags=["variants"])
     response_model=VariantsResponse,
     responses=openapi_responses((engine.NotReady, http.StillDraining, http.InvalidFields)),
 )
-def variants(request: Request, task: Task | None = None) -> Response:
+def variants(request: Request, task: TaskName | None = None) -> Response:
     """Every variant with its quality, predicted latency, bytes and residency."""
     serving: Serving = request.app.state.serving
     pool = serving.pool()

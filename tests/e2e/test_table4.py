@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.table4 import promql
 from loadtests.table4.ledger import Ledger
 from loadtests.table4.methods import TASKS
@@ -28,7 +28,7 @@ VARIANTS = set(GALLERY_METHODS)
 class Run:
     """What `otmv bench table4 --drive … --from-prometheus …` said, and where to ask again."""
 
-    task: Task
+    task: TaskName
     prometheus: str
     code: int
     out: str

@@ -16,6 +16,7 @@ from engine.opening.golden import PARITY_LIMITS
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
+from tests.engine.solo_answers import vqa_logits
 from tests.engine.tiny_gallery import COMPOSED, inputs_of, write_gallery
 from tests.engine.tiny_model import SIDE, TRIO, VOCAB
 
@@ -78,8 +79,8 @@ class BackendContract:
         rng = np.random.default_rng(3)
         pixels = list(rng.integers(0, 256, (200, SIDE, SIDE, 3), np.uint8))
         tokens = [[1, *rng.integers(5, VOCAB, 1 + n % 5).tolist(), 2] for n in range(len(pixels))]
-        alone = Solo(family, stages.run, max_batch=1).vqa_logits("full", pixels, tokens)
-        together = Solo(family, stages.run, max_batch=16).vqa_logits("full", pixels, tokens)
+        alone = vqa_logits(Solo(family, stages.run, max_batch=1), "full", pixels, tokens)
+        together = vqa_logits(Solo(family, stages.run, max_batch=16), "full", pixels, tokens)
         assert relative_l2(together, alone) <= self.limit(backend)
         assert np.mean(alone.argmax(axis=1) == together.argmax(axis=1)) >= 0.99
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from artifact.store import Artifact
 from engine.config import EngineConfig
-from engine.types import Answer, Budget, Ticket, VqaInput
+from engine.requests.request import Request
+from engine.tasks.vqa import VqaInput
+from engine.types import Answer, Budget
 from tests.engine.fakes import fake_pool, picture
 from tests.engine.tiny_model import LABELS, TRIO, Array, TinyModel, tiny_config
 
@@ -22,7 +24,7 @@ class Bench:
         settings = EngineConfig(cache_dir=Path("unused"), **config)  # type: ignore[arg-type]
         self.pool, self.backend, self.clock = fake_pool(artifact, MODEL, settings)
 
-    def admit(self, budget: Budget | None = None, arrived_s: float | None = None) -> Ticket:
+    def admit(self, budget: Budget | None = None, arrived_s: float | None = None) -> Request:
         arrived_s = self.clock.time_s if arrived_s is None else arrived_s
         return self.pool.admit("vqa", budget or Budget(), arrived_s)
 

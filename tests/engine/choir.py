@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from artifact.store import Artifact
-from engine.types import Answer, Budget, Ticket
+from engine.requests.request import Request
+from engine.types import Answer, Budget
+from tests.engine import inside
 from tests.engine.scribes import alone, describe, free_slots, in_pool, listen, same, settled
 from tests.engine.tiny_model import Array
 from tests.engine.watched import Watched
@@ -43,7 +45,7 @@ class Choir:
         self.heard = listen(patch, self.watched)
         self.made = [*MADE]
         self.made[VICTIM] = describe(4, beams)
-        self.sent: list[tuple[Ticket, Future[Answer]]] = []
+        self.sent: list[tuple[Request, Future[Answer]]] = []
         self.pieces: list[str] = []
 
     def sing(self) -> None:
@@ -56,7 +58,7 @@ class Choir:
 
     def send(
         self, place: int, on_text: Callable[[str], None] | None = None
-    ) -> tuple[Ticket, Future[Answer]]:
+    ) -> tuple[Request, Future[Answer]]:
         return self.watched.send(self.made[place], Budget(variant=self.variants[place]), on_text)
 
     def by_itself(self, place: int) -> tuple[Answer, list[bytes]]:
@@ -64,49 +66,44 @@ class Choir:
         return alone(self.artifact, self.made[place], self.variants[place])
 
     @property
-    def victim(self) -> tuple[Ticket, Future[Answer]]:
+    def victim(self) -> tuple[Request, Future[Answer]]:
         return self.sent[VICTIM]
 
     def slots(self) -> list[int]:
         """The victim's slots if it is in the round under way, at its second word."""
-        speaker = self.pool._executor._speaker
-        if speaker is None or speaker._open is None or len(self.sent) <= VICTIM:
+        current = inside.captions(self.watched.pool)._aside
+        if current is None or len(self.sent) <= VICTIM:
             return []
-        for row, job in speaker._open.jobs.items():
-            if job.id == self.victim[0].id and row.decoded == SECOND_WORD:
+        for row, request in current.requests.items():
+            if request.id == self.victim[0].id and row.decoded == SECOND_WORD:
                 return row.slots
         return []
 
     def at(self) -> int:
         """Which call of its round comes now."""
-        speaker = self.pool._executor._speaker
-        assert speaker is not None
-        assert speaker._open is not None
-        return speaker._open.round.done
+        current = inside.captions(self.watched.pool)._aside
+        assert current is not None
+        return current.round.done
 
     def touches(self, stage: str, inputs: Mapping[str, Array]) -> bool:
         """Tell whether a call runs a slot of the victim's, at its second word."""
-        speaker = self.pool._executor._speaker
-        assert speaker is not None
-        decoder = speaker._decoder
+        runner = inside.runner(self.watched.pool)
         if "image" in stage or stage == "stem[caption]" or not self.slots():
             return False
         if stage.startswith("whole") and self.variants[VICTIM] not in stage:
             return False  # its slot is nobody's there
         found: dict[str, tuple[str, Array]] = {
-            "stem": ("tokens", decoder._tokens),
-            "head": ("y", decoder._y),
-            "block_decode": ("h", decoder._h),
-            "whole_decode": ("tokens", decoder._tokens),
+            "stem": ("tokens", runner._tokens),
+            "head": ("y", runner._y),
+            "block_decode": ("h", runner._h),
+            "whole_decode": ("tokens", runner._tokens),
         }
         name, all_ = found[stage.partition("[")[0]]
         return any(np.may_share_memory(inputs[name], all_[slot]) for slot in self.slots())
 
     def place(self, inputs: Mapping[str, Array]) -> int:
         """Where in a whole variant's call the victim's last beam is."""
-        speaker = self.pool._executor._speaker
-        assert speaker is not None
-        slots = speaker._decoder._tokens
+        slots = inside.runner(self.watched.pool)._tokens
         begin = (inputs["tokens"].ctypes.data - slots.ctypes.data) // slots.strides[0]
         return int(self.slots()[-1] - begin)
 
@@ -121,7 +118,7 @@ class Choir:
         settled(self.watched)
         assert (free_slots(self.watched), in_pool(self.watched)) == (40, 0)
 
-    def _check(self, place: int, ticket: Ticket, future: Future[Answer]) -> None:
+    def _check(self, place: int, ticket: Request, future: Future[Answer]) -> None:
         answer, logits = self.by_itself(place)
         assert future.result(20).text == answer.text
         assert same(self.heard[ticket.id], logits, self.limit)

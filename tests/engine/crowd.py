@@ -16,9 +16,14 @@ from artifact.store import Artifact
 from engine.config import EngineConfig
 from engine.errors import Cancelled, QueueFull
 from engine.opening.solo import Solo
+from engine.requests.request import Request
 from engine.requests.row_maker import TASKS
-from engine.types import Answer, Budget, CaptionInput, Input, ReasonInput, Ticket, VqaInput
+from engine.tasks.caption import CaptionInput
+from engine.tasks.reason import ReasonInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Answer, Budget, Input
 from tests.engine.fakes import FakeBackend, fake_pool, picture
+from tests.engine.solo_answers import caption_words, reason_logits, vqa_logits
 from tests.engine.tiny_model import Array
 
 
@@ -30,7 +35,7 @@ class Crowd:
         self.pool, self.backend, self.clock = fake_pool(artifact, None, config, backend=backend)
         self.variants = [None, *(record.id for record in artifact.manifest.variants)]
         self.pick, self.faults, self.left = random.Random(seed), faults, 25
-        self.sent: list[tuple[Input, Ticket, Future[Answer]]] = []
+        self.sent: list[tuple[Input, Request, Future[Answer]]] = []
         self._all_came = threading.Event()
         backend.hook = self._during
 
@@ -82,16 +87,16 @@ class Crowd:
 def check_alone(artifact: Artifact, made: Input, answer: Answer, alone: Solo) -> None:
     if isinstance(made, CaptionInput):
         limit, beams = made.max_new_tokens, made.num_beams
-        (words,) = alone.captions(answer.variant, [made.pixels], limit, beams)
+        (words,) = caption_words(alone, answer.variant, [made.pixels], limit, beams)
         assert answer.text == artifact.text_codec().decode(words)
         return
     if isinstance(made, VqaInput):
         tokens = artifact.text_codec().encode_question(made.question)
-        (logits,) = alone.vqa_logits(answer.variant, [made.pixels], [tokens])
+        (logits,) = vqa_logits(alone, answer.variant, [made.pixels], [tokens])
         labels: Any = artifact.labels()
     else:
         tokens = artifact.text_codec().encode_question(made.statement)
-        (logits,) = alone.reason_logits(answer.variant, [made.pixels], [tokens])
+        (logits,) = reason_logits(alone, answer.variant, [made.pixels], [tokens])
         labels = ("false", "true")
     scores = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     assert answer.labels[0][0] == labels[int(logits.argmax())]

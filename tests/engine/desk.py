@@ -6,7 +6,10 @@ from concurrent.futures import Future
 from typing import Any
 
 from artifact.store import Artifact
-from engine.types import Answer, Budget, CaptionInput, Ticket
+from engine.requests.request import Request
+from engine.tasks.caption import CaptionInput
+from engine.types import Answer, Budget
+from tests.engine import inside
 from tests.engine.bench import Bench
 from tests.engine.fakes import picture
 
@@ -19,21 +22,19 @@ class Desk(Bench):
     def __init__(self, artifact: Artifact, **config: object) -> None:
         super().__init__(artifact, **{"max_batch": 4, "caption_slots": SLOTS, **config})
 
-    def caption(self, rows: int = 1, **budget: Any) -> Ticket:
+    def caption(self, rows: int = 1, **budget: Any) -> Request:
         return self.pool.admit("caption", Budget(**budget), self.clock.time_s, rows=rows)
 
-    def write(self, ticket: Ticket, beams: int = 1, seed: int = 0) -> Future[Answer]:
+    def write(self, ticket: Request, beams: int = 1, seed: int = 0) -> Future[Answer]:
         return self.pool.submit(ticket, CaptionInput(picture(seed), None, beams))
 
     @property
     def free(self) -> int:
-        return self.pool._ledger.free_slots
+        return inside.free_slots(self.pool)
 
     @property
     def in_pool(self) -> int:
-        speaker = self.pool._executor._speaker
-        assert speaker is not None
-        return speaker._decoder._pool.taken
+        return inside.texts(self.pool).taken
 
     def settle(self) -> None:
         """Until the engine has let go of whoever left."""

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from artifact.store import Artifact
+from engine.elastic.course import WORD
 from engine.elastic.kinds import Next, best_kind
 from engine.elastic.snapshot import RowView, Snapshot
 from engine.elastic.sorting import Rows as Sorted
 from engine.elastic.sorting import fill
-from engine.requests.routes import WORD
 from engine.rows.caption.row import CaptionRow
-from engine.types import Answer, Budget, CaptionInput
+from engine.tasks.caption import CaptionInput
+from engine.types import Answer, Budget
+from tests.engine import inside
 from tests.engine.fakes import picture
 from tests.engine.tiny_model import Array
 from tests.engine.watched import Watched, distance, question
@@ -27,16 +29,15 @@ Heard = dict[int, list[bytes]]
 def listen(patch: pytest.MonkeyPatch, watched: Watched) -> Heard:
     """Note what each caption's row hears from now on."""
     heard: Heard = {}
-    hear = CaptionRow.hear
+    hear = CaptionRow.take_word
 
     def noted(row: CaptionRow, logits: Array) -> None:
-        jobs = watched.pool._executor._jobs
-        number = next((i for i, job in jobs.items() if job.row is row), None)
+        number = next((r.id for r in inside.running(watched.pool) if r.row is row), None)
         if number is not None:
             heard.setdefault(number, []).append(logits.tobytes())
         hear(row, logits)
 
-    patch.setattr(CaptionRow, "hear", noted)
+    patch.setattr(CaptionRow, "take_word", noted)
     return heard
 
 
@@ -114,7 +115,7 @@ class Rows:
 
 
 def free_slots(watched: Watched) -> int:
-    return watched.pool._ledger.free_slots
+    return inside.free_slots(watched.pool)
 
 
 def settled(watched: Watched) -> None:
@@ -124,6 +125,4 @@ def settled(watched: Watched) -> None:
 
 def in_pool(watched: Watched) -> int:
     """How many slots of keys and values are taken."""
-    speaker = watched.pool._executor._speaker
-    assert speaker is not None
-    return speaker._decoder._pool.taken
+    return inside.texts(watched.pool).taken

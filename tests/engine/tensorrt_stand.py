@@ -22,8 +22,8 @@ from artifact.store import Artifact
 from engine.backends.arrays import AnyArray
 from engine.backends.base import LoadedStage
 from engine.backends.detect import Ready
+from engine.backends.stage_memory import moved_inputs, places_for_outputs
 from engine.backends.tensorrt_ import TensorRtBackend
-from engine.residency.device_arrays import places_for_kept, with_kept
 from tests.engine.cuda_fake import FakeCuda
 from tests.engine.fakes import FakeBackend, Hook
 from tests.engine.tensorrt_fake import MAX_BATCH, FakeTensorRt
@@ -96,8 +96,8 @@ class Stand:
     def kept_call(self, stage: str, batch: int, seed: int) -> tuple[Named, Named]:
         """Inputs and places as the engine has them."""
         manifest, memory = self.artifact.manifest, self.backend.memory
-        inputs = with_kept(memory, inputs_of(stage, batch, seed))
-        return inputs, places_for_kept(manifest, memory, stage, inputs)
+        inputs = moved_inputs(memory, inputs_of(stage, batch, seed))
+        return inputs, places_for_outputs(manifest, memory, stage, inputs)
 
 
 class Watching:

@@ -11,7 +11,10 @@ import pytest
 
 from artifact.store import Artifact
 from engine.errors import Cancelled, QueueFull
-from engine.types import Answer, Budget, CaptionInput, ReasonInput, Ticket
+from engine.requests.request import Request
+from engine.tasks.caption import CaptionInput
+from engine.tasks.reason import ReasonInput
+from engine.types import Answer, Budget
 from tests.engine.bench import JUDGE, MODEL
 from tests.engine.fakes import picture
 from tests.engine.reference_beams import AloneCaptioner
@@ -37,7 +40,7 @@ class Party:
         self.watched = Watched(artifact, caption_slots=12)
         self.heard = listen(patch, self.watched)
         self.sent: dict[int, tuple[CaptionInput, str, Future[Answer]]] = {}
-        self.tickets: dict[int, Ticket] = {}
+        self.tickets: dict[int, Request] = {}
         self.others: list[Future[Answer]] = []
         self.left = 14
         self.watched.during = self._during

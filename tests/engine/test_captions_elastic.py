@@ -15,7 +15,9 @@ from engine.errors import (
     InvalidInput,
     NoVariantFits,
 )
-from engine.types import Answer, Budget, CaptionInput
+from engine.tasks.caption import CaptionInput
+from engine.types import Answer, Budget
+from tests.engine import inside
 from tests.engine.bench import MODEL
 from tests.engine.desk import SLOTS, Desk
 from tests.engine.fakes import picture
@@ -191,7 +193,7 @@ def test_a_text_longer_than_usual_still_ends(desk: Desk, tiny: Artifact) -> None
     }
     for seed in range(12):
         caption(desk, seed, limit=1, variant="full").result(20)
-    assert desk.pool._executor._predictor.caption_length.expected == 1
+    assert inside.parts(desk.pool).predictor.caption_length.expected == 1
     longest = max(lengths, key=lambda seed: lengths[seed])
     assert lengths[longest] == 6
     for beams in (1, 3):

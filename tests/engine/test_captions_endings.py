@@ -12,7 +12,10 @@ import pytest
 
 from artifact.store import Artifact
 from engine.errors import Draining, EngineError, InferenceFailed, InvalidInput
-from engine.types import Answer, Budget, CaptionInput, OnMiss, ReasonInput, Ticket
+from engine.requests.request import Request
+from engine.tasks.caption import CaptionInput
+from engine.tasks.reason import ReasonInput
+from engine.types import Answer, Budget, OnMiss
 from tests.engine.bench import MODEL
 from tests.engine.desk import SLOTS, Desk
 from tests.engine.fakes import picture
@@ -46,7 +49,7 @@ class Stream:
         seed = long_text(artifact, "full")
         words = MODEL.caption(artifact.manifest.pattern("full"), picture(seed), 6)
         self.text = artifact.text_codec().decode(words)
-        self.ticket: Ticket = desk.caption(variant="full")
+        self.ticket: Request = desk.caption(variant="full")
         self.future: Future[Answer] = desk.pool.submit(
             self.ticket, CaptionInput(picture(seed)), self._hear
         )

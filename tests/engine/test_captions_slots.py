@@ -15,7 +15,9 @@ from engine.errors import (
     InvalidInput,
     QueueFull,
 )
-from engine.types import CaptionInput, Ticket, VqaInput
+from engine.requests.request import Request
+from engine.tasks.caption import CaptionInput
+from engine.tasks.vqa import VqaInput
 from tests.engine.desk import SLOTS, Desk
 from tests.engine.fakes import picture
 from tests.engine.test_pool import requests
@@ -49,22 +51,22 @@ def test_full_slots_are_refused_and_questions_are_not(desk: Desk) -> None:
     assert requests(desk.pool)["none", "refused"] == 2
 
 
-def answered(desk: Desk, ticket: Ticket) -> None:
+def answered(desk: Desk, ticket: Request) -> None:
     desk.write(ticket, 3).result(20)
 
 
-def answered_with_fewer_beams(desk: Desk, ticket: Ticket) -> None:
+def answered_with_fewer_beams(desk: Desk, ticket: Request) -> None:
     desk.write(ticket, 2).result(20)
 
 
-def cancelled_before(desk: Desk, ticket: Ticket) -> None:
+def cancelled_before(desk: Desk, ticket: Request) -> None:
     desk.pool.cancel(ticket)
     desk.pool.cancel(ticket)
     with pytest.raises(Cancelled):
         desk.write(ticket, 3)
 
 
-def cancelled_while_it_waits(desk: Desk, ticket: Ticket) -> None:
+def cancelled_while_it_waits(desk: Desk, ticket: Request) -> None:
     desk.backend.hold()
     desk.send()
     desk.backend.wait_inside()
@@ -73,7 +75,7 @@ def cancelled_while_it_waits(desk: Desk, ticket: Ticket) -> None:
     assert isinstance(future.exception(0), Cancelled)
 
 
-def cancelled_while_it_runs(desk: Desk, ticket: Ticket) -> None:
+def cancelled_while_it_runs(desk: Desk, ticket: Request) -> None:
     desk.backend.hold()
     future = desk.write(ticket, 3)
     desk.backend.wait_inside()
@@ -82,39 +84,39 @@ def cancelled_while_it_runs(desk: Desk, ticket: Ticket) -> None:
     assert desk.free == SLOTS - 3, "the engine still has its keys and values"
 
 
-def unreadable(desk: Desk, ticket: Ticket) -> None:
+def unreadable(desk: Desk, ticket: Request) -> None:
     desk.pool.cancel(ticket, "invalid")
 
 
-def invalid(desk: Desk, ticket: Ticket) -> None:
+def invalid(desk: Desk, ticket: Request) -> None:
     with pytest.raises(InvalidInput, match="image"):
         desk.pool.submit(ticket, CaptionInput(np.zeros((3, 3, 3), np.uint8), None, 3))
 
 
-def more_beams_than_admitted(desk: Desk, ticket: Ticket) -> None:
+def more_beams_than_admitted(desk: Desk, ticket: Request) -> None:
     with pytest.raises(InvalidInput, match="num_beams"):
         desk.write(ticket, 4)
 
 
-def of_another_task(desk: Desk, ticket: Ticket) -> None:
+def of_another_task(desk: Desk, ticket: Request) -> None:
     with pytest.raises(InvalidInput, match="task"):
         desk.pool.submit(ticket, VqaInput(picture(), "what"))
 
 
-def submitted_too_late(desk: Desk, ticket: Ticket) -> None:
+def submitted_too_late(desk: Desk, ticket: Request) -> None:
     desk.clock.time_s += 41
     with pytest.raises(DeadlineError):
         desk.write(ticket, 3)
 
 
-def never_submitted(desk: Desk, ticket: Ticket) -> None:
+def never_submitted(desk: Desk, ticket: Request) -> None:
     desk.clock.time_s += 41
     others = [desk.caption() for _ in range(SLOTS)]  # the last ones take its slots
     for other in others:
         desk.pool.cancel(other)
 
 
-def expired_while_it_waits(desk: Desk, ticket: Ticket) -> None:
+def expired_while_it_waits(desk: Desk, ticket: Request) -> None:
     desk.backend.hold()
     desk.send()
     desk.backend.wait_inside()
@@ -124,7 +126,7 @@ def expired_while_it_waits(desk: Desk, ticket: Ticket) -> None:
     assert isinstance(future.exception(20), DeadlineError)
 
 
-def expired_between_two_words(desk: Desk, ticket: Ticket) -> None:
+def expired_between_two_words(desk: Desk, ticket: Request) -> None:
     def hook(stage: str, inputs: dict[str, Array]) -> None:
         desk.clock.time_s += 41.0 if stage == "head[caption]" else 0.0
 
@@ -134,8 +136,8 @@ def expired_between_two_words(desk: Desk, ticket: Ticket) -> None:
     desk.backend.hook = lambda stage, inputs: None
 
 
-def broken(stage: str) -> Callable[[Desk, Ticket], None]:
-    def end(desk: Desk, ticket: Ticket) -> None:
+def broken(stage: str) -> Callable[[Desk, Request], None]:
+    def end(desk: Desk, ticket: Request) -> None:
         def hook(name: str, inputs: dict[str, Array]) -> None:
             if name == stage:
                 raise RuntimeError("broken for the test")
@@ -168,7 +170,7 @@ ENDS = [
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: str(end.__name__))
 def test_slots_come_back_once_however_it_ends(
-    desk: Desk, end: Callable[[Desk, Ticket], None]
+    desk: Desk, end: Callable[[Desk, Request], None]
 ) -> None:
     for _ in range(2):
         ticket = desk.caption(3)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from artifact.store import Artifact
 from engine.errors import DeadlineError, EngineError, QueueFull
-from engine.types import Ticket
+from engine.requests.request import Request
+from tests.engine import inside
 from tests.engine.desk import SLOTS, Desk
 from tests.engine.tiny_model import Array
 
@@ -33,7 +34,7 @@ def _share(tiny: Artifact) -> None:
 @given(moves)
 def test_no_slot_is_lost_or_given_twice(played: list[tuple[str, int]]) -> None:
     desk = Desk(_SHARED["tiny"], queue_limit=20)
-    tickets: list[tuple[Ticket, int]] = []
+    tickets: list[tuple[Request, int]] = []
     faults: list[str] = []
 
     def hook(stage: str, inputs: dict[str, Array]) -> None:
@@ -64,11 +65,11 @@ def test_no_slot_is_lost_or_given_twice(played: list[tuple[str, int]]) -> None:
     finish(desk, tickets)
 
 
-def finish(desk: Desk, tickets: list[tuple[Ticket, int]]) -> None:
+def finish(desk: Desk, tickets: list[tuple[Request, int]]) -> None:
     """Whoever was submitted ends; whoever was not is cancelled; nothing of anybody is left."""
     desk.backend.gate.set()
     for ticket, _ in tickets:
-        place = desk.pool._ledger.find(ticket.id)
+        place = inside.parts(desk.pool).requests.find(ticket.id)
         if place is not None and place.submitted:
             place.future.exception(20)
         desk.pool.cancel(ticket)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from artifact.store import Artifact
 from engine.errors import InvalidInput
-from engine.rows.caption.stream import Listener
+from engine.rows.caption.stream import TextStream
 from engine.types import Budget
 from tests.engine.bench import MODEL
 from tests.engine.fakes import picture
@@ -125,9 +125,9 @@ def test_a_tokenizer_may_write_the_last_word_anew(parts: list[str]) -> None:
         return "".join(shown).strip()
 
     pieces: list[str] = []
-    listener = Listener(pieces.append, decode)
+    listener = TextStream(pieces.append, decode)
     for count in range(len(parts)):
-        listener.hear(range(count))
+        listener.grow(range(count))
     listener.end(decode(range(len(parts))))
     assert "".join(pieces) == decode(range(len(parts)))
 
@@ -148,8 +148,8 @@ def test_characters_of_several_tokens(text: str) -> None:
         return bytes(words).decode("utf-8", errors="replace").strip()
 
     pieces: list[str] = []
-    listener = Listener(pieces.append, decode)
+    listener = TextStream(pieces.append, decode)
     for count in range(1, len(raw)):
-        listener.hear(raw[:count])
+        listener.grow(raw[:count])
     listener.end(decode(raw))
     assert "".join(pieces) == text

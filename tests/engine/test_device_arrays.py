@@ -13,11 +13,11 @@ from artifact.program import whole_stages
 from artifact.store import Artifact
 from engine.backends.arrays import HOST, DeviceArray, Memory, runs
 from engine.backends.base import check_into
+from engine.backends.stage_memory import moved_inputs, places_for_outputs, stays_in_memory
 from engine.config import EngineConfig
 from engine.errors import InferenceFailed
 from engine.opening.latency import measure_profile
 from engine.opening.solo import Solo
-from engine.residency.device_arrays import is_kept, places_for_kept, with_kept
 from engine.residency.family import Family
 from engine.residency.probe import buckets_of, stage_call
 from engine.residency.stages import StageSet
@@ -25,6 +25,7 @@ from tests.engine.crowd import Crowd, check_alone
 from tests.engine.fakes import FakeBackend, picture
 from tests.engine.memory_contract import MemoryContract
 from tests.engine.remote import RemoteBackend, RemoteMemory, look
+from tests.engine.solo_answers import caption_words, reason_logits
 from tests.engine.tiny_gallery import COMPOSED, write_gallery
 from tests.engine.tiny_model import TRIO
 from tests.engine.tiny_whole import WHOLE
@@ -79,21 +80,21 @@ def test_places_are_of_the_outputs_shapes(every: Artifact, stage: str) -> None:
     for bucket in buckets_of(family, stage):
         inputs, into = stage_call(every.manifest, memory, stage, bucket, 3)
         found = WHOLE.run(stage, {name: look(array) for name, array in inputs.items()})
-        assert into.keys() == {name for name in found if is_kept(name)}
+        assert into.keys() == {name for name in found if stays_in_memory(name)}
         assert {name: array.shape for name, array in into.items()} == {
             name: found[name].shape for name in into
         }
         assert {name for name, a in inputs.items() if isinstance(a, DeviceArray)} == {
-            name for name in inputs if is_kept(name)
+            name for name in inputs if stays_in_memory(name)
         }
 
 
 def test_on_the_host_nothing_is_kept_anywhere(trio: Artifact) -> None:
     inputs = {"h": np.ones((1, 9, 4), np.float32)}
-    assert with_kept(HOST, inputs)["h"] is inputs["h"]
-    assert places_for_kept(trio.manifest, HOST, "block[0]", inputs) == {}
-    assert is_kept("k.3")
-    assert not is_kept("logits")
+    assert moved_inputs(HOST, inputs)["h"] is inputs["h"]
+    assert places_for_outputs(trio.manifest, HOST, "block[0]", inputs) == {}
+    assert stays_in_memory("k.3")
+    assert not stays_in_memory("logits")
 
 
 @pytest.mark.parametrize("faults", [False, True])
@@ -115,7 +116,7 @@ def check_crossings(backend: RemoteBackend) -> None:
     """No hidden state, keys or values went up or down."""
     for names in backend.crossed.values():
         assert names
-        assert not [name for name in names if is_kept(name)]
+        assert not [name for name in names if stays_in_memory(name)]
     assert backend.memory.crossed["read"] == 0
     assert backend.memory.crossed["moved"] > 0
 
@@ -146,11 +147,11 @@ def test_the_golden_check_and_the_profile_run_as_requests_do(
     solo = Solo(family, stages.run, 4, backend.memory)
     host = Solo(family, FakeBackend(WHOLE).call, 4)
     pixels = [picture(seed) for seed in range(5)]
-    assert solo.captions("d3", pixels, beams=2) == host.captions("d3", pixels, beams=2)
+    assert caption_words(solo, "d3", pixels, beams=2) == caption_words(host, "d3", pixels, beams=2)
     pairs = list(pairwise(pixels))
     tokens = [[1, 5, 6, 2]] * 4
     np.testing.assert_allclose(
-        solo.reason_logits("full", pairs, tokens), host.reason_logits("full", pairs, tokens), 1e-5
+        reason_logits(solo, "full", pairs, tokens), reason_logits(host, "full", pairs, tokens), 1e-5
     )
     check_crossings(backend)
     assert backend.memory.crossed["written"] == written

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from artifact.config import Precision, Task
+from artifact.config import Precision
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.config import EngineConfig
 from engine.opening import golden
 from engine.opening import quality as evidence
@@ -52,7 +53,9 @@ class Bench:
         self.config = EngineConfig(cache_dir=tmp_path)
         monkeypatch.setattr(golden, "golden_quality", self._score)
 
-    def _score(self, artifact: Artifact, solo: Solo, task: Task, variant: str, cases: Any) -> float:
+    def _score(
+        self, artifact: Artifact, solo: Solo, task: TaskName, variant: str, cases: Any
+    ) -> float:
         self.measured.append(variant)
         return self.scores[variant]
 

@@ -10,7 +10,8 @@ from artifact.store import Artifact
 from engine.errors import (
     NoVariantFits,
 )
-from engine.types import Answer, Budget, CaptionInput
+from engine.tasks.caption import CaptionInput
+from engine.types import Answer, Budget
 from tests.engine.bench import MODEL, Bench, expected
 from tests.engine.fakes import picture
 from tests.engine.tiny_model import Array

@@ -9,7 +9,8 @@ from engine.errors import (
     DeadlineExpired,
     DeadlineUnattainable,
 )
-from engine.types import Budget, VqaInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Budget
 from tests.engine.bench import Bench, expected
 from tests.engine.fakes import picture
 from tests.engine.test_pool import requests

@@ -11,7 +11,8 @@ import pytest
 
 from artifact.store import Artifact
 from engine.errors import Draining, EngineError, LoadFailed, NoVariantFits
-from engine.types import Answer, Budget, CaptionInput
+from engine.tasks.caption import CaptionInput
+from engine.types import Answer, Budget
 from tests.engine.bench import MODEL
 from tests.engine.fakes import picture
 from tests.engine.test_pool import requests

@@ -14,8 +14,13 @@ from dataclasses import dataclass
 import pytest
 
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.errors import CapacityError, DeadlineError, EngineError, InferenceFailed, RequestError
-from engine.types import Answer, Budget, CaptionInput, Input, ReasonInput, Task, Ticket
+from engine.requests.request import Request
+from engine.tasks.caption import CaptionInput
+from engine.tasks.reason import ReasonInput
+from engine.types import Answer, Budget, Input
+from tests.engine import inside
 from tests.engine.bench import JUDGE
 from tests.engine.fakes import picture
 from tests.engine.reference_beams import words_alone
@@ -38,7 +43,7 @@ SURELY_LIVE_S = 5.0
 
 @dataclass
 class Asked:
-    ticket: Ticket
+    ticket: Request
     seed: int
     words: str
     limit: int
@@ -118,7 +123,7 @@ class Play:
         self.offered += 1
         pick = self.pick
         tasks = self.artifact.manifest.tasks
-        task: Task = pick.choice(("vqa", "vqa", "vqa", "caption", "caption", tasks[-1]))
+        task: TaskName = pick.choice(("vqa", "vqa", "vqa", "caption", "caption", tasks[-1]))
         seed, words = pick.randrange(10), pick.choice(sorted(QUESTIONS))
         memory = {o.variant: o.memory_bytes for o in self.pool.offers(task)}
         budget = Budget(
@@ -171,14 +176,12 @@ class Play:
         for number, one in asked.items():
             if one and one.cancelled_at is not None and steps - 1 - one.cancelled_at > late:
                 say(f"{number} was cancelled and still runs")
-        known = list(self.pool._executor._jobs.values())
-        if any(job.place.expires_s <= seen.now_s for job in known):
+        known = inside.running(self.pool)
+        if any(job.expires_s <= seen.now_s for job in known):
             say("a step began though somebody's time was up")
         running = [job for job in known if job.id in asked]
-        waits = [
-            j.id for j in known if SURELY_LIVE_S < j.place.ticket.deadline_s - seen.now_s < 1e9
-        ]
-        lost = all(job.place.ticket.deadline_s < seen.now_s for job in running)
+        waits = [j.id for j in known if SURELY_LIVE_S < j.deadline_s - seen.now_s < 1e9]
+        lost = all(job.deadline_s < seen.now_s for job in running)
         if waits and lost and not seen.stage.startswith("head"):
             say(f"best effort {seen.ids} ran while {waits} could be in time")
 

@@ -13,7 +13,10 @@ import pytest
 
 from artifact.store import Artifact
 from engine.errors import Cancelled, InferenceFailed
-from engine.types import Answer, Budget, CaptionInput, Ticket
+from engine.requests.request import Request
+from engine.tasks.caption import CaptionInput
+from engine.types import Answer, Budget
+from tests.engine import inside
 from tests.engine.bench import MODEL
 from tests.engine.fakes import picture
 from tests.engine.test_pool import requests
@@ -44,7 +47,7 @@ class Company:
         self.artifact = artifact
         self.watched = Watched(artifact)
         self.pool = self.watched.pool
-        self.sent: list[tuple[Ticket, Future[Answer]]] = []
+        self.sent: list[tuple[Request, Future[Answer]]] = []
 
     def go(self) -> None:
         self.watched.gate.clear()
@@ -53,7 +56,7 @@ class Company:
         self.watched.gate.set()
 
     @property
-    def poisoned(self) -> tuple[Ticket, Future[Answer]]:
+    def poisoned(self) -> tuple[Request, Future[Answer]]:
         return self.sent[POISON]
 
     def where(self, order: int, stage: str, inputs: Mapping[str, Array]) -> int | None:
@@ -77,7 +80,7 @@ class Company:
         for seed, future in enumerate(later, start=10):
             check_alone(self.artifact, MODEL, future.result(20), seed, WORDS)
         assert self.pool.drain(20)
-        assert not self.pool._executor._stepper._slots._of
+        assert not inside.parts(self.pool).slots._of
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from engine.errors import (
     DeadlineUnattainable,
     InvalidInput,
 )
-from engine.types import Answer, Budget, OnMiss, VqaInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Answer, Budget, OnMiss
 from tests.engine.bench import Bench, expected
 from tests.engine.fakes import picture
 from tests.engine.test_pool import requests

@@ -8,7 +8,9 @@ import pytest
 
 from artifact.store import Artifact
 from engine.errors import DeadlineError, QueueFull
-from engine.types import Budget, VqaInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Budget
+from tests.engine import inside
 from tests.engine.bench import Bench
 from tests.engine.fakes import picture
 from tests.engine.test_pool import requests
@@ -18,7 +20,7 @@ def test_a_place_is_not_swept_while_its_request_is_handed_over(
     tiny: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bench = Bench(tiny, queue_limit=1)
-    make = bench.pool._intake.job
+    make = inside.parts(bench.pool).row_maker.make
 
     def slow(*arguments: Any) -> Any:
         bench.clock.time_s += 1  # its deadline passes while its tokens are made
@@ -28,7 +30,7 @@ def test_a_place_is_not_swept_while_its_request_is_handed_over(
 
     ticket = bench.admit(Budget(max_latency_ms=100, on_miss="reject"))
     with monkeypatch.context() as patch:
-        patch.setattr(bench.pool._intake, "job", slow)
+        patch.setattr(inside.parts(bench.pool).row_maker, "make", slow)
         future = bench.pool.submit(ticket, VqaInput(picture(), "what"))
     with pytest.raises(DeadlineError):
         future.result(5)

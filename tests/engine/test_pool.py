@@ -28,7 +28,9 @@ from engine.errors import (
     UnknownVariant,
 )
 from engine.pool import EnginePool
-from engine.types import Answer, Budget, CaptionInput, VqaInput
+from engine.tasks.caption import CaptionInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Answer, Budget
 from tests.engine.fakes import picture
 from tests.engine.tiny_artifact import write_tiny
 from tests.engine.tiny_model import LABELS, WORDS, TinyModel

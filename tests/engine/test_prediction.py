@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.elastic.correction import CaptionLength, Correction
 from engine.elastic.quantiles import quantile
-from engine.requests.prediction import CaptionLength, Correction, Predictor, Trip
+from engine.requests.prediction import Predictor, Trip
 from engine.residency.family import Family
 from tests.engine.fakes import flat_profile
 from tests.engine.tiny_artifact import write_tiny

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from artifact.store import Artifact
-from engine.types import Budget, CaptionInput
+from engine.tasks.caption import CaptionInput
+from engine.types import Budget
 from tests.engine.bench import MODEL, Bench, expected
 from tests.engine.fakes import picture
 from tests.engine.tiny_model import Array

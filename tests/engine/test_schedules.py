@@ -11,9 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.config import EngineConfig
 from engine.errors import EngineError, InferenceFailed
-from engine.types import Answer, Budget, CaptionInput, Task, Ticket, VqaInput
+from engine.requests.request import Request
+from engine.tasks.caption import CaptionInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Answer, Budget
 from tests.engine.fakes import fake_pool, picture
 from tests.engine.test_pool import requests
 from tests.engine.tiny_artifact import write_tiny
@@ -67,18 +71,18 @@ class Player:
         self.backend.hook = self._hook
         self.faults: list[str] = []
         self.asked = 0
-        self.open: list[tuple[Ticket, int, Future[Answer]]] = []
+        self.open: list[tuple[Request, int, Future[Answer]]] = []
 
     def _hook(self, stage: str, inputs: dict[str, Array]) -> None:
         if stage in self.faults:
             self.faults.remove(stage)
             raise InferenceFailed(stage, "broken for the test")
 
-    def ask(self, asks: list[tuple[Budget, Task, int]]) -> None:
+    def ask(self, asks: list[tuple[Budget, TaskName, int]]) -> None:
         for budget, task, seed in asks:
             self._ask(budget, task, seed)
 
-    def _ask(self, budget: Budget, task: Task, seed: int) -> None:
+    def _ask(self, budget: Budget, task: TaskName, seed: int) -> None:
         self.asked += 1
         pixels = picture(seed)
         vqa = VqaInput(pixels, "what colour", 1)
@@ -124,7 +128,7 @@ def test_every_request_ends_exactly_once(
             check_answer(player.artifact, ticket, seed, future.result(0))
 
 
-def check_answer(artifact: Artifact, ticket: Ticket, seed: int, answer: Answer) -> None:
+def check_answer(artifact: Artifact, ticket: Request, seed: int, answer: Answer) -> None:
     """The answer is the variant's own, and within the hard budgets."""
     budget = ticket.budget
     pattern = artifact.manifest.pattern(answer.variant)

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from artifact.program import Program, Step
 from artifact.store import Artifact
-from engine.backends.arrays import HOST, AnyArray, Memory
-from engine.rows.row import Array, VqaRow
+from engine.backends.arrays import HOST, AnyArray, Array, Memory
+from engine.rows.one_pass import OnePassRow
 from engine.rows.slots import Slots
 from tests.engine.fakes import picture
 from tests.engine.remote import RemoteMemory, look, put
@@ -57,7 +57,7 @@ def block(given: Mapping[str, AnyArray], places: Mapping[str, AnyArray]) -> None
 class Twin:
     """A row, and what it must hold: the same steps, alone, in arrays of its own."""
 
-    row: VqaRow
+    row: OnePassRow
     orders: list[int]
     h: Array
     y: Array = field(default_factory=lambda: np.zeros((2, WIDTH), np.float32))
@@ -90,7 +90,7 @@ class Ride:
         steps = [Step("stem[vqa]"), *(Step("block[0]", k, k) for k in orders), Step("head[vqa]")]
         tokens = [1] * int(self.random.integers(1, length + 1))
         manifest = _SHARED["artifact"].manifest
-        row = VqaRow(manifest, Program(tuple(steps)), picture(), tokens, length)
+        row = OnePassRow(manifest, Program(tuple(steps)), picture(), tokens, length)
         row.series = self.series
         h = self.random.standard_normal((NV + length, WIDTH)).astype(np.float32)
         row.absorb({"h": put(self.memory, h)})

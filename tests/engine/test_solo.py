@@ -14,10 +14,11 @@ from engine.errors import InferenceFailed
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.rows.caption.kv_pool import KvPool
-from engine.rows.caption.rounds import Decoder
+from engine.rows.caption.rounds import RoundRunner
 from engine.rows.caption.row import CaptionRow
-from engine.rows.row import VqaRow
+from engine.rows.one_pass import OnePassRow
 from tests.engine.fakes import FakeBackend, picture
+from tests.engine.solo_answers import caption_row, caption_words, question_row, vqa_logits
 from tests.engine.tiny_artifact import write_tiny
 from tests.engine.tiny_model import Array, TinyModel
 
@@ -39,7 +40,7 @@ def solo(artifact: Artifact) -> Solo:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_questions_of_all_lengths(artifact: Artifact, solo: Solo, variant: str) -> None:
     pixels = [picture(seed) for seed in range(5)]
-    logits = solo.vqa_logits(variant, pixels, QUESTIONS)
+    logits = vqa_logits(solo, variant, pixels, QUESTIONS)
     pattern = artifact.manifest.pattern(variant)
     for row, (image, tokens) in enumerate(zip(pixels, QUESTIONS, strict=True)):
         assert relative_l2(logits[row], MODEL.vqa(pattern, image, tokens)) < 1e-5
@@ -50,9 +51,9 @@ def test_captions_of_all_lengths(artifact: Artifact, solo: Solo, variant: str) -
     pixels = [picture(seed) for seed in range(8)]
     pattern = artifact.manifest.pattern(variant)
     expected = [MODEL.caption(pattern, image, 6) for image in pixels]
-    assert solo.captions(variant, pixels) == expected
+    assert caption_words(solo, variant, pixels) == expected
     short = [words[:2] for words in expected]
-    assert solo.captions(variant, pixels, max_new_tokens=2) == short
+    assert caption_words(solo, variant, pixels, max_new_tokens=2) == short
 
 
 def test_the_captions_are_a_real_check(artifact: Artifact) -> None:
@@ -78,17 +79,19 @@ def test_a_row_in_any_company_is_the_row_alone(
     artifact, solo = _mixed(max_batch)
     family = Family(artifact.manifest, "fp32")
     pool = KvPool(artifact.manifest.config, len(mix), family.cached_tokens)
-    decoder = Decoder(artifact.manifest, pool, (1, 2, 4), solo._run_into)
+    decoder = RoundRunner(artifact.manifest, pool, (1, 2, 4), solo._run_into)
     captions: list[tuple[CaptionRow, SkipPattern, int]] = []
-    questions: list[tuple[VqaRow, Array]] = []
+    questions: list[tuple[OnePassRow, Array]] = []
     for variant, seed, caption, asked in mix:
         pattern = artifact.manifest.pattern(variant)
         if caption:
-            row = family.caption_row(variant, picture(seed), pool)
+            row = caption_row(family, variant, picture(seed), pool)
             captions.append((row, pattern, seed))
         else:
             expected = MODEL.vqa(pattern, picture(seed), QUESTIONS[asked])
-            questions.append((family.vqa_row(variant, picture(seed), QUESTIONS[asked]), expected))
+            questions.append(
+                (question_row(family, variant, picture(seed), QUESTIONS[asked]), expected)
+            )
     solo.run_rows([*(row for row, *_ in captions), *(row for row, _ in questions)])
     for found, expected in questions:
         assert found.logits is not None
@@ -142,7 +145,7 @@ def test_a_variant_in_one_graph_is_one_step(artifact: Artifact) -> None:
     family = Family(manifest, "fp32")
     assert family.member("vqa", "d2").stages == ("whole[vqa:d2]",)
     assert family.key_of_stage("whole[vqa:full]") == 1
-    logits = Solo(family, backend.call).vqa_logits("d2", [picture()] * 5, QUESTIONS)
+    logits = vqa_logits(Solo(family, backend.call), "d2", [picture()] * 5, QUESTIONS)
     assert {stage for stage, _ in backend.calls} == {"whole[vqa:d2]"}
     for row, tokens in zip(logits, QUESTIONS, strict=True):
         expected = MODEL.vqa(manifest.pattern("d2"), picture(), tokens)
@@ -156,4 +159,4 @@ def test_numbers_that_are_not_finite_are_an_error(artifact: Artifact) -> None:
     )
     solo = Solo(Family(artifact.manifest, "fp32"), backend.call)
     with pytest.raises(InferenceFailed, match="not finite"):
-        solo.vqa_logits("d1", [picture()], [[1, 5, 2]])
+        vqa_logits(solo, "d1", [picture()], [[1, 5, 2]])

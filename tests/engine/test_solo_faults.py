@@ -11,6 +11,7 @@ from engine.opening.solo import Solo
 from engine.residency.family import Family
 from tests.engine.bench import MODEL
 from tests.engine.fakes import FakeBackend, picture
+from tests.engine.solo_answers import caption_words
 from tests.engine.tiny_model import Array
 
 
@@ -27,7 +28,7 @@ def test_a_failure_keeps_no_slots(tiny: Artifact) -> None:
     solo = Solo(Family(tiny.manifest, "fp32"), backend.call, max_batch=4)
     pixels = [picture(seed) for seed in range(4)]
     with pytest.raises(InferenceFailed):
-        solo.captions("full", pixels)
-    found = solo.captions("full", pixels)
+        caption_words(solo, "full", pixels)
+    found = caption_words(solo, "full", pixels)
     full = tiny.manifest.pattern("full")
     assert found == [MODEL.caption(full, image, 6) for image in pixels]

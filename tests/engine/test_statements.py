@@ -11,7 +11,10 @@ import pytest
 
 from artifact.store import Artifact
 from engine.errors import Cancelled, InvalidInput
-from engine.types import Answer, Budget, ReasonInput, VqaInput
+from engine.tasks.reason import ReasonInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Answer, Budget
+from tests.engine import inside
 from tests.engine.bench import JUDGE
 from tests.engine.fakes import picture
 from tests.engine.scribes import describe
@@ -156,7 +159,7 @@ def test_a_client_that_leaves_frees_both_slots(watched: Watched) -> None:
     for seed, one in enumerate(others, start=1):
         check(watched, one, seed)
     watched.send(question(0), Budget())[1].result(20)
-    assert not watched.pool._executor._stepper._slots._of
+    assert not inside.parts(watched.pool).slots._of
 
 
 def test_less_time_means_fewer_orders_for_both_rows(trio: Artifact) -> None:

@@ -11,7 +11,9 @@ import pytest
 from artifact.pattern import SkipPattern
 from artifact.store import Artifact
 from engine.errors import InferenceFailed
-from engine.types import Answer, Budget, ReasonInput
+from engine.tasks.reason import ReasonInput
+from engine.types import Answer, Budget
+from tests.engine import inside
 from tests.engine.bench import JUDGE
 from tests.engine.fakes import picture
 from tests.engine.test_pool import requests
@@ -118,7 +120,7 @@ def test_one_of_two_rows_fails_its_request_once(
     assert ends == [1]
     assert requests(watched.pool)["full", "error"] == 1
     assert watched.pool.drain(20)
-    assert not watched.pool._executor._stepper._slots._of
+    assert not inside.parts(watched.pool).slots._of
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -10,10 +10,13 @@ import pytest
 
 from artifact.manifest import MANIFEST_NAME
 from artifact.store import Artifact, open_artifact
+from artifact.task import TaskName
 from engine.config import EngineConfig
 from engine.errors import InvalidInput, LoadFailed
 from engine.pool import EnginePool
-from engine.types import Answer, Budget, ReasonInput, Task, VqaInput
+from engine.tasks.reason import ReasonInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Answer, Budget
 from tests.engine.fakes import picture
 from tests.engine.tiny_artifact import write_tiny
 
@@ -44,7 +47,7 @@ def value(pool: EnginePool, name: str, **labels: str) -> float | None:
     return pool.telemetry.registry.get_sample_value(f"otmv_{name}", labels)
 
 
-def ask(pool: EnginePool, task: Task = "vqa") -> Answer:
+def ask(pool: EnginePool, task: TaskName = "vqa") -> Answer:
     ticket = pool.admit(task, Budget(), pool._clock.now_s(), rows=1 if task == "vqa" else 2)
     pixels = picture(1)
     asked = VqaInput(pixels, "is red") if task == "vqa" else ReasonInput((pixels,) * 2, "is red")

@@ -16,9 +16,9 @@ import pytest
 from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.backends.cuda_arrays import CudaArray
+from engine.backends.stage_memory import moved_inputs, stays_in_memory
 from engine.errors import InferenceFailed, LoadFailed
 from engine.opening.solo import Solo
-from engine.residency.device_arrays import is_kept, with_kept
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
 from tests.engine.backend_contract import STAGES, BackendContract
@@ -27,6 +27,7 @@ from tests.engine.crowd import Crowd, check_alone
 from tests.engine.cuda_fake import cudaError_t
 from tests.engine.fakes import FakeBackend, picture
 from tests.engine.remote import RemoteMemory
+from tests.engine.solo_answers import caption_words, vqa_logits
 from tests.engine.tensorrt_stand import Stand, Watching, write_plans
 from tests.engine.tiny_gallery import COMPOSED, inputs_of, write_gallery
 from tests.engine.tiny_whole import WHOLE
@@ -70,12 +71,12 @@ def test_kept_arrays_stay_on_the_device(stand: Stand, stage: str) -> None:
         found = loaded.run(inputs, into)
         crossed = stand.cuda.moved_bytes - before
         for name, array in wanted.items():
-            assert isinstance(found[name], CudaArray) == is_kept(name)
-            numbers = found[name].read() if is_kept(name) else found[name]
+            assert isinstance(found[name], CudaArray) == stays_in_memory(name)
+            numbers = found[name].read() if stays_in_memory(name) else found[name]
             np.testing.assert_allclose(numbers, array, rtol=1e-5, atol=1e-6)
         padded = 1 << (batch - 1).bit_length()
-        up = sum(a.nbytes // batch * padded for n, a in inputs.items() if not is_kept(n))
-        down = sum(a.nbytes for n, a in found.items() if not is_kept(n))
+        up = sum(a.nbytes // batch * padded for n, a in inputs.items() if not stays_in_memory(n))
+        down = sum(a.nbytes for n, a in found.items() if not stays_in_memory(n))
         assert crossed["cudaMemcpyHostToDevice"] == up
         assert crossed["cudaMemcpyDeviceToHost"] == down
 
@@ -219,8 +220,8 @@ def test_warm_up_makes_every_graph_that_requests_need(stand: Stand) -> None:
     stages.load(lambda what, share: None)
     before = stand.cuda.calls["cudaGraphInstantiate"], stand.trt.contexts
     solo = Solo(family, stages.run, 4, stand.backend.memory)
-    solo.captions("full", [picture(seed) for seed in range(5)], beams=2)
-    solo.vqa_logits("d2", [picture(seed) for seed in range(7)], [[1, 5, 2]] * 7)
+    caption_words(solo, "full", [picture(seed) for seed in range(5)], beams=2)
+    vqa_logits(solo, "d2", [picture(seed) for seed in range(7)], [[1, 5, 2]] * 7)
     assert (stand.cuda.calls["cudaGraphInstantiate"], stand.trt.contexts) == before
 
 
@@ -277,6 +278,6 @@ def test_a_device_that_died_is_said_at_every_call(stand: Stand) -> None:
 
 def test_an_array_of_another_memory_is_a_typed_error(stand: Stand) -> None:
     loaded = stand.load("block[0]")
-    inputs = with_kept(RemoteMemory(), inputs_of("block[0]", 2, seed=1))
+    inputs = moved_inputs(RemoteMemory(), inputs_of("block[0]", 2, seed=1))
     with pytest.raises(InferenceFailed, match="another backend's memory"):
         loaded.run(inputs)

@@ -15,14 +15,15 @@ from artifact.store import Artifact, open_artifact
 from engine.backends import detect
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
+from engine.backends.stage_memory import moved_inputs, places_for_outputs, stays_in_memory
 from engine.config import EngineConfig
 from engine.opening.open import open_engine
 from engine.opening.solo import Solo
-from engine.residency.device_arrays import is_kept, places_for_kept, with_kept
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
 from tests.engine.backend_contract import STAGES, BackendContract
 from tests.engine.fakes import FakeBackend, picture
+from tests.engine.solo_answers import caption_words, vqa_logits
 from tests.engine.tiny_gallery import COMPOSED, inputs_of, write_gallery
 from tests.engine.tiny_whole import WHOLE
 
@@ -84,11 +85,11 @@ def test_kept_arrays_through_captured_graphs(
     loaded = backend.load(stage, every.path(spec.file), spec)
     for seed in range(6):
         plain = inputs_of(stage, 1 + seed % 3, seed)
-        inputs = with_kept(backend.memory, plain)
-        into = places_for_kept(every.manifest, backend.memory, stage, inputs)
+        inputs = moved_inputs(backend.memory, plain)
+        into = places_for_outputs(every.manifest, backend.memory, stage, inputs)
         found = loaded.run(inputs, into)
         for name, array in WHOLE.run(stage, plain).items():
-            numbers = found[name].read() if is_kept(name) else found[name]
+            numbers = found[name].read() if stays_in_memory(name) else found[name]
             assert relative_l2(numbers, array) <= 1e-5
     assert "no CUDA graph" not in caplog.text
 
@@ -102,10 +103,12 @@ def test_the_engine_on_it(every: Artifact, backend: Backend) -> None:
     alone = Solo(family, FakeBackend(WHOLE).call, 8)
     tokens = [[1, 5, 6, 2]] * len(pixels)
     np.testing.assert_allclose(
-        found.vqa_logits("d2", pixels, tokens), alone.vqa_logits("d2", pixels, tokens), 1e-4
+        vqa_logits(found, "d2", pixels, tokens), vqa_logits(alone, "d2", pixels, tokens), 1e-4
     )
     for variant in ("d2", "slim"):
-        assert found.captions(variant, pixels, beams=2) == alone.captions(variant, pixels, beams=2)
+        assert caption_words(found, variant, pixels, beams=2) == caption_words(
+            alone, variant, pixels, beams=2
+        )
     stages.close()
 
 

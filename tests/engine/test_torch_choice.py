@@ -18,7 +18,8 @@ from engine.config import EngineConfig
 from engine.errors import LoadFailed
 from engine.opening.auto import open_chosen
 from engine.pool import EnginePool
-from engine.types import Budget, VqaInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Budget
 from tests.engine.fakes import picture
 from tests.engine.tiny_model import LABELS, TinyModel
 

@@ -31,6 +31,7 @@ import torch
 from engine.backends.torch_ import TorchBackend
 from engine.backends.torch_arrays import TorchArray, TorchMemory
 from engine.backends.torch_device import DeviceRunner
+from tests.engine.solo_answers import caption_words
 
 pytestmark = [
     pytest.mark.gpu,
@@ -112,7 +113,7 @@ def test_captions_on_cuda_are_those_of_the_host(cuda: TorchBackend, trio: Artifa
     solo = Solo(family, stages.run, 4, backend.memory)
     host = Solo(family, FakeBackend(JUDGE).call, 4)
     pixels = [picture(seed) for seed in range(5)]
-    assert solo.captions("d3", pixels, beams=2) == host.captions("d3", pixels, beams=2)
+    assert caption_words(solo, "d3", pixels, beams=2) == caption_words(host, "d3", pixels, beams=2)
 
 
 def test_too_much_for_the_device_is_one_line(cuda: TorchBackend) -> None:

@@ -12,9 +12,9 @@ from artifact.golden import relative_l2
 from artifact.store import Artifact
 from engine.backends.arrays import AnyArray, DeviceArray, Memory
 from engine.backends.base import Backend
+from engine.backends.stage_memory import stays_in_memory
 from engine.errors import InferenceFailed, LoadFailed
 from engine.opening.solo import Solo
-from engine.residency.device_arrays import is_kept
 from engine.residency.family import Family
 from tests.engine.backend_contract import BackendContract
 from tests.engine.crowd import Crowd, check_alone
@@ -189,4 +189,4 @@ def test_the_engine_answers_on_it_as_on_the_host(
     for made, answer in answered:
         check_alone(artifact, made, answer, alone)
     assert {"pixels", "mask", "tokens"} <= crossed
-    assert not any(is_kept(name) for name in crossed)
+    assert not any(stays_in_memory(name) for name in crossed)

@@ -8,20 +8,23 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from artifact.config import Task
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.errors import Cancelled, DeadlineUnattainable, InferenceFailed, NoVariantFits
 from engine.opening.solo import Solo
-from engine.types import Answer, Budget, Input, ReasonInput, VqaInput
+from engine.tasks.reason import ReasonInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Answer, Budget, Input
 from tests.engine.bench import JUDGE
 from tests.engine.fakes import picture
+from tests.engine.solo_answers import reason_logits, vqa_logits
 from tests.engine.test_pool import requests
 from tests.engine.tiny_model import Array
 from tests.engine.tiny_whole import VARIANTS
 from tests.engine.watched import QUESTIONS, Watched, distance
 
 WORDS = sorted(QUESTIONS)
-TASKS: list[Task] = ["vqa", "reason"]
+TASKS: list[TaskName] = ["vqa", "reason"]
 Sent = tuple[int, Future[Answer]]
 
 
@@ -30,7 +33,7 @@ def pair(seed: int) -> tuple[Array, Array]:
 
 
 def ask(
-    watched: Watched, task: Task, seed: int, words: str = WORDS[0], variant: str | None = None
+    watched: Watched, task: TaskName, seed: int, words: str = WORDS[0], variant: str | None = None
 ) -> Sent:
     made: Input = VqaInput(picture(seed), words, top_k=6)
     if task == "reason":
@@ -39,14 +42,14 @@ def ask(
     return ticket.id, future
 
 
-def composed(watched: Watched, task: Task, variant: str, seed: int, words: str) -> Array:
+def composed(watched: Watched, task: TaskName, variant: str, seed: int, words: str) -> Array:
     pattern = watched.pool.artifact.manifest.pattern(variant)
     if task == "reason":
         return JUDGE.reason(pattern, pair(seed), QUESTIONS[words])
     return JUDGE.vqa(pattern, picture(seed), QUESTIONS[words])
 
 
-def check(watched: Watched, sent: Sent, task: Task, seed: int, words: str = WORDS[0]) -> None:
+def check(watched: Watched, sent: Sent, task: TaskName, seed: int, words: str = WORDS[0]) -> None:
     answer = sent[1].result(20)
     wanted = composed(watched, task, answer.variant, seed, words)
     assert distance(watched.logits[sent[0]], wanted) <= 1e-5
@@ -62,7 +65,9 @@ def metric(watched: Watched, name: str) -> float:
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("words", WORDS)
-def test_it_is_the_composed_answer(wholes: Watched, task: Task, variant: str, words: str) -> None:
+def test_it_is_the_composed_answer(
+    wholes: Watched, task: TaskName, variant: str, words: str
+) -> None:
     for seed in range(3):
         sent = ask(wholes, task, seed, words, variant)
         check(wholes, sent, task, seed, words)
@@ -83,7 +88,7 @@ def test_left_and_right_are_not_exchanged(wholes: Watched) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_alone_is_in_company(wholes: Watched, task: Task) -> None:
+def test_alone_is_in_company(wholes: Watched, task: TaskName) -> None:
     kinds = [(seed, WORDS[seed % 2], list(VARIANTS)[seed % 4 // 2]) for seed in range(10)]
     by_itself = []
     for seed, words, variant in kinds:
@@ -159,7 +164,7 @@ def test_an_explicit_variant_is_never_swapped(fresh_wholes: Watched) -> None:
 @pytest.mark.parametrize("first", ["full", "slim"])
 @pytest.mark.parametrize("task", TASKS)
 def test_without_qualities_the_first_of_the_deepest_answers(
-    gallery: Artifact, task: Task, first: str
+    gallery: Artifact, task: TaskName, first: str
 ) -> None:
     """The manifest's order decides, every time; a quality asked for is one nobody has."""
     ordered = sorted(gallery.manifest.variants, key=lambda variant: variant.id != first)
@@ -174,7 +179,7 @@ def test_without_qualities_the_first_of_the_deepest_answers(
     watched.close()
 
 
-def hit(watched: Watched, task: Task, seed: int, how: str) -> None:
+def hit(watched: Watched, task: TaskName, seed: int, how: str) -> None:
     """Break the row of this picture (of a statement, its right one) wherever it runs."""
     aim = pair(seed)[1] if task == "reason" else picture(seed)
 
@@ -198,7 +203,7 @@ def hit(watched: Watched, task: Task, seed: int, how: str) -> None:
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("how", ["throws", "nan"])
 def test_one_row_that_breaks_fails_its_request_only(
-    fresh_wholes: Watched, task: Task, how: str
+    fresh_wholes: Watched, task: TaskName, how: str
 ) -> None:
     victim, ends = 2, []
     hit(fresh_wholes, task, victim, how)
@@ -237,8 +242,8 @@ def test_without_a_scheduler(gallery: Artifact) -> None:
     tokens = [QUESTIONS[WORDS[seed % 2]] for seed in range(7)]
     for variant in VARIANTS:
         pattern = gallery.manifest.pattern(variant)
-        asked = solo.vqa_logits(variant, [picture(seed) for seed in range(7)], tokens)
-        judged = solo.reason_logits(variant, [pair(seed) for seed in range(7)], tokens)
+        asked = vqa_logits(solo, variant, [picture(seed) for seed in range(7)], tokens)
+        judged = reason_logits(solo, variant, [pair(seed) for seed in range(7)], tokens)
         for seed in range(7):
             assert distance(asked[seed], JUDGE.vqa(pattern, picture(seed), tokens[seed])) <= 1e-5
             assert distance(judged[seed], JUDGE.reason(pattern, pair(seed), tokens[seed])) <= 1e-5

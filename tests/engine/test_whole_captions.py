@@ -9,13 +9,15 @@ import pytest
 from artifact.store import Artifact
 from engine.errors import DeadlineUnattainable, NoVariantFits
 from engine.opening.solo import Solo
-from engine.types import Budget, CaptionInput
+from engine.tasks.caption import CaptionInput
+from engine.types import Budget
 from tests.engine.fakes import picture
 from tests.engine.scribes import (
     alone,
     describe,
     in_pool,
 )
+from tests.engine.solo_answers import caption_words
 from tests.engine.tiny_model import Array
 from tests.engine.tiny_whole import COMPOSABLE, VARIANTS, WholeCaptioner
 from tests.engine.watched import Idle, Watched, with_forks
@@ -137,7 +139,7 @@ def test_without_a_scheduler(gallery: Artifact) -> None:
     for variant in VARIANTS:
         for beams in (1, 3):
             wanted = [WholeCaptioner(variant, image).text(beams, 6) for image in pixels]
-            assert solo.captions(variant, pixels, beams=beams) == wanted
+            assert caption_words(solo, variant, pixels, beams=beams) == wanted
 
 
 def test_a_request_without_an_answer_leaves_nothing(fresh_wholes: Watched) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from artifact.store import Artifact
 from engine.types import Budget
+from tests.engine import inside
 from tests.engine.fakes import picture
 from tests.engine.scribes import (
     Rows,
@@ -102,9 +103,7 @@ def test_composed_and_whole_variants_write_in_one_round(
 
 
 def test_only_the_keys_and_values_of_who_wrote_take_memory(fresh_wholes: Watched) -> None:
-    speaker = fresh_wholes.pool._executor._speaker
-    assert speaker is not None
-    stores = speaker._decoder._pool._stores
+    stores = inside.texts(fresh_wholes.pool)._stores
     assert not stores
     for variant in ("d2", "full", "p1011"):
         fresh_wholes.send(describe(1), Budget(variant=variant))[1].result(20)

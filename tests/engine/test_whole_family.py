@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import pytest
 from pydantic import ValidationError
 
-from artifact.config import Task
 from artifact.latency import LatencyProfile
 from artifact.manifest import Manifest
 from artifact.program import composed_programs, whole_programs, whole_stages
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.backends.registry import open_backend
 from engine.errors import LoadFailed
 from engine.requests.prediction import Predictor
@@ -48,7 +48,7 @@ def predictor(family: Family, max_batch: int = 8) -> Predictor:
 @pytest.mark.parametrize("task", TRIO)
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_composed_if_all_its_stages_are_there_else_whole(
-    everything: Artifact, gallery: Artifact, task: Task, variant: str
+    everything: Artifact, gallery: Artifact, task: TaskName, variant: str
 ) -> None:
     manifest = everything.manifest
     composed = composed_programs(task, manifest.config, manifest.pattern(variant))

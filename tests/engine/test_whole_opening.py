@@ -21,7 +21,10 @@ from engine.pool import EnginePool
 from engine.residency.family import Family
 from engine.residency.probe import buckets_of, stage_inputs
 from engine.residency.stages import StageSet
-from engine.types import Budget, CaptionInput, ReasonInput, VqaInput
+from engine.tasks.caption import CaptionInput
+from engine.tasks.reason import ReasonInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Budget
 from tests.engine.fakes import picture
 from tests.engine.tiny_model import Array
 from tests.engine.tiny_whole import VARIANTS, WholeCaptioner

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from artifact.config import ModelConfig, Task
+from artifact.config import ModelConfig
 from artifact.pattern import SkipPattern
+from artifact.task import TaskName
 
 Array = NDArray[Any]
 SIDE, PATCH, WIDTH, HEADS, VOCAB, ANSWERS = 4, 2, 4, 2, 12, 6
@@ -18,11 +19,11 @@ WORDS = ["[PAD]", "[BOS]", "[EOS]", "[UNK]", "[MASK]", "what", "colour", "is", "
 LABELS = ["red", "green", "blue", "yes", "no", "two"]
 
 
-TRIO: tuple[Task, ...] = ("vqa", "caption", "reason")
+TRIO: tuple[TaskName, ...] = ("vqa", "caption", "reason")
 
 
 def tiny_config(
-    key_of_order: tuple[int, ...] = (0, 0, 1, 1), tasks: tuple[Task, ...] = TRIO[:2]
+    key_of_order: tuple[int, ...] = (0, 0, 1, 1), tasks: tuple[TaskName, ...] = TRIO[:2]
 ) -> ModelConfig:
     return ModelConfig(
         name="tiny",

@@ -13,19 +13,22 @@ from pathlib import Path
 import numpy as np
 
 from artifact.pattern import SkipPattern
+from artifact.stage import StageName
 from artifact.store import Artifact, open_artifact
 from engine.backends.onnxruntime_ import OnnxRuntimeBackend
 from engine.config import EngineConfig
 from engine.errors import BackendError
-from engine.loop.caption_rounds import Open
+from engine.loop.caption_rounds import RoundUnderWay
 from engine.opening.open import OpenedEngine
 from engine.pool import EnginePool
-from engine.requests.answers import Job
-from engine.requests.row_maker import TASKS
+from engine.requests.request import Request
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
+from engine.tasks.caption import CaptionInput
+from engine.tasks.vqa import VqaInput
 from engine.telemetry import Telemetry
-from engine.types import Answer, Budget, CaptionInput, Input, Task, Ticket, VqaInput
+from engine.types import Answer, Budget, Input
+from tests.engine import inside
 from tests.engine.fakes import FakeClock, flat_profile, picture
 from tests.engine.tiny_model import LABELS, Array, TinyModel
 
@@ -73,7 +76,7 @@ class Watched:
         self._watch_stages()
         self.pool = EnginePool(artifact, settings, opened, Telemetry(), self.clock)
         self._watch_stepper()
-        self._watch_speaker()
+        self._watch_rounds()
 
     def _watch_stages(self) -> None:
         run = self.stages.run
@@ -90,11 +93,11 @@ class Watched:
         self.stages.run = watched  # type: ignore[method-assign]
 
     def _watch_stepper(self) -> None:
-        stepper = self.pool._executor._stepper
+        stepper = inside.parts(self.pool).stepper
         run = stepper.run
 
         def watched(
-            stage: str, jobs: Sequence[Job], steps: int, interrupted: Callable[[], bool]
+            stage: StageName, jobs: Sequence[Request], steps: int, interrupted: Callable[[], bool]
         ) -> dict[int, BackendError]:
             seen = StepSeen(
                 stage,
@@ -111,24 +114,23 @@ class Watched:
 
         stepper.run = watched  # type: ignore[method-assign]
 
-    def _watch_speaker(self) -> None:
-        speaker = self.pool._executor._speaker
-        assert speaker is not None
-        call = speaker._call
+    def _watch_rounds(self) -> None:
+        captions = inside.captions(self.pool)
+        call = captions._call
 
-        def watched(open_: Open) -> None:
-            made = open_.round.calls[open_.round.done]
-            ids = tuple(job.id for _, job in open_.alive)  # some bypass this order
+        def watched(current: RoundUnderWay) -> None:
+            made = current.round.calls[current.round.done]
+            ids = tuple(request.id for _, request in current.alive)  # some bypass this order
             size = len(ids)
             needs = ((made.stage, 0),) * size
             seen = StepSeen(made.stage, ids, needs, (made.order,) * size, self.clock.time_s)
             self.steps.append(seen)
             self.before_step(seen)
-            call(open_)
+            call(current)
 
-        run = speaker.run
-        speaker._call = watched  # type: ignore[method-assign]
-        speaker.run = lambda jobs, _: run(jobs, lambda: True)  # type: ignore[method-assign]
+        run = captions.run
+        captions._call = watched  # type: ignore[method-assign]
+        captions.run = lambda requests, _: run(requests, lambda: True)  # type: ignore[method-assign]
 
     def orders_of(self, ticket_id: int, kind: str = "block[") -> tuple[int, ...]:
         """Return the orders a request's row ran, in the order it ran them."""
@@ -142,17 +144,15 @@ class Watched:
 
     def in_slot(self, slot: int) -> int:
         """Return the request whose caption sits in a slot."""
-        speaker = self.pool._executor._speaker
-        assert speaker is not None
-        owner = speaker._decoder._pool._owners[slot]
-        return next(i for i, job in self.pool._executor._jobs.items() if job.row is owner)
+        holding = inside.texts(self.pool)._holdings[slot]
+        captions = ((r.id, r.row.caption) for r in inside.running(self.pool))
+        return next(i for i, row in captions if row is not None and row.holding is holding)
 
     def send(
         self, made: Input, budget: Budget, on_text: Callable[[str], None] | None = None
-    ) -> tuple[Ticket, Future[Answer]]:
-        task: Task = TASKS[type(made)]
+    ) -> tuple[Request, Future[Answer]]:
         rows = made.num_beams if isinstance(made, CaptionInput) else 1
-        ticket = self.pool.admit(task, budget, self.clock.time_s, rows=rows)
+        ticket = self.pool.admit(made.task, budget, self.clock.time_s, rows=rows)
         return ticket, self.pool.submit(ticket, made, on_text)
 
     def calm(self) -> None:

@@ -25,6 +25,7 @@ from exporters.stages import Stage, cut
 from exporters.wholes import whole
 from models.checkpoint import Checkpoint
 from models.series import OtmvModel
+from tests.engine.solo_answers import caption_words, reason_logits, vqa_logits
 
 SIZES = (
     {"B": 1, "L": 5, "N": 22, "T": 18},
@@ -112,7 +113,7 @@ def test_composed_equals_monolithic_equals_torch(
                 "mask": torch.cat([image, asked.mask], 1).numpy(),
             }
         )["logits"]
-        composed = solo.vqa_logits(variant.id, list(asked.pixels.numpy()), tokens)
+        composed = vqa_logits(solo, variant.id, list(asked.pixels.numpy()), tokens)
         with torch.inference_mode():
             reference = checkpoint.model.vqa(
                 asked.pixels, asked.tokens, asked.mask, variant.pattern
@@ -128,7 +129,7 @@ def test_statements_equal_torch(
     tokens = [row[row != 1].tolist() for row in judged.tokens]
     pairs = [(left, right) for left, right in judged.pixels.numpy()]
     for variant in exported.manifest.variants:
-        composed = solo.reason_logits(variant.id, pairs, tokens)
+        composed = reason_logits(solo, variant.id, pairs, tokens)
         with torch.inference_mode():
             reference = checkpoint.model.reason(
                 judged.pixels, judged.tokens, judged.mask, variant.pattern
@@ -140,7 +141,7 @@ def test_captions_equal_torch(checkpoint: Checkpoint, exported: Artifact, asked:
     solo = Solo.open(exported, max_batch=3)
     pictures = asked.pixels[::6]
     for variant in exported.manifest.variants:
-        written = solo.captions(variant.id, list(pictures.numpy()), max_new_tokens=9)
+        written = caption_words(solo, variant.id, list(pictures.numpy()), max_new_tokens=9)
         reference = checkpoint.model.generate(pictures, checkpoint.special, variant.pattern, 9)
         for words, row in zip(written, reference.tolist(), strict=True):
             ended = row.index(checkpoint.special.eos) if checkpoint.special.eos in row else 9
@@ -154,8 +155,8 @@ def test_a_row_alone_equals_the_row_in_company(exported: Artifact, asked: Questi
     alone = Solo.open(exported, max_batch=1)
     company = Solo.open(exported, max_batch=16)
     for variant in exported.manifest.variants:
-        one = alone.vqa_logits(variant.id, pixels[:12], tokens[:12])
-        many = company.vqa_logits(variant.id, pixels, tokens)[:12]
+        one = vqa_logits(alone, variant.id, pixels[:12], tokens[:12])
+        many = vqa_logits(company, variant.id, pixels, tokens)[:12]
         assert relative_l2(one, many) <= 1e-5
 
 

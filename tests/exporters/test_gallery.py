@@ -9,11 +9,12 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
-from artifact.config import ModelConfig, Task
+from artifact.config import ModelConfig
 from artifact.golden import read_stage_cases, relative_l2
 from artifact.manifest import WEIGHTS_NAME
 from artifact.program import whole_stage, whole_stages
 from artifact.store import Artifact, open_artifact
+from artifact.task import TaskName
 from engine.backends.registry import open_backend
 from engine.opening.solo import Solo
 from engine.requests.policy import qualifying
@@ -23,6 +24,7 @@ from exporters.accounting import caption_image_flops, vqa_flops
 from exporters.gallery import export_gallery
 from exporters.wholes import whole
 from models.comparators import METHODS, build
+from tests.engine.solo_answers import vqa_logits
 from tests.models.comparators.shapes import base
 from tuning.tokens import world_tokenizer
 
@@ -35,7 +37,7 @@ SIZES = (
 """Rows, text, tokens (5 of them the picture's) and cache lengths no graph was traced with."""
 
 WORDS = world_tokenizer().get_vocab_size()
-EACH: tuple[Task, ...] = ("vqa", "reason", "caption")
+EACH: tuple[TaskName, ...] = ("vqa", "reason", "caption")
 BASE = base(3, vocab_size=WORDS)
 
 GALLERIES: dict[str, tuple[ModelConfig, tuple[str, ...]]] = {
@@ -67,7 +69,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
     }
 
 
-def check_graphs(gallery: Artifact, method: str, task: Task) -> None:
+def check_graphs(gallery: Artifact, method: str, task: TaskName) -> None:
     """Hold every graph of a task to the torch model, at sizes of its own."""
     made = build(method, gallery.manifest.config, SEED)
     stages = whole(made.model, task, method, made.pattern)
@@ -78,7 +80,7 @@ def check_graphs(gallery: Artifact, method: str, task: Task) -> None:
     assert max(record.relative_l2 for record in records) <= 1e-5
 
 
-def check_company(gallery: Artifact, method: str, task: Task) -> None:
+def check_company(gallery: Artifact, method: str, task: TaskName) -> None:
     """Hold a row alone to the row among others of other lengths."""
     made, backend = build(method, gallery.manifest.config, SEED), open_backend("onnxruntime")
     for stage in whole(made.model, task, method, made.pattern):
@@ -95,7 +97,7 @@ def check_company(gallery: Artifact, method: str, task: Task) -> None:
 
 @pytest.mark.parametrize(("kind", "method", "task"), CASES)
 def test_every_graph_is_its_model_and_rows_stay_apart(
-    made: dict[str, Artifact], kind: str, method: str, task: Task
+    made: dict[str, Artifact], kind: str, method: str, task: TaskName
 ) -> None:
     check_graphs(made[kind], method, task)
     check_company(made[kind], method, task)
@@ -180,7 +182,7 @@ def test_a_named_method_is_served_without_a_quality(made: dict[str, Artifact]) -
             torch.ones(1, 4, dtype=torch.bool),
             vlpet.pattern.executed,
         )
-    logits = Solo.open(gallery).vqa_logits("vlpet", [pixels], [[0, 7, 9, 2]])
+    logits = vqa_logits(Solo.open(gallery), "vlpet", [pixels], [[0, 7, 9, 2]])
     assert relative_l2(logits, expected.numpy()) <= 1e-5
 
 

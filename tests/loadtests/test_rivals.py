@@ -15,7 +15,7 @@ from artifact.golden import read_labelled_cases
 from artifact.preprocess import to_pixels
 from artifact.store import open_artifact
 from engine.backends.registry import open_backend
-from engine.types import VqaInput
+from engine.tasks.vqa import VqaInput
 from loadtests.bench.live import Monolith, one_batch
 from loadtests.rivals.options import PATH, Options
 from loadtests.slo import servers

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from artifact.config import Task
 from artifact.manifest import (
     BucketRecord,
     Manifest,
@@ -20,6 +19,7 @@ from artifact.manifest import (
 )
 from artifact.program import whole_stages
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.backends.base import Array
 from loadtests.bench.setup import BenchError
 from loadtests.table4 import galleries
@@ -90,7 +90,7 @@ class Looking:
         return Stage()
 
 
-def passes(task: Task, looking: Looking, work: Work) -> Passes:
+def passes(task: TaskName, looking: Looking, work: Work) -> Passes:
     gallery = a_gallery()
     return Passes(gallery, looking, task, draw_inputs(gallery.manifest, task, work, 0))  # type: ignore[arg-type]
 

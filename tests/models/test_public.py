@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from artifact.config import ModelConfig, Task
+from artifact.config import ModelConfig
+from artifact.task import TaskName
 from models.merge import mean_block, weighted
 from models.public import (
     MissingWeights,
@@ -24,7 +25,7 @@ from models.public import (
 )
 from tests.models import tiny
 
-VQA: tuple[Task, ...] = ("vqa",)
+VQA: tuple[TaskName, ...] = ("vqa",)
 
 
 def released(**changes: Any) -> ModelConfig:

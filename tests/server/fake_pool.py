@@ -15,6 +15,7 @@ from artifact.config import ModelConfig
 from artifact.errors import EmptyQuestion, QuestionTooLong
 from artifact.manifest import BucketRecord, Manifest, TextRecord, VariantRecord
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.clock import Clock, SystemClock
 from engine.errors import (
     Draining,
@@ -24,14 +25,17 @@ from engine.errors import (
     QueueFull,
     UnknownVariant,
 )
-from engine.types import Answer, Budget, CaptionInput, Offer, Task, Ticket, VqaInput
+from engine.requests.request import Request
+from engine.tasks.caption import CaptionInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Answer, Budget, Offer
 from server.ports import EngineInput, OnText, Progress
 
 SIDE_PX = 32
 ORDERS = 4
 LABELS = (("red", 0.75), ("blue", 0.2), ("two", 0.05))
 JUDGED = (("false", 0.875), ("true", 0.125))
-TASKS: tuple[Task, ...] = ("vqa", "caption", "reason")
+TASKS: tuple[TaskName, ...] = ("vqa", "caption", "reason")
 MAX_BEAMS = 4
 
 
@@ -74,7 +78,7 @@ def fake_artifact() -> Artifact:
     return Artifact(Path("/nowhere"), manifest, "0" * 64)
 
 
-def offer(variant: str, depth: int, quality: float, task: Task = "vqa") -> Offer:
+def offer(variant: str, depth: int, quality: float, task: TaskName = "vqa") -> Offer:
     return Offer(
         task=task,
         variant=variant,
@@ -112,9 +116,9 @@ class FakePool:
     closed: bool = False
     shown: bool = False
     next: Callable[[Artifact, Progress], FakePool] | None = None
-    admitted: list[Ticket] = field(default_factory=list)
+    admitted: list[Request] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
-    cancelled: list[tuple[Ticket, str]] = field(default_factory=list)
+    cancelled: list[tuple[Request, str]] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
     seen: list[EngineInput] = field(default_factory=list)
 
@@ -124,14 +128,14 @@ class FakePool:
 
     def admit(
         self,
-        task: Task,
+        task: TaskName,
         budget: Budget,
         arrived_s: float,
         decode_s: float = 0.0,
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
-    ) -> Ticket:
+    ) -> Request:
         with self._lock:
             if self.draining:
                 raise Draining
@@ -140,7 +144,7 @@ class FakePool:
             if len(self._open) >= self.limit:
                 raise QueueFull(self.limit, 2.5)
             chosen = self._choose(budget)
-            ticket = Ticket(
+            ticket = Request(
                 id=len(self.admitted),
                 task=task,
                 budget=budget,
@@ -168,7 +172,7 @@ class FakePool:
             raise InvalidInput("num_beams", f"this engine runs at most {MAX_BEAMS} beams")
 
     def submit(
-        self, ticket: Ticket, request: EngineInput, on_text: OnText | None = None
+        self, ticket: Request, request: EngineInput, on_text: OnText | None = None
     ) -> Future[Answer]:
         side_px = self.artifact.manifest.config.image_size
         pictures = request.pixels if isinstance(request.pixels, tuple) else (request.pixels,)
@@ -199,7 +203,7 @@ class FakePool:
         return future
 
     def cancel(
-        self, ticket: Ticket, outcome: Literal["cancelled", "invalid"] = "cancelled"
+        self, ticket: Request, outcome: Literal["cancelled", "invalid"] = "cancelled"
     ) -> None:
         self.cancelled.append((ticket, outcome))
         self._close(ticket.id)
@@ -226,7 +230,7 @@ class FakePool:
     def open_places(self) -> int:
         return len(self._open)
 
-    def offers(self, task: Task | None = None) -> list[Offer]:
+    def offers(self, task: TaskName | None = None) -> list[Offer]:
         return [offer(name, depth, 0.9, task or "vqa") for name, depth in (("full", 4), ("d2", 2))]
 
     def successor(self, artifact: Artifact, on_progress: Progress) -> FakePool:
@@ -266,7 +270,7 @@ class FakePool:
             raise NoVariantFits(("min_quality or max_memory_mb",), OFFERS["d2"])
         return allowed[0]
 
-    def _answer(self, ticket: Ticket, request: EngineInput) -> Answer:
+    def _answer(self, ticket: Request, request: EngineInput) -> Answer:
         chosen = OFFERS[ticket.variant]
         labels = LABELS[: request.top_k] if isinstance(request, VqaInput) else JUDGED
         is_caption = isinstance(request, CaptionInput)

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from engine.tasks.caption import CaptionInput
+from engine.tasks.vqa import VqaInput
 from engine.telemetry import Telemetry
-from engine.types import CaptionInput, VqaInput
 from tests.server import pictures
 from tests.server.fake_pool import FakePool
 

@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.errors import QueueFull
-from engine.types import ReasonInput
+from engine.tasks.reason import ReasonInput
 from server.decoding import Decoded, Decoder
 from tests.server import pictures
 from tests.server.fake_pool import SIDE_PX, FakePool

@@ -15,7 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.errors import DeadlineExpired, DeadlineUnattainable, InferenceFailed, QueueFull
-from engine.types import CaptionInput
+from engine.tasks.caption import CaptionInput
 from server.images import Picture
 from server.schemas import CaptionResponse
 from tests.server import pictures

@@ -1,10 +1,10 @@
-"""Where captions keep their keys and values: slot-major, one pair of arrays per order and shape."""
+"""Keys and values of captions: slot-major, one pair of arrays per order and shape."""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -12,15 +12,16 @@ from artifact.config import ModelConfig
 from engine.backends.arrays import HOST, AnyArray, Array, Memory, move_rows, runs
 
 
-class SlotOwner(Protocol):
-    """Who sits in slots. The pool changes `slots` when it moves them."""
+@dataclass(eq=False, slots=True)
+class Holding:
+    """What one caption holds of the pool; made by it, and changed by it alone but for `stores`.
 
-    slots: list[int]
+    `slots`: one for each of its texts, in the order of its beams; the pool changes them when it
+    moves texts. `stores`: the pool's arrays in which it has keys and values.
+    """
 
-    @property
-    def stores(self) -> Iterable[AnyArray]:
-        """The arrays of the pool in which it has keys and values."""
-        ...
+    slots: list[int] = field(default_factory=list)
+    stores: list[AnyArray] = field(default_factory=list)
 
 
 class KvPool:
@@ -39,10 +40,10 @@ class KvPool:
         self._image_tokens = config.image_tokens
         self._stores: dict[tuple[str, int, int], AnyArray] = {}
         self._free = list(range(slots))
-        self._owners: dict[int, SlotOwner] = {}
+        self._holdings: dict[int, Holding] = {}
 
     def store(self, name: str, heads: int, width: int) -> AnyArray:
-        """Return the store of that name for so many heads of that width; the same each time."""
+        """Return the store of that name, heads and head width; the same each time."""
         key = (name, heads, width)
         if key not in self._stores:
             shape = (self.slots, heads, self.tokens, width)
@@ -52,27 +53,27 @@ class KvPool:
     @property
     def taken(self) -> int:
         """How many slots are taken."""
-        return len(self._owners)
+        return len(self._holdings)
 
-    def take(self, owner: SlotOwner, count: int = 1) -> None:
-        """Give an owner more slots.
+    def take(self, holding: Holding, count: int = 1) -> None:
+        """Add slots to a holding.
 
         Raises:
-            ValueError: if there are not so many; admission counts them, so that never happens.
+            ValueError: if too few are free; admission counts them, so that never happens.
         """
         if count > len(self._free):
             raise ValueError(f"{count} slots wanted, {len(self._free)} of {self.slots} free")
         for _ in range(count):
             slot = heapq.heappop(self._free)
-            self._owners[slot] = owner
-            owner.slots.append(slot)
+            self._holdings[slot] = holding
+            holding.slots.append(slot)
 
-    def give(self, owner: SlotOwner) -> None:
-        """Take all of an owner's slots back."""
-        for slot in owner.slots:
-            del self._owners[slot]
+    def free(self, holding: Holding) -> None:
+        """Take all slots of a holding back."""
+        for slot in holding.slots:
+            del self._holdings[slot]
             heapq.heappush(self._free, slot)
-        owner.slots.clear()
+        holding.slots.clear()
 
     def put_image(self, slot: int, store: AnyArray, part: AnyArray) -> None:
         """Keep the picture's keys or values [heads, Nv, e]; nothing of an earlier text stays.
@@ -97,34 +98,34 @@ class KvPool:
             part = slice(slots[begin], slots[end - 1] + 1)
             store[part, :, int(places[begin])] = new[part, :, 0]
 
-    def share_image(self, owner: SlotOwner) -> None:
-        """Copy the picture from an owner's first slot to its others."""
-        first, *others = owner.slots
-        for store in owner.stores if others else ():
+    def share_image(self, holding: Holding) -> None:
+        """Copy the picture from a holding's first slot to its others."""
+        first, *others = holding.slots
+        for store in holding.stores if others else ():
             for other in others:
                 store[other] = store[first]
 
-    def reorder(self, owner: SlotOwner, parents: Sequence[int]) -> None:
-        """Let the text in each of an owner's slots go on from the words in another, its parent."""
-        pairs = zip(owner.slots, parents, strict=True)
+    def reorder(self, holding: Holding, parents: Sequence[int]) -> None:
+        """Let the text in each slot of a holding go on from the words in another, its parent."""
+        pairs = zip(holding.slots, parents, strict=True)
         changed = [(slot, parent) for slot, parent in pairs if slot != parent]
         if not changed:
             return
         into, source = (list(side) for side in zip(*changed, strict=True))
         words = slice(self._image_tokens, None)
-        for store in owner.stores:
+        for store in holding.stores:
             move_rows(store, into, source, (slice(None), words))
 
-    def compact(self, owners: Sequence[SlotOwner]) -> None:
-        """Move these owners to the first slots; who is in the way changes places with them."""
-        wanted = [slot for owner in owners for slot in owner.slots]
+    def compact(self, holdings: Sequence[Holding]) -> None:
+        """Move these holdings to the first slots; one that is in the way changes places."""
+        wanted = [slot for holding in holdings for slot in holding.slots]
         holes = sorted(set(range(len(wanted))).difference(wanted))
         beyond = [slot for slot in wanted if slot >= len(wanted)]
         for slot, hole in zip(beyond, holes, strict=True):
             self._swap(slot, hole)
 
     def _swap(self, one: int, other: int) -> None:
-        here, there = self._owners.pop(one), self._owners.pop(other, None)
+        here, there = self._holdings.pop(one), self._holdings.pop(other, None)
         both = (*here.stores, *(there.stores if there is not None else ()))
         for store in {id(store): store for store in both}.values():
             if there is None:
@@ -132,10 +133,10 @@ class KvPool:
             else:
                 move_rows(store, [one, other], [other, one])
         here.slots[here.slots.index(one)] = other
-        self._owners[other] = here
+        self._holdings[other] = here
         if there is None:
             self._free[self._free.index(other)] = one
             heapq.heapify(self._free)
         else:
             there.slots[there.slots.index(other)] = one
-            self._owners[one] = there
+            self._holdings[one] = there

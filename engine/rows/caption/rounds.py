@@ -1,4 +1,4 @@
-"""Decode passes: the next word of many captions at once, whatever their positions and variants."""
+"""Rounds: the next word of many captions at once, whatever their positions and variants."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from artifact.manifest import Manifest
 from artifact.program import Step
+from artifact.stage import StageKind
 from engine.backends.arrays import AnyArray, put_rows
 from engine.errors import InferenceFailed
 from engine.rows.caption.kv_pool import KvPool
@@ -18,7 +19,7 @@ from engine.rows.caption.row import CaptionRow
 RunInto = Callable[[str, Mapping[str, AnyArray], Mapping[str, AnyArray]], object]
 """Runs a stage: reads inputs, writes outputs into the arrays given."""
 
-_TURNS = ("stem", "block_decode", "head", "whole_decode")
+_TURNS = (StageKind.STEM, StageKind.BLOCK_DECODE, StageKind.HEAD, StageKind.WHOLE_DECODE)
 """Kinds of calls in the order of a round. A head writes the logits of slots beyond its rows', so
 whole variants, whose rows sit there, come after it."""
 
@@ -43,7 +44,7 @@ class Round:
         return self.done == len(self.calls)
 
     def going(self, rows: Sequence[CaptionRow]) -> list[CaptionRow]:
-        """Return those of its rows that are still in it."""
+        """Return the given rows that are still in the round."""
         return [row for row in rows if row.slots and row not in self.failed]
 
 
@@ -59,12 +60,12 @@ class _Arrays:
     grows: list[tuple[AnyArray, AnyArray]] = field(default_factory=list)
 
 
-class Decoder:
+class RoundRunner:
     """The arrays of decode passes, one slot for each text. Not thread-safe.
 
     A round goes through the orders together: rows whose variant leaves an order out stay where they
     are. Each whole variant has a call of its own, tokens to logits. Calls are as large as the next
-    of `sizes` (slot buckets); slots of nobody are masked. What only stages read lies in the pool's
+    of `sizes` (slot buckets); free slots are masked. What only stages read lies in the pool's
     memory.
     """
 
@@ -113,9 +114,9 @@ class Decoder:
         for call in calls:
             if takers[call][0].word[0] == call:  # where a word begins
                 seated += takers[call]
-                self._pool.compact(seated)
+                self._pool.compact([row.holding for row in seated])
         self._mask[:, 1:] = False
-        self._mask[:, 0] = True  # nobody's slot sees something finite
+        self._mask[:, 0] = True  # a free slot sees something finite
         self._y[:] = 0.0
         for row in rows:
             for slot, words in zip(row.slots, row.search.words, strict=True):
@@ -125,9 +126,9 @@ class Decoder:
         return Round(list(rows), calls, takers)
 
     def step(self, round_: Round) -> list[CaptionRow]:
-        """Run a round's next call and return who took part; the last call gives the words.
+        """Run a round's next call and return the rows that took part; the last gives the words.
 
-        A call that throws is tried again slot by slot, once; who throws again has failed.
+        A call that throws is tried again slot by slot, once; a row that throws again has failed.
         """
         call = round_.calls[round_.done]
         riders = round_.going(round_.takers[call])
@@ -145,7 +146,7 @@ class Decoder:
 
     def _range(self, call: Step, slots: Sequence[int]) -> tuple[int, int]:
         """Return the slots (from, to) that a call for these runs on: as many as a bucket."""
-        first = min(slots) if _is_whole(call) else 0
+        first = min(slots) if call.stage.is_whole else 0
         size = next(size for size in self._sizes if size > max(slots) - first)
         first = min(first, self._pool.slots - size)
         return first, first + size
@@ -154,7 +155,7 @@ class Decoder:
         for row in round_.going(round_.rows):
             logits = self._logits[row.slots]
             if np.isfinite(logits).all():
-                row.hear(logits)
+                row.take_word(logits)
             else:
                 stage = row.word[-1].stage
                 round_.failed[row] = InferenceFailed(stage, "the logits are not finite")
@@ -173,7 +174,7 @@ class Decoder:
         cached = self._config.image_tokens + self._position[slots]
         for store, new in self._of(call).grows:
             self._pool.put_words(slots, cached, store, new)
-        if _is_whole(call):
+        if call.stage.is_whole:
             self._logits[slots] = self._said[slots]
         elif call.order is not None:
             put_rows(self._h, slots, self._next)
@@ -196,13 +197,12 @@ class Decoder:
     def _of(self, call: Step) -> _Arrays:
         """Return the arrays of a call, all slots of them."""
         if call not in self._arrays:
-            kind = call.stage.partition("[")[0]
-            if kind == "stem":
+            if call.stage.is_stem:
                 made = _Arrays({"tokens": self._tokens, "position": self._position}, {"h": self._h})
-            elif kind == "head":
+            elif call.stage.is_head:
                 made = _Arrays({"y": self._y}, {"logits": self._logits})
             else:
-                made = self._of_whole(call.stage) if _is_whole(call) else self._of_block(call)
+                made = self._of_whole(call.stage) if call.stage.is_whole else self._of_block(call)
             self._arrays[call] = made
         return self._arrays[call]
 
@@ -235,7 +235,7 @@ class Decoder:
 
 
 def _takers(rows: Sequence[CaptionRow]) -> dict[Step, list[CaptionRow]]:
-    """Return who takes part in which call of a word."""
+    """Return the rows that take part in each call of a word."""
     alike: dict[int, list[CaptionRow]] = {}
     for row in rows:
         alike.setdefault(id(row.word), []).append(row)
@@ -246,10 +246,6 @@ def _takers(rows: Sequence[CaptionRow]) -> dict[Step, list[CaptionRow]]:
     return takers
 
 
-def _is_whole(call: Step) -> bool:
-    return call.stage.startswith("whole")
-
-
 def _turn(call: Step) -> tuple[int, int, str]:
     """Sort calls as a round makes them."""
-    return _TURNS.index(call.stage.partition("[")[0]), call.order or 0, call.stage
+    return _TURNS.index(call.stage.kind), call.order or 0, call.stage

@@ -1,8 +1,8 @@
-"""The row of a caption: the picture is seen once, by an elastic pass; then words, one at a time."""
+"""The row of a caption: an elastic pass over the picture, then words, one at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,18 +10,18 @@ from numpy.typing import NDArray
 
 from artifact.manifest import StageFile
 from artifact.program import Program, Step
-from engine.backends.arrays import AnyArray
+from engine.backends.arrays import AnyArray, Array
 from engine.rows.caption.beams import BeamSearch
-from engine.rows.caption.kv_pool import KvPool
-from engine.rows.row import Array, Row, VqaRow
+from engine.rows.caption.kv_pool import Holding, KvPool
 
 
 class CaptionRow:
     """A caption: the image pass of a variant, then one decode pass for each word.
 
     The image pass leaves keys and values in the pool, in the first of `slots`: of one order with
-    each step, or of all at once where the variant is a whole one. Once settled, every beam has a
-    slot, and `word` are the calls of one word of its variant.
+    each step, or of all at once where the variant is a whole one. Once it is settled, every beam
+    has a slot, and `word` are the calls of one word of its variant. The pool knows its holding, not
+    the row.
 
     Args:
         image: the image pass.
@@ -31,7 +31,7 @@ class CaptionRow:
         stages: the manifest's records, which say of what shape keys and values are.
     """
 
-    riders: tuple[VqaRow, ...] = ()
+    riders: tuple[()] = ()
 
     def __init__(
         self,
@@ -47,47 +47,52 @@ class CaptionRow:
         self._pixels = pixels
         self._stages = stages
         self._h: AnyArray = np.empty(0, np.float32)
-        self._kept: dict[Step, list[AnyArray]] = {}
+        self._stores: dict[Step, list[AnyArray]] = {}
         self.search = search
-        self.slots: list[int] = []
+        self.holding = Holding()
         self.word: tuple[Step, ...] = ()
         self.decoded = 0
         self.logits: NDArray[np.float32] | None = None
 
     @property
-    def parts(self) -> Sequence[Row]:
-        """Return itself: beams share the image pass."""
+    def slots(self) -> list[int]:
+        """Its slots of the pool, one for each beam; none before its first keys and values."""
+        return self.holding.slots
+
+    @property
+    def caption(self) -> CaptionRow:
+        """Itself: it writes words."""
+        return self
+
+    @property
+    def parts(self) -> Sequence[CaptionRow]:
+        """What takes the next step: itself, for beams share the image pass."""
         return (self,)
 
     @property
     def step(self) -> Step:
-        """Return the next step of the image pass."""
+        """The next step of the image pass."""
         return self._program.steps[self._cursor]
 
     @property
     def bucket(self) -> int:
-        """Return 0: the image pass has a fixed shape."""
+        """0: the image pass has a fixed shape."""
         return 0
 
     @property
     def ended(self) -> bool:
-        """Tell whether no step of the image pass is left."""
+        """Whether no step of the image pass is left."""
         return self._cursor == len(self._program.steps)
 
     @property
     def done(self) -> bool:
-        """Tell whether the text is finished."""
+        """Whether the text is finished."""
         return self.search.done
 
     @property
     def words(self) -> list[int]:
         """The text so far: of the best beam, without [BOS] and [EOS]."""
         return self.search.best
-
-    @property
-    def stores(self) -> Iterable[AnyArray]:
-        """The pool's arrays in which it has keys and values; once settled, only its variant's."""
-        return [store for stores in self._kept.values() for store in stores]
 
     def follow(self, programs: tuple[Program, ...]) -> None:
         """Go on as another variant that begins with what has run."""
@@ -105,12 +110,12 @@ class CaptionRow:
             ValueError: if it has not run that variant's image pass.
         """
         image, decode = programs
-        if missing := [step.stage for step in image.steps if step not in self._kept]:
+        if missing := [step.stage for step in image.steps if step not in self._stores]:
             raise ValueError(f"the image pass has not run {missing}")
-        self._kept = {step: self._kept[step] for step in image.steps}
+        self.holding.stores = [store for step in image.steps for store in self._stores[step]]
         self.word = decode.steps
-        self._pool.take(self, len(self.search.words) - len(self.slots))
-        self._pool.share_image(self)
+        self._pool.take(self.holding, len(self.search.words) - len(self.slots))
+        self._pool.share_image(self.holding)
 
     def inputs(self) -> dict[str, AnyArray]:
         """Return the inputs of the image pass's next step."""
@@ -122,12 +127,14 @@ class CaptionRow:
         """Take the step's outputs and move on."""
         names = [name for name in outputs if name.partition(".")[0] in ("k", "v")]
         if names and not self.slots:
-            self._pool.take(self)
-        self._kept[self.step] = [self._keep(name, outputs[name]) for name in names]
+            self._pool.take(self.holding)
+        stores = [self._put(name, outputs[name]) for name in names]
+        self._stores[self.step] = stores
+        self.holding.stores += stores
         self._h = outputs.get("h_out", outputs.get("h", self._h))
         self._cursor += 1
 
-    def _keep(self, name: str, part: AnyArray) -> AnyArray:
+    def _put(self, name: str, part: AnyArray) -> AnyArray:
         """Put the picture's keys or values of an order into their store; a whole one names it."""
         heads, width = (int(n) for n in self._stages[self.step.stage].outputs[name].shape[1::2])
         place = name if "." in name else f"{name}.{self.step.order}"
@@ -135,14 +142,14 @@ class CaptionRow:
         self._pool.put_image(self.slots[0], store, part)
         return store
 
-    def hear(self, logits: NDArray[np.float32]) -> None:
+    def take_word(self, logits: NDArray[np.float32]) -> None:
         """Take the next-word logits [beams, V]: every beam's text grows by a word, or it ends."""
         self.logits = logits
         self.decoded += 1
         parents = self.search.advance(logits)
         if not self.search.done:
-            self._pool.reorder(self, [self.slots[beam] for beam in parents])
+            self._pool.reorder(self.holding, [self.slots[beam] for beam in parents])
 
     def leave(self) -> None:
         """Give its slots back."""
-        self._pool.give(self)
+        self._pool.free(self.holding)

@@ -1,4 +1,4 @@
-"""A caption's text, told piece by piece while it is written."""
+"""A caption's text, sent piece by piece while it is written."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _HALF = "\ufffd"
 """What the first tokens of a character that needs several are decoded to."""
 
 
-class Listener:
+class TextStream:
     """Calls `on_text` with pieces that, joined, are the whole text.
 
     A tokenizer may write the end of a text anew when a word is added (a quote, half a character),
-    so only what a further word left as it was is told: one word late.
+    so a piece is sent once a further word has left it as it was: one word late.
 
     Args:
         on_text: called on the engine's thread; must not block.
@@ -29,24 +29,24 @@ class Listener:
         self._on_text = on_text
         self._decode = decode
         self._before = ""
-        self._told = ""
+        self._sent = ""
 
-    def hear(self, words: Sequence[int]) -> None:
+    def grow(self, words: Sequence[int]) -> None:
         """Take the text so far."""
         text = self._decode(words)
         same = takewhile(lambda pair: pair[0] == pair[1], zip(self._before, text, strict=False))
-        self._tell("".join(letter for letter, _ in same).rstrip(_HALF))
+        self._send("".join(letter for letter, _ in same).rstrip(_HALF))
         self._before = text
 
     def end(self, text: str) -> None:
-        """Tell what is left of the finished text."""
-        self._tell(text)
+        """Send what is left of the finished text."""
+        self._send(text)
 
-    def _tell(self, sure: str) -> None:
-        if len(sure) <= len(self._told) or not sure.startswith(self._told):
+    def _send(self, sure: str) -> None:
+        if len(sure) <= len(self._sent) or not sure.startswith(self._sent):
             return
-        piece, self._told = sure[len(self._told) :], sure
+        piece, self._sent = sure[len(self._sent) :], sure
         try:
             self._on_text(piece)
-        except Exception:  # a listener's fault is not the caption's
-            _LOG.exception("a listener to a caption")
+        except Exception:  # a caller's fault is not the caption's
+            _LOG.exception("a caller of a streamed caption")

@@ -1,27 +1,27 @@
-"""What stays in the backend's memory from stage to stage (ADR 0023)."""
+"""Inputs and outputs of stages that stay in the backend's memory (ADR 0023)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from artifact.manifest import Manifest, TensorSpec
 from engine.backends.arrays import AnyArray, Memory
 
-if TYPE_CHECKING:  # the simulator predicts as we do, without artifacts
-    from artifact.manifest import Manifest, TensorSpec
-
-_KEPT = frozenset({"h", "h_out", "k", "v", "k_new", "v_new"})
+_READ_BY_STAGES_ONLY = frozenset({"h", "h_out", "k", "v", "k_new", "v_new"})
 
 
-def is_kept(name: str) -> bool:
+def stays_in_memory(name: str) -> bool:
     """Tell whether only stages read an input or output; `k.3` is the `k` of order 3 (ADR 0021)."""
-    return name.partition(".")[0] in _KEPT
+    return name.partition(".")[0] in _READ_BY_STAGES_ONLY
 
 
-def places_for_kept(
+def places_for_outputs(
     manifest: Manifest, memory: Memory, stage: str, inputs: Mapping[str, AnyArray]
 ) -> dict[str, AnyArray]:
-    """Return new arrays for a call's kept outputs; none on the host, where any array will do."""
+    """Return new arrays for the outputs of a call that stay in the backend's memory.
+
+    On the host, where any array will do, there are none.
+    """
     if memory.on_host:
         return {}
     record = manifest.stages[stage]
@@ -29,16 +29,16 @@ def places_for_kept(
     return {
         name: memory.zeros([s if isinstance(s, int) else sizes[s] for s in spec.shape], spec.dtype)
         for name, spec in record.outputs.items()
-        if is_kept(name)
+        if stays_in_memory(name)
     }
 
 
-def with_kept(memory: Memory, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-    """Return inputs as requests give them: what is kept lies in the backend's memory."""
+def moved_inputs(memory: Memory, inputs: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+    """Return inputs as requests give them: what only stages read lies in the backend's memory."""
     if memory.on_host:
         return dict(inputs)
     moved = dict(inputs)
-    for name in filter(is_kept, inputs):
+    for name in filter(stays_in_memory, inputs):
         moved[name] = memory.zeros(inputs[name].shape, inputs[name].dtype)
         moved[name][:] = inputs[name]
     return moved

@@ -1,0 +1,170 @@
+"""A request from its admission to its answer: one object, and who may write what of it."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from artifact.stage import StageName
+from artifact.task import Task
+from engine.elastic.course import WORD
+from engine.elastic.snapshot import RowView
+from engine.rows.caption.stream import TextStream
+from engine.rows.row import Row
+from engine.types import Answer, Budget
+
+PATIENCE_S = 30.0
+"""What a request without a deadline is scheduled against, again and again until it is answered."""
+
+
+def _phases() -> dict[str, float]:
+    return {"stem": 0.0, "blocks": 0.0, "head": 0.0}
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """A place among the open requests, what is asked, and the work on it.
+
+    Times are seconds on the pool's clock. Every field has one writer; others only read it.
+
+    ==========================  =====================================  =====================
+    fields                      written by                             on the thread of
+    ==========================  =====================================  =====================
+    `id` to `predicted_s`       `Admission`, once                      `admit`'s caller
+    `future`                    `EnginePool`, once                     whatever ends it
+    `submitted`                 `OpenRequests.claim`, once             `submit`'s caller
+    `row` to `stream`           `RowMaker`, once                       `submit`'s caller
+    `variant`, `least`, `keys`  `Admission`, then `VariantSetter`      `admit`'s and `submit`'s
+                                                                       callers, then the engine
+    `lost`                      `Admission`, then `VariantSetter`      `admit`'s caller, then the
+                                                                       engine
+    all others                  `Executor` and its parts               the engine
+    ==========================  =====================================  =====================
+
+    Attributes:
+        id: unique in its engine.
+        task: what is asked.
+        budget: what it may cost.
+        arrived_s: when its head arrived.
+        deadline_s: arrival plus latency budget; infinite without one.
+        expires_s: when work on it ends without an answer.
+        reply_s: what of its time is left to the caller, from answer to reply.
+        request_bytes: of its own arrays, estimated.
+        beams: of a caption as admitted: the slots it may take. Else 1.
+        bucket: the padded length of its text, as far as it was known at admission.
+        predicted_s: from admission to answer, as planned then.
+        variant: the plan; once it is settled, the answer's.
+        least: the smallest variant it may become.
+        keys: how many keys, from the first, any variant it may become needs.
+        lost: its deadline cannot be met any more.
+        remaining: what must still be done before any answer, as a share of the variant `least`.
+        submitted: its picture has been handed over.
+        started: its first step has begun.
+        row: its arrays and its next step.
+        view: the same as the scheduler sees it.
+        elastic: it may stop or go deeper while it runs. If not, its variant is chosen before its
+            first step, and `planned` says that this is done.
+        text_bucket: the padded length of its text.
+        words: bounds a caption.
+        top_k: how many labels its answer lists.
+        submitted_s, started_s, first_word_s: when that happened.
+        stream: sends its text while it grows.
+        degraded: a lower variant than the best qualifying one, because of latency.
+        answer_s: predicted from its first step to its answer, when its variant was settled.
+        alone_s: predicted from its first step to a first answer, alone.
+        first_answer_s: predicted mean from `way_began_s` to a first answer; None: not predicted, or
+            learned from already.
+        calls_s, calls_mean_s: what its own calls on that way took, and their means.
+        busy_s: its share of the seconds of all calls.
+        blocks: executed, times rows.
+        phases_s: wall seconds of its calls.
+    """
+
+    id: int
+    task: Task
+    budget: Budget
+    arrived_s: float
+    deadline_s: float
+    expires_s: float
+    reply_s: float
+    request_bytes: int
+    beams: int
+    bucket: int
+    predicted_s: float
+
+    variant: str
+    least: str
+    keys: int
+    lost: bool
+
+    future: Future[Answer] = field(default_factory=Future)
+    submitted: bool = False
+
+    row: Row = field(init=False)
+    view: RowView = field(init=False)
+    elastic: bool = False
+    text_bucket: int = 0
+    words: int | None = None
+    top_k: int = 0
+    submitted_s: float = 0.0
+    stream: TextStream | None = None
+
+    started: bool = False
+    planned: bool = False
+    degraded: bool = False
+    remaining: float = 1.0
+    started_s: float = 0.0
+    first_word_s: float = 0.0
+    answer_s: float = 0.0
+    alone_s: float = 0.0
+    first_answer_s: float | None = None
+    way_began_s: float = 0.0
+    calls_s: float = 0.0
+    calls_mean_s: float = 0.0
+    busy_s: float = 0.0
+    blocks: int = 0
+    phases_s: dict[str, float] = field(default_factory=_phases)
+
+    @property
+    def has_deadline(self) -> bool:
+        """Whether a latency budget applies."""
+        return not math.isinf(self.deadline_s)
+
+    @property
+    def slots(self) -> int:
+        """How many of the captions' slots it holds."""
+        return self.beams if self.task.writes else 0
+
+    @property
+    def texts(self) -> int:
+        """How many texts it writes side by side: the beams of a caption, else 1."""
+        return 1 if self.row.caption is None else len(self.row.caption.search.words)
+
+    def begin_way(self, now: float, mean_s: float | None) -> None:
+        """Begin a way to a first answer, predicted to take `mean_s`; None: nothing is learned."""
+        self.way_began_s, self.first_answer_s = now, mean_s
+        self.calls_s = self.calls_mean_s = 0.0
+
+    def spend(self, stage: StageName, elapsed_s: float, share: float, blocks: int) -> None:
+        """Account for calls of a stage it took part in, with a share of their rows."""
+        self.phases_s[stage.phase] += elapsed_s
+        self.busy_s += elapsed_s * share
+        self.blocks += blocks * stage.is_block
+
+    def ran(self, took_s: float, expected_s: float, steps: int = 1) -> None:
+        """Say that it has done steps, and what they took and should have taken."""
+        self.calls_s += took_s
+        self.calls_mean_s += expected_s
+        self.moved(steps)
+
+    def moved(self, steps: int) -> None:
+        """Say that it has done steps: the work it must still do has shrunk.
+
+        A caption that is longer than usual stays one word from its end.
+        """
+        view = self.view
+        last = len(view.route.calls) - (view.route.kind == WORD)
+        view.position = min(view.position + steps, last)
+        if self.alone_s > 0:
+            self.remaining = view.route.due_s(view.position) / self.alone_s

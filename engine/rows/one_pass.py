@@ -1,0 +1,144 @@
+"""The row of a picture with a text that goes through the stack once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifact.manifest import Manifest
+from artifact.program import Program, Step
+from engine.backends.arrays import AnyArray, Array
+from engine.rows.slots import READ_TOKENS
+
+
+class OnePassRow:
+    """A picture and a text: stem, executed blocks, head; or all in one step.
+
+    It is a question, or one picture of a statement. `h` [N, D] and `y` [2, D] (fp32) are its hidden
+    state and read-out so far, `mask` [N] says which tokens are real. h lies in the backend's memory
+    (ADR 0023). While it rides in a batch (engine/rows/slots.py), h and y are slices of that batch's
+    arrays.
+
+    Args:
+        manifest: of the artifact.
+        program: of the variant it starts as.
+        pixels: uint8 [S, S, 3].
+        tokens: of its text, not padded.
+        length: to which its text is padded.
+    """
+
+    caption = None
+
+    def __init__(
+        self,
+        manifest: Manifest,
+        program: Program,
+        pixels: Array,
+        tokens: Sequence[int],
+        length: int,
+    ) -> None:
+        config = manifest.config
+        self._program = program
+        self._cursor = 0
+        self._bucket = length
+        self._pixels = pixels
+        self._tokens = np.full(length, manifest.text.pad, np.int64)
+        self._tokens[: len(tokens)] = tokens
+        self._banked: Array | None = None
+        self.series = config.readout == "series"
+        self.mask = np.arange(config.image_tokens + length) < config.image_tokens + len(tokens)
+        self.h: AnyArray = np.empty((0, config.width), np.float32)
+        self.y: Array = np.zeros((READ_TOKENS, config.width), np.float32)
+        self.logits: NDArray[np.float32] | None = None
+
+    @property
+    def riders(self) -> tuple[OnePassRow, ...]:
+        """The rows that need a slot for their hidden state: itself."""
+        return (self,)
+
+    @property
+    def parts(self) -> Sequence[OnePassRow]:
+        """What takes the next step: itself."""
+        return (self,)
+
+    @property
+    def step(self) -> Step:
+        """The next step."""
+        return self._program.steps[self._cursor]
+
+    @property
+    def bucket(self) -> int:
+        """The padded text length; 0 at the head, whose shape is fixed."""
+        return 0 if self.step.stage.is_head else self._bucket
+
+    @property
+    def ended(self) -> bool:
+        """Whether the head has run."""
+        return self._cursor == len(self._program.steps)
+
+    @property
+    def done(self) -> bool:
+        """Whether its answer is there: its head has run."""
+        return self.ended
+
+    def follow(self, programs: tuple[Program, ...]) -> None:
+        """Go on as another variant that begins with what has run."""
+        (program,) = programs
+        if program.steps[: self._cursor] != self._program.steps[: self._cursor]:
+            raise ValueError("the row has run other steps")
+        self._program = program
+
+    def bank(self) -> None:
+        """Keep the read-out of the blocks run so far: a variant's answer can be made from it."""
+        self._banked = self.y.copy()
+
+    def settle(self, programs: tuple[Program, ...]) -> None:
+        """Answer from what was banked, as the variant of that stop: only its head is left.
+
+        Raises:
+            ValueError: if nothing was banked.
+        """
+        if self._banked is None:
+            raise ValueError("the row has banked nothing")
+        (self._program,) = programs
+        self._cursor = len(self._program.steps) - 1
+        self.y, self._banked = self._banked, None
+
+    def inputs(self) -> dict[str, AnyArray]:
+        """Return the next step's inputs."""
+        step = self.step
+        if step.stage.is_stem:
+            return {"pixels": self._pixels, "tokens": self._tokens}
+        if step.order_in_key is not None:
+            order = np.array(step.order_in_key, np.int64)
+            return {"h": self.h, "order": order, "mask": self.mask}
+        if step.stage.is_head:
+            return {"y": self.y}
+        return {"pixels": self._pixels, "tokens": self._tokens, "mask": self.mask}
+
+    def absorb(self, outputs: Mapping[str, Any]) -> None:
+        """Take the step's outputs and move on."""
+        if "logits" in outputs:
+            self.logits = outputs["logits"]
+        elif "r" in outputs:
+            self.h = outputs["h_out"]
+            self.y = self.y + outputs["r"] if self.series else np.asarray(outputs["r"], np.float32)
+        else:
+            self.h = outputs["h"]
+        self._cursor += 1
+
+    def upcoming(self, steps: int) -> list[int]:
+        """Return the orders, inside their keys, of the next blocks: as many as `steps`."""
+        coming = self._program.steps[self._cursor : self._cursor + steps]
+        return [step.order_in_key for step in coming if step.order_in_key is not None]
+
+    def passed_blocks(self, h: AnyArray, steps: int) -> None:
+        """Move on after blocks that a batch ran; the batch has already added to `y`."""
+        self.h = h
+        self._cursor += steps
+
+    def leave(self) -> None:
+        """Do nothing: its arrays are its own, and the slots are given back where it rides."""

@@ -1,0 +1,30 @@
+"""A statement about two pictures, true or false."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from artifact.task import REASON, TRUTHS, TaskName
+from engine.tasks.one_pass import OnePass
+from engine.tasks.task import Picture
+
+
+@dataclass(frozen=True)
+class ReasonInput:
+    """A statement about two pictures, left and right; each uint8 RGB [S, S, 3]."""
+
+    task: ClassVar[TaskName] = REASON.name
+
+    pixels: tuple[Picture, Picture]
+    statement: str
+
+
+REASON_WORK = OnePass[ReasonInput](
+    REASON,
+    pictures=lambda given: given.pixels,
+    text=lambda given: given.statement,
+    top_k=lambda given: len(TRUTHS),
+    make=lambda case, pictures: ReasonInput((pictures[0], pictures[1]), case.statement or ""),
+)
+"""How the engine judges statements."""

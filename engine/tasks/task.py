@@ -1,0 +1,99 @@
+"""What the engine needs of a task: checked inputs, rows, and inputs made of golden cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifact.errors import TextError
+from artifact.preprocess import TextCodec
+from artifact.program import Program
+from artifact.task import Case
+from engine.errors import InvalidInput
+from engine.residency.family import Family
+from engine.rows.caption.kv_pool import KvPool
+from engine.rows.row import Row
+from engine.types import Input
+
+Picture = NDArray[np.uint8]
+"""RGB, [S, S, 3]."""
+
+Given = TypeVar("Given", bound=Input, contravariant=True)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the checks found in a request's input.
+
+    `tokens` of its text and their padded length, the `bucket`; `words` bounds a caption (None: the
+    artifact's own limit), which has `beams`; `top_k`: how many labels the answer lists.
+    """
+
+    tokens: Sequence[int] = ()
+    bucket: int = 0
+    words: int | None = None
+    beams: int = 1
+    top_k: int = 0
+
+
+@dataclass(frozen=True)
+class TaskContext:
+    """What tasks check inputs against and make rows with. Thread-safe.
+
+    `texts`: where keys and values of captions lie, None where the artifact writes none; `max_beams`
+    of one caption.
+    """
+
+    family: Family
+    codec: TextCodec
+    texts: KvPool | None
+    max_beams: int
+
+    def check_picture(self, pixels: NDArray[Any]) -> None:
+        """Refuse a picture that is not as the model takes it.
+
+        Raises:
+            InvalidInput: it is not uint8 [S, S, 3].
+        """
+        side = self.family.manifest.config.image_size
+        if pixels.dtype != np.uint8 or pixels.shape != (side, side, 3):
+            problem = f"must be uint8 [{side}, {side}, 3], not {pixels.dtype} {pixels.shape}"
+            raise InvalidInput("image", problem)
+
+    def encode(self, field: str, text: str) -> tuple[list[int], int]:
+        """Return the token ids of a text and its padded length.
+
+        Raises:
+            InvalidInput: the model cannot read it; `field` names it.
+        """
+        try:
+            tokens = self.codec.encode_question(text)
+        except TextError as error:
+            raise InvalidInput(field, str(error)) from error
+        return tokens, self.family.text_bucket(len(tokens))
+
+
+class EngineTask(Protocol[Given]):
+    """How the engine works on one task; `ENGINE_TASKS` has one for each."""
+
+    def read(self, given: Given, context: TaskContext) -> Asked:
+        """Check an input and encode its text.
+
+        Raises:
+            InvalidInput: naming the field that is wrong.
+        """
+        ...
+
+    def row(
+        self, given: Given, asked: Asked, programs: tuple[Program, ...], context: TaskContext
+    ) -> Row:
+        """Return a row at its first step, as the variant whose programs these are."""
+        ...
+
+    def of_case(self, case: Case, pictures: Sequence[Picture]) -> Input:
+        """Return the input that asks what a golden case asks about its pictures."""
+        ...

@@ -1,0 +1,31 @@
+"""A question about a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from artifact.task import VQA, TaskName
+from engine.tasks.one_pass import OnePass
+from engine.tasks.task import Picture
+
+
+@dataclass(frozen=True)
+class VqaInput:
+    """One question about one picture; pixels uint8 RGB [S, S, 3]."""
+
+    task: ClassVar[TaskName] = VQA.name
+
+    pixels: Picture
+    question: str
+    top_k: int = 5
+
+
+VQA_WORK = OnePass[VqaInput](
+    VQA,
+    pictures=lambda given: (given.pixels,),
+    text=lambda given: given.question,
+    top_k=lambda given: given.top_k,
+    make=lambda case, pictures: VqaInput(pictures[0], case.question or "", top_k=1),
+)
+"""How the engine answers questions."""

@@ -149,6 +149,9 @@ def _reason_score(given: Sequence[str], cases: Sequence[Case]) -> float:
     return float(np.mean([answer == TRUTHS[bool(case.truth)] for answer, case in pairs]))
 
 
+ONE_PASS_READS = ("image", "text")
+"""The read-out of a row that goes through the stack once: image token 0 and text token 0."""
+
 _QUESTION_STEM = StageName.stem("vqa")
 
 
@@ -163,7 +166,7 @@ VQA = Task(
     text="question",
     rows=1,
     passes=one_pass(StageName.head("vqa")),
-    reads=("image", "text"),
+    reads=ONE_PASS_READS,
     measure=Measure("VQA accuracy", _vqa_score),
     about="questions about attributes, existence, counts and relations",
 )
@@ -193,7 +196,7 @@ REASON = Task(
     text="statement",
     rows=2,
     passes=one_pass(StageName.head("reason")),
-    reads=("image", "text"),
+    reads=ONE_PASS_READS,
     measure=Measure("accuracy", _reason_score),
     about="statements about two of them that are true or false",
     labels=TRUTHS,

@@ -22,7 +22,7 @@ from engine.requests.variants import VariantSetter
 from engine.rows.caption.kv_pool import KvPool
 from engine.rows.caption.rounds import RoundRunner
 from engine.rows.slots import Slots
-from engine.tasks.task import TaskContext
+from engine.tasks.context import TaskContext
 from engine.telemetry import Telemetry
 
 _ROUNDS_OPEN = 4

@@ -13,7 +13,7 @@ from artifact.errors import InvalidManifest
 from artifact.manifest import Manifest
 from artifact.store import Artifact
 from artifact.task import TaskName
-from engine.opening.golden import score
+from engine.opening.scoring import score
 from engine.opening.solo import Solo
 from exporters.examples import Example, picture
 

@@ -13,10 +13,10 @@ from artifact.store import Artifact
 from engine.backends.registry import candidate_backends
 from engine.config import EngineConfig
 from engine.errors import BackendError, LoadFailed
+from engine.opening.apart import try_apart
 from engine.opening.cache import remember
 from engine.opening.choose import Choice, Remembered, Trial, choose
 from engine.opening.open import OpenedEngine, open_engine
-from engine.opening.trial import try_apart
 from engine.residency.stages import Progress
 
 AUTO = "auto"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from artifact.latency import LatencyProfile
 from artifact.store import Artifact
@@ -10,9 +11,10 @@ from artifact.task import TaskName
 from engine.backends.base import Backend
 from engine.backends.registry import open_backend
 from engine.config import EngineConfig
-from engine.opening.golden import Measured, check_parity, check_quality
+from engine.opening.golden import Measured, check_parity
 from engine.opening.latency import cached_profile, measure_profile, still_true
-from engine.opening.quality import known_quality, prove_quality
+from engine.opening.quality import check_quality, known_quality, prove_quality
+from engine.opening.scoring import measure_quality
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.stages import Progress, StageSet
@@ -85,5 +87,6 @@ def _check(
     check_parity(artifact, stages, backend.precision)
     on_progress("checking golden quality", 0.5)
     solo = Solo(family, stages.run, config.max_batch, backend.memory)
-    checked = check_quality(artifact, solo, stages.resident_keys, known)
-    return prove_quality(artifact, backend, solo, stages.resident_keys, checked, config)
+    measure = partial(measure_quality, artifact, solo)
+    checked = check_quality(artifact, measure, stages.resident_keys, known)
+    return prove_quality(artifact, backend, measure, stages.resident_keys, checked, config)

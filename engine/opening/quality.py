@@ -1,9 +1,10 @@
-"""What quality a backend may offer at a precision the artifact has no numbers for (ADR 0016)."""
+"""The quality a backend may offer: checked, or proven where it has no numbers (ADR 0016)."""
 
 from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from artifact.config import Precision
@@ -12,11 +13,14 @@ from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.backends.base import Backend
 from engine.config import EngineConfig
+from engine.errors import ParityFailed
 from engine.opening.cache import remember
-from engine.opening.golden import QUALITY_LIMIT, Measured, golden_loss, measure_quality, on_record
-from engine.opening.solo import Solo
+from engine.opening.golden import QUALITY_LIMIT, Measured, golden_loss, on_record
 
 _LOG = logging.getLogger(__name__)
+
+Measure = Callable[[Mapping[TaskName, Sequence[str]]], Measured]
+"""Answers the labelled cases of each task with the given variants (`scoring.measure_quality`)."""
 
 
 def known_quality(artifact: Artifact, backend: Backend, config: EngineConfig) -> Measured:
@@ -24,10 +28,35 @@ def known_quality(artifact: Artifact, backend: Backend, config: EngineConfig) ->
     return _read(_path(artifact, backend, config))
 
 
+def check_quality(
+    artifact: Artifact, measure: Measure, resident_keys: int, known: Measured | None = None
+) -> Measured:
+    """Answer the labelled cases with each task's deepest resident variant on record.
+
+    What `known` has of them was measured before, on the same artifact, machine and library.
+
+    Raises:
+        ParityFailed: if it is more than half a point below the artifact's golden record.
+    """
+    found: Measured = {}
+    for task, variants in on_record(artifact, resident_keys).items():
+        deepest = (task, variants[-1])
+        if known is not None and deepest in known:
+            found[deepest] = known[deepest]
+        else:
+            found |= measure({task: variants[-1:]})
+    for (task, variant), measured in found.items():
+        loss = golden_loss(artifact, task, variant, measured)
+        if loss > QUALITY_LIMIT:
+            what = f"golden quality of {task} {variant}"
+            raise ParityFailed(what, loss, QUALITY_LIMIT, "loss")
+    return found
+
+
 def prove_quality(
     artifact: Artifact,
     backend: Backend,
-    solo: Solo,
+    measure: Measure,
     resident_keys: int,
     checked: Measured,
     config: EngineConfig,
@@ -48,7 +77,7 @@ def prove_quality(
     remembered = _read(path)
     known = remembered | checked
     for task, variant in sorted(wanted - known.keys()):
-        known |= measure_quality(artifact, solo, {task: [variant]})
+        known |= measure({task: [variant]})
     if known != remembered:
         _write(path, known)
     losses = {pair: golden_loss(artifact, *pair, known[pair]) for pair in wanted}

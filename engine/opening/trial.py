@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -54,34 +53,6 @@ def work_seconds(opened: OpenedEngine, max_batch: int) -> dict[str, float]:
         if member.keys[-1] < opened.stages.resident_keys
         for batch in dict.fromkeys((1, max_batch))
     }
-
-
-def try_apart(artifact: Artifact, config: EngineConfig) -> Trial:
-    """Run `try_backend` in another process; a crash there is a trial that failed."""
-    order = {"artifact": str(artifact.root), "config": _plain(config)}
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-P", "-m", "engine.opening.trial"]
-    pipe = subprocess.PIPE
-    try:
-        with subprocess.Popen(
-            command, stdin=pipe, stdout=pipe, env=environment, text=True
-        ) as process:
-            assert process.stdin is not None
-            assert process.stdout is not None
-            process.stdin.write(json.dumps(order) + "\n")
-            process.stdin.flush()
-            lines = process.stdout.read().splitlines()
-            code = process.wait()
-    except OSError as error:
-        return Trial(config.backend, error=f"no process to try it in: {error}")
-    try:
-        return Trial(**json.loads(lines[-1]))
-    except (ValueError, TypeError, IndexError):
-        return Trial(config.backend, error=f"its process ended with code {code} and no result")
-
-
-def _plain(config: EngineConfig) -> dict[str, object]:
-    return dataclasses.asdict(config) | {"cache_dir": str(config.cache_dir)}
 
 
 def main() -> None:

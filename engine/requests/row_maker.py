@@ -12,7 +12,7 @@ from engine.requests.variants import VariantSetter
 from engine.rows.caption.stream import TextStream
 from engine.tasks import ENGINE_TASKS
 from engine.tasks.caption import check_caption
-from engine.tasks.task import Asked, TaskContext
+from engine.tasks.context import Asked, TaskContext
 from engine.types import Input
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from artifact.manifest import Manifest
 from artifact.program import Program, Step
+from artifact.task import ONE_PASS_READS
 from engine.backends.arrays import AnyArray, Array
-from engine.rows.slots import READ_TOKENS
 
 
 class OnePassRow:
@@ -51,7 +51,7 @@ class OnePassRow:
         self.series = config.readout == "series"
         self.mask = np.arange(config.image_tokens + length) < config.image_tokens + len(tokens)
         self.h: AnyArray = np.empty((0, config.width), np.float32)
-        self.y: Array = np.zeros((READ_TOKENS, config.width), np.float32)
+        self.y: Array = np.zeros((len(ONE_PASS_READS), config.width), np.float32)
         self.logits: NDArray[np.float32] | None = None
 
     @property

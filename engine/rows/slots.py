@@ -13,10 +13,8 @@ from typing import Protocol
 
 import numpy as np
 
+from artifact.task import ONE_PASS_READS
 from engine.backends.arrays import HOST, AnyArray, Array, Memory
-
-READ_TOKENS = 2
-"""Tokens whose outputs a block adds to a row's read-out: image token 0 and text token 0."""
 
 Block = Callable[[Mapping[str, AnyArray], Mapping[str, AnyArray]], object]
 """Runs one block: reads its inputs, writes its outputs into the arrays given."""
@@ -52,7 +50,7 @@ class Batch:
     def __init__(self, size: int, tokens: int, width: int, memory: Memory = HOST) -> None:
         shape = (size, tokens, width)
         self._h, self._next = (memory.zeros(shape, np.float32) for _ in range(2))
-        self._y = np.zeros((size, READ_TOKENS, width), np.float32)
+        self._y = np.zeros((size, len(ONE_PASS_READS), width), np.float32)
         self._r = np.empty_like(self._y)
         self._mask = np.zeros((size, tokens), np.bool_)
         self._order = np.zeros(size, np.int64)

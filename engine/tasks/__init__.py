@@ -2,13 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
 
-from artifact.task import CAPTION, REASON, VQA, TaskName
+from artifact.program import Program
+from artifact.task import CAPTION, REASON, VQA, Case, TaskName
+from engine.rows.row import Row
 from engine.tasks.caption import CAPTION_WORK
+from engine.tasks.context import Asked, Picture, TaskContext
 from engine.tasks.reason import REASON_WORK
-from engine.tasks.task import EngineTask
 from engine.tasks.vqa import VQA_WORK
+from engine.types import Input
+
+Given = TypeVar("Given", bound=Input, contravariant=True)
+
+
+class EngineTask(Protocol[Given]):
+    """How the engine works on one task; `ENGINE_TASKS` has one for each."""
+
+    def read(self, given: Given, context: TaskContext) -> Asked:
+        """Check an input and encode its text.
+
+        Raises:
+            InvalidInput: naming the field that is wrong.
+        """
+        ...
+
+    def row(
+        self, given: Given, asked: Asked, programs: tuple[Program, ...], context: TaskContext
+    ) -> Row:
+        """Return a row at its first step, as the variant whose programs these are."""
+        ...
+
+    def of_case(self, case: Case, pictures: Sequence[Picture]) -> Input:
+        """Return the input that asks what a golden case asks about its pictures."""
+        ...
+
 
 ENGINE_TASKS: dict[TaskName, EngineTask[Any]] = {
     VQA.name: VQA_WORK,

@@ -11,7 +11,7 @@ from artifact.task import CAPTION, Case, TaskName
 from engine.errors import InvalidInput
 from engine.rows.caption.beams import BeamSearch
 from engine.rows.caption.row import CaptionRow
-from engine.tasks.task import Asked, Picture, TaskContext
+from engine.tasks.context import Asked, Picture, TaskContext
 
 
 @dataclass(frozen=True)

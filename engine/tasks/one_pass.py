@@ -11,8 +11,7 @@ from artifact.task import Case, Task
 from engine.errors import InvalidInput
 from engine.rows.joint import JointRow
 from engine.rows.one_pass import OnePassRow
-from engine.rows.row import Row
-from engine.tasks.task import Asked, Picture, TaskContext
+from engine.tasks.context import Asked, Picture, TaskContext
 from engine.types import Input
 
 Given = TypeVar("Given", bound=Input)
@@ -50,7 +49,7 @@ class OnePass(Generic[Given]):
 
     def row(
         self, given: Given, asked: Asked, programs: tuple[Program, ...], context: TaskContext
-    ) -> Row:
+    ) -> OnePassRow | JointRow:
         """Return one row, or one for each picture joined; see `EngineTask.row`."""
         manifest = context.family.manifest
         rows = [

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from artifact.task import VQA, TaskName
+from engine.tasks.context import Picture
 from engine.tasks.one_pass import OnePass
-from engine.tasks.task import Picture
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,8 @@ from artifact.config import Precision
 from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.config import EngineConfig
-from engine.opening import golden
 from engine.opening import quality as evidence
+from engine.opening import scoring
 from engine.opening.golden import on_record
 from engine.opening.quality import knows_quality, prove_quality
 from engine.opening.solo import Solo
@@ -51,7 +52,7 @@ class Bench:
         self.measured: list[str] = []
         self.backend = FakeBackend(TinyModel())
         self.config = EngineConfig(cache_dir=tmp_path)
-        monkeypatch.setattr(golden, "golden_quality", self._score)
+        monkeypatch.setattr(scoring, "golden_quality", self._score)
 
     def _score(
         self, artifact: Artifact, solo: Solo, task: TaskName, variant: str, cases: Any
@@ -62,7 +63,8 @@ class Bench:
     def prove(self, artifact: Artifact, precision: Precision = "bf16", keys: int = 2) -> set[str]:
         self.backend.precision = precision
         solo = Solo(Family(artifact.manifest, precision), lambda stage, inputs: {})
-        arguments = (artifact, self.backend, solo, keys)
+        measure = partial(scoring.measure_quality, artifact, solo)
+        arguments = (artifact, self.backend, measure, keys)
         found = prove_quality(*arguments, {("vqa", "full"): self.scores["full"]}, self.config)
         return {variant for _, variant in found}
 

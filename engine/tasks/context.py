@@ -1,28 +1,22 @@
-"""What the engine needs of a task: checked inputs, rows, and inputs made of golden cases."""
+"""What tasks check inputs against, and what the checks find."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from artifact.errors import TextError
 from artifact.preprocess import TextCodec
-from artifact.program import Program
-from artifact.task import Case
 from engine.errors import InvalidInput
 from engine.residency.family import Family
 from engine.rows.caption.kv_pool import KvPool
-from engine.rows.row import Row
-from engine.types import Input
 
 Picture = NDArray[np.uint8]
 """RGB, [S, S, 3]."""
-
-Given = TypeVar("Given", bound=Input, contravariant=True)
 
 
 @dataclass(frozen=True)
@@ -75,25 +69,3 @@ class TaskContext:
         except TextError as error:
             raise InvalidInput(field, str(error)) from error
         return tokens, self.family.text_bucket(len(tokens))
-
-
-class EngineTask(Protocol[Given]):
-    """How the engine works on one task; `ENGINE_TASKS` has one for each."""
-
-    def read(self, given: Given, context: TaskContext) -> Asked:
-        """Check an input and encode its text.
-
-        Raises:
-            InvalidInput: naming the field that is wrong.
-        """
-        ...
-
-    def row(
-        self, given: Given, asked: Asked, programs: tuple[Program, ...], context: TaskContext
-    ) -> Row:
-        """Return a row at its first step, as the variant whose programs these are."""
-        ...
-
-    def of_case(self, case: Case, pictures: Sequence[Picture]) -> Input:
-        """Return the input that asks what a golden case asks about its pictures."""
-        ...

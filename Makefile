@@ -4,7 +4,7 @@ PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 
-.PHONY: serve watched test test-slow check lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test clean
+.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -29,6 +29,11 @@ test-slow: .venv/.installed
 	.venv/bin/pytest -m "e2e and slow"
 
 check: lint test test-slow
+
+# Measures of the code, each with its limit: see structure/. The places too:
+# .venv/bin/python -m structure --verbose
+structure: .venv/.installed
+	.venv/bin/python -m structure
 
 lint: .venv/.installed
 	.venv/bin/ruff format --check .

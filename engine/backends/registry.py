@@ -7,9 +7,9 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from artifact.store import Artifact
-from engine.backends import detect
 from engine.backends.base import Backend
-from engine.backends.driver import has_cuda
+from engine.backends.cuda.driver import has_cuda
+from engine.backends.tensorrt import detect
 from engine.config import default_cache_dir
 from engine.errors import LoadFailed
 
@@ -18,7 +18,7 @@ _TENSORRT = "tensorrt"
 
 def _onnxruntime(threads: int) -> Backend:
     try:
-        from engine.backends.onnxruntime_ import OnnxRuntimeBackend
+        from engine.backends.onnxruntime import OnnxRuntimeBackend
     except ImportError as error:
         fix = "pip install onnxruntime"
         raise LoadFailed("backend onnxruntime", f"not installed: {error}", fix) from error
@@ -27,7 +27,7 @@ def _onnxruntime(threads: int) -> Backend:
 
 def _openvino(threads: int) -> Backend:
     try:
-        from engine.backends.openvino_ import OpenVinoBackend
+        from engine.backends.openvino import OpenVinoBackend
     except ImportError as error:
         fix = "pip install 'otmv-serve[openvino]'"
         raise LoadFailed("backend openvino", f"not installed: {error}", fix) from error
@@ -36,7 +36,7 @@ def _openvino(threads: int) -> Backend:
 
 def _torch(threads: int) -> Backend:
     try:
-        from engine.backends.torch_ import TorchBackend
+        from engine.backends.torch.backend import TorchBackend
     except ImportError as error:
         fix = "pip install 'otmv-serve[torch]'"
         raise LoadFailed("backend torch", f"not installed: {error}", fix) from error
@@ -50,7 +50,7 @@ def _tensorrt(artifact: Artifact | None, cache_dir: Path | None) -> Backend:
     if artifact is None:
         problem = "it runs an artifact's plans, and no artifact is given"
         raise LoadFailed("backend tensorrt", problem, "use another backend")
-    from engine.backends.tensorrt_ import TensorRtBackend
+    from engine.backends.tensorrt.backend import TensorRtBackend
 
     return TensorRtBackend(found, artifact, cache_dir or default_cache_dir())
 

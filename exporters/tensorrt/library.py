@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from artifact.plan import PORTABLE, OptimizationProfile, PlanLibrary, PlanTensor
-from engine.backends import detect
+from engine.backends.tensorrt import detect
 from exporters.tensorrt.device import device_arch
 from exporters.tensorrt.errors import (
     ArchUnsupported,

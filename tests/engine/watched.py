@@ -14,7 +14,7 @@ import numpy as np
 
 from artifact.pattern import SkipPattern
 from artifact.store import Artifact, open_artifact
-from engine.backends.onnxruntime_ import OnnxRuntimeBackend
+from engine.backends.onnxruntime import OnnxRuntimeBackend
 from engine.config import EngineConfig
 from engine.errors import BackendError
 from engine.family import Family

@@ -13,7 +13,7 @@ from artifact.config import Precision
 from artifact.latency import usable_cores
 from artifact.manifest import StageFile
 from engine.backends.arrays import HOST
-from engine.backends.base import Array, Prepared, check_into
+from engine.backends.base import Array, PreparedCalls, check_into
 from engine.errors import InferenceFailed, LoadFailed
 
 _PROVIDER = "CPUExecutionProvider"
@@ -22,16 +22,16 @@ _PROVIDER = "CPUExecutionProvider"
 class _Process:
     """What the library has once per process: one thread pool and one arena for activations.
 
-    The first backend settles both. From then on every session of the process must use the thread
-    pool (`use_per_session_threads = False`). Stages run one at a time, so one arena is enough:
-    with an arena per session, twelve graphs of beit3_base hold several times the memory.
+    The first backend creates both. From then on every session of the process must use the thread
+    pool (`use_per_session_threads = False`). Stages run one at a time, so one arena is enough.
+    With an arena per session, twelve graphs of beit3_base hold several times the memory.
     """
 
     def __init__(self) -> None:
         self._threads: int | None = None
 
-    def settle(self, threads: int) -> None:
-        """Create them, or check that the pool has the size asked for.
+    def set_up(self, threads: int) -> None:
+        """Create both, or check that the pool has this many threads.
 
         Raises:
             LoadFailed: if it exists with another size, or a session without it exists.
@@ -62,7 +62,7 @@ class OnnxRuntimeStage:
         self._stage = stage
         self._session = session
         self._specs = spec.outputs
-        self._prepared: Prepared[Any] = Prepared()
+        self._prepared: PreparedCalls[Any] = PreparedCalls()
         self._outputs = [output.name for output in session.get_outputs()]
 
     def run(
@@ -89,7 +89,7 @@ class OnnxRuntimeStage:
         binding = self._bind(arrays | dict(into), into)
         in_place = all(arrays[name] is inputs[name] for name in arrays)
         if in_place and len(into) == len(self._outputs):
-            self._prepared.keep(inputs, into, binding)
+            self._prepared.remember(inputs, into, binding)
         self._session.run_with_iobinding(binding)
         values = zip(self._outputs, binding.get_outputs(), strict=True)
         return {name: into[name] if name in into else value.numpy() for name, value in values}
@@ -97,11 +97,11 @@ class OnnxRuntimeStage:
     def _bind(self, arrays: Mapping[str, Array], into: Mapping[str, Array]) -> Any:
         binding = self._session.io_binding()
         for name, array in arrays.items():
-            place = (name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            tensor = (name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
             if name in into:
-                binding.bind_output(*place)
+                binding.bind_output(*tensor)
             else:
-                binding.bind_input(*place)
+                binding.bind_input(*tensor)
         for name in self._outputs:
             if name not in into:
                 binding.bind_output(name)
@@ -118,7 +118,7 @@ class OnnxRuntimeBackend:
     memory = HOST
 
     def __init__(self, threads: int = 0) -> None:
-        _PROCESS.settle(threads or usable_cores())
+        _PROCESS.set_up(threads or usable_cores())
 
     @property
     def library(self) -> str:

@@ -1,4 +1,4 @@
-"""OpenVINO on CPU: bf16 where the processor has it, else fp32 (design §3, ADR 0016)."""
+"""OpenVINO on CPU: bf16 where the processor has it, else fp32 (ADR 0016)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from artifact.config import Precision
 from artifact.latency import usable_cores
 from artifact.manifest import StageFile
 from engine.backends.arrays import HOST
-from engine.backends.base import Array, Prepared, check_into
+from engine.backends.base import Array, PreparedCalls, check_into
 from engine.errors import InferenceFailed, LoadFailed
 
 _DEVICE = "CPU"
@@ -34,15 +34,15 @@ def native_precision(cpuinfo: Path = Path("/proc/cpuinfo")) -> Precision:
     return "fp32"
 
 
-_Named = tuple[str, Any]
+_Port = tuple[str, Any]
 """A port's name and its tensor."""
 
 
 class OpenVinoStage:
     """One compiled model and the one request that runs it.
 
-    The library reads inputs where they lie and, once it has seen their shapes, writes outputs
-    where the caller will have them: a copy of `h` would cost some percent of a block.
+    The library reads the caller's inputs without a copy. Once it has seen their shapes, it also
+    writes outputs into the caller's arrays: a copy of `h` would cost some percent of a block.
     """
 
     def __init__(self, stage: str, compiled: Any, spec: StageFile) -> None:
@@ -50,7 +50,7 @@ class OpenVinoStage:
         self._request = compiled.create_infer_request()
         self._inputs = tuple(spec.inputs)
         self._outputs = spec.outputs
-        self._prepared: Prepared[list[_Named]] = Prepared()
+        self._prepared: PreparedCalls[list[_Port]] = PreparedCalls()
         self._shapes: dict[tuple[tuple[int, ...], ...], dict[str, tuple[int, ...]]] = {}
 
     def run(
@@ -89,17 +89,17 @@ class OpenVinoStage:
         tensors += [(n, openvino.Tensor(a, shared_memory=True)) for n, a in found.items()]
         in_place = all(arrays[name] is inputs[name] for name in arrays)
         if in_place and len(into) == len(self._outputs):
-            self._prepared.keep(inputs, into, tensors)
+            self._prepared.remember(inputs, into, tensors)
         self._infer(tensors)
         return found
 
-    def _infer(self, tensors: list[_Named]) -> None:
+    def _infer(self, tensors: list[_Port]) -> None:
         for name, tensor in tensors:
             self._request.set_tensor(name, tensor)
         self._request.infer()
 
     def _run_new(
-        self, tensors: list[_Named], sizes: tuple[tuple[int, ...], ...]
+        self, tensors: list[_Port], sizes: tuple[tuple[int, ...], ...]
     ) -> dict[str, Array]:
         """Run shapes not seen before into tensors the library may resize, and copy."""
         for name in self._outputs:
@@ -154,11 +154,11 @@ class OpenVinoBackend:
 
 
 def _narrow_tail(model: Any) -> None:
-    """Let the last operations compute in bf16 too, as they do where a larger graph holds them.
+    """Let the last operations compute in bf16 too, as they do inside a larger graph.
 
-    The library keeps what follows the last matrix product in fp32, for the accuracy of a final
-    answer. In a block that is the whole residual stream (ADR 0016). What picks single tokens of the
-    output stays in fp32, else all of it would be converted for them.
+    The library computes in fp32 all that follows the last matrix product, for the accuracy of a
+    final answer. In a block that is the whole residual stream (ADR 0016). Operations that pick
+    single tokens of the output stay in fp32: else the whole output would be converted for them.
     """
     for operation in model.get_ops():
         if operation.get_type_name() != "Slice":
@@ -166,7 +166,7 @@ def _narrow_tail(model: Any) -> None:
 
 
 def _check_shapes(into: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> None:
-    """Compare; the library itself takes any array that is large enough."""
+    """Compare shapes: the library itself takes any array that is large enough."""
     for name, array in into.items():
         if array.shape != shapes[name]:
             raise ValueError(f"{name} has shape {shapes[name]}, not {array.shape}")

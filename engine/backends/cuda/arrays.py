@@ -14,46 +14,16 @@ from numpy.typing import DTypeLike
 
 from engine.backends.arrays import AnyArray, Array, DeviceArray, Index
 from engine.backends.cuda.runtime import Copy, Cuda, CudaError, Pointer
+from engine.backends.cuda.strides import Move, moves_between, packed_strides
 from engine.errors import LoadFailed
 
 _SMALL_BYTES = 512
-_KEPT_BYTES = 1 << 26
-"""Freed allocations up to this size are kept for the next array of their size."""
-
-Side = tuple[int, int, int]
-"""An axis: how many, and bytes from one to the next in the target and in the source."""
-
-
-def rows_of(
-    shape: Sequence[int], target: Sequence[int], source: Sequence[int], item_bytes: int
-) -> Iterator[tuple[int, int, int, int, int, int]]:
-    """Yield the copies that move an array of this shape between two layouts (strides in bytes).
-
-    Each is (target offset, source offset, width, height, target pitch, source pitch), in bytes but
-    the height. Axes that lie one after the other on both sides become one.
-    """
-    if 0 in shape:
-        return
-    width, sides = item_bytes, list[Side]()
-    for side in reversed(list(zip(shape, target, source, strict=True))):
-        count, to, of = side
-        if count == 1:
-            continue
-        if not sides and to == of == width:
-            width *= count
-        elif sides and (to, of) == (sides[0][0] * sides[0][1], sides[0][0] * sides[0][2]):
-            sides[0] = (sides[0][0] * count, sides[0][1], sides[0][2])
-        else:
-            sides.insert(0, side)
-    height, pitch, source_pitch = sides.pop() if sides else (1, width, width)
-    for places in np.ndindex(*(count for count, _, _ in sides)):
-        to = sum(place * side[1] for place, side in zip(places, sides, strict=True))
-        of = sum(place * side[2] for place, side in zip(places, sides, strict=True))
-        yield to, of, width, height, pitch, source_pitch
+_REUSED_BYTES = 1 << 26
+"""Freed allocations up to this size stay allocated for the next array of their size."""
 
 
 class _Block:
-    """An allocation; when nobody has it any more, its memory's to use again."""
+    """An allocation. When no array uses it any more, its memory gives it to the next one."""
 
     def __init__(self, memory: CudaMemory, pointer: Pointer, size_bytes: int) -> None:
         self.memory = memory
@@ -95,26 +65,18 @@ class CudaArray(DeviceArray):
     @property
     def contiguous(self) -> bool:
         """Tell whether its numbers lie one after the other."""
-        return all(
-            stride == whole or count == 1
-            for count, stride, whole in zip(
-                self._shape, self.strides, _packed(self._shape, self._dtype), strict=True
-            )
-        )
-
-    @property
-    def size_bytes(self) -> int:
-        """Return the bytes of its numbers."""
-        return prod(self._shape) * self._dtype.itemsize
+        packed = packed_strides(self._shape, self._dtype.itemsize)
+        sides = zip(self._shape, self.strides, packed, strict=True)
+        return all(stride == whole or count == 1 for count, stride, whole in sides)
 
     def overlaps(self, other: DeviceArray) -> bool:
-        """Tell whether the two reach into the same bytes; parts that interleave count as one."""
+        """Tell whether the byte ranges of the two meet; interleaved parts count as overlapping."""
         if not isinstance(other, CudaArray):
             return False
-        (begin, end), (from_, to) = self._reach(), other._reach()
-        return begin < to and from_ < end
+        (begin, end), (other_begin, other_end) = self._byte_range(), other._byte_range()
+        return begin < other_end and other_begin < end
 
-    def _reach(self) -> tuple[Pointer, Pointer]:
+    def _byte_range(self) -> tuple[Pointer, Pointer]:
         if 0 in self._shape:
             return self.pointer, self.pointer
         last = sum((n - 1) * stride for n, stride in zip(self._shape, self.strides, strict=True))
@@ -163,22 +125,31 @@ class CudaArray(DeviceArray):
             raise ValueError(f"{dtype} {shape} into {self._dtype} {self._shape}")
 
     def copies(self, source: Pointer, strides: Sequence[int], kind: str) -> Iterator[Copy]:
-        """Yield what copies an array of its shape, elsewhere, into it."""
-        moves = rows_of(self._shape, self.strides, strides, self._dtype.itemsize)
-        for to, of, width, height, pitch, source_pitch in moves:
-            yield Copy(self.pointer + to, source + of, width, kind, height, pitch, source_pitch)
+        """Yield the copies that fill it from elsewhere.
+
+        Args:
+            source: where an array of its shape and dtype begins.
+            strides: of that array, bytes.
+            kind: as `Copy` has it.
+        """
+        moves = moves_between(self._shape, self.strides, strides, self._dtype.itemsize)
+        return (_copy(move, self.pointer, source, kind) for move in moves)
 
     def copies_out(self, target: Pointer, kind: str) -> Iterator[Copy]:
-        """Yield what copies it to another place, packed."""
-        packed = _packed(self._shape, self._dtype)
-        moves = rows_of(self._shape, packed, self.strides, self._dtype.itemsize)
-        for to, of, width, height, pitch, source_pitch in moves:
-            yield Copy(target + to, self.pointer + of, width, kind, height, pitch, source_pitch)
+        """Yield the copies that write it elsewhere, contiguous.
+
+        Args:
+            target: where that memory begins.
+            kind: as `Copy` has it.
+        """
+        packed = packed_strides(self._shape, self._dtype.itemsize)
+        moves = moves_between(self._shape, packed, self.strides, self._dtype.itemsize)
+        return (_copy(move, target, self.pointer, kind) for move in moves)
 
     def _clear(self) -> None:
-        moves = rows_of(self._shape, self.strides, self.strides, self._dtype.itemsize)
-        for to, _, width, height, pitch, _ in moves:
-            self._cuda.clear(self.pointer + to, width, height, pitch)
+        for move in moves_between(self._shape, self.strides, self.strides, self._dtype.itemsize):
+            begin = self.pointer + move.target_offset
+            self._cuda.clear(begin, move.width, move.height, move.target_pitch)
 
     def like(self, shape: Sequence[int]) -> CudaArray:
         """Return a new array."""
@@ -198,10 +169,10 @@ class CudaArray(DeviceArray):
 
 
 class CudaMemory:
-    """The device's memory. Small allocations are kept when they are freed, by size.
+    """The device's memory. Freed allocations up to 64 MiB are used again, by size.
 
-    Everything runs on one stream, so memory freed while a copy from it is still to come can be
-    given to an array that is written after it.
+    Everything runs on one stream. So memory that is freed before a copy from it has run can be
+    given to another array: that array is written after the copy.
     """
 
     on_host = False
@@ -221,22 +192,21 @@ class CudaMemory:
         """Return a new array; what it holds is undefined.
 
         Raises:
-            LoadFailed: if there is not so much memory.
+            LoadFailed: if the device has too little memory left.
         """
         sizes, kind = tuple(shape), np.dtype(dtype)
         size_bytes = _size_class(prod(sizes) * kind.itemsize)
         pointer = self._take(size_bytes)
-        return CudaArray(
-            _Block(self, pointer, size_bytes), pointer, sizes, _packed(sizes, kind), kind
-        )
+        strides = packed_strides(sizes, kind.itemsize)
+        return CudaArray(_Block(self, pointer, size_bytes), pointer, sizes, strides, kind)
 
     def held_bytes(self) -> int:
-        """Return the growth of the device memory in use; another process's counts too."""
+        """Return how much more device memory is in use than at first, other processes included."""
         return self.cuda.used_bytes() - self._before_bytes
 
     def give_back(self, pointer: Pointer, size_bytes: int) -> None:
-        """Take back what an array had."""
-        if size_bytes > _KEPT_BYTES:
+        """Take back the allocation of an array that was dropped."""
+        if size_bytes > _REUSED_BYTES:
             self.cuda.free(pointer)
             return
         self._free[size_bytes].append(pointer)
@@ -251,13 +221,20 @@ class CudaMemory:
             raise LoadFailed(what, error.name, error.fix) from error
 
 
-def _packed(shape: Sequence[int], dtype: np.dtype[Any]) -> tuple[int, ...]:
-    """Return the strides of a contiguous array, bytes."""
-    return tuple(dtype.itemsize * prod(shape[axis + 1 :]) for axis in range(len(shape)))
+def _copy(move: Move, target: Pointer, source: Pointer, kind: str) -> Copy:
+    return Copy(
+        target=target + move.target_offset,
+        source=source + move.source_offset,
+        width=move.width,
+        kind=kind,
+        height=move.height,
+        target_pitch=move.target_pitch,
+        source_pitch=move.source_pitch,
+    )
 
 
 def _size_class(size_bytes: int) -> int:
     """Round up, by an eighth at most, so that arrays of similar sizes use the same memory."""
-    kept = size_bytes <= _KEPT_BYTES
-    step = max(1 << max(size_bytes.bit_length() - 4, 0), _SMALL_BYTES) if kept else _SMALL_BYTES
+    reused = size_bytes <= _REUSED_BYTES
+    step = max(1 << max(size_bytes.bit_length() - 4, 0), _SMALL_BYTES) if reused else _SMALL_BYTES
     return max(-(-size_bytes // step) * step, _SMALL_BYTES)

@@ -11,9 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-ALIGNMENT = 256
-"""Alignment of what shares an allocation, bytes."""
-
 Pointer = int
 
 
@@ -29,9 +26,10 @@ class CudaError(Exception):
 
 @dataclass(frozen=True)
 class Copy:
-    """Bytes to move: `height` rows of `width` bytes, `pitch` bytes apart on either side.
+    """Bytes to copy: `height` rows of `width` bytes; from row to row it is `pitch` bytes.
 
-    `kind` is "to" the device, "from" it, or "on" it.
+    `kind` is "to" (from the host to the device), "from" (from the device to the host) or "on"
+    (within the device).
     """
 
     target: Pointer
@@ -53,7 +51,7 @@ _RESTART = "restart the server; nvidia-smi and the kernel's log tell more"
 
 
 class Graph:
-    """What was captured of a stream, ready to launch. Destroyed when it is dropped."""
+    """Captured work, ready to launch. CUDA's own object is destroyed when this one is dropped."""
 
     def __init__(self, runtime: Any, handle: Any) -> None:
         self._runtime = runtime
@@ -65,7 +63,7 @@ class Graph:
 
 
 class Cuda:
-    """Device 0 of those visible, and one stream for everything that is done there.
+    """The first visible device, and one stream for all work on it.
 
     `runtime` is `cuda.bindings.runtime`. Calls on the stream belong to one thread at a time;
     allocations may come from any.
@@ -84,7 +82,7 @@ class Cuda:
         }
         self._call("cudaSetDevice", 0)
         self.stream = self._new_stream()
-        self._aside = self._new_stream()
+        self._capture_stream = self._new_stream()
 
     def _new_stream(self) -> Any:
         return self._call("cudaStreamCreateWithFlags", self._rt.cudaStreamNonBlocking)
@@ -136,24 +134,24 @@ class Cuda:
             self._call("cudaMemset2DAsync", target, pitch, 0, width, height, self.stream)
 
     def wait(self) -> None:
-        """Return when all that was asked of the stream is done."""
+        """Return when all work in the stream is done."""
         self._call("cudaStreamSynchronize", self.stream)
 
     def capture(self, enqueue: Callable[[int], None]) -> Graph:
-        """Return what `enqueue(stream)` asks of a stream, as a graph; nothing of it runs.
+        """Return the work that `enqueue(stream)` gives a stream, as a graph; none of it runs.
 
-        It is captured on a stream beside the usual one, so what other threads ask of that one
-        meanwhile does not get into it.
+        The graph is captured on a second stream, so it holds no work that other threads give the
+        usual stream meanwhile.
         """
         mode = self._rt.cudaStreamCaptureMode.cudaStreamCaptureModeThreadLocal
-        self._call("cudaStreamBeginCapture", self._aside, mode)
+        self._call("cudaStreamBeginCapture", self._capture_stream, mode)
         try:
-            enqueue(int(self._aside))
+            enqueue(int(self._capture_stream))
         except BaseException:
             self._abandon_capture()
             raise
         try:
-            graph = self._call("cudaStreamEndCapture", self._aside)
+            graph = self._call("cudaStreamEndCapture", self._capture_stream)
         except CudaError:
             self._abandon_capture()
             raise
@@ -163,11 +161,11 @@ class Cuda:
             self._call("cudaGraphDestroy", graph)
 
     def _abandon_capture(self) -> None:
-        """Leave the broken capture with its stream, and forget the error it left."""
-        self._rt.cudaStreamEndCapture(self._aside)
-        self._rt.cudaStreamDestroy(self._aside)
+        """Drop the stream with the broken capture, and clear the error that it left."""
+        self._rt.cudaStreamEndCapture(self._capture_stream)
+        self._rt.cudaStreamDestroy(self._capture_stream)
         self._rt.cudaGetLastError()
-        self._aside = self._new_stream()
+        self._capture_stream = self._new_stream()
 
     def launch(self, graph: Graph) -> None:
         """Run a graph in the stream's order."""
@@ -185,53 +183,10 @@ def runtime_version() -> int:
 
     Raises:
         ImportError: if it is not installed.
-        CudaError: if it does not tell.
+        CudaError: if the call fails.
     """
     runtime = _binding()
     error, version = runtime.cudaRuntimeGetVersion()
     if error != runtime.cudaError_t.cudaSuccess:
         raise CudaError("cudaRuntimeGetVersion", error.name, _RESTART)
     return int(version)
-
-
-def aligned(size_bytes: int) -> int:
-    """Return the size rounded up, so that what follows is aligned."""
-    return -(-size_bytes // ALIGNMENT) * ALIGNMENT
-
-
-class Space:
-    """Device memory, and pinned host memory. Freed when nobody has it any more."""
-
-    def __init__(self, cuda: Cuda, device_bytes: int, host_bytes: int) -> None:
-        self._cuda = cuda
-        self.device_bytes = device_bytes
-        self.host_bytes = host_bytes
-        self.host: Pointer = 0
-        self.device = cuda.malloc(device_bytes)
-        self.host = cuda.malloc_host(host_bytes)
-
-    def __del__(self) -> None:
-        with suppress(Exception):  # the process may be ending, or it was never whole
-            self._cuda.free(self.device)
-            self._cuda.free_host(self.host)
-
-
-class Workspace:
-    """Space for one call at a time, whichever it is.
-
-    A graph is tied to addresses, so the space never moves: a call that needs more gets a larger
-    one, and the calls before keep theirs, which is half as large at most.
-    """
-
-    def __init__(self, cuda: Cuda) -> None:
-        self._cuda = cuda
-        self._space: Space | None = None
-
-    def claim(self, device_bytes: int, host_bytes: int) -> Space:
-        """Return a space of at least these sizes."""
-        old = self._space
-        if old is not None and old.device_bytes >= device_bytes and old.host_bytes >= host_bytes:
-            return old
-        sizes = (0, 0) if old is None else (2 * old.device_bytes, 2 * old.host_bytes)
-        self._space = Space(self._cuda, max(device_bytes, sizes[0]), max(host_bytes, sizes[1]))
-        return self._space

@@ -17,20 +17,20 @@ import numpy as np
 from artifact.config import Precision
 from artifact.errors import PlanError, PlanMissing
 from artifact.manifest import StageFile, TensorSpec
-from artifact.plan import Plan, PlanLibrary, PlanRecord, PlanTarget, PlanTensor, find_plan
+from artifact.plan import Plan, PlanRecord, PlanTarget, PlanTensor, find_plan
 from artifact.store import Artifact
 from engine.backends.cuda.arrays import CudaMemory
-from engine.backends.cuda.runtime import Cuda, CudaError, Workspace
-from engine.backends.tensorrt.call import Library, Shape, ShapedCall
-from engine.backends.tensorrt.detect import Ready
+from engine.backends.cuda.runtime import Cuda, CudaError
+from engine.backends.cuda.workspace import Workspace
+from engine.backends.tensorrt.call import RuntimeLibrary, Shape, ShapedCall
+from engine.backends.tensorrt.detect import LIBRARIES, Ready
 from engine.backends.tensorrt.stage import TensorRtStage
 from engine.errors import LoadFailed
 from engine.kept import is_kept
 
 _PRECISIONS: tuple[Precision, ...] = ("fp16", "bf16", "fp32")
-"""The first that plans were built for is used."""
+"""The first precision that has a plan is used."""
 
-_LIBRARIES: dict[str, PlanLibrary] = {"tensorrt": "tensorrt", "tensorrt_rtx": "tensorrt-rtx"}
 _DTYPES = {
     "UINT8": "uint8",
     "INT32": "int32",
@@ -73,12 +73,12 @@ class TensorRtBackend:
         try:
             self._cuda = Cuda(runtime)
             self.memory = CudaMemory(self._cuda)
-            self._library = Library(module or importlib.import_module(ready.module))
+            self._library = RuntimeLibrary(module or importlib.import_module(ready.module))
         except (CudaError, ImportError) as error:
             fix = error.fix if isinstance(error, CudaError) else "install it again"
             raise LoadFailed("backend tensorrt", str(error), fix) from error
         self._workspace = Workspace(self._cuda)
-        self._gate = threading.Lock()
+        self._lock = threading.Lock()
 
     @property
     def library(self) -> str:
@@ -111,19 +111,19 @@ class TensorRtBackend:
                 self._library, engine, self._cuda, self._workspace, inputs, outputs, profile
             )
 
-        return TensorRtStage(stage, spec, record, self._cuda, self._gate, new_call)
+        return TensorRtStage(stage, spec, record, self._cuda, self._lock, new_call)
 
 
 def _target(ready: Ready, artifact: Artifact, cache_dir: Path) -> PlanTarget:
-    """Return what to run: this library and GPU, in the first precision there are plans of.
+    """Return the target of the plans to run: this library and GPU, the first precision with plans.
 
     Raises:
         LoadFailed: there are none, or only for another GPU or version.
     """
-    worst: PlanError | None = None
+    reported: PlanError | None = None
     for precision in _PRECISIONS:
         target = PlanTarget(
-            library=_LIBRARIES[ready.module],
+            library=LIBRARIES[ready.module],
             version=ready.version,
             arch=ready.arch,
             precision=precision,
@@ -132,12 +132,13 @@ def _target(ready: Ready, artifact: Artifact, cache_dir: Path) -> PlanTarget:
             try:
                 find_plan(cache_dir, artifact, stage, target)
             except PlanError as error:
-                if worst is None or type(error) is not type(worst) is PlanMissing:
-                    worst = error
+                unusable = type(error) is not PlanMissing  # there is a plan: say what is wrong
+                if reported is None or (unusable and type(reported) is PlanMissing):
+                    reported = error
             else:
                 return target
-    assert worst is not None
-    raise LoadFailed("backend tensorrt", worst.problem, worst.fix) from worst
+    assert reported is not None
+    raise LoadFailed("backend tensorrt", reported.problem, reported.fix) from reported
 
 
 def _numpy(tensor: PlanTensor) -> np.dtype[Any]:
@@ -147,7 +148,7 @@ def _numpy(tensor: PlanTensor) -> np.dtype[Any]:
 def _check_record(stage: str, plan: Plan, spec: StageFile) -> None:
     """Compare a plan's inputs and outputs with the manifest's.
 
-    Dtypes may differ where the host converts; what stays on the device passes as it is.
+    Dtypes may differ where the host converts. Tensors that stay on the device are not converted.
     """
     record = plan.record
     sides: tuple[tuple[Mapping[str, PlanTensor], Mapping[str, TensorSpec]], ...] = (

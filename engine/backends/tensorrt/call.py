@@ -1,4 +1,4 @@
-"""One stage at one shape in TensorRT: a context, a place in the workspace, a CUDA graph.
+"""One stage at one shape in TensorRT: a context, its tensors in the workspace, a CUDA graph.
 
 Not run on a GPU yet (docs/gpu.md).
 """
@@ -16,15 +16,8 @@ from typing import Any
 import numpy as np
 
 from engine.backends.arrays import Array
-from engine.backends.cuda.runtime import (
-    ALIGNMENT,
-    Cuda,
-    CudaError,
-    Graph,
-    Pointer,
-    Workspace,
-    aligned,
-)
+from engine.backends.cuda.runtime import Cuda, CudaError, Graph, Pointer
+from engine.backends.cuda.workspace import ALIGNMENT, Workspace, aligned
 
 _LOG = logging.getLogger(__name__)
 
@@ -32,38 +25,41 @@ Shape = tuple[int, ...]
 
 
 class TensorRtError(Exception):
-    """TensorRT refused; `str()` is what it said, on one line."""
+    """TensorRT refused; `str()` is its message, on one line."""
 
 
-class Library:
-    """`tensorrt` or `tensorrt_rtx`: one surface, and what it says when it refuses.
+class RuntimeLibrary:
+    """`tensorrt` or `tensorrt_rtx`, behind one interface, with their error messages.
 
-    Only after CUDA has started may `runtime` be made: without a driver it ends the process.
+    Make it only after CUDA has started: without a driver the library's runtime ends the process.
+
+    Args:
+        module: the library.
     """
 
     def __init__(self, module: Any) -> None:
         self.module = module
-        self._said: deque[str] = deque(maxlen=2)
-        said = self._hear
+        self._errors: deque[str] = deque(maxlen=2)
+        log = self._log
 
-        class Ear(module.ILogger):  # type: ignore[misc]
+        class Logger(module.ILogger):  # type: ignore[misc]
             def log(self, severity: Any, text: str) -> None:
-                said(severity, text)
+                log(severity, text)
 
-        self._ear = Ear()
-        self.runtime = module.Runtime(self._ear)
+        self._logger = Logger()
+        self.runtime = module.Runtime(self._logger)
 
-    def _hear(self, severity: Any, text: str) -> None:
+    def _log(self, severity: Any, text: str) -> None:
         if severity.name in ("ERROR", "INTERNAL_ERROR"):
-            self._said.append(" ".join(text.split()))
+            self._errors.append(" ".join(text.split()))
         elif severity.name == "WARNING":
             _LOG.warning("TensorRT: %s", " ".join(text.split()))
 
     def refusal(self, what: str) -> TensorRtError:
-        """Return an error with what the library said last: the reason, and what came of it."""
-        said = "; ".join(self._said) or "TensorRT gives no reason"
-        self._said.clear()
-        return TensorRtError(f"{what}: {said}")
+        """Return an error with the library's last messages: the reason, and what failed by it."""
+        reason = "; ".join(self._errors) or "TensorRT gives no reason"
+        self._errors.clear()
+        return TensorRtError(f"{what}: {reason}")
 
     def deserialize(self, data: bytes) -> Any:
         """Return an engine.
@@ -79,12 +75,14 @@ class Library:
     def context(self, engine: Any) -> Any:
         """Return an execution context without memory for activations.
 
-        Where kernels are compiled for shapes as they come, it compiles them at once: a graph holds
-        the kernels there were when it was captured.
+        TensorRT for RTX compiles kernels for the shapes it meets. It is told to compile them at
+        once: a CUDA graph keeps the kernels of the moment it was captured.
+
+        Raises:
+            TensorRtError: if the library makes none.
         """
         trt = self.module
         own = trt.ExecutionContextAllocationStrategy.USER_MANAGED
-        made = None
         if hasattr(engine, "create_runtime_config"):
             config = engine.create_runtime_config()
             config.set_execution_context_allocation_strategy(own)
@@ -100,8 +98,8 @@ class Library:
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a tensor lies in a workspace: bytes from its start."""
+class Location:
+    """A tensor's shape and dtype, and where it lies in a workspace: bytes from its start."""
 
     shape: Shape
     dtype: np.dtype[Any]
@@ -114,15 +112,17 @@ class Place:
 
 
 class ShapedCall:
-    """A stage at one shape, with a context of its own, since a graph must not outlive its settings.
+    """A stage at one shape.
+
+    It has a context of its own: a captured graph is valid only as long as its context's settings.
 
     Args:
-        library: of the engine.
+        library: that deserialized the engine.
         engine: deserialized.
         cuda: where it runs.
-        workspace: of all stages.
+        workspace: shared by all stages.
         inputs: shapes, and dtypes as the engine has them.
-        outputs: dtypes.
+        outputs: dtypes as the engine has them.
         profile: index of the optimization profile that holds the shapes.
 
     Raises:
@@ -131,7 +131,7 @@ class ShapedCall:
 
     def __init__(
         self,
-        library: Library,
+        library: RuntimeLibrary,
         engine: Any,
         cuda: Cuda,
         workspace: Workspace,
@@ -143,18 +143,18 @@ class ShapedCall:
         self._context = library.context(engine)
         self._set_shapes({name: shape for name, (shape, _) in inputs.items()}, profile)
         shapes = {name: tuple(self._context.get_tensor_shape(name)) for name in outputs}
-        self.places: dict[str, Place] = {}
+        self.locations: dict[str, Location] = {}
         end = 0
         tensors = [(name, *one) for name, one in inputs.items()]
         tensors += [(name, shapes[name], dtype) for name, dtype in outputs.items()]
         for name, shape, dtype in tensors:
-            self.places[name] = Place(shape, dtype, end)
+            self.locations[name] = Location(shape, dtype, end)
             end += aligned(prod(shape) * dtype.itemsize)
         activations = max(int(engine.get_device_memory_size_for_profile_v2(profile)), ALIGNMENT)
         self._space = workspace.claim(end + activations, end)
         self._context.set_device_memory(self._space.device + end, activations)
-        for name in self.places:
-            if not self._context.set_tensor_address(name, self.at(name)):
+        for name in self.locations:
+            if not self._context.set_tensor_address(name, self.device_address(name)):
                 raise library.refusal(f"no address for {name}")
         self._graph: Graph | None = None
         self._may_capture = True
@@ -168,33 +168,33 @@ class ShapedCall:
         if missing := list(self._context.infer_shapes()):
             raise self._library.refusal(f"the shapes of {', '.join(missing)} are not known")
 
-    def at(self, name: str) -> Pointer:
+    def device_address(self, name: str) -> Pointer:
         """Return where a tensor lies on the device."""
-        return self._space.device + self.places[name].offset
+        return self._space.device + self.locations[name].offset
 
-    def staged_at(self, name: str) -> Pointer:
-        """Return where it lies in pinned memory."""
-        return self._space.host + self.places[name].offset
+    def pinned_address(self, name: str) -> Pointer:
+        """Return where the tensor's copy on the host lies, in pinned memory."""
+        return self._space.host + self.locations[name].offset
 
-    def staged(self, name: str) -> Array:
-        """Return the array in pinned memory through which the host gives or takes a tensor."""
-        place = self.places[name]
-        size_bytes = prod(place.shape) * place.dtype.itemsize
-        letters = (ctypes.c_ubyte * size_bytes).from_address(self.staged_at(name))
-        made: Array = np.frombuffer(memoryview(letters), place.dtype)
-        return made.reshape(place.shape)
+    def pinned_array(self, name: str) -> Array:
+        """Return the tensor's copy on the host, an array of its shape and dtype."""
+        location = self.locations[name]
+        size_bytes = prod(location.shape) * location.dtype.itemsize
+        raw = (ctypes.c_ubyte * size_bytes).from_address(self.pinned_address(name))
+        made: Array = np.frombuffer(memoryview(raw), location.dtype)
+        return made.reshape(location.shape)
 
     def enqueue(self) -> None:
-        """Ask for one run of what lies in the workspace, in the stream's order."""
+        """Run once on the tensors in the workspace, in the stream's order."""
         if self._graph is not None:
             self._cuda.launch(self._graph)
         else:
             self._execute(int(self._cuda.stream))
 
-    def settle(self) -> None:
-        """Capture the graph, once a first run is done: until then the library still prepares.
+    def capture_once(self) -> None:
+        """Capture the graph after the first run: during that run the library still prepares.
 
-        A context that cannot be captured goes on without a graph.
+        A context that cannot be captured runs without a graph from then on.
         """
         if self._graph is not None or not self._may_capture:
             return

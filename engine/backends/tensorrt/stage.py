@@ -1,4 +1,4 @@
-"""A stage on TensorRT: arrays up, one launch, arrays down (ADR 0023).
+"""A stage on TensorRT: inputs to the device, one launch, outputs from it (ADR 0023).
 
 Not run on a GPU yet (docs/gpu.md).
 """
@@ -16,7 +16,7 @@ import numpy as np
 from artifact.manifest import StageFile
 from artifact.plan import PlanRecord
 from engine.backends.arrays import AnyArray, Array, DeviceArray
-from engine.backends.base import Prepared, bound_sizes, check_into
+from engine.backends.base import PreparedCalls, bound_sizes, check_into
 from engine.backends.cuda.arrays import CudaArray
 from engine.backends.cuda.runtime import Copy, Cuda, CudaError
 from engine.backends.tensorrt.call import Shape, ShapedCall
@@ -27,18 +27,24 @@ NewCall = Callable[[Mapping[str, Shape], int], ShapedCall]
 
 
 @dataclass
-class Ride:
-    """One batch's way through a call: what is copied where, before and after.
+class CallPlan:
+    """What is copied before and after a call on the same arrays, in this order.
 
-    `fill` and `take` are pairs of (target, source) on the host; one side is pinned memory.
+    Attributes:
+        call: what runs in between.
+        outputs: the arrays to return, by name.
+        to_pinned: (target, source) on the host: inputs into pinned memory.
+        before: copies into the workspace.
+        after: copies out of the workspace.
+        from_pinned: (target, source) on the host: outputs out of pinned memory.
     """
 
     call: ShapedCall
     outputs: dict[str, Any]
-    fill: list[tuple[Array, Array]] = field(default_factory=list)
+    to_pinned: list[tuple[Array, Array]] = field(default_factory=list)
     before: list[Copy] = field(default_factory=list)
     after: list[Copy] = field(default_factory=list)
-    take: list[tuple[Array, Array]] = field(default_factory=list)
+    from_pinned: list[tuple[Array, Array]] = field(default_factory=list)
 
 
 class TensorRtStage:
@@ -49,7 +55,7 @@ class TensorRtStage:
         spec: the manifest's record.
         record: of the plan.
         cuda: where it runs.
-        gate: held while a call has the workspace; all stages of a backend share it.
+        lock: held while a call uses the workspace; all stages of a backend share it.
         new_call: makes a call for shapes not met before.
     """
 
@@ -59,28 +65,28 @@ class TensorRtStage:
         spec: StageFile,
         record: PlanRecord,
         cuda: Cuda,
-        gate: threading.Lock,
+        lock: threading.Lock,
         new_call: NewCall,
     ) -> None:
         self._stage, self._spec, self._record = stage, spec, record
-        self._cuda, self._gate, self._new_call = cuda, gate, new_call
+        self._cuda, self._lock, self._new_call = cuda, lock, new_call
         self._calls: dict[tuple[Shape, ...], ShapedCall] = {}
-        self._prepared: Prepared[Ride] = Prepared()
+        self._prepared: PreparedCalls[CallPlan] = PreparedCalls()
 
     def run(
         self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray] | None = None
     ) -> dict[str, Any]:
         """Run one batch (see `LoadedStage.run`)."""
         into = into or {}
-        with self._gate:
+        with self._lock:
             try:
-                ride = self._prepared.find(inputs, into) if into else None
-                if ride is None:
-                    ride = self._ride(inputs, into)
-                    sticky = len(into) == len(self._spec.outputs)
-                    if sticky and self._prepared.again(inputs, into):
-                        self._prepared.keep(inputs, into, ride)
-                self._go(ride)
+                plan = self._prepared.find(inputs, into) if into else None
+                if plan is None:
+                    plan = self._plan(inputs, into)
+                    all_given = len(into) == len(self._spec.outputs)
+                    if all_given and self._prepared.seen_lately(inputs, into):
+                        self._prepared.remember(inputs, into, plan)
+                self._execute(plan)
             except InferenceFailed:
                 raise
             except Exception as error:  # the libraries raise several unrelated classes
@@ -88,62 +94,65 @@ class TensorRtStage:
                     self._cuda.wait()
                 reason = " ".join(str(error).split()) or repr(error)
                 raise InferenceFailed(self._stage, reason) from error
-        return dict(ride.outputs)
+        return dict(plan.outputs)
 
-    def _go(self, ride: Ride) -> None:
-        for target, source in ride.fill:
+    def _execute(self, plan: CallPlan) -> None:
+        for target, source in plan.to_pinned:
             np.copyto(target, source, casting="unsafe")
-        for copy in ride.before:
+        for copy in plan.before:
             self._cuda.copy(copy)
-        ride.call.enqueue()
-        for copy in ride.after:
+        plan.call.enqueue()
+        for copy in plan.after:
             self._cuda.copy(copy)
         self._cuda.wait()
-        for target, source in ride.take:
+        for target, source in plan.from_pinned:
             np.copyto(target, source, casting="unsafe")
-        ride.call.settle()
+        plan.call.capture_once()
 
-    def _ride(self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> Ride:
+    def _plan(self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> CallPlan:
         sizes = bound_sizes(self._stage, self._spec.inputs, inputs)
         check_into(self._stage, self._spec.outputs, inputs, into)
         call, rows = self._call(sizes), sizes.get("B", 0)
-        ride = Ride(call, {})
+        plan = CallPlan(call, {})
         for name in self._spec.inputs:
-            self._up(ride, name, inputs[name])
+            self._plan_input(plan, name, inputs[name])
         for name, spec in self._spec.outputs.items():
-            shape = (rows, *call.places[name].shape[1:])
+            shape = (rows, *call.locations[name].shape[1:])
             array = into[name] if name in into else np.empty(shape, spec.dtype)
             if array.shape != shape:
                 problem = f"{name} has shape {shape}, not {array.shape}"
                 raise InferenceFailed(self._stage, problem)
-            self._down(ride, name, array)
-        return ride
+            self._plan_output(plan, name, array)
+        return plan
 
-    def _up(self, ride: Ride, name: str, array: AnyArray) -> None:
-        """Plan an input's way: through pinned memory, or on the device."""
-        call, rows = ride.call, len(array)
+    def _plan_input(self, plan: CallPlan, name: str, array: AnyArray) -> None:
+        """Add an input's copies: through pinned memory, or within the device."""
+        call, rows = plan.call, len(array)
         if isinstance(array, DeviceArray):
-            ride.before += self._own(name, array).copies_out(call.at(name), "on")
+            own = self._own_array(name, array)
+            plan.before += own.copies_out(call.device_address(name), "on")
             return
-        staged = call.staged(name)
-        ride.fill.append((staged[:rows], array))
-        if rows < len(staged):  # rows of nobody: what is real somewhere else does no harm there
-            ride.fill.append((staged[rows:], array[-1:]))
-        ride.before.append(Copy(call.at(name), call.staged_at(name), staged.nbytes, "to"))
+        pinned = call.pinned_array(name)
+        plan.to_pinned.append((pinned[:rows], array))
+        if rows < len(pinned):  # padding rows repeat the last real one, whose numbers are valid
+            plan.to_pinned.append((pinned[rows:], array[-1:]))
+        source = call.pinned_address(name)
+        plan.before.append(Copy(call.device_address(name), source, pinned.nbytes, "to"))
 
-    def _down(self, ride: Ride, name: str, array: AnyArray) -> None:
-        """Plan an output's way."""
-        call, rows = ride.call, len(array)
-        ride.outputs[name] = array
+    def _plan_output(self, plan: CallPlan, name: str, array: AnyArray) -> None:
+        """Add an output's copies."""
+        call, rows = plan.call, len(array)
+        plan.outputs[name] = array
         if isinstance(array, DeviceArray):
-            own = self._own(name, array)
-            ride.after += own.copies(call.at(name), own.strides, "on")
+            own = self._own_array(name, array)
+            plan.after += own.copies(call.device_address(name), own.strides, "on")
             return
-        size_bytes = rows * call.places[name].row_bytes
-        ride.after.append(Copy(call.staged_at(name), call.at(name), size_bytes, "from"))
-        ride.take.append((array, call.staged(name)[:rows]))
+        size_bytes = rows * call.locations[name].row_bytes
+        source = call.device_address(name)
+        plan.after.append(Copy(call.pinned_address(name), source, size_bytes, "from"))
+        plan.from_pinned.append((array, call.pinned_array(name)[:rows]))
 
-    def _own(self, name: str, array: DeviceArray) -> CudaArray:
+    def _own_array(self, name: str, array: DeviceArray) -> CudaArray:
         if not isinstance(array, CudaArray):
             raise InferenceFailed(self._stage, f"{name} lies in another backend's memory")
         return array

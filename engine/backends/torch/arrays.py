@@ -26,7 +26,7 @@ _TORCH = {known: dtype for dtype, known in _DTYPES.items()}
 
 
 def dtype_of(dtype: DTypeLike) -> torch.dtype:
-    """Return what torch calls a dtype of NumPy's."""
+    """Return torch's name for a dtype of NumPy's."""
     return _TORCH[np.dtype(dtype)]
 
 
@@ -55,8 +55,9 @@ class TorchArray(DeviceArray):
         """Tell whether the two may share memory, from the first to the last number of each."""
         if not isinstance(other, TorchArray):
             return False
-        (begin, end), (from_, to) = _span(self.tensor), _span(other.tensor)
-        return begin < to and from_ < end
+        (begin, end) = _byte_range(self.tensor)
+        (other_begin, other_end) = _byte_range(other.tensor)
+        return begin < other_end and other_begin < end
 
     def __getitem__(self, index: Index) -> TorchArray:
         return TorchArray(self.tensor[index])
@@ -90,7 +91,7 @@ class TorchArray(DeviceArray):
         return np.array(self.tensor.cpu().numpy())
 
 
-def _span(tensor: Tensor) -> tuple[int, int]:
+def _byte_range(tensor: Tensor) -> tuple[int, int]:
     """Return the addresses of a tensor's first byte and of the one after its last."""
     if tensor.numel() == 0:
         return 0, 0
@@ -101,7 +102,7 @@ def _span(tensor: Tensor) -> tuple[int, int]:
 
 
 def readable(array: Array) -> Array:
-    """Return an array that torch takes without a copy or a warning: itself, if it can be."""
+    """Return an array that torch can share: itself, or a copy if it is read-only or reversed."""
     return np.require(array, None, ["W"]) if min(array.strides, default=0) >= 0 else array.copy()
 
 
@@ -117,7 +118,7 @@ class TorchMemory:
         """Return a new array of zeros.
 
         Raises:
-            LoadFailed: if there is not so much memory.
+            LoadFailed: if the device has too little memory left.
         """
         try:
             made = torch.zeros(tuple(shape), dtype=dtype_of(dtype), device=self.device)
@@ -128,7 +129,7 @@ class TorchMemory:
         return TorchArray(made)
 
     def held_bytes(self) -> int:
-        """Return the bytes torch holds on the device, without what it could give back."""
+        """Return the bytes torch holds on the device, after it has given back unused ones."""
         if self.device.type != "cuda":
             return 0
         torch.cuda.empty_cache()

@@ -20,7 +20,7 @@ from engine.backends.arrays import HOST, AnyArray, Array, Memory
 from engine.backends.base import bound_sizes, check_into
 from engine.backends.torch.arrays import TorchMemory, first_line, readable
 from engine.backends.torch.device import Buffers, CudaGraphs, DeviceRunner
-from engine.backends.torch.graph import Operators, Unsupported, build_graph, finish
+from engine.backends.torch.graph import Operators, Unsupported, build_graph, make_module
 from engine.backends.torch.layout import LAYOUT
 from engine.backends.torch.ops import NUMBERS
 from engine.backends.torch.rewrite import fuse, narrow
@@ -28,16 +28,21 @@ from engine.backends.torch.weights import WeightStore
 from engine.errors import InferenceFailed, LoadFailed
 
 Runner = Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]]
-"""Inputs, and arrays for outputs, to all outputs."""
+"""Takes inputs, and arrays for outputs; returns all outputs (see `LoadedStage.run`)."""
 
 OPERATORS = Operators({**NUMBERS, **LAYOUT})
-"""All that can be translated."""
+"""All operators that can be translated."""
 
-_AGAIN = "export the artifact again"
+_EXPORT_AGAIN = "export the artifact again"
 
 
 class TorchStage:
-    """One translated graph."""
+    """One translated graph.
+
+    Attributes:
+        module: the graph with its weights.
+        runner: runs it on the host's arrays or the device's.
+    """
 
     def __init__(self, stage: str, spec: StageFile, module: torch.nn.Module, run: Runner) -> None:
         self.module = module
@@ -50,7 +55,7 @@ class TorchStage:
     ) -> dict[str, Any]:
         """Run one batch (see `LoadedStage.run`)."""
         into = into or {}
-        bound_sizes(self._stage, self._spec.inputs, inputs)  # torch would make do with others
+        bound_sizes(self._stage, self._spec.inputs, inputs)  # torch would broadcast or convert
         check_into(self._stage, self._spec.outputs, inputs, into)
         try:
             with torch.inference_mode():
@@ -60,7 +65,7 @@ class TorchStage:
 
 
 class HostRunner:
-    """Runs a graph on NumPy's own memory; new outputs are views of torch's."""
+    """Runs a graph on NumPy's memory; new outputs are views of torch's."""
 
     def __init__(self, module: Callable[..., tuple[Tensor, ...]], spec: StageFile) -> None:
         self._module = module
@@ -91,7 +96,6 @@ class TorchBackend:
         threads: on the processor; 0 means every core.
         device: "cuda" or "cpu"; default: CUDA where there is any.
         precision: of matrix products; default: bf16 on devices that have it, fp32 on the processor.
-        compiled: let torch.compile fuse what lies between the products; loading takes minutes.
     """
 
     name = "torch"
@@ -101,7 +105,6 @@ class TorchBackend:
         threads: int = 0,
         device: str | None = None,
         precision: Precision | None = None,
-        compiled: bool = False,
     ) -> None:
         torch.set_num_threads(threads or usable_cores())
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
@@ -109,9 +112,8 @@ class TorchBackend:
         self.precision: Precision = precision or ("bf16" if _has_bf16(self._device) else "fp32")
         self.memory: Memory = HOST
         self.shares_workspace = self.compiles_shapes = on_cuda
-        self._compiled = compiled
         self.weights = WeightStore(self._device)
-        _wake(self._device)
+        _preload(self._device)
         self._runner: Callable[..., Runner] = HostRunner
         if on_cuda:
             _refuse_tf32()
@@ -126,8 +128,7 @@ class TorchBackend:
         """Return library, version, device and precision."""
         on_cuda = self._device.type == "cuda"
         where = torch.cuda.get_device_name(self._device) if on_cuda else "CPU"
-        how = " compiled" if self._compiled else ""
-        return f"torch {torch.__version__} {where} {self.precision}{how}"
+        return f"torch {torch.__version__} {where} {self.precision}"
 
     def load(self, stage: str, path: Path, spec: StageFile) -> TorchStage:
         """Load one graph (see `Backend.load`)."""
@@ -141,7 +142,7 @@ class TorchBackend:
             fix = "set OTMV_MEMORY_BUDGET, so that the last key blocks are left out"
             raise LoadFailed(stage, first_line(error), fix) from error
         except Exception as error:  # onnx and torch raise several unrelated classes
-            raise LoadFailed(stage, first_line(error), _AGAIN) from error
+            raise LoadFailed(stage, first_line(error), _EXPORT_AGAIN) from error
 
     def _load(self, stage: str, path: Path, spec: StageFile) -> TorchStage:
         model = onnx.load(path, load_external_data=False)
@@ -150,13 +151,12 @@ class TorchBackend:
         fuse(graph)
         if self.precision == "bf16":
             narrow(graph, torch.bfloat16)
-        module = finish(graph, self.weights)
-        forward: Any = torch.compile(module) if self._compiled else module.forward
-        return TorchStage(stage, spec, module, self._runner(forward, spec))
+        module = make_module(graph, self.weights)
+        return TorchStage(stage, spec, module, self._runner(module.forward, spec))
 
 
-def _wake(device: torch.device) -> None:
-    """Let torch load what it loads at first use, so that it is no stage's memory."""
+def _preload(device: torch.device) -> None:
+    """Use torch once, so that what it loads at first use is not counted as a stage's memory."""
     picture, weight = (
         torch.zeros(1, 3, 16, 16, device=device),
         torch.zeros(8, 3, 4, 4, device=device),
@@ -169,7 +169,7 @@ def _wake(device: torch.device) -> None:
 
 
 def _refuse_tf32() -> None:
-    """Let fp32 be fp32: by default convolutions keep ten bits of the mantissa (TF32)."""
+    """Compute fp32 as fp32: by default convolutions use ten bits of the mantissa (TF32)."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the setting's newer name is not in every release
         torch.backends.cuda.matmul.allow_tf32 = False
@@ -177,7 +177,7 @@ def _refuse_tf32() -> None:
 
 
 def _has_bf16(device: torch.device) -> bool:
-    """Tell whether a device multiplies in bf16 by itself; on the processor we do not ask for it."""
+    """Tell whether a CUDA device multiplies in bf16 natively; the processor computes in fp32."""
     return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
 
 
@@ -190,14 +190,14 @@ def _in_order(stage: str, spec: StageFile, graph: onnx.GraphProto) -> StageFile:
     inputs, outputs = [v.name for v in graph.input], [v.name for v in graph.output]
     if (set(inputs), set(outputs)) != (set(spec.inputs), set(spec.outputs)):
         problem = f"the graph has {inputs} and {outputs}, the manifest says otherwise"
-        raise LoadFailed(stage, problem, _AGAIN)
+        raise LoadFailed(stage, problem, _EXPORT_AGAIN)
     ordered = {"inputs": {name: spec.inputs[name] for name in inputs}}
     ordered["outputs"] = {name: spec.outputs[name] for name in outputs}
     return spec.model_copy(update=ordered)
 
 
 def _owned(tensor: Tensor, taken: set[int]) -> Array:
-    """Return an output as an array that shares its memory with nothing else."""
+    """Return an output as an array whose memory nothing else uses; `taken` are used addresses."""
     storage = tensor.untyped_storage()
     alone = storage.data_ptr() not in taken and storage.nbytes() == tensor.nbytes
     taken.add(storage.data_ptr())

@@ -16,16 +16,16 @@ from artifact.manifest import StageFile
 from engine.backends.arrays import AnyArray
 from engine.backends.torch.arrays import TorchArray, dtype_of
 
-Step = Callable[[], None]
+Work = Callable[[], None]
 Shapes = tuple[tuple[int, ...], ...]
 
 
 class Buffers:
-    """Tensors of fixed addresses that all stages share; who uses them holds `lock`.
+    """Tensors at fixed addresses that all stages share; hold `lock` while using them.
 
-    Those on the device are shared by shape, for batches up to the next power of two. Those on the
-    host are pinned, and grow. The engine runs stages one at a time, but loads and warms others on
-    another thread when the memory budget grows.
+    Tensors on the device are shared by shape, for batches up to the next power of two. Tensors on
+    the host are pinned, and grow. The engine runs stages one at a time, but another thread loads
+    and warms stages when the memory budget grows.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -35,7 +35,7 @@ class Buffers:
         self._fixed: WeakValueDictionary[Any, Tensor] = WeakValueDictionary()
 
     def fixed(self, name: str, dtype: torch.dtype, shape: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Return a tensor on the device, and the one to keep as long as it is used."""
+        """Return a tensor on the device, and the whole one, to be held as long as it is used."""
         rows = 1 << max(shape[0] - 1, 0).bit_length()
         key = (name, dtype, rows, *shape[1:])
         whole = self._fixed.get(key)
@@ -56,23 +56,30 @@ class Buffers:
 
 @dataclass(frozen=True)
 class _Captured:
-    """One shape of a stage: inputs and outputs that never move, and what runs between them."""
+    """One shape of a stage: inputs and outputs at fixed addresses, and the work between them."""
 
     inputs: dict[str, Tensor]
     outputs: dict[str, Tensor]
-    step: Step
-    kept: tuple[Tensor, ...]
+    work: Work
+    held: tuple[Tensor, ...]
 
 
 class DeviceRunner:
-    """Runs a stage in the device's memory. The first call of a shape prepares it."""
+    """Runs a stage in the device's memory. The first call of each shape prepares it.
+
+    Args:
+        module: the translated graph.
+        spec: the stage's record.
+        buffers: shared by all stages of the backend.
+        capture: returns work that does the same, launched as one graph.
+    """
 
     def __init__(
         self,
         module: Callable[..., tuple[Tensor, ...]],
         spec: StageFile,
         buffers: Buffers,
-        capture: Callable[[Step], Step],
+        capture: Callable[[Work], Work],
     ) -> None:
         self._module = module
         self._spec = spec
@@ -96,7 +103,7 @@ class DeviceRunner:
                 known = self._captured[shapes] = self._prepare(shapes)
             for name, array in inputs.items():
                 self._send(known.inputs[name], name, array)
-            known.step()
+            known.work()
             return self._receive(known.outputs, into)
 
     def _prepare(self, shapes: Shapes) -> _Captured:
@@ -114,12 +121,12 @@ class DeviceRunner:
         outputs = {name: tensor for name, (tensor, _) in placed.items()}
         del found
 
-        def step() -> None:
+        def work() -> None:
             for place, tensor in zip(outputs.values(), self._module(*inputs.values()), strict=True):
                 place.copy_(tensor)
 
-        kept = tuple(whole for _, whole in (*made.values(), *placed.values()))
-        return _Captured(inputs, outputs, self._capture(step), kept)
+        held = tuple(whole for _, whole in (*made.values(), *placed.values()))
+        return _Captured(inputs, outputs, self._capture(work), held)
 
     def _send(self, target: Tensor, name: str, array: AnyArray) -> None:
         if isinstance(array, TorchArray):
@@ -152,27 +159,27 @@ class DeviceRunner:
 
 
 def wait(device: torch.device) -> None:
-    """Return when the device has done all it was told."""
+    """Return when the device has done all work of the current stream."""
     if device.type == "cuda":
         torch.cuda.current_stream(device).synchronize()
 
 
 class CudaGraphs:
-    """Captures steps as CUDA graphs, all in one pool of memory: only one runs at a time."""
+    """Captures work as CUDA graphs. All share one pool of memory, since one runs at a time."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         self._pool = torch.cuda.graph_pool_handle()
         self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
-    def capture(self, step: Step) -> Step:
-        """Return what does as `step`, launched as one graph; its tensors must not move."""
+    def capture(self, work: Work) -> Work:
+        """Return work that does the same, launched as one graph; its tensors must not move."""
         self._stream.wait_stream(torch.cuda.current_stream(self._device))
         with torch.cuda.stream(self._stream):
             for _ in range(2):  # libraries choose their kernels and take their workspaces
-                step()
+                work()
         torch.cuda.current_stream(self._device).wait_stream(self._stream)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, self._pool, self._stream, capture_error_mode="thread_local"):
-            step()
+            work()
         return graph.replay

@@ -1,7 +1,7 @@
 """ONNX graphs as torch.fx graphs (ADR 0025).
 
-What is known while a graph is built stays in Python: constants, axes, and the arithmetic of sizes.
-So a built graph takes no number from the device, and one CUDA graph can hold all of it.
+Constants, axes and the arithmetic of sizes are computed in Python while a graph is built. So a
+built graph reads no number from the device, and one CUDA graph can hold all of it.
 """
 
 from __future__ import annotations
@@ -20,26 +20,27 @@ from torch import fx
 from engine.backends.torch.weights import Extent, WeightStore
 
 Known = NDArray[Any]
-"""A constant; or sizes: objects that are integers or the nodes that give them."""
+"""A value known while the graph is built: a constant, or sizes, as an array of objects that are
+integers or the nodes that give integers."""
 
 Value = fx.Node | Known
 Inputs = Sequence[Value | None]
-"""What a node reads; None where an input is left out."""
-Given = Mapping[str, Any]
+"""A node's inputs; None where one is left out."""
+Attributes = Mapping[str, Any]
 """A node's attributes."""
-Operator = Callable[["Builder", Inputs, Given], "Value | list[Value]"]
-"""Builds a node's output, or each of its outputs, from its inputs and attributes."""
+Operator = Callable[["Builder", Inputs, Attributes], "Value | list[Value]"]
+"""Builds a node's output, or all its outputs, from its inputs and attributes."""
 
 OPSETS = range(18, 21)
-"""Opsets whose operators mean what the table of operators says."""
+"""The ONNX opsets that the table of operators is written for."""
 
 
 class Unsupported(Exception):
-    """A graph asks for what the table of operators does not have."""
+    """A graph uses something that the table of operators does not have."""
 
 
 class Operators(dict[str, tuple[Operator, frozenset[str]]]):
-    """By name: how an operator is built, and the attributes it understands."""
+    """By an operator's name: how it is built, and the attributes it understands."""
 
     def define(self, name: str, *attributes: str) -> Callable[[Operator], Operator]:
         """Return a decorator that enters how an operator is built."""
@@ -65,7 +66,7 @@ class Builder:
         self._sources = 0
 
     def source(self, source: Extent | Known) -> fx.Node:
-        """Return a node that gives a tensor of a file, or a constant; `finish` loads it."""
+        """Return a node that gives a tensor of a file, or a constant; `make_module` loads it."""
         node = self.graph.get_attr(f"w{self._sources}")
         self._sources += 1
         node.meta["source"] = source
@@ -114,7 +115,7 @@ class Builder:
 
 
 def sizes(items: Iterable[Any]) -> Known:
-    """Return integers, and nodes that give integers, as a known value."""
+    """Return integers, and nodes that give integers, as a known value with one axis."""
     listed = list(items)
     made = np.empty(len(listed), object)
     made[:] = listed
@@ -122,20 +123,32 @@ def sizes(items: Iterable[Any]) -> Known:
 
 
 def refuse_unless(fits: bool, problem: str) -> None:
-    """Raise `Unsupported` with the problem, unless it fits."""
+    """Do nothing if the operator can be built.
+
+    Raises:
+        Unsupported: with the problem, if it does not fit.
+    """
     if not fits:
         raise Unsupported(problem)
 
 
 def ints(value: Value | None) -> list[Any]:
-    """Return a shape, as integers and the nodes that give them."""
+    """Return a known value's numbers, each an integer or the node that gives it.
+
+    Raises:
+        Unsupported: if the value is not known while the graph is built.
+    """
     refuse_unless(isinstance(value, np.ndarray), "with a shape that depends on numbers")
     assert isinstance(value, np.ndarray)
     return list(value.astype(object).reshape(-1))
 
 
 def constants(value: Value | None) -> list[int]:
-    """Return axes and the like, which must be known."""
+    """Return integers that must be constants, such as axes.
+
+    Raises:
+        Unsupported: if one of them is a size.
+    """
     found = ints(value)
     refuse_unless(all(isinstance(item, int) for item in found), "with axes that are sizes")
     return found
@@ -210,18 +223,18 @@ def _translate(
     if node.domain not in ("", "ai.onnx") or node.op_type not in operators:
         raise Unsupported("is not one our exporters emit")
     operator, understood = operators[node.op_type]
-    given = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
-    if given.keys() - understood:
-        raise Unsupported(f"with {', '.join(sorted(given.keys() - understood))}")
-    made = operator(builder, inputs, given)
+    attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    if attributes.keys() - understood:
+        raise Unsupported(f"with {', '.join(sorted(attributes.keys() - understood))}")
+    made = operator(builder, inputs, attributes)
     outputs = made if isinstance(made, list) else [made]
     if len(node.output) != len(outputs):
         raise Unsupported(f"with {len(node.output)} outputs")
     return outputs
 
 
-def finish(graph: fx.Graph, weights: WeightStore) -> fx.GraphModule:
-    """Return the graph as a module, with the weights it still uses.
+def make_module(graph: fx.Graph, weights: WeightStore) -> fx.GraphModule:
+    """Return the graph as a module that holds the weights its nodes use.
 
     Raises:
         OSError, ValueError: if a weight cannot be read.
@@ -233,5 +246,5 @@ def finish(graph: fx.Graph, weights: WeightStore) -> fx.GraphModule:
     }
     graph.lint()
     module = fx.GraphModule(tensors, graph)
-    graph.owning_module = None  # else only the garbage collector would free the weights
+    graph.owning_module = None  # else the two refer to each other, and the weights stay
     return module

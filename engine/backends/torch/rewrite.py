@@ -22,11 +22,11 @@ PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
         functional.scaled_dot_product_attention,
     }
 )
-"""Calls that multiply matrices: all that `narrow` narrows."""
+"""Calls that multiply matrices: `narrow` gives them narrower operands."""
 
 
 def fuse(graph: fx.Graph) -> None:
-    """Put attention, products with a bias, and norm tables into one call each."""
+    """Replace attention, products with a bias, and norms' scale and shift by one call each."""
     for node in list(graph.nodes):
         if node.target is torch.softmax:
             _fuse_attention(graph, node)
@@ -61,7 +61,7 @@ def _fuse_attention(graph: fx.Graph, softmax: fx.Node) -> None:
 
 
 def _unscaled(node: Any) -> tuple[Any, float]:
-    """Return what is multiplied by known numbers, and their product."""
+    """Return the node under multiplications by constants, and the product of the constants."""
     scale = 1.0
     while _calls(node, operator.mul) and isinstance(node.args[1], float):
         scale *= node.args[1]
@@ -70,7 +70,7 @@ def _unscaled(node: Any) -> tuple[Any, float]:
 
 
 def _untransposed(node: Any) -> fx.Node | None:
-    """Return that of which a node is the transpose in its last two axes; None if of nothing."""
+    """Return the node that a node transposes in its last two axes; None if it does not."""
     if not isinstance(node, fx.Node):
         return None
     if node.target == "permute":
@@ -81,7 +81,10 @@ def _untransposed(node: Any) -> fx.Node | None:
 
 
 def _flat_transposed(node: fx.Node) -> fx.Node | None:
-    """Take apart the exporter's way: leading axes made one, the others swapped, made many again."""
+    """Recognise a transpose as the exporter writes it, and return the node it transposes.
+
+    It reshapes the leading axes to one, swaps the other two, and restores the leading axes.
+    """
     shapes: list[list[Any]] = []
     for target in ("reshape", "permute", "reshape"):
         if not isinstance(node, fx.Node) or node.target != target:
@@ -95,7 +98,7 @@ def _flat_transposed(node: fx.Node) -> fx.Node | None:
 
 
 def _size(node: Any) -> Any:
-    """Return whose size along which axis a node gives; anything else as it is."""
+    """Return (node, axis) for a node that gives a size; anything else as it is."""
     return _args(node) if isinstance(node, fx.Node) and node.target == "size" else node
 
 
@@ -110,7 +113,7 @@ def _fuse_affine(graph: fx.Graph, total: fx.Node) -> None:
 
 
 def _fuse_table(graph: fx.Graph, total: fx.Node) -> None:
-    """Replace x · scale + shift by one call, where both are rows of a norm's tables."""
+    """Replace x · scale + shift by one call, where both are taken from a norm's tables."""
     product, shift = _ordered(_args(total), operator.mul)
     if not _calls(product, operator.mul) or len(product.users) != 1 or not _calls(shift, take):
         return
@@ -121,12 +124,12 @@ def _fuse_table(graph: fx.Graph, total: fx.Node) -> None:
 
 
 def linear_wide(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return x · weightᵀ + bias: operands narrower than the bias, the result as wide as it."""
+    """Return x · weightᵀ + bias in the bias's dtype, of narrower x [..., in], weight [out, in]."""
     return _wide(x, weight.t(), bias)
 
 
 def affine_wide(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
-    """Return x · weight + bias: operands narrower than the bias, the result as wide as it."""
+    """Return x · weight + bias in the bias's dtype, of narrower x [..., in], weight [in, out]."""
     return _wide(x, weight, bias)
 
 
@@ -143,17 +146,21 @@ _WIDE: dict[Any, Callable[..., Tensor]] = {functional.linear: linear_wide, affin
 
 
 def narrow(graph: fx.Graph, dtype: torch.dtype) -> None:
-    """Let matrix products take their operands in a narrower dtype.
+    """Give matrix products their operands in a narrower dtype.
 
-    All else stays in fp32, by torch's own rule that the wider of two operands wins: the residual
+    The rest stays in fp32, since torch computes in the wider dtype of two operands: the residual
     stream, norms with weights, softmax outside fused attention, the sums of products, logits.
+
+    Args:
+        graph: rewritten in place.
+        dtype: of the products' operands.
     """
     narrowed: dict[fx.Node, fx.Node] = {}
     for node in list(graph.nodes):
         if node.target not in PRODUCTS:
             continue
         operands = node.all_input_nodes
-        if node.target in _WIDE and _leaves(node):
+        if node.target in _WIDE and _is_output(node):
             node.target = _WIDE[node.target]
             operands = operands[:2]
         for operand in operands:
@@ -173,15 +180,15 @@ def _narrowed(graph: fx.Graph, operand: fx.Node, dtype: torch.dtype) -> fx.Node:
     return weight
 
 
-def _leaves(node: fx.Node) -> bool:
-    """Tell whether a value goes out of the graph, at most some of it is left behind."""
+def _is_output(node: fx.Node) -> bool:
+    """Tell whether a value is only an output of the graph, whole or a part selected of it."""
     return all(
-        user.op == "output" or (user.target == "select" and _leaves(user)) for user in node.users
+        user.op == "output" or (user.target == "select" and _is_output(user)) for user in node.users
     )
 
 
 def _widen_outputs(graph: fx.Graph) -> None:
-    """Give every output in fp32, as the manifest has them."""
+    """Convert every output to fp32, the manifest's dtype."""
     end = graph.output_node()
     with graph.inserting_before(end):
         wide = tuple(graph.call_method("to", (o, torch.float32)) for o in _outputs(end))
@@ -197,7 +204,7 @@ def _outputs(end: fx.Node) -> Iterator[fx.Node]:
 
 
 def _args(node: fx.Node) -> tuple[Any, ...]:
-    """Return what a node calls with, as values of any type."""
+    """Return a node's arguments, as values of any type."""
     return node.args
 
 

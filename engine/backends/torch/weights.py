@@ -1,4 +1,4 @@
-"""Weights for the torch backend: each tensor of a file once on the device, however many use it."""
+"""Weights for the torch backend: each tensor of a file is on the device once for all stages."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Extent:
     def map(self) -> NDArray[Any]:
         """Return the tensor as mapped pages of the file; nothing is read yet.
 
-        Pages that somebody wrote to would be private copies; nobody does, but torch wants
-        writeable memory.
+        The pages are mapped copy-on-write, because torch wants writeable memory. Nothing writes
+        to them.
 
         Raises:
             OSError, ValueError: if the file is not there, or too short.
@@ -36,7 +36,7 @@ class Extent:
         return np.memmap(self.path, self.dtype, "c", self.offset, self.shape)
 
     def identity(self) -> Identity:
-        """Return what tells it from any other tensor: the file itself, not its name."""
+        """Return what identifies the tensor: the file itself, not its name, and the place in it."""
         file = os.stat(self.path)
         which = (file.st_dev, file.st_ino, file.st_size, file.st_mtime_ns)
         return (*which, self.offset, self.dtype.str, self.shape)
@@ -56,7 +56,7 @@ class WeightStore:
         return len(self._held)
 
     def get(self, source: Extent | NDArray[Any], dtype: torch.dtype | None) -> torch.Tensor:
-        """Return a tensor on the device; one from a file is shared by all who ask for it.
+        """Return a tensor on the device; stages share one that comes from a file.
 
         Args:
             source: a tensor of a file, or a constant.

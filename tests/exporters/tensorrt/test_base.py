@@ -9,8 +9,8 @@ import pytest
 
 from artifact.config import Precision
 from artifact.store import Artifact, open_artifact
-from exporters.tensorrt.build import Options, build_plans
-from exporters.tensorrt.library import Library
+from exporters.tensorrt.build import BuildOptions, build_plans
+from exporters.tensorrt.library import PlanBuilder
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 VARIABLE = "OTMV_TEST_BASE_ARTIFACT"
@@ -40,10 +40,10 @@ def blocks_of(artifact: Artifact, stage: str) -> int:
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_every_stage_and_whole_variant_is_built(
-    base: Artifact, rtx: Library, tmp_path: Path, precision: Precision
+    base: Artifact, rtx: PlanBuilder, tmp_path: Path, precision: Precision
 ) -> None:
     stages = tuple(base.manifest.stages)
-    options = Options(arch="sm_89", precision=precision, max_batch=8, cache_dir=tmp_path)
+    options = BuildOptions(arch="sm_89", precision=precision, max_batch=8, cache_dir=tmp_path)
     done = {one.stage: one.record for one in build_plans(base, rtx, stages, options)}
     assert tuple(done) == stages
     tensors = base.tensor_bytes()

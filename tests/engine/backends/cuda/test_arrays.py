@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 
 from engine.backends.arrays import Memory
-from engine.backends.cuda.arrays import CudaMemory, rows_of
-from engine.backends.cuda.runtime import Cuda, CudaError, Workspace
+from engine.backends.cuda.arrays import CudaMemory
+from engine.backends.cuda.runtime import Cuda, CudaError
+from engine.backends.cuda.strides import moves_between
+from engine.backends.cuda.workspace import Workspace
 from engine.errors import LoadFailed
 from tests.engine.backends.cuda.fake_runtime import FakeCuda, cudaError_t
 from tests.engine.backends.memory_contract import SHAPES, MemoryContract
@@ -38,7 +40,7 @@ class TestCudaMemory(MemoryContract):
 @given(SHAPES)
 def test_axes_side_by_side_are_one_copy(shape: tuple[int, ...]) -> None:
     strides = np.empty(shape, np.float32).strides
-    ((to, of, width, height, _, _),) = rows_of(shape, strides, strides, 4)
+    ((to, of, width, height, _, _),) = moves_between(shape, strides, strides, 4)
     assert (to, of, width, height) == (0, 0, 4 * int(np.prod(shape)), 1)
 
 
@@ -55,7 +57,7 @@ def test_words_of_many_slots_are_one_copy(device: FakeCuda, memory: CudaMemory) 
 
 
 def test_nothing_is_there_for_nobody() -> None:
-    assert list(rows_of((0, 3), (12, 4), (12, 4), 4)) == []
+    assert list(moves_between((0, 3), (12, 4), (12, 4), 4)) == []
 
 
 def test_an_index_that_does_not_fit_is_refused(memory: CudaMemory) -> None:

@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact
+from engine.backends import installed
+from engine.backends.installed import is_installed
 from engine.backends.registry import installed_backends, open_backend
 from engine.backends.tensorrt import detect
 from engine.backends.tensorrt.detect import Finding, Ready, Unready
@@ -34,9 +36,9 @@ class Runtime:
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
-    detect.detect.cache_clear()
+    detect.try_library.cache_clear()
     yield
-    detect.detect.cache_clear()
+    detect.try_library.cache_clear()
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def find(folder: Path, source: str, module: str = "tensorrt") -> Unready:
     (folder / f"{module}.py").write_text(source)
-    found = detect.detect(module)
+    found = detect.try_library(module)
     assert isinstance(found, Unready)
     assert "\n" not in found.problem + found.fix
     return found
@@ -58,9 +60,9 @@ def no_spec(name: str) -> None:
 
 
 def test_nothing_installed_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detect, "find_spec", no_spec)
+    monkeypatch.setattr(installed, "find_spec", no_spec)
     monkeypatch.setattr(subprocess, "run", pytest.fail)
-    found = detect.tensorrt()
+    found = detect.find_tensorrt()
     assert isinstance(found, Unready)
     assert found.problem == "neither tensorrt nor tensorrt_rtx is installed"
     assert found.fix == "pip install 'otmv-serve[tensorrt]' or 'otmv-serve[tensorrt-rtx]'"
@@ -71,7 +73,7 @@ def test_nothing_installed_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_a_folder_of_that_name_is_no_library(folder: Path) -> None:
     (folder / "tensorrt").mkdir()
-    assert not detect.installed("tensorrt")
+    assert not is_installed("tensorrt")
 
 
 @pytest.mark.parametrize(
@@ -153,14 +155,14 @@ def with_driver(
     (folder / "cuda/bindings/runtime.py").write_text(BINDINGS.replace("SET", str(set_device)))
     (folder / "tensorrt.py").write_text(library)
     monkeypatch.setenv("LD_LIBRARY_PATH", str(folder))
-    return detect.detect("tensorrt")
+    return detect.try_library("tensorrt")
 
 
 def test_a_machine_that_has_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = with_driver(folder, monkeypatch)
     assert found == Ready("tensorrt", "11.4.0", "Imagined GPU", "sm_90", "13.2", "13.0")
     monkeypatch.setattr(subprocess, "run", pytest.fail)
-    assert detect.detect("tensorrt") is found, "asked once"
+    assert detect.try_library("tensorrt") is found, "asked once"
     assert installed_backends()["tensorrt"] == "tensorrt 11.4.0 sm_90"
 
 
@@ -189,7 +191,7 @@ def test_the_runtime_is_asked_for_last(folder: Path, monkeypatch: pytest.MonkeyP
     found = with_driver(folder, monkeypatch, deadly)
     assert isinstance(found, Unready)
     assert "SIGSEGV at: TensorRT's runtime" in found.problem
-    detect.detect.cache_clear()
+    detect.try_library.cache_clear()
     (folder / "libcuda.so.1").unlink()
     if not Path("/proc/driver/nvidia").exists():
         assert "no NVIDIA driver" in find(folder, deadly).problem
@@ -200,8 +202,8 @@ def test_a_missing_binding_names_the_one_for_the_driver(
 ) -> None:
     with_driver(folder, monkeypatch, VERSION=12040)
     shutil.rmtree(folder / "cuda/bindings")
-    detect.detect.cache_clear()
-    found = detect.detect("tensorrt")
+    detect.try_library.cache_clear()
+    found = detect.try_library("tensorrt")
     assert isinstance(found, Unready)
     assert "cuda-bindings cannot be imported" in found.problem
     assert "cuda-bindings==12.*" in found.fix
@@ -211,15 +213,17 @@ def test_the_first_that_is_ready_is_taken(monkeypatch: pytest.MonkeyPatch) -> No
     ready = Ready("tensorrt_rtx", "1.7.1", "Imagined GPU", "sm_89", "13.0", "13.0")
     broken = Unready("tensorrt", "half installed", "install it again")
     answers: dict[str, Finding] = {"tensorrt": broken, "tensorrt_rtx": ready}
-    monkeypatch.setattr(detect, "installed", lambda module: True)
-    monkeypatch.setattr(detect, "detect", answers.__getitem__)
-    assert detect.tensorrt() is ready
+    monkeypatch.setattr(detect, "is_installed", lambda module: True)
+    monkeypatch.setattr(detect, "try_library", answers.__getitem__)
+    assert detect.find_tensorrt() is ready
     answers["tensorrt_rtx"] = Unready("tensorrt_rtx", "no driver", "install one")
-    assert detect.tensorrt() is broken
+    assert detect.find_tensorrt() is broken
 
 
 def test_auto_does_not_offer_what_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detect, "tensorrt", lambda: Unready("tensorrt", "no driver", "install it"))
+    monkeypatch.setattr(
+        detect, "find_tensorrt", lambda: Unready("tensorrt", "no driver", "install it")
+    )
     assert "onnxruntime" in installed_backends()
     assert "tensorrt" not in installed_backends()
 
@@ -242,6 +246,6 @@ def test_serve_says_it_in_one_line_and_fails(
 def test_what_a_child_prints_beside_its_finding_does_no_harm() -> None:
     ready = json.dumps({"module": "m", "version": "1", "device": "d", "arch": "sm_89"})
     lines = f'loading\n{{"step": "import"}}\n{ready}\nbye\n'
-    found = detect._parsed("m", lines, 0, "again")
+    found = detect._read_finding("m", lines, 0, "again")
     assert isinstance(found, Unready), "not all of it is there"
     assert "exit code 0" in found.problem

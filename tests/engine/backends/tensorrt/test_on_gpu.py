@@ -31,16 +31,16 @@ pytestmark = pytest.mark.gpu
 
 def build(artifact: Artifact, cache_dir: Path, precision: Precision, max_batch: int = 16) -> None:
     """Build plans for the GPU here; skip where there is none."""
-    found = detect.tensorrt()
+    found = detect.find_tensorrt()
     if isinstance(found, detect.Unready):
         pytest.skip(f"{found.problem} ({found.fix})")
-    from exporters.tensorrt.build import Options, build_plans
+    from exporters.tensorrt.build import BuildOptions, build_plans
     from exporters.tensorrt.library import open_library
 
     library = open_library("tensorrt" if found.module == "tensorrt" else "tensorrt-rtx")
     arch = found.arch if found.arch in library.archs else "portable"
     stages = tuple(artifact.manifest.stages)
-    build_plans(artifact, library, stages, Options(arch, precision, max_batch, cache_dir))
+    build_plans(artifact, library, stages, BuildOptions(arch, precision, max_batch, cache_dir))
 
 
 class TestTensorRt(BackendContract):

@@ -128,7 +128,7 @@ def test_auto_names_what_it_lacks_and_goes_on(
     tiny: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A ready library without plans is a trial that failed."""
-    monkeypatch.setattr(detect, "tensorrt", lambda: READY)
+    monkeypatch.setattr(detect, "find_tensorrt", lambda: READY)
     assert "tensorrt" in installed_backends()
     trial = try_backend(tiny, EngineConfig(backend="tensorrt", cache_dir=tmp_path))
     assert trial.error is not None

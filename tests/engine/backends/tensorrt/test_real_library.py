@@ -12,7 +12,7 @@ from engine.backends.cuda.runtime import Cuda, CudaError, runtime_version
 from engine.backends.registry import installed_backends, open_backend
 from engine.backends.tensorrt import detect
 from engine.backends.tensorrt.backend import TensorRtBackend
-from engine.backends.tensorrt.call import Library, TensorRtError
+from engine.backends.tensorrt.call import RuntimeLibrary, TensorRtError
 from engine.errors import LoadFailed
 from tests.engine.backends.cuda.fake_runtime import FakeCuda
 from tests.engine.backends.tensorrt.backend_on_fakes import READY, write_plans
@@ -31,7 +31,7 @@ def built(tiny: Artifact, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
     build = pytest.importorskip("exporters.tensorrt.build")
     library = pytest.importorskip("exporters.tensorrt.library").open_library("tensorrt-rtx")
     folder = tmp_path_factory.mktemp("real")
-    options = build.Options(PORTABLE, "fp32", 4, folder)
+    options = build.BuildOptions(PORTABLE, "fp32", 4, folder)
     (done,) = build.build_plans(tiny, library, ["head[vqa]"], options)
     return folder, done.record.target
 
@@ -48,8 +48,8 @@ def test_cuda_without_a_driver_is_one_line() -> None:
 
 @without_gpu
 def test_detection_finds_the_library_and_no_driver() -> None:
-    detect.detect.cache_clear()
-    found = detect.detect("tensorrt_rtx")
+    detect.try_library.cache_clear()
+    found = detect.try_library("tensorrt_rtx")
     assert isinstance(found, detect.Unready)
     assert found.problem == "no NVIDIA driver here (libcuda.so.1)"
     assert "tensorrt" not in installed_backends()
@@ -64,7 +64,7 @@ def test_a_real_plan_is_refused_with_the_librarys_words(
     folder, target = built
     assert plan_path(folder, tiny, "head[vqa]", target).is_file()
     data = find_plan(folder, tiny, "head[vqa]", target).read()
-    library = Library(trt)
+    library = RuntimeLibrary(trt)
     with pytest.raises(TensorRtError, match="cudaError 35") as caught:
         library.deserialize(data)
     assert "\n" not in str(caught.value)

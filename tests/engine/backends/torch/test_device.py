@@ -31,7 +31,7 @@ import torch
 
 from engine.backends.torch.arrays import TorchArray, TorchMemory
 from engine.backends.torch.backend import TorchBackend
-from engine.backends.torch.device import Buffers, DeviceRunner, Step
+from engine.backends.torch.device import Buffers, DeviceRunner, Work
 
 CPU = torch.device("cpu")
 
@@ -43,7 +43,7 @@ class StandIn(TorchBackend):
         super().__init__(device="cpu")
         self.memory = TorchMemory(CPU)
         self.compiles_shapes = self.shares_workspace = True
-        self.captured: list[Step] = []
+        self.captured: list[Work] = []
         self.runners: list[DeviceRunner] = []
         make = partial(DeviceRunner, buffers=Buffers(CPU), capture=self._capture)
 
@@ -53,10 +53,10 @@ class StandIn(TorchBackend):
 
         self._runner = keep
 
-    def _capture(self, step: Step) -> Step:
-        step()  # what a graph leaves behind while it is captured must not matter
-        self.captured.append(step)
-        return step
+    def _capture(self, work: Work) -> Work:
+        work()  # the values it leaves in its tensors must not matter
+        self.captured.append(work)
+        return work
 
 
 class TestTorchStandIn(BackendContract):

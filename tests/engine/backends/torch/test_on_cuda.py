@@ -68,7 +68,6 @@ class TestTorchCudaFp32(BackendContract):
 MAKERS: dict[str, Callable[[], TorchBackend]] = {
     "bf16": lambda: TorchBackend(device="cuda"),
     "fp32": lambda: TorchBackend(device="cuda", precision="fp32"),
-    "compiled": lambda: TorchBackend(device="cuda", compiled=True),
 }
 
 

@@ -24,7 +24,7 @@ from torch import fx
 from torch.nn import functional
 
 from engine.backends.torch.backend import OPERATORS, TorchBackend
-from engine.backends.torch.graph import build_graph, finish
+from engine.backends.torch.graph import build_graph, make_module
 from engine.backends.torch.ops import affine
 from engine.backends.torch.rewrite import affine_wide, fuse, linear_wide, narrow
 from engine.backends.torch.weights import WeightStore
@@ -58,7 +58,7 @@ def case_of(artifact: Artifact, stage: str) -> StageCase:
 def outputs(
     graph: fx.Graph, model: onnx.ModelProto, inputs: dict[str, Array]
 ) -> dict[str, torch.Tensor]:
-    module = finish(graph, WeightStore(CPU))
+    module = make_module(graph, WeightStore(CPU))
     with torch.inference_mode():
         found = module.forward(*(torch.from_numpy(inputs[v.name]) for v in model.graph.input))
     return dict(zip([v.name for v in model.graph.output], found, strict=True))

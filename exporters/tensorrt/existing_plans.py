@@ -1,4 +1,4 @@
-"""Plans that are there already: in their place, or under another artifact with the same stage."""
+"""Plans that exist already: of this artifact, or of another one that has the same stage."""
 
 from __future__ import annotations
 
@@ -19,10 +19,18 @@ from artifact.plan import (
 from artifact.store import Artifact
 
 
-def in_place(
+def find_current(
     cache_dir: Path, artifact: Artifact, stage: str, target: PlanTarget, source: str
 ) -> Plan | None:
-    """Return the stage's plan if it is whole and was built from this source."""
+    """Return the stage's plan if it is undamaged and was built from this source.
+
+    Args:
+        cache_dir: the cache folder.
+        artifact: whose stage.
+        stage: its name.
+        target: what the plan runs on.
+        source: digest of all that decides the plan.
+    """
     try:
         plan = find_plan(cache_dir, artifact, stage, target)
         plan.read()
@@ -32,18 +40,21 @@ def in_place(
     return plan if same else None
 
 
-def adopt(
+def share_from_another(
     cache_dir: Path, artifact: Artifact, stage: str, target: PlanTarget, source: str
 ) -> Plan | None:
-    """Give a plan of the same source that lies under another artifact a second place here.
+    """Link another artifact's plan of the same source into this artifact's folder.
 
-    The bytes are linked, or copied where the disk has no links.
+    The arguments are those of `find_current`. The plan is copied where the disk has no links.
+
+    Returns:
+        The linked plan, None if no other artifact has one.
 
     Raises:
         OSError: the folder cannot be written.
     """
     path = plan_path(cache_dir, artifact, stage, target)
-    found = _elsewhere(path, source)
+    found = _plan_of_another(path, source)
     if found is None:
         return None
     graph = artifact.manifest.files[artifact.manifest.stages[stage].file].sha256
@@ -60,8 +71,8 @@ def adopt(
     return Plan(path, record, "")
 
 
-def _elsewhere(path: Path, source: str) -> Plan | None:
-    """Return a whole plan of this source and of the target that `path` is for."""
+def _plan_of_another(path: Path, source: str) -> Plan | None:
+    """Return an undamaged plan of this source, for the target that `path` is for."""
     plans = path.parent.parent.parent
     for record_file in sorted(plans.glob(f"*/{path.parent.name}/*.json")):
         plan = record_file.with_suffix(path.suffix)

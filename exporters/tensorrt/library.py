@@ -16,6 +16,7 @@ from typing import Any
 from artifact.plan import PORTABLE, OptimizationProfile, PlanLibrary, PlanTensor
 from engine.backends.cuda.driver import device_arch
 from engine.backends.installed import is_installed
+from engine.backends.tensorrt.detect import LIBRARIES
 from exporters.tensorrt.errors import (
     ArchUnsupported,
     BuildFailed,
@@ -25,7 +26,7 @@ from exporters.tensorrt.errors import (
 )
 from exporters.tensorrt.shapes import fixed_shapes
 
-_MODULES: dict[PlanLibrary, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
+_MODULES: dict[PlanLibrary, str] = {library: module for module, library in LIBRARIES.items()}
 _LOG = logging.getLogger(__name__)
 
 

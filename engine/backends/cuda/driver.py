@@ -39,8 +39,8 @@ def device_arch(index: int = 0, libraries: tuple[str, ...] = (_LINUX, _WINDOWS))
             continue
         device = ctypes.c_int()
         try:
-            check(driver.cuInit(0))
-            check(driver.cuDeviceGet(ctypes.byref(device), index))
+            check_result(driver.cuInit(0))
+            check_result(driver.cuDeviceGet(ctypes.byref(device), index))
             return arch_of(driver, device)
         except DriverRefused:
             return None
@@ -55,12 +55,12 @@ def arch_of(driver: ctypes.CDLL, device: ctypes.c_int) -> str:
     """
     number, arch = ctypes.c_int(), "sm_"
     for attribute in (_MAJOR, _MINOR):
-        check(driver.cuDeviceGetAttribute(ctypes.byref(number), attribute, device))
+        check_result(driver.cuDeviceGetAttribute(ctypes.byref(number), attribute, device))
         arch += str(number.value)
     return arch
 
 
-def check(code: int) -> None:
+def check_result(code: int) -> None:
     """Do nothing if a call of the driver succeeded.
 
     Raises:

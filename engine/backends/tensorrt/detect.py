@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from artifact.plan import PlanLibrary
-from engine.backends.cuda.driver import DriverRefused, arch_of, check
+from engine.backends.cuda.driver import DriverRefused, arch_of, check_result
 from engine.backends.cuda.runtime import Cuda, CudaError, runtime_version
 from engine.backends.installed import is_installed
 
@@ -167,9 +167,9 @@ def _device(driver: ctypes.CDLL) -> tuple[str, str, str]:
         raise _Missing("no GPU is visible", fix)
     name = ctypes.create_string_buffer(100)
     try:
-        check(driver.cuDriverGetVersion(ctypes.byref(version)))
-        check(driver.cuDeviceGet(ctypes.byref(device), 0))
-        check(driver.cuDeviceGetName(name, len(name), device))
+        check_result(driver.cuDriverGetVersion(ctypes.byref(version)))
+        check_result(driver.cuDeviceGet(ctypes.byref(device), 0))
+        check_result(driver.cuDeviceGetName(name, len(name), device))
         arch = arch_of(driver, device)
     except DriverRefused as refused:
         problem = f"the NVIDIA driver does not tell what GPU it has (error {refused.code})"

@@ -87,11 +87,6 @@ class DeviceRunner:
         self._capture = capture
         self._captured: dict[Shapes, _Captured] = {}
 
-    @property
-    def shapes(self) -> int:
-        """Return how many shapes are prepared."""
-        return len(self._captured)
-
     def __call__(
         self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]
     ) -> dict[str, AnyArray]:

@@ -35,6 +35,12 @@ class BackendContract:
     def artifact(cls, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
         return write_gallery(tmp_path_factory.mktemp("contract") / "tiny", COMPOSED)
 
+    @pytest.fixture(scope="class")
+    @classmethod
+    def cache_dir(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """An empty cache folder, for backends that need one."""
+        return tmp_path_factory.mktemp("contract-cache")
+
     def load(self, backend: Backend, artifact: Artifact, stage: str) -> LoadedStage:
         spec = artifact.manifest.stages[stage]
         return backend.load(stage, artifact.path(spec.file), spec)

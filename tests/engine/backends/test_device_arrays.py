@@ -99,7 +99,7 @@ def test_on_the_host_nothing_is_kept_anywhere(trio: Artifact) -> None:
 @pytest.mark.parametrize("faults", [False, True])
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("whole", [False, True])
-def test_everybody_gets_the_answer_of_the_host_and_nothing_crosses(
+def test_every_request_gets_the_answer_of_the_host_and_nothing_crosses(
     trio: Artifact, gallery: Artifact, seed: int, faults: bool, whole: bool
 ) -> None:
     artifact, backend = gallery if whole else trio, RemoteBackend(WHOLE)

@@ -13,6 +13,7 @@ from artifact.config import Precision
 from artifact.errors import PlanTruncated, PlanWrongArch
 from artifact.manifest import WEIGHTS_NAME
 from artifact.plan import PlanTarget, find_plan
+from artifact.stage import StageName
 from artifact.store import Artifact
 from exporters.tensorrt.build import BuildOptions, StagePlan, build_plans, chosen_stages
 from exporters.tensorrt.errors import ArchUnsupported, UnknownStages
@@ -50,7 +51,7 @@ def test_every_stage_and_whole_variant_of_the_demo_is_built(
     demo: Artifact, rtx: PlanBuilder, tmp_path: Path, precision: Precision
 ) -> None:
     stages, seen = chosen_stages(demo, ["all"]), []
-    wanted = stages if precision == "fp32" else [s for s in stages if not s.startswith("whole")]
+    wanted = stages if precision == "fp32" else [s for s in stages if not StageName(s).is_whole]
     arch = "sm_120" if precision == "bf16" else "sm_89"
     done = build_plans(
         demo,
@@ -149,8 +150,8 @@ def test_plans_for_another_gpu_are_named(
 def test_stages_by_name(demo: Artifact) -> None:
     assert chosen_stages(demo, ["all"]) == tuple(demo.manifest.stages)
     served = chosen_stages(demo, ["served"])
-    assert not any(stage.startswith("whole") for stage in served)
-    assert set(served) == {s for s in demo.manifest.stages if not s.startswith("whole")}
+    assert not any(StageName(stage).is_whole for stage in served)
+    assert set(served) == {s for s in demo.manifest.stages if not StageName(s).is_whole}
     assert chosen_stages(demo, ["block[1]", "block[0]"]) == ("block[0]", "block[1]")
     with pytest.raises(UnknownStages, match=r"no stage block\[9\]; there are stem"):
         chosen_stages(demo, ["block[9]"])

@@ -1,14 +1,13 @@
 """A stand-in for `cuda.bindings.runtime`: device memory, streams and graphs, without a device.
 
-Nothing runs before somebody waits, as on a device that is far behind: who reads too early, or
-changes pinned memory that a copy still needs, gets wrong numbers. New memory holds 0xFF (NaN), and
-addresses are good for what was allocated only.
+Work runs only when the host waits, as on a device that is far behind. So a caller that reads too
+early, or changes pinned memory that a copy still needs, gets wrong numbers. New memory holds 0xFF
+(NaN). Addresses outside allocations are refused.
 """
 
 from __future__ import annotations
 
 import ctypes
-import enum
 import threading
 from bisect import bisect_right
 from collections import Counter
@@ -16,45 +15,17 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Bytes = NDArray[np.uint8]
-Work = Callable[[], None]
-
-
-class cudaError_t(enum.IntEnum):
-    cudaSuccess = 0
-    cudaErrorInvalidValue = 1
-    cudaErrorMemoryAllocation = 2
-    cudaErrorInsufficientDriver = 35
-    cudaErrorNoDevice = 100
-    cudaErrorIllegalAddress = 700
-    cudaErrorStreamCaptureUnsupported = 900
-    cudaErrorStreamCaptureInvalidated = 901
-
-
-class cudaMemcpyKind(enum.IntEnum):
-    cudaMemcpyHostToDevice = 1
-    cudaMemcpyDeviceToHost = 2
-    cudaMemcpyDeviceToDevice = 3
-
-
-class cudaStreamCaptureMode(enum.IntEnum):
-    cudaStreamCaptureModeThreadLocal = 1
-
-
-class Stream:
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.queue: list[Work] = []
-        self.captured: list[Work] | None = None
-
-    def __int__(self) -> int:
-        return self.number
-
-
-class Fault(Exception):
-    """The device met something it cannot do."""
+from tests.engine.backends.cuda.fake_values import (
+    RESULTS,
+    Bytes,
+    Fault,
+    Stream,
+    Work,
+    cudaError_t,
+    cudaMemcpyKind,
+    cudaStreamCaptureMode,
+)
 
 
 class FakeCuda:
@@ -94,12 +65,12 @@ class FakeCuda:
         self.calls[name] += 1
         error = self.broken.pop(name, None) or self._dead
         if error is not None and not name.startswith("cudaGet"):
-            return (error, *[None] * _RESULTS.get(name, 0))
+            return (error, *[None] * RESULTS.get(name, 0))
         try:
             return found(*arguments)
         except Fault as fault:
             (answer,) = fault.args
-            return (answer, *[None] * _RESULTS.get(name, 0))
+            return (answer, *[None] * RESULTS.get(name, 0))
 
     @property
     def used(self) -> int:
@@ -273,16 +244,6 @@ class FakeCuda:
         for work in graph:
             self.enqueue(stream, work)
         return (cudaError_t.cudaSuccess,)
-
-
-_RESULTS = {
-    "cudaMalloc": 1,
-    "cudaMallocHost": 1,
-    "cudaStreamCreateWithFlags": 1,
-    "cudaStreamEndCapture": 1,
-    "cudaGraphInstantiate": 1,
-    "cudaMemGetInfo": 2,
-}
 
 
 def _host(pointer: int, size: int) -> Bytes:

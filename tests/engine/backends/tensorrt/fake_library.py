@@ -1,8 +1,8 @@
 """A stand-in for TensorRT's runtime: engines that run the NumPy twin on a `FakeCuda`'s memory.
 
-It insists on what the documentation asks for: every shape and address set, a run before a capture,
-memory for activations apart from the tensors, and a context left alone once a graph was captured
-from it.
+It checks what the documentation demands: every shape and address is set, a run comes before a
+capture, the memory for activations overlaps no tensor, and a context does not change once a graph
+was captured from it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from tests.engine.backends.cuda.fake_runtime import FakeCuda, Fault, cudaError_t
+from tests.engine.backends.cuda.fake_runtime import FakeCuda
+from tests.engine.backends.cuda.fake_values import Fault, cudaError_t
 from tests.engine.tiny_model import NV, Array, TinyModel
 
 MAX_BATCH = 16
@@ -213,7 +214,7 @@ class Context:
         given = {name: self._tensor(name) for name in inputs}
         for name, (dtype, _) in inputs.items():
             if dtype.startswith("int") and name != "mask" and (given[name] < 0).any():
-                raise Fault(cudaError_t.cudaErrorIllegalAddress)  # an index of nobody's row
+                raise Fault(cudaError_t.cudaErrorIllegalAddress)  # an index outside the table
         found = self._trt.model.run(self._engine.stage, {n: _plain(n, a) for n, a in given.items()})
         for name in outputs:
             np.copyto(self._tensor(name), found[name], casting="unsafe")

@@ -17,11 +17,11 @@ import pytest
 
 from artifact.store import Artifact
 from engine.backends import installed
-from engine.backends.installed import is_installed
 from engine.backends.registry import installed_backends, open_backend
 from engine.backends.tensorrt import detect
 from engine.backends.tensorrt.detect import Finding, Ready, Unready
 from engine.errors import LoadFailed
+from tests.engine.backends.cuda.fake_driver import compile_driver
 
 GOOD = """
 __version__ = "11.4.0"
@@ -71,11 +71,6 @@ def test_nothing_installed_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
         open_backend("tensorrt")
 
 
-def test_a_folder_of_that_name_is_no_library(folder: Path) -> None:
-    (folder / "tensorrt").mkdir()
-    assert not is_installed("tensorrt")
-
-
 @pytest.mark.parametrize(
     ("source", "problem", "fix"),
     [
@@ -109,16 +104,6 @@ def test_a_child_that_hangs_is_ended(folder: Path, monkeypatch: pytest.MonkeyPat
     assert "timed out" in find(folder, "import time\ntime.sleep(60)").problem
 
 
-DRIVER = """
-#include <string.h>
-int cuInit(unsigned flags) { return INIT; }
-int cuDriverGetVersion(int *v) { *v = VERSION; return 0; }
-int cuDeviceGetCount(int *n) { *n = COUNT; return 0; }
-int cuDeviceGet(int *d, int i) { *d = i; return 0; }
-int cuDeviceGetName(char *name, int size, int d) { strcpy(name, "Imagined GPU"); return NAME; }
-int cuDeviceGetAttribute(int *v, int which, int d) { *v = which == 75 ? 9 : 0; return 0; }
-"""
-
 BINDINGS = """
 import enum
 class cudaError_t(enum.IntEnum):
@@ -140,15 +125,8 @@ def with_driver(
     set_device: int = 0,
     **answers: int,
 ) -> Finding:
-    """Ask with a driver written in C that gives these answers, and a binding in Python."""
-    compiler = shutil.which("cc")
-    if compiler is None:
-        pytest.skip("no C compiler")
-    known = {"INIT": 0, "VERSION": 13020, "COUNT": 1, "NAME": 0} | answers
-    (folder / "driver.c").write_text(DRIVER)
-    define = [f"-D{name}={value}" for name, value in known.items()]
-    command = [compiler, "-shared", "-fPIC", "-o", "libcuda.so.1", *define, "driver.c"]
-    subprocess.run(command, cwd=folder, check=True)
+    """Try the library with a driver that gives these answers, and a binding in Python."""
+    compile_driver(folder, **answers)
     (folder / "cuda/bindings").mkdir(parents=True)
     (folder / "cuda/__init__.py").touch()
     (folder / "cuda/bindings/__init__.py").touch()

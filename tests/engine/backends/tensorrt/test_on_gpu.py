@@ -47,14 +47,11 @@ class TestTensorRt(BackendContract):
     @pytest.fixture(scope="class", params=get_args(Precision))
     @classmethod
     def backend(
-        cls,
-        artifact: Artifact,
-        tmp_path_factory: pytest.TempPathFactory,
-        request: pytest.FixtureRequest,
+        cls, artifact: Artifact, cache_dir: Path, request: pytest.FixtureRequest
     ) -> Backend:
-        folder = tmp_path_factory.mktemp("gpu-plans")
-        build(artifact, folder, request.param)
-        return open_backend("tensorrt", artifact=artifact, cache_dir=folder)
+        cache_dir = cache_dir / request.param
+        build(artifact, cache_dir, request.param)
+        return open_backend("tensorrt", artifact=artifact, cache_dir=cache_dir)
 
 
 @pytest.fixture(scope="module")

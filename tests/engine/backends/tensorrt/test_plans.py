@@ -17,9 +17,11 @@ from engine.backends.tensorrt.detect import Ready
 from engine.config import EngineConfig
 from engine.errors import LoadFailed
 from engine.trial import try_backend
-from tests.engine.backends.cuda.fake_runtime import FakeCuda, cudaError_t
-from tests.engine.backends.tensorrt.backend_on_fakes import READY, TARGET, Stand, write_plans
+from tests.engine.backends.cuda.fake_runtime import FakeCuda
+from tests.engine.backends.cuda.fake_values import cudaError_t
+from tests.engine.backends.tensorrt.backend_on_fakes import READY, BackendOnFakes
 from tests.engine.backends.tensorrt.fake_library import FakeTensorRt
+from tests.engine.backends.tensorrt.fake_plans import TARGET, write_plans
 from tests.engine.tiny_whole import WHOLE
 
 
@@ -32,7 +34,7 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory, tiny: Artifact) -> Path:
 
 def test_no_plans_is_one_line_with_the_command(tiny: Artifact, tmp_path: Path) -> None:
     with pytest.raises(LoadFailed, match=r"no plan of tiny here \(otmv build .* --precision fp16"):
-        Stand(tiny, tmp_path)
+        BackendOnFakes(tiny, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -48,24 +50,24 @@ def test_plans_for_something_else_are_named(
 ) -> None:
     write_plans(tmp_path, tiny, target)
     with pytest.raises(LoadFailed, match=f"{said}.*otmv build") as caught:
-        Stand(tiny, tmp_path)
+        BackendOnFakes(tiny, tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_the_narrowest_precision_there_are_plans_of_is_used(tiny: Artifact, tmp_path: Path) -> None:
     write_plans(tmp_path, tiny)
-    assert Stand(tiny, tmp_path).backend.precision == "fp32"
+    assert BackendOnFakes(tiny, tmp_path).backend.precision == "fp32"
     write_plans(tmp_path, tiny, TARGET.model_copy(update={"precision": "bf16"}))
-    assert Stand(tiny, tmp_path).backend.precision == "bf16"
+    assert BackendOnFakes(tiny, tmp_path).backend.precision == "bf16"
     write_plans(tmp_path, tiny, TARGET.model_copy(update={"precision": "fp16"}))
-    backend = Stand(tiny, tmp_path).backend
+    backend = BackendOnFakes(tiny, tmp_path).backend
     assert backend.precision == "fp16"
     assert backend.library == "tensorrt-rtx 1.7.1.116 Imagined GPU sm_89 fp16"
 
 
 def test_a_portable_plan_runs_on_a_newer_gpu(tiny: Artifact, tmp_path: Path) -> None:
     write_plans(tmp_path, tiny, TARGET.model_copy(update={"arch": "portable"}))
-    assert Stand(tiny, tmp_path).load("head[vqa]")
+    assert BackendOnFakes(tiny, tmp_path).load("head[vqa]")
 
 
 def damaged(kind: str, path: Path) -> None:
@@ -83,18 +85,18 @@ def test_a_damaged_plan_is_one_line_with_the_command(
     tiny: Artifact, tmp_path: Path, kind: str
 ) -> None:
     write_plans(tmp_path, tiny)
-    stand = Stand(tiny, tmp_path)
+    on_fakes = BackendOnFakes(tiny, tmp_path)
     damaged(kind, plan_path(tmp_path, tiny, "block[0]", TARGET))
     with pytest.raises(LoadFailed, match=r"block\[0\].*\(otmv build") as caught:
-        stand.load("block[0]")
+        on_fakes.load("block[0]")
     assert "\n" not in str(caught.value)
 
 
 def test_a_plan_the_library_refuses_is_its_own_words(tiny: Artifact, cache_dir: Path) -> None:
-    stand = Stand(tiny, cache_dir)
-    stand.trt.refuses["deserialize"] = "version tag does not match"
+    on_fakes = BackendOnFakes(tiny, cache_dir)
+    on_fakes.trt.refuses["deserialize"] = "version tag does not match"
     with pytest.raises(LoadFailed, match=r"version tag does not match.*otmv build"):
-        stand.load("block[0]")
+        on_fakes.load("block[0]")
 
 
 def test_an_engine_that_is_not_its_record_is_refused(tiny: Artifact, tmp_path: Path) -> None:
@@ -108,7 +110,7 @@ def test_an_engine_that_is_not_its_record_is_refused(tiny: Artifact, tmp_path: P
     )
     plan_path(tmp_path, tiny, "block[0]", TARGET).write_bytes(kept)
     with pytest.raises(LoadFailed, match="its record says otherwise"):
-        Stand(tiny, tmp_path).load("block[0]")
+        BackendOnFakes(tiny, tmp_path).load("block[0]")
 
 
 def test_a_driver_too_old_is_one_line(tiny: Artifact, cache_dir: Path) -> None:

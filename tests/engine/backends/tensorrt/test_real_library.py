@@ -15,7 +15,8 @@ from engine.backends.tensorrt.backend import TensorRtBackend
 from engine.backends.tensorrt.call import RuntimeLibrary, TensorRtError
 from engine.errors import LoadFailed
 from tests.engine.backends.cuda.fake_runtime import FakeCuda
-from tests.engine.backends.tensorrt.backend_on_fakes import READY, write_plans
+from tests.engine.backends.tensorrt.backend_on_fakes import READY
+from tests.engine.backends.tensorrt.fake_plans import write_plans
 
 trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
 runtime = pytest.importorskip("cuda.bindings.runtime", reason="cuda-bindings is not installed")

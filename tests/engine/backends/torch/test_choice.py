@@ -11,12 +11,10 @@ import pytest
 
 from artifact.store import Artifact
 from engine.auto import open_chosen
-from engine.backends import registry
 from engine.backends.cuda.driver import has_cuda
-from engine.backends.registry import candidate_backends, installed_backends, open_backend
+from engine.backends.registry import installed_backends
 from engine.clock import SystemClock
 from engine.config import EngineConfig
-from engine.errors import LoadFailed
 from engine.pool import EnginePool
 from engine.types import Budget, VqaInput
 from tests.engine.fakes import picture
@@ -39,25 +37,6 @@ def test_the_facade_answers_on_it(tmp_path: Path, tiny: Artifact) -> None:
         pool.close()
 
 
-def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "engine.backends.torch.backend", None)
-    with pytest.raises(LoadFailed, match=r"not installed.*pip install 'otmv-serve\[torch\]'"):
-        open_backend("torch")
-
-
-@pytest.mark.parametrize(("release", "device"), [("2.13.0+cpu", True), ("2.13.0", False)])
-def test_auto_leaves_torch_out_without_a_device(
-    monkeypatch: pytest.MonkeyPatch, release: str, device: bool
-) -> None:
-    both = {"onnxruntime": "1", "torch": "2.13.0"}
-    monkeypatch.setattr(registry, "installed_backends", lambda: dict(both))
-    monkeypatch.setattr(registry, "has_cuda", lambda: True)
-    assert candidate_backends() == both
-    both["torch"] = release
-    monkeypatch.setattr(registry, "has_cuda", lambda: device)
-    assert candidate_backends() == {"onnxruntime": "1"}
-
-
 def test_looking_for_backends_imports_none() -> None:
     code = (
         "import sys; from engine.backends.registry import candidate_backends as look; look(); "
@@ -69,11 +48,6 @@ def test_looking_for_backends_imports_none() -> None:
     )
     assert run.stdout.strip() == "[]"
     assert "torch" in installed_backends()
-
-
-def test_no_driver_is_no_device() -> None:
-    assert not has_cuda("libno-such-driver.so.1")
-    assert not has_cuda("libm.so.6")  # a library, but not a driver
 
 
 @pytest.mark.slow

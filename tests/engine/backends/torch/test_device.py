@@ -17,8 +17,8 @@ from engine.family import Family
 from engine.kept import is_kept
 from engine.solo import Solo
 from tests.engine.backends.backend_contract import BackendContract
+from tests.engine.backends.hooked_backend import HookedBackend
 from tests.engine.backends.memory_contract import MemoryContract
-from tests.engine.backends.tensorrt.backend_on_fakes import Watching
 from tests.engine.crowd import Crowd, check_alone
 from tests.engine.fakes import FakeBackend
 from tests.engine.tiny_graphs import example_inputs
@@ -44,14 +44,7 @@ class StandIn(TorchBackend):
         self.memory = TorchMemory(CPU)
         self.compiles_shapes = self.shares_workspace = True
         self.captured: list[Work] = []
-        self.runners: list[DeviceRunner] = []
-        make = partial(DeviceRunner, buffers=Buffers(CPU), capture=self._capture)
-
-        def keep(*args: object) -> DeviceRunner:
-            self.runners.append(make(*args))  # type: ignore[arg-type]
-            return self.runners[-1]
-
-        self._runner = keep
+        self._runner = partial(DeviceRunner, buffers=Buffers(CPU), capture=self._capture)
 
     def _capture(self, work: Work) -> Work:
         work()  # the values it leaves in its tensors must not matter
@@ -119,7 +112,7 @@ def test_each_shape_is_prepared_once_and_serves_all_orders(tiny: Artifact) -> No
         found, expected = stage.run(given), TinyModel().run("block[0]", given)
         for name, numbers in expected.items():
             assert relative_l2(found[name], numbers) <= 1e-5
-    assert len(backend.captured) == backend.runners[-1].shapes == 2
+    assert len(backend.captured) == 2
 
 
 def test_stages_share_the_places_of_their_inputs_and_outputs(tiny: Artifact) -> None:
@@ -182,7 +175,7 @@ def test_the_engine_answers_on_it_as_on_the_host(
 
     monkeypatch.setattr(DeviceRunner, "_send", watched)
     artifact = gallery if whole else trio
-    backend = Watching(StandIn(), FakeBackend(WHOLE))  # type: ignore[arg-type]
+    backend = HookedBackend(StandIn(), FakeBackend(WHOLE))  # type: ignore[arg-type]
     answered = Crowd(artifact, backend, seed=int(whole), faults=whole).play()  # type: ignore[arg-type]
     assert len(answered) >= 10
     alone = Solo(Family(artifact.manifest, "fp32"), FakeBackend(WHOLE).call, max_batch=3)

@@ -90,7 +90,7 @@ def test_a_whole_graph_has_one_attention_for_each_block(demo: Artifact) -> None:
 
 
 def attention(change: dict[str, Node] | None = None) -> list[Node]:
-    """Return attention as somebody would write it by hand, some nodes replaced by others."""
+    """Return attention as one would write it by hand, with some nodes replaced by others."""
     nodes: dict[str, Node] = {
         "turned": ("Transpose", ["k"], "turned", {"perm": [0, 1, 3, 2]}),
         "scaled": ("Mul", ["q", "half"], "scaled", {}),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from artifact.config import Precision
+from artifact.stage import StageName
 from artifact.store import Artifact, open_artifact
 from exporters.tensorrt.build import BuildOptions, build_plans
 from exporters.tensorrt.library import PlanBuilder
@@ -31,11 +32,10 @@ def base() -> Artifact:
 
 def blocks_of(artifact: Artifact, stage: str) -> int:
     """Return how many blocks a stage executes: one, or those of a whole variant."""
-    kind, _, rest = stage.partition("[")
-    if not kind.startswith("whole"):
-        return int(kind.startswith("block"))
-    name = rest.rstrip("]").partition(":")[2]
-    return next(len(v.pattern) for v in artifact.manifest.variants if v.id == name)
+    name = StageName(stage)
+    if not name.is_whole:
+        return int(name.is_block)
+    return next(len(v.pattern) for v in artifact.manifest.variants if v.id == name.variant)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])

@@ -69,6 +69,6 @@ def moves_between(
             axes.insert(0, axis)
     inner = axes.pop() if axes else _Axis(1, width, width)
     for places in np.ndindex(*(axis.size for axis in axes)):
-        to = sum(place * axis.target_stride for place, axis in zip(places, axes, strict=True))
-        of = sum(place * axis.source_stride for place, axis in zip(places, axes, strict=True))
-        yield Move(to, of, width, inner.size, inner.target_stride, inner.source_stride)
+        target = sum(place * axis.target_stride for place, axis in zip(places, axes, strict=True))
+        source = sum(place * axis.source_stride for place, axis in zip(places, axes, strict=True))
+        yield Move(target, source, width, inner.size, inner.target_stride, inner.source_stride)

@@ -15,16 +15,6 @@ from tests.engine.backends.cuda.fake_runtime import FakeCuda
 from tests.engine.backends.memory_contract import MemoryContract
 
 
-@pytest.fixture
-def device() -> FakeCuda:
-    return FakeCuda()
-
-
-@pytest.fixture
-def memory(device: FakeCuda) -> CudaMemory:
-    return CudaMemory(Cuda(device))
-
-
 class TestCudaMemory(MemoryContract):
     @pytest.fixture(scope="class")
     @classmethod

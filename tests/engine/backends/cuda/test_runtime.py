@@ -11,16 +11,6 @@ from tests.engine.backends.cuda.fake_runtime import FakeCuda
 from tests.engine.backends.cuda.fake_values import cudaError_t
 
 
-@pytest.fixture
-def device() -> FakeCuda:
-    return FakeCuda()
-
-
-@pytest.fixture
-def memory(device: FakeCuda) -> CudaMemory:
-    return CudaMemory(Cuda(device))
-
-
 def test_a_missing_driver_is_one_line_that_says_what_to_do(device: FakeCuda) -> None:
     device.broken["cudaSetDevice"] = cudaError_t.cudaErrorInsufficientDriver
     with pytest.raises(CudaError, match=r"cudaErrorInsufficientDriver.*NVIDIA driver") as caught:

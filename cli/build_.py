@@ -15,8 +15,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from artifact.plan import PlanLibrary
     from artifact.store import Artifact
-    from exporters.tensorrt.build import Done, Options
-    from exporters.tensorrt.library import Library
+    from exporters.tensorrt.build import BuildOptions, StagePlan
+    from exporters.tensorrt.library import PlanBuilder
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -55,7 +55,7 @@ def build(
     """
     console = Console(stderr=True)
     try:
-        from exporters.tensorrt.build import Options
+        from exporters.tensorrt.build import BuildOptions
         from exporters.tensorrt.errors import BuildError
     except ModuleNotFoundError as error:
         _fail(console, f"building plans needs {error.name}: pip install 'otmv-serve[tensorrt-rtx]'")
@@ -65,7 +65,7 @@ def build(
 
     try:
         opened, chosen = open_artifact(artifact), _library(library)
-        options = Options(
+        options = BuildOptions(
             arch=arch or chosen.archs[0],
             precision=precision,
             max_batch=max_batch or opened.manifest.buckets.batches[-1],
@@ -89,9 +89,9 @@ def _fail(console: Console, problem: str) -> NoReturn:
     sys.exit(1)
 
 
-def _library(name: PlanLibrary | None) -> Library:
+def _library(name: PlanLibrary | None) -> PlanBuilder:
     """Open the library asked for, else the one that is there."""
-    from exporters.tensorrt.device import device_arch
+    from engine.backends.cuda.driver import device_arch
     from exporters.tensorrt.errors import LibraryMissing
     from exporters.tensorrt.library import installed, open_library
 
@@ -104,8 +104,8 @@ def _library(name: PlanLibrary | None) -> Library:
 
 
 def _run(
-    console: Console, artifact: Artifact, library: Library, stages: str, options: Options
-) -> list[Done]:
+    console: Console, artifact: Artifact, library: PlanBuilder, stages: str, options: BuildOptions
+) -> list[StagePlan]:
     from exporters.tensorrt.build import build_plans, chosen_stages
 
     wanted = chosen_stages(artifact, [name.strip() for name in stages.split(",")])
@@ -121,7 +121,7 @@ def _run(
         )
 
 
-def _table(done: list[Done]) -> Table:
+def _table(done: list[StagePlan]) -> Table:
     table = Table(title="plans", title_style="bold")
     table.add_column("stage")
     table.add_column("outcome")

@@ -75,7 +75,9 @@ HOMONYMS = (
     Homonym(
         "engine/telemetry.py", "Telemetry.__init__", "'reason'", "label: why a request was refused"
     ),
-    Homonym("engine/choosing.py", "Remembered.read", "'reason'", "field: why a backend was taken"),
+    Homonym(
+        "engine/opening/choose.py", "Remembered.read", "'reason'", "field: why a backend was taken"
+    ),
     Homonym("cli/serve_.py", "_fail", "'reason'", "field of a log record: why it stopped"),
     Homonym("cli/ask_.py", "ask", "'caption'", "field of an answer over HTTP"),
     Homonym("loadtests/report/promql.py", "shed", "'reason'", "label: why a request was refused"),

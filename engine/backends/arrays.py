@@ -16,10 +16,10 @@ Index: TypeAlias = "int | slice | tuple[int | slice, ...]"
 
 
 class DeviceArray(ABC):
-    """An array in a backend's memory: cut and copied there, read by the host on purpose only.
+    """An array in a backend's memory. Its parts are views; the host reads it only by `read`.
 
-    What its methods say happens in the order of the calls, together with the calls of stages. NumPy
-    refuses to take it for an array. Not thread-safe.
+    The device works in the order of the calls, those of stages included. NumPy refuses to take it
+    for an array. Not thread-safe.
     """
 
     __array_ufunc__ = None
@@ -41,7 +41,7 @@ class DeviceArray(ABC):
 
     @abstractmethod
     def overlaps(self, other: DeviceArray) -> bool:
-        """Tell whether a write to the one may change the other."""
+        """Tell whether writing to one of the two may change the other."""
 
     @abstractmethod
     def __getitem__(self, index: Index) -> Self:
@@ -49,9 +49,9 @@ class DeviceArray(ABC):
 
     @abstractmethod
     def __setitem__(self, index: Index, value: AnyArray | float) -> None:
-        """Copy an array of the part's very shape and dtype into it, or zeros.
+        """Copy an array of the part's shape and dtype into it, or zeros.
 
-        A NumPy array may be changed as soon as this returns. The parts must not overlap.
+        A NumPy array may be changed as soon as this returns. Source and part must not overlap.
 
         Raises:
             ValueError: if shape or dtype differ, or the number is not 0.
@@ -93,12 +93,12 @@ class Memory(Protocol):
         """Return a new array of zeros.
 
         Raises:
-            LoadFailed: if there is not so much memory.
+            LoadFailed: if too little memory is left.
         """
         ...
 
     def held_bytes(self) -> int:
-        """Return the bytes the backend holds outside the process's resident set."""
+        """Return the bytes that the backend holds outside the process's resident set."""
         ...
 
 
@@ -138,7 +138,7 @@ def takes_outputs(array: AnyArray) -> bool:
 
 
 def may_overlap(one: AnyArray, other: AnyArray) -> bool:
-    """Tell whether a write to the one may change the other; two memories never overlap."""
+    """Tell whether writing to one may change the other; arrays of two memories never overlap."""
     if isinstance(one, DeviceArray):
         return isinstance(other, DeviceArray) and one.overlaps(other)
     return not isinstance(other, DeviceArray) and np.may_share_memory(one, other)
@@ -157,19 +157,28 @@ def put_rows(target: AnyArray, rows: Sequence[int], source: AnyArray) -> None:
 def move_rows(
     array: AnyArray, into: Sequence[int], source: Sequence[int], part: tuple[slice, ...] = ()
 ) -> None:
-    """Copy rows of an array, or the same part of each, to other rows; all are read before."""
+    """Copy rows of an array, or the same part of each, to other rows of it.
+
+    All are read before the first is written, so rows may change places.
+
+    Args:
+        array: rows first.
+        into: the rows that are written.
+        source: the row that each is copied from.
+        part: of every row; all of it if empty.
+    """
     if isinstance(array, np.ndarray):
         there: tuple[Any, ...] = (into, *part)
         here: tuple[Any, ...] = (source, *part)
         array[there] = array[here]
         return
-    kept = {row: array[(row, *part)].copy() for row in source}
+    copies = {row: array[(row, *part)].copy() for row in source}
     for row, of in zip(into, source, strict=True):
-        array[(row, *part)] = kept[of]
+        array[(row, *part)] = copies[of]
 
 
 def runs(rows: Sequence[int], labels: Array | None = None) -> Iterator[tuple[int, int]]:
-    """Yield (begin, end) of places where rows follow one another and labels stay the same."""
+    """Yield (begin, end) of each stretch of `rows` that counts up by one under one label."""
     breaks = [
         place
         for place, (row, following) in enumerate(pairwise(rows), 1)

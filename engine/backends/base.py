@@ -11,7 +11,7 @@ from artifact.manifest import StageFile, TensorSpec
 from engine.backends.arrays import AnyArray, Array, Memory, may_overlap, takes_outputs
 from engine.errors import InferenceFailed
 
-__all__ = ["Array", "Backend", "LoadedStage", "Prepared", "bound_sizes", "check_into"]
+__all__ = ["Array", "Backend", "LoadedStage", "PreparedCalls", "bound_sizes", "check_into"]
 
 Call = TypeVar("Call")
 _Identity = tuple[tuple[str, int], ...]
@@ -25,21 +25,20 @@ class LoadedStage(Protocol):
     ) -> dict[str, Any]:
         """Run one batch; names, dtypes and shapes as the stage's manifest record.
 
-        The outputs belong to the caller and later calls never change them. When it returns they are
-        all there, whatever memory they lie in. Not thread-safe.
+        The outputs belong to the caller; later calls never change them. All of them are complete
+        when it returns, also those in a device's memory. Not thread-safe.
 
         Args:
-            inputs: one array for each input, NumPy's or of the backend's memory; they are read
-                where they lie and not changed.
-            into: arrays of the caller, NumPy's or of the backend's memory, that the outputs they
-                are named for are written to, and that are returned: of the output's very dtype
-                and shape, C-contiguous, writeable, apart from every input. Outputs not named are
-                new NumPy arrays. Where all are named, a call with the same array objects again
-                may be prepared, so do not change their shapes.
+            inputs: one array for each input, NumPy's or of the backend's memory; none is changed.
+            into: arrays of the caller by output, NumPy's or of the backend's memory. Each output
+                is written into its array, and that array is returned. It has the output's dtype
+                and shape, is C-contiguous and writeable, and overlaps no input. Outputs not named
+                are new NumPy arrays. Where all are named, the backend may remember the call for
+                the same array objects, so do not change their shapes.
 
         Raises:
-            InferenceFailed: if the library raises, or an array of `into` does not fit; what the
-                arrays of `into` hold is then undefined.
+            InferenceFailed: if the library raises, or an array of `into` does not fit; the
+                contents of `into` are then undefined.
         """
         ...
 
@@ -54,7 +53,7 @@ class Backend(Protocol):
 
     @property
     def precision(self) -> Precision:
-        """Return the precision it computes in: selects quality and parity limits."""
+        """Return the precision it computes in; it selects the quality and the parity limit."""
         ...
 
     @property
@@ -64,7 +63,7 @@ class Backend(Protocol):
 
     @property
     def compiles_shapes(self) -> bool:
-        """Tell whether the first call of each shape is slow, so that every batch is warmed."""
+        """Tell whether the first call of each shape is slow; every batch size is then warmed up."""
         ...
 
     @property
@@ -86,41 +85,41 @@ class Backend(Protocol):
         ...
 
 
-_PREPARED = 16
+_MOST_REMEMBERED = 16
 
 
-class Prepared(Generic[Call]):
-    """Calls a stage has made before, by the very array objects; the oldest goes first.
+class PreparedCalls(Generic[Call]):
+    """A stage's earlier calls, by the identity of their arrays; the oldest is dropped first.
 
-    It keeps those arrays, so no other array can have their identity.
+    It holds those arrays, so no other array can get their identity.
     """
 
     def __init__(self) -> None:
         self._calls: dict[_Identity, tuple[tuple[AnyArray, ...], Call]] = {}
-        self._met: dict[_Identity, None] = {}
+        self._recent: dict[_Identity, None] = {}
 
     def find(self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> Call | None:
-        """Return the call on these arrays, None if it was never kept."""
+        """Return the call on these array objects, None if it is not remembered."""
         known = self._calls.get(_identity(inputs, into))
         return None if known is None else known[1]
 
-    def again(self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> bool:
-        """Tell whether a call was asked about lately: only such are worth keeping.
+    def seen_lately(self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> bool:
+        """Tell whether this was asked of the same arrays lately: such calls are worth remembering.
 
-        It holds no arrays, so the first call may have been on others of the same identity.
+        No arrays are held for this, so an earlier array may have had the same identity.
         """
         identity = _identity(inputs, into)
-        known = identity in self._met
-        self._met[identity] = None
-        if len(self._met) > _PREPARED:
-            del self._met[next(iter(self._met))]
+        known = identity in self._recent
+        self._recent[identity] = None
+        if len(self._recent) > _MOST_REMEMBERED:
+            del self._recent[next(iter(self._recent))]
         return known
 
-    def keep(
+    def remember(
         self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray], call: Call
     ) -> None:
-        """Keep a call: sticky batches come with the same arrays again."""
-        if len(self._calls) >= _PREPARED:
+        """Remember a call: a batch whose rows stay the same comes with the same arrays again."""
+        if len(self._calls) >= _MOST_REMEMBERED:
             del self._calls[next(iter(self._calls))]
         self._calls[_identity(inputs, into)] = (*inputs.values(), *into.values()), call
 
@@ -132,10 +131,10 @@ def _identity(inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]) -> _
 def bound_sizes(
     stage: str, specs: Mapping[str, TensorSpec], inputs: Mapping[str, AnyArray]
 ) -> dict[str, int]:
-    """Return what each symbol stands for in a call.
+    """Return the size that each symbol (`B`, `L`, …) has in a call.
 
     Raises:
-        InferenceFailed: if names, dtypes or shapes are not those of the record.
+        InferenceFailed: if names, dtypes or shapes differ from the record.
     """
     if inputs.keys() != specs.keys():
         problem = f"inputs {sorted(inputs)} given, {sorted(specs)} needed"
@@ -159,7 +158,7 @@ def check_into(
     inputs: Mapping[str, AnyArray],
     into: Mapping[str, AnyArray],
 ) -> None:
-    """Check all that `LoadedStage.run` asks of `into` but the shapes, which the library knows.
+    """Check what `LoadedStage.run` asks of `into`, except for shapes, which the library knows.
 
     Raises:
         InferenceFailed: if an array does not fit.

@@ -3,96 +3,125 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from artifact.store import Artifact
-from engine.backends import detect
 from engine.backends.base import Backend
-from engine.backends.driver import has_cuda
+from engine.backends.cuda.driver import has_cuda
+from engine.backends.installed import is_installed
+from engine.backends.tensorrt import detect
 from engine.config import default_cache_dir
 from engine.errors import LoadFailed
 
-_TENSORRT = "tensorrt"
+
+@dataclass(frozen=True)
+class _Choices:
+    """What a backend may be opened with; see `open_backend`."""
+
+    threads: int
+    artifact: Artifact | None
+    cache_dir: Path | None
 
 
-def _onnxruntime(threads: int) -> Backend:
-    try:
-        from engine.backends.onnxruntime_ import OnnxRuntimeBackend
-    except ImportError as error:
-        fix = "pip install onnxruntime"
-        raise LoadFailed("backend onnxruntime", f"not installed: {error}", fix) from error
-    return OnnxRuntimeBackend(threads)
+@dataclass(frozen=True)
+class _Entry:
+    """What the registry knows of a backend.
+
+    Attributes:
+        open: imports the library and makes the backend.
+        install: what pip installs it by.
+        release: gives the version of the installed library, None without one; imports none.
+        needs_cuda: whether it is worth a trial on machines with a CUDA device only (ADR 0025).
+    """
+
+    open: Callable[[_Choices], Backend]
+    install: str
+    release: Callable[[], str | None]
+    needs_cuda: bool = False
 
 
-def _openvino(threads: int) -> Backend:
-    try:
-        from engine.backends.openvino_ import OpenVinoBackend
-    except ImportError as error:
-        fix = "pip install 'otmv-serve[openvino]'"
-        raise LoadFailed("backend openvino", f"not installed: {error}", fix) from error
-    return OpenVinoBackend(threads)
+def _onnxruntime(choices: _Choices) -> Backend:
+    from engine.backends.onnxruntime import OnnxRuntimeBackend
+
+    return OnnxRuntimeBackend(choices.threads)
 
 
-def _torch(threads: int) -> Backend:
-    try:
-        from engine.backends.torch_ import TorchBackend
-    except ImportError as error:
-        fix = "pip install 'otmv-serve[torch]'"
-        raise LoadFailed("backend torch", f"not installed: {error}", fix) from error
-    return TorchBackend(threads)
+def _openvino(choices: _Choices) -> Backend:
+    from engine.backends.openvino import OpenVinoBackend
+
+    return OpenVinoBackend(choices.threads)
 
 
-def _tensorrt(artifact: Artifact | None, cache_dir: Path | None) -> Backend:
-    found = detect.tensorrt()
+def _torch(choices: _Choices) -> Backend:
+    from engine.backends.torch.backend import TorchBackend
+
+    return TorchBackend(choices.threads)
+
+
+def _tensorrt(choices: _Choices) -> Backend:
+    found = detect.find_tensorrt()
     if isinstance(found, detect.Unready):
         raise LoadFailed("backend tensorrt", found.problem, found.fix)
-    if artifact is None:
+    if choices.artifact is None:
         problem = "it runs an artifact's plans, and no artifact is given"
         raise LoadFailed("backend tensorrt", problem, "use another backend")
-    from engine.backends.tensorrt_ import TensorRtBackend
+    from engine.backends.tensorrt.backend import TensorRtBackend
 
-    return TensorRtBackend(found, artifact, cache_dir or default_cache_dir())
+    return TensorRtBackend(found, choices.artifact, choices.cache_dir or default_cache_dir())
 
 
-_FACTORIES: dict[str, Callable[[int], Backend]] = {
-    "onnxruntime": _onnxruntime,
-    "openvino": _openvino,
-    "torch": _torch,
+def _release(package: str, *modules: str) -> str | None:
+    """Return a package's version, None unless all the modules are installed."""
+    if not all(map(is_installed, modules)):
+        return None
+    try:
+        return version(package)
+    except PackageNotFoundError:  # installed under another name, as for other devices
+        return "unknown"
+
+
+def _ready_tensorrt() -> str | None:
+    """Return library, version and GPU, None where TensorRT is not ready."""
+    found = detect.find_tensorrt()
+    if isinstance(found, detect.Unready):
+        return None
+    return f"{found.module} {found.version} {found.arch}"
+
+
+_ENTRIES = {
+    "onnxruntime": _Entry(
+        _onnxruntime, "onnxruntime", partial(_release, "onnxruntime", "onnxruntime")
+    ),
+    "openvino": _Entry(
+        _openvino, "'otmv-serve[openvino]'", partial(_release, "openvino", "openvino")
+    ),
+    "torch": _Entry(
+        _torch, "'otmv-serve[torch]'", partial(_release, "torch", "torch", "onnx"), needs_cuda=True
+    ),
+    "tensorrt": _Entry(_tensorrt, "'otmv-serve[tensorrt]'", _ready_tensorrt, needs_cuda=True),
 }
-
-_FOR_CUDA = frozenset({"torch", _TENSORRT})
-
-_MODULES = {"torch": ("torch", "onnx")}
-"""What a backend imports, where that is not the module of its own name."""
 
 
 def backend_names() -> tuple[str, ...]:
     """Return the names `open_backend` knows."""
-    return (*_FACTORIES, _TENSORRT)
+    return tuple(_ENTRIES)
 
 
 def installed_backends() -> dict[str, str]:
     """Return name and version of every backend whose library is installed; imports none.
 
-    TensorRT is among them only where it is ready: installed, it is asked in a process of its own.
+    TensorRT is among them only where it is ready: if it is installed, a child process tries it.
     """
-    found = {}
-    for name in _FACTORIES:
-        if all(detect.installed(module) for module in _MODULES.get(name, (name,))):
-            try:
-                found[name] = version(name)
-            except PackageNotFoundError:  # installed under another name, as for other devices
-                found[name] = "unknown"
-    ready = detect.tensorrt()
-    if isinstance(ready, detect.Ready):
-        found[_TENSORRT] = f"{ready.module} {ready.version} {ready.arch}"
-    return found
+    releases = {name: entry.release() for name, entry in _ENTRIES.items()}
+    return {name: release for name, release in releases.items() if release is not None}
 
 
 def suits_machine(name: str) -> bool:
     """Tell whether a backend is worth a trial here: some are for CUDA devices (ADR 0025)."""
-    return name not in _FOR_CUDA or has_cuda()
+    return has_cuda() or not _ENTRIES[name].needs_cuda
 
 
 def candidate_backends() -> dict[str, str]:
@@ -111,15 +140,18 @@ def open_backend(
     Args:
         name: one of `backend_names`.
         threads: of a library on the processor; 0 means every core.
-        artifact: what it is to run; TensorRT needs it, for it runs plans of it.
-        cache_dir: the cache folder they lie in, unless it is the usual one.
+        artifact: what it is to run; TensorRT needs it, since it runs the artifact's plans.
+        cache_dir: the cache folder that holds the plans; None: the usual one.
 
     Raises:
         LoadFailed: if the name is unknown, its library is missing, or it cannot run here.
     """
-    if name == _TENSORRT:
-        return _tensorrt(artifact, cache_dir)
-    if name not in _FACTORIES:
+    entry = _ENTRIES.get(name)
+    if entry is None:
         fix = f"use one of {', '.join(backend_names())}"
         raise LoadFailed(f"backend {name}", "unknown", fix)
-    return _FACTORIES[name](threads)
+    try:
+        return entry.open(_Choices(threads, artifact, cache_dir))
+    except ImportError as error:
+        problem = f"not installed: {error}"
+        raise LoadFailed(f"backend {name}", problem, f"pip install {entry.install}") from error

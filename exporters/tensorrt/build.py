@@ -1,4 +1,4 @@
-"""The whole run: what can be kept is kept, the rest is built, each plan written whole."""
+"""Builds the plans of an artifact's stages, except those that exist already."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from artifact.config import Precision
 from artifact.plan import OptimizationProfile, PlanRecord, PlanTarget, plan_path, write_plan
 from artifact.store import Artifact
 from engine.residency.family import Family
-from exporters.tensorrt import stock
 from exporters.tensorrt.errors import ArchUnsupported, UnknownStages
-from exporters.tensorrt.graphs import REWRITE, ContentDigests, bindings, prepare
-from exporters.tensorrt.library import Job, Library
+from exporters.tensorrt.existing_plans import find_current, share_from_another
+from exporters.tensorrt.graphs import REWRITE, ContentDigests, plan_tensors, prepare
+from exporters.tensorrt.library import BuildJob, PlanBuilder
 from exporters.tensorrt.shapes import optimization_profiles
 
 Report = Callable[[str, float], None]
-"""Told what is being done and the share of it that is."""
+"""Takes the stage in work, and the share of all stages that is done, 0 to 1."""
 
-Outcome = Literal["kept", "shared", "built"]
-"""It was there; it was built for another artifact with the same stage; it was built now."""
+PlanOrigin = Literal["kept", "shared", "built"]
+"""Where a plan comes from: an earlier build, another artifact with the same stage, this build."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to build.
+class BuildOptions:
+    """How to build plans.
 
     Attributes:
         arch: the GPU, as `sm_89` or `portable`.
@@ -51,17 +51,21 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Done:
-    """One stage's plan."""
+class StagePlan:
+    """A stage's plan after a build: its file, where it comes from, and its record."""
 
     stage: str
     path: Path
-    outcome: Outcome
+    outcome: PlanOrigin
     record: PlanRecord
 
 
 def chosen_stages(artifact: Artifact, wanted: Sequence[str]) -> tuple[str, ...]:
-    """Return stages by name. `all` are the manifest's; `served` those that the engine loads.
+    """Return the names of stages to build.
+
+    Args:
+        artifact: whose stages.
+        wanted: names, or only `all` (the manifest's) or only `served` (those the engine loads).
 
     Raises:
         UnknownStages: the artifact has no such stage.
@@ -78,11 +82,11 @@ def chosen_stages(artifact: Artifact, wanted: Sequence[str]) -> tuple[str, ...]:
 
 def build_plans(
     artifact: Artifact,
-    library: Library,
+    library: PlanBuilder,
     stages: Sequence[str],
-    options: Options,
+    options: BuildOptions,
     report: Report = lambda what, share: None,
-) -> list[Done]:
+) -> list[StagePlan]:
     """Make sure that each stage has a plan; build only those whose source has changed.
 
     Args:
@@ -110,7 +114,7 @@ def build_plans(
 class _Run:
     """What the stages of one run share."""
 
-    def __init__(self, artifact: Artifact, library: Library, options: Options) -> None:
+    def __init__(self, artifact: Artifact, library: PlanBuilder, options: BuildOptions) -> None:
         self._artifact = artifact
         self._library = library
         self._options = options
@@ -124,16 +128,16 @@ class _Run:
         name = f"{library.name}-{library.version}-{options.arch}.timing"
         self._timing = options.cache_dir / "plans" / name
 
-    def stage(self, stage: str) -> Done:
+    def stage(self, stage: str) -> StagePlan:
         """Keep, share or build one plan."""
         profiles, source = self._plan_of(stage)
         where = (self._options.cache_dir, self._artifact, stage, self._target)
-        if (kept := stock.in_place(*where, source)) is not None:
-            return Done(stage, kept.path, "kept", kept.record)
-        if (shared := stock.adopt(*where, source)) is not None:
-            return Done(stage, shared.path, "shared", shared.record)
+        if (kept := find_current(*where, source)) is not None:
+            return StagePlan(stage, kept.path, "kept", kept.record)
+        if (shared := share_from_another(*where, source)) is not None:
+            return StagePlan(stage, shared.path, "shared", shared.record)
         path = plan_path(*where)
-        return Done(stage, path, "built", self._build(stage, path, profiles, source))
+        return StagePlan(stage, path, "built", self._build(stage, path, profiles, source))
 
     def _plan_of(self, stage: str) -> tuple[tuple[OptimizationProfile, ...], str]:
         """Return the optimization profiles, and the digest of all that decides the plan."""
@@ -158,9 +162,9 @@ class _Run:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".build-", dir=path.parent) as folder:
             graph = prepare(self._artifact.path(file), self._options.precision, Path(folder))
-            inputs, outputs = bindings(graph)
+            inputs, outputs = plan_tensors(graph)
             workspace = self._options.workspace_bytes
-            job = Job(stage, graph, inputs, profiles, self._options.arch, workspace, timing)
+            job = BuildJob(stage, graph, inputs, profiles, self._options.arch, workspace, timing)
             started = time.perf_counter()
             built = self._library.build(job)
             build_s = time.perf_counter() - started

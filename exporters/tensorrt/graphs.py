@@ -1,4 +1,4 @@
-"""Stage graphs on their way to TensorRT: what they hold, and the files the parser reads."""
+"""Stage graphs for TensorRT: their digests, and the files that its parser reads."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _DTYPES: dict[int, PlanDtype] = {
 
 
 class ContentDigests:
-    """Digests of graphs and of the very weights they read; each weight is read once."""
+    """Digests of graphs together with the weights they use; each weight is read once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[Path, int, int], str] = {}
 
     def of(self, path: Path) -> str:
-        """Return the digest of a graph's content, wherever in their file its weights lie.
+        """Return the digest of a graph and its weights; where they lie in their file has no part.
 
         Args:
             path: a stage's file; its weights are beside it.
@@ -42,14 +42,14 @@ class ContentDigests:
         model = onnx.load(path, load_external_data=False)
         for tensor in model.graph.initializer:
             if tensor.data_location == TensorProto.EXTERNAL:
-                _embed(tensor, self._digest(*_place(path, tensor)))
+                _embed(tensor, self._digest(*_extent(path, tensor)))
         return hashlib.sha256(model.SerializeToString(deterministic=True)).hexdigest()
 
     def _digest(self, path: Path, offset: int, length: int) -> bytes:
-        place = (path, offset, length)
-        if place not in self._known:
-            self._known[place] = hashlib.sha256(_read(*place)).hexdigest()
-        return self._known[place].encode()
+        extent = (path, offset, length)
+        if extent not in self._known:
+            self._known[extent] = hashlib.sha256(_read(*extent)).hexdigest()
+        return self._known[extent].encode()
 
 
 def _load(path: Path) -> onnx.ModelProto:
@@ -61,12 +61,12 @@ def _load(path: Path) -> onnx.ModelProto:
     model = onnx.load(path, load_external_data=False)
     for tensor in model.graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL:
-            _embed(tensor, _read(*_place(path, tensor)))
+            _embed(tensor, _read(*_extent(path, tensor)))
     return model
 
 
-def _place(path: Path, tensor: onnx.TensorProto) -> tuple[Path, int, int]:
-    """Return file, offset and length of a tensor outside its graph: always beside it."""
+def _extent(path: Path, tensor: onnx.TensorProto) -> tuple[Path, int, int]:
+    """Return the file, offset and length of a tensor whose data lies in a file beside the graph."""
     info = ExternalDataInfo(tensor)
     return path.parent / PurePath(info.location).name, info.offset or 0, info.length or -1
 
@@ -84,7 +84,7 @@ def _embed(tensor: onnx.TensorProto, data: bytes) -> None:
 
 
 def prepare(path: Path, precision: Precision, folder: Path) -> Path:
-    """Write a stage's graph as TensorRT is to read it, its weights beside it.
+    """Write a stage's graph in the form that TensorRT reads, with its weights in a file beside it.
 
     Args:
         path: the stage's file in the artifact.
@@ -125,8 +125,8 @@ def cast_pixels_first(model: onnx.ModelProto) -> None:
         del graph.value_info[:]  # their types no longer hold
 
 
-def bindings(path: Path) -> tuple[dict[str, PlanTensor], dict[str, PlanTensor]]:
-    """Return a prepared graph's inputs and outputs as a plan has them."""
+def plan_tensors(path: Path) -> tuple[dict[str, PlanTensor], dict[str, PlanTensor]]:
+    """Return a prepared graph's inputs and its outputs, by name, as a plan's record has them."""
     graph = onnx.load(path, load_external_data=False).graph
     named = [{value.name: _tensor(value) for value in side} for side in (graph.input, graph.output)]
     return named[0], named[1]

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from artifact.plan import PORTABLE, OptimizationProfile, PlanLibrary, PlanTensor
-from engine.backends import detect
-from exporters.tensorrt.device import device_arch
+from engine.backends.cuda.driver import device_arch
+from engine.backends.installed import is_installed
+from engine.backends.tensorrt.detect import LIBRARIES
 from exporters.tensorrt.errors import (
     ArchUnsupported,
     BuildFailed,
@@ -25,15 +26,23 @@ from exporters.tensorrt.errors import (
 )
 from exporters.tensorrt.shapes import fixed_shapes
 
-_MODULES: dict[PlanLibrary, str] = {"tensorrt": "tensorrt", "tensorrt-rtx": "tensorrt_rtx"}
+_MODULES: dict[PlanLibrary, str] = {library: module for module, library in LIBRARIES.items()}
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Job:
-    """One plan to build: a prepared graph, what it takes, and for which GPU.
+class BuildJob:
+    """One plan to build.
 
-    `timing` is an earlier timing cache, empty at first; the library drops one of another GPU.
+    Attributes:
+        stage: its name.
+        graph: file of the prepared graph.
+        inputs: of the graph.
+        profiles: the optimization profiles.
+        arch: the GPU, as `sm_89` or `portable`.
+        workspace_bytes: GPU memory a kernel may use beside weights and activations.
+        timing: the timing cache of earlier builds; empty at first. The library ignores one that
+            was measured on another GPU.
     """
 
     stage: str
@@ -55,10 +64,10 @@ class Built:
 
 def installed() -> tuple[PlanLibrary, ...]:
     """Return the libraries that are installed; imports none."""
-    return tuple(name for name, module in _MODULES.items() if detect.installed(module))
+    return tuple(name for name, module in _MODULES.items() if is_installed(module))
 
 
-def open_library(name: PlanLibrary) -> Library:
+def open_library(name: PlanLibrary) -> PlanBuilder:
     """Import a library.
 
     Raises:
@@ -73,7 +82,7 @@ def open_library(name: PlanLibrary) -> Library:
         raise LibraryMissing(name, f"cannot be imported: {error}") from error
     if not hasattr(module, "Builder"):
         raise LibraryMissing(name, "the installed package holds no builder")
-    return Library(name, module)
+    return PlanBuilder(name, module)
 
 
 def _imported(name: PlanLibrary) -> Any:
@@ -86,8 +95,12 @@ def _imported(name: PlanLibrary) -> Any:
     return tensorrt_rtx
 
 
-class Library:
-    """A library that was imported.
+class PlanBuilder:
+    """An imported library, ready to build plans.
+
+    Args:
+        name: of the library.
+        module: the library.
 
     Raises:
         DriverMissing: it needs a GPU to build, and there is none.
@@ -105,7 +118,7 @@ class Library:
 
     @property
     def archs(self) -> tuple[str, ...]:
-        """The GPUs it can build for here; the first is the default."""
+        """The GPUs it can build for here, as `sm_89` or `portable`; the first is the default."""
         here = () if self._here is None else (self._here,)
         if not hasattr(self._trt, "ComputeCapability"):
             return here
@@ -114,11 +127,7 @@ class Library:
         own = tuple(arch for arch in here if arch in named)
         return tuple(dict.fromkeys((*own, PORTABLE, *named)))
 
-    def refusals(self, stage: str, graph: Path) -> tuple[str, ...]:
-        """Parse a prepared graph; return what the library cannot read, one line each."""
-        return self._parsed(stage, graph)[1]
-
-    def build(self, job: Job) -> Built:
+    def build(self, job: BuildJob) -> Built:
         """Build a plan.
 
         Raises:
@@ -139,10 +148,10 @@ class Library:
         return Built(bytes(memoryview(plan)), after)
 
     def _parsed(self, stage: str, graph: Path) -> tuple[tuple[Any, Any], tuple[str, ...]]:
-        """Return (network, parser), and what the parser refused."""
+        """Return (network, parser), and the operations that the parser refused, a line each."""
         trt = self._trt
         flags = trt.NetworkDefinitionCreationFlag
-        typed = flags.__members__.get("STRONGLY_TYPED")  # gone where nothing else is left
+        typed = flags.__members__.get("STRONGLY_TYPED")  # TensorRT 11 has no flag and no other kind
         network = self._builder.create_network(0 if typed is None else 1 << int(typed))
         network.name = stage
         parser = trt.OnnxParser(network, self._log)
@@ -153,7 +162,7 @@ class Library:
         refused = tuple(_one_line(error) for error in errors)
         return (network, parser), refused or (self._log.last or "no reason given",)
 
-    def _config(self, job: Job) -> Any:
+    def _config(self, job: BuildJob) -> Any:
         trt, config = self._trt, self._builder.create_builder_config()
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, job.workspace_bytes)
         if "TF32" in trt.BuilderFlag.__members__:  # fp32 means fp32: parity is 1e-5
@@ -163,11 +172,11 @@ class Library:
             for name, tensor in job.inputs.items():
                 shapes.set_shape(name, *fixed_shapes(tensor.shape, profile))
             config.add_optimization_profile(shapes)
-        self._aim(config, job.arch)
+        self._set_arch(config, job.arch)
         return config
 
-    def _aim(self, config: Any, arch: str) -> None:
-        """Say which GPU the plan is for."""
+    def _set_arch(self, config: Any, arch: str) -> None:
+        """Set the GPU that the plan is for."""
         if arch not in self.archs:
             raise ArchUnsupported(self.name, arch, self.archs)
         if arch != PORTABLE and hasattr(self._trt, "ComputeCapability"):
@@ -176,7 +185,7 @@ class Library:
             config.set_compute_capability(wanted, 0)
 
     def _timing(self, config: Any, known: bytes) -> Any:
-        """Give the builder what earlier builds measured; None where it measures nothing."""
+        """Give the builder the timings of earlier builds; None where the library measures none."""
         if self.name == "tensorrt-rtx":  # it has the calls, and they do nothing
             return None
         cache = config.create_timing_cache(known)

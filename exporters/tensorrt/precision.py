@@ -5,12 +5,12 @@ So the precision is written into the graph.
 
 - Products (matrix products, the patch convolution) read and write the low type. Their weights are
   converted once; the library accumulates in fp32.
-- What only follows a product (its bias, Gelu, reshaping) stays in the low type, as one kernel does
-  them together.
+- What follows a product directly (its bias, Gelu, reshaping) stays in the low type: one kernel
+  does them together.
 - The rest is fp32: norms and their tables, softmax and masks, residual sums, coefficients, inputs
   and outputs.
-- A product whose result is an output as it stands (a head's scores) is fp32: scores are compared
-  with one another, and bf16 would make equals of near ones.
+- A product whose result is an output (a head's scores) is fp32: scores are compared with one
+  another, and bf16 would round near ones to the same number.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PRODUCTS = frozenset({"MatMul", "Gemm", "Conv"})
 MOVES = frozenset(
     {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Split", "Identity", "Expand"}
 )
-"""Operations whose first input passes as it is, whole or in parts."""
+"""Operations that move the numbers of their first input and change none."""
 
 _ASKS_SHAPE = frozenset({"Shape", "Size"})
 _TYPES = {"fp16": TensorProto.FLOAT16, "bf16": TensorProto.BFLOAT16}
@@ -52,7 +52,7 @@ def lower(model: onnx.ModelProto, precision: Precision) -> None:
 
 
 class _Lowering:
-    """One pass over the nodes; `_low` holds the values that are in the low type by then."""
+    """One pass over the nodes; `_low` holds the names of the values in the low type so far."""
 
     def __init__(self, graph: onnx.GraphProto, precision: Precision) -> None:
         self._graph = graph
@@ -91,7 +91,7 @@ class _Lowering:
                 yield from self._cast(node, index, TensorProto.FLOAT, "fp32", kept)
         yield node
         if low:
-            yield from self._leave(node)
+            yield from self._record_outputs(node)
 
     def _is_low(self, node: onnx.NodeProto) -> bool:
         first, *others = node.input or [""]
@@ -127,8 +127,8 @@ class _Lowering:
         if to == self._type:
             self._low.add(target)
 
-    def _leave(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
-        """Note the outputs as low; those of the graph are cast back under their own name."""
+    def _record_outputs(self, node: onnx.NodeProto) -> Iterator[onnx.NodeProto]:
+        """Record the outputs as low; outputs of the graph are cast back under their own name."""
         for index, name in enumerate(node.output):
             low = name
             if name in self._outputs:
@@ -143,7 +143,7 @@ def _cast_node(source: str, target: str, to: int) -> onnx.NodeProto:
 
 
 def _scores(graph: onnx.GraphProto) -> set[str]:
-    """Return the values that reach an output and nothing else, moved or with a bias added."""
+    """Return the values that only reach an output, moved or with a bias added."""
     weights = {tensor.name for tensor in graph.initializer}
     uses = Counter(name for node in graph.node for name in node.input)
     found = {value.name for value in graph.output if not uses[value.name]}

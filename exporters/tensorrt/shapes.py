@@ -10,15 +10,14 @@ from exporters.tensorrt.errors import UnknownSymbol
 
 ROWS = "B"
 
-
 Shape = tuple[int | str, ...]
 
 
-def ranges(manifest: Manifest, max_batch: int) -> dict[str, SizeRange]:
-    """Return what every symbol of this artifact may be.
+def size_ranges(manifest: Manifest, max_batch: int) -> dict[str, SizeRange]:
+    """Return the range of every symbolic size of this artifact's stages.
 
-    L text tokens up to the longest bucket, the middle bucket being usual; N with the picture's
-    tokens; T cached tokens up to the longest caption, where they always are in the engine; B rows.
+    L: text tokens, up to the longest bucket; the middle bucket is usual. N: L and the picture's
+    tokens. T: cached tokens, up to the longest caption, which the engine always uses. B: rows.
     """
     image, lengths = manifest.config.image_tokens, manifest.buckets.text_lengths
     usual, longest = lengths[len(lengths) // 2], lengths[-1]
@@ -37,8 +36,8 @@ def optimization_profiles(
     """Return one optimization profile for a row alone, and one for rows together.
 
     Kernels are chosen for the usual shape, and the best ones for one row and for `max_batch` rows
-    differ. A stage whose rows are vectors has one profile for both: a product with one vector wants
-    its weights in another layout, and the plan would hold them twice (head[caption] of beit3_base:
+    differ. A stage whose rows are vectors has one profile for both: the kernel for one vector uses
+    another layout of the weights, and the plan would hold them twice (head[caption] of beit3_base:
     394 MB for 197).
 
     Args:
@@ -50,7 +49,7 @@ def optimization_profiles(
     Raises:
         UnknownSymbol: a size no range is known for.
     """
-    known, sizes = ranges(manifest, max_batch), {}
+    known, sizes = size_ranges(manifest, max_batch), {}
     for symbol in (size for shape in shapes for size in shape if isinstance(size, str)):
         if symbol not in known:
             raise UnknownSymbol(stage, symbol)

@@ -15,7 +15,7 @@ import numpy as np
 from artifact.pattern import SkipPattern
 from artifact.stage import StageName
 from artifact.store import Artifact, open_artifact
-from engine.backends.onnxruntime_ import OnnxRuntimeBackend
+from engine.backends.onnxruntime import OnnxRuntimeBackend
 from engine.config import EngineConfig
 from engine.errors import BackendError
 from engine.loop.caption_rounds import RoundUnderWay

@@ -26,10 +26,10 @@ class Round: ...
 
 class Row: ...
 
-class VqaRow: ...
+class OnePassRow: ...
 
 @dataclass
-class PairRow: ...
+class JointRow: ...
 """
 
 
@@ -38,7 +38,7 @@ def test_mutable_dataclasses_and_one_row_count(tmp_path: Path) -> None:
     assert limit.places == (
         "engine/state.py:6 Job",
         "engine/state.py:9 View",
-        "engine/state.py:19 VqaRow or engine/state.py:22 PairRow",
+        "engine/state.py:19 OnePassRow or engine/state.py:22 JointRow",
     )
     assert (limit.value, limit.holds) == (3, True)
 

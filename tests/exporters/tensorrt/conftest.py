@@ -11,7 +11,7 @@ import pytest
 from artifact.manifest import MANIFEST_NAME
 from artifact.store import Artifact, open_artifact, sha256_of
 from engine.backends.registry import open_backend
-from exporters.tensorrt.library import Library, open_library
+from exporters.tensorrt.library import PlanBuilder, open_library
 
 DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
 
@@ -30,7 +30,7 @@ def session_of(model: Path | bytes) -> onnxruntime.InferenceSession:
 
 
 @pytest.fixture(scope="session")
-def rtx() -> Library:
+def rtx() -> PlanBuilder:
     """The real library: it builds ahead of time, without a GPU."""
     pytest.importorskip("tensorrt_rtx", reason="no wheel of tensorrt-rtx for this platform")
     return open_library("tensorrt-rtx")

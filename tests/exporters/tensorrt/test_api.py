@@ -16,10 +16,10 @@ import pytest
 
 from exporters.tensorrt import library as adapter
 from exporters.tensorrt.errors import GraphRefused
-from exporters.tensorrt.library import Job, Library
+from exporters.tensorrt.library import BuildJob, PlanBuilder
 from tests.exporters.tensorrt.api.snapshot import surface
-from tests.exporters.tensorrt.spy import Spy
-from tests.exporters.tensorrt.test_library import INPUTS, PROFILES, graph
+from tests.exporters.tensorrt.attribute_spy import Spy
+from tests.exporters.tensorrt.small_graphs import INPUTS, PROFILES, write_small_graph
 
 SNAPSHOTS = sorted((Path(__file__).parent / "api").glob("*.json"))
 AHEAD_OF_TIME = {
@@ -40,18 +40,18 @@ def used(module: Any, tmp_path_factory: pytest.TempPathFactory) -> set[tuple[str
     """Every (class, attribute) that three builds used: as either library, and one refused."""
     found: set[tuple[str, str]] = set()
     spy = Spy(module, found)
-    ahead = Library("tensorrt-rtx", spy)
+    ahead = PlanBuilder("tensorrt-rtx", spy)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(adapter, "device_arch", lambda: "sm_89")
-        on_gpu = Library("tensorrt", spy)
-    path = graph(tmp_path_factory.mktemp("graph"), ["MatMul"])
+        on_gpu = PlanBuilder("tensorrt", spy)
+    path = write_small_graph(tmp_path_factory.mktemp("graph"), ["MatMul"])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # RTX says that timing does nothing
         for library in (ahead, on_gpu):
-            library.build(Job("head[vqa]", path, INPUTS, PROFILES, "sm_89", 1 << 28))
-    path = graph(tmp_path_factory.mktemp("graph"), ["Frobnicate"])
+            library.build(BuildJob("head[vqa]", path, INPUTS, PROFILES, "sm_89", 1 << 28))
+    path = write_small_graph(tmp_path_factory.mktemp("graph"), ["Frobnicate"])
     with pytest.raises(GraphRefused):
-        ahead.build(Job("head[vqa]", path, INPUTS, PROFILES, "sm_89", 1 << 28))
+        ahead.build(BuildJob("head[vqa]", path, INPUTS, PROFILES, "sm_89", 1 << 28))
     return found
 
 

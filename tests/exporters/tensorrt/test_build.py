@@ -13,44 +13,45 @@ from artifact.config import Precision
 from artifact.errors import PlanTruncated, PlanWrongArch
 from artifact.manifest import WEIGHTS_NAME
 from artifact.plan import PlanTarget, find_plan
+from artifact.stage import StageName
 from artifact.store import Artifact
-from exporters.tensorrt.build import Done, Options, build_plans, chosen_stages
+from exporters.tensorrt.build import BuildOptions, StagePlan, build_plans, chosen_stages
 from exporters.tensorrt.errors import ArchUnsupported, UnknownStages
-from exporters.tensorrt.library import Library
+from exporters.tensorrt.library import PlanBuilder
 
 SMALL = ("head[vqa]", "stem[decode]", "block[1]")
 Changed = Callable[[str, Callable[[Path], object]], Artifact]
 
 
-def options(cache: Path, **changes: object) -> Options:
+def options(cache: Path, **changes: object) -> BuildOptions:
     fields = {"arch": "sm_89", "precision": "fp32", "max_batch": 8, "cache_dir": cache}
-    return Options(**(fields | changes))  # type: ignore[arg-type]
+    return BuildOptions(**(fields | changes))  # type: ignore[arg-type]
 
 
-def outcomes(done: Sequence[Done]) -> dict[str, str]:
+def outcomes(done: Sequence[StagePlan]) -> dict[str, str]:
     return {one.stage: one.outcome for one in done}
 
 
 @pytest.fixture(scope="module")
 def built(
-    demo: Artifact, rtx: Library, tmp_path_factory: pytest.TempPathFactory
-) -> tuple[Path, list[Done]]:
+    demo: Artifact, rtx: PlanBuilder, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, list[StagePlan]]:
     """A cache with the plans of `SMALL`; tests work on copies of it."""
     cache = tmp_path_factory.mktemp("cache")
     return cache, build_plans(demo, rtx, SMALL, options(cache))
 
 
 @pytest.fixture
-def cache(built: tuple[Path, list[Done]], tmp_path: Path) -> Path:
+def cache(built: tuple[Path, list[StagePlan]], tmp_path: Path) -> Path:
     return shutil.copytree(built[0], tmp_path / "cache")
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "bf16"])
 def test_every_stage_and_whole_variant_of_the_demo_is_built(
-    demo: Artifact, rtx: Library, tmp_path: Path, precision: Precision
+    demo: Artifact, rtx: PlanBuilder, tmp_path: Path, precision: Precision
 ) -> None:
     stages, seen = chosen_stages(demo, ["all"]), []
-    wanted = stages if precision == "fp32" else [s for s in stages if not s.startswith("whole")]
+    wanted = stages if precision == "fp32" else [s for s in stages if not StageName(s).is_whole]
     arch = "sm_120" if precision == "bf16" else "sm_89"
     done = build_plans(
         demo,
@@ -73,7 +74,7 @@ def test_every_stage_and_whole_variant_of_the_demo_is_built(
     assert not list(tmp_path.rglob(".build-*"))
 
 
-def test_what_is_there_is_kept(demo: Artifact, rtx: Library, cache: Path) -> None:
+def test_what_is_there_is_kept(demo: Artifact, rtx: PlanBuilder, cache: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in cache.rglob("*.plan")}
     done = build_plans(demo, rtx, SMALL, options(cache))
     assert outcomes(done) == dict.fromkeys(SMALL, "kept")
@@ -81,7 +82,7 @@ def test_what_is_there_is_kept(demo: Artifact, rtx: Library, cache: Path) -> Non
 
 
 def test_a_changed_stage_alone_is_built_again(
-    demo: Artifact, rtx: Library, cache: Path, changed: Changed
+    demo: Artifact, rtx: PlanBuilder, cache: Path, changed: Changed
 ) -> None:
     def widen(path: Path) -> None:
         model = onnx.load(path, load_external_data=False)
@@ -100,7 +101,7 @@ def test_a_changed_stage_alone_is_built_again(
 
 
 def test_a_changed_weight_builds_the_stages_that_read_it(
-    demo: Artifact, rtx: Library, cache: Path, changed: Changed
+    demo: Artifact, rtx: PlanBuilder, cache: Path, changed: Changed
 ) -> None:
     graph = onnx.load(demo.path("head.vqa.onnx"), load_external_data=False).graph
     weight = next(tensor for tensor in graph.initializer if tensor.name == "owner.answers.weight")
@@ -116,7 +117,7 @@ def test_a_changed_weight_builds_the_stages_that_read_it(
 
 
 def test_a_truncated_plan_is_refused_and_built_again(
-    demo: Artifact, rtx: Library, cache: Path, built: tuple[Path, list[Done]]
+    demo: Artifact, rtx: PlanBuilder, cache: Path, built: tuple[Path, list[StagePlan]]
 ) -> None:
     record = built[1][0].record
     plan = find_plan(cache, demo, "head[vqa]", record.target)
@@ -132,14 +133,14 @@ def test_a_truncated_plan_is_refused_and_built_again(
     "change", [{"max_batch": 4}, {"workspace_bytes": 1 << 28}, {"precision": "fp16"}]
 )
 def test_other_options_are_other_plans(
-    demo: Artifact, rtx: Library, cache: Path, change: dict[str, object]
+    demo: Artifact, rtx: PlanBuilder, cache: Path, change: dict[str, object]
 ) -> None:
     done = build_plans(demo, rtx, ["stem[decode]"], options(cache, **change))
     assert outcomes(done) == {"stem[decode]": "built"}
 
 
 def test_plans_for_another_gpu_are_named(
-    demo: Artifact, cache: Path, built: tuple[Path, list[Done]]
+    demo: Artifact, cache: Path, built: tuple[Path, list[StagePlan]]
 ) -> None:
     here = built[1][0].record.target.model_copy(update={"arch": "sm_120"})
     with pytest.raises(PlanWrongArch, match="a plan for sm_89, this GPU is sm_120"):
@@ -149,15 +150,15 @@ def test_plans_for_another_gpu_are_named(
 def test_stages_by_name(demo: Artifact) -> None:
     assert chosen_stages(demo, ["all"]) == tuple(demo.manifest.stages)
     served = chosen_stages(demo, ["served"])
-    assert not any(stage.startswith("whole") for stage in served)
-    assert set(served) == {s for s in demo.manifest.stages if not s.startswith("whole")}
+    assert not any(StageName(stage).is_whole for stage in served)
+    assert set(served) == {s for s in demo.manifest.stages if not StageName(s).is_whole}
     assert chosen_stages(demo, ["block[1]", "block[0]"]) == ("block[0]", "block[1]")
     with pytest.raises(UnknownStages, match=r"no stage block\[9\]; there are stem"):
         chosen_stages(demo, ["block[9]"])
 
 
 def test_a_gpu_it_cannot_build_for_leaves_the_cache_alone(
-    demo: Artifact, rtx: Library, tmp_path: Path
+    demo: Artifact, rtx: PlanBuilder, tmp_path: Path
 ) -> None:
     with pytest.raises(ArchUnsupported):
         build_plans(demo, rtx, SMALL, options(tmp_path / "none", arch="sm_20"))

@@ -13,7 +13,7 @@ import pytest
 from artifact.golden import read_stage_cases
 from artifact.manifest import WEIGHTS_NAME
 from artifact.store import Artifact
-from exporters.tensorrt.graphs import ContentDigests, bindings, prepare
+from exporters.tensorrt.graphs import ContentDigests, plan_tensors, prepare
 from tests.exporters.tensorrt.conftest import DEMO, session_of
 
 STAGES = ("stem[vqa]", "block[0]", "block_decode[1]", "head[reason]")
@@ -45,7 +45,7 @@ def test_bindings_are_the_manifests(demo: Artifact, tmp_path: Path) -> None:
     for number, (stage, record) in enumerate(demo.manifest.stages.items()):
         folder = tmp_path / str(number)
         folder.mkdir()
-        inputs, outputs = bindings(prepare(demo.path(record.file), "bf16", folder))
+        inputs, outputs = plan_tensors(prepare(demo.path(record.file), "bf16", folder))
         for found, expected in ((inputs, record.inputs), (outputs, record.outputs)):
             assert {n: (t.dtype, t.shape) for n, t in found.items()} == {
                 n: (t.dtype, t.shape) for n, t in expected.items()

@@ -3,80 +3,52 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
-import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 
-from artifact.plan import OptimizationProfile, PlanTensor, SizeRange
+from engine.backends.cuda.driver import device_arch
 from exporters.tensorrt import library as adapter
-from exporters.tensorrt.device import device_arch
 from exporters.tensorrt.errors import (
     ArchUnsupported,
     DriverMissing,
     GraphRefused,
     LibraryMissing,
 )
-from exporters.tensorrt.library import Job, Library, open_library
-
-INPUTS = {"x": PlanTensor(dtype="float32", shape=("B", 4))}
-PROFILES = (OptimizationProfile(sizes={"B": SizeRange(smallest=1, usual=2, largest=4)}),)
+from exporters.tensorrt.library import BuildJob, PlanBuilder, open_library
+from tests.exporters.tensorrt.small_graphs import INPUTS, PROFILES, write_small_graph
 
 
-def graph(folder: Path, operations: Sequence[str]) -> Path:
-    """Write x → operations → y; MatMul multiplies by a weight."""
-    weight = numpy_helper.from_array(np.eye(4, dtype=np.float32), "w")
-    nodes, last = [], "x"
-    for number, operation in enumerate(operations):
-        name = "y" if number == len(operations) - 1 else f"v{number}"
-        inputs = [last, "w"] if operation == "MatMul" else [last]
-        domain = "" if operation != "Frobnicate" else "example"
-        nodes.append(helper.make_node(operation, inputs, [name], f"node{number}", domain=domain))
-        last = name
-    x, y = (helper.make_tensor_value_info(n, TensorProto.FLOAT, ["B", 4]) for n in "xy")
-    opsets = [helper.make_opsetid("", 20), helper.make_opsetid("example", 1)]
-    model = helper.make_model(
-        helper.make_graph(nodes, "g", [x], [y], [weight]), opset_imports=opsets
-    )
-    model.ir_version = 10
-    onnx.save(model, folder / "g.onnx")
-    return folder / "g.onnx"
+def job(path: Path, arch: str = "sm_89") -> BuildJob:
+    return BuildJob("block[0]", path, INPUTS, PROFILES, arch, 1 << 28)
 
 
-def job(path: Path, arch: str = "sm_89") -> Job:
-    return Job("block[0]", path, INPUTS, PROFILES, arch, 1 << 28)
-
-
-def test_a_graph_becomes_a_plan(rtx: Library, tmp_path: Path) -> None:
-    path = graph(tmp_path, ["MatMul", "Softmax"])
-    assert rtx.refusals("block[0]", path) == ()
+def test_a_graph_becomes_a_plan(rtx: PlanBuilder, tmp_path: Path) -> None:
+    path = write_small_graph(tmp_path, ["MatMul", "Softmax"])
     plans = [rtx.build(job(path, arch)).plan for arch in ("sm_89", "sm_120", "portable")]
     assert all(len(plan) > 1000 for plan in plans)
     assert len(set(plans)) == 3
 
 
-def test_an_operation_it_does_not_know_is_named(rtx: Library, tmp_path: Path) -> None:
-    path = graph(tmp_path, ["MatMul", "Frobnicate"])
+def test_an_operation_it_does_not_know_is_named(rtx: PlanBuilder, tmp_path: Path) -> None:
+    path = write_small_graph(tmp_path, ["MatMul", "Frobnicate"])
     with pytest.raises(GraphRefused, match=r"block.*Frobnicate node1") as caught:
         rtx.build(job(path))
     assert len(caught.value.nodes) == 1
     assert "\n" not in str(caught.value)
 
 
-def test_a_file_that_is_no_graph_is_refused(rtx: Library, tmp_path: Path) -> None:
+def test_a_file_that_is_no_graph_is_refused(rtx: PlanBuilder, tmp_path: Path) -> None:
     (tmp_path / "g.onnx").write_bytes(b"nothing of the kind")
     with pytest.raises(GraphRefused):
         rtx.build(job(tmp_path / "g.onnx"))
 
 
-def test_archs_are_the_librarys_own(rtx: Library, tmp_path: Path) -> None:
+def test_archs_are_the_librarys_own(rtx: PlanBuilder, tmp_path: Path) -> None:
     assert {"portable", "sm_75", "sm_86", "sm_89", "sm_120"} <= set(rtx.archs)
     with pytest.raises(ArchUnsupported, match=r"sm_20.*use --arch portable or sm_75"):
-        rtx.build(job(graph(tmp_path, ["MatMul"]), "sm_20"))
+        rtx.build(job(write_small_graph(tmp_path, ["MatMul"]), "sm_20"))
 
 
 def test_a_library_that_is_not_there_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,8 +88,4 @@ def test_tensorrt_without_a_gpu_is_not_even_asked() -> None:
     module = ModuleType("tensorrt")
     module.__version__ = "11.4.0"  # type: ignore[attr-defined]
     with pytest.raises(DriverMissing, match=r"no NVIDIA driver or no GPU here.*tensorrt-rtx"):
-        Library("tensorrt", module)
-
-
-def test_a_machine_without_a_driver_has_no_arch() -> None:
-    assert device_arch(drivers=("libnothere.so.1",)) is None
+        PlanBuilder("tensorrt", module)

@@ -50,6 +50,6 @@ def test_symbols_become_sizes(demo: Artifact) -> None:
     assert found == ((2, 18, 192), (8, 33, 192), (8, 41, 192))
 
 
-def test_a_size_nobody_knows_is_refused(demo: Artifact) -> None:
+def test_a_size_without_a_range_is_refused(demo: Artifact) -> None:
     with pytest.raises(UnknownSymbol, match=r"block.*'Q'"):
         optimization_profiles("block[0]", [("B", "Q")], demo.manifest, 8)

@@ -1,0 +1,1 @@
+"""CUDA for backends: the driver, the runtime, and arrays in device memory."""

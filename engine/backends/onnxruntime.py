@@ -1,0 +1,142 @@
+"""ONNX Runtime on CPU, fp32, all sessions on one thread pool (docs/architecture.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from artifact.config import Precision
+from artifact.latency import usable_cores
+from artifact.manifest import StageFile
+from engine.backends.arrays import HOST
+from engine.backends.base import Array, PreparedCalls, check_into
+from engine.errors import InferenceFailed, LoadFailed
+
+_PROVIDER = "CPUExecutionProvider"
+
+
+class _Process:
+    """What the library has once per process: one thread pool and one arena for activations.
+
+    The first backend creates both. From then on every session of the process must use the thread
+    pool (`use_per_session_threads = False`). Stages run one at a time, so one arena is enough.
+    With an arena per session, twelve graphs of beit3_base hold several times the memory.
+    """
+
+    def __init__(self) -> None:
+        self._threads: int | None = None
+
+    def set_up(self, threads: int) -> None:
+        """Create both, or check that the pool has this many threads.
+
+        Raises:
+            LoadFailed: if it exists with another size, or a session without it exists.
+        """
+        if self._threads is None:
+            try:
+                onnxruntime.set_global_thread_pool_sizes(threads, 1)
+                kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+                memory = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+                arena = onnxruntime.OrtArenaCfg(0, -1, -1, -1)  # no limit, the library's defaults
+                onnxruntime.create_and_register_allocator(memory, arena)
+            except RuntimeError as error:
+                fix = "create no ONNX Runtime session of your own before the engine opens"
+                raise LoadFailed("ONNX Runtime's thread pool", str(error), fix) from error
+            self._threads = threads
+        elif self._threads != threads:
+            problem = f"the process already runs ONNX Runtime on {self._threads} threads"
+            raise LoadFailed(f"{threads} threads", problem, "start another process")
+
+
+_PROCESS = _Process()
+
+
+class OnnxRuntimeStage:
+    """One inference session. New outputs are views of the library's memory: nothing is copied."""
+
+    def __init__(self, stage: str, session: Any, spec: StageFile) -> None:
+        self._stage = stage
+        self._session = session
+        self._specs = spec.outputs
+        self._prepared: PreparedCalls[Any] = PreparedCalls()
+        self._outputs = [output.name for output in session.get_outputs()]
+
+    def run(
+        self, inputs: Mapping[str, Any], into: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run one batch (see `LoadedStage.run`)."""
+        into = into or {}
+        known = self._prepared.find(inputs, into) if into else None
+        if known is None:
+            check_into(self._stage, self._specs, inputs, into)
+        try:
+            if known is not None:
+                self._session.run_with_iobinding(known)
+                return dict(into)
+            if into:
+                return self._run_into(inputs, into)
+            arrays = self._session.run(self._outputs, dict(inputs))
+        except Exception as error:  # the library raises several unrelated classes
+            raise InferenceFailed(self._stage, str(error)) from error
+        return dict(zip(self._outputs, arrays, strict=True))
+
+    def _run_into(self, inputs: Mapping[str, Array], into: Mapping[str, Array]) -> dict[str, Array]:
+        arrays = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
+        binding = self._bind(arrays | dict(into), into)
+        in_place = all(arrays[name] is inputs[name] for name in arrays)
+        if in_place and len(into) == len(self._outputs):
+            self._prepared.remember(inputs, into, binding)
+        self._session.run_with_iobinding(binding)
+        values = zip(self._outputs, binding.get_outputs(), strict=True)
+        return {name: into[name] if name in into else value.numpy() for name, value in values}
+
+    def _bind(self, arrays: Mapping[str, Array], into: Mapping[str, Array]) -> Any:
+        binding = self._session.io_binding()
+        for name, array in arrays.items():
+            tensor = (name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+            if name in into:
+                binding.bind_output(*tensor)
+            else:
+                binding.bind_input(*tensor)
+        for name in self._outputs:
+            if name not in into:
+                binding.bind_output(name)
+        return binding
+
+
+class OnnxRuntimeBackend:
+    """Loads stages as ONNX Runtime sessions; weights are resolved beside the graph file."""
+
+    name = "onnxruntime"
+    precision: Precision = "fp32"
+    shares_workspace = True
+    compiles_shapes = False
+    memory = HOST
+
+    def __init__(self, threads: int = 0) -> None:
+        _PROCESS.set_up(threads or usable_cores())
+
+    @property
+    def library(self) -> str:
+        """Return library, version and the execution provider."""
+        return f"onnxruntime {onnxruntime.__version__} {_PROVIDER}"
+
+    def load(self, stage: str, path: Path, spec: StageFile) -> OnnxRuntimeStage:
+        """Load one graph (see `Backend.load`)."""
+        options = onnxruntime.SessionOptions()
+        options.use_per_session_threads = False
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        options.log_severity_level = 3
+        try:
+            session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDER])
+        except Exception as error:  # the library raises several unrelated classes
+            raise LoadFailed(stage, str(error), "export the artifact again") from error
+        found = {i.name for i in session.get_inputs()}, {o.name for o in session.get_outputs()}
+        if found != (set(spec.inputs), set(spec.outputs)):
+            problem = f"the graph has inputs and outputs {found}, the manifest says otherwise"
+            raise LoadFailed(stage, problem, "export the artifact again")
+        return OnnxRuntimeStage(stage, session, spec)

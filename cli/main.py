@@ -38,7 +38,7 @@ def build(arguments: list[str]) -> typer.Typer:
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     for name, text in COMMANDS.items():
         if name == chosen:
-            _add(app, name, importlib.import_module(f"cli.{name}_").app)
+            _add(app, name, importlib.import_module(f"cli.commands.{name}").app)
         else:
             app.command(name, help=text)(_listed)
     return app

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.world_ import app
+from cli.commands.world import app
 from tuning.world.dataset import read_captions, read_pairs, read_vqa
 
 

@@ -89,8 +89,8 @@ def export(
         _fail(console, f"exporting needs {error.name}: pip install 'otmv-serve[export]'")
     try:
         if methods is not None:
-            from cli.gallery import export_methods
-            from cli.random_model import random_config
+            from cli.commands.export.methods import export_methods
+            from cli.commands.export.random_model import random_config
 
             export_methods(console, random_config(random or "", image_size, tasks), methods, out)
         elif checkpoint is not None:
@@ -100,7 +100,7 @@ def export(
             options = Options(whole=whole, card=_card(loaded))
             _run(console, loaded, out, options, (data, pictures))
         else:
-            from cli.random_model import random_checkpoint, random_config
+            from cli.commands.export.random_model import random_checkpoint, random_config
 
             chosen = _depths(depths)
             loaded = random_checkpoint(random_config(random or "", image_size, tasks, keys))

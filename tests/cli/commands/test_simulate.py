@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 pytest.importorskip("scipy")
 
-from cli.simulate_ import app
+from cli.commands.simulate import app
 
 
 def test_one_load_with_chosen_seeds(tmp_path: Path) -> None:

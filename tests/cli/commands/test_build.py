@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.build_ import app
+from cli.commands.build import app
 from exporters.tensorrt import library
 from tests.engine.tiny_artifact import write_tiny
 

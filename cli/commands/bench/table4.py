@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from cli.bench_console import command, fail, need_matplotlib, print_bars, progress, say, write
+from cli.commands.bench.console import (
+    command,
+    fail,
+    need_matplotlib,
+    print_bars,
+    progress,
+    say,
+    write,
+)
 
 if TYPE_CHECKING:
     from artifact.config import Task

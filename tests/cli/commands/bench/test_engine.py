@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.bench_console import progress
+from cli.commands.bench.console import progress
 from cli.main import build
 from loadtests.bars import Bar
 from loadtests.bench import artifacts, program
@@ -109,10 +109,10 @@ def test_being_stopped_is_told() -> None:
 
 
 def test_simulate_is_the_standard_run_of_otmv_simulate(monkeypatch: pytest.MonkeyPatch) -> None:
-    import cli.simulate_
+    import cli.commands.simulate
 
     calls: list[dict[str, object]] = []
-    monkeypatch.setattr(cli.simulate_, "simulate", lambda **options: calls.append(options))
+    monkeypatch.setattr(cli.commands.simulate, "simulate", lambda **options: calls.append(options))
     assert run("simulate", "--seconds", "2", "--seeds", "1", "--json", "out.json")[0] == 0
     (options,) = calls
     assert (options["seconds"], options["seeds"], options["jobs"]) == (2.0, 1, 1)

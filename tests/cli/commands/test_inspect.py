@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
-from cli.inspect_ import app, variant_table
+from cli.commands.inspect import app, variant_table
 from tests.engine.tiny_artifact import write_tiny
 
 

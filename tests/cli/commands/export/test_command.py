@@ -11,7 +11,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from artifact.store import open_artifact
-from cli.export_ import _fail, _splits
+from cli.commands.export.command import _fail, _splits
 from cli.main import build
 from exporters.quality import QualityCurve
 from models.checkpoint import Checkpoint, save

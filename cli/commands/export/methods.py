@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.console import Console
 
 from artifact.config import ModelConfig
-from cli.export_ import progress, say_parity
+from cli.commands.export.command import progress, say_parity
 from exporters.gallery import export_gallery
 from models.comparators import METHODS
 from tuning.tokens import world_tokenizer

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.bench_console import command, fail, print_bars, progress, say, write
-from cli.bench_slo_ import slo
-from cli.bench_table4_ import table4
+from cli.commands.bench.console import command, fail, print_bars, progress, say, write
+from cli.commands.bench.slo import slo
+from cli.commands.bench.table4 import table4
 
 if TYPE_CHECKING:
     from loadtests.bench.comparisons import Comparison
@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="
 app.command()(slo)
 app.command()(table4)
 
-_DEMO = Path(__file__).parents[1] / "examples" / "demo-artifact"
+_DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
 _QUICK_PAIRS = 3
 
 
@@ -83,7 +83,7 @@ def simulate(
 
     [bold]otmv bench simulate --jobs 2 --json loadtests/results/simulate.json[/bold]
     """
-    from cli.simulate_ import simulate as run
+    from cli.commands.simulate import simulate as run
 
     run(
         seconds=seconds,

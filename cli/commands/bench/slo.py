@@ -11,13 +11,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.bench_console import command, fail, need_matplotlib, print_bars, progress, say, write
+from cli.commands.bench.console import (
+    command,
+    fail,
+    need_matplotlib,
+    print_bars,
+    progress,
+    say,
+    write,
+)
 
 if TYPE_CHECKING:
     from loadtests.bars import Bar
     from loadtests.slo.program import Measured, Setup
 
-_ROOT = Path(__file__).parents[1]
+_ROOT = Path(__file__).parents[3]
 _DEMO = _ROOT / "examples" / "demo-artifact"
 _SWEEP = _ROOT / "loadtests" / "results" / "slo_sweep.json"
 

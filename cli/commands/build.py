@@ -2,69 +2,75 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+
+from cli.console import fail, first_line, say, share_progress, show, table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from artifact.plan import PlanLibrary
     from artifact.store import Artifact
     from exporters.tensorrt.build import Done, Options
     from exporters.tensorrt.library import Library
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+app = typer.Typer()
 
-LibraryName = Literal["tensorrt", "tensorrt-rtx"]
-PrecisionName = Literal["fp32", "bf16", "fp16"]
+_Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `otmv export`.")]
+_LibraryName = Annotated[
+    Literal["tensorrt", "tensorrt-rtx"] | None,
+    typer.Option(help="What builds; none: the one installed."),
+]
+_Arch = Annotated[
+    str | None, typer.Option(help="GPU, as sm_89, or portable; none: this machine's.")
+]
+_Precision = Annotated[
+    Literal["fp32", "bf16", "fp16"], typer.Option(help="Of the matrix products.")
+]
+_Stages = Annotated[
+    str, typer.Option(help="served (what the engine loads), all, or names and commas.")
+]
+_MaxBatch = Annotated[
+    int | None, typer.Option(help="Most rows of a call; none: the artifact's largest.", min=1)
+]
+_WorkspaceMb = Annotated[
+    int, typer.Option(help="GPU memory a kernel may use beside weights.", min=1)
+]
+_Cache = Annotated[Path | None, typer.Option(help="Instead of ~/.cache/otmv.")]
 
 
 @app.command()
 def build(
-    artifact: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `otmv export`.")],
-    library: Annotated[
-        LibraryName | None, typer.Option(help="What builds; none: the one installed.")
-    ] = None,
-    arch: Annotated[
-        str | None, typer.Option(help="GPU, as sm_89, or portable; none: this machine's.")
-    ] = None,
-    precision: Annotated[PrecisionName, typer.Option(help="Of the matrix products.")] = "fp32",
-    stages: Annotated[
-        str, typer.Option(help="served (what the engine loads), all, or names and commas.")
-    ] = "served",
-    max_batch: Annotated[
-        int | None, typer.Option(help="Most rows of a call; none: the artifact's largest.", min=1)
-    ] = None,
-    workspace_mb: Annotated[
-        int, typer.Option(help="GPU memory a kernel may use beside weights.", min=1)
-    ] = 1024,
-    cache: Annotated[Path | None, typer.Option(help="Instead of ~/.cache/otmv.")] = None,
+    artifact: _Folder,
+    library: _LibraryName = None,
+    arch: _Arch = None,
+    precision: _Precision = "fp32",
+    stages: _Stages = "served",
+    max_batch: _MaxBatch = None,
+    workspace_mb: _WorkspaceMb = 1024,
+    cache: _Cache = None,
 ) -> None:
     """Build TensorRT plans of DIR into the cache folder, one per stage; only what has changed.
 
     tensorrt builds on the GPU itself; tensorrt-rtx builds ahead of time, without one.
 
-      otmv build examples/demo-artifact --precision fp16
+    [bold]otmv build examples/demo-artifact --precision fp16[/bold]
 
-      otmv build examples/demo-artifact --library tensorrt-rtx --arch sm_89 --stages all
+    [bold]otmv build examples/demo-artifact --library tensorrt-rtx --arch sm_89 --stages all[/bold]
     """
-    console = Console(stderr=True)
     try:
         from exporters.tensorrt.build import Options
-        from exporters.tensorrt.errors import BuildError
     except ModuleNotFoundError as error:
-        _fail(console, f"building plans needs {error.name}: pip install 'otmv-serve[tensorrt-rtx]'")
-    from artifact.errors import ArtifactError
-    from artifact.store import open_artifact
+        fail(f"building plans needs {error.name}: pip install 'otmv-serve[tensorrt-rtx]'")
     from engine.config import default_cache_dir
 
-    try:
-        opened, chosen = open_artifact(artifact), _library(library)
+    with _one_line_errors():
+        opened, chosen = _opened(artifact, library)
         options = Options(
             arch=arch or chosen.archs[0],
             precision=precision,
@@ -72,21 +78,30 @@ def build(
             cache_dir=cache or default_cache_dir(),
             workspace_bytes=workspace_mb * 1_000_000,
         )
-        done = _run(console, opened, chosen, stages, options)
-    except (ArtifactError, BuildError, ValueError) as error:
-        _fail(console, str(error).splitlines()[0])
-    except OSError as error:
-        _fail(console, f"{error} (check free space and rights of the cache folder)")
-    show = Console()
-    show.print(_table(done))
+        done = _run(opened, chosen, stages, options)
+    show(_table(done))
     target = f"{chosen.name} {chosen.version}, {options.arch}, {precision}"
-    where = f"{target}: {options.cache_dir / 'plans'}"
-    show.print(where, markup=False, highlight=False, soft_wrap=True)
+    say(f"{target}: {options.cache_dir / 'plans'}")
 
 
-def _fail(console: Console, problem: str) -> NoReturn:
-    console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
-    sys.exit(1)
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """End with one line if an artifact, a plan or the cache folder cannot be used."""
+    from artifact.errors import ArtifactError
+    from exporters.tensorrt.errors import BuildError
+
+    try:
+        yield
+    except (ArtifactError, BuildError, ValueError) as error:
+        fail(first_line(error))
+    except OSError as error:
+        fail(f"{error} (check free space and rights of the cache folder)")
+
+
+def _opened(folder: Path, library: PlanLibrary | None) -> tuple[Artifact, Library]:
+    from artifact.store import open_artifact
+
+    return open_artifact(folder), _library(library)
 
 
 def _library(name: PlanLibrary | None) -> Library:
@@ -103,33 +118,22 @@ def _library(name: PlanLibrary | None) -> Library:
     return open_library(name)
 
 
-def _run(
-    console: Console, artifact: Artifact, library: Library, stages: str, options: Options
-) -> list[Done]:
+def _run(artifact: Artifact, library: Library, stages: str, options: Options) -> list[Done]:
     from exporters.tensorrt.build import build_plans, chosen_stages
 
     wanted = chosen_stages(artifact, [name.strip() for name in stages.split(",")])
-    columns = (TextColumn("{task.description:<28}"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("starting", total=1.0)
-        return build_plans(
-            artifact,
-            library,
-            wanted,
-            options,
-            lambda what, share: bar.update(task, description=escape(what), completed=share),
-        )
+    with share_progress() as report:
+        return build_plans(artifact, library, wanted, options, report)
 
 
 def _table(done: list[Done]) -> Table:
-    table = Table(title="plans", title_style="bold")
-    table.add_column("stage")
-    table.add_column("outcome")
-    for name in ("build, s", "MB"):
-        table.add_column(name, justify="right")
-    for one in done:
-        record = one.record
-        row = (f"{record.build_s:.1f}", f"{record.size_bytes / 1e6:.1f}")
-        table.add_row(escape(one.stage), one.outcome, *row)
-    table.add_row("all", "", "", f"{sum(one.record.size_bytes for one in done) / 1e6:.1f}")
-    return table
+    rows = [
+        (one.stage, one.outcome, f"{one.record.build_s:.1f}", _mb(one.record.size_bytes))
+        for one in done
+    ]
+    total = ("all", "", "", _mb(sum(one.record.size_bytes for one in done)))
+    return table("plans", ("stage", "outcome"), ("build, s", "MB"), [*rows, total])
+
+
+def _mb(size_bytes: int) -> str:
+    return f"{size_bytes / 1e6:.1f}"

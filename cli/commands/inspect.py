@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
+
+from cli.console import fail, show, table
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from artifact.manifest import Manifest, VariantRecord
     from artifact.store import Artifact
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+app = typer.Typer()
 
 
 @app.command()
@@ -32,13 +33,11 @@ def inspect(
     try:
         opened = open_artifact(artifact, verify)
     except ArtifactError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", soft_wrap=True)
-        raise typer.Exit(1) from error
-    console = Console()
-    console.print(model_table(opened, verify))
-    console.print(stage_table(opened))
-    console.print(variant_table(opened.manifest))
-    console.print(parity_table(opened.manifest))
+        fail(f"error: {error}")
+    show(model_table(opened, verify))
+    show(stage_table(opened))
+    show(variant_table(opened.manifest))
+    show(parity_table(opened.manifest))
 
 
 def model_table(artifact: Artifact, verified: bool) -> Table:
@@ -64,10 +63,9 @@ def model_table(artifact: Artifact, verified: bool) -> Table:
     if manifest.ladder is not None:
         ladder = manifest.ladder
         rows["ladder"] = f"{ladder.search} on {ladder.split}, {ladder.evaluations} evaluations"
-    table = Table(title=escape(manifest.name), show_header=False, title_style="bold")
-    for name, value in rows.items():
-        table.add_row(name, escape(value))
-    return table
+    shown = table(manifest.name, ("", ""), rows=rows.items())
+    shown.show_header = False
+    return shown
 
 
 def _span(orders: tuple[int, ...]) -> str:
@@ -76,47 +74,38 @@ def _span(orders: tuple[int, ...]) -> str:
 
 def stage_table(artifact: Artifact) -> Table:
     """Return the stages with the bytes of their graphs and of the weights they use."""
-    table = Table(title="stages", title_style="bold")
-    table.add_column("stage")
-    table.add_column("file")
-    table.add_column("graph", justify="right")
-    table.add_column("weights", justify="right")
     sizes = artifact.tensor_bytes()
     manifest = artifact.manifest
+    rows = []
     for name, stage in manifest.stages.items():
         weights = sum(sizes.get(tensor, 0) for tensor in stage.initializers)
         graph = manifest.files[stage.file].size_bytes
-        row = (name, stage.file, f"{graph / 1e3:.1f} kB", f"{weights / 1e6:.3f} MB")
-        table.add_row(*map(escape, row))
-    shared = sum(sizes.values())
-    table.caption = f"{shared / 1e6:.3f} MB of weights on disk; each tensor once"
-    return table
+        rows.append((name, stage.file, f"{graph / 1e3:.1f} kB", f"{weights / 1e6:.3f} MB"))
+    caption = f"{sum(sizes.values()) / 1e6:.3f} MB of weights on disk; each tensor once"
+    return table("stages", ("stage", "file"), ("graph", "weights"), rows, caption)
 
 
 def variant_table(manifest: Manifest) -> Table:
     """Return the variants: pattern (a filled dot is an executed order), quality, parameters."""
-    table = Table(title="variants", title_style="bold")
-    table.add_column("variant")
-    table.add_column("pattern", no_wrap=True)
-    for task in manifest.tasks:
-        table.add_column(f"{task} quality", justify="right")
-    for title in ("M stored", "M run", "vqa GFLOPs"):
-        table.add_column(title, justify="right")
-    for variant in manifest.variants:
-        flops = "-" if variant.flops_vqa is None else f"{variant.flops_vqa / 1e9:.3f}"
-        table.add_row(
+    costs = ("M stored", "M run", "vqa GFLOPs")
+    rows = [
+        (
             variant.id,
             draw_pattern(manifest, variant),
             *(_quality(variant, task) for task in manifest.tasks),
             f"{variant.unique_parameters / 1e6:.3f}",
             f"{variant.executed_parameters / 1e6:.3f}",
-            flops,
+            "-" if variant.flops_vqa is None else f"{variant.flops_vqa / 1e9:.3f}",
         )
+        for variant in manifest.variants
+    ]
     sources = {variant.quality_source or "never measured" for variant in manifest.variants}
-    text = "M: millions of parameters (unique, executed); quality: "
-    text += "; ".join(sorted(sources))
-    table.caption = escape(text)
-    return table
+    caption = "M: millions of parameters (unique, executed); quality: "
+    caption += "; ".join(sorted(sources))
+    headings = (*(f"{task} quality" for task in manifest.tasks), *costs)
+    shown = table("variants", ("variant", "pattern"), headings, rows, caption)
+    shown.columns[1].no_wrap = True  # the pattern is one picture
+    return shown
 
 
 def draw_pattern(manifest: Manifest, variant: VariantRecord) -> str:
@@ -143,13 +132,10 @@ def _quality(variant: VariantRecord, task: str) -> str:
 
 def parity_table(manifest: Manifest) -> Table:
     """Return the exporter's parity records: relative L2 against torch."""
-    table = Table(title="parity at export", title_style="bold")
-    for title in ("stage", "backend", "precision"):
-        table.add_column(title)
-    table.add_column("relative L2", justify="right")
-    for record in manifest.parity:
-        row = (record.stage, record.backend, record.precision, f"{record.relative_l2:.1e}")
-        table.add_row(*map(escape, row))
-    if not manifest.parity:
-        table.caption = "no records"
-    return table
+    rows = [
+        (record.stage, record.backend, record.precision, f"{record.relative_l2:.1e}")
+        for record in manifest.parity
+    ]
+    caption = None if rows else "no records"
+    left, right = ("stage", "backend", "precision"), ("relative L2",)
+    return table("parity at export", left, right, rows, caption)

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from cli.console import counted_progress, fail, say
 from tuning.world.dataset import write_world
 from tuning.world.errors import WorldError
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+app = typer.Typer()
 
 
 @app.command()
@@ -35,30 +33,20 @@ def world(
 
     [bold]otmv world world/test --count 500 --seed 777[/bold]
     """
-    errors = Console(stderr=True, soft_wrap=True, highlight=False)
-    columns = (
-        TextColumn("drawing"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
     try:
-        with Progress(
-            *columns, console=errors, transient=True, disable=not errors.is_terminal
-        ) as progress:
-            task = progress.add_task("drawing", total=max(count, 0))
+        with counted_progress() as bars:
+            drawing = bars.add_task("drawing", total=max(count, 0), facts="")
             write_world(
                 out,
                 count,
                 seed,
                 questions,
                 statements,
-                on_progress=lambda done, _total: progress.update(task, completed=done),
+                on_progress=lambda done, _total: bars.update(drawing, completed=done),
             )
     except WorldError as error:
-        errors.print(f"[red]{escape(str(error))}[/red]")
-        raise typer.Exit(1) from error
-    typer.echo(
+        fail(str(error))
+    say(
         f"{out}: {count} pictures, {count * questions} questions, {count} captions, "
         f"{(count - 1) * statements} statements"
     )

@@ -6,10 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
+
+from cli.console import fail, first_line, say, share_progress, show, table
 
 if TYPE_CHECKING:
     from artifact.pattern import SkipPattern
@@ -17,23 +15,32 @@ if TYPE_CHECKING:
     from tuning.evaluate import Score
     from tuning.labelled import Data
 
-app = typer.Typer(add_completion=False, rich_markup_mode="rich")
+app = typer.Typer()
+
+_Folder = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Of `otmv tune`.")]
+_World = Annotated[
+    Path | None, typer.Option(help="Folder of `otmv world`, instead of a generated world.")
+]
+_Seed = Annotated[int, typer.Option(help="Seed of the generated world.")]
+_Count = Annotated[int, typer.Option(help="Pictures to generate.", min=1)]
+_Questions = Annotated[int, typer.Option(help="Per generated picture.", min=1)]
+_Blank = Annotated[bool, typer.Option("--blank", help="Show grey pictures only.")]
+_Patterns = Annotated[
+    str | None, typer.Option(help="Instead of all prefixes; 1 executes an order, 0 skips it.")
+]
+_Device = Annotated[str, typer.Option(help="cpu, cuda, or auto.")]
 
 
 @app.command(name="eval")
 def evaluate(
-    checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Of `otmv tune`.")],
-    data: Annotated[
-        Path | None, typer.Option(help="Folder of `otmv world`, instead of a generated world.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the generated world.")] = 3,
-    count: Annotated[int, typer.Option(help="Pictures to generate.", min=1)] = 1000,
-    questions: Annotated[int, typer.Option(help="Per generated picture.", min=1)] = 6,
-    blank: Annotated[bool, typer.Option("--blank", help="Show grey pictures only.")] = False,
-    patterns: Annotated[
-        str | None, typer.Option(help="Instead of all prefixes; 1 executes an order, 0 skips it.")
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
+    checkpoint: _Folder,
+    data: _World = None,
+    seed: _Seed = 3,
+    count: _Count = 1000,
+    questions: _Questions = 6,
+    blank: _Blank = False,
+    patterns: _Patterns = None,
+    device: _Device = "auto",
 ) -> None:
     """Measure each variant of CHECKPOINT: right answers, objects named, right judgements.
 
@@ -50,25 +57,20 @@ def evaluate(
     from artifact.errors import ArtifactError, TextError
     from tuning.world.errors import WorldError
 
-    console = Console(stderr=True, soft_wrap=True, highlight=False)
     try:
         from models.checkpoint import load
         from tuning.labelled import from_folder, generated
     except ModuleNotFoundError as error:
-        needs = f"measuring needs {error.name}: pip install 'otmv-serve[tune]'"
-        console.print(needs, style="red", markup=False)
-        raise typer.Exit(1) from error
+        fail(f"measuring needs {error.name}: pip install 'otmv-serve[tune]'")
     try:
         loaded = load(checkpoint)
         config = loaded.model.config
         chosen = _patterns(patterns, config.orders)
         side_px = config.image_size
         world = from_folder(data, side_px) if data else generated(seed, count, questions, side_px)
-        scores = _measure(console, loaded, world.blank() if blank else world, chosen, device)
+        scores = _measure(loaded, world.blank() if blank else world, chosen, device)
     except (ArtifactError, WorldError, TextError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        console.print(f"[red]{escape(reason)}[/red]")
-        raise typer.Exit(1) from error
+        fail(first_line(error))
     where = str(data) if data else f"world seed {seed}"
     print_scores(world, scores, f"{checkpoint} on {where}{', blank pictures' if blank else ''}")
 
@@ -90,55 +92,43 @@ def _patterns(text: str | None, orders: int) -> list[SkipPattern]:
 
 
 def _measure(
-    console: Console,
-    checkpoint: Checkpoint,
-    data: Data,
-    patterns: list[SkipPattern],
-    device: str,
+    checkpoint: Checkpoint, data: Data, patterns: list[SkipPattern], device: str
 ) -> list[Score]:
     """Score every pattern under one progress bar."""
     from tuning.device import choose_device
     from tuning.evaluate import Evaluation
 
     evaluation = Evaluation(checkpoint, data, choose_device(device))
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     scores = []
-    with Progress(
-        *columns,
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    ) as bar:
-        task = bar.add_task("measuring", total=len(patterns))
+    with share_progress(remaining=True) as report:
         for done, pattern in enumerate(patterns):
 
-            def advance(share: float, done: int = done) -> None:
-                bar.update(task, completed=done + share)
+            def advance(share: float, done: int = done, bits: str = pattern.bits) -> None:
+                report(bits, (done + share) / len(patterns))
 
-            bar.update(task, description=pattern.bits)
             scores.append(evaluation.score(pattern, advance))
     return scores
 
 
 def print_scores(data: Data, scores: list[Score], title: str) -> None:
     """Print one row per variant, and for the one with most orders each kind of text."""
-    console = Console(highlight=False, soft_wrap=True)
-    table = Table()
-    headings = ("VQA accuracy", "caption phrase recall", "statement accuracy")
-    for heading in ("orders", "pattern", *headings):
-        table.add_column(heading, justify="right")
-    for score in scores:
-        shares = map(_share, (score.vqa, score.caption, score.reason))
-        table.add_row(str(score.pattern.depth), score.pattern.bits, *shares)
-    console.print(escape(title))
-    console.print(table)
+    measures = ("VQA accuracy", "caption phrase recall", "statement accuracy")
+    rows = [
+        (
+            str(score.pattern.depth),
+            score.pattern.bits,
+            *map(_share, (score.vqa, score.caption, score.reason)),
+        )
+        for score in scores
+    ]
+    say(title)
+    show(table(None, (), ("orders", "pattern", *measures), rows))
     deepest = max(scores, key=lambda score: score.pattern.depth)
     for what, kinds in (("question", deepest.kinds), ("statement", deepest.statement_kinds)):
         if shown := "  ".join(f"{kind} {_share(share)}" for kind, share in kinds.items()):
-            console.print(f"{deepest.pattern.bits} by kind of {what}: {shown}")
+            say(f"{deepest.pattern.bits} by kind of {what}: {shown}")
     asked, stated = len(data.questions), len(data.statements)
-    console.print(f"{len(data.pixels)} pictures, {asked} questions, {stated} statements")
+    say(f"{len(data.pixels)} pictures, {asked} questions, {stated} statements")
 
 
 def _share(value: float | None) -> str:

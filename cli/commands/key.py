@@ -6,34 +6,38 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import TypeAdapter, ValidationError
-from rich.console import Console
 
+from cli.console import first_problem, note
 from engine.telemetry import NO_API_KEY
 from server.configuration import toml_pair
 from server.keys import ApiKey, KeyName, fresh_key, sha256_of
 
 app = typer.Typer()
-_err = Console(stderr=True)
+
+_Name = Annotated[str, typer.Argument(help="Who uses it; letters, digits, - and _.")]
+_Rate = Annotated[float | None, typer.Option(help="Requests per second.")]
+_Burst = Annotated[int | None, typer.Option(help="Requests at once; default: one second's worth.")]
+_LatencyMs = Annotated[
+    float | None, typer.Option(help="Latency budget of its requests that name none.")
+]
+_OnMiss = Annotated[
+    str | None, typer.Option(help="degrade or reject, for its requests that name none.")
+]
+_Operator = Annotated[bool, typer.Option("--operator", help="It may reload artifacts.")]
 
 
 @app.command()
 def key(
-    name: Annotated[str, typer.Argument(help="Who uses it; letters, digits, - and _.")],
-    rate_per_s: Annotated[float | None, typer.Option(help="Requests per second.")] = None,
-    burst: Annotated[
-        int | None, typer.Option(help="Requests at once; default: one second's worth.")
-    ] = None,
-    default_max_latency_ms: Annotated[
-        float | None, typer.Option(help="Latency budget of its requests that name none.")
-    ] = None,
-    default_on_miss: Annotated[
-        str | None, typer.Option(help="degrade or reject, for its requests that name none.")
-    ] = None,
-    operator: Annotated[bool, typer.Option("--operator", help="It may reload artifacts.")] = False,
+    name: _Name,
+    rate_per_s: _Rate = None,
+    burst: _Burst = None,
+    default_max_latency_ms: _LatencyMs = None,
+    default_on_miss: _OnMiss = None,
+    operator: _Operator = False,
 ) -> None:
     """Make an API key. It is shown once, on standard error; the server keeps only its SHA-256.
 
-    otmv key alice --rate-per-s 10 >> otmv.toml
+    [bold]otmv key alice --rate-per-s 10 >> otmv.toml[/bold]
     """
     made = fresh_key()
     given = {
@@ -45,7 +49,7 @@ def key(
     }
     said = {field: value for field, value in given.items() if value is not None}
     entry = _checked(name, {"sha256": sha256_of(made), **said})
-    _err.print(f"the key of {name}, shown only now: {made}", soft_wrap=True, highlight=False)
+    note(f"the key of {name}, shown only now: {made}")
     print(f"[keys.{name}]")
     for field, value in entry.model_dump(exclude_none=True, exclude_defaults=True).items():
         print(toml_pair(field, value))
@@ -58,7 +62,6 @@ def _checked(name: str, values: dict[str, Any]) -> ApiKey:
             raise typer.BadParameter(f"{NO_API_KEY} is no name for a key")
         return ApiKey.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "name"
-        flag = where if where == "name" else f"--{where.replace('_', '-')}"
-        raise typer.BadParameter(f"{flag}: {first['msg']}") from error
+        where, problem = first_problem(error)
+        flag = f"--{where.replace('_', '-')}" if where else "name"
+        raise typer.BadParameter(f"{flag}: {problem}") from error

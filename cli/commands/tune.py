@@ -5,46 +5,58 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.console import counted_progress, fail, note
 
 if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+    from tuning.loop import Progress
     from tuning.recipe import Recipe
 
 app = typer.Typer()
 
+_RecipeName = Annotated[str, typer.Argument(help="demo, demo-literal or smoke.")]
+_Out = Annotated[
+    Path | None, typer.Option(help="Checkpoint folder; an unfinished run there is resumed.")
+]
+_Steps = Annotated[
+    int | None, typer.Option(help="One phase of so many steps, instead of the recipe's.", min=1)
+]
+_Pictures = Annotated[int | None, typer.Option(help="Instead of the recipe's.", min=1)]
+_Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")]
+_Cache = Annotated[Path, typer.Option(help="Folder of rendered pools.")]
+_Seed = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
+
+_WINDOW_STEPS = 50
+"""Steps that shown shares are means of; in a pipe, one line is printed per so many."""
+
 
 @app.command()
 def tune(
-    recipe: Annotated[str, typer.Argument(help="demo, demo-literal or smoke.")] = "demo",
-    out: Annotated[
-        Path | None, typer.Option(help="Checkpoint folder; an unfinished run there is resumed.")
-    ] = None,
-    steps: Annotated[
-        int | None, typer.Option(help="One phase of so many steps, instead of the recipe's.", min=1)
-    ] = None,
-    pictures: Annotated[int | None, typer.Option(help="Instead of the recipe's.", min=1)] = None,
-    device: Annotated[
-        str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")
-    ] = "auto",
-    cache: Annotated[Path, typer.Option(help="Folder of rendered pools.")] = Path("runs/cache"),
-    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    recipe: _RecipeName = "demo",
+    out: _Out = None,
+    steps: _Steps = None,
+    pictures: _Pictures = None,
+    device: _Device = "auto",
+    cache: _Cache = Path("runs/cache"),
+    seed: _Seed = None,
 ) -> None:
     """Tune one model, once, for all its variants: gates are drawn anew at every step.
 
-    Example: otmv tune demo --out runs/demo
+    [bold]otmv tune demo --out runs/demo[/bold]
 
     The demo takes about 75 minutes on two cores. Stop it when you like: the same command resumes.
     """
     from tuning.recipe import RECIPES
 
-    console = Console(stderr=True)
     if recipe not in RECIPES:
-        _fail(console, f"no recipe {recipe!r}; there are: {', '.join(RECIPES)}")
+        fail(f"no recipe {recipe!r}; there are: {', '.join(RECIPES)}")
     chosen = RECIPES[recipe]
     if pictures is not None:
         chosen = dataclasses.replace(chosen, pictures=pictures)
@@ -53,19 +65,14 @@ def tune(
     if steps is not None:
         chosen = chosen.shortened(steps)
     try:
-        _run(console, chosen, out or Path("runs") / recipe, device, cache)
+        _run(chosen, out or Path("runs") / recipe, device, cache)
     except ModuleNotFoundError as error:
-        _fail(console, f"tuning needs {error.name}: pip install 'otmv-serve[tune]'")
+        fail(f"tuning needs {error.name}: pip install 'otmv-serve[tune]'")
     except OSError as error:
-        _fail(console, f"{error} (check free space and rights; the same command resumes)")
+        fail(f"{error} (check free space and rights; the same command resumes)")
 
 
-def _fail(console: Console, problem: str) -> NoReturn:
-    console.print(problem, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(1)
-
-
-def _run(console: Console, recipe: Recipe, out: Path, device_name: str, cache: Path) -> None:
+def _run(recipe: Recipe, out: Path, device_name: str, cache: Path) -> None:
     from tuning import loop, pool
     from tuning.device import choose_device
     from tuning.recipe import TUNING_SEED
@@ -74,41 +81,39 @@ def _run(console: Console, recipe: Recipe, out: Path, device_name: str, cache: P
     try:
         device = choose_device(device_name)
     except ValueError as error:
-        _fail(console, str(error))
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[facts]}"),
-    )
+        fail(str(error))
     started_s = time.monotonic()
-    with Progress(*columns, console=console) as bar:
-        drawing = bar.add_task("pictures", total=recipe.pictures, facts="")
+    with counted_progress(stays=True) as bars:
+        drawing = bars.add_task("pictures", total=recipe.pictures, facts="")
         data = pool.render_pool(
             TUNING_SEED,
             recipe.pictures,
             recipe.questions,
             recipe.config.image_size,
             cache,
-            lambda share: bar.update(drawing, completed=int(share * recipe.pictures)),
+            lambda share: bars.update(drawing, completed=int(share * recipe.pictures)),
         )
-        bar.update(drawing, completed=recipe.pictures)
-        stepping = bar.add_task("steps", total=recipe.steps, facts="")
-        window: deque[loop.Progress] = deque(maxlen=50)
-
-        def on_step(at: loop.Progress) -> None:
-            window.append(at)
-            vqa = sum(each.vqa_right for each in window) / len(window)
-            reason = sum(each.reason_right for each in window) / len(window)
-            facts = f"right: vqa {vqa:.3f} reason {reason:.3f}  caption loss {at.caption_loss:.3f}"
-            bar.update(stepping, completed=at.step + 1, facts=facts)
-            if not console.is_terminal and (at.step + 1) % 50 == 0:
-                elapsed_s = time.monotonic() - started_s
-                console.print(f"step {at.step + 1}/{recipe.steps}  {elapsed_s:.0f} s  {facts}")
-
+        bars.update(drawing, completed=recipe.pictures)
         try:
-            loop.tune(recipe, data, out, device, on_step)
+            loop.tune(recipe, data, out, device, _shown_steps(bars, recipe.steps, started_s))
         except ResumeError as error:
-            _fail(console, str(error))
-    console.print(f"tuned: {out}  ({(time.monotonic() - started_s) / 60:.0f} minutes)")
+            fail(str(error))
+    note(f"tuned: {out}  ({(time.monotonic() - started_s) / 60:.0f} minutes)")
+
+
+def _shown_steps(bars: Bars, steps: int, started_s: float) -> Callable[[Progress], None]:
+    """Return what shows a step: in the bar, and in a pipe as a line now and then."""
+    stepping = bars.add_task("steps", total=steps, facts="")
+    window: deque[Progress] = deque(maxlen=_WINDOW_STEPS)
+
+    def on_step(at: Progress) -> None:
+        window.append(at)
+        vqa = sum(each.vqa_right for each in window) / len(window)
+        reason = sum(each.reason_right for each in window) / len(window)
+        facts = f"right: vqa {vqa:.3f} reason {reason:.3f}  caption loss {at.caption_loss:.3f}"
+        done = at.step + 1
+        bars.update(stepping, completed=done, facts=facts)
+        if not bars.console.is_terminal and done % _WINDOW_STEPS == 0:
+            note(f"step {done}/{steps}  {time.monotonic() - started_s:.0f} s  {facts}")
+
+    return on_step

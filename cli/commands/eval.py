@@ -106,6 +106,7 @@ def _measure(
             def advance(share: float, done: int = done, bits: str = pattern.bits) -> None:
                 report(bits, (done + share) / len(patterns))
 
+            advance(0.0)
             scores.append(evaluation.score(pattern, advance))
     return scores
 

@@ -6,15 +6,13 @@ import importlib.metadata
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.status import Status
-from rich.table import Table
 
 from artifact.errors import ArtifactError
 from artifact.store import open_artifact
+from cli.console import errors, fail, literal, note, show, spinner, table
 from engine.clock import SystemClock
 from engine.config import EngineConfig, default_cache_dir
 from engine.errors import EngineError
@@ -30,8 +28,10 @@ from server.serving import Serving
 from server.settings import Settings
 from server.tracing import TracingUnavailable
 
+if TYPE_CHECKING:
+    from rich.status import Status
+
 app = typer.Typer()
-_console = Console(stderr=True)
 _log = logging.getLogger("otmv.server")
 _EXPECTED = (
     ArtifactError,
@@ -42,30 +42,40 @@ _EXPECTED = (
     OSError,
 )
 
+_Folder = Annotated[
+    Path | None, typer.Argument(help="Folder of the artifact; default: OTMV_ARTIFACT.")
+]
+_Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
+_Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")]
+_Backend = Annotated[
+    str | None, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")
+]
+_MemoryBudget = Annotated[
+    str | None, typer.Option(help="Bytes the stages may take, for example 512MiB.")
+]
+_CacheDir = Annotated[Path | None, typer.Option(help="Where latency profiles are kept.")]
+_QueueLimit = Annotated[int | None, typer.Option(help="Requests admitted at once.")]
+_EngineThreads = Annotated[int | None, typer.Option(help="Threads of the inference library.")]
+_LogLevel = Annotated[str | None, typer.Option(help="debug, info, warning or error.")]
+_ConfigFile = Annotated[Path | None, typer.Option(help="A TOML file with any setting.")]
+_PrintConfig = Annotated[
+    bool, typer.Option("--print-config", help="Show all settings and their origin, and end.")
+]
+
 
 @app.command()
 def serve(
-    artifact: Annotated[
-        Path | None, typer.Argument(help="Folder of the artifact; default: OTMV_ARTIFACT.")
-    ] = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
-    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")] = None,
-    backend: Annotated[
-        str | None, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")
-    ] = None,
-    memory_budget: Annotated[
-        str | None, typer.Option(help="Bytes the stages may take, for example 512MiB.")
-    ] = None,
-    cache_dir: Annotated[Path | None, typer.Option(help="Where latency profiles are kept.")] = None,
-    queue_limit: Annotated[int | None, typer.Option(help="Requests admitted at once.")] = None,
-    engine_threads: Annotated[
-        int | None, typer.Option(help="Threads of the inference library.")
-    ] = None,
-    log_level: Annotated[str | None, typer.Option(help="debug, info, warning or error.")] = None,
-    config: Annotated[Path | None, typer.Option(help="A TOML file with any setting.")] = None,
-    print_config: Annotated[
-        bool, typer.Option("--print-config", help="Show all settings and their origin, and end.")
-    ] = False,
+    artifact: _Folder = None,
+    host: _Host = None,
+    port: _Port = None,
+    backend: _Backend = None,
+    memory_budget: _MemoryBudget = None,
+    cache_dir: _CacheDir = None,
+    queue_limit: _QueueLimit = None,
+    engine_threads: _EngineThreads = None,
+    log_level: _LogLevel = None,
+    config: _ConfigFile = None,
+    print_config: _PrintConfig = False,
 ) -> None:
     """Serve an artifact over HTTP. Options win over OTMV_* variables, these over --config."""
     given = {
@@ -80,31 +90,40 @@ def serve(
         "log_level": log_level,
         "config": config,
     }
+    said = {name: value for name, value in given.items() if value is not None}
     try:
-        said = {name: value for name, value in given.items() if value is not None}
         configuration = read_configuration(said)
-        if print_config:
-            print(configuration.as_toml())
-        else:
-            _serve(configuration)
     except _EXPECTED as error:
-        _fail(str(error))
+        fail(f"otmv serve: {error}")
+    if print_config:
+        print(configuration.as_toml())
+    else:
+        _serve(configuration)
 
 
 def _serve(configuration: Configuration) -> None:
-    """Bind, then load and serve until a signal."""
-    settings = configuration.settings
-    configure_logging(settings)
-    as_json = settings.log_format == "json"
-    shown = redacted(settings) if as_json else configuration.chosen()
-    _log.info("settings", extra={"settings": shown})
-    _console.quiet = as_json  # then standard error has one JSON object per line
+    """Serve until a signal; an error that is expected becomes the last line."""
+    as_json = configuration.settings.log_format == "json"
+    try:
+        configure_logging(configuration.settings)
+        shown = redacted(configuration.settings) if as_json else configuration.chosen()
+        _log.info("settings", extra={"settings": shown})
+        _load_and_run(configuration.settings, as_json=as_json)
+    except _EXPECTED as error:
+        if not as_json:
+            fail(f"otmv serve: {error}")
+        _log.critical("stopped", extra={"reason": str(error)})
+        raise SystemExit(1) from error
+
+
+def _load_and_run(settings: Settings, *, as_json: bool) -> None:
+    """Bind, then load and serve. As JSON, standard error gets one object per line, nothing else."""
     open_artifact(settings.artifact, verify=False)
     sock = bind(settings.host, settings.port)
     address = sock.getsockname()
     url = f"http://{f'[{address[0]}]' if ':' in address[0] else address[0]}:{address[1]}"
     telemetry, clock = Telemetry(), SystemClock()
-    with _console.status("loading the artifact") as status:
+    with spinner("loading the artifact", hidden=as_json) as status:
 
         def open_pool(progress: Progress) -> Pool:
             artifact = open_artifact(settings.artifact.resolve())  # a link may be moved later
@@ -113,9 +132,10 @@ def _serve(configuration: Configuration) -> None:
 
         def on_ready(serving: Serving) -> None:
             status.stop()
-            _announce(serving.pool(), url)
             if as_json:
                 _log.info("ready", extra={"url": url})
+            else:
+                _announce(serving.pool(), url)
 
         version = importlib.metadata.version("otmv-serve")
         run(create_app(settings, open_pool, telemetry, clock, version), sock, on_ready)
@@ -139,20 +159,22 @@ def engine_config(settings: Settings) -> EngineConfig:
 def _shown(status: Status, progress: Progress) -> Callable[[str, float], None]:
     def both(phase: str, share: float) -> None:
         progress(phase, share)
-        status.update(f"{phase} ({share:.0%})")
+        status.update(literal(f"{phase} ({share:.0%})"))
 
     return both
 
 
 def _announce(pool: Pool, url: str) -> None:
-    manifest = pool.artifact.manifest
-    table = Table(title=f"{manifest.name}: {', '.join(manifest.tasks)}", title_justify="left")
-    for heading in ("task", "variant", "blocks", "quality", "idle time", "memory"):
-        table.add_column(heading, justify="left" if heading in ("task", "variant") else "right")
-    for offer in pool.offers():
-        table.add_row(*_cells(offer), style=None if offer.resident else "dim")
-    _console.print(table)
-    _console.print(f"ready: {url}  (docs: {url}/docs, metrics: {url}/metrics)", soft_wrap=True)
+    """Show what is offered, and where."""
+    manifest, offers = pool.artifact.manifest, pool.offers()
+    title = f"{manifest.name}: {', '.join(manifest.tasks)}"
+    costs = ("blocks", "quality", "idle time", "memory")
+    shown = table(title, ("task", "variant"), costs, map(_cells, offers))
+    shown.title_justify = "left"
+    for row, offer in zip(shown.rows, offers, strict=True):
+        row.style = None if offer.resident else "dim"
+    show(shown, errors())
+    note(f"ready: {url}  (docs: {url}/docs, metrics: {url}/metrics)")
 
 
 def _cells(offer: Offer) -> tuple[str, ...]:
@@ -170,11 +192,3 @@ def _quality(offer: Offer) -> str:
     if offer.quality is None:
         return "not measured"
     return f"{offer.quality:.3f} {offer.quality_precision or ''}".rstrip()
-
-
-def _fail(message: str) -> NoReturn:
-    if _console.quiet:
-        _log.critical("stopped", extra={"reason": message})
-        raise SystemExit(1)
-    _console.print(f"otmv serve: {message}", style="red", markup=False, soft_wrap=True)
-    raise SystemExit(1)

@@ -26,7 +26,7 @@ _Out = Annotated[
     Path | None, typer.Option(help="Checkpoint folder; an unfinished run there is resumed.")
 ]
 _Steps = Annotated[
-    int | None, typer.Option(help="One phase of so many steps, instead of the recipe's.", min=1)
+    int | None, typer.Option(help="One phase of this many steps, instead of the recipe's.", min=1)
 ]
 _Pictures = Annotated[int | None, typer.Option(help="Instead of the recipe's.", min=1)]
 _Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: cuda where there is one.")]
@@ -34,7 +34,7 @@ _Cache = Annotated[Path, typer.Option(help="Folder of rendered pools.")]
 _Seed = Annotated[int | None, typer.Option(help="Instead of the recipe's.")]
 
 _WINDOW_STEPS = 50
-"""Steps that shown shares are means of; in a pipe, one line is printed per so many."""
+"""Steps that the shown shares are means of, and steps from one line in a pipe to the next."""
 
 
 @app.command()

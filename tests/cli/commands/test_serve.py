@@ -20,8 +20,7 @@ SUM = sha256_of("otmv-key")
 
 
 @pytest.fixture(autouse=True)
-def _loud(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(command._console, "quiet", False)
+def _logging_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(command, "configure_logging", lambda settings: None)
 
 

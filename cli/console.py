@@ -6,7 +6,7 @@ Results go to standard output, all else to standard error. Text is shown as it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -23,6 +23,7 @@ from rich.progress import (
 )
 from rich.status import Status
 from rich.table import Table
+from rich.text import Text
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -44,6 +45,15 @@ def errors() -> Console:
 def say(line: str, *, style: str | None = None, end: str = "\n") -> None:
     """Print a line of the result."""
     _print(output(), line, style, end)
+
+
+def say_pairs(pairs: Mapping[str, str]) -> None:
+    """Print a line for each name and its value, values below one another."""
+    width = max(map(len, pairs)) + 2
+    console = output()
+    for name, value in pairs.items():
+        line = Text(f"{name:{width}}", "dim").append(value, "not dim")
+        console.print(line, soft_wrap=True)
 
 
 def note(line: str) -> None:

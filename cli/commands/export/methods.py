@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rich.console import Console
-
 from artifact.config import ModelConfig
-from cli.commands.export.command import progress, say_parity
+from cli.commands.export.summary import note_exported
+from cli.console import share_progress
 from exporters.gallery import export_gallery
 from models.comparators import METHODS
 from tuning.tokens import world_tokenizer
 
 
-def export_methods(console: Console, base: ModelConfig, methods: str, out: Path) -> None:
-    """Export a gallery and say what is in it.
+def export_methods(base: ModelConfig, methods: str, out: Path) -> None:
+    """Export a gallery and print what is in it.
 
     Args:
-        console: for progress and the summary.
         base: what is fully fine-tuned.
         methods: "all", or ids with commas between them.
         out: folder to make.
@@ -26,13 +24,8 @@ def export_methods(console: Console, base: ModelConfig, methods: str, out: Path)
         ArtifactError, ParityError, ValueError: as `export_gallery`.
     """
     chosen = tuple(METHODS) if methods == "all" else tuple(methods.split(","))
-    with progress(console) as report:
+    with share_progress() as report:
         artifact = export_gallery(base, world_tokenizer(), chosen, out, report)
     manifest = artifact.manifest
-    say_parity(console, manifest)
-    for variant in manifest.variants:
-        millions = variant.unique_parameters / 1e6
-        console.print(
-            f"  {variant.id:<12} {len(variant.pattern):>2} blocks  {millions:6.1f} M parameters"
-        )
-    console.print(f"exported: {out}   (look: otmv inspect {out})")
+    sizes = (f"{each.unique_parameters / 1e6:6.1f} M parameters" for each in manifest.variants)
+    note_exported(manifest, sizes, out)

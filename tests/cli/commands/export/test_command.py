@@ -2,24 +2,19 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections import Counter
 from pathlib import Path
 
 import pytest
 import torch
-from rich.console import Console
 from typer.testing import CliRunner
 
 from artifact.store import open_artifact
-from cli.commands.export.command import _fail, _splits
 from cli.main import build
 from exporters.quality import QualityCurve
 from models.checkpoint import Checkpoint, save
 from models.series import OtmvModel
 from tuning.recipe import demo_config
 from tuning.tokens import world_tokenizer
-from tuning.world.dataset import write_world
-from tuning.world.errors import WorldError
 from tuning.world.vocabulary import ANSWERS
 
 
@@ -92,36 +87,6 @@ def test_a_world_that_is_not_there_and_a_full_temporary_folder_are_one_line(
     assert "temporary folder" in text
     assert len(text.strip().splitlines()) == 1
     assert not out.exists()
-
-
-def test_splits_share_no_picture_and_keep_cases_of_every_task() -> None:
-    splits = _splits(None, 8)
-    of_task = Counter(example.task for example in splits.golden)
-    assert of_task == {"vqa": 600, "caption": 100, "reason": 600}
-    assert Counter(example.task for example in splits.search) == {
-        "vqa": 6 * 400,
-        "caption": 400,
-        "reason": 2 * 399,
-    }
-    assert Counter(e.task for e in splits.report) == {"vqa": 48, "caption": 8, "reason": 14}
-    seen = {image for example in splits.report for image in example.images}
-    assert seen.isdisjoint(image for example in splits.search for image in example.images)
-    for judged in (e for e in splits.golden if e.task == "reason"):
-        assert judged.statement
-        assert len(judged.images) == 2
-
-
-def test_a_world_from_before_there_were_statements_is_refused(tmp_path: Path) -> None:
-    write_world(tmp_path / "old", 2, 5)
-    (tmp_path / "old" / "nlvr2.jsonl").unlink()
-    with pytest.raises(WorldError, match="write it anew with `otmv world`"):
-        _splits(tmp_path / "old", 8)
-
-
-def test_names_in_brackets_reach_the_reader(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        _fail(Console(stderr=True), "head[vqa]: differs; pip install 'otmv-serve[export]'")
-    assert "head[vqa]: differs; pip install 'otmv-serve[export]'" in capsys.readouterr().err
 
 
 def test_a_quality_curve_interpolates_and_stays_flat_outside(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from rich.console import Console, RenderableType
+from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
@@ -27,6 +27,8 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
+
+_UNLIMITED_COLUMNS = 10_000
 
 Report = Callable[[str, float], None]
 """Takes what is being done and the share of the whole that is done, 0 to 1."""
@@ -101,9 +103,9 @@ def table(
     """
     made = Table(title=literal(title or ""), title_style="bold", caption=literal(caption or ""))
     for heading in left:
-        made.add_column(heading)
+        made.add_column(heading, overflow="fold")
     for heading in right:
-        made.add_column(heading, justify="right")
+        made.add_column(heading, justify="right", overflow="fold")
     for row in rows:
         made.add_row(*map(literal, row))
     return made
@@ -114,9 +116,22 @@ def literal(text: str) -> str:
     return escape(text)
 
 
-def show(shown: RenderableType, console: Console | None = None) -> None:
-    """Print a table, by default as a result."""
-    (console or output()).print(shown)
+def show(shown: Table, console: Console | None = None) -> None:
+    """Print a table, by default as a result; where a word would be cut, one line per cell."""
+    console = console or output()
+    unlimited = console.options.update(width=_UNLIMITED_COLUMNS)
+    fits = console.measure(shown, options=unlimited).minimum <= console.width
+    console.print(shown if fits else _cell_by_cell(shown))
+
+
+def _cell_by_cell(wide: Table) -> Table:
+    """Return a table of headings and cells below one another, with a rule between rows."""
+    made = table(None, ("", ""))
+    made.title, made.caption, made.show_header = wide.title, wide.caption, False
+    for cells in zip(*(column.cells for column in wide.columns), strict=True):
+        for column, cell in zip(wide.columns, cells, strict=True):
+            made.add_row(column.header, cell, end_section=column is wide.columns[-1])
+    return made
 
 
 @contextmanager

@@ -104,7 +104,8 @@ def variant_table(manifest: Manifest) -> Table:
     caption += "; ".join(sorted(sources))
     headings = (*(f"{task} quality" for task in manifest.tasks), *costs)
     shown = table("variants", ("variant", "pattern"), headings, rows, caption)
-    shown.columns[1].no_wrap = True  # the pattern is one picture
+    pattern = shown.columns[1]  # it reads as one picture, so it is never broken
+    pattern.no_wrap, pattern.min_width = True, max((len(row[1]) for row in rows), default=0)
     return shown
 
 

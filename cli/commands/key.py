@@ -56,12 +56,16 @@ def key(
 
 
 def _checked(name: str, values: dict[str, Any]) -> ApiKey:
+    """Return the entry if a server would take it under that name."""
     try:
         TypeAdapter(KeyName).validate_python(name)
         if name == NO_API_KEY:
             raise typer.BadParameter(f"{NO_API_KEY} is no name for a key")
+    except ValidationError as error:
+        raise typer.BadParameter(f"name: {first_problem(error)[1]}") from error
+    try:
         return ApiKey.model_validate(values)
     except ValidationError as error:
         where, problem = first_problem(error)
-        flag = f"--{where.replace('_', '-')}" if where else "name"
-        raise typer.BadParameter(f"{flag}: {problem}") from error
+        flag = f"--{where.replace('_', '-')}: " if where else ""
+        raise typer.BadParameter(f"{flag}{problem}") from error

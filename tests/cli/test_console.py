@@ -47,6 +47,21 @@ def test_a_table_holds_plain_text_and_fits_eighty_columns(
     assert ends == [" 1.5", "12.0"]
 
 
+def test_a_table_too_wide_for_its_words_has_one_line_per_cell(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headings = ("variant", *(f"quality{number}" for number in range(9)))
+    rows = [("efficientvlm", *["0.12345"] * 9), ("full[a]", *["0.54321"] * 9)]
+    for columns, lines_of_a_row in ((200, 1), (80, 10)):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        show(table("variants", headings[:1], headings[1:], rows, "measured"))
+        lines = capsys.readouterr().out.splitlines()
+        assert max(map(len, lines)) <= columns
+        assert sum("│" in line for line in lines) == 2 * lines_of_a_row
+        assert sum(line.count("0.54321") for line in lines) == 9
+        assert {"variants", "measured"} <= {line.strip() for line in lines}
+
+
 def test_a_table_can_go_to_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
     show(table(None, ("a",), rows=[("b",)]), console.errors())
     shown = capsys.readouterr()

@@ -32,6 +32,13 @@ def test_every_command_teaches(command: str) -> None:
     assert "Usage" in text
 
 
+def test_help_breaks_lines_where_the_terminal_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    _, text = run("world", "--help")
+    assert "with statements about each picture and the one before it. Nothing is" in text
+    assert "otmv world world/train --count 2000 --seed 1" in map(str.strip, text.splitlines())
+
+
 def test_a_typo_gets_a_suggestion() -> None:
     code, text = run("exprt")
     assert code == 2

@@ -58,3 +58,8 @@ def test_what_the_server_would_refuse_is_refused_here(words: list[str]) -> None:
     code, entry, _ = make(*words)
     assert code == 2
     assert not entry
+
+
+def test_the_option_that_is_wrong_is_named() -> None:
+    assert "Invalid value: burst needs rate_per_s" in make("alice", "--burst", "3")[2]
+    assert "--rate-per-s: Input" in make("alice", "--rate-per-s", "0")[2]

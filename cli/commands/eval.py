@@ -64,9 +64,8 @@ def evaluate(
         fail(f"measuring needs {error.name}: pip install 'otmv-serve[tune]'")
     try:
         loaded = load(checkpoint)
-        config = loaded.model.config
-        chosen = _patterns(patterns, config.orders)
-        side_px = config.image_size
+        chosen = _patterns(patterns, loaded.model.config.orders)
+        side_px = loaded.model.config.image_size
         world = from_folder(data, side_px) if data else generated(seed, count, questions, side_px)
         scores = _measure(loaded, world.blank() if blank else world, chosen, device)
     except (ArtifactError, WorldError, TextError, ValueError) as error:

@@ -67,11 +67,10 @@ def ask(
         min_quality=min_quality,
         variant=variant,
         on_miss=on_miss,
-        num_beams=num_beams,
     )
     server = Server(url.rstrip("/"), {"Authorization": f"Bearer {key}"} if key else {})
     if text is None:
-        served = captions.ask(server, image, form, stream=stream)
+        served = captions.ask(server, image, form, stream=stream, num_beams=num_beams)
     elif right is not None:
         served = reason.ask(server, (image, right), text, form)
     else:

@@ -11,8 +11,12 @@ from cli.console import say
 _PATH = "/v1/caption"
 
 
-def ask(server: Server, image: Path, form: dict[str, str], *, stream: bool) -> dict[str, Any]:
+def ask(
+    server: Server, image: Path, form: dict[str, str], *, stream: bool, num_beams: int | None
+) -> dict[str, Any]:
     """Print a caption, with `stream` while it is written; return what the server says of it."""
+    if num_beams is not None:
+        form = form | {"num_beams": str(num_beams)}
     if stream:
         return _streamed(server, image, form | {"stream": "true"})
     served = post(server, _PATH, [image], form)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import re
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -38,7 +40,7 @@ def build(arguments: list[str]) -> typer.Typer:
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     for name, text in COMMANDS.items():
         if name == chosen:
-            _add(app, name, importlib.import_module(f"cli.{name}_").app)
+            _add(app, name, importlib.import_module(f"cli.commands.{name}").app)
         else:
             app.command(name, help=text)(_listed)
     return app
@@ -46,10 +48,18 @@ def build(arguments: list[str]) -> typer.Typer:
 
 def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:
     """Add a subcommand, or a group if it has several commands of its own."""
+    for command in sub.registered_commands:
+        command.help = _paragraphs(inspect.getdoc(command.callback) or "")
     if len(sub.registered_commands) > 1:
         app.add_typer(sub, name=name)
-    elif (callback := sub.registered_commands[0].callback) is not None:
-        app.command(name)(callback)
+    else:
+        (command,) = sub.registered_commands
+        app.command(name, help=command.help)(command.callback or _listed)
+
+
+def _paragraphs(text: str) -> str:
+    """Return a docstring with one line per paragraph, which a terminal breaks where it ends."""
+    return re.sub(r"(?<=\S)\n(?=\S)", " ", text)
 
 
 def _listed() -> None:

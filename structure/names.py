@@ -78,8 +78,7 @@ HOMONYMS = (
     Homonym(
         "engine/opening/choose.py", "Remembered.read", "'reason'", "field: why a backend was taken"
     ),
-    Homonym("cli/serve_.py", "_fail", "'reason'", "field of a log record: why it stopped"),
-    Homonym("cli/ask_.py", "ask", "'caption'", "field of an answer over HTTP"),
+    Homonym("cli/commands/serve.py", "_serve", "'reason'", "field of a log record: why it stopped"),
     Homonym("loadtests/report/promql.py", "shed", "'reason'", "label: why a request was refused"),
     Homonym("loadtests/checks.py", "check_caption", "'caption'", "field of an answer over HTTP"),
 )

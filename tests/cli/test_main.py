@@ -32,6 +32,13 @@ def test_every_command_teaches(command: str) -> None:
     assert "Usage" in text
 
 
+def test_help_breaks_lines_where_the_terminal_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    _, text = run("world", "--help")
+    assert "with statements about each picture and the one before it. Nothing is" in text
+    assert "otmv world world/train --count 2000 --seed 1" in map(str.strip, text.splitlines())
+
+
 def test_a_typo_gets_a_suggestion() -> None:
     code, text = run("exprt")
     assert code == 2
@@ -47,11 +54,40 @@ def test_version_is_the_package_version() -> None:
     assert f"[{declared}]" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_serving_imports_no_torch() -> None:
-    script = (
-        "import sys, cli.serve_, cli.ask_, cli.inspect_, cli.profile_, cli.world_, engine.pool\n"
-        "bad = [m for m in ('torch', 'onnx', 'exporters', 'models') if m in sys.modules]\n"
-        "sys.exit(', '.join(bad) or 0)"
+def imported_by(script: str) -> set[str]:
+    """Return the top-level packages that `script` imports in an interpreter of its own."""
+    script += "\nimport sys; print(*{name.partition('.')[0] for name in sys.modules})"
+    found = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
     )
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT)
-    assert found.returncode == 0, found.stderr
+    return set(found.stdout.splitlines()[-1].split())
+
+
+HEAVY = {"torch", "onnx", "onnxruntime", "numpy", "pydantic", "fastapi", "httpx", "PIL"}
+OURS = {"artifact", "engine", "exporters", "loadtests", "models", "server", "tuning"}
+
+
+def help_of(*words: str) -> str:
+    return f"""
+import cli.main
+try:
+    cli.main.build({[*words]!r})([*{[*words]!r}, "--help"])
+except SystemExit as end:
+    assert end.code == 0
+"""
+
+
+def test_the_list_of_commands_imports_nothing_heavy() -> None:
+    assert not imported_by(help_of()) & (HEAVY | OURS)
+
+
+@pytest.mark.parametrize("command", ["export", "tune", "eval", "build", "inspect", "bench"])
+def test_help_of_a_command_waits_with_what_is_heavy(command: str) -> None:
+    assert not imported_by(help_of(command)) & {"torch", "onnx", "onnxruntime", "models"}
+
+
+def test_serving_imports_no_torch() -> None:
+    online = ("serve", "ask", "inspect", "profile", "world")
+    script = "".join(f"import cli.commands.{name}\n" for name in online) + "import engine.pool"
+    assert not imported_by(script) & {"torch", "onnx", "exporters", "models"}
+    assert not imported_by(help_of("serve")) & {"torch", "onnx", "exporters", "models"}

@@ -148,7 +148,7 @@ def command_lines() -> Iterator[tuple[str, str]]:
 def test_every_command_line_can_be_typed(name: str, line: str) -> None:
     words = shlex.split(line, comments=True)
     assert words[1] in COMMANDS, name
-    module = importlib.import_module(f"cli.{words[1]}_")
+    module = importlib.import_module(f"cli.commands.{words[1]}")
     command = typer.main.get_command(module.app)
     if (group := getattr(command, "commands", None)) is not None:
         command = group[words[2]]

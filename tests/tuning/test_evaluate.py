@@ -11,7 +11,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from artifact.pattern import SkipPattern
-from cli.eval_ import app
+from cli.commands.eval import app
 from models.checkpoint import Checkpoint, save
 from models.series import OtmvModel
 from tuning.evaluate import Evaluation, ladder

@@ -1,0 +1,1 @@
+"""The commands of `otmv`, one module each; `cli/main.py` loads the one that is called."""

@@ -1,0 +1,1 @@
+"""What `otmv ask` sends and prints for each task, one module each."""

@@ -1,0 +1,18 @@
+"""A statement about two pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from cli.commands.ask.sending import Server, post
+from cli.console import say
+
+
+def ask(
+    server: Server, images: tuple[Path, Path], statement: str, form: dict[str, str]
+) -> dict[str, Any]:
+    """Print whether it is true and how sure that is; return what the server says of it."""
+    served = post(server, "/v1/reason", images, form | {"statement": statement})
+    say(f"{str(served['answer']).lower()}  {served['score']:.3f}", style="bold")
+    return served

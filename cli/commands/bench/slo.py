@@ -1,0 +1,188 @@
+"""`otmv bench slo`: our server and other people's under the same live load."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from cli.commands.bench.console import (
+    command,
+    fail,
+    need_matplotlib,
+    print_bars,
+    progress,
+    say,
+    write,
+)
+
+if TYPE_CHECKING:
+    from loadtests.bars import Bar
+    from loadtests.slo.program import Measured, Setup
+
+_ROOT = Path(__file__).parents[3]
+_DEMO = _ROOT / "examples" / "demo-artifact"
+_SWEEP = _ROOT / "loadtests" / "results" / "slo_sweep.json"
+
+
+def slo(
+    full: Annotated[
+        bool, typer.Option("--full/--quick", help="Everything, or two rivals at two loads.")
+    ] = False,
+    sweep: Annotated[
+        bool, typer.Option("--sweep", help="Only find each rival's best settings.")
+    ] = False,
+    rival: Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")] = None,
+    seconds: Annotated[float, typer.Option(help="Length of each cell.", min=1.0)] = 14.0,
+    seed: Annotated[int, typer.Option(help="Draws arrivals and pictures.", min=0)] = 0,
+    artifacts: Annotated[
+        Path | None, typer.Option(help="beit3_base artifacts, exported here once.")
+    ] = None,
+    demo: Annotated[Path, typer.Option(help="The demo artifact.", show_default=False)] = _DEMO,
+    settings: Annotated[
+        Path, typer.Option(help="Where the sweep writes, and all else reads.", show_default=False)
+    ] = _SWEEP,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
+    plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
+) -> None:
+    """Serve beit3_base under an open loop of requests with deadlines, beside real rivals.
+
+    Offered load is set against what the full variant reaches on this machine. Quick takes about
+    ten minutes, full about forty. Rivals need an environment: make .venv-rivals/.installed
+
+    [bold]otmv bench slo --quick[/bold]
+
+    [bold]otmv bench slo --full --json slo.json --plot slo.png[/bold]
+    """
+    from engine.config import default_cache_dir
+    from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, Setup
+    from loadtests.slo.servers import ENVIRONMENT
+    from loadtests.slo.visits import Offering
+
+    if plot_file is not None:
+        need_matplotlib()
+    folder = artifacts or default_cache_dir() / "bench"
+    offering = Offering(EVERY_CELL if full else QUICK_CELLS, seconds, seed)
+    setup = Setup(folder, ENVIRONMENT, offering)
+    chosen = _rivals(rival, everyone=full or sweep)
+    if sweep:
+        _sweep(setup, chosen, settings)
+    else:
+        _measure(setup, chosen, (demo, settings), json_file, plot_file)
+
+
+def _rivals(only: Sequence[str] | None, *, everyone: bool) -> list[str]:
+    """Return those asked for, or those of the quick or the full run."""
+    from loadtests.slo.program import QUICK_RIVALS
+    from loadtests.slo.servers import RIVALS
+
+    for name in only or ():
+        if name not in RIVALS:
+            fail(f"no rival {name!r}; there are {', '.join(RIVALS)}")
+    return [name for name in RIVALS if name in (only or (RIVALS if everyone else QUICK_RIVALS))]
+
+
+def _sweep(setup: Setup, rivals: Sequence[str], path: Path) -> None:
+    from loadtests.slo import program
+    from loadtests.slo.servers import missing
+    from loadtests.slo.sweep import record
+
+    for name in rivals:
+        if why := missing(name, setup.rivals_folder):
+            fail(why)
+    with progress() as report:
+        facts = _prepare(setup, report)
+        trials = program.sweep(rivals, setup, report)
+    found = record(trials)
+    write(path, [], {**facts, **found})
+    for name, best in found["settings"].items():
+        Console().print(f"{name}: {json.dumps(best)}", highlight=False)
+
+
+def _measure(
+    setup: Setup,
+    rivals: Sequence[str],
+    paths: tuple[Path, Path],
+    json_file: Path | None,
+    plot_file: Path | None,
+) -> None:
+    from loadtests.slo import program
+    from loadtests.slo.servers import missing
+    from loadtests.slo.sweep import read_settings
+
+    demo, settings_file = paths
+    absent = {name: why for name in rivals if (why := missing(name, setup.rivals_folder))}
+    with progress() as report:
+        settings = read_settings(settings_file, [name for name in rivals if name not in absent])
+        facts = _prepare(setup, report)
+        measured = program.run_beside(settings, setup, report)
+        alone = program.run_alone(demo, setup, report)
+    measured.absent |= absent
+    bars = _bars(measured)
+    _show(measured, alone, bars)
+    if json_file is not None:
+        from loadtests.slo.report import ground_record, row_record
+
+        facts["settings"] = {name: asdict(each) for name, each in settings.items()}
+        for name, part in {"family": measured, "demo": alone}.items():
+            rows = [row_record(row) for row in part.rows]
+            facts[name] = {**ground_record(part.ground), "rows": rows}
+        write(json_file, bars, {**facts, "failures": measured.failures})
+    if plot_file is not None:
+        from loadtests.slo.plot import plot
+
+        plot(measured.rows, measured.ground, plot_file)
+    for failure in measured.failures:
+        say(failure)
+    if measured.failures or any(bar.verdict == "short" for bar in bars):
+        raise typer.Exit(1)
+
+
+def _bars(measured: Measured) -> list[Bar]:
+    """Return every bar of the live benchmark; further parts append theirs here."""
+    from loadtests.slo.bars import not_run, own_bars, rival_bars
+    from loadtests.slo.servers import RIVALS
+
+    bars: list[Bar] = []
+    for name in RIVALS:
+        if any(row.side == name for row in measured.rows):
+            bars += rival_bars(measured.rows, measured.ground, name)
+        else:
+            bars += not_run(name, measured.absent.get(name, "not part of this run: --full"))
+    return [*bars, *own_bars(measured.rows, measured.ground)]
+
+
+def _show(measured: Measured, alone: Measured, bars: Sequence[Bar]) -> None:
+    from loadtests.slo.report import cells_table
+
+    console = Console()
+    for title, part in {"beit3_base": measured, "demo, no bars": alone}.items():
+        ground = part.ground
+        console.print(cells_table(title, part.rows, ground))
+        console.print(
+            f"solo {ground.solo_s * 1e3:.1f} ms, capacity {ground.capacity_hz:.1f}/s, "
+            f"smallest variant {ground.smallest_over_full:.2f} times that",
+            highlight=False,
+        )
+    print_bars(bars)
+
+
+def _prepare(setup: Setup, report: Callable[[str, float], None]) -> dict[str, Any]:
+    """Export what is missing; return the facts that every results file holds."""
+    from loadtests.bench.artifacts import FAMILY, ensure_artifacts
+    from loadtests.slo.servers import RIVALS, version_in
+
+    libraries = (*RIVALS.values(), "onnxruntime")
+    hashes = ensure_artifacts(setup.artifacts, [FAMILY], report)
+    return {
+        "command": command(),
+        "seed": setup.offering.seed,
+        "seconds": setup.offering.seconds,
+        "artifacts": hashes,
+        "rivals": {name: version_in(setup.rivals_folder, name) for name in libraries},
+    }

@@ -1,0 +1,3 @@
+"""`otmv export`: the command, and what only it needs."""
+
+from cli.commands.export.command import app as app

@@ -1,0 +1,175 @@
+"""`otmv export`: a checkpoint, or random weights, as an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from artifact.task import TASKS
+from cli.console import fail, first_line, first_problem, note, share_progress
+
+if TYPE_CHECKING:
+    from artifact.manifest import VariantRecord
+    from exporters.export import Options, Splits
+    from models.checkpoint import Checkpoint
+
+app = typer.Typer()
+
+Whole = Literal["all", "full", "none"]
+
+_Folder = Annotated[
+    Path | None, typer.Argument(help="Folder written by `otmv tune`.", show_default=False)
+]
+_Out = Annotated[Path, typer.Option(help="Artifact folder to make.")]
+_Random = Annotated[
+    str | None, typer.Option(help="Random weights of beit3_base or beit3_large instead.")
+]
+_ImageSize = Annotated[int, typer.Option(help="With --random: side in pixels.")]
+_Keys = Annotated[int, typer.Option(help="With --random: key blocks; divides the orders.")]
+_Tasks = Annotated[str, typer.Option(help=f"With --random: some of {','.join(TASKS)}.")]
+_Curve = Annotated[
+    Path | None, typer.Option(help="With --random: JSON of declared quality by depth.")
+]
+_Depths = Annotated[
+    str | None, typer.Option(help="With --random: variants, as 3,6,12; none: every depth.")
+]
+_World = Annotated[
+    Path | None, typer.Option(help="A world folder to measure on, instead of fresh pictures.")
+]
+_Pictures = Annotated[int, typer.Option(help="Fresh pictures to report quality on.", min=8)]
+_Whole = Annotated[Whole, typer.Option(help="Variants that also become one graph each.")]
+_Methods = Annotated[
+    str | None, typer.Option(help="With --random: Table 4's methods instead, all or some ids.")
+]
+
+_FIRST_TASK = next(iter(TASKS))
+
+
+@app.command()
+def export(
+    checkpoint: _Folder = None,
+    out: _Out = Path("artifact-out"),
+    random: _Random = None,
+    image_size: _ImageSize = 224,
+    keys: _Keys = 1,
+    tasks: _Tasks = _FIRST_TASK,
+    quality_curve: _Curve = None,
+    depths: _Depths = None,
+    data: _World = None,
+    pictures: _Pictures = 1000,
+    whole: _Whole = "all",
+    methods: _Methods = None,
+) -> None:
+    """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
+
+    [bold]otmv export runs/demo --out my-artifact[/bold]
+
+    [bold]otmv export --random beit3_base --image-size 224 --keys 2 --out base-2-keys[/bold]
+
+    [bold]otmv export --random beit3_base --image-size 224 --methods full,lora,otmv --out
+    rivals[/bold]
+    """
+    if (checkpoint is None) == (random is None):
+        fail("give a checkpoint folder, or --random beit3_base (one of the two)")
+    if methods is not None and (random is None or depths or quality_curve or keys != 1):
+        fail("--methods goes with --random, and has its own keys, depths and quality")
+    with _one_line_errors():
+        if checkpoint is not None:
+            _export_tuned(checkpoint, out, whole, data, pictures)
+        elif methods is not None:
+            _export_methods((random or "", image_size, tasks), methods, out)
+        else:
+            shape = (random or "", image_size, tasks, keys)
+            _export_random(shape, out, whole, quality_curve, depths)
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """End with one line if something cannot be exported."""
+    from pydantic import ValidationError
+
+    from artifact.errors import ArtifactError
+    from tuning.world.errors import WorldError
+
+    try:
+        from exporters.parity import ParityError
+    except ModuleNotFoundError as error:
+        fail(f"exporting needs {error.name}: pip install 'otmv-serve[export]'")
+    try:
+        yield
+    except ValidationError as error:
+        where, problem = first_problem(error)
+        fail(f"{where}: {problem}" if where else problem)
+    except (ArtifactError, ParityError, WorldError, ValueError) as error:
+        fail(first_line(error))
+    except OSError as error:
+        fail(f"{error} (check free space and rights, also of the temporary folder)")
+
+
+def _export_tuned(folder: Path, out: Path, whole: Whole, data: Path | None, pictures: int) -> None:
+    from cli.commands.export.splits import draw_splits
+    from exporters.card import model_card
+    from exporters.export import Options
+    from models.checkpoint import load
+
+    loaded = load(folder)
+    options = Options(whole=whole, card=model_card(loaded))
+    _run(loaded, out, options, lambda: draw_splits(data, pictures))
+
+
+def _export_methods(shape: tuple[str, int, str], methods: str, out: Path) -> None:
+    from cli.commands.export.methods import export_methods
+    from cli.commands.export.random_model import random_config
+
+    export_methods(random_config(*shape), methods, out)
+
+
+def _export_random(
+    shape: tuple[str, int, str, int],
+    out: Path,
+    whole: Whole,
+    quality_curve: Path | None,
+    depths: str | None,
+) -> None:
+    from cli.commands.export.random_model import random_checkpoint, random_config
+    from exporters.export import Options
+    from exporters.quality import QualityCurve
+
+    chosen = _depths(depths)
+    checkpoint = random_checkpoint(random_config(*shape))
+    curve = QualityCurve.read(quality_curve) if quality_curve else None
+    _run(checkpoint, out, Options(whole=whole, curve=curve, depths=chosen), None)
+
+
+def _depths(text: str | None) -> tuple[int, ...] | None:
+    try:
+        return None if text is None else tuple(int(word) for word in text.split(","))
+    except ValueError:
+        raise ValueError(f"--depths {text}: whole numbers and commas, as in 3,6,9,12") from None
+
+
+def _run(
+    checkpoint: Checkpoint, out: Path, options: Options, draw: Callable[[], Splits] | None
+) -> None:
+    """Export under a progress bar, then print what came of it."""
+    from cli.commands.export.summary import note_exported
+    from exporters.export import export as export_artifact
+
+    with share_progress() as report:
+        report("drawing pictures", 0.0)
+        splits = draw() if draw else None
+        manifest = export_artifact(checkpoint, out, splits, options, report).manifest
+    if manifest.ladder:
+        cost = f"{manifest.ladder.evaluations} patterns scored in {manifest.ladder.seconds:.0f} s"
+        note(f"ladder search: {manifest.ladder.search} on {manifest.ladder.split}, {cost}")
+    note_exported(manifest, map(_quality, manifest.variants), out)
+
+
+def _quality(variant: VariantRecord) -> str:
+    known = {task: value for task, value in variant.quality.items() if value}
+    shown = "  ".join(f"{task} {value['fp32']:.3f}" for task, value in known.items())
+    return shown or "quality null"

@@ -10,6 +10,8 @@ from typing import Literal, Self
 Phase = Literal["stem", "blocks", "head"]
 """The part of an answer's time that a stage's calls count for."""
 
+PHASES: tuple[Phase, ...] = ("stem", "blocks", "head")
+
 
 class StageKind(StrEnum):
     """What a stage is, the first word of its name."""
@@ -118,6 +120,16 @@ class StageName(str):
     def is_whole(self) -> bool:
         """Whether it holds a whole variant, or one pass of it."""
         return self.kind in _WHOLES
+
+    @property
+    def rides(self) -> bool:
+        """Whether rows of one pass ride through it side by side, in slots."""
+        return self.kind == StageKind.BLOCK
+
+    @property
+    def answers(self) -> bool:
+        """Whether a row of one pass has its logits after it."""
+        return self.kind in (StageKind.HEAD, StageKind.WHOLE)
 
     @property
     def phase(self) -> Phase:

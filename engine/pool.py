@@ -15,12 +15,9 @@ from engine.config import EngineConfig
 from engine.errors import (
     Cancelled,
     CapacityError,
-    DeadlineError,
     DeadlineExpired,
     DeadlineUnattainable,
     Draining,
-    EngineError,
-    InferenceFailed,
     LoadFailed,
     NotReady,
     RequestError,
@@ -31,7 +28,7 @@ from engine.requests.admission import Known, shed_reason
 from engine.requests.request import Request
 from engine.residency.stages import Progress
 from engine.telemetry import NO_VARIANT, Telemetry
-from engine.types import Answer, Budget, Input, Offer, Outcome
+from engine.types import Answer, Budget, Input, Offer
 from engine.wiring import wire
 
 
@@ -57,7 +54,7 @@ class EnginePool:
         self._clock = clock
         self._stages = opened.stages
         self._budget_lock = threading.Lock()
-        self._parts = wire(artifact, config, opened, telemetry, clock, self._done)
+        self._parts = wire(artifact, config, opened, telemetry, clock)
         members = opened.family.members
         self._offered = {name: member.quality for name, member in members.items()}
         if config.beside_bytes is None:
@@ -207,7 +204,7 @@ class EnginePool:
         `invalid` counts a request whose picture turned out to be unreadable. Does nothing once
         the request has ended.
         """
-        self._end(request.id, outcome, Cancelled())
+        self._parts.endings.end(request.id, outcome, Cancelled())
         self._parts.executor.cancel(request.id)
 
     def offers(self, task: TaskName | None = None) -> list[Offer]:
@@ -233,46 +230,6 @@ class EnginePool:
         """Stop. What is still open ends as cancelled, with Draining."""
         self.ready = False
         for request_id in self._parts.requests.close():
-            self._end(request_id, "cancelled", Draining())
+            self._parts.endings.end(request_id, "cancelled", Draining())
         self._parts.executor.close()
         self._stages.close()
-
-    def _end(self, request_id: int, outcome: Outcome, error: EngineError) -> None:
-        request = self._parts.requests.end(request_id, outcome)
-        if request is not None:
-            request.future.set_exception(error)
-            if request.submitted:
-                self._parts.requests.answered()
-
-    def _done(self, request: Request, now: float, error: EngineError | None) -> None:
-        """Resolve a request that ran to its end; called on the engine's thread."""
-        if error is None and request.budget.on_miss == "reject" and now > request.deadline_s:
-            error = DeadlineExpired(now - request.arrived_s)
-        if error is None:
-            try:
-                answer = self._parts.answer_maker.make(request, now)
-            except Exception as problem:  # an answer that cannot be read fails its own request
-                error = InferenceFailed("answer", repr(problem))
-        if error is not None:
-            outcome: Outcome = "expired" if isinstance(error, DeadlineError) else "error"
-            self._end(request.id, outcome, error)
-            return
-        outcome = "late" if answer.deadline_met is False else "ok"
-        if self._parts.requests.end(request.id, outcome) is None:
-            return
-        self._measure(request, answer, now)
-        if request.stream is not None and answer.text is not None:
-            request.stream.end(answer.text)
-        request.future.set_result(answer)
-        self._parts.requests.answered()
-
-    def _measure(self, request: Request, answer: Answer, now: float) -> None:
-        """Let the instruments see an answer."""
-        task, caption = request.task, request.row.caption
-        self.telemetry.answered(
-            task.name, answer.variant, now - request.arrived_s, answer.degraded, task.pictures
-        )
-        self.telemetry.phases(answer.phases_s)
-        if caption is not None:
-            first_token_s = request.first_word_s - request.arrived_s
-            self.telemetry.caption(answer.variant, caption.decoded, first_token_s)

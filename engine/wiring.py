@@ -8,11 +8,12 @@ from artifact.store import Artifact
 from engine.clock import Clock
 from engine.config import EngineConfig
 from engine.loop.caption_rounds import CaptionRounds
-from engine.loop.executor import Done, Executor
+from engine.loop.executor import Executor, LoopParts
 from engine.loop.stepper import Stepper
 from engine.opening.open import OpenedEngine
 from engine.requests.admission import Admission
 from engine.requests.answers import AnswerMaker
+from engine.requests.endings import Endings
 from engine.requests.open_requests import OpenRequests
 from engine.requests.planner import Planner
 from engine.requests.prediction import Predictor
@@ -31,20 +32,13 @@ _ROUNDS_OPEN = 4
 
 @dataclass(frozen=True)
 class Parts:
-    """One engine's parts; `texts`, `runner` and `captions` are None where no task writes."""
+    """What the pool talks to."""
 
     requests: OpenRequests
-    predictor: Predictor
     planner: Planner
     admission: Admission
-    variants: VariantSetter
     row_maker: RowMaker
-    answer_maker: AnswerMaker
-    slots: Slots
-    stepper: Stepper
-    texts: KvPool | None
-    runner: RoundRunner | None
-    captions: CaptionRounds | None
+    endings: Endings
     executor: Executor
 
 
@@ -54,7 +48,6 @@ def wire(
     opened: OpenedEngine,
     telemetry: Telemetry,
     clock: Clock,
-    on_done: Done,
 ) -> Parts:
     """Put the parts of an opened engine together; nothing runs yet.
 
@@ -63,48 +56,34 @@ def wire(
     """
     manifest, family, stages = artifact.manifest, opened.family, opened.stages
     max_batch = max(config.max_batch, *(task.rows for task in manifest.asked))
-    slots = config.caption_slots or _ROUNDS_OPEN * max_batch
+    caption_slots = config.caption_slots or _ROUNDS_OPEN * max_batch
     predictor = Predictor(opened.profile, family, max_batch)
-    requests = OpenRequests(config.queue_limit, telemetry, slots)
+    requests = OpenRequests(config.queue_limit, telemetry, caption_slots)
     planner = Planner(family, stages, predictor, requests, max_batch)
     router = Router(family, predictor)
     variants = VariantSetter(family, router, planner, predictor, max_batch, telemetry)
-    texts, runner = _texts(opened, slots, max_batch)
-    captions = None if runner is None else CaptionRounds(runner, predictor, clock, telemetry)
-    hidden = Slots(max_batch, manifest.config.width, opened.backend.memory)
-    stepper = Stepper(stages, hidden, predictor, clock, telemetry)
-    executor = Executor(
+    texts, runner = _texts(opened, caption_slots, max_batch)
+    slots = Slots(max_batch, manifest.config.width, opened.backend.memory)
+    codec, max_beams = artifact.text_codec(), min(max_batch, caption_slots)
+    labels = {task.name: artifact.labels_of(task) for task in manifest.asked}
+    endings = Endings(requests, AnswerMaker(family, labels, codec.decode), telemetry)
+    loop = LoopParts(
         stages,
-        stepper,
-        captions,
+        Stepper(stages, slots, predictor, clock, telemetry),
+        None if runner is None else CaptionRounds(runner, predictor, clock, telemetry),
         variants,
         planner,
         predictor,
-        max_batch,
         clock,
         telemetry,
-        on_done,
-        requests.free,
     )
-    codec, max_beams = artifact.text_codec(), min(max_batch, slots)
-    row_maker = RowMaker(TaskContext(family, codec, texts, max_beams), router, variants)
-    labels = {task.name: artifact.labels_of(task) for task in manifest.asked}
-    answer_maker = AnswerMaker(family, labels, codec.decode)
-    admission = Admission(family, planner, requests, config, max_beams)
     return Parts(
-        requests,
-        predictor,
-        planner,
-        admission,
-        variants,
-        row_maker,
-        answer_maker,
-        hidden,
-        stepper,
-        texts,
-        runner,
-        captions,
-        executor,
+        requests=requests,
+        planner=planner,
+        admission=Admission(family, planner, requests, config, max_beams),
+        row_maker=RowMaker(TaskContext(family, codec, texts, max_beams), router, variants),
+        endings=endings,
+        executor=Executor(loop, max_batch, endings.done, requests.free),
     )
 
 

@@ -107,6 +107,6 @@ def variant_times(opened: OpenedEngine, max_batch: int) -> Table:
             for batch in (1, max_batch)
         ]
         costs = (*(f"{time_ms:.2f}" for time_ms in times), f"{size / 1e6:.1f}")
-        rows.append((member.task, member.variant, *costs))
+        rows.append((member.task.name, member.variant, *costs))
     caption = "captions at their full length"
     return table("variants", ("task", "variant"), _costs(max_batch), rows, caption)

@@ -50,7 +50,7 @@ class CaptionRounds:
     def __init__(
         self, runner: RoundRunner, predictor: Predictor, clock: Clock, telemetry: Telemetry
     ) -> None:
-        self._runner = runner
+        self.runner = runner
         self._predictor = predictor
         self._clock = clock
         self._telemetry = telemetry
@@ -82,12 +82,12 @@ class CaptionRounds:
 
     def _begin(self, requests: Sequence[Request]) -> RoundUnderWay:
         rows = {each.row.caption: each for each in requests if each.row.caption is not None}
-        return RoundUnderWay(self._runner.begin(list(rows)), rows, _expected_s(rows))
+        return RoundUnderWay(self.runner.begin(list(rows)), rows, _expected_s(rows))
 
     def _call(self, current: RoundUnderWay) -> None:
         stage = current.round.calls[current.round.done].stage
         start_s = self._clock.now_s()
-        riders = self._runner.step(current.round)
+        riders = self.runner.step(current.round)
         took_s = self._clock.now_s() - start_s
         current.took_s += took_s
         texts = sum(len(row.slots) for row in riders)

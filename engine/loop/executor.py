@@ -7,6 +7,7 @@ import threading
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import takewhile
 
 from artifact.stage import stage_name
@@ -30,6 +31,20 @@ _LOG = logging.getLogger(__name__)
 Done = Callable[[Request, float, EngineError | None], None]
 
 
+@dataclass(frozen=True)
+class LoopParts:
+    """What the loop works with; `captions` is None where no task writes."""
+
+    stages: StageSet
+    stepper: Stepper
+    captions: CaptionRounds | None
+    variants: VariantSetter
+    planner: Planner
+    predictor: Predictor
+    clock: Clock
+    telemetry: Telemetry
+
+
 class Executor:
     """Runs requests on one thread until closed.
 
@@ -39,27 +54,13 @@ class Executor:
 
     def __init__(
         self,
-        stages: StageSet,
-        stepper: Stepper,
-        captions: CaptionRounds | None,
-        variants: VariantSetter,
-        planner: Planner,
-        predictor: Predictor,
+        parts: LoopParts,
         max_batch: int,
-        clock: Clock,
-        telemetry: Telemetry,
         on_done: Done,
         on_gone: Callable[[Request], None],
     ) -> None:
-        self._stages = stages
-        self._stepper = stepper
-        self._captions = captions
-        self._variants = variants
-        self._planner = planner
-        self._predictor = predictor
+        self.parts = parts
         self._max_batch = max_batch
-        self._clock = clock
-        self._telemetry = telemetry
         self._on_done = on_done
         self._on_gone = on_gone
         self._rate = ArrivalRate()
@@ -106,10 +107,10 @@ class Executor:
         while self._take():
             decision = Decision(None)
             try:
-                decision = decide(self._snapshot(), self._clock.now_s())
+                decision = decide(self._snapshot(), self.parts.clock.now_s())
                 self._apply(decision)
-                if self._stages.can_evict(self._planner.keys_in_use):
-                    self._stages.evict(self._planner.keys_in_use())
+                if self.parts.stages.can_evict(self.parts.planner.keys_in_use):
+                    self.parts.stages.evict(self.parts.planner.keys_in_use())
             except Exception as error:  # a fault of ours ends these requests, not the loop
                 _LOG.exception("engine loop")
                 for view in _touched(decision) or tuple(self._views):
@@ -129,14 +130,14 @@ class Executor:
             left, self._left = self._left, deque()
             woken, self._woken = self._woken, False
         for request in arrived:
-            self._rate.add(self._clock.now_s())
+            self._rate.add(self.parts.clock.now_s())
             self._requests[request.id] = request
             insort(self._views, request.view, key=urgency)
         for request_id in left:
             if request_id in self._requests:
                 self._remove(self._requests[request_id])
         if woken:
-            self._variants.route_again(
+            self.parts.variants.route_again(
                 [request for request in self._requests.values() if not request.started]
             )
         return True
@@ -146,33 +147,33 @@ class Executor:
         return bool(self._arrived or self._left or self._woken or self._closing)
 
     def _snapshot(self) -> Snapshot:
-        now = self._clock.now_s()
+        now = self.parts.clock.now_s()
         overdue = takewhile(lambda view: view.deadline_s <= now, self._views)
         for view in [view for view in overdue if not self._requests[view.id].has_deadline]:
             del self._views[bisect_left(self._views, urgency(view), key=urgency)]
             view.deadline_s = now + PATIENCE_S
             insort(self._views, view, key=urgency)
-        correction = self._predictor.calls.high
+        correction = self.parts.predictor.calls.high
         return Snapshot(
             self._views,
             self._max_batch,
             self._rate.hz(now),
             correction,
-            self._predictor.spread.over(correction),
-            crowded=self._planner.crowd(),
+            self.parts.predictor.spread.over(correction),
+            crowded=self.parts.planner.crowd(),
         )
 
     def _apply(self, decision: Decision) -> None:
-        now = self._clock.now_s()
+        now = self.parts.clock.now_s()
         for view in decision.expire:
             request = self._requests[view.id]
-            self._finish(request, self._variants.give_up(request, now))
+            self._finish(request, self.parts.variants.give_up(request, now))
         for view, route in decision.turn:
-            self._variants.turn(self._requests[view.id], route)
+            self.parts.variants.turn(self._requests[view.id], route)
         for view in decision.final:
             request = self._requests[view.id]
-            self._stepper.leave(request)
-            self._variants.settle(request, now, len(decision.final))
+            self.parts.stepper.leave(request)
+            self.parts.variants.settle(request, now, len(decision.final))
         if decision.run is not None:
             self._run(decision.run, now)
 
@@ -185,7 +186,7 @@ class Executor:
 
     def _start(self, requests: list[Request], now: float, stage: str) -> bool:
         """Let requests begin; False if the decision must be made again."""
-        refused = self._variants.plan(requests, now)
+        refused = self.parts.variants.plan(requests, now)
         for request_id, error in refused.items():
             self._finish(self._requests[request_id], error)
         if refused or any(
@@ -196,7 +197,7 @@ class Executor:
         rows = sum(request.view.route.rows for request in requests)
         batch = min(self._max_batch, rows + under_way)
         for request in requests:
-            self._variants.start(request, now, batch)
+            self.parts.variants.start(request, now, batch)
         return True
 
     def _step(self, stage: str, requests: list[Request], steps: int) -> None:
@@ -204,40 +205,44 @@ class Executor:
 
         Words come in rounds; while others wait too, the loop decides again within a round.
         """
-        if stage == WORD[0] and self._captions is not None:
+        if stage == WORD[0] and self.parts.captions is not None:
             alone = len(requests) == len(self._views)
-            requests, failed = self._captions.run(requests, lambda: self._interrupted or not alone)
+            requests, failed = self.parts.captions.run(
+                requests, lambda: self._interrupted or not alone
+            )
         else:
-            failed = self._stepper.run(
+            failed = self.parts.stepper.run(
                 stage_name(stage), requests, steps, lambda: self._interrupted
             )
-        now = self._clock.now_s()
+        now = self.parts.clock.now_s()
         for request in requests:
             view = request.view
             if request.id in failed or request.row.done:
                 self._finish(request, failed.get(request.id))
             elif view.route.passed[view.position]:
-                self._predictor.learn(request, now)
+                self.parts.predictor.learn(request, now)
 
     def _finish(self, request: Request, error: EngineError | None) -> None:
-        now = self._clock.now_s()
+        now = self.parts.clock.now_s()
         self._remove(request)
         if not isinstance(error, BackendError):
-            self._predictor.learn(request, now)
+            self.parts.predictor.learn(request, now)
         if error is None:
-            self._variants.learn_length(request)
+            self.parts.variants.learn_length(request)
             if request.answer_s > 0 and not request.lost:
-                self._telemetry.prediction((now - request.started_s) / request.answer_s)
+                self.parts.telemetry.prediction((now - request.started_s) / request.answer_s)
         self._on_done(request, now, error)
 
     def _remove(self, request: Request) -> None:
         """Forget a request and count its work, once."""
         del self._requests[request.id]
         del self._views[bisect_left(self._views, urgency(request.view), key=urgency)]
-        self._stepper.leave(request)
+        self.parts.stepper.leave(request)
         request.row.leave()
         self._on_gone(request)
-        self._telemetry.work(request.task.name, request.variant, request.busy_s, request.blocks)
+        self.parts.telemetry.work(
+            request.task.name, request.variant, request.busy_s, request.blocks
+        )
 
 
 def _touched(decision: Decision) -> tuple[RowView, ...]:

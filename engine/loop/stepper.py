@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from artifact.stage import StageKind, StageName
+from artifact.stage import StageName
 from engine.backends.arrays import AnyArray
 from engine.clock import Clock
 from engine.errors import BackendError, InferenceFailed
@@ -19,9 +19,6 @@ from engine.rows.slots import Slots
 from engine.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
-
-_ANSWERS = (StageKind.HEAD, StageKind.WHOLE)
-"""Stages after which a row has logits."""
 
 
 class Stepper:
@@ -37,7 +34,7 @@ class Stepper:
     ) -> None:
         self._stages = stages
         self._predictor = predictor
-        self._slots = slots
+        self.slots = slots
         self._clock = clock
         self._telemetry = telemetry
 
@@ -53,7 +50,7 @@ class Stepper:
         A batch that throws is tried again request by request, once, for the step that threw.
         """
         failed: dict[int, BackendError] = {}
-        if stage.kind == StageKind.BLOCK:
+        if stage.rides:
             error = self._ride(stage, requests, steps, interrupted)
         else:
             error = self._try(stage, requests)
@@ -64,7 +61,7 @@ class Stepper:
                 if error is not None:
                     _LOG.error("request %d failed at %s: %s", request.id, stage, error)
                     failed[request.id] = error
-        for request in requests if stage.kind in _ANSWERS else ():
+        for request in requests if stage.answers else ():
             logits = request.row.logits
             finite = logits is not None and bool(np.isfinite(logits).all())
             if request.id not in failed and not finite:
@@ -74,7 +71,7 @@ class Stepper:
     def leave(self, request: Request) -> None:
         """Free the slots of a request that needs no further block in a batch."""
         for rider in request.row.riders:
-            self._slots.release(rider)
+            self.slots.release(rider)
 
     def _ride(
         self,
@@ -93,9 +90,7 @@ class Stepper:
 
         error = None
         try:
-            batch = self._slots.seat(
-                [rider for request in requests for rider in request.row.riders]
-            )
+            batch = self.slots.seat([rider for request in requests for rider in request.row.riders])
             batch.ride(run, steps, interrupted)
         except Exception as problem:  # whatever a batch does, the loop must go on
             error = typed(problem, stage)

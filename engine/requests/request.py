@@ -6,7 +6,7 @@ import math
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from artifact.stage import StageName
+from artifact.stage import PHASES, StageName
 from artifact.task import Task
 from engine.elastic.course import WORD
 from engine.elastic.snapshot import RowView
@@ -18,8 +18,8 @@ PATIENCE_S = 30.0
 """What a request without a deadline is scheduled against, again and again until it is answered."""
 
 
-def _phases() -> dict[str, float]:
-    return {"stem": 0.0, "blocks": 0.0, "head": 0.0}
+def _no_time() -> dict[str, float]:
+    return dict.fromkeys(PHASES, 0.0)
 
 
 @dataclass(slots=True, eq=False)
@@ -124,7 +124,7 @@ class Request:
     calls_mean_s: float = 0.0
     busy_s: float = 0.0
     blocks: int = 0
-    phases_s: dict[str, float] = field(default_factory=_phases)
+    phases_s: dict[str, float] = field(default_factory=_no_time)
 
     @property
     def has_deadline(self) -> bool:

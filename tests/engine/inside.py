@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from engine.loop.caption_rounds import CaptionRounds
+from engine.loop.executor import LoopParts
 from engine.pool import EnginePool
 from engine.requests.request import Request
 from engine.rows.caption.kv_pool import KvPool
 from engine.rows.caption.rounds import RoundRunner
+from engine.rows.slots import Slots
 from engine.wiring import Parts
 
 
@@ -15,25 +17,31 @@ def parts(pool: EnginePool) -> Parts:
     return pool._parts
 
 
-def texts(pool: EnginePool) -> KvPool:
-    """Return where keys and values of captions lie."""
-    found = parts(pool).texts
+def loop(pool: EnginePool) -> LoopParts:
+    """Return what its thread works with."""
+    return parts(pool).executor.parts
+
+
+def captions(pool: EnginePool) -> CaptionRounds:
+    """Return what writes captions."""
+    found = loop(pool).captions
     assert found is not None
     return found
 
 
 def runner(pool: EnginePool) -> RoundRunner:
     """Return what runs rounds of words."""
-    found = parts(pool).runner
-    assert found is not None
-    return found
+    return captions(pool).runner
 
 
-def captions(pool: EnginePool) -> CaptionRounds:
-    """Return what writes captions."""
-    found = parts(pool).captions
-    assert found is not None
-    return found
+def texts(pool: EnginePool) -> KvPool:
+    """Return where keys and values of captions lie."""
+    return runner(pool).pool
+
+
+def slots(pool: EnginePool) -> Slots:
+    """Return where hidden states lie."""
+    return loop(pool).stepper.slots
 
 
 def free_slots(pool: EnginePool) -> int:

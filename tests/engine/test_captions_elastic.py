@@ -193,7 +193,7 @@ def test_a_text_longer_than_usual_still_ends(desk: Desk, tiny: Artifact) -> None
     }
     for seed in range(12):
         caption(desk, seed, limit=1, variant="full").result(20)
-    assert inside.parts(desk.pool).predictor.caption_length.expected == 1
+    assert inside.loop(desk.pool).predictor.caption_length.expected == 1
     longest = max(lengths, key=lambda seed: lengths[seed])
     assert lengths[longest] == 6
     for beams in (1, 3):

@@ -85,7 +85,7 @@ def test_a_fault_of_the_engine_itself_ends_the_request_and_not_the_loop(
 ) -> None:
     ticket = bench.admit()
     with monkeypatch.context() as patch:
-        patch.setattr(inside.parts(bench.pool).variants, "start", lambda *args: 1 / 0)
+        patch.setattr(inside.loop(bench.pool).variants, "start", lambda *args: 1 / 0)
         with pytest.raises(InferenceFailed, match="ZeroDivisionError"):
             bench.pool.submit(ticket, VqaInput(picture(), "what")).result(20)
     assert bench.send().result(20)

@@ -80,7 +80,7 @@ class Company:
         for seed, future in enumerate(later, start=10):
             check_alone(self.artifact, MODEL, future.result(20), seed, WORDS)
         assert self.pool.drain(20)
-        assert not inside.parts(self.pool).slots._of
+        assert not inside.slots(self.pool)._of
 
 
 @pytest.fixture

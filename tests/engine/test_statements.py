@@ -159,7 +159,7 @@ def test_a_client_that_leaves_frees_both_slots(watched: Watched) -> None:
     for seed, one in enumerate(others, start=1):
         check(watched, one, seed)
     watched.send(question(0), Budget())[1].result(20)
-    assert not inside.parts(watched.pool).slots._of
+    assert not inside.slots(watched.pool)._of
 
 
 def test_less_time_means_fewer_orders_for_both_rows(trio: Artifact) -> None:

@@ -120,7 +120,7 @@ def test_one_of_two_rows_fails_its_request_once(
     assert ends == [1]
     assert requests(watched.pool)["full", "error"] == 1
     assert watched.pool.drain(20)
-    assert not inside.parts(watched.pool).slots._of
+    assert not inside.slots(watched.pool)._of
 
 
 @pytest.mark.parametrize("stage", STAGES)

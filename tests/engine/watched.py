@@ -93,7 +93,7 @@ class Watched:
         self.stages.run = watched  # type: ignore[method-assign]
 
     def _watch_stepper(self) -> None:
-        stepper = inside.parts(self.pool).stepper
+        stepper = inside.loop(self.pool).stepper
         run = stepper.run
 
         def watched(

@@ -74,7 +74,7 @@ class RoundRunner:
     ) -> None:
         config = manifest.config
         slots, width = pool.slots, config.width
-        self._config, self._text, self._pool, self._run = config, manifest.text, pool, run
+        self._config, self._text, self.pool, self._run = config, manifest.text, pool, run
         self._stages = manifest.stages
         self._sizes = [*(size for size in sorted(sizes) if size < slots), slots]
         self._tokens = np.full((slots, 2), manifest.text.mask, np.int64)
@@ -114,7 +114,7 @@ class RoundRunner:
         for call in calls:
             if takers[call][0].word[0] == call:  # where a word begins
                 seated += takers[call]
-                self._pool.compact([row.holding for row in seated])
+                self.pool.compact([row.holding for row in seated])
         self._mask[:, 1:] = False
         self._mask[:, 0] = True  # a free slot sees something finite
         self._y[:] = 0.0
@@ -148,7 +148,7 @@ class RoundRunner:
         """Return the slots (from, to) that a call for these runs on: as many as a bucket."""
         first = min(slots) if call.stage.is_whole else 0
         size = next(size for size in self._sizes if size > max(slots) - first)
-        first = min(first, self._pool.slots - size)
+        first = min(first, self.pool.slots - size)
         return first, first + size
 
     def _hear(self, round_: Round) -> None:
@@ -173,7 +173,7 @@ class RoundRunner:
         """Take in what a call computed for these slots; stem and head write where it belongs."""
         cached = self._config.image_tokens + self._position[slots]
         for store, new in self._of(call).grows:
-            self._pool.put_words(slots, cached, store, new)
+            self.pool.put_words(slots, cached, store, new)
         if call.stage.is_whole:
             self._logits[slots] = self._said[slots]
         elif call.order is not None:
@@ -211,7 +211,7 @@ class RoundRunner:
         into: dict[str, AnyArray] = {"h_out": self._next, "r": self._r}
         grows: list[tuple[AnyArray, AnyArray]] = []
         for name, new in (("k", self._k_new), ("v", self._v_new)):
-            store = self._pool.store(f"{name}.{call.order}", new.shape[1], new.shape[3])
+            store = self.pool.store(f"{name}.{call.order}", new.shape[1], new.shape[3])
             given[name], into[f"{name}_new"] = store, new
             grows.append((store, new))
         return _Arrays(given, into, grows)
@@ -227,8 +227,8 @@ class RoundRunner:
                 continue
             heads, width = (int(size) for size in spec.shape[1::2])
             side, _, order = name.partition(".")
-            new = self._pool.memory.zeros((self._pool.slots, heads, 1, width), np.float32)
-            given[name] = self._pool.store(name, heads, width)
+            new = self.pool.memory.zeros((self.pool.slots, heads, 1, width), np.float32)
+            given[name] = self.pool.store(name, heads, width)
             into[f"{side}_new.{order}"] = new
             grows.append((given[name], new))
         return _Arrays(given, into, grows)

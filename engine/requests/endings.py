@@ -1,0 +1,61 @@
+"""How requests end: each once, with an answer or an error, counted and measured."""
+
+from __future__ import annotations
+
+from engine.errors import DeadlineError, DeadlineExpired, EngineError, InferenceFailed
+from engine.requests.answers import AnswerMaker
+from engine.requests.open_requests import OpenRequests
+from engine.requests.request import Request
+from engine.telemetry import Telemetry
+from engine.types import Answer, Outcome
+
+
+class Endings:
+    """Resolves the futures of requests. Thread-safe."""
+
+    def __init__(
+        self, requests: OpenRequests, answer_maker: AnswerMaker, telemetry: Telemetry
+    ) -> None:
+        self._requests = requests
+        self._answer_maker = answer_maker
+        self._telemetry = telemetry
+
+    def end(self, request_id: int, outcome: Outcome, error: EngineError) -> None:
+        """End a request with an error; does nothing if it has ended."""
+        request = self._requests.end(request_id, outcome)
+        if request is not None:
+            request.future.set_exception(error)
+            if request.submitted:
+                self._requests.answered()
+
+    def done(self, request: Request, now: float, error: EngineError | None) -> None:
+        """End a request that ran to its end: with its answer, or why it has none."""
+        if error is None and request.budget.on_miss == "reject" and now > request.deadline_s:
+            error = DeadlineExpired(now - request.arrived_s)
+        if error is None:
+            try:
+                answer = self._answer_maker.make(request, now)
+            except Exception as problem:  # an answer that cannot be read fails its own request
+                error = InferenceFailed("answer", repr(problem))
+        if error is not None:
+            self.end(request.id, "expired" if isinstance(error, DeadlineError) else "error", error)
+            return
+        outcome: Outcome = "late" if answer.deadline_met is False else "ok"
+        if self._requests.end(request.id, outcome) is None:
+            return
+        self._measure(request, answer, now)
+        if request.stream is not None and answer.text is not None:
+            request.stream.end(answer.text)
+        request.future.set_result(answer)
+        self._requests.answered()
+
+    def _measure(self, request: Request, answer: Answer, now: float) -> None:
+        """Let the instruments see an answer."""
+        task, caption = request.task, request.row.caption
+        self._telemetry.answered(
+            task.name, answer.variant, now - request.arrived_s, answer.degraded, task.pictures
+        )
+        self._telemetry.phases(answer.phases_s)
+        if caption is not None:
+            first_token_s = request.first_word_s - request.arrived_s
+            self._telemetry.caption(answer.variant, caption.decoded, first_token_s)

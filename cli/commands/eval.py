@@ -12,8 +12,8 @@ from cli.console import fail, first_line, say, share_progress, show, table
 if TYPE_CHECKING:
     from artifact.pattern import SkipPattern
     from models.checkpoint import Checkpoint
-    from tuning.evaluate import Score
     from tuning.labelled import Data
+    from tuning.scores import Score
 
 app = typer.Typer()
 
@@ -77,7 +77,7 @@ def evaluate(
 def _patterns(text: str | None, orders: int) -> list[SkipPattern]:
     """Read `--patterns`; by default every prefix of the stack."""
     from artifact.pattern import SkipPattern
-    from tuning.evaluate import ladder
+    from tuning.scores import ladder
 
     if text is None:
         return ladder(orders)
@@ -95,7 +95,8 @@ def _measure(
 ) -> list[Score]:
     """Score every pattern under one progress bar."""
     from tuning.device import choose_device
-    from tuning.evaluate import Evaluation
+    from tuning.evaluation import Evaluation
+    from tuning.scores import score
 
     evaluation = Evaluation(checkpoint, data, choose_device(device))
     scores = []
@@ -106,27 +107,27 @@ def _measure(
                 report(bits, (done + share) / len(patterns))
 
             advance(0.0)
-            scores.append(evaluation.score(pattern, advance))
+            scores.append(score(evaluation, pattern, advance))
     return scores
 
 
 def print_scores(data: Data, scores: list[Score], title: str) -> None:
     """Print one row per variant, and for the one with most orders each kind of text."""
-    measures = ("VQA accuracy", "caption phrase recall", "statement accuracy")
-    rows = [
-        (
-            str(score.pattern.depth),
-            score.pattern.bits,
-            *map(_share, (score.vqa, score.caption, score.reason)),
-        )
-        for score in scores
-    ]
+    from artifact.task import TASKS
+    from tuning.tasks import TUNED_TASKS
+
+    measures = [task.heading for task in TUNED_TASKS.values()]
+    rows = []
+    for score in scores:
+        parts = [score.tasks.get(name) for name in TUNED_TASKS]
+        shares = (_share(part.quality if part else None) for part in parts)
+        rows.append((str(score.pattern.depth), score.pattern.bits, *shares))
     say(title)
     show(table(None, (), ("orders", "pattern", *measures), rows))
     deepest = max(scores, key=lambda score: score.pattern.depth)
-    for what, kinds in (("question", deepest.kinds), ("statement", deepest.statement_kinds)):
-        if shown := "  ".join(f"{kind} {_share(share)}" for kind, share in kinds.items()):
-            say(f"{deepest.pattern.bits} by kind of {what}: {shown}")
+    for name, found in deepest.tasks.items():
+        if shown := "  ".join(f"{kind} {_share(share)}" for kind, share in found.kinds.items()):
+            say(f"{deepest.pattern.bits} by kind of {TASKS[name].text}: {shown}")
     asked, stated = len(data.questions), len(data.statements)
     say(f"{len(data.pixels)} pictures, {asked} questions, {stated} statements")
 

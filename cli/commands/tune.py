@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -108,12 +108,22 @@ def _shown_steps(bars: Bars, steps: int, started_s: float) -> Callable[[Progress
 
     def on_step(at: Progress) -> None:
         window.append(at)
-        vqa = sum(each.vqa_right for each in window) / len(window)
-        reason = sum(each.reason_right for each in window) / len(window)
-        facts = f"right: vqa {vqa:.3f} reason {reason:.3f}  caption loss {at.caption_loss:.3f}"
+        facts = _facts(window)
         done = at.step + 1
         bars.update(stepping, completed=done, facts=facts)
         if not bars.console.is_terminal and done % _WINDOW_STEPS == 0:
             note(f"step {done}/{steps}  {time.monotonic() - started_s:.0f} s  {facts}")
 
     return on_step
+
+
+def _facts(window: Sequence[Progress]) -> str:
+    """Say the recent share of right answers of every task, the last loss of one that writes."""
+    right, losses = [], []
+    for task, last in window[-1].tasks.items():
+        if last.right is None:
+            losses.append(f"{task} loss {last.loss:.3f}")
+        else:
+            mean = sum(each.tasks[task].right or 0.0 for each in window) / len(window)
+            right.append(f"{task} {mean:.3f}")
+    return "  ".join((f"right: {' '.join(right)}", *losses))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from cli.commands.tune import app
+from models.checkpoint import load
 
 
 def run(*arguments: object) -> tuple[int, str, str]:
@@ -21,9 +23,10 @@ def test_a_pipe_gets_the_last_counts_and_where_the_checkpoint_is(tmp_path: Path)
     assert (code, out) == (0, "")
     assert "4/4" in errors
     assert "2/2" in errors
-    assert "right: vqa" in errors
+    facts = r"right: vqa \d\.\d{3} reason \d\.\d{3}  caption loss \d\.\d{3}"
+    assert re.search(rf"2/2 .*{facts}", errors)
     assert errors.splitlines()[-1].startswith(f"tuned: {tmp_path / 'made'}  (")
-    assert (tmp_path / "made" / "config.json").is_file()
+    assert load(tmp_path / "made").note["step"] == 2
 
 
 @pytest.mark.parametrize(

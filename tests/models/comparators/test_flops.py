@@ -9,6 +9,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from artifact.task import REASON, VQA
 from exporters.accounting import caption_flops, caption_image_flops, reason_flops, vqa_flops
 from models.comparators import METHODS, build
 from tests.models.comparators.shapes import base
@@ -29,10 +30,12 @@ def test_flops_are_those_that_torch_counts(method: str) -> None:
     tokens, real = torch.zeros(1, 9, dtype=torch.int64), torch.ones(1, 9, dtype=torch.bool)
     executed = pattern.executed
     assert vqa_flops(model, pattern, 9) == counted(
-        lambda: model.vqa(pixels, tokens, real, executed)
+        lambda: model.answer(VQA, pixels, tokens, real, executed)
     )
     assert reason_flops(model, pattern, 9) == counted(
-        lambda: model.reason(pixels[:, None].expand(-1, 2, -1, -1, -1), tokens, real, executed)
+        lambda: model.answer(
+            REASON, pixels[:, None].expand(-1, 2, -1, -1, -1), tokens, real, executed
+        )
     )
     assert caption_image_flops(model, pattern, composed=False) == counted(
         lambda: model.see(pixels, executed)

@@ -15,6 +15,7 @@ from engine.errors import (
     InvalidInput,
     NoVariantFits,
 )
+from engine.residency.family import Family
 from engine.tasks.caption import CaptionInput
 from engine.types import Answer, Budget
 from tests.engine import inside
@@ -130,7 +131,7 @@ def test_memory_holds_with_all_the_time(desk: Desk, tiny: Artifact) -> None:
 
 def test_memory_counts_every_beam(desk: Desk) -> None:
     """`request_bytes` are those of each of its beams."""
-    member = desk.pool._admission._family.member("caption", "full")
+    member = Family(desk.pool.artifact.manifest, "fp32").member("caption", "full")
     memory = {offer.variant: offer.memory_bytes for offer in desk.pool.offers("caption")}
     three_mb = (memory["full"] + 2 * member.request_bytes) / 1e6
     assert caption(desk, beams=3, max_memory_mb=three_mb).result(20).variant == "full"

@@ -136,9 +136,9 @@ class Pools(RuleBasedStateMachine):
         text = data.draw(st.sampled_from(self.texts))
         for store in self.pool._stores.values():
             look(store)[text.slots] = np.nan
-        self.pool.give(text)
+        self.pool.free(text)
         assert text.slots == []
-        self.pool.give(text)  # who has none gives none
+        self.pool.free(text)  # who has none gives none
         self.texts.remove(text)
 
     @property
@@ -184,7 +184,7 @@ def test_all_slots_come_back_whatever_was_moved() -> None:
         pool.take(text, beams)
     pool.compact([texts[2], texts[1]])
     for text in (texts[1], texts[0], texts[2]):
-        pool.give(text)
+        pool.free(text)
     assert pool.taken == 0
     everything = same_heads()
     pool.take(everything, SLOTS)

@@ -108,7 +108,7 @@ def test_without_a_deadline_nobody_waits_longer_than_patience_lasts(
     tiny: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Newcomers with a deadline come at every step, more than can be served."""
-    for module in ("executor", "intake"):
+    for module in ("loop.executor", "requests.row_maker"):
         monkeypatch.setattr(f"engine.{module}.PATIENCE_S", 1.0)
     bench = Bench(tiny, default_latency_ms=None, max_batch=1)
     bench.backend.hold()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artifact.store import Artifact
-from artifact.task import TaskName
+from artifact.task import VQA, TaskName
 from engine.config import EngineConfig
 from engine.errors import EngineError, InferenceFailed
 from engine.requests.request import Request
@@ -139,7 +139,7 @@ def check_answer(artifact: Artifact, ticket: Request, seed: int, answer: Answer)
         assert answer.quality >= budget.min_quality
     if budget.on_miss == "reject":
         assert answer.deadline_met is not False
-    if ticket.task == "vqa":
+    if ticket.task is VQA:
         logits = MODEL.vqa(pattern, picture(seed), [1, 5, 6, 2])
         assert answer.labels[0][0] == LABELS[int(logits.argmax())]
     else:

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artifact.program import Program, Step
+from artifact.stage import StageName
 from artifact.store import Artifact
 from engine.backends.arrays import HOST, AnyArray, Array, Memory
 from engine.rows.one_pass import OnePassRow
@@ -87,7 +88,8 @@ class Ride:
 
     def join(self, length: int) -> None:
         orders = self.random.integers(0, ORDERS, self.random.integers(1, 9)).tolist()
-        steps = [Step("stem[vqa]"), *(Step("block[0]", k, k) for k in orders), Step("head[vqa]")]
+        blocks = [Step(StageName("block[0]"), k, k) for k in orders]
+        steps = [Step(StageName("stem[vqa]")), *blocks, Step(StageName("head[vqa]"))]
         tokens = [1] * int(self.random.integers(1, length + 1))
         manifest = _SHARED["artifact"].manifest
         row = OnePassRow(manifest, Program(tuple(steps)), picture(), tokens, length)

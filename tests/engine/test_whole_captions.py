@@ -9,6 +9,7 @@ import pytest
 from artifact.store import Artifact
 from engine.errors import DeadlineUnattainable, NoVariantFits
 from engine.opening.solo import Solo
+from engine.residency.family import Family
 from engine.tasks.caption import CaptionInput
 from engine.types import Budget
 from tests.engine.fakes import picture
@@ -120,7 +121,7 @@ def test_without_qualities_the_first_of_the_deepest_writes(fresh_wholes: Watched
 @pytest.mark.parametrize("beams", [1, 3])
 def test_memory_counts_every_beam(wholes: Watched, beams: int) -> None:
     """`slim` keeps less."""
-    family = wholes.pool._admission._family
+    family = Family(wholes.pool.artifact.manifest, "fp32")
     offers = {offer.variant: offer for offer in wholes.pool.offers("caption")}
     own = {v: family.member("caption", v).request_bytes for v in VARIANTS}
     need = {v: offers[v].memory_bytes + (beams - 1) * own[v] for v in VARIANTS}

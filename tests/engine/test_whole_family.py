@@ -12,7 +12,7 @@ from artifact.latency import LatencyProfile
 from artifact.manifest import Manifest
 from artifact.program import composed_programs, whole_programs, whole_stages
 from artifact.store import Artifact
-from artifact.task import TaskName
+from artifact.task import CAPTION, REASON, TASKS, TaskName
 from engine.backends.registry import open_backend
 from engine.errors import LoadFailed
 from engine.requests.prediction import Predictor
@@ -111,12 +111,12 @@ def test_its_bytes_are_pictures_and_keys_and_values(gallery: Artifact) -> None:
 def test_a_statement_is_two_rows_of_one_entry(gallery: Artifact, max_batch: int, most: int) -> None:
     family = Family(gallery.manifest, "fp32")
     times = predictor(family, max_batch)
-    route = Router(family, times).fixed("reason", "full", 8)
+    route = Router(family, times).fixed(REASON, "full", 8)
     assert (route.rows, route.legs, route.head_call) == (2, 1, None)
     assert route.calls == (("whole[reason:full]", 8),)
     for statements in range(1, most + 1):
         batch_s = STEP_S * (1 + (statements - 1) / 10)
-        assert times.mean_s("reason", "full", 8, statements) == pytest.approx(batch_s)
+        assert times.mean_s(REASON, "full", 8, statements) == pytest.approx(batch_s)
         assert route.fixed_s[0] + route.row_s[0] * 2 * statements == pytest.approx(batch_s)
     assert route.alone_s[0] == pytest.approx(STEP_S)
 
@@ -126,14 +126,14 @@ def test_a_caption_is_a_picture_and_a_call_for_every_word(gallery: Artifact, bea
     family = Family(gallery.manifest, "fp32")
     times = predictor(family)
     router = Router(family, times)
-    route = router.fixed("caption", "slim", 0, words=4, beams=beams)
+    route = router.fixed(CAPTION, "slim", 0, words=4, beams=beams)
     assert (route.rows, route.legs, route.head_call) == (1, 1, None)
     assert route.calls == (("whole_image[caption:slim]", 0),)
     word_s = STEP_S * (1 + (beams - 1) / 10)
     assert route.alone_s[0] == pytest.approx(STEP_S + 4 * word_s)
-    assert router.words("slim", 4, beams).alone_s[1] == pytest.approx(4 * word_s)
-    assert times.mean_s("caption", "slim", 0, 1, words=4) == pytest.approx(5 * STEP_S)
-    assert router.fixed("caption", "slim", 0, words=2) is not route
+    assert router.words(CAPTION, "slim", 4, beams).alone_s[1] == pytest.approx(4 * word_s)
+    assert times.mean_s(CAPTION, "slim", 0, 1, words=4) == pytest.approx(5 * STEP_S)
+    assert router.fixed(CAPTION, "slim", 0, words=2) is not route
 
 
 def test_it_is_never_elastic(everything: Artifact, gallery: Artifact) -> None:
@@ -142,7 +142,7 @@ def test_it_is_never_elastic(everything: Artifact, gallery: Artifact) -> None:
     for name, manifest in (manifests | {"whole": gallery.manifest}).items():
         family = Family(manifest, "fp32")
         router = Router(family, predictor(family))
-        elastic[name] = [router.is_elastic(task) for task in TRIO]
+        elastic[name] = [router.is_elastic(TASKS[task]) for task in TRIO]
     assert elastic == {
         "composed": [True] * 3,
         "mixed": [True, False, True],

@@ -22,7 +22,7 @@ from artifact.manifest import GoldenRecord, LadderRecord, Manifest, StageFile
 from artifact.pattern import SkipPattern
 from artifact.preprocess import TextCodec
 from artifact.store import Artifact, ArtifactWriter
-from engine.opening.solo import Solo
+from engine.opening.open import open_solo
 from exporters import describe, ladder, parity, quality
 from exporters.examples import Example, Stacked, captions, questions, statements
 from exporters.ladder import Ladder
@@ -199,7 +199,7 @@ def _measure(
     writer: ArtifactWriter, manifest: Manifest, splits: Splits, report: Report
 ) -> Manifest:
     preview = writer.preview(manifest)
-    solo = Solo.open(preview)
+    solo = open_solo(preview)
     found = quality.measure(
         preview, solo, splits.report, lambda share: report("measuring quality", share)
     )

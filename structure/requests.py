@@ -10,8 +10,10 @@ from structure.tree import Limit, Source, Tree
 MOST_OBJECTS = 3
 
 OTHERS = {
-    "Ride": "one call of a TensorRT stage",
+    "CallPlan": "one call of a TensorRT stage",
+    "Holding": "the part of a caption's row that the pool of keys and values changes",
     "Round": "the captions of one call, made anew for each round",
+    "RoundUnderWay": "one round of captions, put aside between two of its calls",
     "Rows": "the rows of one decision, sorted while it is made",
 }
 """Dataclasses of `engine/` that change and belong to no request, with what they belong to."""

@@ -13,7 +13,8 @@ from engine.errors import BackendError
 from engine.loop.stepper import typed
 from engine.requests.prediction import Predictor
 from engine.requests.request import Request
-from engine.rows.caption.rounds import Round, RoundRunner
+from engine.rows.caption.round import Round
+from engine.rows.caption.rounds import RoundRunner
 from engine.rows.caption.row import CaptionRow
 from engine.telemetry import Telemetry
 

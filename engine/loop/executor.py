@@ -48,16 +48,12 @@ class LoopParts:
 class Executor:
     """Runs requests on one thread until closed.
 
-    There it calls `on_done` once for each request not cancelled, and before that `on_gone` once for
-    every request, when nothing of it is left.
+    It calls `on_gone` once for every request, when nothing of it is left, and then `on_done` unless
+    it was cancelled.
     """
 
     def __init__(
-        self,
-        parts: LoopParts,
-        max_batch: int,
-        on_done: Done,
-        on_gone: Callable[[Request], None],
+        self, parts: LoopParts, max_batch: int, on_done: Done, on_gone: Callable[[Request], None]
     ) -> None:
         self.parts = parts
         self._max_batch = max_batch

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from artifact.latency import LatencyProfile, machine_fingerprint, profile_key, undisturbed
+from artifact.latency import Curve, LatencyProfile, machine_fingerprint, profile_key, undisturbed
 from artifact.stage import stage_name
 from artifact.store import Artifact
 from engine.backends.base import Backend
@@ -50,7 +50,7 @@ def measure_profile(
     family: Family,
     stages: StageSet,
     config: EngineConfig,
-    on_progress: Progress,
+    report: Progress,
 ) -> LatencyProfile:
     """Measure the loaded stages and write the cache; a cache that cannot be written only warns.
 
@@ -75,18 +75,30 @@ def measure_profile(
             seconds = _measure(family, stages, groups[group], bucket, batch)
             found.setdefault(group, {}).setdefault(bucket, {})[batch] = seconds
             done += 1
-            on_progress(f"measuring {groups[group][0]}", done / total)
-    key = profile_key(artifact.hash, machine_fingerprint(), backend.library, config.threads)
+            report(f"measuring {groups[group][0]}", done / total)
     curves = {
         stage: undisturbed({bucket: tuple(curve.items()) for bucket, curve in by.items()})
         for group, by in found.items()
         for stage in groups[group]
     }
-    profile = LatencyProfile(key, curves, machine_fingerprint(), backend.library)
+    return _profile(artifact, backend, config, curves)
+
+
+def _profile(
+    artifact: Artifact,
+    backend: Backend,
+    config: EngineConfig,
+    curves: Mapping[str, Mapping[int, Curve]],
+) -> LatencyProfile:
+    """Return measured curves as a latency profile, saved if they were not measured under load."""
+    machine = machine_fingerprint()
+    key = profile_key(artifact.hash, machine, backend.library, config.threads)
+    profile = LatencyProfile(key, curves, machine, backend.library)
     if config.beside_bytes is not None:
         return profile
+    path = profile_path(config.cache_dir, key)
     try:
-        profile.save(profile_path(config.cache_dir, key))
+        profile.save(path)
     except OSError as error:
         _LOG.warning("latency profile not cached: %s (set another cache folder)", error)
     return profile

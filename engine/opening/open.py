@@ -90,3 +90,18 @@ def _check(
     measure = partial(measure_quality, artifact, solo)
     checked = check_quality(artifact, measure, stages.resident_keys, known)
     return prove_quality(artifact, backend, measure, stages.resident_keys, checked, config)
+
+
+def open_solo(
+    artifact: Artifact, backend: str = "onnxruntime", threads: int = 0, max_batch: int = 32
+) -> Solo:
+    """Load every stage of an artifact, unchecked, to be run without a scheduler.
+
+    Raises:
+        LoadFailed: if a stage cannot be loaded.
+    """
+    opened = open_backend(backend, threads, artifact)
+    family = Family(artifact.manifest, opened.precision)
+    stages = StageSet(artifact, opened, family, max_batch=1)  # no warm-up at size
+    stages.load(lambda what, share: None)
+    return Solo(family, stages.run, max_batch, opened.memory)

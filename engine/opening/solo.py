@@ -9,13 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifact.program import Program
-from artifact.store import Artifact
 from engine.backends.arrays import HOST, AnyArray, Memory
-from engine.backends.registry import open_backend
 from engine.backends.stage_memory import places_for_outputs
 from engine.errors import InferenceFailed
 from engine.residency.family import Family
-from engine.residency.stages import StageSet
 from engine.rows.caption.kv_pool import KvPool
 from engine.rows.caption.rounds import RoundRunner
 from engine.rows.caption.row import CaptionRow
@@ -51,21 +48,6 @@ class Solo:
         if any(task.writes for task in manifest.asked):
             self.texts = KvPool(manifest.config, max_batch, family.cached_tokens, memory)
             self._runner = RoundRunner(manifest, self.texts, (max_batch,), self._run_into)
-
-    @classmethod
-    def open(
-        cls, artifact: Artifact, backend: str = "onnxruntime", threads: int = 0, max_batch: int = 32
-    ) -> Solo:
-        """Load every stage of an artifact.
-
-        Raises:
-            LoadFailed: if a stage cannot be loaded.
-        """
-        opened = open_backend(backend, threads, artifact)
-        family = Family(artifact.manifest, opened.precision)
-        stages = StageSet(artifact, opened, family, max_batch=1)  # no warm-up at size
-        stages.load(lambda what, share: None)
-        return cls(family, stages.run, max_batch, opened.memory)
 
     def logits(self, rows: Sequence[Row]) -> NDArray[np.float32]:
         """Run rows of a task that does not write to their ends; return their logits [n, V].

@@ -13,8 +13,8 @@ from engine.backends.base import Backend, LoadedStage
 from engine.backends.stage_memory import places_for_outputs
 from engine.errors import LoadFailed
 from engine.residency.family import Family, Member
-from engine.residency.memory import release_freed, resident_bytes
-from engine.residency.probe import buckets_of, largest_batch, stage_call
+from engine.residency.loader import StageLoader
+from engine.residency.memory import release_freed
 from engine.residency.stage_bytes import StageBytes
 
 Progress = Callable[[str, float], None]
@@ -42,10 +42,9 @@ class StageSet:
         budget_bytes: int | None = None,
         found_bytes: int = 0,
     ) -> None:
-        self._artifact = artifact
         self._backend = backend
         self._family = family
-        self._max_batch = max_batch
+        self._loader = StageLoader(artifact, backend, family, max_batch)
         self._budget_bytes = budget_bytes
         self._loaded: dict[str, LoadedStage] = {}
         self._residency = threading.RLock()
@@ -114,7 +113,7 @@ class StageSet:
         """
         with self._residency:
             gc.collect()  # garbage freed later would hide a stage's growth
-            self._wake_library()
+            self._loader.wake_library(min(self._family.stages, key=self.bytes_of))
             for stage in self.of_key(None):
                 self._load_stage(stage, on_progress)
             self._load_keys(on_progress)
@@ -211,49 +210,15 @@ class StageSet:
                 return
             self._resident_keys += 1
 
-    def _wake_library(self) -> None:
-        """Load and drop the smallest stage, so that the library's own memory is no stage's."""
-        stage = min(self._family.stages, key=self.bytes_of)
-        spec = self._family.manifest.stages[stage]
-        loaded = self._backend.load(stage, self._artifact.path(spec.file), spec)
-        bucket = buckets_of(self._family, stage)[0]
-        loaded.run(*stage_call(self._family.manifest, self._backend.memory, stage, bucket, 1))
-
     def _load_stage(self, stage: str, on_progress: Progress) -> None:
         if stage in self._loaded:
             return
         on_progress(f"loading {stage}", len(self._loaded) / len(self._family.stages))
-        release_freed()
-        before = self._held_bytes()
-        spec = self._family.manifest.stages[stage]
-        loaded = self._backend.load(stage, self._artifact.path(spec.file), spec)
-        buckets = buckets_of(self._family, stage)
-        self._warm(loaded, stage, buckets[:1], (1,))
-        grown = self._held_bytes() - before
-        self._warm(loaded, stage, buckets, self._warm_batches(stage))
-        warmed = self._held_bytes() - before
+        self._loaded[stage], grown, warmed = self._loader.load(stage)
         if self._backend.shares_workspace:
             self._bytes.record(stage, grown, max(warmed - grown, 0))
         else:
             self._bytes.record(stage, warmed)
-        self._loaded[stage] = loaded
-
-    def _held_bytes(self) -> int:
-        return resident_bytes() + self._backend.memory.held_bytes()
-
-    def _warm_batches(self, stage: str) -> Iterable[int]:
-        """Every batch where the library prepares each shape anew, else the extremes."""
-        most = largest_batch(self._family, stage, self._max_batch)
-        return range(1, most + 1) if self._backend.compiles_shapes else (1, most)
-
-    def _warm(
-        self, loaded: LoadedStage, stage: str, buckets: tuple[int, ...], batches: Iterable[int]
-    ) -> None:
-        manifest, memory = self._family.manifest, self._backend.memory
-        for bucket in buckets:
-            for batch in batches:
-                loaded.run(*stage_call(manifest, memory, stage, bucket, batch))
-        release_freed()
 
     def _refuse(self, budget_bytes: int) -> None:
         need, least = self.total_bytes(self._least_keys), self._least_keys

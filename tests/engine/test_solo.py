@@ -11,6 +11,7 @@ from artifact.golden import relative_l2
 from artifact.pattern import SkipPattern
 from artifact.store import Artifact
 from engine.errors import InferenceFailed
+from engine.opening.open import open_solo
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.rows.caption.kv_pool import KvPool
@@ -34,7 +35,7 @@ def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 
 @pytest.fixture(scope="module")
 def solo(artifact: Artifact) -> Solo:
-    return Solo.open(artifact)
+    return open_solo(artifact)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -11,7 +11,7 @@ import pytest
 from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.errors import Cancelled, DeadlineUnattainable, InferenceFailed, NoVariantFits
-from engine.opening.solo import Solo
+from engine.opening.open import open_solo
 from engine.tasks.reason import ReasonInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget, Input
@@ -238,7 +238,7 @@ def test_a_client_that_leaves_before_its_step(wholes: Watched) -> None:
 
 
 def test_without_a_scheduler(gallery: Artifact) -> None:
-    solo = Solo.open(gallery, max_batch=4)
+    solo = open_solo(gallery, max_batch=4)
     tokens = [QUESTIONS[WORDS[seed % 2]] for seed in range(7)]
     for variant in VARIANTS:
         pattern = gallery.manifest.pattern(variant)

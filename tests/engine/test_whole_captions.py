@@ -8,7 +8,7 @@ import pytest
 
 from artifact.store import Artifact
 from engine.errors import DeadlineUnattainable, NoVariantFits
-from engine.opening.solo import Solo
+from engine.opening.open import open_solo
 from engine.residency.family import Family
 from engine.tasks.caption import CaptionInput
 from engine.types import Budget
@@ -135,7 +135,7 @@ def test_memory_counts_every_beam(wholes: Watched, beams: int) -> None:
 
 
 def test_without_a_scheduler(gallery: Artifact) -> None:
-    solo = Solo.open(gallery, max_batch=3)
+    solo = open_solo(gallery, max_batch=3)
     pixels = [picture(seed) for seed in range(4)]
     for variant in VARIANTS:
         for beams in (1, 3):

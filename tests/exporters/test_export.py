@@ -18,7 +18,7 @@ from artifact.pattern import SkipPattern
 from artifact.program import whole_stage
 from artifact.store import Artifact, open_artifact
 from engine.backends.registry import open_backend
-from engine.opening.solo import Solo
+from engine.opening.open import open_solo
 from exporters import parity
 from exporters.examples import Example, Questions, Statements
 from exporters.stages import Stage, cut
@@ -99,7 +99,7 @@ def test_each_tensor_is_stored_once(checkpoint: Checkpoint, exported: Artifact) 
 def test_composed_equals_monolithic_equals_torch(
     checkpoint: Checkpoint, exported: Artifact, asked: Questions
 ) -> None:
-    solo = Solo.open(exported, max_batch=5)
+    solo = open_solo(exported, max_batch=5)
     backend = open_backend("onnxruntime")
     tokens = [row[row != 1].tolist() for row in asked.tokens]
     image = torch.ones(len(tokens), checkpoint.model.config.image_tokens, dtype=torch.bool)
@@ -125,7 +125,7 @@ def test_composed_equals_monolithic_equals_torch(
 def test_statements_equal_torch(
     checkpoint: Checkpoint, exported: Artifact, judged: Statements
 ) -> None:
-    solo = Solo.open(exported, max_batch=5)
+    solo = open_solo(exported, max_batch=5)
     tokens = [row[row != 1].tolist() for row in judged.tokens]
     pairs = [(left, right) for left, right in judged.pixels.numpy()]
     for variant in exported.manifest.variants:
@@ -138,7 +138,7 @@ def test_statements_equal_torch(
 
 
 def test_captions_equal_torch(checkpoint: Checkpoint, exported: Artifact, asked: Questions) -> None:
-    solo = Solo.open(exported, max_batch=3)
+    solo = open_solo(exported, max_batch=3)
     pictures = asked.pixels[::6]
     for variant in exported.manifest.variants:
         written = caption_words(solo, variant.id, list(pictures.numpy()), max_new_tokens=9)
@@ -152,8 +152,8 @@ def test_a_row_alone_equals_the_row_in_company(exported: Artifact, asked: Questi
     """Rows of different lengths and orders share batches; nobody's answer may move."""
     tokens = [row[row != 1].tolist() for row in asked.tokens]
     pixels = list(asked.pixels.numpy())
-    alone = Solo.open(exported, max_batch=1)
-    company = Solo.open(exported, max_batch=16)
+    alone = open_solo(exported, max_batch=1)
+    company = open_solo(exported, max_batch=16)
     for variant in exported.manifest.variants:
         one = vqa_logits(alone, variant.id, pixels[:12], tokens[:12])
         many = vqa_logits(company, variant.id, pixels, tokens)[:12]

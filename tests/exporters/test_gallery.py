@@ -16,7 +16,7 @@ from artifact.program import whole_stage, whole_stages
 from artifact.store import Artifact, open_artifact
 from artifact.task import TaskName
 from engine.backends.registry import open_backend
-from engine.opening.solo import Solo
+from engine.opening.open import open_solo
 from engine.requests.policy import qualifying
 from engine.types import Budget, Offer
 from exporters import parity
@@ -182,7 +182,7 @@ def test_a_named_method_is_served_without_a_quality(made: dict[str, Artifact]) -
             torch.ones(1, 4, dtype=torch.bool),
             vlpet.pattern.executed,
         )
-    logits = vqa_logits(Solo.open(gallery), "vlpet", [pixels], [[0, 7, 9, 2]])
+    logits = vqa_logits(open_solo(gallery), "vlpet", [pixels], [[0, 7, 9, 2]])
     assert relative_l2(logits, expected.numpy()) <= 1e-5
 
 

@@ -14,6 +14,7 @@ from artifact.stage import StageKind
 from engine.backends.arrays import AnyArray, put_rows
 from engine.errors import InferenceFailed
 from engine.rows.caption.kv_pool import KvPool
+from engine.rows.caption.round import Round
 from engine.rows.caption.row import CaptionRow
 
 RunInto = Callable[[str, Mapping[str, AnyArray], Mapping[str, AnyArray]], object]
@@ -22,30 +23,6 @@ RunInto = Callable[[str, Mapping[str, AnyArray], Mapping[str, AnyArray]], object
 _TURNS = (StageKind.STEM, StageKind.BLOCK_DECODE, StageKind.HEAD, StageKind.WHOLE_DECODE)
 """Kinds of calls in the order of a round. A head writes the logits of slots beyond its rows', so
 whole variants, whose rows sit there, come after it."""
-
-
-@dataclass
-class Round:
-    """One word for each of `rows`: the calls in turn, `done` of them behind.
-
-    `takers`: the rows that take part in each call; the others bypass it. `failed`: what ended a
-    row. A row that gave its slots back is out.
-    """
-
-    rows: list[CaptionRow]
-    calls: list[Step]
-    takers: Mapping[Step, list[CaptionRow]]
-    done: int = 0
-    failed: dict[CaptionRow, Exception] = field(default_factory=dict)
-
-    @property
-    def finished(self) -> bool:
-        """Tell whether every row has its word."""
-        return self.done == len(self.calls)
-
-    def going(self, rows: Sequence[CaptionRow]) -> list[CaptionRow]:
-        """Return the given rows that are still in the round."""
-        return [row for row in rows if row.slots and row not in self.failed]
 
 
 @dataclass(frozen=True)

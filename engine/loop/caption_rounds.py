@@ -10,7 +10,7 @@ from artifact.program import Step
 from engine.clock import Clock
 from engine.elastic.course import Line
 from engine.errors import BackendError
-from engine.loop.stepper import typed
+from engine.loop.faults import backend_error
 from engine.requests.prediction import Predictor
 from engine.requests.request import Request
 from engine.rows.caption.round import Round
@@ -105,7 +105,7 @@ class CaptionRounds:
         ended, now = current.alive, self._clock.now_s()
         for row, request in ended:
             if row in current.round.failed:
-                failed[request.id] = typed(current.round.failed[row], "decode")
+                failed[request.id] = backend_error(current.round.failed[row], "decode")
                 _LOG.error("request %d failed: %s", request.id, failed[request.id])
                 continue
             request.ran(current.took_s, current.expected_s)

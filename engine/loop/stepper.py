@@ -11,6 +11,7 @@ from artifact.stage import StageName
 from engine.backends.arrays import AnyArray
 from engine.clock import Clock
 from engine.errors import BackendError, InferenceFailed
+from engine.loop.faults import backend_error
 from engine.requests.prediction import Predictor
 from engine.requests.request import Request
 from engine.residency.stages import StageSet
@@ -93,7 +94,7 @@ class Stepper:
             batch = self.slots.seat([rider for request in requests for rider in request.row.riders])
             batch.ride(run, steps, interrupted)
         except Exception as problem:  # whatever a batch does, the loop must go on
-            error = typed(problem, stage)
+            error = backend_error(problem, stage)
         self._count(stage, requests, took_s)
         return error
 
@@ -105,7 +106,7 @@ class Stepper:
             inputs = gather(rows)
             scatter(rows, self._stages.run(stage, inputs, self._stages.places(stage, inputs)))
         except Exception as problem:  # whatever a batch does, the loop must go on
-            return typed(problem, stage)
+            return backend_error(problem, stage)
         self._count(stage, requests, [self._clock.now_s() - start_s])
         return None
 
@@ -137,11 +138,3 @@ def _expected_s(request: Request, rows: int) -> float:
     route = request.view.route
     fixed_s, row_s = route.head_line if request.view.final else route.lines[request.view.position]
     return fixed_s + row_s * rows
-
-
-def typed(problem: Exception, stage: str) -> BackendError:
-    """Return what a step of a stage raised as an error of ours."""
-    if isinstance(problem, BackendError):
-        return problem
-    _LOG.error("step %s", stage, exc_info=problem)
-    return InferenceFailed(stage, repr(problem))

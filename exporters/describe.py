@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from artifact.config import ModelConfig
 from artifact.golden import STAGES_NAME
 from artifact.manifest import (
+    WRITER,
     BucketRecord,
     GoldenRecord,
     Manifest,
@@ -71,7 +72,7 @@ def buckets(text: TextRecord) -> BucketRecord:
 
 def toolchain() -> dict[str, str]:
     """Return the versions of what an artifact is made with."""
-    return {name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
+    return {name: version(name) for name in (WRITER, "torch", "onnx", "onnxscript", "onnxruntime")}
 
 
 def manifest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from safetensors.numpy import load_file
 
 from artifact.golden import read_labelled_cases, relative_l2
-from artifact.manifest import WEIGHTS_NAME
+from artifact.manifest import WEIGHTS_NAME, writer_of
 from artifact.pattern import SkipPattern
 from artifact.program import whole_stage
 from artifact.store import Artifact, open_artifact
@@ -70,6 +71,11 @@ def test_parity_notices_swapped_inputs(checkpoint: Checkpoint, exported: Artifac
 
 def test_manifest_holds_a_parity_record_of_every_graph(exported: Artifact) -> None:
     assert {r.stage for r in exported.manifest.parity} == set(exported.manifest.stages)
+
+
+def test_manifest_names_the_release_that_wrote_it(exported: Artifact) -> None:
+    assert exported.manifest.toolchain["otmv-serve"] == version("otmv-serve")
+    assert writer_of(exported.manifest.model_dump()) == version("otmv-serve")
 
 
 def test_no_graph_names_a_source_file(exported: Artifact) -> None:

@@ -13,7 +13,8 @@ from tokenizers import Tokenizer
 
 from artifact.config import ModelConfig
 from artifact.errors import ArtifactError, InvalidManifest, MissingFile
-from models.series import OtmvModel, SpecialTokens
+from models.captions import SpecialTokens
+from models.series import OtmvModel
 
 CONFIG, WEIGHTS, TOKENIZER, LABELS = (
     "config.json",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from artifact.config import ModelConfig
+from artifact.task import CAPTION, VQA
 
 VQA_ANSWERS, BEIT3_VOCABULARY, BEIT3_TEXT_POSITIONS = 3129, 64010, 1022
 """VQA v2's answer set; beit3.spm's vocabulary; its 1024 text positions less the two reserved."""
@@ -43,14 +44,14 @@ def beit3_config(
         readout="last" if keys is None else "series",
         skip_probability=skip_probability,
         num_answers=VQA_ANSWERS,
-        tasks=("vqa", "caption"),
+        tasks=(VQA.name, CAPTION.name),
     )
 
 
 def paper60_config(image_size: int = 480) -> ModelConfig:
     """Return our construct of the paper's 60 % saving: Large with 12 merged keys (ADR 0010)."""
     large = beit3_config("large", image_size, keys=12)
-    return replace(large, name="paper60", tasks=("vqa",))
+    return replace(large, name="paper60", tasks=(VQA.name,))
 
 
 def literal_config(size: str = "base", image_size: int = 480) -> ModelConfig:

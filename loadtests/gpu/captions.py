@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from artifact.pattern import SkipPattern
-from models.series import Cache, OtmvModel
+from models.captions import Cache
+from models.series import OtmvModel
 
 
 class Captioner:

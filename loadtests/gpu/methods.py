@@ -23,8 +23,8 @@ from loadtests.gpu.device import Device, Replay
 from loadtests.gpu.rig import Rig
 from loadtests.gpu.sizes import Work
 from models.comparators import build
-from models.heads import CaptionHead
 from models.series import OtmvModel
+from models.tasks.caption import CaptionHead
 
 PRECISION = torch.bfloat16
 WORDS_FROM = 5

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from models.captions import SpecialTokens
 from models.key_block import masked_decoding_bias
-from models.series import SpecialTokens
 from tests.models import tiny
 
 SPECIAL = SpecialTokens(tiny.BOS, tiny.EOS, tiny.MASK)

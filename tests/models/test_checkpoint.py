@@ -9,8 +9,8 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from artifact.errors import ArtifactError, InvalidManifest, MissingFile
+from models.captions import SpecialTokens
 from models.checkpoint import Checkpoint, load, save
-from models.series import SpecialTokens
 from tests.models import tiny
 
 

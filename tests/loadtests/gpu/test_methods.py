@@ -19,8 +19,8 @@ from loadtests.gpu.methods import (
     whole,
 )
 from loadtests.gpu.rig import Rig
+from models.captions import SpecialTokens
 from models.comparators import METHODS, build
-from models.series import SpecialTokens
 
 
 @pytest.mark.parametrize("method", METHODS)

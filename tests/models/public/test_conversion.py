@@ -1,61 +1,18 @@
-"""Public weights in: which tensor goes where, and what is refused. Equality: test_torchscale.py."""
+"""Public weights in: which tensor goes where. Equality: test_torchscale.py."""
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any
 
-import pytest
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from artifact.config import ModelConfig, Task
 from models.merge import mean_block, weighted
 from models.public import (
-    MissingWeights,
-    PublicWeightsError,
-    ShapeMismatch,
-    UnexpectedWeights,
-    UnreadableWeights,
     from_public,
-    public_shapes,
 )
 from tests.models import tiny
-
-VQA: tuple[Task, ...] = ("vqa",)
-
-
-def released(**changes: Any) -> ModelConfig:
-    """Return the shape of a checkpoint: nothing shared."""
-    plain = {"keys": 4, "merged_feed_forward": False, "readout": "last", "tasks": VQA}
-    return tiny.config(**(plain | changes))
-
-
-def weights(config: ModelConfig) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    shapes = public_shapes(config)
-    return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
-
-
-def saved(path: Path, state: dict[str, Tensor]) -> Path:
-    save_file(state, path)
-    return path
-
-
-def block(layer: int, name: str) -> str:
-    return f"beit3.encoder.layers.{layer}.{name}"
-
-
-@pytest.fixture
-def state() -> dict[str, Tensor]:
-    return weights(released())
-
-
-@pytest.fixture
-def file(tmp_path: Path, state: dict[str, Tensor]) -> Path:
-    return saved(tmp_path / "beit3.safetensors", state)
+from tests.models.public.checkpoint_files import block, released, saved, weights
 
 
 class TestConversion:
@@ -137,59 +94,3 @@ class TestConversion:
         tokens = tiny.words(2, 5)
         logits = model.vqa(tiny.pixels(2), tokens, torch.ones_like(tokens).bool(), (0, 1, 3))
         assert bool(logits.isfinite().all())
-
-
-class TestRefusal:
-    def test_missing_names(self, tmp_path: Path, state: dict[str, Tensor]) -> None:
-        gone = block(3, "self_attn.k_proj.B.bias")
-        del state[gone]
-        with pytest.raises(MissingWeights, match=gone) as caught:
-            from_public(saved(tmp_path / "less.safetensors", state), released())
-        assert caught.value.names == (gone,)
-
-    def test_a_task_the_checkpoint_has_no_head_for(self, file: Path) -> None:
-        with pytest.raises(MissingWeights, match=r"mlm_head\.weight"):
-            from_public(file, released(tasks=("caption",)))
-
-    def test_too_many_orders_are_named_in_short(self, file: Path) -> None:
-        with pytest.raises(MissingWeights, match=r"layers\.4\..* and \d+ more") as caught:
-            from_public(file, released(keys=6, orders=6))
-        assert len(str(caught.value)) < 500
-
-    def test_too_few_orders(self, file: Path) -> None:
-        with pytest.raises(UnexpectedWeights, match=r"layers\.3\."):
-            from_public(file, released(keys=3, orders=3))
-
-    def test_another_shape(self, file: Path) -> None:
-        name = "beit3.encoder.embed_positions.A.weight"
-        with pytest.raises(
-            ShapeMismatch, match=r"\[7, 16\], the config wants \[19, 16\]"
-        ) as caught:
-            from_public(file, released(image_size=16))
-        assert (caught.value.name, caught.value.found) == (name, (7, 16))
-
-    @pytest.mark.parametrize("suffix", [".safetensors", ".pth", ".bin", ""])
-    def test_a_file_of_something_else(self, tmp_path: Path, suffix: str) -> None:
-        path = tmp_path / f"weights{suffix}"
-        path.write_bytes(b"not weights at all")
-        with pytest.raises(UnreadableWeights) as caught:
-            from_public(path, released())
-        assert "\n" not in str(caught.value)
-
-    def test_no_file(self, tmp_path: Path) -> None:
-        with pytest.raises(PublicWeightsError, match="no such file"):
-            from_public(tmp_path / "beit3.pth", released())
-
-    def test_pickled_objects_are_not_loaded(self, tmp_path: Path, state: dict[str, Tensor]) -> None:
-        path = tmp_path / "beit3.pth"
-        torch.save({"model": state, "args": argparse.Namespace(lr=1)}, path)
-        with pytest.raises(UnreadableWeights) as caught:
-            from_public(path, released())
-        assert "\n" not in str(caught.value)
-
-    @pytest.mark.parametrize("stored", [{"module": {}}, [1], {"model": 3}, {"model": {"a": 1}}])
-    def test_no_tensors_under_model(self, tmp_path: Path, stored: object) -> None:
-        path = tmp_path / "beit3.pth"
-        torch.save(stored, path)
-        with pytest.raises(UnreadableWeights, match="model"):
-            from_public(path, released())

@@ -1,0 +1,89 @@
+"""The OTMV series over BEiT-3: one chain over all orders, read out as a sum (docs/adr/0006).
+
+    h_k = c_k F(h_{k-1})            every executed order k (a closed gate leaves h alone)
+    y   = sum of executed h_k       readout "series" (supplement, eq. 3, its nested form)
+    y   = h of the last one         readout "last" (the reference model)
+
+The heads read one or two tokens, so only those are accumulated, in fp32.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from artifact.config import ModelConfig
+from models.key_block import KeyBlock
+from models.stem import Stem
+from models.tasks import make_heads
+
+
+class Stack(nn.Module):
+    """A BEiT-3 encoder whose orders share key blocks, and the heads of its tasks.
+
+    Args:
+        config: shape, keys, readout and tasks.
+
+    Attributes:
+        config: the same.
+        stem: embeds pixels and tokens.
+        keys: the key blocks.
+        heads: by task name.
+    """
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.stem = Stem(config)
+        self.keys = nn.ModuleList(
+            KeyBlock(config, len(config.orders_of_key(g))) for g in range(config.keys)
+        )
+        self.heads = make_heads(config)
+
+    def key_of(self, order: int) -> tuple[KeyBlock, int]:
+        """Return the key block of a global order, and the order's index inside that key."""
+        key = self.keys[self.config.key_of_order[order]]
+        assert isinstance(key, KeyBlock)
+        return key, self.config.order_in_key(order)
+
+    def chain(
+        self,
+        h: Tensor,
+        executed: Sequence[int],
+        image_tokens: int,
+        bias: Tensor | None,
+        read: Callable[[Tensor], Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """Run the executed orders and accumulate the readout.
+
+        Args:
+            h: stem output `[batch, tokens, width]`.
+            executed: global orders, ascending.
+            image_tokens: leading image tokens.
+            bias: additive attention bias, or None.
+            read: picks the readout tokens, `[batch, tokens, width] -> [batch, read, width]`.
+
+        Returns:
+            `(h, y)`: the last hidden state, and the fp32 readout `[batch, read, width]`.
+        """
+        y: Tensor | None = None
+        for order in executed:
+            key, order_in_key = self.key_of(order)
+            h = key(h, order_in_key, image_tokens, bias)
+            y = self.accumulate(y, read(h))
+        assert y is not None, "order 0 is always executed"
+        return h, y
+
+    def accumulate(self, y: Tensor | None, r: Tensor) -> Tensor:
+        """Take one order's output into the readout.
+
+        Args:
+            y: fp32 readout of the orders before, None at the first.
+            r: the order's output at the readout tokens, `[batch, read, width]`.
+
+        Returns:
+            The fp32 readout, `[batch, read, width]`.
+        """
+        r = r.float()
+        return r if y is None or self.config.readout == "last" else y + r

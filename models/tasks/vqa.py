@@ -1,0 +1,48 @@
+"""The head of questions about a picture."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from artifact.config import ModelConfig
+from models.tasks.head import Head
+
+
+class VqaHead(Head):
+    """BEiT-3's VQA head: norm, tanh pooler on token 0, two-layer classifier. No final norm.
+
+    Args:
+        config: shape of the model; `num_answers` classes.
+    """
+
+    released: ClassVar = {
+        "pooler_norm": "pooler.norm",
+        "pooler": "pooler.dense",
+        "hidden": "head.0",
+        "hidden_norm": "head.1",
+        "answers": "head.3",
+    }
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__(config)
+        width, eps = config.width, config.layer_norm_eps
+        self.pooler_norm = nn.LayerNorm(width, eps=eps)
+        self.pooler = nn.Linear(width, width)
+        self.hidden = nn.Linear(width, 2 * width)
+        self.hidden_norm = nn.LayerNorm(2 * width)
+        self.answers = nn.Linear(2 * width, config.num_answers)
+
+    def forward(self, y: Tensor) -> Tensor:
+        """Score the answers.
+
+        Args:
+            y: fp32 `[batch, 2, width]`, read-out at image token 0 and text token 0.
+
+        Returns:
+            logits `[batch, num_answers]`.
+        """
+        pooled = self.pooler(self.pooler_norm(y[:, 0])).tanh()
+        logits: Tensor = self.answers(nn.functional.gelu(self.hidden_norm(self.hidden(pooled))))
+        return logits

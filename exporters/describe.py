@@ -21,6 +21,7 @@ from artifact.manifest import (
 )
 from artifact.pattern import SkipPattern
 from exporters import accounting
+from exporters.tasks import exported_tasks
 from models.checkpoint import Checkpoint, token_id
 from models.series import OtmvModel
 
@@ -116,16 +117,9 @@ def variant(
         composed: it is served in stages, not whole.
     """
     unique, executed = accounting.parameters(model, pattern)
-    tasks, asked = model.config.tasks, text.max_question_tokens
-    cached = model.config.image_tokens + text.max_caption_tokens
     flops: dict[str, int] = {}
-    if "vqa" in tasks:
-        flops["vqa"] = accounting.vqa_flops(model, pattern, asked)
-    if "reason" in tasks:
-        flops["reason"] = accounting.reason_flops(model, pattern, asked)
-    if "caption" in tasks:
-        flops["caption"] = accounting.caption_flops(model, pattern, cached)
-        flops["caption_image"] = accounting.caption_image_flops(model, pattern, composed)
+    for each in exported_tasks(model.config.tasks):
+        flops |= each.flops(model, pattern, text, composed)
     return VariantRecord(
         id=variant_id,
         pattern=pattern.executed,

@@ -9,15 +9,15 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from artifact.config import Task
 from artifact.errors import InvalidManifest
 from artifact.manifest import Manifest
 from artifact.store import Artifact
+from artifact.task import TASKS, TaskName
 from engine.golden import score
 from engine.solo import Solo
 from exporters.examples import Example, picture
 
-Quality = dict[Task, dict[str, float]]
+Quality = dict[TaskName, dict[str, float]]
 """Task, then variant id, to accuracy in 0..1."""
 
 
@@ -58,7 +58,7 @@ class QualityCurve(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     label: str = Field(min_length=1)
-    by_depth: dict[Task, dict[int, float]]
+    by_depth: dict[TaskName, dict[int, float]]
 
     @classmethod
     def read(cls, path: Path) -> QualityCurve:
@@ -67,14 +67,15 @@ class QualityCurve(BaseModel):
         Raises:
             InvalidManifest: it is not there, or no curve.
         """
-        fix = 'write {"label": "...", "by_depth": {"vqa": {"6": 0.70, "12": 0.82}}}'
+        points = '{"6": 0.70, "12": 0.82}'
+        fix = f'write {{"label": "...", "by_depth": {{"{next(iter(TASKS))}": {points}}}}}'
         try:
             return cls.model_validate(json.loads(path.read_text("utf-8")))
         except (OSError, ValueError, ValidationError) as error:
             reason = str(error).splitlines()[0]
             raise InvalidManifest(path, f"no quality curve: {reason}", fix) from error
 
-    def at(self, task: Task, depth: int) -> float | None:
+    def at(self, task: TaskName, depth: int) -> float | None:
         """Interpolate linearly; constant beyond the ends; None for a task without a curve."""
         points = sorted(self.by_depth.get(task, {}).items())
         if not points:
@@ -86,7 +87,7 @@ class QualityCurve(BaseModel):
 
 
 def record(
-    manifest: Manifest, quality: Mapping[Task, Mapping[str, float]], source: str
+    manifest: Manifest, quality: Mapping[TaskName, Mapping[str, float]], source: str
 ) -> Manifest:
     """Return the manifest with fp32 quality filled in and its source named."""
     variants = tuple(
@@ -101,3 +102,14 @@ def record(
         for variant in manifest.variants
     )
     return manifest.model_copy(update={"variants": variants})
+
+
+def declare(manifest: Manifest, curve: QualityCurve) -> Manifest:
+    """Return the manifest with the quality that a curve declares."""
+    declared: Quality = {}
+    for task in manifest.tasks:
+        for variant in manifest.variants:
+            value = curve.at(task, len(variant.pattern))
+            if value is not None:
+                declared.setdefault(task, {})[variant.id] = value
+    return record(manifest, declared, f"declared: {curve.label}")

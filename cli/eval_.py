@@ -14,8 +14,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from artifact.pattern import SkipPattern
     from models.checkpoint import Checkpoint
-    from tuning.evaluate import Score
     from tuning.labelled import Data
+    from tuning.scores import Score
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -76,7 +76,7 @@ def evaluate(
 def _patterns(text: str | None, orders: int) -> list[SkipPattern]:
     """Read `--patterns`; by default every prefix of the stack."""
     from artifact.pattern import SkipPattern
-    from tuning.evaluate import ladder
+    from tuning.scores import ladder
 
     if text is None:
         return ladder(orders)
@@ -98,7 +98,8 @@ def _measure(
 ) -> list[Score]:
     """Score every pattern under one progress bar."""
     from tuning.device import choose_device
-    from tuning.evaluate import Evaluation
+    from tuning.evaluation import Evaluation
+    from tuning.scores import score
 
     evaluation = Evaluation(checkpoint, data, choose_device(device))
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
@@ -117,26 +118,29 @@ def _measure(
                 bar.update(task, completed=done + share)
 
             bar.update(task, description=pattern.bits)
-            scores.append(evaluation.score(pattern, advance))
+            scores.append(score(evaluation, pattern, advance))
     return scores
 
 
 def print_scores(data: Data, scores: list[Score], title: str) -> None:
     """Print one row per variant, and for the one with most orders each kind of text."""
+    from artifact.task import TASKS
+    from tuning.tasks import TUNED_TASKS
+
     console = Console(highlight=False, soft_wrap=True)
     table = Table()
-    headings = ("VQA accuracy", "caption phrase recall", "statement accuracy")
-    for heading in ("orders", "pattern", *headings):
+    for heading in ("orders", "pattern", *(task.heading for task in TUNED_TASKS.values())):
         table.add_column(heading, justify="right")
     for score in scores:
-        shares = map(_share, (score.vqa, score.caption, score.reason))
+        parts = [score.tasks.get(name) for name in TUNED_TASKS]
+        shares = (_share(part.quality if part else None) for part in parts)
         table.add_row(str(score.pattern.depth), score.pattern.bits, *shares)
     console.print(escape(title))
     console.print(table)
     deepest = max(scores, key=lambda score: score.pattern.depth)
-    for what, kinds in (("question", deepest.kinds), ("statement", deepest.statement_kinds)):
-        if shown := "  ".join(f"{kind} {_share(share)}" for kind, share in kinds.items()):
-            console.print(f"{deepest.pattern.bits} by kind of {what}: {shown}")
+    for name, found in deepest.tasks.items():
+        if shown := "  ".join(f"{kind} {_share(share)}" for kind, share in found.kinds.items()):
+            console.print(f"{deepest.pattern.bits} by kind of {TASKS[name].text}: {shown}")
     asked, stated = len(data.questions), len(data.statements)
     console.print(f"{len(data.pixels)} pictures, {asked} questions, {stated} statements")
 

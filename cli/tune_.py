@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -13,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 if TYPE_CHECKING:
+    from tuning.loop import Progress as StepProgress
     from tuning.recipe import Recipe
 
 app = typer.Typer()
@@ -99,9 +101,7 @@ def _run(console: Console, recipe: Recipe, out: Path, device_name: str, cache: P
 
         def on_step(at: loop.Progress) -> None:
             window.append(at)
-            vqa = sum(each.vqa_right for each in window) / len(window)
-            reason = sum(each.reason_right for each in window) / len(window)
-            facts = f"right: vqa {vqa:.3f} reason {reason:.3f}  caption loss {at.caption_loss:.3f}"
+            facts = _facts(window)
             bar.update(stepping, completed=at.step + 1, facts=facts)
             if not console.is_terminal and (at.step + 1) % 50 == 0:
                 elapsed_s = time.monotonic() - started_s
@@ -112,3 +112,15 @@ def _run(console: Console, recipe: Recipe, out: Path, device_name: str, cache: P
         except ResumeError as error:
             _fail(console, str(error))
     console.print(f"tuned: {out}  ({(time.monotonic() - started_s) / 60:.0f} minutes)")
+
+
+def _facts(window: Sequence[StepProgress]) -> str:
+    """Say the recent share of right answers of every task, the last loss of one that writes."""
+    right, losses = [], []
+    for task, last in window[-1].tasks.items():
+        if last.right is None:
+            losses.append(f"{task} loss {last.loss:.3f}")
+        else:
+            mean = sum(each.tasks[task].right or 0.0 for each in window) / len(window)
+            right.append(f"{task} {mean:.3f}")
+    return "  ".join((f"right: {' '.join(right)}", *losses))

@@ -4,37 +4,44 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from models.checkpoint import token_id
+from artifact.task import TaskName
 from models.gates import draw
 from models.series import OtmvModel
-from tuning.batches import caption_batch, reason_batch, vqa_batch
 from tuning.pool import Pool
 from tuning.recipe import Recipe
 from tuning.state import load_state, save_state
-from tuning.tokens import MASK, PAD, world_tokenizer
+from tuning.tasks import tuned_task
+from tuning.tasks.contract import TuningStep
+
+
+@dataclass(frozen=True)
+class TaskProgress:
+    """What one task's part of a step came to.
+
+    Attributes:
+        loss: in nats.
+        right: share of the batch that was answered right; None where the task writes.
+        executed: the orders whose gates were open.
+    """
+
+    loss: float
+    right: float | None
+    executed: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What a step reports.
-
-    Losses in nats, shares of questions and statements right, orders executed for the questions.
-    """
+    """What a step reports: its number from 0, and what each task's part came to."""
 
     step: int
-    vqa_loss: float
-    vqa_right: float
-    caption_loss: float
-    reason_loss: float
-    reason_right: float
-    executed: tuple[int, ...]
+    tasks: Mapping[TaskName, TaskProgress]
 
 
 def learning_rate(recipe: Recipe, step: int) -> float:
@@ -85,6 +92,10 @@ def tune(
 
     Returns:
         The tuned model, on `device`.
+
+    Raises:
+        ResumeError: `out` holds a run of another recipe.
+        ValueError: tuning does not know a task of the model.
     """
     torch.manual_seed(recipe.seed)
     model = OtmvModel(recipe.config).to(device)
@@ -105,79 +116,16 @@ def tune(
     return model.eval()
 
 
-_PAD = token_id(world_tokenizer(), PAD)
-_MASK = token_id(world_tokenizer(), MASK)
-
-
 def _step(
     recipe: Recipe, pool: Pool, model: OtmvModel, step: int, device: torch.device
 ) -> Progress:
     """Accumulate the gradients of one step; each task draws its own gates."""
     gates = random.Random(f"{recipe.seed}/{step}")
     config = recipe.config
-    drawn = [draw(gates, config.orders, config.skip_probability) for _ in range(3)]
-    vqa, right = _ask(recipe, pool, model, step, device, drawn[0])
-    caption = _tell(recipe, pool, model, step, device, drawn[1])
-    reason, judged = _judge(recipe, pool, model, step, device, drawn[2])
-    return Progress(step, vqa, right, caption, reason, judged, drawn[0])
-
-
-def _ask(
-    recipe: Recipe,
-    pool: Pool,
-    model: OtmvModel,
-    step: int,
-    device: torch.device,
-    executed: tuple[int, ...],
-) -> tuple[float, float]:
-    """Questions: loss and share right."""
-    shares = recipe.phase(step).kind_shares
-    asked = vqa_batch(pool, recipe.seed, step, recipe.vqa_batch, _PAD, shares)
-    with torch.autocast(device.type, torch.bfloat16):
-        logits = model.vqa(
-            asked.pixels.to(device), asked.tokens.to(device), asked.mask.to(device), executed
-        )
-    return _classified(logits, asked.answers.to(device))
-
-
-def _tell(
-    recipe: Recipe,
-    pool: Pool,
-    model: OtmvModel,
-    step: int,
-    device: torch.device,
-    executed: tuple[int, ...],
-) -> float:
-    """Captions: loss."""
-    told = caption_batch(pool, recipe.seed, step, recipe.caption_batch, _PAD)
-    with torch.autocast(device.type, torch.bfloat16):
-        words = model.caption_logits(told.pixels.to(device), told.words.to(device), _MASK, executed)
-    loss = nn.functional.cross_entropy(
-        words.float().flatten(0, 1), told.next_words.to(device).flatten(), ignore_index=_PAD
-    )
-    loss.backward()  # type: ignore[no-untyped-call]
-    return loss.item()
-
-
-def _judge(
-    recipe: Recipe,
-    pool: Pool,
-    model: OtmvModel,
-    step: int,
-    device: torch.device,
-    executed: tuple[int, ...],
-) -> tuple[float, float]:
-    """Statements about two pictures: loss and share right."""
-    said = reason_batch(pool, recipe.seed, step, recipe.reason_batch, _PAD)
-    with torch.autocast(device.type, torch.bfloat16):
-        logits = model.reason(
-            said.pixels.to(device), said.tokens.to(device), said.mask.to(device), executed
-        )
-    return _classified(logits, said.truths.to(device))
-
-
-def _classified(logits: Tensor, truth: Tensor) -> tuple[float, float]:
-    """Accumulate the gradients of a classification; return its loss and the share right."""
-    loss = nn.functional.cross_entropy(logits.float(), truth)
-    loss.backward()  # type: ignore[no-untyped-call]
-    return loss.item(), float((logits.argmax(-1) == truth).float().mean())
+    drawn = [draw(gates, config.orders, config.skip_probability) for _ in config.tasks]
+    parts: dict[TaskName, TaskProgress] = {}
+    for task, executed in zip(config.tasks, drawn, strict=True):
+        part = tuned_task(task).loss(TuningStep(recipe, pool, model, step, device, executed))
+        part.loss.backward()  # type: ignore[no-untyped-call]
+        parts[task] = TaskProgress(part.loss.item(), part.right, executed)
+    return Progress(step, parts)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from artifact.config import ModelConfig
+from artifact.task import CAPTION, REASON, VQA, TaskName
 from models.presets import spread_keys
 from tuning.tokens import SPECIAL
 from tuning.world.vocabulary import ANSWERS, WORDS
@@ -40,29 +42,34 @@ class Recipe:
         phases: what changes while it runs; the last one's end is the run's.
         pictures: pictures in the rendered pool (world seed `TUNING_SEED`).
         questions: questions kept for each picture.
-        vqa_batch: questions a step.
-        caption_batch: captions a step.
-        reason_batch: statements a step.
+        batch_sizes: requests a step, for each of the model's tasks at least.
         learning_rate: peak, after `warmup_steps`.
         patch_rate: share of it for the patch projection, whose fan-in makes it jump otherwise
             (Chen et al., MoCo v3, section 4).
         warmup_steps: steps of linear warm-up.
         weight_decay: AdamW's, on matrices only.
         seed: of initialisation, batches and gates.
+
+    Raises:
+        ValueError: a task of the model has no batch size.
     """
 
     config: ModelConfig
     phases: tuple[Phase, ...]
     pictures: int
     questions: int = 8
-    vqa_batch: int = 128
-    caption_batch: int = 24
-    reason_batch: int = 48
+    batch_sizes: Mapping[TaskName, int] = field(
+        default_factory=lambda: {VQA.name: 128, CAPTION.name: 24, REASON.name: 48}
+    )
     learning_rate: float = 1.2e-3
     patch_rate: float = 0.2
     warmup_steps: int = 150
     weight_decay: float = 0.05
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        if lacking := [task for task in self.config.tasks if task not in self.batch_sizes]:
+            raise ValueError(f"no batch size for {', '.join(lacking)}")
 
     @property
     def steps(self) -> int:
@@ -101,7 +108,7 @@ def demo_config(name: str, keys: int, width: int = 192, heads: int = 6) -> Model
         readout="series",
         skip_probability=0.1,
         num_answers=len(ANSWERS),
-        tasks=("vqa", "caption", "reason"),
+        tasks=(VQA.name, CAPTION.name, REASON.name),
     )
 
 
@@ -121,9 +128,7 @@ RECIPES = {
         config=demo_config("smoke", keys=2, width=32, heads=2),
         phases=(Phase(4, 4),),
         pictures=16,
-        vqa_batch=8,
-        caption_batch=4,
-        reason_batch=4,
+        batch_sizes={VQA.name: 8, CAPTION.name: 4, REASON.name: 4},
         warmup_steps=2,
     ),
 }

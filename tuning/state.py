@@ -1,4 +1,4 @@
-"""Save and resume: the checkpoint anyone can load, and beside it what only a resumed run needs."""
+"""Save and resume: a checkpoint, and beside it what only a resumed run needs."""
 
 from __future__ import annotations
 
@@ -24,15 +24,13 @@ class ResumeError(Exception):
 def save_state(
     out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer, step: int
 ) -> None:
-    """Write the checkpoint for everyone, and one file that holds all a resumed run needs."""
+    """Write the checkpoint, and one file that holds all that a resumed run needs."""
     note: dict[str, str | int | float] = {
         "recipe": recipe.config.name,
         "step": step,
         "steps": recipe.steps,
         "pictures": recipe.pictures,
-        "vqa_batch": recipe.vqa_batch,
-        "caption_batch": recipe.caption_batch,
-        "reason_batch": recipe.reason_batch,
+        **_named_batch_sizes(recipe),
         "learning_rate": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,
         "seed": recipe.seed,
@@ -71,4 +69,12 @@ def load_state(out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.O
 
 
 def _fingerprint(recipe: Recipe) -> str:
-    return json.dumps(dataclasses.asdict(recipe), sort_keys=True)
+    """Return text that two recipes share only if they are the same."""
+    facts = dataclasses.asdict(recipe)
+    del facts["batch_sizes"]
+    return json.dumps(facts | _named_batch_sizes(recipe), sort_keys=True)
+
+
+def _named_batch_sizes(recipe: Recipe) -> dict[str, int]:
+    """Return the batch sizes under the names that checkpoints hold."""
+    return {f"{task}_batch": size for task, size in recipe.batch_sizes.items()}

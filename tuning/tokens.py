@@ -9,6 +9,7 @@ from tuning.world.vocabulary import WORDS
 
 BOS, PAD, EOS, UNK, MASK = "<s>", "<pad>", "</s>", "<unk>", "<mask>"
 SPECIAL = (BOS, PAD, EOS, UNK, MASK)
+PAD_ID, MASK_ID = SPECIAL.index(PAD), SPECIAL.index(MASK)
 
 
 def world_tokenizer() -> Tokenizer:

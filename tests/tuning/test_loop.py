@@ -30,9 +30,12 @@ def test_a_run_leaves_a_checkpoint_anyone_can_load(
     seen: list[Progress] = []
     tuned = tune(smoke, pool, tmp_path, CPU, seen.append)
     assert [each.step for each in seen] == list(range(smoke.steps))
-    losses = [each.vqa_loss + each.caption_loss + each.reason_loss for each in seen]
+    losses = [part.loss for each in seen for part in each.tasks.values()]
+    assert len(losses) == 3 * smoke.steps
     assert all(map(math.isfinite, losses))
-    assert all(0 <= each.reason_right <= 1 for each in seen)
+    for name in ("vqa", "reason"):
+        shares = [each.tasks[name].right for each in seen]
+        assert all(share is not None and 0 <= share <= 1 for share in shares)
     loaded = load(tmp_path)
     assert loaded.labels == ANSWERS
     assert (loaded.note["recipe"], loaded.note["step"]) == ("smoke", smoke.steps)
@@ -84,15 +87,15 @@ def test_the_losses_fall_on_few_pictures(smoke: Recipe, pool: Pool, tmp_path: Pa
     recipe = dataclasses.replace(
         smoke.shortened(50),
         warmup_steps=5,
-        vqa_batch=32,
-        caption_batch=8,
-        reason_batch=16,
+        batch_sizes={"vqa": 32, "caption": 8, "reason": 16},
         learning_rate=4e-3,
     )
     seen: list[Progress] = []
     tune(recipe, pool, tmp_path, CPU, seen.append)
-    for task in ("vqa_loss", "caption_loss"):
-        first, last = (sum(getattr(each, task) for each in part) for part in (seen[:5], seen[-5:]))
+    for task in ("vqa", "caption"):
+        first, last = (
+            sum(each.tasks[task].loss for each in part) for part in (seen[:5], seen[-5:])
+        )
         assert last < 0.7 * first, task
 
 
@@ -100,8 +103,10 @@ def test_gates_are_drawn_anew_at_every_step(smoke: Recipe, pool: Pool, tmp_path:
     config = dataclasses.replace(smoke.config, skip_probability=0.5)
     seen: list[Progress] = []
     tune(dataclasses.replace(smoke, config=config), pool, tmp_path, CPU, seen.append)
-    assert len({each.executed for each in seen}) > 1
-    assert all(each.executed[0] == 0 for each in seen)
+    for task in smoke.config.tasks:
+        executed = [each.tasks[task].executed for each in seen]
+        assert len(set(executed)) > 1
+        assert all(orders[0] == 0 for orders in executed)
 
 
 def test_the_learning_rate_warms_up_and_falls_to_zero(smoke: Recipe) -> None:

@@ -1,0 +1,85 @@
+"""A checkpoint and the data it is measured on, as tensors of the right shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from artifact.preprocess import TextCodec
+from artifact.task import Task
+from models.checkpoint import Checkpoint, token_id
+from tuning.labelled import Data
+from tuning.tokens import PAD
+
+BATCH = 256
+"""Requests computed together."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class _TextLimits:
+    bos: int
+    eos: int
+    pad: int
+    mask: int
+    max_question_tokens: int
+
+
+class Evaluation:
+    """A checkpoint and the data it is measured on; computes in fp32.
+
+    Args:
+        checkpoint: its model is moved to `device`.
+        data: pictures of the model's side.
+        device: where to compute.
+
+    Attributes:
+        model: in eval mode, on `device`.
+        data: the same.
+        codec: turns texts into token ids and back.
+        special: ids of BOS, EOS and MASK.
+        pad_id: id of PAD.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, data: Data, device: torch.device) -> None:
+        self.model = checkpoint.model.to(device).eval()
+        self.data = data
+        self.special = special = checkpoint.special
+        self.pad_id = token_id(checkpoint.tokenizer, PAD)
+        longest = self.model.config.max_text_positions
+        limits = _TextLimits(special.bos, special.eos, self.pad_id, special.mask, longest)
+        self.codec = TextCodec(checkpoint.tokenizer, limits)
+        self._answers, self._device = checkpoint.labels, device
+
+    def labels_of(self, task: Task) -> tuple[str, ...]:
+        """Return what the task's logits say: its own labels, or the checkpoint's answers."""
+        return self._answers if task.labels is None else task.labels
+
+    def pixels(self, pictures: Sequence[int]) -> Tensor:
+        """Return some pictures of the data: uint8 `[pictures, side, side, 3]`."""
+        return torch.from_numpy(self.data.pixels[np.asarray(pictures)]).to(self._device)
+
+    def tokens(self, texts: Sequence[str]) -> Tensor:
+        """Return the ids of texts, padded to the longest: int64 `[texts, length]`.
+
+        Raises:
+            TextError: a text is longer than the model reads.
+        """
+        ids = [self.codec.encode_question(text) for text in texts]
+        length = max(map(len, ids))
+        padded = [each + [self.pad_id] * (length - len(each)) for each in ids]
+        return torch.tensor(padded, device=self._device)
+
+    def batches(
+        self, items: Sequence[Item], report: Callable[[float], None]
+    ) -> Iterator[Sequence[Item]]:
+        """Yield all items in batches; after each, `report` is called with the share done."""
+        for start in range(0, len(items), BATCH):
+            yield items[start : start + BATCH]
+            report(min(1.0, (start + BATCH) / len(items)))

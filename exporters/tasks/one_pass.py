@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from artifact.manifest import TextRecord
@@ -174,7 +175,7 @@ def request_flops(task: Task, model: OtmvModel, pattern: SkipPattern, text_token
     return rows + 2 * matrix_macs(model.heads[task.name])
 
 
-def _pixels(example: Example, side_px: int) -> np.ndarray:
+def _pixels(example: Example, side_px: int) -> NDArray[np.uint8]:
     seen = [picture(image, side_px) for image in example.images]
     return seen[0] if len(seen) == 1 else np.stack(seen)
 

@@ -12,7 +12,7 @@ from artifact.golden import relative_l2
 from artifact.manifest import WEIGHTS_NAME
 from artifact.stage import StageName
 from artifact.store import Artifact, open_artifact
-from artifact.task import VQA
+from artifact.task import REASON, VQA
 from engine.backends.registry import open_backend
 from engine.solo import Solo
 from exporters.examples import Example
@@ -39,8 +39,8 @@ def test_composed_equals_monolithic_equals_torch(
         )["logits"]
         composed = solo.vqa_logits(variant.id, list(questions.pixels.numpy()), tokens)
         with torch.inference_mode():
-            reference = checkpoint.model.vqa(
-                questions.pixels, questions.tokens, questions.mask, variant.pattern
+            reference = checkpoint.model.answer(
+                VQA, questions.pixels, questions.tokens, questions.mask, variant.pattern
             )
         assert relative_l2(composed, monolithic) <= 1e-5
         assert relative_l2(composed, reference.numpy()) <= 1e-5
@@ -55,8 +55,8 @@ def test_statements_equal_torch(
     for variant in exported.manifest.variants:
         composed = solo.reason_logits(variant.id, pairs, tokens)
         with torch.inference_mode():
-            reference = checkpoint.model.reason(
-                statements.pixels, statements.tokens, statements.mask, variant.pattern
+            reference = checkpoint.model.answer(
+                REASON, statements.pixels, statements.tokens, statements.mask, variant.pattern
             )
         assert relative_l2(composed, reference.numpy()) <= 1e-5
 

@@ -179,7 +179,8 @@ def test_a_named_method_is_served_without_a_quality(made: dict[str, Artifact]) -
     pixels = np.full((8, 8, 3), 99, np.uint8)
     vlpet = build("vlpet", gallery.manifest.config, SEED)
     with torch.inference_mode():
-        expected = vlpet.model.vqa(
+        expected = vlpet.model.answer(
+            VQA,
             torch.from_numpy(pixels)[None],
             torch.tensor([[0, 7, 9, 2]]),
             torch.ones(1, 4, dtype=torch.bool),

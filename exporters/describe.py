@@ -30,7 +30,7 @@ TEXT_LENGTHS = (8, 12, 16, 24, 32, 48)
 
 
 def prefixes(config: ModelConfig, depths: Sequence[int] | None = None) -> list[SkipPattern]:
-    """Return the ladder of untuned weights: the first n orders, for every n or those given.
+    """Return the ladder of untuned weights: the first n orders, for every n or the given depths.
 
     Raises:
         ValueError: the depths do not rise from at least 1 to the number of orders.
@@ -45,7 +45,7 @@ def prefixes(config: ModelConfig, depths: Sequence[int] | None = None) -> list[S
 
 
 def ids(family: Sequence[SkipPattern], spine: SkipPattern) -> dict[SkipPattern, str]:
-    """Name the variants; those that are prefixes of `spine` are rungs of the ladder."""
+    """Name the variants; a prefix of `spine` is a rung of the ladder."""
     return {pattern: pattern.variant_id(pattern.is_prefix_of(spine)) for pattern in family}
 
 

@@ -28,7 +28,7 @@ from exporters.weights import WeightFile
 from models.checkpoint import Checkpoint
 
 Report = Callable[[str, float], None]
-"""Told what is being done and the share of it that is."""
+"""Called with what is being done, and the share of it that is done."""
 
 GOLDEN_SEED = 20_000
 """Seed of the golden stage inputs; parity at export uses the same cases."""
@@ -129,11 +129,11 @@ def _wholes(
     if options.whole == "none":
         return []
     chosen = family if options.whole == "all" else family[-1:]
-    beside = exported_tasks(checkpoint.model.config.tasks)
+    tasks = exported_tasks(checkpoint.model.config.tasks)
     return [
         stage
         for pattern in chosen
-        for each in beside
+        for each in tasks
         if each.whole_beside_stages
         for stage in each.whole(checkpoint.model, ids[pattern], pattern)
     ]

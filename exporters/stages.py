@@ -79,10 +79,10 @@ class Call(nn.Module):
 
 
 def pixels_shape(model: OtmvModel, pictures: int = 1) -> TensorShape:
-    """Return the pixels of one picture, or of several beside each other, a row."""
+    """Return the pixels that a request brings: one picture, or several."""
     side = model.config.image_size
-    beside: Shape = () if pictures == 1 else (pictures,)
-    return TensorShape(torch.uint8, ("B", *beside, side, side, 3), below=256)
+    several: Shape = () if pictures == 1 else (pictures,)
+    return TensorShape(torch.uint8, ("B", *several, side, side, 3), below=256)
 
 
 def tokens_shape(model: OtmvModel, *shape: int | str) -> TensorShape:

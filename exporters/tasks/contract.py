@@ -50,7 +50,7 @@ class ExportedTask(ABC):
 
     @abstractmethod
     def stages(self, model: OtmvModel) -> Iterator[Stage]:
-        """Yield every stage that composes its variants; tasks share those of one name.
+        """Yield every stage that composes its variants; stages of one name are shared by tasks.
 
         Args:
             model: in eval mode.

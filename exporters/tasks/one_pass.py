@@ -142,7 +142,7 @@ class OnePass(ExportedTask):
     def search_rows(
         self, checkpoint: Checkpoint, text: TextRecord, examples: Sequence[Example]
     ) -> SearchRows:
-        """Return one row for each picture; those of a request follow each other."""
+        """Return one row for each picture; the rows of a request follow each other."""
         model, asked = checkpoint.model, self.requests(checkpoint, text, examples)
         rows, head = self.task.rows, model.heads[self.task.name]
         pixels = asked.pixels if rows == 1 else asked.pixels.flatten(0, 1)

@@ -43,15 +43,15 @@ def checkpoint() -> Checkpoint:
 def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
     world = tmp_path_factory.mktemp("world") / "w"
     write_world(world, 10, 99)
-    asked = [
+    questions = [
         Example((world / r.image).read_bytes(), "vqa", question=r.question, answers=(r.answer,))
         for r in read_vqa(world)
     ]
-    told = [
+    captions = [
         Example((world / r.image).read_bytes(), "caption", caption=r.caption, phrases=r.objects)
         for r in read_captions(world)
     ]
-    judged = [
+    statements = [
         Example(
             (world / r.left).read_bytes(),
             "reason",
@@ -61,7 +61,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
         )
         for r in read_pairs(world)
     ]
-    return [*asked, *told, *judged]
+    return [*questions, *captions, *statements]
 
 
 @pytest.fixture(scope="session")

@@ -7,13 +7,13 @@ from exporters.examples import Example, lengths_mask, padded
 
 def test_the_text_is_the_question_or_the_statement() -> None:
     asked = Example(b"", "vqa", question="what is it?")
-    told = Example(b"l", "reason", right_image=b"r", statement="both are red", truth=True)
-    assert (asked.text, told.text, Example(b"", "caption").text) == (
+    stated = Example(b"l", "reason", right_image=b"r", statement="both are red", truth=True)
+    assert (asked.text, stated.text, Example(b"", "caption").text) == (
         "what is it?",
         "both are red",
         None,
     )
-    assert (asked.images, told.images) == ((b"",), (b"l", b"r"))
+    assert (asked.images, stated.images) == ((b"",), (b"l", b"r"))
 
 
 def test_rows_are_filled_up_at_their_ends() -> None:

@@ -75,7 +75,7 @@ def test_captions_equal_torch(
 
 
 def test_a_row_alone_equals_the_row_in_company(exported: Artifact, questions: Requests) -> None:
-    """Rows of different lengths and orders share batches; nobody's answer may move."""
+    """Rows of different lengths and orders share batches; no answer may move."""
     tokens = [row[row != 1].tolist() for row in questions.tokens]
     pixels = list(questions.pixels.numpy())
     alone = Solo.open(exported, max_batch=1)

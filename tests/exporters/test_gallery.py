@@ -129,9 +129,9 @@ def test_a_variant_is_counted_from_its_own_layers(made: dict[str, Artifact]) -> 
             assert variant.pattern == method.pattern.executed
             assert variant.flops_vqa == request_flops(VQA, method.model, method.pattern, 18)
             image = image_flops(method.model, method.pattern, composed=False)
-            told = "caption" in config.tasks
-            assert variant.flops_caption_image == (image if told else None)
-            assert (variant.flops_caption is None) == (not told)
+            writes = "caption" in config.tasks
+            assert variant.flops_caption_image == (image if writes else None)
+            assert (variant.flops_caption is None) == (not writes)
             assert (variant.flops_reason is None) == ("reason" not in config.tasks)
             assert variant.quality_of("vqa", "fp32") is None
             assert variant.quality_source is None

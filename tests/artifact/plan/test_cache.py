@@ -1,4 +1,4 @@
-"""Plans in the cache: found for the very target, refused with one line that says what to do."""
+"""Plans in the cache: found for exactly the target, refused with one line that says what to do."""
 
 from __future__ import annotations
 

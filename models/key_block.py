@@ -114,7 +114,7 @@ class KeyBlock(nn.Module):
     def decode(
         self, h: Tensor, order: Order, k: Tensor, v: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Run one order over [last word, MASK]; they see the cache, and what is left of them.
+        """Run one order over [last word, MASK]; each sees the cache and itself, MASK also the word.
 
         Args:
             h: `[batch, 2, width]`.

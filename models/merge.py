@@ -16,7 +16,7 @@ Merge = Callable[[Tensor, Tensor], Tensor]
 """Merges a vision tensor and a language tensor of one shape into a tensor of that shape."""
 
 Choose = Callable[[Sequence[Tensor]], Tensor]
-"""Makes one tensor of those of the blocks that are to share a key, given in order."""
+"""Makes one tensor from the tensors of all blocks that will share a key, given in order."""
 
 
 def elementwise_mean(vision: Tensor, language: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def least_mse(vision: Tensor, language: Tensor) -> Tensor:
     """Merge by the least mean square error (supplement, eq. 6): the same tensor as the mean.
 
     Eq. 6 asks for the W that minimises sqrt(((V - W)^2 + (L - W)^2) / 2). The root is monotone, so
-    its minimum is that of the sum of squares, whose derivative 2 (W - V) + 2 (W - L) is zero at
+    it is least where the sum of squares is. The derivative 2 (W - V) + 2 (W - L) is zero at
     W = (V + L) / 2; this holds for each element and for the norm over the tensor alike. As printed,
     eq. 6 is therefore eq. 4. The paper reports slightly different scores for the two without saying
     what it did differently.

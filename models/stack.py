@@ -4,7 +4,7 @@
     y   = sum of executed h_k       readout "series" (supplement, eq. 3, its nested form)
     y   = h of the last one         readout "last" (the reference model)
 
-The heads read one or two tokens, so only those are accumulated, in fp32.
+The heads read one or two tokens, so only these tokens are accumulated, in fp32.
 """
 
 from __future__ import annotations

@@ -59,9 +59,9 @@ class Data:
 
     Attributes:
         pixels: uint8 `[pictures, side, side, 3]`.
-        questions: about those pictures.
+        questions: about the pictures.
         objects: the phrases that each picture's caption must contain.
-        statements: about pairs of those pictures.
+        statements: about pairs of the pictures.
     """
 
     pixels: NDArray[np.uint8]

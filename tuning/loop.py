@@ -103,17 +103,22 @@ def tune(
     first = load_state(out, recipe, model, optim)
     model.train()
     for step in range(first, recipe.steps):
-        for group in optim.param_groups:
-            group["lr"] = group["rate"] * learning_rate(recipe, step)
         progress = _step(recipe, pool, model, step, device)
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optim.step()
-        optim.zero_grad(set_to_none=True)
+        _update(recipe, model, optim, step)
         if on_step:
             on_step(progress)
         if (step + 1) % checkpoint_every == 0 or step + 1 == recipe.steps:
             save_state(out, recipe, model, optim, step + 1)
     return model.eval()
+
+
+def _update(recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer, step: int) -> None:
+    """Take the optimiser's step with the accumulated gradients, at the step's learning rate."""
+    for group in optim.param_groups:
+        group["lr"] = group["rate"] * learning_rate(recipe, step)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    optim.step()
+    optim.zero_grad(set_to_none=True)
 
 
 def _step(

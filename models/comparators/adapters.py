@@ -1,7 +1,7 @@
 """What tuning with few parameters leaves in the graph: bottlenecks, gates, low-rank products.
 
 BEiT-3 has a copy of every matrix for each modality, so each modality has its own adapter too; a
-token passes one of them either way, so the FLOPs are those of a shared one.
+token passes one adapter either way, so a shared adapter would need the same FLOPs.
 """
 
 from __future__ import annotations

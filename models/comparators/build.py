@@ -36,7 +36,7 @@ class Comparator:
 def build(method: str, base: ModelConfig, seed: int = 0) -> Comparator:
     """Return a method's model.
 
-    Tensors that a method leaves alone are equal, byte by byte, to those of `full` with that seed.
+    Tensors that a method leaves alone equal the tensors of `full` with that seed, byte by byte.
 
     Args:
         method: an id of `METHODS`.

@@ -33,7 +33,7 @@ def from_public(
         path: `.safetensors`, or `.pth` with the tensors under "model" (nothing else is unpickled).
         config: shape of the model; as many orders as the checkpoint has blocks.
         merge: merges vision's and language's feed-forward where the config asks for it.
-        choose: makes a key's matrices of those of the blocks in its run.
+        choose: makes a key's matrices from the matrices of the blocks in its run.
 
     Returns:
         The model in eval mode, fp32, on the CPU.

@@ -1,6 +1,6 @@
 """What a released checkpoint holds: the names and shapes of its tensors.
 
-The names are those of `unilm/beit3` over torchscale: A is vision, B is language.
+The names come from `unilm/beit3` over torchscale: A is vision, B is language.
 """
 
 from __future__ import annotations

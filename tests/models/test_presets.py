@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from artifact.config import ModelConfig, Task
+from artifact.config import ModelConfig
+from artifact.task import TaskName
 from models.presets import beit3_config, literal_config, paper60_config, spread_keys
 from models.series import OtmvModel
 
 
-def parameters(config: ModelConfig, task: Task) -> int:
+def parameters(config: ModelConfig, task: TaskName) -> int:
     with torch.device("meta"):
         model = OtmvModel(replace(config, tasks=(task,)))
     return sum(parameter.numel() for parameter in model.parameters())
@@ -27,7 +28,7 @@ def parameters(config: ModelConfig, task: Task) -> int:
         ("large", "caption", 739),
     ],
 )
-def test_released_sizes(size: str, task: Task, millions: int) -> None:
+def test_released_sizes(size: str, task: TaskName, millions: int) -> None:
     assert round(parameters(beit3_config(size), task) / 1e6) == millions
 
 

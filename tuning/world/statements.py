@@ -1,6 +1,6 @@
 """Statements about two pictures, true or false, after NLVR2 (Suhr et al., 2019).
 
-A wording is drawn, then whether it shall be true, then what it speaks of; a wording that could only
+A wording is drawn, then whether it shall be true, then its subject; a wording that could only
 be true, or only false, of these pictures is drawn again. So a text alone says little about its
 truth.
 """

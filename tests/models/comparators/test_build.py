@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
+from artifact.task import REASON, VQA
 from models.comparators import METHODS, Comparator, build
 from models.comparators.adapters import AdaptedBlock, Bottleneck, GatedBottleneck
 from models.comparators.slices import merged_keys, sliced
@@ -32,8 +33,10 @@ def answers(made: Comparator) -> dict[str, Tensor]:
     cache = model.see(pixels, executed)
     model.next_word(tokens[:, 0], 0, MASK, cache, executed)
     return {
-        "vqa": model.vqa(pixels, tokens, mask, executed),
-        "reason": model.reason(torch.stack([pixels, pixels.flip(0)], 1), tokens, mask, executed),
+        "vqa": model.answer(VQA, pixels, tokens, mask, executed),
+        "reason": model.answer(
+            REASON, torch.stack([pixels, pixels.flip(0)], 1), tokens, mask, executed
+        ),
         "caption": model.next_word(tokens[:, 1], 1, MASK, cache, executed),
     }
 

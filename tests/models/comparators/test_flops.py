@@ -31,10 +31,12 @@ def test_flops_are_those_that_torch_counts(method: str) -> None:
     tokens, real = torch.zeros(1, 9, dtype=torch.int64), torch.ones(1, 9, dtype=torch.bool)
     executed = pattern.executed
     assert request_flops(VQA, model, pattern, 9) == counted(
-        lambda: model.vqa(pixels, tokens, real, executed)
+        lambda: model.answer(VQA, pixels, tokens, real, executed)
     )
     assert request_flops(REASON, model, pattern, 9) == counted(
-        lambda: model.reason(pixels[:, None].expand(-1, 2, -1, -1, -1), tokens, real, executed)
+        lambda: model.answer(
+            REASON, pixels[:, None].expand(-1, 2, -1, -1, -1), tokens, real, executed
+        )
     )
     assert image_flops(model, pattern, composed=False) == counted(
         lambda: model.see(pixels, executed)

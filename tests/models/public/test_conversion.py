@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from artifact.task import VQA
 from models.merge import mean_block, weighted
 from models.public import (
     from_public,
@@ -92,5 +93,7 @@ class TestConversion:
         config = released(keys=2, merged_feed_forward=True, readout="series")
         model = from_public(file, config)
         tokens = tiny.words(2, 5)
-        logits = model.vqa(tiny.pixels(2), tokens, torch.ones_like(tokens).bool(), (0, 1, 3))
+        logits = model.answer(
+            VQA, tiny.pixels(2), tokens, torch.ones_like(tokens).bool(), (0, 1, 3)
+        )
         assert bool(logits.isfinite().all())

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
+from artifact.task import REASON, VQA
 from models.key_block import key_mask_bias
 from models.presets import beit3_config, spread_keys
 from models.public import from_public
@@ -102,7 +103,8 @@ def check_vqa(config: ModelConfig, tmp_path: Path) -> None:
         textual_tokens=tokens, visual_tokens=picture, text_padding_position=~mask
     )
     pooled = reference.pooler["dense"](reference.pooler["norm"](theirs[:, 0])).tanh()
-    assert relative_l2(model.vqa(pixels, tokens, mask, executed), reference.head(pooled)) <= 1e-5
+    logits = model.answer(VQA, pixels, tokens, mask, executed)
+    assert relative_l2(logits, reference.head(pooled)) <= 1e-5
 
     h = torch.cat([model.stem.image(pixels), model.stem.text(tokens)], dim=1)
     real = nn.functional.pad(mask, (config.image_tokens, 0), value=True)
@@ -161,7 +163,8 @@ def test_statements(size: str, tmp_path: Path) -> None:
     first = torch.cat([theirs[:, 0], theirs[:, config.image_tokens]], dim=-1)
     expected = reference.head(torch.cat(first.chunk(2), dim=-1))
     both = torch.stack([pixels, pixels[right]], dim=1)
-    assert relative_l2(model.reason(both, tokens, mask, range(config.orders)), expected) <= 1e-5
+    logits = model.answer(REASON, both, tokens, mask, range(config.orders))
+    assert relative_l2(logits, expected) <= 1e-5
 
 
 @pytest.mark.parametrize("size", WIDTHS)

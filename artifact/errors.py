@@ -41,7 +41,25 @@ class ChecksumMismatch(ArtifactError):
 
 
 class SchemaTooNew(ArtifactError):
-    """The manifest's schema version is newer than this release understands."""
+    """The manifest's schema version is newer than this release reads.
+
+    Args:
+        path: the manifest.
+        found: its schema version.
+        readable: the newest schema version that this release reads.
+        writer: the release of otmv-serve that wrote it, None if it does not say.
+    """
+
+    def __init__(self, path: Path | str, found: int, readable: int, writer: str | None) -> None:
+        self.found = found
+        self.readable = readable
+        self.writer = writer
+        needed = "a newer release" if writer is None else f"{writer} or newer"
+        super().__init__(
+            path,
+            f"schema version {found}; this release reads up to {readable}",
+            f"upgrade otmv-serve to {needed}, or export with this release",
+        )
 
 
 class InvalidManifest(ArtifactError):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Self
 
@@ -29,6 +31,7 @@ __all__ = [
     "MANIFEST_NAME",
     "SCHEMA_VERSION",
     "WEIGHTS_NAME",
+    "WRITER",
     "BucketRecord",
     "FileRecord",
     "GoldenRecord",
@@ -39,10 +42,14 @@ __all__ = [
     "TensorSpec",
     "TextRecord",
     "VariantRecord",
+    "writer_of",
 ]
 
 SCHEMA_VERSION = 1
 """Written by this release, and the newest it reads."""
+
+WRITER = "otmv-serve"
+"""The toolchain's name for the release that wrote a manifest."""
 
 MANIFEST_NAME = "manifest.json"
 WEIGHTS_NAME = "weights.safetensors"
@@ -151,3 +158,11 @@ class Manifest(Record):
             if self.golden.cases is not None:
                 named.add(self.golden.cases)
         return named
+
+
+def writer_of(document: Mapping[str, object]) -> str | None:
+    """Return the release that wrote a manifest of any schema version, None if it does not say."""
+    toolchain = document.get("toolchain")
+    found = toolchain.get(WRITER) if isinstance(toolchain, dict) else None
+    named = isinstance(found, str) and re.fullmatch(r"[0-9A-Za-z.+_-]{1,40}", found)
+    return found if named else None

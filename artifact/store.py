@@ -30,6 +30,7 @@ from artifact.manifest import (
     WEIGHTS_NAME,
     FileRecord,
     Manifest,
+    writer_of,
 )
 from artifact.preprocess import TextCodec
 from artifact.task import Task
@@ -128,8 +129,7 @@ def _parse(path: Path, raw: bytes) -> Manifest:
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise InvalidManifest(path, "no schema_version", again)
     if version > SCHEMA_VERSION:
-        problem = f"schema version {version}; this release reads up to {SCHEMA_VERSION}"
-        raise SchemaTooNew(path, problem, "upgrade otmv-serve, or export with this release")
+        raise SchemaTooNew(path, version, SCHEMA_VERSION, writer_of(document))
     try:
         return Manifest.model_validate(document)
     except ValidationError as error:

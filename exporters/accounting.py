@@ -52,43 +52,13 @@ def block_flops(key: KeyBlock, tokens: int, keys: int) -> int:
     return 2 * tokens * (matrices + 2 * keys * key.shape.attention_width)
 
 
-def vqa_flops(model: OtmvModel, pattern: SkipPattern, text_tokens: int) -> int:
-    """Return the FLOPs of one question: patches, executed blocks, head."""
-    return _row_flops(model, pattern, text_tokens) + 2 * matrix_macs(model.heads["vqa"])
-
-
-def reason_flops(model: OtmvModel, pattern: SkipPattern, text_tokens: int) -> int:
-    """Return the FLOPs of one statement: a row for each of its two pictures, and the head."""
-    return 2 * _row_flops(model, pattern, text_tokens) + 2 * matrix_macs(model.heads["reason"])
-
-
-def caption_image_flops(model: OtmvModel, pattern: SkipPattern, composed: bool) -> int:
-    """Return the FLOPs of a caption's image pass.
-
-    Only keys and values are kept of the last executed order. A whole variant computes no more of
-    it; a composed one has its block as a stage and runs it to the end.
-    """
-    tokens = model.config.image_tokens
-    keys = [model.key_of(order)[0] for order in pattern.executed]
-    through = keys if composed else keys[:-1]
-    blocks = sum(block_flops(key, tokens, tokens) for key in through)
-    last = 0 if composed else 2 * tokens * matrix_macs(keys[-1].qkv[0])
-    return _patch_flops(model) + blocks + last
-
-
-def caption_flops(model: OtmvModel, pattern: SkipPattern, cached_tokens: int) -> int:
-    """Return the FLOPs of one word of a caption, past the image pass."""
-    keys = (model.key_of(order)[0] for order in pattern.executed)
-    blocks = sum(block_flops(key, 2, cached_tokens + 2) for key in keys)
-    return blocks + 2 * matrix_macs(model.heads["caption"])
-
-
-def _row_flops(model: OtmvModel, pattern: SkipPattern, text_tokens: int) -> int:
+def row_flops(model: OtmvModel, pattern: SkipPattern, text_tokens: int) -> int:
     """Return the FLOPs of a picture and a text up to the head: patches and executed blocks."""
     tokens = model.config.image_tokens + text_tokens
     keys = (model.key_of(order)[0] for order in pattern.executed)
-    return _patch_flops(model) + sum(block_flops(key, tokens, tokens) for key in keys)
+    return patch_flops(model) + sum(block_flops(key, tokens, tokens) for key in keys)
 
 
-def _patch_flops(model: OtmvModel) -> int:
+def patch_flops(model: OtmvModel) -> int:
+    """Return the FLOPs that turn a picture into tokens."""
     return 2 * (model.config.image_tokens - 1) * model.stem.patches.weight.numel()

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from math import comb
 
-from artifact.task import TaskName
+from artifact.config import ModelConfig
+from artifact.task import TASKS
 from models.checkpoint import Checkpoint
-
-_TEXTS: Mapping[TaskName, str] = {
-    "vqa": "questions about attributes, existence, counts and relations",
-    "caption": "captions",
-    "reason": "statements about two of them that are true or false",
-}
 
 
 def model_card(checkpoint: Checkpoint) -> str:
     """Write what was tuned, on what, and what its variants cannot promise."""
     config, note = checkpoint.model.config, checkpoint.note
-    p = config.skip_probability
     millions = sum(p.numel() for p in checkpoint.model.parameters()) / 1e6
     runs = ", ".join(str(len(config.orders_of_key(key))) for key in range(config.keys))
     facts = "\n".join(f"| {name} | {value} |" for name, value in note.items())
-    texts = ",\n".join(_TEXTS[task] for task in config.tasks)
+    texts = ",\n".join(TASKS[task].about for task in config.tasks)
     return f"""# Model card: {config.name}
 
 A small BEiT-3-shaped vision-language model tuned once with OTMV
@@ -48,7 +41,13 @@ once, from random initialisation (`otmv tune`).
 |---|---|
 {facts}
 
-## What to expect, and what not
+{_expectations(config)}"""
+
+
+def _expectations(config: ModelConfig) -> str:
+    """Write what the variants of a model can and cannot promise."""
+    p = config.skip_probability
+    return f"""## What to expect, and what not
 
 Measured quality of every variant, per task, is in `manifest.json` (`otmv inspect` prints it),
 on pictures no tuning step and no ladder search has seen.

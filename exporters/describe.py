@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 from artifact.config import ModelConfig
 from artifact.golden import STAGES_NAME
 from artifact.manifest import (
+    WRITER,
     BucketRecord,
     GoldenRecord,
     Manifest,
@@ -20,6 +21,7 @@ from artifact.manifest import (
 )
 from artifact.pattern import SkipPattern
 from exporters import accounting
+from exporters.tasks import exported_tasks
 from models.checkpoint import Checkpoint, token_id
 from models.series import OtmvModel
 
@@ -28,7 +30,7 @@ TEXT_LENGTHS = (8, 12, 16, 24, 32, 48)
 
 
 def prefixes(config: ModelConfig, depths: Sequence[int] | None = None) -> list[SkipPattern]:
-    """Return the ladder of untuned weights: the first n orders, for every n or those given.
+    """Return the ladder of untuned weights: the first n orders, for every n or the given depths.
 
     Raises:
         ValueError: the depths do not rise from at least 1 to the number of orders.
@@ -43,7 +45,7 @@ def prefixes(config: ModelConfig, depths: Sequence[int] | None = None) -> list[S
 
 
 def ids(family: Sequence[SkipPattern], spine: SkipPattern) -> dict[SkipPattern, str]:
-    """Name the variants; those that are prefixes of `spine` are rungs of the ladder."""
+    """Name the variants; a prefix of `spine` is a rung of the ladder."""
     return {pattern: pattern.variant_id(pattern.is_prefix_of(spine)) for pattern in family}
 
 
@@ -71,7 +73,7 @@ def buckets(text: TextRecord) -> BucketRecord:
 
 def toolchain() -> dict[str, str]:
     """Return the versions of what an artifact is made with."""
-    return {name: version(name) for name in ("torch", "onnx", "onnxscript", "onnxruntime")}
+    return {name: version(name) for name in (WRITER, "torch", "onnx", "onnxscript", "onnxruntime")}
 
 
 def manifest(
@@ -115,16 +117,9 @@ def variant(
         composed: it is served in stages, not whole.
     """
     unique, executed = accounting.parameters(model, pattern)
-    tasks, asked = model.config.tasks, text.max_question_tokens
-    cached = model.config.image_tokens + text.max_caption_tokens
     flops: dict[str, int] = {}
-    if "vqa" in tasks:
-        flops["vqa"] = accounting.vqa_flops(model, pattern, asked)
-    if "reason" in tasks:
-        flops["reason"] = accounting.reason_flops(model, pattern, asked)
-    if "caption" in tasks:
-        flops["caption"] = accounting.caption_flops(model, pattern, cached)
-        flops["caption_image"] = accounting.caption_image_flops(model, pattern, composed)
+    for each in exported_tasks(model.config.tasks):
+        flops |= each.flops(model, pattern, text, composed)
     return VariantRecord(
         id=variant_id,
         pattern=pattern.executed,

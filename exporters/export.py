@@ -10,30 +10,25 @@ from typing import Literal
 
 from artifact.config import ModelConfig
 from artifact.errors import ArtifactError
-from artifact.golden import (
-    CASES_NAME,
-    STAGES_NAME,
-    LabelledCase,
-    StageCase,
-    write_labelled_cases,
-    write_stage_cases,
-)
+from artifact.golden import CASES_NAME, STAGES_NAME, StageCase, write_stage_cases
 from artifact.manifest import GoldenRecord, LadderRecord, Manifest, StageFile
 from artifact.pattern import SkipPattern
-from artifact.preprocess import TextCodec
+from artifact.stage import stage_name
 from artifact.store import Artifact, ArtifactWriter
+from artifact.task import TASKS
 from engine.opening.open import open_solo
 from exporters import describe, ladder, parity, quality
-from exporters.examples import Example, Stacked, captions, questions, statements
+from exporters.examples import Example
+from exporters.golden import write_golden
 from exporters.ladder import Ladder
 from exporters.onnx_ import file_of, stage_record, to_onnx
-from exporters.stages import Stage, cut
+from exporters.stages import Stage
+from exporters.tasks import cut, exported_task, exported_tasks
 from exporters.weights import WeightFile
-from exporters.wholes import whole
 from models.checkpoint import Checkpoint
 
 Report = Callable[[str, float], None]
-"""Told what is being done and the share of it that is."""
+"""Called with what is being done, and the share of it that is done."""
 
 GOLDEN_SEED = 20_000
 """Seed of the golden stage inputs; parity at export uses the same cases."""
@@ -101,7 +96,7 @@ def export(
         if splits:
             manifest = _measure(writer, manifest, splits, report)
         elif options.curve:
-            manifest = _declare(manifest, options.curve)
+            manifest = quality.declare(manifest, options.curve)
         return writer.commit(manifest)
 
 
@@ -110,25 +105,17 @@ def _family(config: ModelConfig, found: Ladder | None, options: Options) -> list
 
 
 def _search(checkpoint: Checkpoint, splits: Splits, report: Report) -> Ladder:
-    record, config = describe.text_record(checkpoint), checkpoint.model.config
-    codec = TextCodec(checkpoint.tokenizer, record)
-    tasks = {example.task for example in splits.search} & set(config.tasks)
-    asked = told = judged = None
-    if "vqa" in tasks:
-        asked = questions(splits.search, codec, checkpoint.labels, config.image_size, record.pad)
-    if "caption" in tasks:
-        longer = record.model_copy(update={"max_question_tokens": record.max_caption_tokens})
-        told = captions(
-            splits.search, TextCodec(checkpoint.tokenizer, longer), config.image_size, record.pad
-        )
-    if "reason" in tasks:
-        judged = statements(splits.search, codec, config.image_size, record.pad)
-    if not tasks:
+    given = {example.task for example in splits.search} & set(checkpoint.model.config.tasks)
+    if not given:
         raise ArtifactError("examples", "no labelled example of the model's tasks", "give --data")
+    text = describe.text_record(checkpoint)
     return ladder.search(
         checkpoint.model,
-        Stacked(asked, told, judged),
-        checkpoint.special.mask,
+        {
+            name: exported_task(name).search_rows(checkpoint, text, splits.search)
+            for name in TASKS
+            if name in given
+        },
         on_progress=lambda share: report("searching the ladder", share),
     )
 
@@ -139,13 +126,16 @@ def _wholes(
     ids: dict[SkipPattern, str],
     options: Options,
 ) -> list[Stage]:
-    if options.whole == "none" or "vqa" not in checkpoint.model.config.tasks:
+    if options.whole == "none":
         return []
     chosen = family if options.whole == "all" else family[-1:]
+    tasks = exported_tasks(checkpoint.model.config.tasks)
     return [
         stage
         for pattern in chosen
-        for stage in whole(checkpoint.model, "vqa", ids[pattern], pattern)
+        for each in tasks
+        if each.whole_beside_stages
+        for stage in each.whole(checkpoint.model, ids[pattern], pattern)
     ]
 
 
@@ -153,7 +143,7 @@ def _trace(
     checkpoint: Checkpoint, stages: Sequence[Stage], folder: Path, report: Report
 ) -> dict[str, StageFile]:
     weights = WeightFile(checkpoint.model)
-    records = {}
+    records: dict[str, StageFile] = {}
     for number, stage in enumerate(stages):
         report(f"tracing {stage.name}", number / len(stages))
         graph = to_onnx(stage, _sizes(checkpoint.model.config, rows=3, text=9, words=4))
@@ -188,7 +178,8 @@ def _ladder_record(found: Ladder, splits: Splits) -> LadderRecord:
 def _write_sides(
     checkpoint: Checkpoint, folder: Path, cases: Sequence[StageCase], options: Options
 ) -> None:
-    write_stage_cases(folder / STAGES_NAME, [c for c in cases if not c.stage.startswith("whole")])
+    shared = [case for case in cases if not stage_name(case.stage).is_whole]
+    write_stage_cases(folder / STAGES_NAME, shared)
     (folder / "tokenizer.json").write_text(checkpoint.tokenizer.to_str(pretty=True) + "\n")
     (folder / "labels.json").write_text(json.dumps(list(checkpoint.labels), indent=1) + "\n")
     if options.card:
@@ -211,7 +202,7 @@ def _measure(
     source = f"measured: {splits.names[1]}, " + ", ".join(
         f"{count} {task} examples" for task, count in counts.items()
     )
-    _write_golden(writer.folder, kept)
+    write_golden(writer.folder, kept)
     return quality.record(manifest, found, source).model_copy(
         update={
             "golden": GoldenRecord(
@@ -219,38 +210,3 @@ def _measure(
             )
         }
     )
-
-
-def _write_golden(folder: Path, examples: Sequence[Example]) -> None:
-    names: dict[bytes, str] = {}
-    for image in dict.fromkeys(image for example in examples for image in example.images):
-        names[image] = f"golden/images/{len(names):04d}.jpg"
-        path = folder / names[image]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(image)
-    write_labelled_cases(
-        folder / CASES_NAME,
-        [
-            LabelledCase(
-                names[e.image],
-                e.task,
-                e.question,
-                e.answers,
-                e.phrases,
-                names[e.right_image] if e.right_image is not None else None,
-                e.statement,
-                e.truth,
-            )
-            for e in examples
-        ],
-    )
-
-
-def _declare(manifest: Manifest, curve: quality.QualityCurve) -> Manifest:
-    declared: quality.Quality = {}
-    for task in manifest.tasks:
-        for variant in manifest.variants:
-            value = curve.at(task, len(variant.pattern))
-            if value is not None:
-                declared.setdefault(task, {})[variant.id] = value
-    return quality.record(manifest, declared, f"declared: {curve.label}")

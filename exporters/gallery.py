@@ -18,13 +18,14 @@ from artifact.manifest import (
     StageFile,
     VariantRecord,
 )
+from artifact.stage import StageKind
 from artifact.store import Artifact, ArtifactWriter
 from exporters import describe, parity
 from exporters.export import GOLDEN_SEED, Report
 from exporters.onnx_ import file_of, stage_record, to_onnx
 from exporters.stages import Stage
+from exporters.tasks import exported_task
 from exporters.weights import WeightLog
-from exporters.wholes import whole
 from models.comparators import METHODS, Comparator, build
 
 
@@ -85,7 +86,11 @@ class _Gallery:
     ) -> None:
         """Trace, write and check one method's stages."""
         method, model, pattern = made.method.id, made.model, made.pattern
-        stages = [s for task in self._base.tasks for s in whole(model, task, method, pattern)]
+        stages = [
+            stage
+            for task in self._base.tasks
+            for stage in exported_task(task).whole(model, method, pattern)
+        ]
         for number, stage in enumerate(stages):
             report(f"tracing {stage.name}", share + step * number / len(stages))
             graph = to_onnx(stage, _sizes(self._base, rows=3, text=9, cached=13))
@@ -107,7 +112,7 @@ class _Gallery:
         cases = list(parity.reference_cases(stage, sizes, seed))
         self._parity += parity.check(self._folder, self._stages, cases)
         # A picture's keys and values are large, and all pictures' alike: one is kept.
-        self._cases += cases[:1] if stage.name.startswith("whole_image") else cases
+        self._cases += cases[:1] if stage.name.kind == StageKind.WHOLE_IMAGE else cases
 
     def write_sides(self) -> None:
         """Write golden cases, tokenizer and labels."""

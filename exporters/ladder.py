@@ -3,9 +3,8 @@
 Search "prefix beam": patterns grow one order at a time. All patterns of a depth are kept up to a
 beam, ranked by the mean quality of their prefixes, so hidden states and readouts are shared along
 every prefix and one block call scores one pattern. For up to 8 orders the default beam is wide
-enough to be exhaustive. Quality is the mean over tasks of the accuracy of answers, of judged
-statements, and of next words under teacher forcing (cheap stand-in for the phrase recall that the
-manifest reports).
+enough to be exhaustive. Quality is the mean over tasks of the share of right classes: of labels, or
+of next words under teacher forcing (a cheap stand-in for the phrase recall of the manifest).
 """
 
 from __future__ import annotations
@@ -19,8 +18,7 @@ from torch import Tensor
 
 from artifact.pattern import SkipPattern
 from artifact.task import TaskName
-from exporters.examples import Captions, Stacked
-from models.key_block import key_mask_bias, masked_decoding_bias
+from exporters.tasks.contract import SearchRows
 from models.series import OtmvModel
 
 BEAM = 40
@@ -66,73 +64,30 @@ class _Node:
 
 
 class _Search:
-    def __init__(self, model: OtmvModel, examples: Stacked, mask_id: int) -> None:
-        self.model, self.image_tokens = model, model.config.image_tokens
-        self.start: dict[TaskName, Tensor] = {}
-        self.bias: dict[TaskName, Tensor] = {}
-        self.truths: dict[TaskName, Tensor] = {}  # right classes; negative where nothing is asked
-        if (asked := examples.questions) is not None:
-            self.truths["vqa"] = asked.answers
-            self._join("vqa", asked.pixels, asked.tokens, asked.mask)
-        if (told := examples.captions) is not None:
-            self.truths["caption"] = told.next_words
-            self._tell(told, mask_id)
-        if (judged := examples.statements) is not None:  # rows: left, right, left, right ...
-            self.truths["reason"] = judged.truths
-            tokens, mask = (each.repeat_interleave(2, 0) for each in (judged.tokens, judged.mask))
-            self._join("reason", judged.pixels.flatten(0, 1), tokens, mask)
-
-    def _join(self, task: TaskName, pixels: Tensor, tokens: Tensor, mask: Tensor) -> None:
-        """Start rows of a picture and a text."""
-        stem = self.model.stem
-        self.start[task] = torch.cat([stem.image(pixels), stem.text(tokens)], dim=1)
-        seen = torch.nn.functional.pad(mask, (self.image_tokens, 0), value=True)
-        self.bias[task] = key_mask_bias(seen, torch.float32)
-
-    def _tell(self, told: Captions, mask_id: int) -> None:
-        """Start captions under teacher forcing."""
-        stem, length = self.model.stem, told.words.shape[1]
-        where = torch.arange(length)
-        masks = stem.text(torch.full_like(told.words, mask_id), where + 1)
-        self.start["caption"] = torch.cat(
-            [stem.image(told.pixels), stem.text(told.words, where), masks], dim=1
-        )
-        self.bias["caption"] = masked_decoding_bias(
-            self.image_tokens, length, torch.device("cpu"), torch.float32
-        )
+    def __init__(self, model: OtmvModel, rows: Mapping[TaskName, SearchRows]) -> None:
+        self.model, self.image_tokens, self.rows = model, model.config.image_tokens, rows
 
     def extend(self, node: _Node | None, order: int) -> _Node:
         """Score the pattern that executes `order` after `node`'s."""
         key, order_in_key = self.model.key_of(order)
         states: dict[TaskName, tuple[Tensor, Tensor]] = {}
         scores = []
-        for task, start in self.start.items():
-            h, y = node.states[task] if node else (start, None)
-            h = key(h, order_in_key, self.image_tokens, self.bias[task])
-            r = self._read(task, h)
-            y = r if y is None or self.model.config.readout == "last" else y + r
+        for task, given in self.rows.items():
+            h, y = node.states[task] if node else (given.start, None)
+            h = key(h, order_in_key, self.image_tokens, given.bias)
+            y = self.model.accumulate(y, given.read(h))
             states[task] = (h, y)
-            scores.append(self._score(task, y))
+            right = given.logits(y).argmax(-1) == given.truths
+            scores.append(float(right[given.truths >= 0].float().mean()))
         quality = sum(scores) / len(scores)
         before = node or _Node((), {}, ())
         return _Node((*before.executed, order), states, (*before.qualities, quality))
-
-    def _read(self, task: TaskName, h: Tensor) -> Tensor:
-        if task != "caption":
-            return self.model.read_joint(h)
-        return h[:, self.image_tokens + self.truths[task].shape[1] :]
-
-    def _score(self, task: TaskName, y: Tensor) -> float:
-        rows = y.view(-1, 2, *y.shape[1:]) if task == "reason" else y
-        right = self.model.heads[task](rows).argmax(-1) == self.truths[task]
-        return float(right[self.truths[task] >= 0].float().mean())
 
 
 @torch.inference_mode()
 def search(
     model: OtmvModel,
-    examples: Stacked,
-    mask_id: int,
+    rows: Mapping[TaskName, SearchRows],
     beam: int = BEAM,
     on_progress: Callable[[float], None] | None = None,
 ) -> Ladder:
@@ -140,14 +95,13 @@ def search(
 
     Args:
         model: in eval mode, on the CPU.
-        examples: of the search split, for at least one of the model's tasks.
-        mask_id: id of MASK.
+        rows: examples of the search split, of at least one of the model's tasks.
         beam: patterns kept at each depth.
         on_progress: called with the share of depths done.
     """
     began_s = time.perf_counter()
     orders = model.config.orders
-    tree = _Search(model, examples, mask_id)
+    tree = _Search(model, rows)
     frontier = [tree.extend(None, 0)]
     scored = list(frontier)
     for depth in range(2, orders + 1):

@@ -26,11 +26,11 @@ INLINE_BYTES = 1024
 
 @dataclass(frozen=True)
 class Graph:
-    """A traced stage. Large weights lie beside it: one message cannot hold those of BEiT-3 Large.
+    """A traced stage. Large weights lie beside it: one message cannot hold all of BEiT-3 Large.
 
     Attributes:
         model: its initializers over `INLINE_BYTES` have a shape and no bytes.
-        tensors: those initializers' values by name; views of the model's memory where possible.
+        tensors: values of these initializers by name; views of the model's memory where possible.
     """
 
     model: onnx.ModelProto

@@ -12,13 +12,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from artifact.errors import InvalidManifest
 from artifact.manifest import Manifest
 from artifact.store import Artifact
-from artifact.task import TaskName
+from artifact.task import TASKS, TaskName
 from engine.opening.scoring import score
 from engine.opening.solo import Solo
 from exporters.examples import Example, picture
 
 Quality = dict[TaskName, dict[str, float]]
-"""TaskName, then variant id, to accuracy in 0..1."""
+"""Task, then variant id, to accuracy in 0..1."""
 
 
 def measure(
@@ -67,7 +67,8 @@ class QualityCurve(BaseModel):
         Raises:
             InvalidManifest: it is not there, or no curve.
         """
-        fix = 'write {"label": "...", "by_depth": {"vqa": {"6": 0.70, "12": 0.82}}}'
+        points = '{"6": 0.70, "12": 0.82}'
+        fix = f'write {{"label": "...", "by_depth": {{"{next(iter(TASKS))}": {points}}}}}'
         try:
             return cls.model_validate(json.loads(path.read_text("utf-8")))
         except (OSError, ValueError, ValidationError) as error:
@@ -101,3 +102,14 @@ def record(
         for variant in manifest.variants
     )
     return manifest.model_copy(update={"variants": variants})
+
+
+def declare(manifest: Manifest, curve: QualityCurve) -> Manifest:
+    """Return the manifest with the quality that a curve declares."""
+    declared: Quality = {}
+    for task in manifest.tasks:
+        for variant in manifest.variants:
+            value = curve.at(task, len(variant.pattern))
+            if value is not None:
+                declared.setdefault(task, {})[variant.id] = value
+    return record(manifest, declared, f"declared: {curve.label}")

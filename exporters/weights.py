@@ -87,7 +87,7 @@ class WeightLog:
         return self
 
     def add(self, file: str, graph: Graph) -> tuple[str, ...]:
-        """Write a graph and those of its tensors that are new; returns the names it reads."""
+        """Write a graph and its tensors that are new; returns the names it reads."""
         places: dict[str, tuple[int, int]] = {}
         names = set()
         for initializer, array in graph.tensors.items():

@@ -40,9 +40,10 @@ class OtmvModel(CaptionStack):
             fp32 logits `[batch, classes]`.
         """
         rows = task.rows
-        if rows > 1:
-            pixels, tokens = pixels.flatten(0, 1), tokens.repeat_interleave(rows, dim=0)
+        if rows > 1:  # in this order: exported graphs keep it
+            tokens = tokens.repeat_interleave(rows, dim=0)
             text_mask = None if text_mask is None else text_mask.repeat_interleave(rows, dim=0)
+            pixels = pixels.flatten(0, 1)
         y = self._joint(pixels, tokens, text_mask, executed)
         logits: Tensor = self.heads[task.name](y if rows == 1 else y.view(-1, rows, *y.shape[1:]))
         return logits

@@ -18,6 +18,9 @@ from artifact.config import ModelConfig
 from artifact.pattern import SkipPattern
 from artifact.stage import StageName
 from artifact.task import TASKS, Measure, ScoredCase, Task, one_pass
+from exporters.examples import Example
+from exporters.tasks import EXPORTED_TASKS
+from exporters.tasks.one_pass import OnePass
 from models.tasks import HEADS
 from models.tasks.head import Head
 from tuning.evaluation import Evaluation
@@ -112,8 +115,17 @@ def _score(
 TUNED_SIZE = TunedTask("sizes right", _loss, _score)
 
 
+EXPORTED_SIZE = OnePass(SIZE)
+
+
+def size_example(image: bytes, objects: int) -> Example:
+    """Return a labelled request for export: `image` is the encoded picture."""
+    return Example(image, SIZE.name, question=PROMPT, answers=(size_label(objects),))
+
+
 def add_size_task(patch: pytest.MonkeyPatch) -> None:
     """Add the task to every registry of the offline half until `patch` is undone."""
     patch.setitem(TASKS, SIZE.name, SIZE)
     patch.setitem(HEADS, SIZE.name, SizeHead)
     patch.setitem(TUNED_TASKS, SIZE.name, TUNED_SIZE)
+    patch.setitem(EXPORTED_TASKS, SIZE.name, EXPORTED_SIZE)

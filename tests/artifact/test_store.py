@@ -74,6 +74,25 @@ def test_a_newer_schema_is_refused_before_its_fields(folder: Path) -> None:
         open_artifact(folder)
 
 
+def test_a_newer_schema_is_refused_with_the_release_that_reads_it(folder: Path) -> None:
+    edit(folder, lambda d: d.update(schema_version=2, toolchain={"otmv-serve": "3.1.0"}))
+    with pytest.raises(SchemaTooNew, match=r"upgrade otmv-serve to 3\.1\.0 or newer") as caught:
+        open_artifact(folder)
+    assert (caught.value.found, caught.value.readable, caught.value.writer) == (2, 1, "3.1.0")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("toolchain", [None, [], {}, {"otmv-serve": 3}, {"otmv-serve": "a\nb"}])
+def test_a_newer_schema_that_names_no_release_asks_for_a_newer_one(
+    folder: Path, toolchain: object
+) -> None:
+    edit(folder, lambda d: d.update(schema_version=2, toolchain=toolchain))
+    with pytest.raises(SchemaTooNew, match="upgrade otmv-serve to a newer release") as caught:
+        open_artifact(folder)
+    assert caught.value.writer is None
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("version", [None, "1", True, 0, 1.5])
 def test_a_schema_version_must_be_a_number(folder: Path, version: object) -> None:
     edit(folder, lambda d: d.update(schema_version=version))

@@ -6,19 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
-from artifact.preprocess import TextCodec
 from artifact.store import Artifact
+from artifact.task import TaskName
 from exporters.describe import text_record
-from exporters.examples import (
-    Captions,
-    Example,
-    Questions,
-    Statements,
-    captions,
-    questions,
-    statements,
-)
+from exporters.examples import Example
 from exporters.export import Options, Splits, export
+from exporters.tasks import exported_task
+from exporters.tasks.caption import EXPORTED_CAPTION, Captions
+from exporters.tasks.contract import SearchRows
+from exporters.tasks.one_pass import Requests
+from exporters.tasks.reason import EXPORTED_REASON
+from exporters.tasks.vqa import EXPORTED_VQA
 from models.checkpoint import Checkpoint
 from models.presets import spread_keys
 from models.series import OtmvModel
@@ -45,15 +43,15 @@ def checkpoint() -> Checkpoint:
 def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
     world = tmp_path_factory.mktemp("world") / "w"
     write_world(world, 10, 99)
-    asked = [
+    questions = [
         Example((world / r.image).read_bytes(), "vqa", question=r.question, answers=(r.answer,))
         for r in read_vqa(world)
     ]
-    told = [
+    captions = [
         Example((world / r.image).read_bytes(), "caption", caption=r.caption, phrases=r.objects)
         for r in read_captions(world)
     ]
-    judged = [
+    statements = [
         Example(
             (world / r.left).read_bytes(),
             "reason",
@@ -63,28 +61,31 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
         )
         for r in read_pairs(world)
     ]
-    return [*asked, *told, *judged]
+    return [*questions, *captions, *statements]
 
 
 @pytest.fixture(scope="session")
-def asked(checkpoint: Checkpoint, examples: list[Example]) -> Questions:
-    codec = TextCodec(checkpoint.tokenizer, text_record(checkpoint))
-    return questions(examples, codec, checkpoint.labels, checkpoint.model.config.image_size, 1)
+def questions(checkpoint: Checkpoint, examples: list[Example]) -> Requests:
+    return EXPORTED_VQA.requests(checkpoint, text_record(checkpoint), examples)
 
 
 @pytest.fixture(scope="session")
-def told(checkpoint: Checkpoint, examples: list[Example]) -> Captions:
-    codec = TextCodec(
-        checkpoint.tokenizer,
-        text_record(checkpoint).model_copy(update={"max_question_tokens": 40}),
-    )
-    return captions(examples, codec, checkpoint.model.config.image_size, 1)
+def captions(checkpoint: Checkpoint, examples: list[Example]) -> Captions:
+    return EXPORTED_CAPTION.captions(checkpoint, text_record(checkpoint), examples)
 
 
 @pytest.fixture(scope="session")
-def judged(checkpoint: Checkpoint, examples: list[Example]) -> Statements:
-    codec = TextCodec(checkpoint.tokenizer, text_record(checkpoint))
-    return statements(examples, codec, checkpoint.model.config.image_size, 1)
+def statements(checkpoint: Checkpoint, examples: list[Example]) -> Requests:
+    return EXPORTED_REASON.requests(checkpoint, text_record(checkpoint), examples)
+
+
+@pytest.fixture(scope="session")
+def search_rows(checkpoint: Checkpoint, examples: list[Example]) -> dict[TaskName, SearchRows]:
+    text = text_record(checkpoint)
+    return {
+        name: exported_task(name).search_rows(checkpoint, text, examples)
+        for name in checkpoint.model.config.tasks
+    }
 
 
 @pytest.fixture(scope="session")

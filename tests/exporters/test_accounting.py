@@ -1,13 +1,7 @@
 from __future__ import annotations
 
 from artifact.pattern import SkipPattern
-from exporters.accounting import (
-    block_flops,
-    caption_image_flops,
-    parameters,
-    reason_flops,
-    vqa_flops,
-)
+from exporters.accounting import block_flops, parameters, row_flops
 from models.checkpoint import Checkpoint
 
 
@@ -46,20 +40,6 @@ def test_flops_of_a_block_by_hand(checkpoint: Checkpoint) -> None:
     per_token = 2 * (4 * 32 * 32 + 2 * 32 * 128)
     scores_and_mix = 2 * 2 * 10 * 32
     assert block_flops(model.keys[0], 10, 10) == 10 * (per_token + scores_and_mix)
-    deep = vqa_flops(model, SkipPattern.full(4), 8)
-    shallow = vqa_flops(model, SkipPattern((0, 1), 4), 8)
+    deep = row_flops(model, SkipPattern.full(4), 8)
+    shallow = row_flops(model, SkipPattern((0, 1), 4), 8)
     assert deep - shallow == 2 * block_flops(model.keys[0], 25, 25)
-
-
-def test_a_statement_costs_two_questions_but_for_the_head(checkpoint: Checkpoint) -> None:
-    model, full = checkpoint.model, SkipPattern.full(4)
-    vqa_head = 2 * (32 * 32 + 32 * 64 + 64 * model.config.num_answers)
-    reason_head = 2 * (128 * 64 + 64 * 2)
-    rows = 2 * (vqa_flops(model, full, 8) - vqa_head)
-    assert reason_flops(model, full, 8) == rows + reason_head
-
-
-def test_a_composed_image_pass_ends_its_last_block(checkpoint: Checkpoint) -> None:
-    model, full = checkpoint.model, SkipPattern.full(4)
-    composed, whole = (caption_image_flops(model, full, composed) for composed in (True, False))
-    assert composed - whole == block_flops(model.keys[1], 17, 17) - 2 * 17 * 3 * 32 * 32

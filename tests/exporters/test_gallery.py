@@ -12,17 +12,18 @@ from safetensors.numpy import load_file
 from artifact.config import ModelConfig
 from artifact.golden import read_stage_cases, relative_l2
 from artifact.manifest import WEIGHTS_NAME
-from artifact.program import whole_stage, whole_stages
+from artifact.stage import StageName
 from artifact.store import Artifact, open_artifact
-from artifact.task import TaskName
+from artifact.task import TASKS, VQA, TaskName
 from engine.backends.registry import open_backend
 from engine.opening.open import open_solo
 from engine.requests.policy import qualifying
 from engine.types import Budget, Offer
 from exporters import parity
-from exporters.accounting import caption_image_flops, vqa_flops
 from exporters.gallery import export_gallery
-from exporters.wholes import whole
+from exporters.tasks import exported_task
+from exporters.tasks.caption import image_flops
+from exporters.tasks.one_pass import request_flops
 from models.comparators import METHODS, build
 from tests.engine.solo_answers import vqa_logits
 from tests.models.comparators.shapes import base
@@ -72,8 +73,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Artifact]:
 def check_graphs(gallery: Artifact, method: str, task: TaskName) -> None:
     """Hold every graph of a task to the torch model, at sizes of its own."""
     made = build(method, gallery.manifest.config, SEED)
-    stages = whole(made.model, task, method, made.pattern)
-    assert tuple(stage.name for stage in stages) == whole_stages(task, method)
+    stages = exported_task(task).whole(made.model, method, made.pattern)
+    assert tuple(stage.name for stage in stages) == TASKS[task].whole_stages(method)
     cases = [case for stage in stages for case in parity.reference_cases(stage, SIZES, 700)]
     records = parity.check(gallery.root, gallery.manifest.stages, cases)
     assert [record.stage for record in records] == [stage.name for stage in stages]
@@ -83,7 +84,7 @@ def check_graphs(gallery: Artifact, method: str, task: TaskName) -> None:
 def check_company(gallery: Artifact, method: str, task: TaskName) -> None:
     """Hold a row alone to the row among others of other lengths."""
     made, backend = build(method, gallery.manifest.config, SEED), open_backend("onnxruntime")
-    for stage in whole(made.model, task, method, made.pattern):
+    for stage in exported_task(task).whole(made.model, method, made.pattern):
         record = gallery.manifest.stages[stage.name]
         loaded = backend.load(stage.name, gallery.path(record.file), record)
         drawn = stage.random_inputs({"B": 5, "L": 9, "N": 14, "T": 11}, 31)
@@ -127,11 +128,11 @@ def test_a_variant_is_counted_from_its_own_layers(made: dict[str, Artifact]) -> 
         for variant in made[kind].manifest.variants:
             method = build(variant.id, config, SEED)
             assert variant.pattern == method.pattern.executed
-            assert variant.flops_vqa == vqa_flops(method.model, method.pattern, 18)
-            image = caption_image_flops(method.model, method.pattern, composed=False)
-            told = "caption" in config.tasks
-            assert variant.flops_caption_image == (image if told else None)
-            assert (variant.flops_caption is None) == (not told)
+            assert variant.flops_vqa == request_flops(VQA, method.model, method.pattern, 18)
+            image = image_flops(method.model, method.pattern, composed=False)
+            writes = "caption" in config.tasks
+            assert variant.flops_caption_image == (image if writes else None)
+            assert (variant.flops_caption is None) == (not writes)
             assert (variant.flops_reason is None) == ("reason" not in config.tasks)
             assert variant.quality_of("vqa", "fp32") is None
             assert variant.quality_source is None
@@ -159,7 +160,10 @@ def test_tensors_that_methods_share_are_stored_once(made: dict[str, Artifact]) -
     gallery = made["added"]
     tensors, stages = load_file(gallery.path(WEIGHTS_NAME)), gallery.manifest.stages
     assert len({(array.shape, array.tobytes()) for array in tensors.values()}) == len(tensors)
-    read = {v.id: set(stages[whole_stage(v.id)].initializers) for v in gallery.manifest.variants}
+    read = {
+        v.id: set(stages[StageName.whole(VQA.name, v.id)].initializers)
+        for v in gallery.manifest.variants
+    }
     assert read["full"] < read["vlpet"]
     assert read["full"] < read["loraunmerged"]
     assert set().union(*read.values()) == set(tensors)
@@ -176,7 +180,8 @@ def test_a_named_method_is_served_without_a_quality(made: dict[str, Artifact]) -
     pixels = np.full((8, 8, 3), 99, np.uint8)
     vlpet = build("vlpet", gallery.manifest.config, SEED)
     with torch.inference_mode():
-        expected = vlpet.model.vqa(
+        expected = vlpet.model.answer(
+            VQA,
             torch.from_numpy(pixels)[None],
             torch.tensor([[0, 7, 9, 2]]),
             torch.ones(1, 4, dtype=torch.bool),

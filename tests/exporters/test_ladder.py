@@ -6,16 +6,23 @@ import pytest
 import torch
 
 from artifact.pattern import SkipPattern
-from exporters.examples import Captions, Questions, Stacked, Statements
+from artifact.task import REASON, VQA, TaskName
 from exporters.ladder import MARGIN, RISE, Ladder, family, search
+from exporters.tasks.caption import Captions
+from exporters.tasks.contract import SearchRows
+from exporters.tasks.one_pass import Requests
 from models.checkpoint import Checkpoint
 
 
 def test_wide_beam_scores_every_pattern_as_the_model_does(
-    checkpoint: Checkpoint, asked: Questions, told: Captions, judged: Statements
+    checkpoint: Checkpoint,
+    search_rows: dict[TaskName, SearchRows],
+    questions: Requests,
+    captions: Captions,
+    statements: Requests,
 ) -> None:
     model, mask_id = checkpoint.model, checkpoint.special.mask
-    found = search(model, Stacked(asked, told, judged), mask_id)
+    found = search(model, search_rows)
     patterns = {
         SkipPattern((0, *rest), 4)
         for count in range(4)
@@ -24,22 +31,25 @@ def test_wide_beam_scores_every_pattern_as_the_model_does(
     assert set(found.quality) == patterns
     assert found.evaluations == 8
     for pattern in patterns:
+        run = pattern.executed
         with torch.inference_mode():
-            vqa = model.vqa(asked.pixels, asked.tokens, asked.mask, pattern.executed).argmax(1)
-            words = model.caption_logits(told.pixels, told.words, mask_id, pattern.executed)
-            truths = model.reason(judged.pixels, judged.tokens, judged.mask, pattern.executed)
-        right = float((vqa == asked.answers).float().mean())
-        real = told.next_words >= 0
-        next_right = float((words.argmax(-1) == told.next_words)[real].float().mean())
-        judged_right = float((truths.argmax(1) == judged.truths).float().mean())
+            vqa = model.answer(VQA, questions.pixels, questions.tokens, questions.mask, run)
+            words = model.caption_logits(captions.pixels, captions.words, mask_id, run)
+            truths = model.answer(
+                REASON, statements.pixels, statements.tokens, statements.mask, run
+            )
+        right = float((vqa.argmax(1) == questions.classes).float().mean())
+        real = captions.next_words >= 0
+        next_right = float((words.argmax(-1) == captions.next_words)[real].float().mean())
+        judged_right = float((truths.argmax(1) == statements.classes).float().mean())
         mean = (right + next_right + judged_right) / 3
         assert found.quality[pattern] == pytest.approx(mean, abs=1e-6)
 
 
 def test_the_ladder_is_the_pattern_with_the_best_prefixes(
-    checkpoint: Checkpoint, asked: Questions, told: Captions, judged: Statements
+    checkpoint: Checkpoint, search_rows: dict[TaskName, SearchRows]
 ) -> None:
-    found = search(checkpoint.model, Stacked(asked, told, judged), checkpoint.special.mask)
+    found = search(checkpoint.model, search_rows)
 
     def mean(pattern: SkipPattern) -> float:
         depths = [min(depth, pattern.depth) for depth in range(1, 5)]
@@ -48,8 +58,10 @@ def test_the_ladder_is_the_pattern_with_the_best_prefixes(
     assert mean(found.pattern) == pytest.approx(max(mean(pattern) for pattern in found.quality))
 
 
-def test_a_narrow_beam_scores_fewer(checkpoint: Checkpoint, asked: Questions) -> None:
-    found = search(checkpoint.model, Stacked(asked), checkpoint.special.mask, beam=1)
+def test_a_narrow_beam_scores_fewer(
+    checkpoint: Checkpoint, search_rows: dict[TaskName, SearchRows]
+) -> None:
+    found = search(checkpoint.model, {VQA.name: search_rows[VQA.name]}, beam=1)
     assert found.evaluations < 8
     assert found.pattern in found.quality
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from exporters.accounting import caption_flops, caption_image_flops, reason_flops, vqa_flops
+from artifact.task import REASON, VQA
+from exporters.tasks.caption import image_flops, word_flops
+from exporters.tasks.one_pass import request_flops
 from loadtests.gpu.captions import Captioner
 from loadtests.gpu.methods import (
     BOS,
@@ -31,13 +33,13 @@ def test_flops_are_those_of_the_exporters_accounting(method: str, rig: Rig) -> N
         found = flops(model, pattern, work, draw(work, config, rig))
         plain = build(method, config).model  # its heads are whole: nothing wrapped
         if work.task == "vqa":
-            wanted = vqa_flops(plain, pattern, work.text_tokens)
+            wanted = request_flops(VQA, plain, pattern, work.text_tokens)
         elif work.task == "reason":
-            wanted = reason_flops(plain, pattern, work.text_tokens)
+            wanted = request_flops(REASON, plain, pattern, work.text_tokens)
         else:
             cached = config.image_tokens + work.words
-            word = caption_flops(plain, pattern, cached)
-            wanted = caption_image_flops(plain, pattern, composed=False) + work.words * word
+            word = word_flops(plain, pattern, cached)
+            wanted = image_flops(plain, pattern, composed=False) + work.words * word
         assert found == pytest.approx(wanted, rel=0.02), work.task
 
 

@@ -10,7 +10,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from artifact.task import REASON, VQA
-from exporters.accounting import caption_flops, caption_image_flops, reason_flops, vqa_flops
+from exporters.tasks.caption import image_flops, word_flops
+from exporters.tasks.one_pass import request_flops
 from models.comparators import METHODS, build
 from tests.models.comparators.shapes import base
 
@@ -29,18 +30,18 @@ def test_flops_are_those_that_torch_counts(method: str) -> None:
     pixels = torch.zeros(1, 8, 8, 3, dtype=torch.uint8)
     tokens, real = torch.zeros(1, 9, dtype=torch.int64), torch.ones(1, 9, dtype=torch.bool)
     executed = pattern.executed
-    assert vqa_flops(model, pattern, 9) == counted(
+    assert request_flops(VQA, model, pattern, 9) == counted(
         lambda: model.answer(VQA, pixels, tokens, real, executed)
     )
-    assert reason_flops(model, pattern, 9) == counted(
+    assert request_flops(REASON, model, pattern, 9) == counted(
         lambda: model.answer(
             REASON, pixels[:, None].expand(-1, 2, -1, -1, -1), tokens, real, executed
         )
     )
-    assert caption_image_flops(model, pattern, composed=False) == counted(
+    assert image_flops(model, pattern, composed=False) == counted(
         lambda: model.see(pixels, executed)
     )
     cache = model.see(pixels, executed)  # 5 tokens of the picture
-    assert caption_flops(model, pattern, 5) == counted(
+    assert word_flops(model, pattern, 5) == counted(
         lambda: model.next_word(tokens[:, 0], 0, 4, cache, executed)
     )

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from artifact.config import ModelConfig
-from exporters.accounting import parameters, vqa_flops
+from artifact.task import VQA
+from exporters.accounting import parameters
+from exporters.tasks.one_pass import request_flops
 from models.comparators import METHODS, Comparator, build
 from models.comparators.settings import executed, series_config, shapes, student
 from models.key_block import BlockShape
@@ -43,8 +45,8 @@ def on_meta(method: str, size: str) -> Comparator:
 
 def ideal(method: str, size: str) -> float:
     full, made = on_meta("full", size), on_meta(method, size)
-    ours = vqa_flops(made.model, made.pattern, TEXT_TOKENS)
-    return vqa_flops(full.model, full.pattern, TEXT_TOKENS) / ours
+    ours = request_flops(VQA, made.model, made.pattern, TEXT_TOKENS)
+    return request_flops(VQA, full.model, full.pattern, TEXT_TOKENS) / ours
 
 
 def test_the_table_is_in_the_paper_s_order() -> None:

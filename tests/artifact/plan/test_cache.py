@@ -1,10 +1,8 @@
-"""Plans in the cache: found for the very target, refused with one line that says what to do."""
+"""Plans in the cache: found for exactly the target, refused with one line that says what to do."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,48 +14,9 @@ from artifact.errors import (
     PlanTruncated,
     PlanWrongArch,
 )
-from artifact.plan import (
-    OptimizationProfile,
-    PlanRecord,
-    PlanTarget,
-    PlanTensor,
-    SizeRange,
-    find_plan,
-    plan_path,
-    record_path,
-    write_plan,
-)
+from artifact.plan import find_plan, plan_path, record_path, write_plan
 from artifact.store import Artifact
-from tests.engine.tiny_artifact import write_tiny
-
-TARGET = PlanTarget(library="tensorrt-rtx", version="1.7.1", arch="sm_89", precision="fp16")
-STAGE = "block[0]"
-BYTES = b"a serialized engine"
-
-
-@pytest.fixture
-def artifact(tmp_path: Path) -> Artifact:
-    return write_tiny(tmp_path / "tiny")
-
-
-def record(of: Artifact, **changes: Any) -> PlanRecord:
-    alone = OptimizationProfile(sizes={"B": SizeRange(smallest=1, usual=1, largest=1)})
-    many = OptimizationProfile(sizes={"B": SizeRange(smallest=2, usual=8, largest=8)})
-    fields = {
-        "stage": STAGE,
-        "artifact": of.hash,
-        "graph_sha256": of.manifest.files[of.manifest.stages[STAGE].file].sha256,
-        "source": "0" * 64,
-        "target": TARGET,
-        "inputs": {"h": PlanTensor(dtype="float32", shape=("B", "N", 4))},
-        "outputs": {"h_out": PlanTensor(dtype="float32", shape=("B", "N", 4))},
-        "profiles": (alone, many),
-        "sha256": hashlib.sha256(BYTES).hexdigest(),
-        "size_bytes": len(BYTES),
-        "build_s": 0.5,
-        "toolchain": {"onnx": "1.23"},
-    }
-    return PlanRecord.model_validate(fields | changes)
+from tests.artifact.plan.plan_records import BYTES, STAGE, TARGET, record
 
 
 @pytest.fixture
@@ -183,9 +142,3 @@ def test_a_build_that_was_cut_short_leaves_no_plan(
     record_path(path).unlink()
     with pytest.raises(PlanMissing):
         find_plan(tmp_path / "cache", artifact, STAGE, TARGET)
-
-
-def test_the_profile_that_holds_the_sizes_is_chosen(artifact: Artifact) -> None:
-    found = record(artifact)
-    assert [found.profile_for({"B": size}) for size in (1, 2, 8, 9)] == [0, 1, 1, None]
-    assert found.profile_for({}) is None

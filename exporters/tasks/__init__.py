@@ -1,0 +1,54 @@
+"""What exporting does for each task: one module per task, found in `EXPORTED_TASKS`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from artifact.task import CAPTION, REASON, VQA, TaskName
+from exporters.stages import Stage
+from exporters.tasks.caption import EXPORTED_CAPTION
+from exporters.tasks.contract import ExportedTask
+from exporters.tasks.reason import EXPORTED_REASON
+from exporters.tasks.vqa import EXPORTED_VQA
+from models.series import OtmvModel
+
+EXPORTED_TASKS: dict[TaskName, ExportedTask] = {
+    VQA.name: EXPORTED_VQA,
+    REASON.name: EXPORTED_REASON,
+    CAPTION.name: EXPORTED_CAPTION,
+}
+"""How every task is exported. A new task is added at the end: stages are made in this order."""
+
+
+def exported_task(name: TaskName) -> ExportedTask:
+    """Return how a task is exported.
+
+    Raises:
+        ValueError: it has no entry.
+    """
+    if name not in EXPORTED_TASKS:
+        raise ValueError(f"no exporter of task {name}; add it to exporters/tasks")
+    return EXPORTED_TASKS[name]
+
+
+def exported_tasks(names: Iterable[TaskName]) -> tuple[ExportedTask, ...]:
+    """Return how some tasks are exported, in the order of `EXPORTED_TASKS`.
+
+    Raises:
+        ValueError: one has no entry.
+    """
+    order = list(EXPORTED_TASKS.values())
+    return tuple(sorted((exported_task(name) for name in names), key=order.index))
+
+
+def cut(model: OtmvModel) -> list[Stage]:
+    """Return every stage that composes variants for the model's tasks, each once.
+
+    Args:
+        model: in eval mode.
+    """
+    made: dict[str, Stage] = {}
+    for each in exported_tasks(model.config.tasks):
+        for stage in each.stages(model):
+            made.setdefault(stage.name, stage)
+    return list(made.values())

@@ -1,0 +1,144 @@
+"""The graphs of captions: of shared stages, and of whole variants (ADR 0021)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from artifact.pattern import SkipPattern
+from artifact.stage import StageName
+from artifact.task import CAPTION
+from exporters.stages import (
+    Call,
+    Stage,
+    TensorShape,
+    each_key,
+    order_shape,
+    pixels_shape,
+    tokens_shape,
+)
+from models.key_block import KeyBlock
+from models.series import OtmvModel
+
+_SEE, _WRITE = CAPTION.passes
+
+
+def composed(model: OtmvModel) -> Iterator[Stage]:
+    """Yield the stages that any variant is composed of: both stems, blocks, and the head."""
+    config = model.config
+    image = TensorShape(torch.float32, ("B", config.image_tokens, config.width))
+    pair = TensorShape(torch.float32, ("B", 2, config.width))
+    read = TensorShape(torch.float32, ("B", len(CAPTION.reads), config.width))
+    yield from _stems(model, image, pair)
+    for index, key in each_key(model):
+        seen = _cache(model, config.image_tokens)
+        yield Stage(
+            StageName.block(index, _SEE.blocks),
+            Call(key, key.image_pass),
+            {"h": image, "order": order_shape(key)},
+            {"h_out": image, "k": seen, "v": seen},
+        )
+        yield _word_block(StageName.block(index, _WRITE.blocks), model, key, pair, read)
+    module = model.heads[CAPTION.name]
+
+    def head(y: Tensor) -> Tensor:
+        logits: Tensor = module(y)
+        return logits[:, 0]
+
+    logits = TensorShape(torch.float32, ("B", config.vocab_size))
+    yield Stage(CAPTION.head, Call(module, head), {"y": read}, {"logits": logits})
+
+
+def _stems(model: OtmvModel, image: TensorShape, pair: TensorShape) -> Iterator[Stage]:
+    inputs = {"pixels": pixels_shape(model)}
+    yield Stage(_SEE.stem, Call(model.stem, model.stem.image), inputs, {"h": image})
+
+    def words(tokens: Tensor, position: Tensor) -> Tensor:
+        return model.stem.text(tokens, torch.stack([position, position + 1], dim=1))
+
+    inputs = {"tokens": tokens_shape(model, "B", 2), "position": _position(model)}
+    yield Stage(_WRITE.stem, Call(model.stem, words), inputs, {"h": pair})
+
+
+def _word_block(
+    name: StageName, model: OtmvModel, key: KeyBlock, pair: TensorShape, read: TensorShape
+) -> Stage:
+    def decode(h: Tensor, order: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> object:
+        h, k_new, v_new = key.decode(h, order, k, v, mask)
+        return h, h[:, 1:], k_new, v_new
+
+    mask = TensorShape(torch.bool, ("B", "T"))
+    cache, new = _cache(model, "T"), _cache(model, 1)
+    inputs = {"h": pair, "order": order_shape(key), "k": cache, "v": cache, "mask": mask}
+    outputs = {"h_out": pair, "r": read, "k_new": new, "v_new": new}
+    return Stage(name, Call(key, decode), inputs, outputs)
+
+
+def whole(model: OtmvModel, variant: str, pattern: SkipPattern) -> tuple[Stage, Stage]:
+    """Return the two stages of a whole variant: its picture, and a word.
+
+    Args:
+        model: in eval mode.
+        variant: id of the variant.
+        pattern: what it executes.
+    """
+    image, word = CAPTION.whole_stages(variant)
+    return _whole_image(image, model, pattern), _whole_word(word, model, pattern)
+
+
+def _whole_image(name: StageName, model: OtmvModel, pattern: SkipPattern) -> Stage:
+    """Return a caption's first stage: a picture's keys and values at every executed order."""
+
+    def see(pixels: Tensor) -> tuple[Tensor, ...]:
+        cache = model.see(pixels, pattern.executed)
+        return tuple(tensor for order in pattern.executed for tensor in cache[order])
+
+    cache = _caches(model, pattern, model.config.image_tokens)
+    return Stage(name, Call(model, see), {"pixels": pixels_shape(model)}, cache)
+
+
+def _whole_word(name: StageName, model: OtmvModel, pattern: SkipPattern) -> Stage:
+    """Return a caption's second stage: one more word."""
+
+    def word(tokens: Tensor, position: Tensor, mask: Tensor, *kv: Tensor) -> tuple[Tensor, ...]:
+        pairs = zip(kv[::2], kv[1::2], strict=True)
+        cache = dict(zip(pattern.executed, pairs, strict=True))
+        logits, new = model.word(tokens, position, mask, cache, pattern.executed)
+        return logits, *(tensor for order in pattern.executed for tensor in new[order])
+
+    logits = TensorShape(torch.float32, ("B", model.config.vocab_size))
+    return Stage(
+        name,
+        Call(model, word),
+        {
+            "tokens": tokens_shape(model, "B", 2),
+            "position": _position(model),
+            "mask": TensorShape(torch.bool, ("B", "T")),
+            **_caches(model, pattern, "T"),
+        },
+        {"logits": logits, **_caches(model, pattern, 1, "_new")},
+    )
+
+
+def _caches(
+    model: OtmvModel, pattern: SkipPattern, tokens: int | str, suffix: str = ""
+) -> dict[str, TensorShape]:
+    """Return `k.o` and `v.o` for every executed order o; orders may differ in heads and width."""
+    found: dict[str, TensorShape] = {}
+    for order in pattern.executed:
+        inside = model.key_of(order)[0].shape
+        shape = TensorShape(torch.float32, ("B", inside.heads, tokens, inside.head_width))
+        found |= {f"k{suffix}.{order}": shape, f"v{suffix}.{order}": shape}
+    return found
+
+
+def _cache(model: OtmvModel, tokens: int | str) -> TensorShape:
+    """Return the keys or values of an order whose key has the config's heads."""
+    return TensorShape(torch.float32, ("B", model.config.heads, tokens, model.config.head_width))
+
+
+def _position(model: OtmvModel) -> TensorShape:
+    """Return the last word's place in the text; MASK stands one further."""
+    return TensorShape(torch.int64, ("B",), below=model.config.max_text_positions - 1)

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from artifact.config import ModelConfig
 from artifact.pattern import SkipPattern
 from artifact.stage import StageName
-from artifact.task import TASKS, Measure, ScoredCase, Task, one_pass
+from artifact.task import TASKS, Measure, Case, Task, one_pass
 from exporters.examples import Example
 from exporters.tasks import EXPORTED_TASKS
 from exporters.tasks.one_pass import OnePass
@@ -40,7 +40,7 @@ def size_label(objects: int) -> str:
     return SIZE.labels[int(np.searchsorted(_MOST_OBJECTS, objects))]
 
 
-def _share_right(given: Sequence[str], cases: Sequence[ScoredCase]) -> float:
+def _share_right(given: Sequence[str], cases: Sequence[Case]) -> float:
     right = [label in case.answers for label, case in zip(given, cases, strict=True)]
     return float(np.mean(right))
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from artifact.config import ModelConfig
 from artifact.pattern import SkipPattern
 from artifact.stage import StageName
-from artifact.task import TASKS, Measure, Case, Task, one_pass
+from artifact.task import TASKS, Case, Measure, Task, one_pass
 from exporters.examples import Example
 from exporters.tasks import EXPORTED_TASKS
 from exporters.tasks.one_pass import OnePass

@@ -16,8 +16,9 @@ from engine.errors import LoadFailed, ParityFailed
 from engine.opening.apart import try_apart
 from engine.opening.auto import open_chosen
 from engine.opening.choose import BackendTrial
-from engine.opening.open import OpenedEngine, auto
-from engine.opening.open import open as opening
+from engine.opening import auto
+from engine.opening import open as opening
+from engine.opening.open import OpenedEngine
 from engine.opening.trial import try_backend
 from engine.residency.stages import Progress
 from tests.engine.tiny_artifact import write_tiny

@@ -15,20 +15,19 @@ from artifact.errors import TextError
 from engine.clock import Clock, SystemClock
 from engine.errors import EngineError
 from engine.telemetry import Telemetry
-from server import openapi
-from server.cors import Cors
+from server.access.guard import KeyGuard, open_paths
+from server.configuration.settings import Settings
+from server.engine_pool import OpenPool
 from server.errors import BodyTooLarge, FieldProblem, InvalidFields, ServerError
-from server.facts import facts_of
-from server.guard import KeyGuard, open_paths
-from server.lingering import LingeringResponse
-from server.logs import log_failure
-from server.middleware import Noting, RequestContext
-from server.ports import OpenPool
-from server.problems import problem_response
-from server.routes import artifacts, health, infer, variants
-from server.serving import Serving
-from server.settings import Settings
-from server.tracing import open_tracing
+from server.errors.statuses import problem_response
+from server.http.cors import Cors
+from server.http.middleware import Noting, RequestContext
+from server.http.unread_body import LingeringResponse
+from server.lifecycle.serving import Serving
+from server.observing.logs import log_failure
+from server.observing.request_record import facts_of
+from server.observing.tracing import open_tracing
+from server.routes import answers, artifacts, health, openapi_document, variants
 
 DESCRIPTION = """One tuned vision-language model, served as a family of variants: every request
 gets the best variant its budget allows. Every error is RFC 9457 `application/problem+json`."""
@@ -67,7 +66,7 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.serving = Serving(settings, open_pool, telemetry, clock)
-    for router in (infer.router, variants.router, artifacts.router, health.router):
+    for router in (answers.router, variants.router, artifacts.router, health.router):
         app.include_router(router)
     for kind in (EngineError, ServerError, TextError, HTTPException):
         app.add_exception_handler(kind, _as_problem)
@@ -85,7 +84,7 @@ def create_app(
         app.add_middleware(Cors, origins=settings.cors_origins)
     noting = Noting(settings.access_log, settings.log_content, tracing)
     app.add_middleware(RequestContext, clock=clock, noting=noting)  # the last added is outermost
-    openapi.install(app, unguarded)
+    openapi_document.install(app, unguarded)
     return app
 
 

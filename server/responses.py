@@ -9,8 +9,8 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from engine.types import Offer
-from server.inference import Finished
-from server.intake import JSON
+from server.answering.answerer import Finished
+from server.requests.reader import JSON
 from server.schemas import (
     CaptionResponse,
     OfferView,

@@ -16,10 +16,10 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from server.engine_pool import LOADER
 from server.errors import ArtifactRefused, ServerError
-from server.ports import LOADER
-from server.protocol import limited
-from server.serving import Serving
+from server.http.protocol import limited
+from server.lifecycle.serving import Serving
 
 _BACKLOG = 2048
 _LINGER_S = 0.5

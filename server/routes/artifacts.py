@@ -9,11 +9,11 @@ from starlette.responses import Response
 from artifact.store import Artifact
 from engine.telemetry import NO_API_KEY
 from server import errors as http
-from server.facts import facts_of
-from server.intake import JSON, from_json, media_type
-from server.openapi import json_operation
-from server.problems import openapi_responses
-from server.serving import Serving
+from server.errors.statuses import openapi_responses
+from server.lifecycle.serving import Serving
+from server.observing.request_record import facts_of
+from server.requests.reader import JSON, from_json, media_type
+from server.routes.openapi_document import json_operation
 
 router = APIRouter(prefix="/v1/artifacts", tags=["operation"])
 

@@ -8,11 +8,11 @@ from starlette.responses import Response
 from artifact.config import Task
 from engine import errors as engine
 from server import errors as http
-from server.intake import JSON
-from server.problems import openapi_responses
+from server.errors.statuses import openapi_responses
+from server.lifecycle.serving import Serving
+from server.requests.reader import JSON
 from server.responses import offer_view
 from server.schemas import VariantsResponse
-from server.serving import Serving
 
 router = APIRouter(prefix="/v1", tags=["variants"])
 

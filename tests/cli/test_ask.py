@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from cli.main import build
 from engine.errors import InferenceFailed
-from server.keys import sha256_of
+from server.access.keys import sha256_of
 from tests.server import pictures
 from tests.server.fake_pool import FakePool
 from tests.server.live import serving_fake

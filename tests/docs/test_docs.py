@@ -15,10 +15,10 @@ from artifact.stage import StageKind
 from artifact.task import TASKS
 from cli.main import COMMANDS
 from engine.telemetry import Telemetry
-from server.intake import BUDGET_HEADERS
-from server.problems import PROBLEMS
+from server.configuration.settings import _READ_BY_CLIENTS, PREFIX, Settings
+from server.errors.statuses import PROBLEMS
+from server.requests.reader import BUDGET_HEADERS
 from server.schemas import BudgetFields, CaptionFields, ReasonFields, Served, VqaFields
-from server.settings import _READ_BY_CLIENTS, PREFIX, Settings
 from tuning.recipe import CHOOSING_SEED, LADDER_SEED, QUALITY_SEED, RECIPES, TUNING_SEED
 
 ROOT = Path(__file__).parents[2]

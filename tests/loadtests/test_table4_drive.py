@@ -13,7 +13,7 @@ from engine.types import Answer, CaptionInput, ReasonInput, Ticket
 from loadtests.bench.setup import BenchError
 from loadtests.slo.servers import free_port
 from loadtests.table4.drive import Drive, run
-from server.ports import EngineInput, OnText
+from server.engine_pool import EngineInput, OnText
 from tests.server.fake_pool import FakePool
 from tests.server.live import serving_fake
 

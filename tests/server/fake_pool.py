@@ -25,7 +25,7 @@ from engine.errors import (
     UnknownVariant,
 )
 from engine.types import Answer, Budget, CaptionInput, Offer, Task, Ticket, VqaInput
-from server.ports import EngineInput, OnText, Progress
+from server.engine_pool import EngineInput, OnText, Progress
 
 SIDE_PX = 32
 ORDERS = 4

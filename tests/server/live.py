@@ -17,8 +17,8 @@ from typing import Any
 
 from engine.telemetry import Telemetry
 from server.app import create_app
+from server.configuration.settings import Settings
 from server.run import DrainingServer, bind, draining_server
-from server.settings import Settings
 from tests.server.fake_pool import FakePool
 
 ROOT = Path(__file__).parents[2]

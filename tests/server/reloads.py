@@ -14,9 +14,9 @@ from fastapi import FastAPI
 from artifact.store import Artifact
 from engine.telemetry import Telemetry
 from server.app import create_app
-from server.ports import Progress
-from server.serving import Serving
-from server.settings import Settings
+from server.configuration.settings import Settings
+from server.engine_pool import Progress
+from server.lifecycle.serving import Serving
 from tests.engine.tiny_artifact import write_tiny
 from tests.server.asgi import Exchange
 from tests.server.fake_pool import FakePool

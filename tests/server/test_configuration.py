@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from server.configuration import ConfigurationError, read_configuration, redacted
-from server.keys import ApiKey, sha256_of
-from server.settings import Settings
+from server.access.keys import ApiKey, sha256_of
+from server.configuration.settings import Settings
+from server.configuration.sources import ConfigurationError, read_configuration, redacted
 
 SUM = sha256_of("otmv-key")
 

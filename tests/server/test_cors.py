@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.keys import sha256_of
+from server.access.keys import sha256_of
 from tests.server import pictures
 from tests.server.opened import opened
 

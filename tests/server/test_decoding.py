@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from engine.clock import SystemClock
-from server.decoding import Decoder, DecodeTime
 from server.errors import ImageUnreadable
-from server.images import ACCEPTED_FORMATS, PictureHeader, read_header
+from server.pictures.decoder import Decoder, DecodeTime
+from server.pictures.images import ACCEPTED_FORMATS, PictureHeader, read_header
 from tests.server import pictures
 
 LARGE = PictureHeader("JPEG", 4000, 3000)

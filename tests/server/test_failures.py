@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
 from engine.errors import InferenceFailed
-from server.failures import repeats, summary, traceback_text
+from server.observing.redaction import repeats, summary, traceback_text
 
 QUESTION = 'What is the patient\'s "Diagnosé", please?'
 PLACES = st.tuples(st.text(max_size=30), st.text(max_size=30))

@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from engine.telemetry import Telemetry
-from server.guard import open_paths
-from server.keys import ApiKey, KeyRing, fresh_key, sha256_of
+from server.access.guard import open_paths
+from server.access.keys import ApiKey, KeyRing, fresh_key, sha256_of
 from tests.server import pictures
 from tests.server.fake_pool import FakePool
 from tests.server.live import serving_fake

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.serving import Handover
+from server.lifecycle.serving import Handover
 
 
 def test_nothing_known_is_no_time() -> None:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from server.errors import ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
-from server.images import decode_rgb, read_header
+from server.pictures.images import decode_rgb, read_header
 from tests.server import pictures
 from tests.server.pictures import RED, encoded, solid
 

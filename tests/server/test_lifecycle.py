@@ -17,8 +17,8 @@ from starlette.testclient import TestClient
 from engine.errors import DeadlineUnattainable, InferenceFailed
 from engine.telemetry import Telemetry
 from server.app import create_app
-from server.ports import Progress
-from server.settings import Settings
+from server.configuration.settings import Settings
+from server.engine_pool import Progress
 from tests.server import pictures
 from tests.server.asgi import Exchange
 from tests.server.fake_pool import FakePool

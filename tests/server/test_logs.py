@@ -14,14 +14,14 @@ import pytest
 from starlette.testclient import TestClient
 
 from engine.errors import InferenceFailed, QueueFull
-from server.logs import (
+from server.configuration.settings import Settings
+from server.observing.logs import (
     LogFormat,
     as_pairs,
     configure_logging,
     log_handler,
     quieten_libraries,
 )
-from server.settings import Settings
 from tests.server import pictures
 from tests.server.fake_pool import FakePool
 from tests.server.opened import opened
@@ -174,7 +174,7 @@ def test_a_fault_before_the_text_is_known_does_not_quote_it(
     def broken(body: bytes, content_type: str) -> None:
         raise ValueError(body.decode(errors="replace"))
 
-    monkeypatch.setattr("server.intake.parse_multipart", broken)
+    monkeypatch.setattr("server.requests.reader.parse_multipart", broken)
     with caught() as stream, opened() as client:
         assert ask(client).status_code == 500
     (line,) = lines(stream, "otmv.server")

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from engine.telemetry import Telemetry
 from server.app import create_app
-from server.settings import Settings
+from server.configuration.settings import Settings
 from tests.server.conftest import wait_ready
 from tests.server.fake_pool import FakePool
 from tests.server.malformed import BadRequest, corpus, good_request

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from server.problems import PROBLEMS
+from server.errors.statuses import PROBLEMS
 from tests.server.malformed import corpus
 from tests.server.opened import opened
 

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from server.keys import fresh_key, sha256_of
+from server.access.keys import fresh_key, sha256_of
 from tests.engine.tiny_artifact import write_tiny
 from tests.server.live import otmv
 from tests.server.malformed import good_request

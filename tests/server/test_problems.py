@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 
 from engine import errors as engine
 from server import errors as http
-from server.problems import INTERNAL, PROBLEMS, classify, problem_response
+from server.errors.statuses import INTERNAL, PROBLEMS, classify, problem_response
 from tests.server.fake_pool import offer
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.rates import TokenBucket
+from server.access.rates import TokenBucket
 
 RATES = st.floats(0.01, 1000)
 CAPACITIES = st.integers(1, 50)

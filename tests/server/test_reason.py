@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from engine.errors import QueueFull
 from engine.types import ReasonInput
-from server.decoding import Decoded, Decoder
+from server.pictures.decoder import Decoded, Decoder
 from tests.server import pictures
 from tests.server.fake_pool import SIDE_PX, FakePool
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact
+from server.access.keys import sha256_of
+from server.engine_pool import Progress
 from server.errors import ArtifactRefused
-from server.keys import sha256_of
-from server.ports import Progress
-from server.reloading import Reloaded
+from server.lifecycle.reloader import Reloaded
 from tests.server.asgi import Exchange
 from tests.server.fake_pool import FakePool
 from tests.server.reloads import JSON, make_app, opened, post, running, write_folder

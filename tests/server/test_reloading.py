@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact
-from server.ports import Progress
+from server.engine_pool import Progress
 from tests.server.fake_pool import FakePool
 from tests.server.reloads import Held, ask, make_app, opened, post, reloads, running, write_folder
 

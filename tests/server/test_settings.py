@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from server.settings import Settings, unknown_variables
+from server.configuration.settings import Settings, unknown_variables
 
 
 def test_environment_is_read_with_units(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from engine.errors import DeadlineExpired, DeadlineUnattainable, InferenceFailed, QueueFull
 from engine.types import CaptionInput
-from server.images import Picture
+from server.pictures.images import Picture
 from server.schemas import CaptionResponse
 from tests.server import pictures
 from tests.server.fake_pool import FakePool

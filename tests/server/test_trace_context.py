@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from server.trace_context import TraceContext, read_trace_context
+from server.observing.trace_context import TraceContext, read_trace_context
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 VALID = f"00-{TRACE}-{PARENT}-01"

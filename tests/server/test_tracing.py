@@ -19,13 +19,13 @@ from opentelemetry.trace import SpanKind, StatusCode
 from engine.clock import SystemClock
 from engine.errors import InferenceFailed, QueueFull
 from engine.types import Answer
-from server.facts import Facts
-from server.inference import Finished
-from server.keys import sha256_of
-from server.otel import OtelTracing
-from server.settings import Settings
-from server.trace_context import TraceContext
-from server.tracing import TracingUnavailable, open_tracing
+from server.access.keys import sha256_of
+from server.answering.answerer import Finished
+from server.configuration.settings import Settings
+from server.observing.otel import OtelTracing
+from server.observing.request_record import Facts
+from server.observing.trace_context import TraceContext
+from server.observing.tracing import TracingUnavailable, open_tracing
 from tests.server import pictures
 from tests.server.fake_pool import FakePool
 from tests.server.opened import Hand, opened
@@ -287,7 +287,7 @@ def test_tracing_is_off_by_default_and_imports_nothing() -> None:
 def test_a_missing_extra_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("opentelemetry.sdk")]:
         monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.delitem(sys.modules, "server.otel")
+    monkeypatch.delitem(sys.modules, "server.observing.otel")
     settings = Settings(artifact="a", tracing=True)  # type: ignore[arg-type]
     with pytest.raises(TracingUnavailable, match=r"pip install 'otmv-serve\[otel\]'"):
         open_tracing(settings, "0", SystemClock())

@@ -20,8 +20,8 @@ from server.errors import (
     RemoteUrlRefused,
     UnsupportedBody,
 )
-from server.images import Picture, named, read_header
-from server.multipart import Part, parse_multipart
+from server.http.multipart import Part, parse_multipart
+from server.pictures.images import Picture, named, read_header
 from server.schemas import (
     BudgetFields,
     CaptionFields,

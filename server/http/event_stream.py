@@ -12,9 +12,9 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
+from server.answering.answerer import unless_gone
+from server.engine_pool import OnText
 from server.errors import ClientLeft
-from server.inference import unless_gone
-from server.ports import OnText
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 

@@ -13,16 +13,16 @@ from typing import Literal, TypeVar
 from engine.clock import Clock
 from engine.quantiles import quantile
 from engine.telemetry import Telemetry
-from server.body import BodyStore
-from server.decoding import Decoder
+from server.access.keys import ApiKey
+from server.configuration.settings import Settings
+from server.engine_pool import LOADER, LoadingStopped, OpenPool, Pool
 from server.errors import StillDraining, StillLoading
-from server.images import prepare_decoders
-from server.intake import Intake
-from server.keys import ApiKey
-from server.ports import LOADER, LoadingStopped, OpenPool, Pool
-from server.reloading import Reloader
-from server.settings import Settings
-from server.tenure import Tenure
+from server.http.body import BodyStore
+from server.lifecycle.reloader import Reloader
+from server.lifecycle.served_engines import Tenure
+from server.pictures.decoder import Decoder
+from server.pictures.images import prepare_decoders
+from server.requests.reader import Intake
 
 State = Literal["loading", "ready", "draining", "failed"]
 T = TypeVar("T")

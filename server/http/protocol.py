@@ -11,9 +11,9 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from server.configuration.settings import Settings
 from server.errors import HeadTooSlow, TooManyConnections
-from server.problems import problem_response
-from server.settings import Settings
+from server.errors.statuses import problem_response
 
 _log = logging.getLogger("otmv.server")
 _AFTER_BODY_S = 5.0

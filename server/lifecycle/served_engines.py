@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from server.ports import Pool
+from server.engine_pool import Pool
 
 _SLICE_S = 1.0
 """How long one wait for an engine's last request blocks a thread."""

@@ -21,10 +21,10 @@ from opentelemetry.util.types import AttributeValue
 
 from engine.clock import Clock
 from engine.types import Answer
-from server.facts import Facts
-from server.inference import Finished
+from server.answering.answerer import Finished
+from server.observing.request_record import Facts
+from server.observing.trace_context import TraceContext
 from server.responses import ENGINE_PHASES
-from server.trace_context import TraceContext
 
 SERVICE = "otmv-serve"
 _TRACES_PATH = "/v1/traces"

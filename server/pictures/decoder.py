@@ -14,7 +14,7 @@ from PIL import Image
 
 from artifact.preprocess import to_pixels
 from engine.clock import Clock
-from server.images import ACCEPTED_FORMATS, PictureHeader, decode_rgb, read_header
+from server.pictures.images import ACCEPTED_FORMATS, PictureHeader, decode_rgb, read_header
 
 _FIXED_S = 0.0005
 _FIRST_GUESS_S_PER_MEGAPIXEL = 0.03

@@ -10,8 +10,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.intake import BUDGET_HEADERS
-from server.problems import problem_response
+from server.errors.statuses import problem_response
+from server.requests.reader import BUDGET_HEADERS
 
 _METHODS = ("GET", "HEAD", "POST")
 _SENT = ("Authorization", "Content-Type", "X-Request-Id", "traceparent", "tracestate")

@@ -8,12 +8,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.clock import Clock
 from engine.telemetry import NO_API_KEY, Telemetry
+from server.access.keys import ApiKey, KeyRing
+from server.access.rates import TokenBucket
 from server.errors import RateExceeded, ServerError, Unauthorized
-from server.facts import Facts
-from server.keys import ApiKey, KeyRing
-from server.logs import log_failure
-from server.problems import problem_response
-from server.rates import TokenBucket
+from server.errors.statuses import problem_response
+from server.observing.logs import log_failure
+from server.observing.request_record import Facts
 
 _METRICS = "/metrics"
 _OPEN = frozenset(

@@ -11,11 +11,11 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.clock import Clock
-from server.facts import Facts
-from server.logs import access_fields, log_failure
-from server.problems import problem_response
-from server.trace_context import read_trace_context
-from server.tracing import Tracing
+from server.errors.statuses import problem_response
+from server.observing.logs import access_fields, log_failure
+from server.observing.request_record import Facts
+from server.observing.trace_context import read_trace_context
+from server.observing.tracing import Tracing
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _TRACED = "/v1/"

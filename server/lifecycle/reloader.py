@@ -14,6 +14,8 @@ from artifact.store import Artifact, open_artifact
 from engine.clock import Clock
 from engine.errors import BackendError
 from engine.telemetry import Telemetry
+from server.configuration.settings import Settings
+from server.engine_pool import LOADER, LoadingStopped, Pool
 from server.errors import (
     ArtifactOutside,
     ArtifactRefused,
@@ -22,9 +24,7 @@ from server.errors import (
     StillDraining,
     StillLoading,
 )
-from server.ports import LOADER, LoadingStopped, Pool
-from server.settings import Settings
-from server.tenure import Tenure
+from server.lifecycle.served_engines import Tenure
 
 _CLOSING_S = 5.0
 _log = logging.getLogger("otmv.server")

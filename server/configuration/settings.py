@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from engine.telemetry import NO_API_KEY
-from server.keys import ApiKey, KeyName
+from server.access.keys import ApiKey, KeyName
 
 PREFIX = "OTMV_"
 _READ_BY_CLIENTS = frozenset({"OTMV_URL", "OTMV_KEY", "OTMV_WORLD"})

@@ -13,11 +13,11 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from engine.types import Answer
-from server.facts import Facts
-from server.failures import traceback_text
-from server.problems import INTERNAL, classify
+from server.configuration.settings import Settings
+from server.errors.statuses import INTERNAL, classify
+from server.observing.redaction import traceback_text
+from server.observing.request_record import Facts
 from server.responses import timings_ms
-from server.settings import Settings
 
 LogFormat = Literal["text", "json"]
 

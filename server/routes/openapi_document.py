@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from server.errors import RateExceeded, Unauthorized
-from server.intake import BUDGET_HEADERS, FORM, JSON
-from server.problems import openapi_responses
+from server.errors.statuses import openapi_responses
+from server.requests.reader import BUDGET_HEADERS, FORM, JSON
 from server.schemas import (
     BudgetFields,
     CaptionRequest,

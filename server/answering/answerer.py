@@ -14,11 +14,11 @@ from starlette.types import Receive
 
 from engine.errors import Cancelled, DeadlineExpired
 from engine.types import Answer, Budget, Task, Ticket
-from server.decoding import Decoded
+from server.engine_pool import EngineInput, OnText, Pool
 from server.errors import ClientLeft, ImageError
-from server.images import Picture, named
-from server.ports import EngineInput, OnText, Pool
-from server.serving import Serving
+from server.lifecycle.serving import Serving
+from server.pictures.decoder import Decoded
+from server.pictures.images import Picture, named
 
 T = TypeVar("T")
 MakeInput = Callable[[Sequence[NDArray[np.uint8]]], EngineInput]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from engine.types import OnMiss, Task
-from server.inference import Finished
-from server.trace_context import TraceContext
+from server.answering.answerer import Finished
+from server.observing.trace_context import TraceContext
 
 
 @dataclass

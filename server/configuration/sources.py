@@ -13,8 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from server.keys import ApiKey
-from server.settings import (
+from server.access.keys import ApiKey
+from server.configuration.settings import (
     PREFIX,
     Settings,
     config_file,

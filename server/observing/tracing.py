@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from engine.clock import Clock
-from server.facts import Facts
-from server.settings import Settings
+from server.configuration.settings import Settings
+from server.observing.request_record import Facts
 
 
 class TracingUnavailable(Exception):
@@ -45,7 +45,7 @@ def open_tracing(settings: Settings, version: str, clock: Clock) -> Tracing | No
     if not settings.tracing:
         return None
     try:
-        from server.otel import OtelTracing, otlp_provider
+        from server.observing.otel import OtelTracing, otlp_provider
     except ImportError as error:
         raise TracingUnavailable from error
     return OtelTracing(otlp_provider(settings.otel_endpoint, version), clock)

@@ -16,15 +16,17 @@ from artifact.errors import TextError
 from engine import errors as engine
 from engine.types import Budget, CaptionInput, ReasonInput, Task, VqaInput
 from server import errors as http
-from server.body import Body
-from server.facts import Facts, facts_of
-from server.inference import Finished, Work, run, unless_gone
-from server.intake import Ask, Fields, Intake, media_type
-from server.logs import log_failure
-from server.openapi import event_stream, infer_operation
-from server.ports import OnText, Pool
-from server.problems import openapi_responses, problem_body
+from server.answering.answerer import Finished, Work, run, unless_gone
+from server.engine_pool import OnText, Pool
+from server.errors.statuses import openapi_responses, problem_body
+from server.http.body import Body
+from server.http.event_stream import EventStream
+from server.lifecycle.serving import Serving
+from server.observing.logs import log_failure
+from server.observing.request_record import Facts, facts_of
+from server.requests.reader import Ask, Fields, Intake, media_type
 from server.responses import caption_body, json_response, reason_body, vqa_body
+from server.routes.openapi_document import event_stream, infer_operation
 from server.schemas import (
     CaptionFields,
     CaptionRequest,
@@ -36,8 +38,6 @@ from server.schemas import (
     VqaRequest,
     VqaResponse,
 )
-from server.serving import Serving
-from server.streaming import EventStream
 
 router = APIRouter(prefix="/v1", tags=["answers"])
 

@@ -1,0 +1,1 @@
+"""The tasks that are served over HTTP, by name."""

@@ -9,7 +9,8 @@ from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
 from engine.telemetry import NO_API_KEY
-from server.access.keys import ApiKey, KeyName, fresh_key, sha256_of
+from server.access.keys import fresh_key, sha256_of
+from server.configuration.api_key import ApiKey, KeyName
 from server.configuration.sources import toml_pair
 
 app = typer.Typer()

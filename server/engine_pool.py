@@ -7,21 +7,13 @@ from concurrent.futures import Future
 from typing import Literal, Protocol
 
 from artifact.store import Artifact
-from engine.types import (
-    Answer,
-    Budget,
-    CaptionInput,
-    Offer,
-    ReasonInput,
-    Task,
-    Ticket,
-    VqaInput,
-)
+from artifact.task import TaskName
+from engine.types import Answer, Budget, Input, Offer, Ticket
 
 Progress = Callable[[str, float], None]
 """Called with the phase of loading and the share of it that is done; may raise `LoadingStopped`."""
 
-LOADER = "load-engine"
+LOADER_THREAD = "load-engine"
 """Name of the threads that load an engine."""
 
 
@@ -29,10 +21,8 @@ class LoadingStopped(Exception):
     """The server is going down: what is being loaded is not needed any more."""
 
 
-EngineInput = VqaInput | CaptionInput | ReasonInput
-
 OnText = Callable[[str], None]
-"""Called on the engine's thread with each new piece of a caption; never blocks."""
+"""Called on the engine's thread with each new piece of an answer's text; never blocks."""
 
 
 class Pool(Protocol):
@@ -50,7 +40,7 @@ class Pool(Protocol):
 
     def admit(
         self,
-        task: Task,
+        task: TaskName,
         budget: Budget,
         arrived_s: float,
         decode_s: float = 0.0,
@@ -73,7 +63,7 @@ class Pool(Protocol):
         ...
 
     def submit(
-        self, ticket: Ticket, request: EngineInput, on_text: OnText | None = None
+        self, ticket: Ticket, request: Input, on_text: OnText | None = None
     ) -> Future[Answer]:
         """Hand in the decoded input of an admitted request.
 
@@ -88,7 +78,7 @@ class Pool(Protocol):
         """Give the place back; harmless after the answer."""
         ...
 
-    def offers(self, task: Task | None = None) -> list[Offer]:
+    def offers(self, task: TaskName | None = None) -> list[Offer]:
         """Return every variant as it can be served now."""
         ...
 
@@ -98,6 +88,13 @@ class Pool(Protocol):
 
     def show(self) -> None:
         """Let the gauges of the telemetry that both share show this engine."""
+        ...
+
+    def set_memory_budget(self, budget_bytes: int | None) -> None:
+        """Change the bytes that loaded stages may take; blocking, for stages may be loaded.
+
+        Raises LoadFailed if no variant would be left, or if a stage cannot be loaded.
+        """
         ...
 
     def drain(self, timeout_s: float) -> bool:

@@ -16,7 +16,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from server.engine_pool import LOADER
+from server.engine_pool import LOADER_THREAD
 from server.errors import ArtifactRefused, ServerError
 from server.http.protocol import limited
 from server.lifecycle.serving import Serving
@@ -76,7 +76,7 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
 
 def _leave_what_loads() -> None:
     """End the process at once if a library still loads: the interpreter's end would crash in it."""
-    if any(thread.name == LOADER for thread in threading.enumerate()):
+    if any(thread.name == LOADER_THREAD for thread in threading.enumerate()):
         _log.warning("stopped while loading")
         logging.shutdown()
         os._exit(0)

@@ -8,12 +8,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.clock import Clock
 from engine.telemetry import NO_API_KEY, Telemetry
-from server.access.keys import ApiKey, KeyRing
+from server.access.keys import KeyRing
 from server.access.rates import TokenBucket
+from server.configuration.api_key import ApiKey
 from server.errors import RateExceeded, ServerError, Unauthorized
-from server.errors.statuses import problem_response
+from server.errors.problem_json import problem_response
 from server.observing.logs import log_failure
-from server.observing.request_record import Facts
+from server.observing.request_record import RequestRecord
 
 _METRICS = "/metrics"
 _OPEN = frozenset(
@@ -31,7 +32,7 @@ class KeyGuard:
     """Lets requests with a known API key through, as often as its rate allows.
 
     Everything but `open_for_all` needs a key, whatever the method, so nothing is left open by
-    oversight. Notes the key's name in the request's facts. Used from the event loop only.
+    oversight. Notes the key's name in the request's record. Used from the event loop only.
     """
 
     def __init__(
@@ -59,17 +60,17 @@ class KeyGuard:
         if scope["type"] != "http" or scope["path"] in self._open:
             await self._app(scope, receive, send)
             return
-        facts: Facts = scope["state"]["facts"]
+        record: RequestRecord = scope["state"]["record"]
         try:
-            facts.api_key = self._admit(scope, facts)
+            record.api_key = self._admit(scope, record)
         except ServerError as error:
-            log_failure(error, facts)
-            response = problem_response(error, facts.request_id, scope["path"])
+            log_failure(error, record)
+            response = problem_response(error, record.request_id, scope["path"])
             await response(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _admit(self, scope: Scope, facts: Facts) -> str:
+    def _admit(self, scope: Scope, record: RequestRecord) -> str:
         """Return the key's name, or raise Unauthorized or RateExceeded."""
         presented = _bearer(scope)
         name = None if presented is None else self._ring.name_of(presented)
@@ -79,7 +80,7 @@ class KeyGuard:
         bucket = self._buckets.get(name)
         wait_s = 0.0 if bucket is None else bucket.take(self._clock.now_s())
         if wait_s > 0:
-            facts.api_key = name
+            record.api_key = name
             self._telemetry.api_key_checked(name, "rate_exceeded")
             raise RateExceeded(wait_s)
         self._telemetry.api_key_checked(name, "passed")

@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from engine.telemetry import NO_API_KEY
-from server.access.keys import ApiKey, KeyName
+from server.configuration.api_key import ApiKey, KeyName
 
 PREFIX = "OTMV_"
 _READ_BY_CLIENTS = frozenset({"OTMV_URL", "OTMV_KEY", "OTMV_WORLD"})
@@ -101,7 +101,7 @@ class Settings(BaseSettings):
     )
     reload: bool = Field(
         default=False,
-        description="Whether POST /v1/artifacts/reload and SIGHUP may change the artifact.",
+        description="Whether operators may change artifact and memory budget while it serves.",
     )
     artifacts_root: Path | None = Field(
         default=None,

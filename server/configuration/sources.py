@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from server.access.keys import ApiKey
+from server.configuration.api_key import ApiKey
 from server.configuration.settings import (
     PREFIX,
     Settings,

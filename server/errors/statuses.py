@@ -1,27 +1,20 @@
-"""Errors on the wire: one table from exception type to status, and RFC 9457 problem+json.
+"""One table from an error's type to its HTTP status, and when to try again.
 
-The table is the only place that knows HTTP statuses. Routes generate their OpenAPI responses from
-it, and every error leaves through `problem_for`, the framework's own included.
+It is the only place that knows HTTP statuses; routes generate their OpenAPI responses from it.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 
 from artifact.errors import TextError
 from engine import errors as engine
-from engine.types import Offer
 from server import errors as http
 
-MEDIA_TYPE = "application/problem+json"
 _TYPE_PREFIX = "urn:otmv:problem:"
 
 
@@ -70,7 +63,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
     http.HeadTooSlow: Problem(408, "head-too-slow", "The head did not arrive in time"),
     http.BodyTooSlow: Problem(408, "body-too-slow", "The body did not arrive in time"),
-    http.IntakeFull: Problem(429, "intake-full", "Too many request bodies are in memory"),
+    http.TooManyBodies: Problem(429, "intake-full", "Too many request bodies are in memory"),
     http.ClientLeft: Problem(CLIENT_LEFT, "client-left", "The client left"),
     http.TooManyConnections: Problem(503, "too-many-connections", "Too many connections"),
     http.StillLoading: Problem(503, "not-ready", "The engine is not ready"),
@@ -80,6 +73,13 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.ReloadOff: Problem(403, "reload-off", "Reloading is off"),
     http.NotOperator: Problem(403, "not-operator", "This API key may not do that"),
     http.ReloadRunning: Problem(409, "reload-running", "Another reload is running"),
+    http.MemoryBudgetFixed: Problem(403, "memory-budget-fixed", "The memory budget is fixed"),
+    http.MemoryBudgetChanging: Problem(
+        409, "memory-budget-changing", "The memory budget is being changed"
+    ),
+    http.MemoryBudgetTooSmall: Problem(
+        422, "memory-budget-too-small", "The memory budget holds no variant"
+    ),
     http.ArtifactOutside: Problem(403, "artifact-outside", "The artifact may not be loaded"),
     http.ArtifactRefused: Problem(422, "artifact-refused", "The artifact cannot be served"),
     http.ImageNotRecognised: Problem(415, "image-format", "The picture's format is not supported"),
@@ -98,8 +98,8 @@ _RETRY_AFTER_S: dict[type[Exception], float] = {
     engine.LoadFailed: 10.0,
     engine.ParityFailed: 10.0,
 }
-_OPAQUE = (500, 503)
-_SAFE_DETAIL = (engine.CapacityError, http.ServerError)
+OPAQUE = (500, 503)
+"""Statuses whose details show nothing of the inside, unless the error was made to be shown."""
 
 
 def classify(error: Exception) -> Problem:
@@ -112,91 +112,13 @@ def classify(error: Exception) -> Problem:
     return INTERNAL
 
 
-def problem_body(error: Exception, request_id: str, instance: str) -> dict[str, Any]:
-    """Return the problem details of an error; a 5xx shows nothing of the inside."""
-    problem = classify(error)
-    body: dict[str, Any] = {
-        "type": problem.type_uri,
-        "title": problem.title,
-        "status": problem.status,
-        "detail": _detail(error, problem),
-        "instance": instance,
-        "request_id": request_id,
-        **_extensions(error),
-    }
-    retry_after_s = _retry_after_s(error)
-    return body if retry_after_s is None else body | {"retry_after_s": retry_after_s}
-
-
-def problem_response(error: Exception, request_id: str, instance: str) -> Response:
-    """Return the problem+json response of an error."""
-    body = problem_body(error, request_id, instance)
-    headers = dict(getattr(error, "headers", None) or {})
-    if "retry_after_s" in body:
-        headers["Retry-After"] = str(max(1, math.ceil(body["retry_after_s"])))
-    return Response(
-        json.dumps(body, ensure_ascii=False, allow_nan=False).encode(errors="replace"),
-        body["status"],
-        headers,
-        MEDIA_TYPE,
-    )
-
-
-def openapi_responses(errors: Iterable[type[Exception]]) -> dict[int | str, dict[str, Any]]:
-    """Return the OpenAPI responses of a route from the errors it can raise, grouped by status."""
-    grouped: dict[int, list[Problem]] = {}
-    for error in errors:
-        problem = PROBLEMS[error]
-        kinds = grouped.setdefault(problem.status, [])
-        if problem not in kinds:
-            kinds.append(problem)
-    schema = {"$ref": "#/components/schemas/Problem"}
-    return {
-        status: {
-            "description": "; ".join(f"{kind.title} (`{kind.type_uri}`)" for kind in kinds),
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
-        for status, kinds in sorted(grouped.items())
-    }
-
-
 def _framework_problem(status: int) -> Problem:
     phrase = HTTPStatus(status).phrase
     return Problem(status, phrase.lower().replace(" ", "-"), phrase)
 
 
-def _detail(error: Exception, problem: Problem) -> str:
-    if problem.status in _OPAQUE and not isinstance(error, _SAFE_DETAIL):
-        return "the cause is in the server's log under this request id"
-    if isinstance(error, HTTPException):
-        return str(error.detail)
-    return str(error)
-
-
-def _extensions(error: Exception) -> dict[str, Any]:
-    if isinstance(error, http.InvalidFields):
-        return {"errors": [{"field": p.field, "problem": p.problem} for p in error.problems]}
-    if isinstance(error, engine.InvalidInput):
-        return {"errors": [{"field": error.field, "problem": error.problem}]}
-    if isinstance(error, engine.UnknownVariant):
-        return {"known_variants": list(error.known)}
-    if isinstance(error, engine.NoVariantFits) and error.nearest is not None:
-        return {"nearest_offer": _offer(error.nearest)}
-    if isinstance(error, engine.DeadlineUnattainable):
-        return {"predicted_ms": round(error.predicted_ms, 3), "variant": error.variant}
-    return {}
-
-
-def _offer(offer: Offer) -> dict[str, Any]:
-    return {
-        "variant": offer.variant,
-        "quality": offer.quality,
-        "memory_mb": round(offer.memory_bytes / 1e6, 3),
-        "predicted_ms": round(offer.predicted_s * 1e3, 3),
-    }
-
-
-def _retry_after_s(error: Exception) -> float | None:
+def retry_after_s(error: Exception) -> float | None:
+    """Return the seconds after which to try again; None: that would change nothing."""
     own = getattr(error, "retry_after_s", None)
     if isinstance(own, (int, float)) and math.isfinite(own):
         return float(own)

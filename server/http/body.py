@@ -7,7 +7,7 @@ from types import TracebackType
 
 from starlette.requests import Request
 
-from server.errors import BodyTooLarge, BodyTooSlow, ClientLeft, IntakeFull, MalformedBody
+from server.errors import BodyTooLarge, BodyTooSlow, ClientLeft, MalformedBody, TooManyBodies
 
 _RETRY_AFTER_S = 1.0
 
@@ -15,23 +15,23 @@ _RETRY_AFTER_S = 1.0
 class Body:
     """A whole request body and its share of the memory limit, given back by `release`."""
 
-    def __init__(self, store: BodyStore) -> None:
+    def __init__(self, reader: BodyReader) -> None:
         self.data = b""
-        self._store = store
+        self._reader = reader
         self._held_bytes = 0
 
     def hold(self, count: int) -> None:
         """Count further bytes against the limit of all bodies.
 
         Raises:
-            IntakeFull: the limit is reached.
+            TooManyBodies: the limit is reached.
         """
-        self._store.take(count)
+        self._reader.take(count)
         self._held_bytes += count
 
     def release(self) -> None:
         """Drop the data and give the memory back; may be called twice."""
-        self._store.give(self._held_bytes)
+        self._reader.give(self._held_bytes)
         self._held_bytes = 0
         self.data = b""
 
@@ -47,7 +47,7 @@ class Body:
         self.release()
 
 
-class BodyStore:
+class BodyReader:
     """Reads bodies and counts those in memory. Used from the event loop only."""
 
     def __init__(self, max_body_bytes: int, max_total_bytes: int, timeout_s: float) -> None:
@@ -57,9 +57,9 @@ class BodyStore:
         self.held_bytes = 0
 
     def take(self, count: int) -> None:
-        """Count bytes in, or raise IntakeFull."""
+        """Count bytes in, or raise TooManyBodies."""
         if self.held_bytes + count > self._max_total_bytes:
-            raise IntakeFull(_RETRY_AFTER_S)
+            raise TooManyBodies(_RETRY_AFTER_S)
         self.held_bytes += count
 
     def give(self, count: int) -> None:
@@ -71,7 +71,7 @@ class BodyStore:
 
         Raises:
             BodyTooLarge: announced or actual size beyond the limit; the rest is not read.
-            BodyTooSlow, IntakeFull, ClientLeft: as named.
+            BodyTooSlow, TooManyBodies, ClientLeft: as named.
         """
         self._check_announced(request)
         body = Body(self)

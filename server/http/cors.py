@@ -10,8 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.errors.statuses import problem_response
-from server.requests.reader import BUDGET_HEADERS
+from server.errors.problem_json import problem_response
 
 _METHODS = ("GET", "HEAD", "POST")
 _SENT = ("Authorization", "Content-Type", "X-Request-Id", "traceparent", "tracestate")
@@ -21,15 +20,16 @@ _READ = ("X-Request-Id", "Server-Timing", "Retry-After", "WWW-Authenticate")
 class Cors(CORSMiddleware):
     """Starlette's, but a preflight that it refuses is answered with problem+json too.
 
-    Cookies are never allowed: a page sends its API key itself.
+    Cookies are never allowed: a page sends its API key itself. `sent` are further headers that a
+    page may send.
     """
 
-    def __init__(self, app: ASGIApp, origins: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, origins: Sequence[str], sent: Sequence[str]) -> None:
         super().__init__(
             app,
             allow_origins=origins,
             allow_methods=_METHODS,
-            allow_headers=(*_SENT, *BUDGET_HEADERS),
+            allow_headers=(*_SENT, *sent),
             expose_headers=_READ,
         )
 
@@ -49,4 +49,4 @@ class Cors(CORSMiddleware):
 def _as_problem(refusal: Response, scope: Scope) -> Response:
     kept = {k: v for k, v in refusal.headers.items() if not k.startswith("content-")}
     error = HTTPException(refusal.status_code, bytes(refusal.body).decode(), kept)
-    return problem_response(error, scope["state"]["facts"].request_id, scope["path"])
+    return problem_response(error, scope["state"]["record"].request_id, scope["path"])

@@ -1,4 +1,4 @@
-"""A caption as server-sent events: its text while it is written, then the whole answer."""
+"""An answer as server-sent events: its text while it is written, then the whole body."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
-from server.answering.answerer import unless_gone
 from server.engine_pool import OnText
 from server.errors import ClientLeft
+from server.http.client_left import unless_client_leaves
 
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
@@ -58,7 +58,7 @@ class EventStream(EventSourceResponse):
         """Send the events; cancel the request when the client leaves."""
         try:
             with suppress(ClientLeft):
-                await unless_gone(receive, self.stream_response(send))
+                await unless_client_leaves(receive, self.stream_response(send))
         finally:
             await self._stop()
 

@@ -11,9 +11,9 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.clock import Clock
-from server.errors.statuses import problem_response
+from server.errors.problem_json import problem_response
 from server.observing.logs import access_fields, log_failure
-from server.observing.request_record import Facts
+from server.observing.request_record import RequestRecord
 from server.observing.trace_context import read_trace_context
 from server.observing.tracing import Tracing
 
@@ -23,33 +23,33 @@ _access = logging.getLogger("otmv.access")
 
 
 @dataclass(frozen=True)
-class Noting:
-    """What is written down of every request, and where to."""
+class RequestReports:
+    """What is written of every request that has ended: a log line, its texts in it, spans."""
 
     access_log: bool
     content: bool = False
     tracing: Tracing | None = None
 
 
-class RequestContext:
-    """Stamps every request on arrival and answers for whatever nobody else caught.
+class RequestStamp:
+    """Stamps every request on arrival and answers for errors that nothing else caught.
 
-    Sets `scope["state"]["facts"]`: when it arrived (the deadline counts from here), its id, and
+    Sets `scope["state"]["record"]`: when it arrived (the deadline counts from here), its id, and
     what the log line and the spans are made of once it has ended.
     """
 
-    def __init__(self, app: ASGIApp, clock: Clock, noting: Noting) -> None:
+    def __init__(self, app: ASGIApp, clock: Clock, reports: RequestReports) -> None:
         self._app = app
         self._clock = clock
-        self._noting = noting
+        self._reports = reports
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request; other ASGI scopes pass through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        facts = _begun(scope, self._clock.now_s())
-        scope.setdefault("state", {})["facts"] = facts
+        record = _begin(scope, self._clock.now_s())
+        scope.setdefault("state", {})["record"] = record
         head_only = scope["method"] == "HEAD"
         status = 0
 
@@ -57,7 +57,7 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = facts.request_id
+                MutableHeaders(scope=message)["x-request-id"] = record.request_id
             elif head_only:
                 message = {**message, "body": b""}
             await send(message)
@@ -66,36 +66,36 @@ class RequestContext:
         try:
             await self._app(inner, receive, stamp)
         except Exception as error:  # nothing above this would answer in our format
-            log_failure(error, facts)
+            log_failure(error, record)
             if status == 0:
-                response = problem_response(error, facts.request_id, scope["path"])
+                response = problem_response(error, record.request_id, scope["path"])
                 await response(scope, receive, stamp)
         finally:
-            self._note(scope, inner, facts, status)
+            self._report(scope, inner, record, status)
 
-    def _note(self, scope: Scope, inner: Scope, facts: Facts, status: int) -> None:
+    def _report(self, scope: Scope, inner: Scope, record: RequestRecord, status: int) -> None:
         """Record a request that has ended, its answer sent."""
-        noting, ended_s = self._noting, self._clock.now_s()
-        trace_id = facts.trace.trace_id if facts.trace else None
-        if noting.tracing is not None and scope["path"].startswith(_TRACED):
+        reports, ended_s = self._reports, self._clock.now_s()
+        trace_id = record.trace.trace_id if record.trace else None
+        if reports.tracing is not None and scope["path"].startswith(_TRACED):
             route = getattr(inner.get("route"), "path", None)
-            trace_id = noting.tracing.record(facts, scope["method"], route, status, ended_s)
-        if noting.access_log:
+            trace_id = reports.tracing.add_request(record, scope["method"], route, status, ended_s)
+        if reports.access_log:
             line = {
-                "request_id": facts.request_id,
+                "request_id": record.request_id,
                 "trace_id": trace_id,
                 "method": scope["method"],
                 "path": _printable(scope["path"]),
                 "status": status,
-                "duration_ms": round((ended_s - facts.arrived_s) * 1e3, 3),
-                **access_fields(facts, noting.content),
+                "duration_ms": round((ended_s - record.arrived_s) * 1e3, 3),
+                **access_fields(record, reports.content),
             }
             said = {name: value for name, value in line.items() if value is not None}
             _access.info("request", extra=said)
 
 
-def _begun(scope: Scope, arrived_s: float) -> Facts:
-    """Return the facts that a request's head tells."""
+def _begin(scope: Scope, arrived_s: float) -> RequestRecord:
+    """Return the record of a request, with what its head says."""
     given_id, parents, states = None, [], []
     for name, value in scope["headers"]:
         if name == b"x-request-id":
@@ -105,7 +105,7 @@ def _begun(scope: Scope, arrived_s: float) -> Facts:
         elif name == b"tracestate":
             states.append(value.decode("latin-1"))
     trace = read_trace_context(parents, states) if parents else None
-    return Facts(_request_id(given_id), arrived_s, trace)
+    return RequestRecord(_request_id(given_id), arrived_s, trace)
 
 
 def _request_id(given: str | None) -> str:

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from server.configuration.settings import Settings
 from server.errors import HeadTooSlow, TooManyConnections
-from server.errors.statuses import problem_response
+from server.errors.problem_json import problem_response
 
 _log = logging.getLogger("otmv.server")
 _AFTER_BODY_S = 5.0

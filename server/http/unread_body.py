@@ -1,4 +1,4 @@
-"""Answering before the body was read, without the client losing the answer."""
+"""An answer before the body was read, so that the client still gets it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LIMIT_S = 2.0
 _LIMIT_BYTES = 64 * 2**20
 
 
-class LingeringResponse(Response):
+class UnreadBodyResponse(Response):
     """Sends a response, then discards what still arrives for a moment, then closes.
 
     Closing at once with unread data resets the connection, and a client still busy sending would

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from engine.clock import Clock
 from engine.errors import BackendError
 from engine.telemetry import Telemetry
 from server.configuration.settings import Settings
-from server.engine_pool import LOADER, LoadingStopped, Pool
+from server.engine_pool import LoadingStopped, Pool
 from server.errors import (
     ArtifactOutside,
     ArtifactRefused,
@@ -24,9 +23,10 @@ from server.errors import (
     StillDraining,
     StillLoading,
 )
-from server.lifecycle.served_engines import Tenure
+from server.lifecycle.loader_thread import in_loader_thread
+from server.lifecycle.one_at_a_time import OneAtATime
+from server.lifecycle.served_engines import ServedEngines
 
-_CLOSING_S = 5.0
 _log = logging.getLogger("otmv.server")
 
 
@@ -43,15 +43,20 @@ class Reloader:
     """Opens one artifact at a time beside the present one, and swaps. Belongs to the event loop."""
 
     def __init__(
-        self, settings: Settings, tenure: Tenure, telemetry: Telemetry, clock: Clock
+        self,
+        settings: Settings,
+        engines: ServedEngines,
+        one_at_a_time: OneAtATime,
+        telemetry: Telemetry,
+        clock: Clock,
     ) -> None:
         self._allowed = settings.reload
         self._own = self._path = settings.artifact
         self._root = settings.artifacts_root or settings.artifact.absolute().parent
-        self._tenure = tenure
+        self._engines = engines
+        self._one_at_a_time = one_at_a_time
         self._telemetry = telemetry
         self._clock = clock
-        self._running: asyncio.Task[Reloaded] | None = None
         self._stopping = asyncio.Event()
 
     def check_allowed(self) -> None:
@@ -66,21 +71,20 @@ class Reloader:
         leaves. On any error the present artifact is served as before.
 
         Raises:
-            ReloadOff, StillLoading, StillDraining, ReloadRunning, ArtifactOutside: not begun.
+            ReloadOff, StillLoading, StillDraining, ArtifactOutside: not begun.
+            ReloadRunning, MemoryBudgetChanging: not begun either.
             ArtifactRefused: it failed a check.
         """
         self.check_allowed()
         if self._stopping.is_set():
             raise StillDraining
-        present = self._tenure.pool
+        present = self._engines.pool
         if present is None:
             raise StillLoading("the first artifact is loading")
-        if self._running is not None and not self._running.done():
-            raise ReloadRunning
+        self._one_at_a_time.check_free()
         path = self._path if artifact is None else Path(artifact)
-        running = asyncio.ensure_future(self._counted(path, self._folder(path), present))
-        running.add_done_callback(_seen)
-        self._running = running
+        work = self._counted(path, self._folder(path), present)
+        running = self._one_at_a_time.start(work, ReloadRunning)
         stopping = asyncio.ensure_future(self._stopping.wait())
         try:
             await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -93,12 +97,6 @@ class Reloader:
     def stop(self) -> None:
         """Give up the reload that runs; begin no other."""
         self._stopping.set()
-
-    async def close(self) -> None:
-        """Wait until nothing is being loaded any more, or for a while."""
-        self.stop()
-        if self._running is not None:
-            await asyncio.wait({self._running}, timeout=_CLOSING_S)
 
     def _folder(self, path: Path) -> Path:
         """Return where a path's links lead now: below the root, unless it is the operator's own."""
@@ -132,14 +130,14 @@ class Reloader:
 
     async def _reload(self, path: Path, folder: Path, present: Pool) -> Reloaded:
         started_s = self._clock.now_s()
-        await self._tenure.alone()  # never three of them in memory
+        await self._engines.wait_for_others()  # never three of them in memory
         _log.info("loading %s beside %s", path, present.artifact.root)
-        pool = await _in_thread(lambda: self._open(folder, present))
+        pool = await in_loader_thread(lambda: self._open(folder, present), discard=_close_engine)
         if self._stopping.is_set():
             await asyncio.to_thread(pool.close)
             raise LoadingStopped
         self._path = path
-        self._tenure.begin(pool)
+        self._engines.serve(pool)
         pool.show()
         self._telemetry.serving(pool.artifact.manifest.name, pool.artifact.hash)
         return Reloaded(present.artifact, pool.artifact, self._clock.now_s() - started_s)
@@ -155,39 +153,6 @@ class Reloader:
             raise LoadingStopped
 
 
-async def _in_thread(work: Callable[[], Pool]) -> Pool:
-    """Run `work` in a thread that does not hold up the end of the process.
-
-    A pool that nobody waits for any more is closed.
-    """
-    loop = asyncio.get_running_loop()
-    outcome: asyncio.Future[Pool] = loop.create_future()
-
-    def settle(pool: Pool | None, error: Exception | None) -> None:
-        if outcome.cancelled():
-            if pool is not None:
-                threading.Thread(target=pool.close, name="drop-engine", daemon=True).start()
-        elif error is not None:
-            outcome.set_exception(error)
-        elif pool is not None:
-            outcome.set_result(pool)
-
-    def run() -> None:
-        pool, failed = None, None
-        try:
-            pool = work()
-        except Exception as error:  # told to whoever waits
-            failed = error
-        try:
-            loop.call_soon_threadsafe(settle, pool, failed)
-        except RuntimeError:  # the loop has closed meanwhile
-            _log.info("stopped while loading")
-
-    threading.Thread(target=run, name=LOADER, daemon=True).start()
-    return await outcome
-
-
-def _seen(task: asyncio.Task[Reloaded]) -> None:
-    """Take note of a failure whose caller has left: it was logged."""
-    if not task.cancelled():
-        task.exception()
+def _close_engine(pool: Pool) -> None:
+    """Close an engine that is not needed any more, off the event loop."""
+    threading.Thread(target=pool.close, name="drop-engine", daemon=True).start()

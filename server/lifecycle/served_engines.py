@@ -12,7 +12,7 @@ _SLICE_S = 1.0
 """How long one wait for an engine's last request blocks a thread."""
 
 
-class _Held:
+class _LeasedEngine:
     """An engine, and how many requests are being handed to it."""
 
     def __init__(self, pool: Pool) -> None:
@@ -33,7 +33,7 @@ class _Held:
                 self.free.set()
 
 
-class Tenure:
+class ServedEngines:
     """The engine that takes requests, and those that only finish what they have.
 
     A request leases the engine it is handed to, until it is answered or streams. An engine that was
@@ -43,55 +43,56 @@ class Tenure:
     """
 
     def __init__(self) -> None:
-        self._held: _Held | None = None
-        self._leaving: dict[asyncio.Task[None], _Held] = {}
+        self._present: _LeasedEngine | None = None
+        self._leaving: dict[asyncio.Task[None], _LeasedEngine] = {}
 
     @property
     def pool(self) -> Pool | None:
         """The engine that takes requests; None before the first."""
-        return None if self._held is None else self._held.pool
+        return None if self._present is None else self._present.pool
 
     @contextmanager
     def lease(self) -> Iterator[Pool]:
         """Hold the present engine; there must be one."""
-        assert self._held is not None
-        with self._held.lease() as pool:
+        assert self._present is not None
+        with self._present.lease() as pool:
             yield pool
 
-    def begin(self, pool: Pool) -> None:
+    def serve(self, pool: Pool) -> None:
         """Let an engine take all requests from now on; the one before finishes, then closes."""
-        before, self._held = self._held, _Held(pool)
+        before, self._present = self._present, _LeasedEngine(pool)
         if before is not None:
             leaving = asyncio.ensure_future(_leave(before))
             self._leaving[leaving] = before
             leaving.add_done_callback(self._leaving.pop)
 
-    async def alone(self) -> None:
+    async def wait_for_others(self) -> None:
         """Wait until every engine before the present one has closed."""
         while self._leaving:
             await asyncio.wait(self._leaving)
 
     async def drain(self, timeout_s: float) -> bool:
         """Refuse new requests and wait for the running ones; False if the time ran out."""
-        if self._held is None:
+        if self._present is None:
             return True
         leaving = set(self._leaving)
-        present = asyncio.ensure_future(asyncio.to_thread(self._held.pool.drain, timeout_s))
+        present = asyncio.ensure_future(asyncio.to_thread(self._present.pool.drain, timeout_s))
         await asyncio.wait({present, *leaving}, timeout=timeout_s)
         return await present and all(task.done() for task in leaving)
 
     async def close(self) -> None:
         """Stop every engine and free what it holds; what is still open ends."""
-        held = [*self._leaving.values(), *([self._held] if self._held is not None else [])]
+        present = [] if self._present is None else [self._present]
+        engines = [*self._leaving.values(), *present]
         for leaving in self._leaving:
             leaving.cancel()
-        for each in held:
-            await asyncio.to_thread(each.pool.close)
+        for engine in engines:
+            await asyncio.to_thread(engine.pool.close)
 
 
-async def _leave(held: _Held) -> None:
+async def _leave(engine: _LeasedEngine) -> None:
     """Wait for what an engine still has to do, then close it."""
-    await held.free.wait()
-    while not await asyncio.to_thread(held.pool.drain, _SLICE_S):
+    await engine.free.wait()
+    while not await asyncio.to_thread(engine.pool.drain, _SLICE_S):
         pass  # deadlines bound its requests
-    await asyncio.to_thread(held.pool.close)
+    await asyncio.to_thread(engine.pool.close)

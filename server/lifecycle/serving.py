@@ -5,65 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar
 
 from engine.clock import Clock
-from engine.quantiles import quantile
 from engine.telemetry import Telemetry
-from server.access.keys import ApiKey
+from server.answering.answerer import Answerer
+from server.answering.reply_time import ReplyTime
+from server.configuration.api_key import ApiKey
 from server.configuration.settings import Settings
-from server.engine_pool import LOADER, LoadingStopped, OpenPool, Pool
+from server.engine_pool import LOADER_THREAD, LoadingStopped, OpenPool, Pool
 from server.errors import StillDraining, StillLoading
-from server.http.body import BodyStore
+from server.http.body import BodyReader
+from server.lifecycle.memory_budget import MemoryBudget
+from server.lifecycle.one_at_a_time import OneAtATime
 from server.lifecycle.reloader import Reloader
-from server.lifecycle.served_engines import Tenure
+from server.lifecycle.served_engines import ServedEngines
 from server.pictures.decoder import Decoder
 from server.pictures.images import prepare_decoders
-from server.requests.reader import Intake
+from server.requests.budget import BudgetDefaults
+from server.requests.reader import RequestReader
 
 State = Literal["loading", "ready", "draining", "failed"]
 T = TypeVar("T")
 _log = logging.getLogger("otmv.server")
 _INTAKE_THREADS = 2
 _CLOSING_S = 1.0
-_RECENT_S = 2.0
-_WIRE_S = 5e-4
-"""What the event loop and the socket take after that."""
-
-
-class Handover:
-    """How long an answer takes from the engine to the wire: a high quantile of recent ones.
-
-    Those of two seconds ago are forgotten: they tell of a load that may be gone.
-    """
-
-    def __init__(self) -> None:
-        self._recent: deque[tuple[float, float]] = deque(maxlen=128)
-        self._since = 0
-        self._predicted_s = 0.0
-
-    def add(self, seconds: float, now: float) -> None:
-        """Take one."""
-        self._recent.append((now, seconds))
-        self._since += 1
-        if self._since >= 16:
-            self._learn(now)
-
-    def predicted_s(self, now: float) -> float:
-        """Return how long the next one will take."""
-        if self._recent and now - self._recent[0][0] > _RECENT_S:
-            self._learn(now)
-        return self._predicted_s
-
-    def _learn(self, now: float) -> None:
-        while self._recent and now - self._recent[0][0] > _RECENT_S:
-            self._recent.popleft()
-        times_s = [seconds for _, seconds in self._recent]
-        self._predicted_s = quantile(times_s, 0.95) + _WIRE_S if times_s else 0.0
-        self._since = 0
+_OPERATORS_CLOSING_S = 5.0
 
 
 class Serving:
@@ -75,15 +44,19 @@ class Serving:
         self.settings = settings
         self.telemetry = telemetry
         self.clock = clock
-        self.intake = Intake(settings.max_pixels, settings.default_on_miss)
-        self._intakes = {name: _intake_of(key, settings) for name, key in settings.keys.items()}
-        self.bodies = BodyStore(
+        self._reader = _request_reader(None, settings)
+        self._readers = {
+            name: _request_reader(key, settings) for name, key in settings.keys.items()
+        }
+        self.bodies = BodyReader(
             settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s
         )
         self.decoder = Decoder(settings.decode_threads, settings.max_pixels, clock)
-        self.handover = Handover()
-        self.tenure = Tenure()
-        self.reloader = Reloader(settings, self.tenure, telemetry, clock)
+        self.answerer = Answerer(self.decoder, ReplyTime(), telemetry, clock)
+        self.engines = ServedEngines()
+        self._one_at_a_time = OneAtATime()
+        self.reloader = Reloader(settings, self.engines, self._one_at_a_time, telemetry, clock)
+        self.memory_budget = MemoryBudget(settings.reload, self._one_at_a_time, telemetry)
         self.failure: Exception | None = None
         self.phase, self.done_share = "starting", 0.0
         self._open_pool = open_pool
@@ -100,7 +73,7 @@ class Serving:
             return "draining"
         if self.failure is not None:
             return "failed"
-        pool = self.tenure.pool
+        pool = self.engines.pool
         return "ready" if pool is not None and pool.ready else "loading"
 
     def pool(self) -> Pool:
@@ -111,14 +84,14 @@ class Serving:
         """
         if self._draining:
             raise StillDraining
-        pool = self.tenure.pool
+        pool = self.engines.pool
         if pool is None or not pool.ready:
             raise StillLoading("loading failed" if self.failure else self.phase)
         return pool
 
-    def intake_of(self, api_key: str | None) -> Intake:
-        """Return the intake with an API key's default budgets; None: without any key."""
-        return self.intake if api_key is None else self._intakes[api_key]
+    def reader_for(self, api_key: str | None) -> RequestReader:
+        """Return the reader with the default budgets of an API key, by its name; None: no key."""
+        return self._reader if api_key is None else self._readers[api_key]
 
     def start_loading(self) -> None:
         """Open the engine in a thread of its own, so that liveness answers meanwhile."""
@@ -138,7 +111,7 @@ class Serving:
             except RuntimeError:  # the loop closed while loading
                 _log.info("stopped while loading")
 
-        self._loader = threading.Thread(target=load, name=LOADER, daemon=True)
+        self._loader = threading.Thread(target=load, name=LOADER_THREAD, daemon=True)
         self._loader.start()
 
     async def settled(self) -> None:
@@ -158,15 +131,16 @@ class Serving:
         self._draining = True
         self.reloader.stop()
         await asyncio.sleep(self.settings.drain_delay_s)
-        return await self.tenure.drain(self.settings.drain_timeout_s)
+        return await self.engines.drain(self.settings.drain_timeout_s)
 
     async def close(self) -> None:
         """Stop every thread and free the engine."""
         self._draining = True
         self.decoder.close()
         self._parsers.shutdown(wait=False, cancel_futures=True)
-        await self.reloader.close()
-        await self.tenure.close()
+        self.reloader.stop()
+        await self._one_at_a_time.wait_for_end(_OPERATORS_CLOSING_S)
+        await self.engines.close()
         if self._loader is not None:
             await asyncio.to_thread(self._loader.join, _CLOSING_S)
 
@@ -179,11 +153,16 @@ class Serving:
         if isinstance(outcome, Exception):
             self.failure = outcome
         else:
-            self.tenure.begin(outcome)
+            self.engines.serve(outcome)
             self.telemetry.serving(outcome.artifact.manifest.name, outcome.artifact.hash)
         self._settled.set()
 
 
-def _intake_of(key: ApiKey, settings: Settings) -> Intake:
-    on_miss = key.default_on_miss or settings.default_on_miss
-    return Intake(settings.max_pixels, on_miss, key.default_max_latency_ms)
+def _request_reader(key: ApiKey | None, settings: Settings) -> RequestReader:
+    """Return the reader of requests that come with a key, or without any."""
+    if key is None:
+        defaults = BudgetDefaults(settings.default_on_miss)
+    else:
+        on_miss = key.default_on_miss or settings.default_on_miss
+        defaults = BudgetDefaults(on_miss, key.default_max_latency_ms)
+    return RequestReader(settings.max_pixels, defaults)

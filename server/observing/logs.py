@@ -13,11 +13,11 @@ from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
 from engine.types import Answer
+from server.answering.work import WorkResult
 from server.configuration.settings import Settings
 from server.errors.statuses import INTERNAL, classify
 from server.observing.redaction import traceback_text
-from server.observing.request_record import Facts
-from server.responses import timings_ms
+from server.observing.request_record import RequestRecord
 
 LogFormat = Literal["text", "json"]
 
@@ -34,7 +34,9 @@ _LEVELS = {
 _ABOUT_NO_REQUEST = ("engine.", "otmv.")
 """Our own loggers so named tell of stages, which see numbers only, or of the server; where they
 tell of a request, its facts come along."""
-_NOT_WRITTEN = frozenset({"color_message", "facts", "taskName"})
+_REQUEST = "request_record"
+"""The field of a log line that holds the request it tells of."""
+_NOT_WRITTEN = frozenset({"color_message", _REQUEST, "taskName"})
 _NO_FIELDS = _NOT_WRITTEN | frozenset(RESERVED_ATTRS)
 _BARE = re.compile(r"[^\s\"'={}\[\]]+")
 _log = logging.getLogger("otmv.server")
@@ -72,42 +74,41 @@ def log_handler(
         handler.setFormatter(JsonLines(_JSON, rename_fields=_RENAMED, timestamp=True))
     else:
         handler.setFormatter(TextLines(_TEXT))
-    handler.addFilter(Discreet(show_content))
+    handler.addFilter(RequestTextFilter(show_content))
     return handler
 
 
-def log_failure(error: Exception, facts: Facts) -> None:
+def log_failure(error: Exception, request: RequestRecord) -> None:
     """Note how a request ended; log an error that is the server's own fault, with its traceback."""
     problem = classify(error)
-    facts.problem = problem.slug
+    request.problem = problem.slug
     if problem.status == INTERNAL.status:
-        _log.error("request %s failed", facts.request_id, exc_info=error, extra={"facts": facts})
+        extra = {_REQUEST: request}
+        _log.error("request %s failed", request.request_id, exc_info=error, extra=extra)
 
 
-def access_fields(facts: Facts, show_content: bool) -> dict[str, Any]:
+def access_fields(request: RequestRecord, show_content: bool) -> dict[str, Any]:
     """Return what a request's log line says of how it was served; None: not known, or none."""
     fields: dict[str, Any] = {
-        "api_key": facts.api_key,
-        "problem": facts.problem,
-        "task": facts.task,
-        "on_miss": facts.on_miss,
+        "api_key": request.api_key,
+        "problem": request.problem,
+        "task": request.task,
+        "on_miss": request.on_miss,
     }
-    if facts.finished is not None:
-        fields |= _answered(facts)
-    if show_content and facts.texts:
-        fields["texts"] = list(facts.texts)
+    if request.result is not None:
+        fields |= _answered(request.result)
+    if show_content and request.texts:
+        fields["texts"] = list(request.texts)
     return fields
 
 
-def _answered(facts: Facts) -> dict[str, Any]:
-    assert facts.finished is not None
-    answers = facts.finished.answers
-    slowest = max(range(len(answers)), key=facts.finished.total_s.__getitem__)
+def _answered(result: WorkResult) -> dict[str, Any]:
+    answers = result.answers
     return {
         "variant": ",".join(dict.fromkeys(answer.variant for answer in answers)),
         "degraded": any(answer.degraded for answer in answers),
         "deadline_met": _all_met(answers),
-        "phases_ms": timings_ms(facts.finished, slowest),
+        "phases_ms": result.slowest_timings_ms(),
     }
 
 
@@ -116,8 +117,8 @@ def _all_met(answers: list[Answer]) -> bool | None:
     return all(known) if known else None
 
 
-class Discreet(logging.Filter):
-    """Writes tracebacks so that no message in them repeats a request's text (server/failures)."""
+class RequestTextFilter(logging.Filter):
+    """Writes tracebacks so that no message in them repeats a request's text."""
 
     def __init__(self, show_content: bool) -> None:
         super().__init__()
@@ -125,12 +126,12 @@ class Discreet(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Turn the record's exception into text; every record passes."""
-        facts: Facts | None = getattr(record, "facts", None)
-        harmless = facts is None and record.name.startswith(_ABOUT_NO_REQUEST)
+        request: RequestRecord | None = getattr(record, _REQUEST, None)
+        harmless = request is None and record.name.startswith(_ABOUT_NO_REQUEST)
         if self._show_content or harmless or not record.exc_info:
             return True
         if record.exc_info[1] is not None:
-            texts = None if facts is None else facts.texts
+            texts = None if request is None else request.texts
             record.exc_text = traceback_text(record.exc_info[1], texts)
         record.exc_info = None
         return True

@@ -21,10 +21,9 @@ from opentelemetry.util.types import AttributeValue
 
 from engine.clock import Clock
 from engine.types import Answer
-from server.answering.answerer import Finished
-from server.observing.request_record import Facts
+from server.answering.work import ENGINE_PHASES, WorkResult
+from server.observing.request_record import RequestRecord
 from server.observing.trace_context import TraceContext
-from server.responses import ENGINE_PHASES
 
 SERVICE = "otmv-serve"
 _TRACES_PATH = "/v1/traces"
@@ -47,7 +46,7 @@ def otlp_provider(endpoint: str | None, version: str) -> TracerProvider:
 
 
 class OtelTracing:
-    """`server.tracing.Tracing` on a provider.
+    """`server.observing.tracing.Tracing` on a provider.
 
     `wall_ns` is the time of day, ns since 1970, by which spans are placed; `clock` the one on which
     requests are measured.
@@ -61,23 +60,23 @@ class OtelTracing:
         self._clock = clock
         self._wall_ns = wall_ns
 
-    def record(
-        self, facts: Facts, method: str, route: str | None, status: int, ended_s: float
+    def add_request(
+        self, record: RequestRecord, method: str, route: str | None, status: int, ended_s: float
     ) -> str:
         """Make a request's spans; return its trace id, 32 hexadecimal digits."""
         zero_ns = self._wall_ns() - round(self._clock.now_s() * 1e9)
         root = self._tracer.start_span(
             f"{method} {route}" if route else method,
-            context=_parent(facts.trace),
+            context=_parent(record.trace),
             kind=trace.SpanKind.SERVER,
-            attributes=_of_request(facts, method, route, status),
-            start_time=zero_ns + round(facts.arrived_s * 1e9),
+            attributes=_of_request(record, method, route, status),
+            start_time=zero_ns + round(record.arrived_s * 1e9),
         )
         if root.is_recording():
             if status >= 500:
                 root.set_status(trace.StatusCode.ERROR)
-            if facts.finished is not None:
-                _Phases(self._tracer, zero_ns).add(root, facts, facts.finished, ended_s)
+            if record.result is not None:
+                _Phases(self._tracer, zero_ns).add(root, record, record.result, ended_s)
         root.end(zero_ns + round(ended_s * 1e9))
         return trace.format_trace_id(root.get_span_context().trace_id)
 
@@ -95,23 +94,26 @@ class _Phases:
         self._tracer = tracer
         self._zero_ns = zero_ns
 
-    def add(self, root: trace.Span, facts: Facts, finished: Finished, ended_s: float) -> None:
+    def add(
+        self, root: trace.Span, record: RequestRecord, result: WorkResult, ended_s: float
+    ) -> None:
+        """Add the spans of a request that was answered."""
         inside = trace.set_span_in_context(root)
-        self._span("intake", facts.arrived_s, finished.began_s, inside)
+        self._span("intake", record.arrived_s, result.began_s, inside)
         decoding = {
-            "otmv.decode_ms": finished.decode_s * 1e3,
-            "otmv.preprocess_ms": finished.preprocess_s * 1e3,
+            "otmv.decode_ms": result.decode_s * 1e3,
+            "otmv.preprocess_ms": result.preprocess_s * 1e3,
         }
-        self._span("decode", finished.began_s, finished.submitted_s, inside, decoding)
-        for answer, total_s in zip(finished.answers, finished.total_s, strict=True):
-            done_s = facts.arrived_s + total_s
-            context = self._span("answer", finished.submitted_s, done_s, inside, _of_answer(answer))
-            at_s = finished.submitted_s
+        self._span("decode", result.began_s, result.submitted_s, inside, decoding)
+        for answer, total_s in zip(result.answers, result.total_s, strict=True):
+            done_s = record.arrived_s + total_s
+            context = self._span("answer", result.submitted_s, done_s, inside, _of_answer(answer))
+            at_s = result.submitted_s
             for phase in ENGINE_PHASES:
                 took_s = answer.phases_s.get(phase, 0.0)
                 self._span(phase, at_s, at_s + took_s, context)
                 at_s += took_s
-        answered_s = facts.arrived_s + max(finished.total_s)
+        answered_s = record.arrived_s + max(result.total_s)
         self._span("reply", answered_s, max(answered_s, ended_s), inside)
 
     def _span(
@@ -149,18 +151,18 @@ def _parent(given: TraceContext | None) -> Context:
 
 
 def _of_request(
-    facts: Facts, method: str, route: str | None, status: int
+    record: RequestRecord, method: str, route: str | None, status: int
 ) -> dict[str, AttributeValue]:
     said: dict[str, AttributeValue | None] = {
         "http.request.method": method,
         "http.route": route,
         "http.response.status_code": status,
-        "error.type": facts.problem if status >= 500 else None,
-        "otmv.request_id": facts.request_id,
-        "otmv.problem": facts.problem,
-        "otmv.api_key": facts.api_key,
-        "otmv.task": facts.task,
-        "otmv.on_miss": facts.on_miss,
+        "error.type": record.problem if status >= 500 else None,
+        "otmv.request_id": record.request_id,
+        "otmv.problem": record.problem,
+        "otmv.api_key": record.api_key,
+        "otmv.task": record.task,
+        "otmv.on_miss": record.on_miss,
     }
     return {name: value for name, value in said.items() if value is not None}
 

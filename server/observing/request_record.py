@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from engine.types import OnMiss, Task
-from server.answering.answerer import Finished
+from artifact.task import TaskName
+from engine.types import OnMiss
+from server.answering.work import WorkResult
 from server.observing.trace_context import TraceContext
 
 
 @dataclass
-class Facts:
+class RequestRecord:
     """Begun when a request arrives, filled in while it is served, read when it has ended.
 
     `arrived_s` is on the server's clock. `texts` are its questions or its statement, None until
@@ -23,14 +24,14 @@ class Facts:
     arrived_s: float
     trace: TraceContext | None = None
     api_key: str | None = None
-    task: Task | None = None
+    task: TaskName | None = None
     on_miss: OnMiss | None = None
     texts: tuple[str, ...] | None = None
-    finished: Finished | None = None
+    result: WorkResult | None = None
     problem: str | None = None
 
 
-def facts_of(request: Request) -> Facts:
+def record_of(request: Request) -> RequestRecord:
     """Return what the outermost layer has begun to note of a request."""
-    facts: Facts = request.scope["state"]["facts"]
-    return facts
+    record: RequestRecord = request.scope["state"]["record"]
+    return record

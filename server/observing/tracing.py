@@ -6,7 +6,7 @@ from typing import Protocol
 
 from engine.clock import Clock
 from server.configuration.settings import Settings
-from server.observing.request_record import Facts
+from server.observing.request_record import RequestRecord
 
 
 class TracingUnavailable(Exception):
@@ -21,8 +21,8 @@ class TracingUnavailable(Exception):
 class Tracing(Protocol):
     """Takes each request once it has ended."""
 
-    def record(
-        self, facts: Facts, method: str, route: str | None, status: int, ended_s: float
+    def add_request(
+        self, record: RequestRecord, method: str, route: str | None, status: int, ended_s: float
     ) -> str:
         """Make a request's spans from its measured times; return its trace id.
 

@@ -47,7 +47,7 @@ class Picture:
 
 
 @contextmanager
-def named(name: str) -> Iterator[None]:
+def naming_picture(name: str) -> Iterator[None]:
     """Let what is wrong with a picture say which one it is."""
     try:
         yield

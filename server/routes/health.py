@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from server import errors as http
-from server.errors.statuses import openapi_responses
+from server.errors.problem_json import openapi_responses
+from server.http.media_types import JSON
 from server.lifecycle.serving import Serving
-from server.requests.reader import JSON
 
 router = APIRouter(tags=["operation"])
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from engine.errors import QueueFull
-from engine.types import Answer, CaptionInput, ReasonInput, Ticket
+from engine.types import Answer, CaptionInput, Input, ReasonInput, Ticket
 from loadtests.bench.setup import BenchError
 from loadtests.slo.servers import free_port
 from loadtests.table4.drive import Drive, run
-from server.engine_pool import EngineInput, OnText
+from server.engine_pool import OnText
 from tests.server.fake_pool import FakePool
 from tests.server.live import serving_fake
 
@@ -52,7 +52,7 @@ class Gathering(FakePool):
     """Answers, past the first requests, only when four wait."""
 
     def submit(
-        self, ticket: Ticket, request: EngineInput, on_text: OnText | None = None
+        self, ticket: Ticket, request: Input, on_text: OnText | None = None
     ) -> Future[Answer]:
         self.hold = len(self.seen) >= WARM
         future = super().submit(ticket, request, on_text)
@@ -104,7 +104,7 @@ class Filling(FakePool):
     """Refuses what comes after so many."""
 
     def submit(
-        self, ticket: Ticket, request: EngineInput, on_text: OnText | None = None
+        self, ticket: Ticket, request: Input, on_text: OnText | None = None
     ) -> Future[Answer]:
         if len(self.seen) >= WARM + 6:
             self.admit_error = QueueFull(1, 1.0)

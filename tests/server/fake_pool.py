@@ -24,8 +24,8 @@ from engine.errors import (
     QueueFull,
     UnknownVariant,
 )
-from engine.types import Answer, Budget, CaptionInput, Offer, Task, Ticket, VqaInput
-from server.engine_pool import EngineInput, OnText, Progress
+from engine.types import Answer, Budget, CaptionInput, Input, Offer, Task, Ticket, VqaInput
+from server.engine_pool import OnText, Progress
 
 SIDE_PX = 32
 ORDERS = 4
@@ -116,7 +116,7 @@ class FakePool:
     decode_s: list[float] = field(default_factory=list)
     cancelled: list[tuple[Ticket, str]] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
-    seen: list[EngineInput] = field(default_factory=list)
+    seen: list[Input] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._lock = threading.Condition()
@@ -168,7 +168,7 @@ class FakePool:
             raise InvalidInput("num_beams", f"this engine runs at most {MAX_BEAMS} beams")
 
     def submit(
-        self, ticket: Ticket, request: EngineInput, on_text: OnText | None = None
+        self, ticket: Ticket, request: Input, on_text: OnText | None = None
     ) -> Future[Answer]:
         side_px = self.artifact.manifest.config.image_size
         pictures = request.pixels if isinstance(request.pixels, tuple) else (request.pixels,)
@@ -266,7 +266,7 @@ class FakePool:
             raise NoVariantFits(("min_quality or max_memory_mb",), OFFERS["d2"])
         return allowed[0]
 
-    def _answer(self, ticket: Ticket, request: EngineInput) -> Answer:
+    def _answer(self, ticket: Ticket, request: Input) -> Answer:
         chosen = OFFERS[ticket.variant]
         labels = LABELS[: request.top_k] if isinstance(request, VqaInput) else JUDGED
         is_caption = isinstance(request, CaptionInput)

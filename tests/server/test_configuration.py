@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from server.access.keys import ApiKey, sha256_of
+from server.access.keys import sha256_of
+from server.configuration.api_key import ApiKey
 from server.configuration.settings import Settings
 from server.configuration.sources import ConfigurationError, read_configuration, redacted
 

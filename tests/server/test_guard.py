@@ -12,7 +12,8 @@ from starlette.testclient import TestClient
 
 from engine.telemetry import Telemetry
 from server.access.guard import open_paths
-from server.access.keys import ApiKey, KeyRing, fresh_key, sha256_of
+from server.access.keys import KeyRing, fresh_key, sha256_of
+from server.configuration.api_key import ApiKey
 from tests.server import pictures
 from tests.server.fake_pool import FakePool
 from tests.server.live import serving_fake

@@ -174,7 +174,7 @@ def test_a_fault_before_the_text_is_known_does_not_quote_it(
     def broken(body: bytes, content_type: str) -> None:
         raise ValueError(body.decode(errors="replace"))
 
-    monkeypatch.setattr("server.requests.reader.parse_multipart", broken)
+    monkeypatch.setattr("server.requests.form.parse_multipart", broken)
     with caught() as stream, opened() as client:
         assert ask(client).status_code == 500
     (line,) = lines(stream, "otmv.server")
@@ -191,7 +191,7 @@ def test_a_message_that_says_nothing_of_the_request_is_logged() -> None:
     (line,) = lines(stream, "otmv.server")
     assert response.json()["request_id"] in line["message"]
     assert "ValueError: shapes (3, 4) and (5,) differ" in line["exc_info"]
-    assert "facts" not in line
+    assert "request_record" not in line
 
 
 def test_content_is_logged_when_asked_for_but_no_picture() -> None:

@@ -39,9 +39,8 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 
 
 def test_routes_are_listed(document: dict[str, Any]) -> None:
-    wanted = {
-        f"/v1/{name}" for name in ("vqa", "caption", "reason", "variants", "artifacts/reload")
-    }
+    names = ("vqa", "caption", "reason", "variants", "artifacts/reload", "memory-budget")
+    wanted = {f"/v1/{name}" for name in names}
     wanted |= {"/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == wanted
 

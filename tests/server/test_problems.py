@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 
 from engine import errors as engine
 from server import errors as http
-from server.errors.statuses import INTERNAL, PROBLEMS, classify, problem_response
+from server.errors.problem_json import problem_response
+from server.errors.statuses import INTERNAL, PROBLEMS, classify
 from tests.server.fake_pool import offer
 
 
@@ -39,7 +40,7 @@ def test_every_error_has_its_own_line(root: type[Exception]) -> None:
         (engine.LoadFailed("block[0]", "gone from /secret/path", "copy it"), 503, "10"),
         (http.BodyTooLarge(5), 413, None),
         (http.UnsupportedBody("text/plain"), 415, None),
-        (http.IntakeFull(1.0), 429, "1"),
+        (http.TooManyBodies(1.0), 429, "1"),
         (HTTPException(405, headers={"Allow": "POST"}), 405, None),
         (ValueError("/secret/path"), 500, None),
     ],

@@ -35,7 +35,7 @@ def test_requests_go_to_the_new_engine_and_the_old_one_finishes(folder: Path) ->
             assert not old.closed
             old.release()
             assert (await first).status == 200
-            await serving.tenure.alone()
+            await serving.engines.wait_for_others()
             assert old.closed
             present = serving.pool()
             assert isinstance(present, FakePool)
@@ -58,12 +58,12 @@ def test_a_request_between_its_body_and_its_place_is_not_refused(folder: Path) -
     async def scenario() -> None:
         app = make_app(folder, old)
         async with running(app) as serving:
-            with serving.tenure.lease() as pool:
+            with serving.engines.lease() as pool:
                 await serving.reloader.reload()
                 await asyncio.sleep(0)  # the old engine's leaving begins
                 assert pool is old
                 assert not old.draining
-            await serving.tenure.alone()
+            await serving.engines.wait_for_others()
             assert (old.draining, old.closed) == (True, True)
 
     asyncio.run(scenario())
@@ -183,7 +183,7 @@ def test_a_shutdown_waits_for_both_engines(folder: Path) -> None:
             assert await asyncio.to_thread(old.wait_for, lambda p: p.waiting == 1)
             await serving.reloader.reload()
             draining = asyncio.create_task(serving.drain())
-            present = serving.tenure.pool
+            present = serving.engines.pool
             assert isinstance(present, FakePool)
             assert await asyncio.to_thread(present.wait_for, lambda p: p.draining)
             assert not draining.done()

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 from engine.errors import DeadlineExpired, DeadlineUnattainable, InferenceFailed, QueueFull
 from engine.types import CaptionInput
 from server.pictures.images import Picture
-from server.schemas import CaptionResponse
+from server.tasks.caption import CaptionResponse
 from tests.server import pictures
 from tests.server.fake_pool import FakePool
 from tests.server.live import FakeServer, example_client, serving_fake

@@ -20,10 +20,10 @@ from engine.clock import SystemClock
 from engine.errors import InferenceFailed, QueueFull
 from engine.types import Answer
 from server.access.keys import sha256_of
-from server.answering.answerer import Finished
+from server.answering.work import WorkResult
 from server.configuration.settings import Settings
 from server.observing.otel import OtelTracing
-from server.observing.request_record import Facts
+from server.observing.request_record import RequestRecord
 from server.observing.trace_context import TraceContext
 from server.observing.tracing import TracingUnavailable, open_tracing
 from tests.server import pictures
@@ -43,11 +43,11 @@ class Collected:
         self.provider = TracerProvider(shutdown_on_exit=False)
         self.provider.add_span_processor(SimpleSpanProcessor(self.exporter))
 
-    def named(self, name: str) -> list[ReadableSpan]:
+    def spans_named(self, name: str) -> list[ReadableSpan]:
         return [span for span in self.exporter.get_finished_spans() if span.name == name]
 
     def one(self, name: str) -> ReadableSpan:
-        (span,) = self.named(name)
+        (span,) = self.spans_named(name)
         return span
 
 
@@ -66,12 +66,14 @@ def answer(variant: str, **phases_s: float) -> Answer:
     )
 
 
-def recorded(facts: Facts, status: int = 200, ended_s: float = 10.5) -> tuple[Collected, str]:
+def recorded(
+    record: RequestRecord, status: int = 200, ended_s: float = 10.5
+) -> tuple[Collected, str]:
     """Record a request that ended on a clock that says 11 s at EPOCH_NS."""
     collected, clock = Collected(), Hand()
     clock.at_s = 11.0
     tracing = OtelTracing(collected.provider, clock, lambda: EPOCH_NS)
-    return collected, tracing.record(facts, "POST", "/v1/vqa", status, ended_s)
+    return collected, tracing.add_request(record, "POST", "/v1/vqa", status, ended_s)
 
 
 def between(span: ReadableSpan) -> tuple[float, float]:
@@ -81,11 +83,11 @@ def between(span: ReadableSpan) -> tuple[float, float]:
     return tuple(round(11 + (ns - EPOCH_NS) / 1e9, 6) for ns in (span.start_time, span.end_time))  # type: ignore[return-value]
 
 
-def answered() -> Facts:
+def answered() -> RequestRecord:
     first = answer("full", queue=0.03, stem=0.01, blocks=0.05, head=0.01)
     second = answer("d2", queue=0.02, stem=0.01, blocks=0.02, head=0.01)
-    finished = Finished(10.1, 10.2, 0.06, 0.02, [first, second], [0.3, 0.26])
-    return Facts("abc", 10.0, None, "alice", "vqa", "degrade", ("q?",), finished)
+    result = WorkResult(10.1, 10.2, 0.06, 0.02, [first, second], [0.3, 0.26])
+    return RequestRecord("abc", 10.0, None, "alice", "vqa", "degrade", ("q?",), result)
 
 
 def test_every_phase_is_a_span_where_it_was_measured() -> None:
@@ -93,11 +95,14 @@ def test_every_phase_is_a_span_where_it_was_measured() -> None:
     assert between(collected.one("POST /v1/vqa")) == (10.0, 10.5)
     assert between(collected.one("intake")) == (10.0, 10.1)
     assert between(collected.one("decode")) == (10.1, 10.2)
-    first, second = collected.named("answer")
+    first, second = collected.spans_named("answer")
     assert between(first) == (10.2, 10.3)
     assert between(second) == (10.2, 10.26)
-    assert [between(span) for span in collected.named("queue")] == [(10.2, 10.23), (10.2, 10.22)]
-    assert [between(span)[0] for span in collected.named("head")] == [10.29, 10.25]
+    assert [between(span) for span in collected.spans_named("queue")] == [
+        (10.2, 10.23),
+        (10.2, 10.22),
+    ]
+    assert [between(span)[0] for span in collected.spans_named("head")] == [10.29, 10.25]
     assert between(collected.one("reply")) == (10.3, 10.5)
     spans = collected.exporter.get_finished_spans()
     assert {f"{span.context.trace_id:032x}" for span in spans if span.context} == {trace_id}
@@ -118,11 +123,11 @@ def test_spans_hang_together_and_tell_the_variant() -> None:
         "otmv.on_miss": "degrade",
     }
     for name in ("intake", "decode", "answer", "reply"):
-        assert {s.parent.span_id for s in collected.named(name) if s.parent} == {
+        assert {s.parent.span_id for s in collected.spans_named(name) if s.parent} == {
             root.context.span_id
         }
-    first, second = collected.named("answer")
-    assert {s.parent.span_id for s in collected.named("blocks") if s.parent} == {
+    first, second = collected.spans_named("answer")
+    assert {s.parent.span_id for s in collected.spans_named("blocks") if s.parent} == {
         first.context.span_id,
         second.context.span_id,
     }
@@ -131,9 +136,9 @@ def test_spans_hang_together_and_tell_the_variant() -> None:
 
 
 def test_a_callers_trace_is_continued_with_its_state() -> None:
-    facts = answered()
-    facts.trace = TraceContext(TRACE, PARENT, True, "vendor=x")
-    collected, trace_id = recorded(facts)
+    record = answered()
+    record.trace = TraceContext(TRACE, PARENT, True, "vendor=x")
+    collected, trace_id = recorded(record)
     root = collected.one("POST /v1/vqa")
     assert trace_id == TRACE
     assert root.parent is not None
@@ -145,17 +150,17 @@ def test_a_callers_trace_is_continued_with_its_state() -> None:
 
 @pytest.mark.parametrize("state", ["=", "a=1,,=,b", "a=\x80", "a=1," * 100, "A B=c"])
 def test_a_malformed_state_harms_nothing(state: str) -> None:
-    facts = answered()
-    facts.trace = TraceContext(TRACE, PARENT, True, state)
-    collected, trace_id = recorded(facts)
+    record = answered()
+    record.trace = TraceContext(TRACE, PARENT, True, state)
+    collected, trace_id = recorded(record)
     assert trace_id == TRACE
-    assert len(collected.named("POST /v1/vqa")) == 1
+    assert len(collected.spans_named("POST /v1/vqa")) == 1
 
 
 def test_what_its_caller_does_not_sample_is_not_recorded() -> None:
-    facts = answered()
-    facts.trace = TraceContext(TRACE, PARENT, False)
-    collected, trace_id = recorded(facts)
+    record = answered()
+    record.trace = TraceContext(TRACE, PARENT, False)
+    collected, trace_id = recorded(record)
     assert trace_id == TRACE
     assert not collected.exporter.get_finished_spans()
 
@@ -164,8 +169,8 @@ def test_what_its_caller_does_not_sample_is_not_recorded() -> None:
 def test_a_refusal_is_one_span_and_the_servers_own_fault_an_error(
     status: int, failed: bool
 ) -> None:
-    facts = Facts("abc", 10.0, problem="some-problem")
-    collected, _ = recorded(facts, status)
+    record = RequestRecord("abc", 10.0, problem="some-problem")
+    collected, _ = recorded(record, status)
     (root,) = collected.exporter.get_finished_spans()
     assert (root.status.status_code is StatusCode.ERROR) is failed
     assert ("error.type" in (root.attributes or {})) is failed

@@ -14,8 +14,8 @@ from loadtests.bench.setup import BenchError
 from loadtests.slo.servers import free_port
 from loadtests.table4.drive import Drive, run
 from server.engine_pool import OnText
-from tests.server.fake_pool import FakePool
-from tests.server.live import serving_fake
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.live_server import serving_fake
 
 ONE_ROUND = Drive("", "vqa", 1e-3, concurrency=4, per_turn=6, words=3)
 WARM = 2

@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from engine.telemetry import Telemetry
 from server.app import create_app
 from server.configuration.settings import Settings
-from tests.server.fake_pool import FakePool
+from tests.server.kit.fake_pool import FakePool
 
 
 @pytest.fixture

@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from tests.engine.tiny_artifact import write_tiny
-from tests.server import pictures
-from tests.server.live import LiveServer, example_client, run_otmv, serving
-from tests.server.malformed import FORM_TYPE, VQA, corpus, form, good_request
+from tests.server.kit import sample_pictures
+from tests.server.kit.bad_requests import FORM_TYPE, VQA, corpus, form, good_request
+from tests.server.kit.live_server import LiveServer, example_client, run_otmv, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -41,7 +41,7 @@ def server(artifact: Path, cache: Path) -> Iterator[LiveServer]:
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
     path = tmp_path / "picture.jpg"
-    path.write_bytes(pictures.jpeg())
+    path.write_bytes(sample_pictures.jpeg())
     return path
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from server.access.keys import sha256_of
-from tests.server import pictures
-from tests.server.opened import opened
+from tests.server.kit import sample_pictures
+from tests.server.kit.ready_client import opened
 
 APP = "https://app.example"
-FILE = {"image": ("p.jpg", pictures.jpeg(), "image/jpeg")}
+FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 PREFLIGHT = {
     "Origin": APP,
     "Access-Control-Request-Method": "POST",

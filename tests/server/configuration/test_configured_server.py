@@ -12,8 +12,8 @@ import pytest
 
 from server.access.keys import fresh_key, sha256_of
 from tests.engine.tiny_artifact import write_tiny
-from tests.server.live import otmv
-from tests.server.malformed import good_request
+from tests.server.kit.bad_requests import good_request
+from tests.server.kit.live_server import otmv
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

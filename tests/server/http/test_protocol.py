@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.server.fake_pool import FakePool
-from tests.server.live import FakeServer, serving_fake
-from tests.server.malformed import good_request
+from tests.server.kit.bad_requests import good_request
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.live_server import FakeServer, serving_fake
 
 HEAD_S = 0.2
 GOOD = good_request()

@@ -14,13 +14,13 @@ from engine.telemetry import Telemetry
 from server.access.guard import open_paths
 from server.access.keys import KeyRing, fresh_key, sha256_of
 from server.configuration.api_key import ApiKey
-from tests.server import pictures
-from tests.server.fake_pool import FakePool
-from tests.server.live import serving_fake
-from tests.server.opened import Hand, opened
+from tests.server.kit import sample_pictures
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.live_server import serving_fake
+from tests.server.kit.ready_client import Hand, opened
 
 ALICE, BOB = "otmv-alice", "otmv-bob"
-FILE = {"image": ("p.jpg", pictures.jpeg(), "image/jpeg")}
+FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 
 
 def keys(**alice: Any) -> dict[str, Any]:

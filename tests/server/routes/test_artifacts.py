@@ -12,9 +12,9 @@ from server.access.keys import sha256_of
 from server.engine_pool import Progress
 from server.errors import ArtifactRefused
 from server.lifecycle.reloader import Reloaded
-from tests.server.asgi import Exchange
-from tests.server.fake_pool import FakePool
-from tests.server.reloads import JSON, make_app, opened, post, running, write_folder
+from tests.server.kit.asgi_exchange import Exchange
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.reload_app import JSON, make_app, opened, post, running, write_folder
 
 
 @pytest.fixture(scope="module")

@@ -18,9 +18,9 @@ from server.configuration.settings import Settings
 from server.engine_pool import Progress
 from server.lifecycle.serving import Serving
 from tests.engine.tiny_artifact import write_tiny
-from tests.server.asgi import Exchange
-from tests.server.fake_pool import FakePool
-from tests.server.malformed import good_request
+from tests.server.kit.asgi_exchange import Exchange
+from tests.server.kit.bad_requests import good_request
+from tests.server.kit.fake_pool import FakePool
 
 GOOD = good_request()
 RELOAD = "/v1/artifacts/reload"

@@ -182,7 +182,7 @@ def _as_file(values: dict[str, Any]) -> list[str]:
 
 
 def test_the_file_in_the_documents_is_read(tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs/operations.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs/operations.md").read_text("utf-8")
     (block,) = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)
     path = tmp_path / "otmv.toml"
     path.write_text(block)
@@ -192,6 +192,6 @@ def test_the_file_in_the_documents_is_read(tmp_path: Path) -> None:
 
 
 def test_every_entry_of_a_key_is_documented() -> None:
-    page = (Path(__file__).parents[2] / "docs/operations.md").read_text("utf-8")
+    page = (Path(__file__).parents[3] / "docs/operations.md").read_text("utf-8")
     for name in ApiKey.model_fields:
         assert f"| `{name}` |" in page, name

@@ -9,8 +9,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from server.errors.statuses import PROBLEMS
-from tests.server.malformed import corpus
-from tests.server.opened import opened
+from tests.server.kit.bad_requests import corpus
+from tests.server.kit.ready_client import opened
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from starlette.testclient import TestClient
 
 from engine.telemetry import Telemetry
 from engine.types import CaptionInput, VqaInput
-from tests.server import pictures
-from tests.server.fake_pool import FakePool
+from tests.server.kit import sample_pictures
+from tests.server.kit.fake_pool import FakePool
 
-FILE = {"image": ("p.jpg", pictures.jpeg(), "image/jpeg")}
-IMAGE = base64.b64encode(pictures.jpeg()).decode()
+FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
+IMAGE = base64.b64encode(sample_pictures.jpeg()).decode()
 PHASES = ["decode", "preprocess", "queue", "stem", "blocks", "head", "total"]
 
 
@@ -125,7 +125,7 @@ def test_without_a_budget_the_engine_decides(client: TestClient, pool: FakePool)
 
 
 def test_decode_time_is_predicted_before_decoding(client: TestClient, pool: FakePool) -> None:
-    small, large = pictures.noisy("PNG", (32, 32)), pictures.noisy("PNG", (600, 400))
+    small, large = sample_pictures.noisy("PNG", (32, 32)), sample_pictures.noisy("PNG", (600, 400))
     for data in (small, large, small, large):
         client.post("/v1/vqa", files={"image": data}, data={"question": "q?"})
     assert all(seconds > 0 for seconds in pool.decode_s)

@@ -26,12 +26,12 @@ from server.observing.otel import OtelTracing
 from server.observing.request_record import RequestRecord
 from server.observing.trace_context import TraceContext
 from server.observing.tracing import TracingUnavailable, open_tracing
-from tests.server import pictures
-from tests.server.fake_pool import FakePool
-from tests.server.opened import Hand, opened
+from tests.server.kit import sample_pictures
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.ready_client import Hand, opened
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-FILE = {"image": ("p.jpg", pictures.jpeg(), "image/jpeg")}
+FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 EPOCH_NS = 1_700_000_000_000_000_000
 
 

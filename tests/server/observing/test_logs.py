@@ -22,13 +22,13 @@ from server.observing.logs import (
     log_handler,
     quieten_libraries,
 )
-from tests.server import pictures
-from tests.server.fake_pool import FakePool
-from tests.server.opened import opened
+from tests.server.kit import sample_pictures
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.ready_client import opened
 
 SECRET = "is the Zebra of Mrs Underwood striped?"
 PARTS = ("Zebra", "zebra", "Underwood", "striped")
-FILE = {"image": ("p.jpg", pictures.jpeg(), "image/jpeg")}
+FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 PAIR = [("image", FILE["image"]), ("image", FILE["image"])]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

@@ -14,7 +14,7 @@ from engine.telemetry import Telemetry
 from server.app import create_app
 from server.configuration.settings import Settings
 from tests.server.conftest import wait_ready
-from tests.server.fake_pool import FakePool
+from tests.server.kit.fake_pool import FakePool
 
 
 class Hand:

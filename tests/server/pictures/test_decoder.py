@@ -10,7 +10,7 @@ from engine.clock import SystemClock
 from server.errors import ImageUnreadable
 from server.pictures.decoder import Decoder, DecodeTime
 from server.pictures.images import ACCEPTED_FORMATS, PictureHeader, read_header
-from tests.server import pictures
+from tests.server.kit import sample_pictures
 
 LARGE = PictureHeader("JPEG", 4000, 3000)
 
@@ -82,7 +82,7 @@ def test_pictures_of_one_request_are_decoded_side_by_side(threads: int, share: f
 def test_waiting_pictures_count_until_they_are_done() -> None:
     async def scenario() -> None:
         decoder = Decoder(1, 10**6, SystemClock())
-        data = pictures.noisy("PNG", (300, 200))
+        data = sample_pictures.noisy("PNG", (300, 200))
         header = read_header(data, 10**6)
         alone_s = decoder.predict_s(header)
         tasks = [asyncio.create_task(decoder.decode(data, header, 16)) for _ in range(4)]

@@ -12,11 +12,11 @@ from starlette.testclient import TestClient
 from engine.errors import QueueFull
 from engine.types import ReasonInput
 from server.pictures.decoder import Decoded, Decoder
-from tests.server import pictures
-from tests.server.fake_pool import SIDE_PX, FakePool
+from tests.server.kit import sample_pictures
+from tests.server.kit.fake_pool import SIDE_PX, FakePool
 
 BLUE = (30, 30, 220)
-LEFT, RIGHT = pictures.png(), pictures.encoded(pictures.solid(color=BLUE))
+LEFT, RIGHT = sample_pictures.png(), sample_pictures.encoded(sample_pictures.solid(color=BLUE))
 FORM = {"statement": "the left picture is red"}
 
 
@@ -47,7 +47,7 @@ def test_a_verdict_is_complete(client: TestClient, pool: FakePool, as_form: bool
     assert isinstance(seen, ReasonInput)
     assert seen.statement == FORM["statement"]
     colors = [tuple(pixels[16, 16].tolist()) for pixels in seen.pixels]
-    assert colors == [pictures.RED, BLUE]
+    assert colors == [sample_pictures.RED, BLUE]
     assert ([ticket.task for ticket in pool.admitted], pool.rows) == (["reason"], [2])
     assert pool.open_places == 0
 
@@ -62,7 +62,7 @@ def test_the_budget_is_that_of_any_request(client: TestClient, pool: FakePool) -
 
 
 def test_both_pictures_are_predicted_before_decoding(client: TestClient, pool: FakePool) -> None:
-    small, large = pictures.noisy("PNG", (32, 32)), pictures.noisy("PNG", (600, 400))
+    small, large = sample_pictures.noisy("PNG", (32, 32)), sample_pictures.noisy("PNG", (600, 400))
     for pair in ((small, small), (small, large), (large, small)):
         assert client.post("/v1/reason", files=files(*pair), data=FORM).status_code == 200
     assert min(pool.decode_s[1:]) > pool.decode_s[0] > 0
@@ -80,9 +80,9 @@ def test_decode_times_are_summed_over_both_pictures(
 @pytest.mark.parametrize(
     ("right", "status", "slug"),
     [
-        (pictures.noisy()[:5000], 422, "image-unreadable"),
+        (sample_pictures.noisy()[:5000], 422, "image-unreadable"),
         (b"this is not a picture", 415, "image-format"),
-        (pictures.png_header(50_000, 50_000), 413, "image-too-large"),
+        (sample_pictures.png_header(50_000, 50_000), 413, "image-too-large"),
     ],
 )
 def test_an_error_says_which_picture(

@@ -19,10 +19,10 @@ from engine.telemetry import Telemetry
 from server.app import create_app
 from server.configuration.settings import Settings
 from server.engine_pool import Progress
-from tests.server import pictures
-from tests.server.asgi import Exchange
-from tests.server.fake_pool import FakePool
-from tests.server.malformed import form, good_request
+from tests.server.kit import sample_pictures
+from tests.server.kit.asgi_exchange import Exchange
+from tests.server.kit.bad_requests import form, good_request
+from tests.server.kit.fake_pool import FakePool
 
 GOOD = good_request()
 
@@ -88,7 +88,7 @@ def test_a_full_queue_is_429_and_places_are_given_back(settings: Settings) -> No
     with TestClient(create_app(settings, lambda progress: pool, Telemetry())) as client:
         assert client.portal is not None
         client.portal.call(client.app.state.serving.settled)  # type: ignore[attr-defined]
-        body = form([("image", pictures.jpeg()), *[("question", b"q?")] * 4])
+        body = form([("image", sample_pictures.jpeg()), *[("question", b"q?")] * 4])
         response = client.post(GOOD.path, content=body, headers=GOOD.headers)
         assert response.status_code == 429
         assert response.headers["retry-after"] == "3"
@@ -121,7 +121,7 @@ def test_a_failure_inside_is_opaque_and_logged(
 
 
 def test_a_damaged_picture_gives_its_place_back(client: TestClient, pool: FakePool) -> None:
-    whole = pictures.noisy("PNG")
+    whole = sample_pictures.noisy("PNG")
     body = form([("image", whole[: len(whole) // 2]), ("question", b"q?")])
     response = client.post(GOOD.path, content=body, headers=GOOD.headers)
     assert response.status_code == 422

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.server import pictures
+from tests.server.kit import sample_pictures
 
 VQA, CAPTION, REASON = "/v1/vqa", "/v1/caption", "/v1/reason"
 JSON_TYPE = {"content-type": "application/json"}
 BOUNDARY = "seam"
 FORM_TYPE = {"content-type": f"multipart/form-data; boundary={BOUNDARY}"}
-GOOD_IMAGE = base64.b64encode(pictures.jpeg()).decode()
+GOOD_IMAGE = base64.b64encode(sample_pictures.jpeg()).decode()
 MAX_BODY_BYTES = 20 * 2**20
 
 
@@ -35,7 +35,7 @@ class BadRequest:
 
 def good_request() -> BadRequest:
     """Return a request that must succeed, in the same shape."""
-    body = form([("image", pictures.jpeg()), ("question", b"what color?")])
+    body = form([("image", sample_pictures.jpeg()), ("question", b"what color?")])
     return BadRequest("good", body, FORM_TYPE, expected=(200,))
 
 
@@ -200,20 +200,20 @@ def _broken_pictures() -> Iterator[BadRequest]:
         "zip": (b"PK\x03\x04" + b"\0" * 60, (415,)),
         "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", (415,)),
         "ppm, not accepted": (b"P6 2 2 255\n" + b"\1" * 12, (415,)),
-        "png 50000x50000": (pictures.png_header(50_000, 50_000), (413,)),
-        "png 10000x10000": (pictures.png_header(10_000, 10_000), (413,)),
-        "png 2^31-1 wide": (pictures.png_header(2**31 - 1, 1), (413, 415)),
-        "png without pixels": (pictures.png_header(0, 5), (415, 422)),
-        "gif 65535x65535": (pictures.gif_screen(65_535, 65_535), (413,)),
+        "png 50000x50000": (sample_pictures.png_header(50_000, 50_000), (413,)),
+        "png 10000x10000": (sample_pictures.png_header(10_000, 10_000), (413,)),
+        "png 2^31-1 wide": (sample_pictures.png_header(2**31 - 1, 1), (413, 415)),
+        "png without pixels": (sample_pictures.png_header(0, 5), (415, 422)),
+        "gif 65535x65535": (sample_pictures.gif_screen(65_535, 65_535), (413,)),
         "gif without frames": (b"GIF89a\5\0\5\0\0\0\0;", (415, 422)),
-        "bmp 40000x40000": (pictures.bmp_header(40_000, 40_000), (413,)),
-        "bmp without data": (pictures.bmp_header(40, 40), (422,)),
+        "bmp 40000x40000": (sample_pictures.bmp_header(40_000, 40_000), (413,)),
+        "bmp without data": (sample_pictures.bmp_header(40, 40), (422,)),
     }
     for fmt in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"):
-        whole = pictures.noisy(fmt)
+        whole = sample_pictures.noisy(fmt)
         for share in (3, 50, 90):
             bad[f"{fmt} cut at {share} %"] = (whole[: len(whole) * share // 100], (415, 422))
-    damaged = bytearray(pictures.noisy("PNG"))
+    damaged = bytearray(sample_pictures.noisy("PNG"))
     damaged[len(damaged) // 2 : len(damaged) // 2 + 40] = b"\xff" * 40
     bad["PNG damaged inside"] = (bytes(damaged), (422,))
     for name, (data, expected) in bad.items():
@@ -278,7 +278,7 @@ def _forms() -> Iterator[BadRequest]:
 
 
 def _form_fields() -> Iterator[BadRequest]:
-    image, question = ("image", pictures.jpeg()), ("question", b"what color?")
+    image, question = ("image", sample_pictures.jpeg()), ("question", b"what color?")
     fields: dict[str, list[tuple[str, bytes]]] = {
         "no image": [question],
         "no question": [image],
@@ -338,7 +338,7 @@ def _caption_choices() -> Iterator[BadRequest]:
     for beams in (2, 8, 9):
         document = {"image": GOOD_IMAGE, "num_beams": beams, "stream": True}
         yield _json(f"stream of {beams} beams", document, CAPTION)
-    image = ("image", pictures.jpeg())
+    image = ("image", sample_pictures.jpeg())
     for field_name, value in (
         *(("num_beams", value) for value in (b"0", b"9", b"x", b"", b"1.5", b"\xff")),
         *(("stream", value) for value in (b"", b"maybe", b"2", b"\xff", b"true\0")),
@@ -349,7 +349,7 @@ def _caption_choices() -> Iterator[BadRequest]:
     yield BadRequest("form stream of beams", form(both), FORM_TYPE, CAPTION)
     twice = [image, ("stream", b"true"), ("stream", b"false")]
     yield BadRequest("form stream twice", form(twice), FORM_TYPE, CAPTION)
-    damaged = [("image", pictures.noisy()[:4000]), ("stream", b"true")]
+    damaged = [("image", sample_pictures.noisy()[:4000]), ("stream", b"true")]
     yield BadRequest("form stream of a cut picture", form(damaged), FORM_TYPE, CAPTION)
 
 
@@ -395,9 +395,12 @@ def _reason_json() -> Iterator[BadRequest]:
 
 
 def _reason_forms() -> Iterator[BadRequest]:
-    image, statement = ("image", pictures.jpeg()), ("statement", b"both are red")
-    whole = pictures.noisy()
-    cut, huge = ("image", whole[: len(whole) // 2]), ("image", pictures.png_header(50_000, 50_000))
+    image, statement = ("image", sample_pictures.jpeg()), ("statement", b"both are red")
+    whole = sample_pictures.noisy()
+    cut, huge = (
+        ("image", whole[: len(whole) // 2]),
+        ("image", sample_pictures.png_header(50_000, 50_000)),
+    )
     text = ("image", b"this is not a picture")
     for name, parts, expected in (
         ("no image", [statement], 422),

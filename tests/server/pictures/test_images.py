@@ -8,8 +8,8 @@ from PIL import Image
 
 from server.errors import ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
 from server.pictures.images import decode_rgb, read_header
-from tests.server import pictures
-from tests.server.pictures import RED, encoded, solid
+from tests.server.kit import sample_pictures
+from tests.server.kit.sample_pictures import RED, encoded, solid
 
 pytestmark = pytest.mark.filterwarnings("ignore::Warning:PIL")
 LIMIT = 1_000_000
@@ -49,18 +49,18 @@ MATRIX = {
     "palette png": (encoded(solid().quantize()), RED),
     "palette png, transparent": (transparent_palette(), WHITE),
     "rgb png with a transparent colour": (encoded(solid(), "PNG", transparency=RED), WHITE),
-    "16-bit png": (pictures.png_16bit_gray(0x8080), (128, 128, 128)),
-    "16-bit png, dark": (pictures.png_16bit_gray(0x0101), (1, 1, 1)),
+    "16-bit png": (sample_pictures.png_16bit_gray(0x8080), (128, 128, 128)),
+    "16-bit png, dark": (sample_pictures.png_16bit_gray(0x0101), (1, 1, 1)),
     "webp": (encoded(solid(), "WEBP", lossless=True), RED),
     "webp, transparent": (
         encoded(solid("RGBA", color=(*RED, 0)), "WEBP", lossless=True, exact=True),
         WHITE,
     ),
     "gif": (encoded(solid(), "GIF"), RED),
-    "animated gif": (pictures.animation("GIF"), RED),
-    "animated png": (pictures.animation("PNG"), RED),
-    "animated webp": (pictures.animation("WEBP"), RED),
-    "multi-page tiff": (pictures.animation("TIFF"), RED),
+    "animated gif": (sample_pictures.animation("GIF"), RED),
+    "animated png": (sample_pictures.animation("PNG"), RED),
+    "animated webp": (sample_pictures.animation("WEBP"), RED),
+    "multi-page tiff": (sample_pictures.animation("TIFF"), RED),
     "bmp": (encoded(solid(), "BMP"), RED),
     "tiff": (encoded(solid(), "TIFF"), RED),
     "tiff lzw": (encoded(solid(), "TIFF", compression="tiff_lzw"), RED),
@@ -123,7 +123,7 @@ def test_damaged_exif_does_not_spoil_the_picture() -> None:
 
 @pytest.mark.parametrize("size", [(50_000, 50_000), (10_000, 10_000), (1001, 1000)])
 def test_pixel_limit_is_checked_in_the_header(size: tuple[int, int]) -> None:
-    data = pictures.png_header(*size)
+    data = sample_pictures.png_header(*size)
     with pytest.raises(ImageTooManyPixels):
         read_header(data, LIMIT)
     with pytest.raises(ImageTooManyPixels):
@@ -139,7 +139,7 @@ def test_other_bytes_are_not_recognised(data: bytes) -> None:
 @pytest.mark.parametrize("fmt", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
 @pytest.mark.parametrize("share", [20, 50, 80, 95])
 def test_truncated_data_is_refused(fmt: str, share: int) -> None:
-    whole = pictures.noisy(fmt)
+    whole = sample_pictures.noisy(fmt)
     with pytest.raises((ImageUnreadable, ImageNotRecognised)):
         decode_rgb(whole[: len(whole) * share // 100], LIMIT)
 
@@ -147,7 +147,7 @@ def test_truncated_data_is_refused(fmt: str, share: int) -> None:
 def test_random_damage_never_escapes_as_another_error() -> None:
     rng = np.random.default_rng(11)
     for fmt in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"):
-        whole = np.frombuffer(pictures.noisy(fmt, (48, 32)), np.uint8)
+        whole = np.frombuffer(sample_pictures.noisy(fmt, (48, 32)), np.uint8)
         for _ in range(60):
             data = whole.copy()
             places = rng.integers(0, len(data), 8)

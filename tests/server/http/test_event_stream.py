@@ -18,12 +18,12 @@ from engine.errors import DeadlineExpired, DeadlineUnattainable, InferenceFailed
 from engine.types import CaptionInput
 from server.pictures.images import Picture
 from server.tasks.caption import CaptionResponse
-from tests.server import pictures
-from tests.server.fake_pool import FakePool
-from tests.server.live import FakeServer, example_client, serving_fake
-from tests.server.malformed import CAPTION, FORM_TYPE, form, good_request
+from tests.server.kit import sample_pictures
+from tests.server.kit.bad_requests import CAPTION, FORM_TYPE, form, good_request
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.live_server import FakeServer, example_client, serving_fake
 
-STREAM = form([("image", pictures.jpeg()), ("stream", b"true")])
+STREAM = form([("image", sample_pictures.jpeg()), ("stream", b"true")])
 ODD_PIECES = (
     'a "quoted"',
     "\nline",
@@ -66,7 +66,7 @@ def test_pieces_come_then_the_whole_answer() -> None:
     pool = FakePool()
     with serving_fake(pool) as server:
         response = post(server)
-        whole = post(server, form([("image", pictures.jpeg())])).json()
+        whole = post(server, form([("image", sample_pictures.jpeg())])).json()
     assert response.status_code == 200
     assert response.headers["content-type"].startswith("text/event-stream")
     assert response.headers["cache-control"] == "no-store"
@@ -85,7 +85,7 @@ def test_any_text_arrives_as_it_is() -> None:
         for pieces in (ODD_PIECES, *((piece,) for piece in ODD_PIECES), ()):
             pool.pieces = pieces
             response = post(server)
-            *heard, caption = client.stream_caption(pictures.jpeg())
+            *heard, caption = client.stream_caption(sample_pictures.jpeg())
             assert response.content.isascii()
             *tokens, (_, done) = read_events(response.text)
             assert [data["text"] for _, data in tokens] == heard == list(pieces)
@@ -120,7 +120,7 @@ def test_a_failure_after_the_start_is_the_last_event(
         response = post(server)
         client = example_client()
         with client.OtmvClient(server.url) as connected, pytest.raises(client.OtmvError) as caught:
-            list(connected.stream_caption(pictures.jpeg()))
+            list(connected.stream_caption(sample_pictures.jpeg()))
     assert response.status_code == 200
     *tokens, (last, problem) = read_events(response.text)
     assert [data["text"] for _, data in tokens] == ["a", " red"]
@@ -156,7 +156,7 @@ def test_what_fails_before_the_start_keeps_its_status(
 
 
 def test_beams_reach_the_engine_and_are_refused_by_it(client: TestClient, pool: FakePool) -> None:
-    file = {"image": pictures.jpeg()}
+    file = {"image": sample_pictures.jpeg()}
     assert client.post(CAPTION, files=file, data={"num_beams": "3"}).status_code == 200
     (seen,) = pool.seen
     assert isinstance(seen, CaptionInput)
@@ -189,7 +189,7 @@ def test_a_client_that_leaves_cancels_its_caption(early: int) -> None:
 def test_leaving_the_clients_iterator_cancels_too() -> None:
     pool = FakePool(hold=True, early=1)
     with serving_fake(pool) as server, example_client().OtmvClient(server.url) as client:
-        stream = client.stream_caption(pictures.jpeg())
+        stream = client.stream_caption(sample_pictures.jpeg())
         assert next(stream) == "a"
         stream.close()
         assert pool.wait_for(lambda p: not p.open_places)

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from tests.server.malformed import FORM_TYPE, VQA
+from tests.server.kit.bad_requests import FORM_TYPE, VQA
 
 
 @dataclass

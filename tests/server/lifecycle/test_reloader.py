@@ -9,8 +9,17 @@ import pytest
 
 from artifact.store import Artifact
 from server.engine_pool import Progress
-from tests.server.fake_pool import FakePool
-from tests.server.reloads import Held, ask, make_app, opened, post, reloads, running, write_folder
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.reload_app import (
+    Held,
+    ask,
+    make_app,
+    opened,
+    post,
+    reloads,
+    running,
+    write_folder,
+)
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from tests.server.fake_pool import FakePool
-from tests.server.live import serving_fake
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.live_server import serving_fake
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/v1/variants", "/docs"])

@@ -19,9 +19,9 @@ from engine.telemetry import Telemetry
 from server.app import create_app
 from server.configuration.settings import Settings
 from server.run import DrainingServer, bind, draining_server
-from tests.server.fake_pool import FakePool
+from tests.server.kit.fake_pool import FakePool
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _READY = re.compile(r"ready: (http://\S+)")
 
 

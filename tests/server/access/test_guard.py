@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import httpx
 import pytest
-from pydantic import ValidationError
 from starlette.testclient import TestClient
 
 from engine.telemetry import Telemetry
 from server.access.guard import open_paths
-from server.access.keys import KeyRing, fresh_key, sha256_of
-from server.configuration.api_key import ApiKey
+from server.access.keys import sha256_of
 from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.live_server import serving_fake
-from tests.server.kit.ready_client import Hand, opened
+from tests.server.kit.ready_client import ManualClock, ready_client
 
 ALICE, BOB = "otmv-alice", "otmv-bob"
+
+
 FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 
 
@@ -45,7 +44,7 @@ def counted(telemetry: Telemetry, key: str, outcome: str) -> float | None:
 
 def test_without_keys_everyone_is_served() -> None:
     telemetry = Telemetry()
-    with opened(telemetry=telemetry) as client:
+    with ready_client(telemetry=telemetry) as client:
         assert ask(client).status_code == 200
         assert ask(client, bearer("whatever")).status_code == 200
     assert counted(telemetry, "none", "unauthorized") is None
@@ -69,7 +68,7 @@ def test_without_keys_everyone_is_served() -> None:
 )
 def test_who_has_no_key_is_told_how_to_send_one(headers: dict[str, str], given: bool) -> None:
     pool, telemetry = FakePool(), Telemetry()
-    with opened(pool, telemetry, keys=keys()) as client:
+    with ready_client(pool, telemetry, keys=keys()) as client:
         raw = {name: value.encode("latin-1") for name, value in headers.items()}
         response = client.post("/v1/vqa", files=FILE, data={"question": "q?"}, headers=raw)  # type: ignore[arg-type]
     assert response.status_code == 401
@@ -85,7 +84,7 @@ def test_who_has_no_key_is_told_how_to_send_one(headers: dict[str, str], given: 
 
 
 def test_two_credentials_are_none() -> None:
-    with opened(keys=keys()) as client:
+    with ready_client(keys=keys()) as client:
         both = [("Authorization", f"Bearer {ALICE}"), ("Authorization", f"Bearer {BOB}")]
         assert client.get("/v1/variants", headers=both).status_code == 401
 
@@ -93,7 +92,7 @@ def test_two_credentials_are_none() -> None:
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER "])
 def test_a_known_key_is_served(scheme: str) -> None:
     telemetry = Telemetry()
-    with opened(telemetry=telemetry, keys=keys()) as client:
+    with ready_client(telemetry=telemetry, keys=keys()) as client:
         assert ask(client, {"Authorization": f"{scheme} {BOB}"}).status_code == 200
     assert counted(telemetry, "bob", "passed") == 1
     assert counted(telemetry, "alice", "passed") == 0
@@ -102,28 +101,28 @@ def test_a_known_key_is_served(scheme: str) -> None:
 
 @pytest.mark.parametrize("path", sorted(open_paths(guard_metrics=False)))
 def test_probes_and_pages_stay_open(path: str) -> None:
-    with opened(keys=keys()) as client:
+    with ready_client(keys=keys()) as client:
         assert client.get(path).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/v1/variants", "/v1/vqa", "/v1/nothing", "/", "/metrics/", "/x"])
 def test_everything_else_is_guarded_whatever_the_method(path: str) -> None:
-    with opened(keys=keys()) as client:
+    with ready_client(keys=keys()) as client:
         for method in ("GET", "POST", "HEAD", "OPTIONS", "DELETE"):
             response = client.request(method, path, follow_redirects=False)
             assert response.status_code == 401, (method, path)
 
 
 def test_metrics_can_be_guarded_too() -> None:
-    with opened(keys=keys(), guard_metrics=True) as client:
+    with ready_client(keys=keys(), guard_metrics=True) as client:
         assert client.get("/metrics").status_code == 401
         assert client.get("/metrics", headers=bearer(ALICE)).status_code == 200
         assert client.get("/readyz").status_code == 200
 
 
 def test_a_key_used_too_often_waits_as_long_as_it_is_told() -> None:
-    clock, telemetry, pool = Hand(), Telemetry(), FakePool()
-    with opened(pool, telemetry, clock, keys=keys(rate_per_s=0.4, burst=2)) as client:
+    clock, telemetry, pool = ManualClock(), Telemetry(), FakePool()
+    with ready_client(pool, telemetry, clock, keys=keys(rate_per_s=0.4, burst=2)) as client:
         assert [ask(client, bearer(ALICE)).status_code for _ in range(2)] == [200, 200]
         refused = ask(client, bearer(ALICE))
         assert refused.status_code == 429
@@ -151,7 +150,7 @@ def test_a_client_that_is_still_sending_reads_its_refusal() -> None:
 
 
 def test_a_guess_takes_nothing_from_anybodys_rate() -> None:
-    with opened(clock=Hand(), keys=keys(rate_per_s=1)) as client:
+    with ready_client(clock=ManualClock(), keys=keys(rate_per_s=1)) as client:
         assert [ask(client, bearer("otmv-eve")).status_code for _ in range(5)] == [401] * 5
         assert ask(client, bearer(ALICE)).status_code == 200
         assert ask(client, bearer(ALICE)).status_code == 429
@@ -160,7 +159,7 @@ def test_a_guess_takes_nothing_from_anybodys_rate() -> None:
 def test_a_keys_budgets_apply_where_the_request_names_none() -> None:
     pool = FakePool()
     budgets = keys(default_max_latency_ms=250, default_on_miss="reject")
-    with opened(pool, keys=budgets) as client:
+    with ready_client(pool, keys=budgets) as client:
         ask(client, bearer(ALICE))
         ask(client, bearer(ALICE), max_latency_ms="900")
         ask(client, bearer(ALICE) | {"X-Otmv-On-Miss": "degrade"})
@@ -177,40 +176,3 @@ def test_a_keys_budgets_apply_where_the_request_names_none() -> None:
         (250, "reject"),
         (250, "reject"),
     ]
-
-
-def test_a_ring_finds_each_key_and_no_other() -> None:
-    made = {f"k{index}": fresh_key() for index in range(20)}
-    ring = KeyRing({name: ApiKey(sha256=sha256_of(key)) for name, key in made.items()})
-    assert {ring.name_of(key.encode()) for key in made.values()} == set(made)
-    assert ring.name_of(fresh_key().encode()) is None
-    assert ring.name_of(b"") is None
-
-
-def test_fresh_keys_are_long_random_and_fit_a_header() -> None:
-    made = {fresh_key() for _ in range(100)}
-    assert len(made) == 100
-    for key in made:
-        assert key.isascii()
-        assert " " not in key
-        assert len(key) == len("otmv-") + 43
-        assert sha256_of(key) == hashlib.sha256(key.encode()).hexdigest()
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"sha256": "abc"},
-        {"sha256": ALICE},
-        {"rate_per_s": 0},
-        {"rate_per_s": float("inf")},
-        {"burst": 5},
-        {"rate_per_s": 1, "burst": 0},
-        {"default_on_miss": "maybe"},
-        {"default_max_latency_ms": -1},
-        {"rate": 5},
-    ],
-)
-def test_a_wrong_entry_is_refused(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
-        ApiKey.model_validate({"sha256": sha256_of(ALICE), **wrong})

@@ -11,7 +11,7 @@ from engine import errors as engine
 from server import errors as http
 from server.errors.problem_json import problem_response
 from server.errors.statuses import INTERNAL, PROBLEMS, classify
-from tests.server.kit.fake_pool import offer
+from tests.server.kit.fake_artifact import offer
 
 
 def family(root: type[Exception]) -> list[type[Exception]]:

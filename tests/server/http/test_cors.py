@@ -6,7 +6,7 @@ import pytest
 
 from server.access.keys import sha256_of
 from tests.server.kit import sample_pictures
-from tests.server.kit.ready_client import opened
+from tests.server.kit.ready_client import ready_client
 
 APP = "https://app.example"
 FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
@@ -22,7 +22,7 @@ def allowed(headers: object) -> list[str]:
 
 
 def test_it_is_off_unless_asked_for() -> None:
-    with opened() as client:
+    with ready_client() as client:
         answer = client.post(
             "/v1/vqa", files=FILE, data={"question": "q?"}, headers={"Origin": APP}
         )
@@ -35,7 +35,7 @@ def test_it_is_off_unless_asked_for() -> None:
 @pytest.mark.parametrize("with_keys", [False, True])
 def test_a_configured_origin_may_ask_and_read(with_keys: bool) -> None:
     keys = {"alice": {"sha256": sha256_of("k")}} if with_keys else {}
-    with opened(cors_origins=(APP,), keys=keys) as client:
+    with ready_client(cors_origins=(APP,), keys=keys) as client:
         preflight = client.options("/v1/vqa", headers=PREFLIGHT)
         assert preflight.status_code == 200
         assert preflight.headers["access-control-allow-origin"] == APP
@@ -52,7 +52,7 @@ def test_a_configured_origin_may_ask_and_read(with_keys: bool) -> None:
 
 
 def test_a_page_can_read_that_its_key_is_missing() -> None:
-    with opened(cors_origins=(APP,), keys={"alice": {"sha256": sha256_of("k")}}) as client:
+    with ready_client(cors_origins=(APP,), keys={"alice": {"sha256": sha256_of("k")}}) as client:
         refused = client.get("/v1/variants", headers={"Origin": APP})
     assert refused.status_code == 401
     assert refused.headers["access-control-allow-origin"] == APP
@@ -67,7 +67,7 @@ def test_a_page_can_read_that_its_key_is_missing() -> None:
     ],
 )
 def test_a_refused_preflight_is_a_problem_too(changed: dict[str, str]) -> None:
-    with opened(cors_origins=(APP,)) as client:
+    with ready_client(cors_origins=(APP,)) as client:
         response = client.options("/v1/vqa", headers=PREFLIGHT | changed)
     assert response.status_code == 400
     assert response.headers["content-type"] == "application/problem+json"
@@ -77,13 +77,13 @@ def test_a_refused_preflight_is_a_problem_too(changed: dict[str, str]) -> None:
 
 
 def test_another_origin_gets_an_answer_it_cannot_read() -> None:
-    with opened(cors_origins=(APP,)) as client:
+    with ready_client(cors_origins=(APP,)) as client:
         response = client.get("/v1/variants", headers={"Origin": "https://evil.example"})
     assert response.status_code == 200
     assert "access-control-allow-origin" not in response.headers
 
 
 def test_every_origin() -> None:
-    with opened(cors_origins=("*",)) as client:
+    with ready_client(cors_origins=("*",)) as client:
         response = client.get("/v1/variants", headers={"Origin": "https://any.example"})
     assert response.headers["access-control-allow-origin"] == "*"

@@ -17,7 +17,7 @@ from tests.server.conftest import wait_ready
 from tests.server.kit.fake_pool import FakePool
 
 
-class Hand:
+class ManualClock:
     """A clock that is moved by hand."""
 
     def __init__(self) -> None:
@@ -28,7 +28,7 @@ class Hand:
 
 
 @contextmanager
-def opened(
+def ready_client(
     pool: FakePool | None = None,
     telemetry: Telemetry | None = None,
     clock: Clock | None = None,

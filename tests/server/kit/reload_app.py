@@ -12,14 +12,12 @@ from typing import Any
 from fastapi import FastAPI
 
 from artifact.store import Artifact
-from engine.telemetry import Telemetry
-from server.app import create_app
-from server.configuration.settings import Settings
 from server.engine_pool import Progress
 from server.lifecycle.serving import Serving
 from tests.engine.tiny_artifact import write_tiny
 from tests.server.kit.asgi_exchange import Exchange
 from tests.server.kit.bad_requests import good_request
+from tests.server.kit.fake_app import make_app, running
 from tests.server.kit.fake_pool import FakePool
 
 GOOD = good_request()
@@ -34,15 +32,15 @@ def write_folder(folder: Path) -> Path:
     return folder
 
 
-def opened(artifact: Artifact, progress: Progress) -> FakePool:
+def open_fake(artifact: Artifact, progress: Progress) -> FakePool:
     """Open nothing: a pool that has the artifact."""
     return FakePool(artifact=artifact)
 
 
-class Held:
+class HeldOpening:
     """Opens an artifact when it is told to."""
 
-    def __init__(self, end: Callable[[Artifact, Progress], FakePool] = opened) -> None:
+    def __init__(self, end: Callable[[Artifact, Progress], FakePool] = open_fake) -> None:
         self.begun, self.go = threading.Event(), threading.Event()
         self._end = end
 
@@ -55,16 +53,16 @@ class Held:
         assert await asyncio.to_thread(self.begun.wait, 10)
 
 
-def make_app(folder: Path, pool: FakePool, **changes: Any) -> FastAPI:
-    settings: dict[str, Any] = {"artifact": folder / "inside/one", "reload": True}
-    settings |= {"access_log": False} | changes
-    return create_app(Settings(**settings), lambda progress: pool, Telemetry())
+def make_reload_app(folder: Path, pool: FakePool, **changes: Any) -> FastAPI:
+    """Return an app that serves the first of the folder's artifacts and takes reloads."""
+    settings = {"artifact": folder / "inside/one", "reload": True} | changes
+    return make_app(pool, **settings)
 
 
 @asynccontextmanager
-async def running(app: FastAPI) -> AsyncIterator[Serving]:
-    async with app.router.lifespan_context(app):
-        await app.state.serving.settled()
+async def running_state(app: FastAPI) -> AsyncIterator[Serving]:
+    """Start an app, and stop it at the end of the block; yield its state."""
+    async with running(app):
         yield app.state.serving
 
 

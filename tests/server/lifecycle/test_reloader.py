@@ -11,13 +11,13 @@ from artifact.store import Artifact
 from server.engine_pool import Progress
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.reload_app import (
-    Held,
+    HeldOpening,
     ask,
-    make_app,
-    opened,
+    make_reload_app,
+    open_fake,
     post,
     reloads,
-    running,
+    running_state,
     write_folder,
 )
 
@@ -28,11 +28,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_requests_go_to_the_new_engine_and_the_old_one_finishes(folder: Path) -> None:
-    old = FakePool(next=opened, hold=True)
+    old = FakePool(next=open_fake, hold=True)
 
     async def scenario() -> None:
-        app = make_app(folder, old)
-        async with running(app) as serving:
+        app = make_reload_app(folder, old)
+        async with running_state(app) as serving:
             first = asyncio.create_task(ask(app))
             assert await asyncio.to_thread(old.wait_for, lambda p: p.waiting == 1)
             done = await post(app, b'{"artifact": "%s"}' % bytes(folder / "inside/two"))
@@ -62,11 +62,11 @@ def test_requests_go_to_the_new_engine_and_the_old_one_finishes(folder: Path) ->
 
 def test_a_request_between_its_body_and_its_place_is_not_refused(folder: Path) -> None:
     """Whoever holds the old engine may still be admitted by it after the swap."""
-    old = FakePool(next=opened)
+    old = FakePool(next=open_fake)
 
     async def scenario() -> None:
-        app = make_app(folder, old)
-        async with running(app) as serving:
+        app = make_reload_app(folder, old)
+        async with running_state(app) as serving:
             with serving.engines.lease() as pool:
                 await serving.reloader.reload()
                 await asyncio.sleep(0)  # the old engine's leaving begins
@@ -82,8 +82,8 @@ def test_a_failure_changes_nothing(folder: Path) -> None:
     old = FakePool()
 
     async def scenario() -> None:
-        app = make_app(folder, old)
-        async with running(app) as serving:
+        app = make_reload_app(folder, old)
+        async with running_state(app) as serving:
             refused = await post(app)
             assert refused.status == 422
             assert refused.answer["type"] == "urn:otmv:problem:artifact-refused"
@@ -92,7 +92,7 @@ def test_a_failure_changes_nothing(folder: Path) -> None:
             assert serving.pool() is old
             assert (await ask(app)).status == 200
             assert reloads(app, "refused") == 1
-            old.next = opened
+            old.next = open_fake
             assert (await post(app)).status == 200
 
     asyncio.run(scenario())
@@ -103,8 +103,8 @@ def test_what_nobody_expected_is_opaque_and_changes_nothing(folder: Path) -> Non
         raise ValueError("/secret")
 
     async def scenario() -> None:
-        app = make_app(folder, FakePool(next=broken))
-        async with running(app):
+        app = make_reload_app(folder, FakePool(next=broken))
+        async with running_state(app):
             failed = await post(app)
             assert failed.status == 500
             assert "secret" not in str(failed.answer)
@@ -115,11 +115,11 @@ def test_what_nobody_expected_is_opaque_and_changes_nothing(folder: Path) -> Non
 
 
 def test_one_at_a_time(folder: Path) -> None:
-    held = Held()
+    held = HeldOpening()
 
     async def scenario() -> None:
-        app = make_app(folder, FakePool(next=held))
-        async with running(app):
+        app = make_reload_app(folder, FakePool(next=held))
+        async with running_state(app):
             first = asyncio.create_task(post(app))
             await held.wait_begun()
             second = await post(app)
@@ -139,11 +139,11 @@ def test_a_shutdown_ends_a_reload(folder: Path) -> None:
         late.append(FakePool(artifact=artifact))
         return late[0]
 
-    held = Held(end)
+    held = HeldOpening(end)
 
     async def scenario() -> None:
-        app = make_app(folder, FakePool(next=held))
-        async with running(app) as serving:
+        app = make_reload_app(folder, FakePool(next=held))
+        async with running_state(app) as serving:
             reloading = asyncio.create_task(post(app))
             await held.wait_begun()
             assert await serving.drain()
@@ -166,11 +166,11 @@ def test_a_shutdown_stops_the_loading_at_its_next_step(folder: Path) -> None:
             raise
         raise AssertionError
 
-    held = Held(step)
+    held = HeldOpening(step)
 
     async def scenario() -> None:
-        app = make_app(folder, FakePool(next=held))
-        async with running(app) as serving:
+        app = make_reload_app(folder, FakePool(next=held))
+        async with running_state(app) as serving:
             reloading = asyncio.create_task(post(app))
             await held.wait_begun()
             serving.reloader.stop()
@@ -183,11 +183,11 @@ def test_a_shutdown_stops_the_loading_at_its_next_step(folder: Path) -> None:
 
 
 def test_a_shutdown_waits_for_both_engines(folder: Path) -> None:
-    old = FakePool(next=opened, hold=True)
+    old = FakePool(next=open_fake, hold=True)
 
     async def scenario() -> None:
-        app = make_app(folder, old, drain_timeout_s=10)
-        async with running(app) as serving:
+        app = make_reload_app(folder, old, drain_timeout_s=10)
+        async with running_state(app) as serving:
             first = asyncio.create_task(ask(app))
             assert await asyncio.to_thread(old.wait_for, lambda p: p.waiting == 1)
             await serving.reloader.reload()

@@ -24,7 +24,7 @@ from server.observing.logs import (
 )
 from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.ready_client import opened
+from tests.server.kit.ready_client import ready_client
 
 SECRET = "is the Zebra of Mrs Underwood striped?"
 PARTS = ("Zebra", "zebra", "Underwood", "striped")
@@ -63,7 +63,7 @@ def ask(client: TestClient, **more: Any) -> Any:
 
 def test_an_answer_is_one_object_with_what_it_took() -> None:
     headers = {"X-Request-Id": "abc", "traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
-    with caught() as stream, opened(access_log=True) as client:
+    with caught() as stream, ready_client(access_log=True) as client:
         ask(client, headers=headers, on_miss="reject")
     (line,) = lines(stream)
     assert line["duration_ms"] >= line["phases_ms"]["total"] > 0
@@ -89,7 +89,7 @@ def test_an_answer_is_one_object_with_what_it_took() -> None:
 
 
 def test_text_has_the_same_on_one_line() -> None:
-    with caught("text") as stream, opened(access_log=True) as client:
+    with caught("text") as stream, ready_client(access_log=True) as client:
         ask(client, headers={"X-Request-Id": "abc"})
     (line,) = [line for line in stream.getvalue().splitlines() if "otmv.access" in line]
     for part in ("INFO", "request_id=abc", "status=200", "variant=full", 'phases_ms={"decode":'):
@@ -102,14 +102,14 @@ def test_values_cannot_break_a_line() -> None:
 
 
 def test_a_path_cannot_forge_a_line() -> None:
-    with caught("text") as stream, opened(access_log=True) as client:
+    with caught("text") as stream, ready_client(access_log=True) as client:
         client.get("/v1/%0aforged%20INFO")
     assert not any(line.startswith("forged") for line in stream.getvalue().splitlines())
 
 
 def test_a_refusal_names_its_problem_and_no_variant() -> None:
     pool = FakePool(admit_error=QueueFull(1, 1.0))
-    with caught() as stream, opened(pool, access_log=True) as client:
+    with caught() as stream, ready_client(pool, access_log=True) as client:
         ask(client)
     (line,) = lines(stream)
     assert (line["status"], line["problem"], line["task"]) == (429, "queue-full", "vqa")
@@ -118,7 +118,7 @@ def test_a_refusal_names_its_problem_and_no_variant() -> None:
 
 
 def test_the_phases_of_a_streamed_caption_are_there_when_it_has_ended() -> None:
-    with caught() as stream, opened(access_log=True) as client:
+    with caught() as stream, ready_client(access_log=True) as client:
         client.post("/v1/caption", files=FILE, data={"stream": "true"})
     (line,) = lines(stream)
     assert (line["task"], line["variant"]) == ("caption", "full")
@@ -127,7 +127,7 @@ def test_the_phases_of_a_streamed_caption_are_there_when_it_has_ended() -> None:
 
 def everything_asked(pool: FakePool) -> list[int]:
     """Ask with the secret in every way, good and bad; return the statuses."""
-    with opened(pool, access_log=True) as client:
+    with ready_client(pool, access_log=True) as client:
         posts = [
             client.post("/v1/vqa", files=FILE, data={"question": [SECRET, SECRET + " yes"]}),
             client.post("/v1/reason", files=PAIR, data={"statement": SECRET}),
@@ -175,7 +175,7 @@ def test_a_fault_before_the_text_is_known_does_not_quote_it(
         raise ValueError(body.decode(errors="replace"))
 
     monkeypatch.setattr("server.requests.form.parse_multipart", broken)
-    with caught() as stream, opened() as client:
+    with caught() as stream, ready_client() as client:
         assert ask(client).status_code == 500
     (line,) = lines(stream, "otmv.server")
     assert "ValueError: message withheld" in line["exc_info"]
@@ -186,7 +186,7 @@ def test_a_fault_before_the_text_is_known_does_not_quote_it(
 
 def test_a_message_that_says_nothing_of_the_request_is_logged() -> None:
     pool = FakePool(answer_error=ValueError("shapes (3, 4) and (5,) differ"))
-    with caught() as stream, opened(pool) as client:
+    with caught() as stream, ready_client(pool) as client:
         response = ask(client)
     (line,) = lines(stream, "otmv.server")
     assert response.json()["request_id"] in line["message"]
@@ -195,7 +195,10 @@ def test_a_message_that_says_nothing_of_the_request_is_logged() -> None:
 
 
 def test_content_is_logged_when_asked_for_but_no_picture() -> None:
-    with caught(show_content=True) as stream, opened(access_log=True, log_content=True) as client:
+    with (
+        caught(show_content=True) as stream,
+        ready_client(access_log=True, log_content=True) as client,
+    ):
         ask(client)
         client.post("/v1/reason", files=PAIR, data={"statement": SECRET})
         client.post("/v1/caption", files=FILE)

@@ -14,7 +14,14 @@ from server.errors import ArtifactRefused
 from server.lifecycle.reloader import Reloaded
 from tests.server.kit.asgi_exchange import Exchange
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.reload_app import JSON, make_app, opened, post, running, write_folder
+from tests.server.kit.reload_app import (
+    JSON,
+    make_reload_app,
+    open_fake,
+    post,
+    running_state,
+    write_folder,
+)
 
 
 @pytest.fixture(scope="module")
@@ -32,8 +39,8 @@ def test_a_reload_looks_below_one_folder_only(folder: Path, where: str) -> None:
         link.symlink_to(target)
 
     async def scenario() -> Exchange:
-        app = make_app(folder, FakePool(next=opened))
-        async with running(app):
+        app = make_reload_app(folder, FakePool(next=open_fake))
+        async with running_state(app):
             return await post(app, b'{"artifact": "%s"}' % bytes(folder / where))
 
     found = asyncio.run(scenario())
@@ -47,8 +54,8 @@ def test_with_api_keys_it_takes_an_operators(folder: Path, operator: bool, statu
     keys = {"alice": {"sha256": sha256_of("otmv-alice"), "operator": operator}}
 
     async def scenario() -> Exchange:
-        app = make_app(folder, FakePool(next=opened), keys=keys)
-        async with running(app):
+        app = make_reload_app(folder, FakePool(next=open_fake), keys=keys)
+        async with running_state(app):
             return await post(app, **JSON, authorization="Bearer otmv-alice")
 
     found = asyncio.run(scenario())
@@ -60,8 +67,8 @@ def test_with_api_keys_it_takes_an_operators(folder: Path, operator: bool, statu
 
 def test_the_folder_may_be_another(folder: Path) -> None:
     async def scenario() -> Exchange:
-        app = make_app(folder, FakePool(next=opened), artifacts_root=folder)
-        async with running(app):
+        app = make_reload_app(folder, FakePool(next=open_fake), artifacts_root=folder)
+        async with running_state(app):
             return await post(app, b'{"artifact": "%s"}' % bytes(folder / "outside"))
 
     assert asyncio.run(scenario()).status == 200
@@ -72,8 +79,8 @@ def test_links_are_followed_when_the_folder_is_read_again(folder: Path, tmp_path
     link.symlink_to(folder / "inside/one")
 
     async def scenario() -> list[Path]:
-        app = make_app(folder, FakePool(next=chained), artifact=link)
-        async with running(app) as serving:
+        app = make_reload_app(folder, FakePool(next=chained), artifact=link)
+        async with running_state(app) as serving:
             roots = [(await serving.reloader.reload()).after.root]
             link.unlink()
             link.symlink_to(folder / "inside/two")
@@ -102,8 +109,8 @@ def test_a_wrong_body_is_refused(
     folder: Path, body: bytes, headers: dict[str, str], status: int
 ) -> None:
     async def scenario() -> Exchange:
-        app = make_app(folder, FakePool(next=opened))
-        async with running(app):
+        app = make_reload_app(folder, FakePool(next=open_fake))
+        async with running_state(app):
             return await post(app, body, **headers)
 
     assert asyncio.run(scenario()).status == status
@@ -111,8 +118,8 @@ def test_a_wrong_body_is_refused(
 
 def test_it_is_off_unless_allowed(folder: Path) -> None:
     async def scenario() -> Exchange:
-        app = make_app(folder, FakePool(next=opened), reload=False)
-        async with running(app):
+        app = make_reload_app(folder, FakePool(next=open_fake), reload=False)
+        async with running_state(app):
             return await post(app, b"unread")
 
     found = asyncio.run(scenario())
@@ -128,8 +135,8 @@ def test_an_artifact_with_a_wrong_byte_is_refused_before_it_is_loaded(tmp_path: 
     weights.write_bytes(raw)
 
     async def scenario() -> Reloaded:
-        app = make_app(tmp_path, FakePool(next=opened))
-        async with running(app) as serving:
+        app = make_reload_app(tmp_path, FakePool(next=open_fake))
+        async with running_state(app) as serving:
             return await serving.reloader.reload()
 
     with pytest.raises(ArtifactRefused, match="SHA-256"):

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from server.errors.statuses import PROBLEMS
 from tests.server.kit.bad_requests import corpus
-from tests.server.kit.ready_client import opened
+from tests.server.kit.ready_client import ready_client
 
 
 @pytest.fixture
@@ -119,7 +119,7 @@ def test_without_keys_no_key_is_asked_for(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("metrics", [False, True])
 def test_with_keys_the_guarded_routes_ask_for_one(metrics: bool) -> None:
-    with opened(keys={"alice": {"sha256": "0" * 64}}, guard_metrics=metrics) as client:
+    with ready_client(keys={"alice": {"sha256": "0" * 64}}, guard_metrics=metrics) as client:
         document = client.get("/openapi.json").json()
     (scheme,) = document["components"]["securitySchemes"].items()
     assert (scheme[1]["type"], scheme[1]["scheme"]) == ("http", "bearer")

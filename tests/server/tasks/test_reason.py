@@ -13,7 +13,8 @@ from engine.errors import QueueFull
 from engine.types import ReasonInput
 from server.pictures.decoder import Decoded, Decoder
 from tests.server.kit import sample_pictures
-from tests.server.kit.fake_pool import SIDE_PX, FakePool
+from tests.server.kit.fake_artifact import SIDE_PX
+from tests.server.kit.fake_pool import FakePool
 
 BLUE = (30, 30, 220)
 LEFT, RIGHT = sample_pictures.png(), sample_pictures.encoded(sample_pictures.solid(color=BLUE))

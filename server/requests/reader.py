@@ -50,7 +50,8 @@ class RequestShape(Generic[Fields]):
     def form_fields(self) -> tuple[str, ...]:
         """The fields a form may have beside pictures and budget."""
         left_out = {"budget", *self.lists.values()}
-        return tuple(name for name in self.fields.model_fields if name not in left_out)
+        own = [name for name in self.fields.model_fields if name not in left_out]
+        return tuple(dict.fromkeys([*own, *self.lists]))
 
 
 @dataclass(frozen=True)

@@ -53,14 +53,16 @@ def event_stream(answer: type[BaseModel], example: str) -> dict[str, Any]:
 def _form_schema(shape: RequestShape[Any]) -> dict[str, Any]:
     own = shape.fields.model_json_schema()
     budget = BudgetFields.model_json_schema()["properties"]
-    properties = {"image": _files(shape.pictures)}
-    properties |= {name: own["properties"][name] for name in shape.form_fields} | budget
-    required = ["image", *own.get("required", [])]
-    for repeated in shape.lists:
-        text = {"type": "string", "minLength": SHORTEST_TEXT, "maxLength": LONGEST_TEXT}
-        properties[repeated] = {"type": "array", "items": text, "minItems": 1}
-        required.append(repeated)
-    return {"type": "object", "required": required, "properties": properties}
+    text = {"type": "string", "minLength": SHORTEST_TEXT, "maxLength": LONGEST_TEXT}
+    texts = {"type": "array", "items": text, "minItems": 1}
+    fields = {
+        name: texts if name in shape.lists else own["properties"][name]
+        for name in shape.form_fields
+    }
+    properties = {"image": _files(shape.pictures), **fields, **budget}
+    needed = [name for name in own.get("required", []) if name in shape.form_fields]
+    required = dict.fromkeys(["image", *needed, *shape.lists])
+    return {"type": "object", "required": list(required), "properties": properties}
 
 
 def _files(count: int) -> dict[str, Any]:

@@ -17,8 +17,6 @@ from tests.server.kit.live_server import serving_fake
 from tests.server.kit.ready_client import ManualClock, ready_client
 
 ALICE, BOB = "otmv-alice", "otmv-bob"
-
-
 FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 
 

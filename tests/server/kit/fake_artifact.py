@@ -10,11 +10,7 @@ from artifact.store import Artifact
 from engine.types import Offer, Task
 
 SIDE_PX = 32
-
-
 ORDERS = 4
-
-
 TASKS: tuple[Task, ...] = ("vqa", "caption", "reason")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -24,13 +24,10 @@ from engine.errors import (
 from engine.types import Answer, Budget, CaptionInput, Input, Offer, Task, Ticket, VqaInput
 from server.engine_pool import OnText, Progress
 from tests.server.kit.fake_artifact import OFFERS, fake_artifact, offer
+from tests.server.kit.fake_memory import FakeMemory
 
 LABELS = (("red", 0.75), ("blue", 0.2), ("two", 0.05))
-
-
 JUDGED = (("false", 0.875), ("true", 0.125))
-
-
 MAX_BEAMS = 4
 
 
@@ -54,6 +51,7 @@ class FakePool:
     closed: bool = False
     shown: bool = False
     next: Callable[[Artifact, Progress], FakePool] | None = None
+    memory: FakeMemory = field(default_factory=FakeMemory)
     admitted: list[Ticket] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     cancelled: list[tuple[Ticket, str]] = field(default_factory=list)
@@ -169,7 +167,11 @@ class FakePool:
         return len(self._open)
 
     def offers(self, task: Task | None = None) -> list[Offer]:
-        return [offer(name, depth, 0.9, task or "vqa") for name, depth in (("full", 4), ("d2", 2))]
+        made = (offer(name, depth, 0.9, task or "vqa") for name, depth in (("full", 4), ("d2", 2)))
+        return [replace(each, resident=len(each.keys) <= self.memory.keys) for each in made]
+
+    def set_memory_budget(self, budget_bytes: int | None) -> None:
+        self.memory.set_budget(budget_bytes)
 
     def successor(self, artifact: Artifact, on_progress: Progress) -> FakePool:
         on_progress("warming", 0.5)

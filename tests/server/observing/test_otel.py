@@ -16,8 +16,6 @@ from server.observing.trace_context import TraceContext
 from tests.server.kit.ready_client import ManualClock
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-
-
 EPOCH_NS = 1_700_000_000_000_000_000
 
 

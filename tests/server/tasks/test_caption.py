@@ -12,11 +12,7 @@ from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
 
 FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
-
-
 IMAGE = base64.b64encode(sample_pictures.jpeg()).decode()
-
-
 PHASES = ["decode", "preprocess", "queue", "stem", "blocks", "head", "total"]
 
 

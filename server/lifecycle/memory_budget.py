@@ -61,4 +61,4 @@ class MemoryBudget:
             smallest_mb = math.ceil(smallest_bytes / 1e3) / 1e3  # three digits are shown
             raise MemoryBudgetTooSmall(budget_mb, smallest_mb) from error
         shown = "no limit" if budget_mb is None else f"{budget_mb:g} MB"
-        _log.info("the memory budget is %s", shown)
+        _log.info("memory budget: %s", shown)

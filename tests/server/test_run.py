@@ -15,6 +15,8 @@ from tests.engine.tiny_artifact import write_tiny
 from tests.server.kit.bad_requests import good_request
 from tests.server.kit.live_server import LiveServer, run_otmv, serving
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:

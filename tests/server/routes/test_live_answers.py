@@ -17,6 +17,8 @@ from tests.server.kit import sample_pictures
 from tests.server.kit.bad_requests import FORM_TYPE, VQA, corpus, form, good_request
 from tests.server.kit.live_server import LiveServer, example_client, run_otmv, serving
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -28,12 +28,12 @@ _KEEP_ALIVE_S = 75
 _SWITCH_S = 5e-4
 """How soon a busy request thread lets the engine's thread go on after a step (default: 5 ms)."""
 _OWN_FILES = 64
-"""Kept from connections: the engine's, a reload's, the event loop's."""
+"""Files left for the engine, a reload and the event loop."""
 _log = logging.getLogger("otmv.server")
 
 
 class AddressUnavailable(Exception):
-    """The server cannot listen where it was told to."""
+    """The server cannot listen on the given address."""
 
     def __init__(self, host: str, port: int, reason: str) -> None:
         super().__init__(
@@ -127,7 +127,7 @@ class DrainingServer(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and tell `on_ready` when the engine is loaded."""
+        """Listen, and call `on_ready` when the engine is loaded."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._start(self._announce())

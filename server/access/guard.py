@@ -1,4 +1,4 @@
-"""API keys at the door, pure ASGI: who is asking, and whether they may ask now."""
+"""The check of API keys, pure ASGI: whether a request's key is known and may be used now."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def open_paths(guard_metrics: bool) -> frozenset[str]:
 class KeyGuard:
     """Lets requests with a known API key through, as often as its rate allows.
 
-    Everything but `open_for_all` needs a key, whatever the method, so nothing is left open by
-    oversight. Notes the key's name in the request's record. Used from the event loop only.
+    Everything but `open_for_all` needs a key, whatever the method, so no route is left open by
+    mistake. Writes the key's name into the request's record. Used from the event loop only.
     """
 
     def __init__(

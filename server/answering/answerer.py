@@ -65,7 +65,7 @@ class Answerer:
         )
 
     def _admit(self, pool: Pool, work: Work, arrived_s: float, tickets: list[Ticket]) -> None:
-        """Add a ticket for each engine request; those before a refusal are in `tickets` too."""
+        """Add a ticket for each engine request; after a refusal, `tickets` has the earlier ones."""
         predicted_s = self.decoder.predict_s(*(picture.header for picture in work.pictures))
         reply_s = self.reply_time.predicted_s(self.clock.now_s())
         for request in work.requests:

@@ -8,14 +8,14 @@ from engine.quantiles import quantile
 
 _RECENT_S = 2.0
 _WIRE_S = 5e-4
-"""What the event loop and the socket take after that."""
+"""What the event loop and the socket take after the response is made."""
 _LEARN_EVERY = 16
 
 
 class ReplyTime:
     """Predicts the time from the engine's answer to the reply: a high quantile of recent ones.
 
-    Those of two seconds ago are forgotten: they tell of a load that may be gone.
+    Measurements older than two seconds are dropped: the load may have changed since.
     """
 
     def __init__(self) -> None:

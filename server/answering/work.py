@@ -23,8 +23,8 @@ MakeInput = Callable[[Sequence[NDArray[np.uint8]]], Input]
 class EngineRequest:
     """One request to the engine.
 
-    `rows` are those of a batch that it takes. `tokens` are its text's, or the most of its answer's
-    text; None: not known.
+    `rows`: how many rows of a batch it takes. `tokens`: how many tokens its text has, or its
+    answer's text may have; None: not known.
     """
 
     make_input: MakeInput

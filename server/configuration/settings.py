@@ -139,7 +139,7 @@ class Settings(BaseSettings):
         default=False, description="Ask for an API key at /metrics too, where keys are configured."
     )
     keys: dict[KeyName, ApiKey] = Field(
-        default_factory=dict, description="API keys by name; without any everyone is served."
+        default_factory=dict, description="API keys by name; without any, every request is served."
     )
     config: Path | None = Field(default=None, description="A TOML file with any of these settings.")
 

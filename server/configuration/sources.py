@@ -41,7 +41,7 @@ class Configuration:
     origins: Mapping[str, str]
 
     def chosen(self) -> dict[str, Any]:
-        """Return the settings that somebody has set, redacted."""
+        """Return the settings that differ in origin from the default, redacted."""
         shown = redacted(self.settings)
         return {name: shown[name] for name, origin in self.origins.items() if origin != _DEFAULT}
 

@@ -6,7 +6,7 @@ from server.errors.base import ServerError
 
 
 class TooManyConnections(ServerError):
-    """So many connections are open that further ones would leave the server without files."""
+    """Further connections would leave the server without files to open."""
 
     def __init__(self, limit: int, retry_after_s: float = 1.0) -> None:
         super().__init__(

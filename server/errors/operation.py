@@ -8,7 +8,7 @@ from server.errors.base import ServerError
 
 
 class ReloadOff(ServerError):
-    """Whoever reaches the port could change the model, so reloading must be allowed."""
+    """Any client that reaches the port could change the model, so reloading must be allowed."""
 
     def __init__(self) -> None:
         super().__init__("reloading is off; start the server with OTMV_RELOAD=true")
@@ -23,7 +23,7 @@ class ReloadRunning(ServerError):
 
 
 class MemoryBudgetFixed(ServerError):
-    """Every client that reaches the port could make answers worse, so this must be allowed."""
+    """Any client that reaches the port could make answers worse, so changes must be allowed."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -32,7 +32,7 @@ class MemoryBudgetFixed(ServerError):
 
 
 class MemoryBudgetChanging(ServerError):
-    """The memory budget is changed once at a time, and not while an artifact is loaded."""
+    """The memory budget is being changed; nothing else that operators ask for begins until then."""
 
     def __init__(self, retry_after_s: float = 1.0) -> None:
         super().__init__("the memory budget is being changed; try again when that has ended")

@@ -6,7 +6,7 @@ from server.errors.base import ServerError
 
 
 class ImageError(ServerError):
-    """Root of what can be wrong with a picture; `name` tells which one."""
+    """Root of what can be wrong with a picture; `name` says which one."""
 
     name = "image"
 

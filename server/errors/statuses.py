@@ -99,7 +99,7 @@ _RETRY_AFTER_S: dict[type[Exception], float] = {
     engine.ParityFailed: 10.0,
 }
 OPAQUE = (500, 503)
-"""Statuses whose details show nothing of the inside, unless the error was made to be shown."""
+"""Statuses whose details hide the cause, except of errors that were written for clients."""
 
 
 def classify(error: Exception) -> Problem:

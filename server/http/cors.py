@@ -47,6 +47,6 @@ class Cors(CORSMiddleware):
 
 
 def _as_problem(refusal: Response, scope: Scope) -> Response:
-    kept = {k: v for k, v in refusal.headers.items() if not k.startswith("content-")}
-    error = HTTPException(refusal.status_code, bytes(refusal.body).decode(), kept)
+    others = {k: v for k, v in refusal.headers.items() if not k.startswith("content-")}
+    error = HTTPException(refusal.status_code, bytes(refusal.body).decode(), others)
     return problem_response(error, scope["state"]["record"].request_id, scope["path"])

@@ -21,10 +21,10 @@ _AFTER_BODY_S = 5.0
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """One connection. A request must arrive within limits, whoever reads it.
+    """One connection. A request must arrive within limits, whether a route reads it or not.
 
-    uvicorn has no such limits: a client that sends a byte now and then would stay for ever, in the
-    head of a request as well as in the rest of a body that was refused unread.
+    uvicorn has no such limits: a client that sends a byte now and then could stay connected for
+    ever, in the head of a request or in the rest of a body that was refused unread.
     """
 
     head_timeout_s: float

@@ -14,8 +14,8 @@ _LIMIT_BYTES = 64 * 2**20
 class UnreadBodyResponse(Response):
     """Sends a response, then discards what still arrives for a moment, then closes.
 
-    Closing at once with unread data resets the connection, and a client still busy sending would
-    never see the answer. What is discarded is bounded in time and bytes.
+    Closing at once with unread data resets the connection, and a client that still sends would
+    never see the answer. Discarding is limited in time and bytes.
     """
 
     def __init__(self, response: Response) -> None:

@@ -42,7 +42,7 @@ async def in_loader_thread(work: Callable[[], T], discard: Callable[[T], None]) 
             settle = partial(fail, error)
         try:
             loop.call_soon_threadsafe(settle)
-        except RuntimeError:  # the loop has closed meanwhile
+        except RuntimeError:  # the loop has closed since
             _log.info("stopped while loading")
 
     threading.Thread(target=run, name=LOADER_THREAD, daemon=True).start()

@@ -34,8 +34,8 @@ class MemoryBudget:
     async def change(self, pool: Pool, budget_mb: float | None) -> None:
         """Give an engine a memory budget, 10^6 bytes; None: no limit.
 
-        Variants that need more are not offered from now on; requests that run finish. Variants
-        that fit again are loaded first. The change goes on if its caller leaves.
+        Variants that need more are not offered from now on; requests that run finish. Key
+        blocks that fit again are loaded first. The change goes on if its caller leaves.
 
         Raises:
             MemoryBudgetFixed, MemoryBudgetChanging, ReloadRunning: not begun.

@@ -14,7 +14,7 @@ T = TypeVar("T")
 class OneAtATime:
     """Runs a reload, or a change of the memory budget, but never two of them side by side.
 
-    What has begun goes on if its caller leaves. Belongs to the event loop.
+    Once started, it goes on if its caller leaves. Belongs to the event loop.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class OneAtATime:
     ) -> asyncio.Task[T]:
         """Begin what `check_free` has let through.
 
-        `refusal` makes the error that others get meanwhile.
+        `refusal` makes the error of calls that come before the end.
         """
         running = asyncio.ensure_future(work)
         running.add_done_callback(_take_exception)
@@ -45,6 +45,6 @@ class OneAtATime:
 
 
 def _take_exception(task: asyncio.Task[Any]) -> None:
-    """Take a failure whose caller has left: it was logged."""
+    """Mark a failure as seen: it was logged, and its caller may have left."""
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""Another artifact in the place of the one that is served, while it is served (ADR 0026)."""
+"""A new artifact takes the place of the present one while requests are answered (ADR 0026)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which engine takes requests, and how those before it end (ADR 0026)."""
+"""Which engine takes requests, and how the engines before it end (ADR 0026)."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class _LeasedEngine:
 
 
 class ServedEngines:
-    """The engine that takes requests, and those that only finish what they have.
+    """The engine that takes requests, and the engines that only finish what they have.
 
     A request leases the engine it is handed to, until it is answered or streams. An engine that was
-    replaced goes on taking what comes by a lease, and begins to refuse only when none is left: no
-    request falls between two.
+    replaced takes requests that hold a lease, and begins to refuse only when no lease is left: no
+    request is refused because of a reload.
     Belongs to the event loop.
     """
 

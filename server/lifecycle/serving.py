@@ -94,7 +94,7 @@ class Serving:
         return self._reader if api_key is None else self._readers[api_key]
 
     def start_loading(self) -> None:
-        """Open the engine in a thread of its own, so that liveness answers meanwhile."""
+        """Open the engine in a thread of its own, so that liveness answers while it loads."""
         loop = asyncio.get_running_loop()
         prepare_decoders()
 

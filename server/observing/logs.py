@@ -1,4 +1,4 @@
-"""The log: one line per record on standard error, as text or as JSON, and what never is in it."""
+"""The log: one line per record on standard error, as text or as JSON, without request texts."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ _LEVELS = {
     "urllib3": logging.WARNING,
 }
 _ABOUT_NO_REQUEST = ("engine.", "otmv.")
-"""Our own loggers so named tell of stages, which see numbers only, or of the server; where they
-tell of a request, its facts come along."""
+"""Our own loggers with these names write about stages, which see numbers only, or about the server.
+Where they write about a request, its record comes along."""
 _REQUEST = "request_record"
-"""The field of a log line that holds the request it tells of."""
+"""The field of a log record that holds the request it is about."""
 _NOT_WRITTEN = frozenset({"color_message", _REQUEST, "taskName"})
 _NO_FIELDS = _NOT_WRITTEN | frozenset(RESERVED_ATTRS)
 _BARE = re.compile(r"[^\s\"'={}\[\]]+")
@@ -79,7 +79,7 @@ def log_handler(
 
 
 def log_failure(error: Exception, request: RequestRecord) -> None:
-    """Note how a request ended; log an error that is the server's own fault, with its traceback."""
+    """Record how a request ended; log an error of the server's own, with its traceback."""
     problem = classify(error)
     request.problem = problem.slug
     if problem.status == INTERNAL.status:

@@ -124,7 +124,7 @@ class _Phases:
         context: Context,
         attributes: Mapping[str, AttributeValue] | None = None,
     ) -> Context:
-        """Add a span, and return the context for those inside it."""
+        """Add a span, and return the context for spans inside it."""
         span = self._tracer.start_span(
             name,
             context=context,

@@ -1,7 +1,7 @@
-"""Telling of a failure without repeating what was asked: a request's text stays out of the log.
+"""Logging a failure without the text of its request.
 
-A traceback's frames and the kinds of its exceptions tell nothing of a request. The message of an
-exception may: a parser's or a validator's quotes what it was given.
+The frames of a traceback and the kinds of its exceptions say nothing of a request. The message of
+an exception may: parsers and validators quote what they were given.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NO_CONTENT = (
     AttributeError,
     TypeError,
 )
-"""Kinds whose messages are made of our own facts, or of the system's, never of a request."""
+"""Kinds whose messages never quote a request: they come from our own code or the system."""
 _WITHHELD = "message withheld"
 
 
@@ -62,14 +62,14 @@ def summary(error: BaseException, texts: Sequence[str] | None) -> str:
 
 def traceback_text(error: BaseException, texts: Sequence[str] | None) -> str:
     """Return a traceback with its causes, oldest first, each ended by its `summary`."""
-    return "\n".join(_told(error, texts, set()))
+    return "\n".join(_lines_of(error, texts, set()))
 
 
-def _told(error: BaseException, texts: Sequence[str] | None, seen: set[int]) -> Iterator[str]:
+def _lines_of(error: BaseException, texts: Sequence[str] | None, seen: set[int]) -> Iterator[str]:
     seen.add(id(error))
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if cause is not None and id(cause) not in seen:
-        yield from _told(cause, texts, seen)
+        yield from _lines_of(cause, texts, seen)
         yield "which led to:"
     if error.__traceback__ is not None:
         yield "Traceback (most recent call last):"
@@ -79,7 +79,7 @@ def _told(error: BaseException, texts: Sequence[str] | None, seen: set[int]) -> 
         for inner in error.exceptions:
             if id(inner) not in seen:
                 yield "in the group:"
-                yield from _told(inner, texts, seen)
+                yield from _lines_of(inner, texts, seen)
 
 
 def _shares(form: str, runs: set[str], message: str) -> bool:

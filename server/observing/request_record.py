@@ -14,7 +14,7 @@ from server.observing.trace_context import TraceContext
 
 @dataclass
 class RequestRecord:
-    """Begun when a request arrives, filled in while it is served, read when it has ended.
+    """Made when a request arrives, filled in while it is served, read when it has ended.
 
     `arrived_s` is on the server's clock. `texts` are its questions or its statement, None until
     they have been read. `problem` is the last part of the type of the error it ended with.
@@ -32,6 +32,6 @@ class RequestRecord:
 
 
 def record_of(request: Request) -> RequestRecord:
-    """Return what the outermost layer has begun to note of a request."""
+    """Return the record that the outermost middleware made of a request."""
     record: RequestRecord = request.scope["state"]["record"]
     return record

@@ -64,7 +64,7 @@ class DecodeTime:
 
 
 class Decoder:
-    """Owns the decode threads. Its methods are called from the event loop only."""
+    """Decodes in its own threads. Its methods are called from the event loop only."""
 
     def __init__(self, threads: int, max_pixels: int, clock: Clock) -> None:
         self._threads = threads

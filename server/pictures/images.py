@@ -39,7 +39,7 @@ class PictureHeader:
 
 @dataclass
 class Picture:
-    """An encoded picture whose header passed the limits; errors call it by its `name`."""
+    """An encoded picture whose header passed the limits; `name` is what errors call it."""
 
     data: bytes
     header: PictureHeader

@@ -20,8 +20,8 @@ def read_form(
 ) -> tuple[list[bytes], dict[str, Any]]:
     """Return the bytes of `wanted` pictures and the other fields' texts.
 
-    `own` are the fields that the form may have beside pictures and budget; those of them that are
-    `repeatable` have a list of texts. The budget's stand under `budget`.
+    `own` are the fields that the form may have beside pictures and budget. A `repeatable` field has
+    a list of texts. The budget fields stand under `budget`.
 
     Raises:
         MalformedBody: it is no form.

@@ -1,4 +1,4 @@
-"""What OpenAPI tells of a route that reads its body itself."""
+"""The OpenAPI description of a route that reads its body itself."""
 
 from __future__ import annotations
 

@@ -5,33 +5,15 @@ from __future__ import annotations
 import re
 import shutil
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.engine.tiny_artifact import write_tiny
 from tests.server.kit.bad_requests import good_request
 from tests.server.kit.live_server import LiveServer, run_otmv, serving
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny(tmp_path_factory.mktemp("artifact") / "tiny").root
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def server(artifact: Path, cache: Path) -> Iterator[LiveServer]:
-    with serving(artifact, cache) as live:
-        yield live
 
 
 def last_words(errors: str) -> str:

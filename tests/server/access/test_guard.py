@@ -11,13 +11,12 @@ from starlette.testclient import TestClient
 from engine.telemetry import Telemetry
 from server.access.guard import open_paths
 from server.access.keys import sha256_of
-from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.good_question import FILE
 from tests.server.kit.live_server import serving_fake
 from tests.server.kit.ready_client import ManualClock, ready_client
 
 ALICE, BOB = "otmv-alice", "otmv-bob"
-FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 
 
 def keys(**alice: Any) -> dict[str, Any]:

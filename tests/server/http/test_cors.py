@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 
 from server.access.keys import sha256_of
-from tests.server.kit import sample_pictures
+from tests.server.kit.good_question import FILE
 from tests.server.kit.ready_client import ready_client
 
 APP = "https://app.example"
-FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 PREFLIGHT = {
     "Origin": APP,
     "Access-Control-Request-Method": "POST",

@@ -57,6 +57,16 @@ def test_the_head_of_a_second_request_has_a_limit_too(server: FakeServer) -> Non
     assert b"HTTP/1.1 408 " in found
 
 
+def answer_late(pool: FakePool, connection: socket.socket) -> None:
+    """Let a request wait longer than a head may take, hear nothing, then answer it."""
+    assert pool.wait_for(lambda p: p.waiting == 1)
+    connection.settimeout(HEAD_S * 3)
+    with pytest.raises(TimeoutError):
+        connection.recv(1)
+    pool.release()
+    connection.settimeout(10)
+
+
 def test_an_answer_may_take_longer_than_a_head() -> None:
     pool = FakePool(hold=True)
     with (
@@ -64,12 +74,7 @@ def test_an_answer_may_take_longer_than_a_head() -> None:
         socket.create_connection(server.address, timeout=10) as connection,
     ):
         connection.sendall(head(len(GOOD.body)) + GOOD.body)
-        assert pool.wait_for(lambda p: p.waiting == 1)
-        connection.settimeout(HEAD_S * 3)
-        with pytest.raises(TimeoutError):
-            connection.recv(1)
-        pool.release()
-        connection.settimeout(10)
+        answer_late(pool, connection)
         assert connection.recv(20).startswith(b"HTTP/1.1 200")
 
 
@@ -80,12 +85,7 @@ def test_a_second_head_is_not_refused_in_the_middle_of_an_answer() -> None:
         socket.create_connection(server.address, timeout=10) as connection,
     ):
         connection.sendall(head(len(GOOD.body)) + GOOD.body + b"GET /healthz HTT")
-        assert pool.wait_for(lambda p: p.waiting == 1)
-        connection.settimeout(HEAD_S * 3)
-        with pytest.raises(TimeoutError):
-            connection.recv(1)
-        pool.release()
-        connection.settimeout(10)
+        answer_late(pool, connection)
         found = connection.makefile("rb").read()
     assert found.startswith(b"HTTP/1.1 200 ")
     assert found.count(b"HTTP/1.1 408 ") == 1

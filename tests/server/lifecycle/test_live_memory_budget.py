@@ -18,10 +18,9 @@ from server.configuration.settings import Settings
 from server.engine_pool import Progress
 from tests.engine.tiny_artifact import write_tiny
 from tests.server.conftest import wait_ready
-from tests.server.kit import sample_pictures
+from tests.server.kit.good_question import FILE
 
 BUDGET = "/v1/memory-budget"
-FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 ASKED = {"question": "what colour"}
 
 

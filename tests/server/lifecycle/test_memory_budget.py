@@ -19,13 +19,7 @@ from tests.server.kit.reload_app import (
     open_fake,
     post,
     running_state,
-    write_folder,
 )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("artifacts"))
 
 
 @pytest.fixture

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-import pytest
-
 from artifact.store import Artifact
 from server.engine_pool import Progress
 from tests.server.kit.fake_pool import FakePool
@@ -18,13 +16,7 @@ from tests.server.kit.reload_app import (
     post,
     reloads,
     running_state,
-    write_folder,
 )
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("artifacts"))
 
 
 def test_requests_go_to_the_new_engine_and_the_old_one_finishes(folder: Path) -> None:

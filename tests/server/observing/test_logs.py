@@ -22,13 +22,12 @@ from server.observing.logs import (
     log_handler,
     quieten_libraries,
 )
-from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.good_question import FILE
 from tests.server.kit.ready_client import ready_client
 
 SECRET = "is the Zebra of Mrs Underwood striped?"
 PARTS = ("Zebra", "zebra", "Underwood", "striped")
-FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 PAIR = [("image", FILE["image"]), ("image", FILE["image"])]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

@@ -18,12 +18,11 @@ from engine.errors import InferenceFailed, QueueFull
 from server.access.keys import sha256_of
 from server.configuration.settings import Settings
 from server.observing.tracing import TracingUnavailable, open_tracing
-from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.good_question import FILE
 from tests.server.kit.ready_client import ready_client
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
 
 
 class Collector(HTTPServer):

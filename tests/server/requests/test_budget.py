@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-from typing import Any
-
 from starlette.testclient import TestClient
 
-from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
-
-FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
-IMAGE = base64.b64encode(sample_pictures.jpeg()).decode()
-
-
-def ask(client: TestClient, **document: Any) -> dict[str, Any]:
-    body = {"image": IMAGE, "question": "what color?", **document}
-    response = client.post("/v1/vqa", json={k: v for k, v in body.items() if v is not None})
-    assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
+from tests.server.kit.good_question import FILE, IMAGE, ask_question
 
 
 def test_budget_reaches_the_engine_whichever_way(client: TestClient, pool: FakePool) -> None:
@@ -53,7 +39,7 @@ def test_body_wins_over_header_field_by_field(client: TestClient, pool: FakePool
 
 
 def test_without_a_budget_the_engine_decides(client: TestClient, pool: FakePool) -> None:
-    ask(client)
+    ask_question(client)
     (ticket,) = pool.admitted
     assert ticket.budget.max_latency_ms is None
     assert ticket.budget.on_miss == "degrade"

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 import json
 
 from starlette.testclient import TestClient
 
 from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
-
-IMAGE = base64.b64encode(sample_pictures.jpeg()).decode()
+from tests.server.kit.good_question import IMAGE
 
 
 def test_decode_time_is_predicted_before_decoding(client: TestClient, pool: FakePool) -> None:

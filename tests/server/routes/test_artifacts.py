@@ -24,11 +24,6 @@ from tests.server.kit.reload_app import (
 )
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("artifacts"))
-
-
 @pytest.mark.parametrize(
     "where", ["outside", "inside/../outside", "inside", "inside/link", "inside/loop", "gone"]
 )

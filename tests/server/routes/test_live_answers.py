@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
@@ -12,28 +11,11 @@ from types import ModuleType
 import httpx
 import pytest
 
-from tests.engine.tiny_artifact import write_tiny
 from tests.server.kit import sample_pictures
 from tests.server.kit.bad_requests import FORM_TYPE, VQA, corpus, form, good_request
-from tests.server.kit.live_server import LiveServer, example_client, run_otmv, serving
+from tests.server.kit.live_server import LiveServer, example_client, run_otmv
 
 pytestmark = pytest.mark.e2e
-
-
-@pytest.fixture(scope="module")
-def artifact(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny(tmp_path_factory.mktemp("artifact") / "tiny").root
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def server(artifact: Path, cache: Path) -> Iterator[LiveServer]:
-    with serving(artifact, cache) as live:
-        yield live
 
 
 @pytest.fixture

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-
 import pytest
 from starlette.testclient import TestClient
 
 from engine.types import CaptionInput
-from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.good_question import FILE, IMAGE
 
-FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
-IMAGE = base64.b64encode(sample_pictures.jpeg()).decode()
 PHASES = ["decode", "preprocess", "queue", "stem", "blocks", "head", "total"]
 
 

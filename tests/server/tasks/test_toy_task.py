@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,9 +22,9 @@ from server.tasks.answer_body import AnswerBody, how_computed
 from server.tasks.served_task import ServedTask
 from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.good_question import IMAGE
 from tests.server.kit.ready_client import ready_client
 
-IMAGE = base64.b64encode(sample_pictures.jpeg()).decode()
 TOY = replace(VQA, name="count", text="thing")
 
 

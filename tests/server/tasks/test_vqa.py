@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-from typing import Any
-
 from starlette.testclient import TestClient
 
 from engine.types import VqaInput
-from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.good_question import FILE, ask_question
 
-FILE = {"image": ("p.jpg", sample_pictures.jpeg(), "image/jpeg")}
-IMAGE = base64.b64encode(sample_pictures.jpeg()).decode()
 PHASES = ["decode", "preprocess", "queue", "stem", "blocks", "head", "total"]
-
-
-def ask(client: TestClient, **document: Any) -> dict[str, Any]:
-    body = {"image": IMAGE, "question": "what color?", **document}
-    response = client.post("/v1/vqa", json={k: v for k, v in body.items() if v is not None})
-    assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
 
 
 def test_form_answer_is_complete(client: TestClient, pool: FakePool) -> None:
@@ -50,7 +37,7 @@ def test_questions_share_one_picture_and_keep_their_order(
     client: TestClient, pool: FakePool
 ) -> None:
     questions = [f"question {i}?" for i in range(5)]
-    body = ask(client, question=None, questions=questions)
+    body = ask_question(client, question=None, questions=questions)
     assert [answer["question"] for answer in body["answers"]] == questions
     assert len(pool.admitted) == 5
     seen = [item for item in pool.seen if isinstance(item, VqaInput)]

@@ -20,7 +20,7 @@ import pytest
 from tests.e2e.open_loop import Sender
 from tests.e2e.shop import answers, ended, metric, question
 from tests.e2e.twins import DEMO
-from tests.server.live import LiveServer, serving
+from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 

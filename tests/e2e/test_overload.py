@@ -21,7 +21,7 @@ from client import Budget, OtmvClient
 from loadtests.cases import CONTENT_TYPE, encode_form
 from tests.e2e.open_loop import Load, Post, closed_loop, open_loop
 from tests.e2e.twins import DEMO, ROOT
-from tests.server.live import LiveServer, serving
+from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 

@@ -26,7 +26,7 @@ from tests.e2e.shop import (
     resident_bytes,
 )
 from tests.e2e.twins import write_twin
-from tests.server.live import LiveServer, serving
+from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 

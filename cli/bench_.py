@@ -13,9 +13,9 @@ from cli.bench_slo_ import slo
 from cli.bench_table4_ import table4
 
 if TYPE_CHECKING:
-    from loadtests.bench.comparisons import Comparison
-    from loadtests.bench.program import Measured
-    from loadtests.bench.setup import Setup
+    from loadtests.engine.comparisons import Comparison
+    from loadtests.engine.program import Measured
+    from loadtests.engine.setup import Setup
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 app.command()(slo)
@@ -55,7 +55,7 @@ def engine(
     [bold]otmv bench engine --only composed --quick[/bold]
     """
     from engine.config import default_cache_dir
-    from loadtests.bench.setup import Setup
+    from loadtests.engine.setup import Setup
 
     comparisons, backends = _comparisons(only), _backends(backend)
     folder = artifacts or default_cache_dir() / "bench"
@@ -96,7 +96,7 @@ def simulate(
 
 
 def _comparisons(only: list[str] | None) -> list[Comparison]:
-    from loadtests.bench.comparisons import BY_NAME, COMPARISONS
+    from loadtests.engine.comparisons import BY_NAME, COMPARISONS
 
     for name in only or ():
         if name not in BY_NAME:
@@ -118,8 +118,8 @@ def _measure(
     comparisons: list[Comparison], backends: list[str], setup: Setup
 ) -> tuple[Measured, dict[str, str]]:
     """Return what was measured, and the hash of every artifact it was measured on."""
-    from loadtests.bench.artifacts import ensure_artifacts
-    from loadtests.bench.program import run_all
+    from loadtests.engine.program import run_all
+    from loadtests.kit.artifacts import ensure_artifacts
 
     with progress() as report:
         names = {name for comparison in comparisons for name in comparison.artifacts}
@@ -128,7 +128,7 @@ def _measure(
 
 
 def _show(measured: Measured) -> None:
-    from loadtests.bench.report import bars_table
+    from loadtests.kit.bars_table import bars_table
 
     Console().print(bars_table(measured.bars))
     print_bars(measured.bars)

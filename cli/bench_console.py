@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from loadtests.bars import Bar
+    from loadtests.kit.bars import Bar
 
 
 @contextmanager
@@ -26,7 +26,8 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     SIGTERM leaves every block, so that servers and other children stop.
     """
     from artifact.errors import ArtifactError
-    from loadtests.bench.setup import BenchError
+    from loadtests.kit.errors import BenchError
+    from monitoring.prometheus import PrometheusError
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
@@ -38,7 +39,7 @@ def progress() -> Iterator[Callable[[str, float], None]]:
                 shown.update(task, description=escape(what), completed=share)
 
             yield report
-    except (BenchError, ArtifactError, OSError) as error:
+    except (BenchError, PrometheusError, ArtifactError, OSError) as error:
         fail(str(error))
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -53,7 +54,7 @@ def print_bars(bars: Sequence[Bar]) -> None:
 
 def write(path: Path, bars: Sequence[Bar], facts: dict[str, Any]) -> None:
     """Write the results file, or end with one line."""
-    from loadtests.bench.report import write_results
+    from loadtests.kit.results import write_results
 
     try:
         write_results(path, bars, facts)

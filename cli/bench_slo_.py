@@ -14,7 +14,7 @@ from rich.console import Console
 from cli.bench_console import command, fail, need_matplotlib, print_bars, progress, say, write
 
 if TYPE_CHECKING:
-    from loadtests.bars import Bar
+    from loadtests.kit.bars import Bar
     from loadtests.slo.program import Measured, Setup
 
 _ROOT = Path(__file__).parents[1]
@@ -166,7 +166,7 @@ def _show(measured: Measured, alone: Measured, bars: Sequence[Bar]) -> None:
 
 def _prepare(setup: Setup, report: Callable[[str, float], None]) -> dict[str, Any]:
     """Export what is missing; return the facts that every results file holds."""
-    from loadtests.bench.artifacts import FAMILY, ensure_artifacts
+    from loadtests.kit.artifacts import FAMILY, ensure_artifacts
     from loadtests.slo.servers import RIVALS, version_in
 
     libraries = (*RIVALS.values(), "onnxruntime")

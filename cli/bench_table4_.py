@@ -13,7 +13,7 @@ from cli.bench_console import command, fail, need_matplotlib, print_bars, progre
 
 if TYPE_CHECKING:
     from artifact.config import Task
-    from loadtests.bars import Bar
+    from loadtests.kit.bars import Bar
     from loadtests.table4.ledger import Ledger
     from loadtests.table4.program import Setup
 
@@ -109,12 +109,12 @@ def table4(
 
 
 def _tasks(names: Sequence[str] | None) -> list[Task]:
-    from loadtests.table4.methods import TASKS
+    from monitoring.table4 import COLUMNS
 
     for name in names or ():
-        if name not in TASKS:
-            fail(f"no task {name!r}; there are {', '.join(TASKS)}")
-    return [task for task in TASKS if not names or task in names]
+        if name not in COLUMNS:
+            fail(f"no task {name!r}; there are {', '.join(COLUMNS)}")
+    return [task for task in COLUMNS if not names or task in names]
 
 
 def _installed(backend: str) -> str:
@@ -200,8 +200,8 @@ def _ask(
 
     from loadtests.table4 import live, live_report
     from loadtests.table4.ledger import Ledger
-    from loadtests.table4.prometheus import Prometheus
     from loadtests.table4.report import read_direct
+    from monitoring.prometheus import Prometheus
 
     with progress() as report, Prometheus(url) as prometheus:
         live.check_window(window)

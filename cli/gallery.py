@@ -9,7 +9,7 @@ from rich.console import Console
 from artifact.config import ModelConfig
 from cli.export_ import progress, say_parity
 from exporters.gallery import export_gallery
-from models.comparators import METHODS
+from models.comparators.methods import METHODS
 from tuning.tokens import world_tokenizer
 
 

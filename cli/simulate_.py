@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 if TYPE_CHECKING:
-    from loadtests.bars import Bar
+    from loadtests.kit.bars import Bar
     from loadtests.simulate.program import Studies
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")

@@ -25,7 +25,8 @@ from exporters.onnx_ import file_of, stage_record, to_onnx
 from exporters.stages import Stage
 from exporters.weights import WeightLog
 from exporters.wholes import whole
-from models.comparators import METHODS, Comparator, build
+from models.comparators.build import Comparator, build
+from models.comparators.methods import METHODS
 
 
 def export_gallery(

@@ -18,7 +18,7 @@ from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from loadtests.report.promql import Scope
+from monitoring.promql import Scope
 
 WHERE = 'job="$job",instance=~"$instance"'
 JOB = '{job="$job"}'

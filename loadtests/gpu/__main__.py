@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
-from loadtests.gpu.bars import bars
-from loadtests.gpu.device import Kind
-from loadtests.gpu.parts import PARTS
-from loadtests.gpu.report import plot, show, tables, write
-from loadtests.gpu.sizes import SIZES
-from loadtests.gpu.suite import Options, Part, run_suite
-from loadtests.origin import commit_here
+from loadtests.gpu.device.device import Kind
+from loadtests.gpu.suite.bars import bars
+from loadtests.gpu.suite.parts import PARTS
+from loadtests.gpu.suite.run import Options, Part, run_suite
+from loadtests.gpu.suite.sizes import SIZES
+from loadtests.gpu.suite.tables import plot, show, tables, write
+from loadtests.kit.origin import commit_here
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

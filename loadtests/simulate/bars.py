@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
-from loadtests.bars import Bar
+from loadtests.kit.bars import Bar
 from loadtests.simulate.overhead import rounds_us
 from loadtests.simulate.study import ELASTIC, LOCKSTEP, SLACKFIT, Result, fixed_name
 from loadtests.simulate.world import World

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.bars import Bar
+from loadtests.kit.bars import Bar
 from loadtests.simulate.arrivals import gamma_arrivals, ramp_arrivals, trace_arrivals
 from loadtests.simulate.bars import coverage_bars, keys_bar, one_key_bars, overhead_bar
 from loadtests.simulate.study import (

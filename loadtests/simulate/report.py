@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from artifact.latency import machine_fingerprint
-from loadtests.bars import Bar
-from loadtests.origin import commit_here
+from loadtests.kit.bars import Bar
+from loadtests.kit.origin import commit_here
 from loadtests.simulate.bars import by_point, mean_effective
 from loadtests.simulate.study import ELASTIC, FIXED, Result
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from loadtests.bars import Bar
+from loadtests.kit.bars import Bar
 from loadtests.slo.visits import OURS, Ground, Row
 from loadtests.slo.workload import Cell
 

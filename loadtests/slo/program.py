@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from artifact.latency import usable_cores
 from artifact.store import open_artifact
-from loadtests.bench.artifacts import FAMILY
-from loadtests.bench.setup import BenchError
+from loadtests.kit.artifacts import FAMILY
+from loadtests.kit.errors import BenchError
+from loadtests.kit.progress import Report
 from loadtests.rivals.options import Options
 from loadtests.slo import capacity, servers
 from loadtests.slo.sweep import CELL, GRID, Settings, Trial
 from loadtests.slo.visits import OURS, Ground, Offering, Row, solo_s
 from loadtests.slo.workload import Cell, bodies
-
-Report = Callable[[str, float], None]
-"""Told what is being done and the share of it that is."""
 
 LOADS = (0.5, 1.0, 1.5, 2.0)
 BURSTS = (4.0, 1.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import subprocess
 import tempfile
 import time
@@ -12,11 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.bench.artifacts import ROOT, environment
-from loadtests.bench.server import serving
-from loadtests.bench.setup import BenchError
+from loadtests.kit.errors import BenchError
+from loadtests.kit.processes.child import ROOT, environment
+from loadtests.kit.processes.serving import serving
+from loadtests.kit.processes.tree import stop_tree
 from loadtests.rivals.options import PATH, Options
-from loadtests.slo.processes import stop_tree
 
 RIVALS = {"litserve": "litserve", "ray": "ray", "mosec": "mosec"}
 """Rival to the library it needs; its program is `loadtests.rivals.<rival>_`."""
@@ -96,14 +95,6 @@ def rival(folder: Path, name: str, options: Options, probe: str) -> Iterator[Run
 def _environment(scratch: str) -> dict[str, str]:
     private = {"TMPDIR": scratch, "RAY_TMPDIR": scratch, "RAY_USAGE_STATS_ENABLED": "0"}
     return {**environment(), **private}
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on just now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 def _wait_ready(process: subprocess.Popen[bytes], port: int, probe: str, log: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtests.bench.setup import BenchError
+from loadtests.kit.errors import BenchError
 from loadtests.slo.workload import FACTORS, Cell
 
 CELL = Cell(1.0, 1.0)

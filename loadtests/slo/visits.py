@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.bench.artifacts import environment
-from loadtests.bench.setup import BenchError
+from loadtests.kit.errors import BenchError
+from loadtests.kit.processes.child import environment
+from loadtests.kit.processes.tree import tree_cpu_s
 from loadtests.rivals.options import PATH
 from loadtests.slo.capacity import Rates, best
 from loadtests.slo.client import Job, Send, Sent
-from loadtests.slo.processes import tree_cpu_s
 from loadtests.slo.scoring import Score, judge, score
 from loadtests.slo.servers import Running, ask
 from loadtests.slo.workload import FACTORS, Cell, bodies, class_budgets, draw

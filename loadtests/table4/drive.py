@@ -20,12 +20,12 @@ import httpx
 
 from artifact.config import Task
 from engine.intake import PICTURES
-from loadtests.bench.pairs import Report
-from loadtests.bench.setup import BenchError
-from loadtests.cases import VqaCase, load_cases
+from loadtests.kit.cases import VqaCase, load_cases
+from loadtests.kit.errors import BenchError
+from loadtests.kit.progress import Report
+from loadtests.kit.rounds import turned
 from loadtests.table4.ledger import Count, Ledger
-from loadtests.table4.methods import FULL
-from loadtests.table4.rounds import turned
+from models.comparators.methods import FULL
 
 _TIMEOUT_S = 120.0
 _PATIENCE_MS = 600_000.0

@@ -9,9 +9,9 @@ from artifact.config import Task
 from artifact.manifest import MANIFEST_NAME, Manifest, VariantRecord
 from artifact.program import whole_stages
 from artifact.store import Artifact, open_artifact
-from loadtests.bench.artifacts import export
-from loadtests.bench.pairs import Report
-from loadtests.bench.setup import BenchError
+from loadtests.kit.artifacts import export
+from loadtests.kit.errors import BenchError
+from loadtests.kit.progress import Report
 from loadtests.table4.presets import Preset, Work
 
 _AGAIN = "remove the folder, and it is exported again"

@@ -19,8 +19,8 @@ from artifact.manifest import Manifest, StageFile
 from artifact.program import whole_stages
 from artifact.store import Artifact
 from engine.backends.base import Array, Backend, LoadedStage
-from loadtests.bench.pairs import Side
-from loadtests.bench.setup import BenchError
+from loadtests.kit.errors import BenchError
+from loadtests.kit.pairs import Side
 from loadtests.table4.presets import Work
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from artifact.config import Task
-from loadtests.bench.setup import BenchError
+from loadtests.kit.errors import BenchError
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from artifact.config import Task
-from loadtests.bench.apart import run_apart
-from loadtests.bench.pairs import Report
+from loadtests.kit.processes.apart import run_apart
+from loadtests.kit.progress import Report
 from loadtests.table4.child import Job
 from loadtests.table4.presets import Preset
 from loadtests.table4.rows import Row

@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from cli.bench_console import progress
 from cli.main import build
-from loadtests.bars import Bar
-from loadtests.bench import artifacts, program
-from loadtests.bench.program import Measured
-from loadtests.bench.setup import Setup
+from loadtests.engine import program
+from loadtests.engine.program import Measured
+from loadtests.engine.setup import Setup
+from loadtests.kit import artifacts
+from loadtests.kit.bars import Bar
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

@@ -8,8 +8,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from loadtests.bench import artifacts
-from loadtests.bench.setup import BenchError
+from loadtests.kit import artifacts
+from loadtests.kit.errors import BenchError
 from loadtests.slo import program, servers
 from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, Measured, Setup
 from loadtests.slo.scoring import Score

@@ -11,10 +11,11 @@ from cli.main import build
 from loadtests.table4 import drive, galleries, program
 from loadtests.table4.drive import Drive
 from loadtests.table4.ledger import Count, Ledger
-from loadtests.table4.methods import BY_ID, TASKS
 from loadtests.table4.presets import CPU
 from loadtests.table4.program import Measured, Setup
 from loadtests.table4.rows import Row
+from models.comparators.methods import METHODS
+from monitoring.table4 import COLUMNS
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -55,9 +56,9 @@ def test_everything_is_measured_shown_and_written(
     code, out, _ = run("--json", str(path), "--plot", str(picture), "--seed", "5")
     assert code == 0
     (setup,) = faked
-    assert (setup.preset, setup.tasks, setup.methods) == (CPU, list(TASKS), list(BY_ID))
+    assert (setup.preset, setup.tasks, setup.methods) == (CPU, list(COLUMNS), list(METHODS))
     assert (setup.rounds, setup.seed) == (15, 5)
-    for task in TASKS:
+    for task in COLUMNS:
         assert f"{task}: speed over full fine-tuning" in out
         assert f"BAR table4.cpu.{task}.otmv.share-of-ideal 1.000 >=0.93 ok" in out
         assert f"BAR table4.cpu.{task}.order 0.000 <=0 ok" in out
@@ -65,7 +66,7 @@ def test_everything_is_measured_shown_and_written(
     assert found["command"] == " ".join(["otmv", *sys.argv[1:]])
     assert (found["artifacts"], found["seed"], found["rounds"]) == ({"gallery": "h"}, 5, 15)
     assert found["backend"] == "onnxruntime 9"
-    assert len(found["rows"]) == len(TASKS) * len(BY_ID)
+    assert len(found["rows"]) == len(COLUMNS) * len(METHODS)
     assert {"machine", "commit", "libraries", "bars", "paper"} <= set(found)
     assert picture.read_bytes().startswith(b"\x89PNG")
 

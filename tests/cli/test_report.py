@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from tests.loadtests.told import BUSY, NOTHING, telling
+from tests.monitoring.fake_prometheus import BUSY, NOTHING, telling
 
 
 def run(*arguments: str) -> tuple[int, str, str]:

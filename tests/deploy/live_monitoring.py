@@ -22,10 +22,10 @@ import httpx
 import pytest
 import yaml
 
-from loadtests.report import promql
-from loadtests.report.prometheus import Line, Prometheus, Span
-from loadtests.report.promql import Scope
-from loadtests.slo.servers import free_port
+from loadtests.kit.processes.ports import free_port
+from monitoring import table4
+from monitoring.prometheus import Prometheus, Span
+from monitoring.promql import Scope
 from tests.deploy.boards import Query, queries
 from tests.deploy.test_rules import PROMETHEUS, ROOT
 from tests.e2e.open_loop import Post, closed_loop, open_loop
@@ -84,11 +84,12 @@ class Watched:
     began_s: float
     loaded_s: float
 
-    def ask(self, query: Query) -> list[Line]:
+    def has_data(self, query: Query) -> bool:
         text = query.filled(WINDOW)
         if query.instant:
-            return self.prometheus.instant(text, self.loaded_s)
-        return self.prometheus.range(text, Span(self.began_s, self.loaded_s, SCRAPE_S))
+            return bool(self.prometheus.values(text, self.loaded_s))
+        found = self.prometheus.range(text, Span(self.began_s, self.loaded_s, SCRAPE_S))
+        return any(series.points for series in found)
 
     def firing(self) -> set[str]:
         found = httpx.get(f"{self.prometheus.url}/api/v1/alerts").json()["data"]["alerts"]
@@ -160,8 +161,8 @@ def loaded(server: LiveServer, prometheus: Prometheus) -> float:
     ]
 
     def seen() -> bool:
-        found = prometheus.instant("otmv_step_rows_count", time.time())
-        return bool(found) and found[0].points[0][1] >= float(steps)
+        found = prometheus.values("otmv_step_rows_count", time.time())
+        return bool(found) and found[0].value >= float(steps)
 
     until(seen, "the last of the load is not scraped")
     return time.time()
@@ -183,21 +184,20 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
 
 @pytest.mark.parametrize("query", [*queries()], ids=lambda query: f"{query.board}-{query.panel}")
 def test_every_panel_has_data(watched: Watched, query: Query) -> None:
-    lines = watched.ask(query)
-    assert any(line.points for line in lines), query.filled(WINDOW)
+    assert watched.has_data(query), query.filled(WINDOW)
 
 
 def test_the_recorded_ratio_is_the_one_of_the_report(watched: Watched) -> None:
-    recorded = watched.prometheus.instant(
+    recorded = watched.prometheus.values(
         'otmv:throughput_over_full:ratio{source="live"}', watched.loaded_s
     )
-    asked = watched.prometheus.instant(
-        promql.throughput_over_full(Scope("5m", by=("job",))), watched.loaded_s
+    asked = watched.prometheus.values(
+        table4.throughput_over_full(Scope("5m", by=("job",))), watched.loaded_s
     )
-    ours = {(line.labels["task"], line.labels["variant"]): line.points[0][1] for line in recorded}
+    ours = {(line.labels["task"], line.labels["variant"]): line.value for line in recorded}
     for line in asked:
         key = line.labels["task"], line.labels["variant"]
-        assert ours[key] == pytest.approx(line.points[0][1], rel=0.2)
+        assert ours[key] == pytest.approx(line.value, rel=0.2)
     assert {task for task, _ in ours} == {"vqa", "reason", "caption"}
     assert ours["vqa", "d1"] > 1.2
     assert ours["vqa", "full"] == 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.slo.servers import free_port
+from loadtests.kit.processes.ports import free_port
 
 _READY = "Server is ready to receive web requests"
 _CONFIG = """

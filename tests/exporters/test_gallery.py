@@ -22,7 +22,8 @@ from exporters import parity
 from exporters.accounting import caption_image_flops, vqa_flops
 from exporters.gallery import export_gallery
 from exporters.wholes import whole
-from models.comparators import METHODS, build
+from models.comparators.build import build
+from models.comparators.methods import METHODS
 from tests.models.comparators.shapes import base
 from tuning.tokens import world_tokenizer
 

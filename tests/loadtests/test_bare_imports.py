@@ -14,8 +14,8 @@ LIGHT = (
     "engine.policy",
     "engine.clock",
     "engine.prediction",
-    "loadtests.bars",
-    "loadtests.origin",
+    "loadtests.kit.bars",
+    "loadtests.kit.origin",
 )
 FOLDERS = ("engine/elastic", "models", "loadtests/simulate", "loadtests/gpu")
 

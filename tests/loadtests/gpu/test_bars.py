@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from loadtests.bars import Bar
-from loadtests.gpu.bars import bars
-from loadtests.gpu.report import plain, plot, tables
-from loadtests.gpu.suite import Outcome
+from loadtests.gpu.suite.bars import bars
+from loadtests.gpu.suite.run import Outcome
+from loadtests.gpu.suite.tables import plain, plot, tables
+from loadtests.kit.bars import Bar
 from loadtests.simulate.bars import one_key_bars
 from loadtests.simulate.study import SLACKFIT, Result, fixed_name
 from loadtests.simulate.world import Outcome as Played

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from loadtests.gpu.fitting import fit
+from loadtests.gpu.scheduling.fitting import fit
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64)
 

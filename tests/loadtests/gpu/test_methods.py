@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from exporters.accounting import caption_flops, caption_image_flops, reason_flops, vqa_flops
-from loadtests.gpu.captions import Captioner
-from loadtests.gpu.methods import (
+from loadtests.gpu.models.captions import Captioner
+from loadtests.gpu.models.methods import (
     BOS,
     MASK,
     PRECISION,
@@ -18,8 +18,9 @@ from loadtests.gpu.methods import (
     relative_l2,
     whole,
 )
-from loadtests.gpu.rig import Rig
-from models.comparators import METHODS, build
+from loadtests.gpu.suite.rig import Rig
+from models.comparators.build import build
+from models.comparators.methods import METHODS
 from models.series import SpecialTokens
 
 

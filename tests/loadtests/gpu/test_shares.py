@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.gpu.shares import Deadline, allotted_s
+from loadtests.gpu.suite.deadlines import Deadline, allotted_s
 
 
 class Now:

@@ -3,14 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 
-from loadtests.gpu.costs import world
-from loadtests.gpu.loop import Loop
-from loadtests.gpu.memory import memory
-from loadtests.gpu.methods import draw, made, relative_l2, whole
-from loadtests.gpu.rig import Rig
-from loadtests.gpu.shares import Deadline
-from loadtests.gpu.stages import Stages, plain_block
-from loadtests.gpu.steps import KINDS, in_company, in_step
+from loadtests.gpu.models.memory import memory
+from loadtests.gpu.models.methods import draw, made, relative_l2, whole
+from loadtests.gpu.models.stages import Stages, plain_block
+from loadtests.gpu.parts.steps import KINDS, in_company, in_step
+from loadtests.gpu.scheduling.costs import world
+from loadtests.gpu.scheduling.loop import Loop
+from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.rig import Rig
 from loadtests.simulate.world import World
 
 NEAR = 2e-2

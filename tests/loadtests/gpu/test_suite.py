@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from loadtests.gpu import fingerprint
-from loadtests.gpu.rig import NotRun, Rig
-from loadtests.gpu.sizes import SIZES
-from loadtests.gpu.suite import Options, Outcome, Part, run_suite
+from loadtests.gpu.suite.rig import NotRun, Rig
+from loadtests.gpu.suite.run import Options, Outcome, Part, run_suite
+from loadtests.gpu.suite.sizes import SIZES
 
 
 def good(rig: Rig) -> None:
@@ -75,7 +74,7 @@ def test_a_part_that_fails_does_not_stop_the_others() -> None:
 
 
 def test_processes_begin_anew_where_cuda_cannot_be_forked() -> None:
-    found = run([Part("fingerprint", fingerprint.run, 1), Part("forked", forked, 1)])
+    found = run([Part("fingerprint", machine.run, 1), Part("forked", forked, 1)])
     assert found["fingerprint"].status == "done"
     assert found["forked"].record() == {
         "status": "done",

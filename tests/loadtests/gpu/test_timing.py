@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.gpu.device import Device
-from loadtests.gpu.profiling import covered
-from loadtests.gpu.shares import Deadline
-from loadtests.gpu.timing import Quartiles, ratios, rounds
+from loadtests.gpu.device.device import Device
+from loadtests.gpu.device.profiling import covered
+from loadtests.gpu.device.timing import Quartiles, ratios, rounds
+from loadtests.gpu.suite.deadlines import Deadline
 
 
 def test_quartiles() -> None:

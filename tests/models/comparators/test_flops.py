@@ -10,7 +10,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from exporters.accounting import caption_flops, caption_image_flops, reason_flops, vqa_flops
-from models.comparators import METHODS, build
+from models.comparators.build import build
+from models.comparators.methods import METHODS
 from tests.models.comparators.shapes import base
 
 

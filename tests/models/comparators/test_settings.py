@@ -9,7 +9,8 @@ import torch
 
 from artifact.config import ModelConfig
 from exporters.accounting import parameters, vqa_flops
-from models.comparators import METHODS, Comparator, build
+from models.comparators.build import Comparator, build
+from models.comparators.methods import METHODS
 from models.comparators.settings import executed, series_config, shapes, student
 from models.key_block import BlockShape
 from models.presets import beit3_config, paper60_config

@@ -1,0 +1,64 @@
+"""One request as bytes, and its reply judged. Pure."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loadtests.kit.cases import Cases, encode_form
+from loadtests.kit.checks import Score, WrongAnswer, check_caption, check_reason, check_vqa
+from loadtests.locust.marks import REJECTED, Outcome
+
+_SHOWN = 200
+
+
+@dataclass(frozen=True)
+class Request:
+    """A path and a body; `check` raises `WrongAnswer` where an answer is not whole."""
+
+    path: str
+    body: bytes
+    check: Callable[[Mapping[str, Any]], None]
+
+
+def request_for(
+    task: str, cases: Cases, fields: Mapping[str, str], score: Score, rng: random.Random
+) -> Request:
+    """Return a request on a random case of a task; its check counts the right answers."""
+    if task == "vqa":
+        asked = rng.choice(cases.vqa)
+        body = encode_form(asked.image, {"question": asked.question, **fields})
+        return Request("/v1/vqa", body, lambda found: check_vqa(found, asked, score))
+    if task == "caption":
+        shown = rng.choice(cases.caption)
+        body = encode_form(shown.image, fields)
+        return Request("/v1/caption", body, lambda found: check_caption(found, shown, score))
+    said = rng.choice(cases.reason)
+    body = encode_form(said.left, {"statement": said.statement, **fields}, said.right)
+    return Request("/v1/reason", body, lambda found: check_reason(found, said, score))
+
+
+def judge(status: int, text: str, may_reject: bool, request: Request) -> Outcome:
+    """Judge a reply; `status` 0 is none, `text` then says why."""
+    if status == 504 and may_reject:
+        return Outcome(miss=REJECTED)
+    if status != 200:
+        return Outcome(miss=_refusal(status, text))
+    try:
+        found = json.loads(text)
+        request.check(found)
+        served = found["answers"][0] if "answers" in found else found
+        return Outcome(str(served["variant"]), served["quality"])
+    except (WrongAnswer, KeyError, ValueError, TypeError) as error:
+        return Outcome(miss=f"not a whole answer: {error!r}"[:_SHOWN])
+
+
+def _refusal(status: int, text: str) -> str:
+    """Return the status and, of an RFC 9457 problem, its kind."""
+    try:
+        return f"{status} {str(json.loads(text)['type']).rpartition(':')[2]}"
+    except (ValueError, KeyError, TypeError):
+        return f"{status} {text}".strip()[:_SHOWN]

@@ -1,0 +1,5 @@
+"""Captions."""
+
+from monitoring.tasks.titles import TaskTitles
+
+TITLES = TaskTitles("caption", "captions", data_set="COCO", heading="COCO captions", column=2)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Self, get_args
 
-Task = Literal["vqa", "caption", "reason"]
+from artifact.task import TASKS, TaskName, check_tasks
+
+Task = TaskName
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -53,7 +55,7 @@ class ModelConfig:
     readout: Readout
     skip_probability: float
     num_answers: int
-    tasks: tuple[Task, ...]
+    tasks: tuple[TaskName, ...]
     layer_norm_eps: float = 1e-5
 
     def __post_init__(self) -> None:
@@ -70,8 +72,7 @@ class ModelConfig:
             raise ValueError(f"layer_norm_eps must be positive, not {self.layer_norm_eps}")
         if self.readout not in get_args(Readout):
             raise ValueError(f"readout must be series or last, not {self.readout}")
-        if not self.tasks or set(self.tasks) - set(get_args(Task)):
-            raise ValueError(f"tasks must be some of {get_args(Task)}, not {self.tasks}")
+        check_tasks(self.tasks)
         self._check_together()
 
     def _check_together(self) -> None:
@@ -84,8 +85,9 @@ class ModelConfig:
             after - before not in (0, 1) for before, after in steps
         ):
             raise ValueError("key_of_order must start at 0 and rise by at most one")
-        if "vqa" in self.tasks and self.num_answers == 0:
-            raise ValueError("a model with the vqa task needs num_answers")
+        for task in self.tasks:
+            if TASKS[task].lists_answers and self.num_answers == 0:
+                raise ValueError(f"a model with the {task} task needs num_answers")
 
     @classmethod
     def from_fields(cls, values: Mapping[str, Any]) -> Self:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file, save_file
 
-from artifact.config import Task
 from artifact.errors import InvalidManifest
+from artifact.task import TaskName
 
 STAGES_NAME = "golden/stages.safetensors"
 CASES_NAME = "golden/cases.jsonl"
@@ -39,7 +39,7 @@ class LabelledCase:
     """
 
     image: str
-    task: Task
+    task: TaskName
     question: str | None = None
     answers: tuple[str, ...] = ()
     phrases: tuple[str, ...] = ()

@@ -4,13 +4,42 @@ from __future__ import annotations
 
 import itertools
 from pathlib import PurePosixPath
-from typing import Literal, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from artifact.config import ModelConfig, Precision, Task
+from artifact.config import ModelConfig
 from artifact.pattern import SkipPattern
-from artifact.program import composed_programs, whole_stages
+from artifact.program import composed_programs
+from artifact.records import (
+    BucketRecord,
+    FileRecord,
+    GoldenRecord,
+    LadderRecord,
+    ParityRecord,
+    Record,
+    StageFile,
+    TensorSpec,
+    TextRecord,
+    VariantRecord,
+)
+from artifact.task import TASKS, Task, TaskName, check_tasks
+
+__all__ = [
+    "MANIFEST_NAME",
+    "SCHEMA_VERSION",
+    "WEIGHTS_NAME",
+    "BucketRecord",
+    "FileRecord",
+    "GoldenRecord",
+    "LadderRecord",
+    "Manifest",
+    "ParityRecord",
+    "StageFile",
+    "TensorSpec",
+    "TextRecord",
+    "VariantRecord",
+]
 
 SCHEMA_VERSION = 1
 """Written by this release, and the newest it reads."""
@@ -19,137 +48,13 @@ MANIFEST_NAME = "manifest.json"
 WEIGHTS_NAME = "weights.safetensors"
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class TensorSpec(_Record):
-    """One graph input or output: NumPy dtype name and shape; symbols are B, N, L, T."""
-
-    dtype: Literal["uint8", "int64", "bool", "float32"]
-    shape: tuple[int | str, ...]
-
-
-class StageFile(_Record):
-    """One compiled stage; `initializers` names the tensors it reads from the weights file."""
-
-    file: str
-    inputs: dict[str, TensorSpec]
-    outputs: dict[str, TensorSpec]
-    initializers: tuple[str, ...] = ()
-
-
-class FileRecord(_Record):
-    """What a file must be, to the byte."""
-
-    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    size_bytes: int = Field(ge=0)
-
-
-class VariantRecord(_Record):
-    """One skip pattern and what was measured of it.
-
-    `quality[task][precision]` is task accuracy in 0..1, null if never measured; `quality_source`
-    starts with "measured:" or "declared:" when there is one. FLOPs are per request at the
-    largest text bucket: a question, a statement with both of its rows, or one generated word of a
-    caption, past the image pass; `flops_caption_image` is that pass, once a picture.
-    """
-
-    id: str = Field(pattern=r"^[a-z0-9]+$", max_length=80)
-    pattern: tuple[int, ...]
-    unique_parameters: int = Field(ge=0)
-    executed_parameters: int = Field(ge=0)
-    flops_vqa: int | None = None
-    flops_caption: int | None = None
-    flops_caption_image: int | None = None
-    flops_reason: int | None = None
-    quality: dict[Task, dict[Precision, float | None]] = Field(default_factory=dict)
-    quality_source: str | None = None
-
-    @field_validator("quality_source")
-    @classmethod
-    def _named(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(("measured:", "declared:")):
-            raise ValueError("quality_source starts with 'measured:' or 'declared:'")
-        return value
-
-    @property
-    def declared(self) -> bool:
-        """Whether its quality was declared, not measured: such a number is of no precision."""
-        return (self.quality_source or "").startswith("declared:")
-
-    def quality_of(self, task: Task, precision: Precision) -> float | None:
-        """Return the task's quality at a precision, None if it was not measured."""
-        return self.quality.get(task, {}).get(precision)
-
-
-class ParityRecord(_Record):
-    """How far a stage was from its torch reference at export."""
-
-    stage: str
-    backend: str
-    precision: Precision
-    relative_l2: float = Field(ge=0.0)
-
-
-class LadderRecord(_Record):
-    """How the default family of variants was found: by which search, on which split, at what cost.
-
-    `order_of_removal` lists orders in the order the search dropped them.
-    """
-
-    search: str
-    split: str
-    evaluations: int = Field(ge=0)
-    seconds: float = Field(ge=0.0)
-    order_of_removal: tuple[int, ...] = ()
-
-
-class GoldenRecord(_Record):
-    """Golden files and the quality the exporter's own engine reached on the labelled cases.
-
-    `quality[task][variant]` is in 0..1, over the cases of that task.
-    """
-
-    stages: str
-    cases: str | None = None
-    count: int = Field(default=0, ge=0)
-    quality: dict[Task, dict[str, float]] = Field(default_factory=dict)
-
-
-class TextRecord(_Record):
-    """Special token ids and limits; both limits count [BOS] and [EOS]."""
-
-    bos: int = Field(ge=0)
-    eos: int = Field(ge=0)
-    pad: int = Field(ge=0)
-    unk: int = Field(ge=0)
-    mask: int = Field(ge=0)
-    max_question_tokens: int = Field(ge=3)
-    max_caption_tokens: int = Field(ge=3)
-
-
-class BucketRecord(_Record):
-    """Shapes the engine pads to: text lengths L (ascending) and batch sizes to measure."""
-
-    text_lengths: tuple[int, ...] = Field(min_length=1)
-    batches: tuple[int, ...] = Field(min_length=1)
-
-    @field_validator("text_lengths", "batches")
-    @classmethod
-    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
-        if value[0] < 1 or any(b <= a for a, b in itertools.pairwise(value)):
-            raise ValueError("buckets are positive and ascend")
-        return value
-
-
-class Manifest(_Record):
+class Manifest(Record):
     """Everything an engine needs to know about an artifact, checked against itself."""
 
     schema_version: int = SCHEMA_VERSION
     name: str = Field(min_length=1)
     config: ModelConfig
-    tasks: tuple[Task, ...] = Field(min_length=1)
+    tasks: tuple[TaskName, ...] = Field(min_length=1)
     stages: dict[str, StageFile] = Field(min_length=1)
     files: dict[str, FileRecord] = Field(default_factory=dict)
     variants: tuple[VariantRecord, ...] = Field(min_length=1)
@@ -172,6 +77,12 @@ class Manifest(_Record):
                 raise ValueError(f"file {name!r} lies outside the artifact")
         return value
 
+    @field_validator("tasks")
+    @classmethod
+    def _of_tasks(cls, value: tuple[TaskName, ...]) -> tuple[TaskName, ...]:
+        check_tasks(value)
+        return value
+
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [variant.id for variant in self.variants]
@@ -189,22 +100,30 @@ class Manifest(_Record):
     def _check_stages(self, variant: VariantRecord) -> None:
         pattern = self.pattern(variant.id)
         needed: set[str] = set()
-        for task in self.tasks:
-            if any(stage not in self.stages for stage in whole_stages(task, variant.id)):
+        for task in self.asked:
+            if any(stage not in self.stages for stage in task.whole_stages(variant.id)):
                 for program in composed_programs(task, self.config, pattern):
                     needed.update(program.stages)
         if missing := sorted(needed - set(self.stages)):
             raise ValueError(f"variant {variant.id} needs stages {missing}")
 
     def _check_caches(self, variant: VariantRecord) -> None:
-        """Whatever keys and values a whole caption's picture leaves, its words read."""
-        image, decode = (self.stages.get(s) for s in whole_stages("caption", variant.id))
-        if image is None or decode is None:
-            return
-        left = {name: spec.shape[1::2] for name, spec in image.outputs.items()}
-        read = {name: spec.shape[1::2] for name, spec in decode.inputs.items() if "." in name}
-        if differ := sorted(n for n in {*left, *read} if left.get(n) != read.get(n)):
-            raise ValueError(f"variant {variant.id}: picture and words differ in {differ}")
+        """Whatever keys and values a whole variant's picture leaves, its words read."""
+        for task in self.asked:
+            files = [self.stages.get(stage) for stage in task.whole_stages(variant.id)]
+            for image, decode in itertools.pairwise(files):
+                if image is None or decode is None:
+                    continue
+                left = {name: spec.shape[1::2] for name, spec in image.outputs.items()}
+                inputs = decode.inputs.items()
+                read = {name: spec.shape[1::2] for name, spec in inputs if "." in name}
+                if differ := sorted(n for n in {*left, *read} if left.get(n) != read.get(n)):
+                    raise ValueError(f"variant {variant.id}: picture and words differ in {differ}")
+
+    @property
+    def asked(self) -> tuple[Task, ...]:
+        """The tasks it serves, as objects."""
+        return tuple(TASKS[name] for name in self.tasks)
 
     def variant(self, variant_id: str) -> VariantRecord:
         """Return a variant by id.

@@ -32,6 +32,7 @@ from artifact.manifest import (
     Manifest,
 )
 from artifact.preprocess import TextCodec
+from artifact.task import Task
 
 _CHUNK_BYTES = 1 << 20
 
@@ -60,6 +61,14 @@ class Artifact:
             expected = self.manifest.config.num_answers
             raise InvalidManifest(path, f"not a list of {expected} answers", "export it again")
         return tuple(str(answer) for answer in found)
+
+    def labels_of(self, task: Task) -> tuple[str, ...]:
+        """Return what the logits of a task say; nothing for words of a vocabulary.
+
+        Raises:
+            InvalidManifest: as `labels`.
+        """
+        return task.labels or (self.labels() if task.lists_answers else ())
 
     def tensor_bytes(self) -> dict[str, int]:
         """Return the size of every tensor in the weights file, from its header."""

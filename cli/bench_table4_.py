@@ -12,7 +12,7 @@ from rich.console import Console
 from cli.bench_console import command, fail, need_matplotlib, print_bars, progress, say, write
 
 if TYPE_CHECKING:
-    from artifact.config import Task
+    from artifact.task import TaskName
     from loadtests.kit.bars import Bar
     from loadtests.table4.ledger import Ledger
     from loadtests.table4.program import Setup
@@ -108,7 +108,7 @@ def table4(
         _measure(setup, json_file, plot_file)
 
 
-def _tasks(names: Sequence[str] | None) -> list[Task]:
+def _tasks(names: Sequence[str] | None) -> list[TaskName]:
     from monitoring.table4 import COLUMNS
 
     for name in names or ():

@@ -67,7 +67,7 @@ class Family:
         self.manifest = manifest
         self._precision: Precision = precision
         self._proven = frozenset(proven)
-        self._whole_keys = {
+        self._whole_keys: dict[str, int] = {
             stage: manifest.config.key_of_order[record.pattern[-1]]
             for record in manifest.variants
             for task in manifest.tasks

@@ -116,19 +116,19 @@ def variant(
     """
     unique, executed = accounting.parameters(model, pattern)
     tasks, asked = model.config.tasks, text.max_question_tokens
-    record = VariantRecord(
+    cached = model.config.image_tokens + text.max_caption_tokens
+    flops: dict[str, int] = {}
+    if "vqa" in tasks:
+        flops["vqa"] = accounting.vqa_flops(model, pattern, asked)
+    if "reason" in tasks:
+        flops["reason"] = accounting.reason_flops(model, pattern, asked)
+    if "caption" in tasks:
+        flops["caption"] = accounting.caption_flops(model, pattern, cached)
+        flops["caption_image"] = accounting.caption_image_flops(model, pattern, composed)
+    return VariantRecord(
         id=variant_id,
         pattern=pattern.executed,
         unique_parameters=unique,
         executed_parameters=executed,
-        flops_vqa=accounting.vqa_flops(model, pattern, asked) if "vqa" in tasks else None,
-        flops_reason=accounting.reason_flops(model, pattern, asked) if "reason" in tasks else None,
+        flops=flops,
     )
-    if "caption" not in tasks:
-        return record
-    cached = model.config.image_tokens + text.max_caption_tokens
-    flops = {
-        "flops_caption": accounting.caption_flops(model, pattern, cached),
-        "flops_caption_image": accounting.caption_image_flops(model, pattern, composed),
-    }
-    return record.model_copy(update=flops)

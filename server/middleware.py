@@ -34,8 +34,8 @@ class Noting:
 class RequestContext:
     """Stamps every request on arrival and answers for whatever nobody else caught.
 
-    Sets `scope["state"]["facts"]`: when it arrived (the deadline counts from here), its id, and what
-    the log line and the spans are made of once it has ended.
+    Sets `scope["state"]["facts"]`: when it arrived (the deadline counts from here), its id, and
+    what the log line and the spans are made of once it has ended.
     """
 
     def __init__(self, app: ASGIApp, clock: Clock, noting: Noting) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import CLAIM_PAIRS
 from loadtests.table4.rows import CLEAR, Speed, inverted, of_task
@@ -20,7 +20,7 @@ def bars(found: Sequence[Speed], preset: str) -> list[Bar]:
     return [bar for task in tasks for bar in _of_task(of_task(found, task), preset, task)]
 
 
-def not_run(task: Task, methods: Sequence[str], preset: str, why: str) -> list[Bar]:
+def not_run(task: TaskName, methods: Sequence[str], preset: str, why: str) -> list[Bar]:
     """Return the bars of a task that could not be measured."""
     shares = [
         Bar(_share_name(preset, task, method), None, LEAST_SHARE, True, why)
@@ -30,11 +30,11 @@ def not_run(task: Task, methods: Sequence[str], preset: str, why: str) -> list[B
     return [*shares, Bar(f"table4.{preset}.{task}.order", None, 0.0, False, why)]
 
 
-def _share_name(preset: str, task: Task, method: str) -> str:
+def _share_name(preset: str, task: TaskName, method: str) -> str:
     return f"table4.{preset}.{task}.{method}.share-of-ideal"
 
 
-def _of_task(found: Sequence[Speed], preset: str, task: Task) -> list[Bar]:
+def _of_task(found: Sequence[Speed], preset: str, task: TaskName) -> list[Bar]:
     held = [_share(speed, preset) for speed in found if METHODS[speed.method].kind == "less"]
     wrong, clear = inverted(found)
     named = "; ".join(f"{slow} before {fast}" for slow, fast in wrong)

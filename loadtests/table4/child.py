@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from artifact.config import Task
+from artifact.task import TaskName
 from artifact.errors import ArtifactError
 from artifact.store import open_artifact
 from engine.backends.registry import open_backend
@@ -36,7 +36,7 @@ class Job:
     """One task: its gallery, the methods (`full` among them), and how they are measured."""
 
     gallery: str
-    task: Task
+    task: TaskName
     work: Work
     methods: Sequence[str]
     backend: str

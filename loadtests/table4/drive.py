@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from artifact.config import Task
+from artifact.task import TaskName
 from engine.intake import PICTURES
 from loadtests.kit.cases import VqaCase, load_cases
 from loadtests.kit.errors import BenchError
@@ -43,7 +43,7 @@ class Drive:
     """
 
     url: str
-    task: Task
+    task: TaskName
     seconds: float
     concurrency: int
     per_turn: int

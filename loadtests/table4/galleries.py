@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from artifact.config import Task
+from artifact.task import TaskName
 from artifact.manifest import MANIFEST_NAME, Manifest, VariantRecord
 from artifact.program import whole_stages
 from artifact.store import Artifact, open_artifact
@@ -19,7 +19,7 @@ _MEMINFO = Path("/proc/meminfo")
 
 
 def ensure_galleries(
-    folder: Path, preset: Preset, tasks: Sequence[Task], report: Report
+    folder: Path, preset: Preset, tasks: Sequence[TaskName], report: Report
 ) -> dict[str, str]:
     """Export the galleries that `folder` lacks; return the hash of each.
 
@@ -36,13 +36,13 @@ def ensure_galleries(
     return {name: open_artifact(folder / name, verify=False).hash for name in names}
 
 
-def _options(preset: Preset, task: Task) -> list[str]:
+def _options(preset: Preset, task: TaskName) -> list[str]:
     size = str(preset.work[task].image_px)
     model = ["--random", preset.model, "--image-size", size]
     return [*model, "--tasks", task, "--methods", "all"]
 
 
-def check_gallery(gallery: Artifact, task: Task, methods: Sequence[str]) -> None:
+def check_gallery(gallery: Artifact, task: TaskName, methods: Sequence[str]) -> None:
     """Check that a gallery has the methods' stages, and that this machine can hold them.
 
     Raises:
@@ -62,7 +62,7 @@ def check_gallery(gallery: Artifact, task: Task, methods: Sequence[str]) -> None
         )
 
 
-def _weight_bytes(gallery: Artifact, task: Task, methods: Sequence[str]) -> int:
+def _weight_bytes(gallery: Artifact, task: TaskName, methods: Sequence[str]) -> int:
     """Return the bytes that the methods' graphs hold when each has a copy of its own."""
     sizes, stages = gallery.tensor_bytes(), gallery.manifest.stages
     names = [stage for method in methods for stage in whole_stages(task, method)]
@@ -77,7 +77,7 @@ def _free_bytes() -> int | None:
     return int(fields["MemAvailable"].split()[0]) * 1024
 
 
-def flops(manifest: Manifest, task: Task, method: str, work: Work) -> int:
+def flops(manifest: Manifest, task: TaskName, method: str, work: Work) -> int:
     """Return the FLOPs of one request: of a caption, the picture and so many words.
 
     Raises:
@@ -90,7 +90,7 @@ def flops(manifest: Manifest, task: Task, method: str, work: Work) -> int:
     return sum((part or 0) * times for part, times in parts)
 
 
-def _parts(record: VariantRecord, task: Task, words: int) -> list[tuple[int | None, int]]:
+def _parts(record: VariantRecord, task: TaskName, words: int) -> list[tuple[int | None, int]]:
     if task == "caption":
         return [(record.flops_caption_image, 1), (record.flops_caption, words)]
     return [(record.flops_vqa if task == "vqa" else record.flops_reason, 1)]

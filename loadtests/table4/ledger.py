@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from artifact.atomic import write_atomically
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.kit.errors import BenchError
 
 
@@ -30,7 +30,7 @@ class Ledger:
     """
 
     url: str
-    task: Task
+    task: TaskName
     concurrency: int
     per_turn: int
     words: int

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.kit.bars import Bar
 from loadtests.kit.errors import BenchError
 from loadtests.kit.progress import Report
@@ -35,7 +35,7 @@ _DRIVE = "send some with `otmv bench table4 --drive URL`"
 class LiveRow:
     """A variant's traffic in the window: pictures, pictures per busy second, and over `full`'s."""
 
-    task: Task
+    task: TaskName
     variant: str
     pictures: float
     throughput: float
@@ -156,7 +156,7 @@ def counted(series: list[Series], ledger: Ledger) -> Counted | None:
     return Counted(pictures, last_s) if expected <= pictures.keys() else None
 
 
-def with_counted(live: Live, task: Task, found: Counted) -> Live:
+def with_counted(live: Live, task: TaskName, found: Counted) -> Live:
     """Return the table with the pictures counted instead of those that PromQL estimates."""
     rows = [
         replace(row, pictures=found.pictures.get(row.variant, 0.0)) if row.task == task else row

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from artifact.config import Task
+from artifact.task import TaskName
 from artifact.manifest import Manifest, StageFile
 from artifact.program import whole_stages
 from artifact.store import Artifact
@@ -37,7 +37,7 @@ class Inputs:
     words: Array
 
 
-def draw_inputs(manifest: Manifest, task: Task, work: Work, seed: int) -> Inputs:
+def draw_inputs(manifest: Manifest, task: TaskName, work: Work, seed: int) -> Inputs:
     """Return random inputs.
 
     Raises:
@@ -62,7 +62,7 @@ def draw_inputs(manifest: Manifest, task: Task, work: Work, seed: int) -> Inputs
 class Passes:
     """Makes every method's pass. Arrays for keys and values are shared: passes come in turns."""
 
-    def __init__(self, gallery: Artifact, backend: Backend, task: Task, inputs: Inputs) -> None:
+    def __init__(self, gallery: Artifact, backend: Backend, task: TaskName, inputs: Inputs) -> None:
         self._gallery, self._backend = gallery, backend
         self._task, self._inputs = task, inputs
         self._caches: dict[tuple[str, tuple[int, ...]], Array] = {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.kit.errors import BenchError
 
 
@@ -27,9 +27,9 @@ class Preset:
 
     name: str
     model: str
-    work: Mapping[Task, Work]
+    work: Mapping[TaskName, Work]
 
-    def gallery(self, task: Task) -> str:
+    def gallery(self, task: TaskName) -> str:
         """Return the folder of a task's gallery."""
         return f"table4-{self.model}-{task}-{self.work[task].image_px}"
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.kit.processes.apart import run_apart
 from loadtests.kit.progress import Report
 from loadtests.table4.child import Job
@@ -24,7 +24,7 @@ class Setup:
     """
 
     preset: Preset
-    tasks: Sequence[Task]
+    tasks: Sequence[TaskName]
     methods: Sequence[str]
     artifacts: Path
     backend: str
@@ -37,7 +37,7 @@ class Measured:
     """Rows of all tasks, why a task has none, the library, and the seconds each task took."""
 
     rows: list[Row] = field(default_factory=list)
-    failed: dict[Task, str] = field(default_factory=dict)
+    failed: dict[TaskName, str] = field(default_factory=dict)
     library: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -47,7 +47,7 @@ def run_all(setup: Setup, report: Report) -> Measured:
     found, count = Measured(), len(setup.tasks)
     for number, task in enumerate(setup.tasks):
 
-        def within(what: str, share: float, number: int = number, task: Task = task) -> None:
+        def within(what: str, share: float, number: int = number, task: TaskName = task) -> None:
             report(f"{task}: {what}", (number + share) / count)
 
         within("starting", 0.0)
@@ -62,7 +62,7 @@ def run_all(setup: Setup, report: Report) -> Measured:
     return found
 
 
-def _job(setup: Setup, task: Task) -> Job:
+def _job(setup: Setup, task: TaskName) -> Job:
     gallery = setup.artifacts / setup.preset.gallery(task)
     return Job(
         str(gallery.absolute()),

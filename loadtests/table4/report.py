@@ -10,7 +10,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.kit.errors import BenchError
 from loadtests.kit.pairs import side_record
 from loadtests.table4.notes import note
@@ -20,7 +20,7 @@ from models.comparators.methods import METHODS
 from monitoring.table4 import SOURCE
 
 
-def table(found: Sequence[Speed], task: Task, *, notes: bool = True) -> Table:
+def table(found: Sequence[Speed], task: TaskName, *, notes: bool = True) -> Table:
     """Return one task's table: a line per method; `notes` need a wide screen."""
     shown = Table(title=f"{task}: speed over full fine-tuning", title_style="bold")
     shown.caption = f"{SOURCE}; quartiles over rounds; ideal: operations of full over its own"

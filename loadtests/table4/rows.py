@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.kit.quartiles import quartiles
 from models.comparators.methods import FULL
 from monitoring.table4 import paper_speed
@@ -15,7 +15,7 @@ from monitoring.table4 import paper_speed
 class Row:
     """A method's passes on one task, in seconds, one per round; `flops` are of one request."""
 
-    task: Task
+    task: TaskName
     method: str
     flops: int
     times_s: Sequence[float]
@@ -29,7 +29,7 @@ class Speed:
     method's. `paper`: the paper's ratio, None where its table has none.
     """
 
-    task: Task
+    task: TaskName
     method: str
     ratio: tuple[float, float, float]
     ideal: float
@@ -55,7 +55,7 @@ def _speed(row: Row, full: Row) -> Speed:
     return Speed(row.task, row.method, quartiles(ratios), ideal, len(ratios), paper)
 
 
-def of_task(found: Sequence[Speed], task: Task) -> list[Speed]:
+def of_task(found: Sequence[Speed], task: TaskName) -> list[Speed]:
     """Return a task's speeds, in their order."""
     return [speed for speed in found if speed.task == task]
 

@@ -7,13 +7,12 @@ import re
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import typer
 
-from artifact import program
-from artifact.config import Task
+from artifact.stage import StageKind
+from artifact.task import TASKS
 from cli.main import COMMANDS
 from engine.telemetry import Telemetry
 from server.intake import BUDGET_HEADERS
@@ -119,9 +118,13 @@ def test_every_field_and_header_is_documented() -> None:
 
 def test_every_stage_is_in_the_architecture() -> None:
     table = rows(page("architecture.md"))
-    named = {value for name, value in vars(program).items() if name.startswith(("STEM_", "HEAD_"))}
-    kinds = {f"{kind}[g]" for kind in ("block", "block_image", "block_decode")}
-    wholes = {stage for task in get_args(Task) for stage in program.whole_stages(task, "ID")}
+    passes = [each for task in TASKS.values() for each in task.passes]
+    named = {each.stem for each in passes} | {each.head for each in passes if each.head}
+    kinds = {f"{each.blocks}[g]" for each in passes}
+    wholes = {stage for task in TASKS.values() for stage in task.whole_stages("ID")}
+    assert {stage.kind for stage in named | wholes} | {each.blocks for each in passes} == set(
+        StageKind
+    )
     assert named | kinds | wholes <= set(table)
 
 

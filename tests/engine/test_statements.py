@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 
@@ -100,9 +101,11 @@ def test_pairs_and_questions_share_stems_and_blocks(watched: Watched) -> None:
     def after(stage: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
         rows[stage] = max(rows.get(stage, 0), len(next(iter(inputs.values()))))
 
-    watched.after = after
+    begun = threading.Event()
+    watched.after, watched.before_step = after, lambda seen: begun.set()
     watched.gate.clear()
     watched.send(question(9, WORDS[0]), Budget())
+    assert begun.wait(20)  # alone, before the others come
     sent = [judge(watched, seed) for seed in range(2)]
     asked = [watched.send(question(seed, WORDS[0]), Budget())[1] for seed in range(4)]
     watched.gate.set()

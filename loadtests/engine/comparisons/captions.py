@@ -18,7 +18,8 @@ from artifact.store import Artifact, open_artifact
 from engine.config import EngineConfig
 from engine.pool import EnginePool
 from engine.telemetry import Telemetry
-from engine.types import Answer, Budget, CaptionInput, Task
+from artifact.task import TaskName
+from engine.types import Answer, Budget, CaptionInput
 from loadtests.engine.setup import Setup
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import ratio_bar, take_pairs
@@ -49,7 +50,7 @@ class CaptionWatch(Telemetry):
         self.tokens.append(tokens)
         self.first_s.append(first_token_s)
 
-    def work(self, task: Task, variant: str, busy_s: float, blocks: int) -> None:
+    def work(self, task: TaskName, variant: str, busy_s: float, blocks: int) -> None:
         """Record what a request cost."""
         super().work(task, variant, busy_s, blocks)
         self.blocks.append(blocks)

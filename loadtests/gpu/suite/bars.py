@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from artifact.config import Task
+from artifact.task import TaskName
 from loadtests.gpu.suite.run import Outcome
 from loadtests.kit.bars import Bar
 from loadtests.table4.rows import Speed, inverted
@@ -53,7 +53,7 @@ def _table4(outcomes: Mapping[str, Outcome]) -> Iterator[Bar]:
         yield _order(task, rows, why)
 
 
-def _speedup(task: Task, rows: Found, column: Found, why: str) -> Bar:
+def _speedup(task: TaskName, rows: Found, column: Found, why: str) -> Bar:
     limit = paper_speed("otmv", task) or 1.0
     name = f"gpu.table4.{task}.otmv-speedup"
     if "otmv" not in rows:
@@ -64,7 +64,7 @@ def _speedup(task: Task, rows: Found, column: Found, why: str) -> Bar:
     return Bar(name, speed["median"], limit, True, spread)
 
 
-def _least_share(task: Task, rows: Found, why: str) -> Bar:
+def _least_share(task: TaskName, rows: Found, why: str) -> Bar:
     name = f"gpu.table4.{task}.least-share-of-ideal"
     held = [method.id for method in METHODS.values() if method.kind == "less"]
     shares = {method: rows[method]["share"] for method in held if method in rows}
@@ -76,7 +76,7 @@ def _least_share(task: Task, rows: Found, why: str) -> Bar:
     return Bar(name, shares[worst], LEAST_SHARE, True, f"{worst}{without}", {"shares": shares})
 
 
-def _order(task: Task, rows: Found, why: str) -> Bar:
+def _order(task: TaskName, rows: Found, why: str) -> Bar:
     """Count pairs of methods that came in another order than their clearly different ideals."""
     name = f"gpu.table4.{task}.inverted-pairs"
     speeds = [_speed(task, method, row) for method, row in rows.items()]
@@ -87,7 +87,7 @@ def _order(task: Task, rows: Found, why: str) -> Bar:
     return Bar(name, float(len(wrong)), 0.0, False, "; ".join([f"of {clear}", *named]))
 
 
-def _speed(task: Task, method: str, row: Found) -> Speed:
+def _speed(task: TaskName, method: str, row: Found) -> Speed:
     speed = row["speed"]
     quartiles = (speed["low"], speed["median"], speed["high"])
     return Speed(task, method, quartiles, row["ideal"], speed["n"], row["paper"])

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from artifact.config import ModelConfig, Task
+from artifact.config import ModelConfig
+from artifact.task import TaskName
 from models.presets import beit3_config, spread_keys
 
 
@@ -16,7 +17,7 @@ class Work:
     `text_tokens`: real tokens of every text, none padded. `words`: that every caption has.
     """
 
-    task: Task
+    task: TaskName
     batch: int
     side_px: int
     text_tokens: int = 0
@@ -50,7 +51,7 @@ class Size:
         """Return the base model for one task."""
         return replace(self.base, image_size=work.side_px, tasks=(work.task,))
 
-    def of(self, task: Task) -> Work:
+    def of(self, task: TaskName) -> Work:
         """Return the work of a task."""
         return next(work for work in self.work if work.task == task)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from artifact.config import Task
+from artifact.task import TaskName
 from artifact.manifest import (
     BucketRecord,
     Manifest,
@@ -90,7 +90,7 @@ class Looking:
         return Stage()
 
 
-def passes(task: Task, looking: Looking, work: Work) -> Passes:
+def passes(task: TaskName, looking: Looking, work: Work) -> Passes:
     gallery = a_gallery()
     return Passes(gallery, looking, task, draw_inputs(gallery.manifest, task, work, 0))  # type: ignore[arg-type]
 

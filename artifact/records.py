@@ -1,0 +1,208 @@
+"""What a manifest is made of: stages, files, variants, and how they were found and measured."""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from artifact.config import Precision
+from artifact.task import TASKS, TaskName, check_tasks
+
+
+class Record(BaseModel):
+    """What a manifest holds: frozen, unknown fields refused, numbers finite."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _parts() -> tuple[str, ...]:
+    return tuple(part for task in TASKS.values() for part in task.flops_parts)
+
+
+def _known(by_task: dict[TaskName, Any]) -> dict[TaskName, Any]:
+    if by_task:
+        check_tasks(tuple(by_task))
+    return by_task
+
+
+class TensorSpec(Record):
+    """One graph input or output: NumPy dtype name and shape; symbols are B, N, L, T."""
+
+    dtype: Literal["uint8", "int64", "bool", "float32"]
+    shape: tuple[int | str, ...]
+
+
+class StageFile(Record):
+    """One compiled stage; `initializers` names the tensors it reads from the weights file."""
+
+    file: str
+    inputs: dict[str, TensorSpec]
+    outputs: dict[str, TensorSpec]
+    initializers: tuple[str, ...] = ()
+
+
+class FileRecord(Record):
+    """What a file must be, to the byte."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    size_bytes: int = Field(ge=0)
+
+
+class VariantRecord(Record):
+    """One skip pattern and what was measured of it.
+
+    `quality[task][precision]` is task accuracy in 0..1, null if never measured; `quality_source`
+    starts with "measured:" or "declared:" when there is one. `flops` are those of one request at
+    the largest text bucket, by task: a question, a statement with both of its rows, or one word of
+    a caption, past the image pass; `caption_image` is that pass, once a picture. The file has them
+    as fields of their own: `flops_vqa`, `flops_caption_image` and so on.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9]+$", max_length=80)
+    pattern: tuple[int, ...]
+    unique_parameters: int = Field(ge=0)
+    executed_parameters: int = Field(ge=0)
+    flops: dict[str, int] = Field(default_factory=dict)
+    quality: dict[TaskName, dict[Precision, float | None]] = Field(default_factory=dict)
+    quality_source: str | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _gather_flops(cls, values: Any) -> Any:
+        """Take the fields `flops_<part>`, as the file has them, together."""
+        if not isinstance(values, dict):
+            return values
+        found = {part: values[f"flops_{part}"] for part in _parts() if f"flops_{part}" in values}
+        rest = {k: v for k, v in values.items() if k.removeprefix("flops_") not in found}
+        flops = {**found, **rest.get("flops", {})}
+        return {**rest, "flops": {part: of for part, of in flops.items() if of is not None}}
+
+    @model_serializer(mode="wrap")
+    def _spread_flops(
+        self, write: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        parts = [part for part in _parts() if part in self.flops or not info.exclude_unset]
+        written: dict[str, Any] = {}
+        for name, value in write(self).items():
+            if name == "flops":
+                written.update({f"flops_{part}": self.flops.get(part) for part in parts})
+            else:
+                written[name] = value
+        return written
+
+    @field_validator("quality")
+    @classmethod
+    def _of_tasks(cls, value: dict[TaskName, Any]) -> dict[TaskName, Any]:
+        return _known(value)
+
+    @field_validator("quality_source")
+    @classmethod
+    def _named(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("measured:", "declared:")):
+            raise ValueError("quality_source starts with 'measured:' or 'declared:'")
+        return value
+
+    @property
+    def flops_vqa(self) -> int | None:
+        """Of one question."""
+        return self.flops.get("vqa")
+
+    @property
+    def flops_reason(self) -> int | None:
+        """Of one statement."""
+        return self.flops.get("reason")
+
+    @property
+    def flops_caption(self) -> int | None:
+        """Of one word."""
+        return self.flops.get("caption")
+
+    @property
+    def flops_caption_image(self) -> int | None:
+        """Of the image pass."""
+        return self.flops.get("caption_image")
+
+    @property
+    def declared(self) -> bool:
+        """Whether its quality was declared, not measured: such a number is of no precision."""
+        return (self.quality_source or "").startswith("declared:")
+
+    def quality_of(self, task: TaskName, precision: Precision) -> float | None:
+        """Return the task's quality at a precision, None if it was not measured."""
+        return self.quality.get(task, {}).get(precision)
+
+
+class ParityRecord(Record):
+    """How far a stage was from its torch reference at export."""
+
+    stage: str
+    backend: str
+    precision: Precision
+    relative_l2: float = Field(ge=0.0)
+
+
+class LadderRecord(Record):
+    """How the default family of variants was found: by which search, on which split, at what cost.
+
+    `order_of_removal` lists orders in the order the search dropped them.
+    """
+
+    search: str
+    split: str
+    evaluations: int = Field(ge=0)
+    seconds: float = Field(ge=0.0)
+    order_of_removal: tuple[int, ...] = ()
+
+
+class GoldenRecord(Record):
+    """Golden files and the quality the exporter's own engine reached on the labelled cases.
+
+    `quality[task][variant]` is in 0..1, over the cases of that task.
+    """
+
+    stages: str
+    cases: str | None = None
+    count: int = Field(default=0, ge=0)
+    quality: dict[TaskName, dict[str, float]] = Field(default_factory=dict)
+
+    @field_validator("quality")
+    @classmethod
+    def _of_tasks(cls, value: dict[TaskName, Any]) -> dict[TaskName, Any]:
+        return _known(value)
+
+
+class TextRecord(Record):
+    """Special token ids and limits; both limits count [BOS] and [EOS]."""
+
+    bos: int = Field(ge=0)
+    eos: int = Field(ge=0)
+    pad: int = Field(ge=0)
+    unk: int = Field(ge=0)
+    mask: int = Field(ge=0)
+    max_question_tokens: int = Field(ge=3)
+    max_caption_tokens: int = Field(ge=3)
+
+
+class BucketRecord(Record):
+    """Shapes the engine pads to: text lengths L (ascending) and batch sizes to measure."""
+
+    text_lengths: tuple[int, ...] = Field(min_length=1)
+    batches: tuple[int, ...] = Field(min_length=1)
+
+    @field_validator("text_lengths", "batches")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if value[0] < 1 or any(b <= a for a, b in itertools.pairwise(value)):
+            raise ValueError("buckets are positive and ascend")
+        return value

@@ -1,0 +1,140 @@
+"""Names of stages: read once, asked for their parts ever after (docs/architecture.md)."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from functools import lru_cache
+from typing import Literal, Self
+
+Phase = Literal["stem", "blocks", "head"]
+"""The part of an answer's time that a stage's calls count for."""
+
+
+class StageKind(StrEnum):
+    """What a stage is, the first word of its name."""
+
+    STEM = "stem"
+    BLOCK = "block"
+    BLOCK_IMAGE = "block_image"
+    BLOCK_DECODE = "block_decode"
+    HEAD = "head"
+    WHOLE = "whole"
+    WHOLE_IMAGE = "whole_image"
+    WHOLE_DECODE = "whole_decode"
+
+
+_BLOCKS = frozenset((StageKind.BLOCK, StageKind.BLOCK_IMAGE, StageKind.BLOCK_DECODE))
+_WHOLES = frozenset((StageKind.WHOLE, StageKind.WHOLE_IMAGE, StageKind.WHOLE_DECODE))
+_PHASES: dict[StageKind, Phase] = {StageKind.STEM: "stem", StageKind.HEAD: "head"}
+_FORM = re.compile(r"(?P<kind>[a-z_]+)\[(?P<first>[^\[\]:]+)(?::(?P<second>[^\[\]:]+))?\]")
+
+
+class StageName(str):
+    """A stage's name, such as `stem[vqa]`, `block[0]` or `whole[vqa:d3]`, with its parts.
+
+    It is the text that manifests hold, so it finds what is filed under that text.
+
+    Attributes:
+        kind: what the stage is.
+        key: of a block, its key block; else None.
+        task: of a head or a whole variant, the task's name; of a stem, what it begins.
+        variant: of a whole variant, the variant's id.
+
+    Raises:
+        ValueError: the text names no stage.
+    """
+
+    __slots__ = ("key", "kind", "task", "variant")
+
+    kind: StageKind
+    key: int | None
+    task: str | None
+    variant: str | None
+
+    def __new__(cls, name: str) -> Self:
+        """Read a name."""
+        made = super().__new__(cls, name)
+        form = _FORM.fullmatch(name)
+        if form is None or form["kind"] not in list(StageKind):
+            raise ValueError(f"{name!r} names no stage")
+        made.kind = StageKind(form["kind"])
+        block, whole = made.kind in _BLOCKS, made.kind in _WHOLES
+        if whole != (form["second"] is not None) or (block and not form["first"].isdecimal()):
+            raise ValueError(f"{name!r} names no stage")
+        made.key = int(form["first"]) if block else None
+        made.task = None if block else form["first"]
+        made.variant = form["second"]
+        return made
+
+    @classmethod
+    def stem(cls, begins: str) -> Self:
+        """Return the name of the stem that begins a pass."""
+        return cls(f"{StageKind.STEM}[{begins}]")
+
+    @classmethod
+    def block(cls, key: int, kind: StageKind = StageKind.BLOCK) -> Self:
+        """Return the name of a key block's stage.
+
+        Raises:
+            ValueError: `kind` is none of the three kinds of blocks.
+        """
+        if kind not in _BLOCKS:
+            raise ValueError(f"{kind} names no stage of a key block")
+        return cls(f"{kind}[{key}]")
+
+    @classmethod
+    def head(cls, task: str) -> Self:
+        """Return the name of a task's head."""
+        return cls(f"{StageKind.HEAD}[{task}]")
+
+    @classmethod
+    def whole(cls, task: str, variant: str, kind: StageKind = StageKind.WHOLE) -> Self:
+        """Return the name of a whole variant's stage.
+
+        Raises:
+            ValueError: `kind` is none of the three kinds of whole variants.
+        """
+        if kind not in _WHOLES:
+            raise ValueError(f"{kind} names no stage of a whole variant")
+        return cls(f"{kind}[{task}:{variant}]")
+
+    @property
+    def is_stem(self) -> bool:
+        """Whether it turns inputs into a hidden state."""
+        return self.kind == StageKind.STEM
+
+    @property
+    def is_block(self) -> bool:
+        """Whether it is a key block's."""
+        return self.kind in _BLOCKS
+
+    @property
+    def is_head(self) -> bool:
+        """Whether it turns a readout into logits."""
+        return self.kind == StageKind.HEAD
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it holds a whole variant, or one pass of it."""
+        return self.kind in _WHOLES
+
+    @property
+    def phase(self) -> Phase:
+        """The part of an answer's time that its calls count for."""
+        return _PHASES.get(self.kind, "blocks")
+
+    @property
+    def alike(self) -> str:
+        """What stages share that take about the same time: whatever the key, or the variant."""
+        return f"{self.kind}[{self.task}" if self.is_whole else self.kind
+
+
+@lru_cache(maxsize=4096)
+def stage_name(name: str) -> StageName:
+    """Read a stage's name; the same text is read once.
+
+    Raises:
+        ValueError: the text names no stage.
+    """
+    return StageName(name)

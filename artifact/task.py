@@ -1,0 +1,203 @@
+"""Tasks: what a request of each kind brings, runs and gets back, in one object per task."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from artifact.scoring import objects_named, vqa_accuracy
+from artifact.stage import StageKind, StageName
+
+TaskName = str
+"""A task's name in files, requests, metrics and results: a key of `TASKS`."""
+
+
+class ScoredCase(Protocol):
+    """The truth of a case with a known answer; the fields are those of `LabelledCase`."""
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """The right answers of a question, each annotator's."""
+        ...
+
+    @property
+    def phrases(self) -> tuple[str, ...]:
+        """The phrases a right caption contains, one for each object."""
+        ...
+
+    @property
+    def truth(self) -> bool | None:
+        """Whether a statement holds."""
+        ...
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How a task's answers are scored, 0 to 1.
+
+    Attributes:
+        name: what the number is called in tables and model cards.
+        score: from the given answers (labels, or texts) and their cases, as many and at least
+            one, to the number.
+    """
+
+    name: str
+    score: Callable[[Sequence[str], Sequence[ScoredCase]], float]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One way through the stack: a stem, the executed blocks, and a head if it reads out.
+
+    `whole` is the kind of the stage that holds all of it in one graph (ADR 0021).
+    """
+
+    stem: StageName
+    blocks: StageKind
+    head: StageName | None
+    whole: StageKind
+
+
+@dataclass(frozen=True)
+class Task:
+    """Everything about a task that more than one package needs to know.
+
+    Attributes:
+        name: its name in files, requests, metrics and results.
+        pictures: how many pictures a request brings.
+        text: what a request's text is called, None if it brings none.
+        rows: rows of a batch that a request takes through stem and blocks.
+        passes: the ways through the stack, one after the other. A task that `writes` repeats its
+            last pass for every word.
+        reads: the tokens whose outputs are the read-out of one row, in the head's order.
+        labels: what its logits say; None: the artifact's list of answers, or its vocabulary if it
+            writes.
+        measure: how its answers are scored.
+        about: what it asks, in a few words, as model cards say it.
+    """
+
+    name: TaskName
+    pictures: int
+    text: str | None
+    rows: int
+    passes: tuple[Pass, ...]
+    reads: tuple[str, ...]
+    measure: Measure
+    about: str
+    labels: tuple[str, ...] | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether its answer is words, one after another."""
+        return len(self.passes) > 1
+
+    @property
+    def lists_answers(self) -> bool:
+        """Whether its logits are over the artifact's list of answers."""
+        return self.labels is None and not self.writes
+
+    @property
+    def head(self) -> StageName:
+        """The stage that turns its read-out into logits.
+
+        Raises:
+            ValueError: its last pass has none, so that it can answer nothing.
+        """
+        head = self.passes[-1].head
+        if head is None:
+            raise ValueError(f"the last pass of {self.name} has no head")
+        return head
+
+    @property
+    def flops_parts(self) -> tuple[str, ...]:
+        """Names under which manifests record its FLOPs: the repeated pass, then the picture's."""
+        return (self.name, f"{self.name}_image") if self.writes else (self.name,)
+
+    def whole_stages(self, variant: str) -> tuple[StageName, ...]:
+        """Return the stages that hold a whole variant, one for each pass (ADR 0021)."""
+        return tuple(StageName.whole(self.name, variant, each.whole) for each in self.passes)
+
+
+def _vqa_score(given: Sequence[str], cases: Sequence[ScoredCase]) -> float:
+    pairs = zip(given, cases, strict=True)
+    return float(np.mean([vqa_accuracy(answer, case.answers) for answer, case in pairs]))
+
+
+def _caption_score(given: Sequence[str], cases: Sequence[ScoredCase]) -> float:
+    return objects_named(given, (case.phrases for case in cases))
+
+
+TRUTHS = ("false", "true")
+"""What the two logits of a statement say."""
+
+
+def _reason_score(given: Sequence[str], cases: Sequence[ScoredCase]) -> float:
+    pairs = zip(given, cases, strict=True)
+    return float(np.mean([answer == TRUTHS[bool(case.truth)] for answer, case in pairs]))
+
+
+_QUESTION_STEM = StageName.stem("vqa")
+
+
+def one_pass(head: StageName) -> tuple[Pass, ...]:
+    """Return the pass of a task that reads pictures with a text, as questions do, once."""
+    return (Pass(_QUESTION_STEM, StageKind.BLOCK, head, StageKind.WHOLE),)
+
+
+VQA = Task(
+    name="vqa",
+    pictures=1,
+    text="question",
+    rows=1,
+    passes=one_pass(StageName.head("vqa")),
+    reads=("image", "text"),
+    measure=Measure("VQA accuracy", _vqa_score),
+    about="questions about attributes, existence, counts and relations",
+)
+
+CAPTION = Task(
+    name="caption",
+    pictures=1,
+    text=None,
+    rows=1,
+    passes=(
+        Pass(StageName.stem("caption"), StageKind.BLOCK_IMAGE, None, StageKind.WHOLE_IMAGE),
+        Pass(
+            StageName.stem("decode"),
+            StageKind.BLOCK_DECODE,
+            StageName.head("caption"),
+            StageKind.WHOLE_DECODE,
+        ),
+    ),
+    reads=("mask",),
+    measure=Measure("objects named", _caption_score),
+    about="captions",
+)
+
+REASON = Task(
+    name="reason",
+    pictures=2,
+    text="statement",
+    rows=2,
+    passes=one_pass(StageName.head("reason")),
+    reads=("image", "text"),
+    measure=Measure("accuracy", _reason_score),
+    about="statements about two of them that are true or false",
+    labels=TRUTHS,
+)
+
+TASKS: dict[TaskName, Task] = {task.name: task for task in (VQA, CAPTION, REASON)}
+"""Every task, by name. A new one is added here and in the registries CONTRIBUTING lists."""
+
+
+def check_tasks(names: Sequence[TaskName]) -> None:
+    """Refuse names of tasks that are none, or no name at all.
+
+    Raises:
+        ValueError: naming the tasks there are.
+    """
+    if not names or set(names) - set(TASKS):
+        raise ValueError(f"tasks must be some of {tuple(TASKS)}, not {tuple(names)}")

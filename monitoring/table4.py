@@ -10,6 +10,7 @@ request that fails or is cancelled leaves its busy seconds, but no pictures.
 
 from __future__ import annotations
 
+from artifact.task import TASKS
 from models.comparators.methods import METHODS
 from monitoring.promql import Scope
 from monitoring.tasks import TITLES
@@ -72,12 +73,10 @@ def rows_per_step(scope: Scope) -> str:
     return f"{total} / ({count} > 0)"
 
 
-def words_per_caption(scope: Scope, task: str) -> str:
-    """Words per caption by variant: ratios of captions compare only at the same length.
-
-    `task` is the one that writes them.
-    """
-    captions = scope.grown(IMAGES, "variant", matching=f'task="{task}"')
+def words_per_caption(scope: Scope) -> str:
+    """Words per caption by variant: ratios of captions compare only at the same length."""
+    writing = "|".join(task.name for task in TASKS.values() if task.writes)
+    captions = scope.grown(IMAGES, "variant", matching=f'task=~"{writing}"')
     return f"{scope.grown(WORDS, 'variant')} / ({captions} > 0)"
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Self
 
-from loadtests.kit.cases import CONTENT_TYPE, encode_form
+from artifact.task import VQA
 from loadtests.kit.errors import BenchError
+from loadtests.kit.forms import CONTENT_TYPE, encode_form
 from loadtests.kit.processes.serving import Server
 
 
@@ -14,7 +15,7 @@ def question_bytes(picture: bytes, question: str, variant: str) -> bytes:
     """Return a whole HTTP request, head and body, ready to be sent many times."""
     body = encode_form(picture, {"question": question, "variant": variant})
     head = (
-        "POST /v1/vqa HTTP/1.1\r\nHost: bench\r\n"
+        f"POST /v1/{VQA.name} HTTP/1.1\r\nHost: bench\r\n"
         f"Content-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

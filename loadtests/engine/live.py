@@ -13,8 +13,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from artifact.program import whole_stage
 from artifact.store import Artifact, open_artifact
+from artifact.task import VQA
 from engine.backends.base import Array, Backend
 from engine.config import EngineConfig
 from engine.pool import EnginePool
@@ -119,7 +119,7 @@ class Live:
 
     def _admit(self, variants: Sequence[str]) -> list[Ticket]:
         now_s = time.perf_counter()
-        return [self.pool.admit("vqa", Budget(variant=each), now_s) for each in variants]
+        return [self.pool.admit(VQA.name, Budget(variant=each), now_s) for each in variants]
 
     def _submit(
         self, tickets: Sequence[Ticket], inputs: Sequence[VqaInput]
@@ -132,7 +132,7 @@ class Monolith:
     """A whole variant in one graph: what a server without this engine would run."""
 
     def __init__(self, artifact: Artifact, backend: Backend, variant: str = "full") -> None:
-        name = whole_stage(variant)
+        (name,) = VQA.whole_stages(variant)
         if name not in artifact.manifest.stages:
             raise BenchError(f"{artifact.root} has no {name}: export it with --whole full")
         spec = artifact.manifest.stages[name]

@@ -11,6 +11,7 @@ from pathlib import Path
 from artifact.manifest import MANIFEST_NAME, Manifest, VariantRecord
 from artifact.pattern import SkipPattern
 from artifact.store import ArtifactWriter, open_artifact
+from artifact.task import CAPTION
 from loadtests.kit.errors import BenchError
 from loadtests.kit.processes.child import run_child
 from loadtests.kit.progress import Report
@@ -25,7 +26,7 @@ _BASE = ("--random", "beit3_base", "--image-size", "224")
 EXPORTS = {
     "base1": ("--keys", "1", "--whole", "full"),
     "base12": ("--keys", "12", "--whole", "full"),
-    "base1-caption": ("--keys", "1", "--tasks", "caption", "--whole", "none"),
+    "base1-caption": ("--keys", "1", "--tasks", CAPTION.name, "--whole", "none"),
     FAMILY: ("--keys", "2", "--depths", "3,6,9,12", "--quality-curve", str(CURVE)),
 }
 """Folder to what `otmv export` is told beside that it is a random beit3_base at 224 px."""

@@ -6,10 +6,12 @@ import json
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from loadtests.kit.cases import Cases, encode_form
-from loadtests.kit.checks import Score, WrongAnswer, check_caption, check_reason, check_vqa
+from loadtests.kit.answers import Score, WrongAnswer
+from loadtests.kit.cases import Cases
+from loadtests.kit.tasks import ASKED
 from loadtests.locust.marks import REJECTED, Outcome
 
 _SHOWN = 200
@@ -28,17 +30,8 @@ def request_for(
     task: str, cases: Cases, fields: Mapping[str, str], score: Score, rng: random.Random
 ) -> Request:
     """Return a request on a random case of a task; its check counts the right answers."""
-    if task == "vqa":
-        asked = rng.choice(cases.vqa)
-        body = encode_form(asked.image, {"question": asked.question, **fields})
-        return Request("/v1/vqa", body, lambda found: check_vqa(found, asked, score))
-    if task == "caption":
-        shown = rng.choice(cases.caption)
-        body = encode_form(shown.image, fields)
-        return Request("/v1/caption", body, lambda found: check_caption(found, shown, score))
-    said = rng.choice(cases.reason)
-    body = encode_form(said.left, {"statement": said.statement, **fields}, said.right)
-    return Request("/v1/reason", body, lambda found: check_reason(found, said, score))
+    case = rng.choice(cases[task])
+    return Request(ASKED[task].path, case.form(fields), partial(case.check, score=score))
 
 
 def judge(status: int, text: str, may_reject: bool, request: Request) -> Outcome:

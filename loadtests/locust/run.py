@@ -12,13 +12,14 @@ from typing import Any
 import httpx
 from locust.exception import StopUser
 
+from loadtests.kit.answers import Score, requests_by_outcome
 from loadtests.kit.cases import Cases, load_cases
-from loadtests.kit.checks import Score, requests_by_outcome
+from loadtests.kit.tasks import ASKED
 from loadtests.locust.errors import LoadTestError, OptionError
 from loadtests.locust.levels import arrivals
 from loadtests.locust.marks import Mark
 from loadtests.locust.options import Options
-from loadtests.locust.schedules import REPLAY, TASKS, Arrival, Mix, read_trace, replay, schedule
+from loadtests.locust.schedules import REPLAY, Arrival, Mix, read_trace, replay, schedule
 from loadtests.locust.sizing import Offer, Sizing
 
 
@@ -53,10 +54,10 @@ def lay_ground(options: Options, host: str, user: str, mix: Mix) -> Ground:
     for task in tasks:
         if task not in offer.full:
             raise LoadTestError(f"{user}: the server does not serve {task}")
-        if not getattr(cases, task):
+        if not cases[task]:
             raise OptionError(f"--world {options.world}: has nothing to ask for {task}")
     given_s = None if options.solo_ms is None else options.solo_ms / 1e3
-    solo_s = {t: given_s or sizing.solo_s(t, offer.full[t]) for t in TASKS if t in tasks}
+    solo_s = {t: given_s or sizing.solo_s(t, offer.full[t]) for t in ASKED if t in tasks}
     capacity_hz = options.capacity_hz if options.needs_capacity else None
     if options.needs_capacity and capacity_hz is None:
         capacity_hz = sizing.capacity_hz(mix, offer.full, options.sizing_seconds)
@@ -78,7 +79,7 @@ class Run:
     sent: int = 0
     over: bool = False
     marks: list[Mark] = field(default_factory=list)
-    score: dict[str, Score] = field(default_factory=lambda: {task: Score() for task in TASKS})
+    score: dict[str, Score] = field(default_factory=lambda: {task: Score() for task in ASKED})
     begun: tuple[float, float] | None = None
     ended: tuple[float, float] = (0.0, 0.0)
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtests.kit.tasks import ASKED
 from loadtests.locust.budgets import CLASSES
 from loadtests.locust.errors import OptionError
 
-TASKS = ("vqa", "caption", "reason")
 REPLAY = "replay"
 _HEADER = ["offset_s", "task", "class"]
 _FORMAT = "offset_s,task,class on each line; task and class may be empty"
@@ -101,7 +101,7 @@ def _line(path: Path, row: Sequence[str]) -> TraceLine:
         at_s = float(at)
     except ValueError:
         at_s = math.nan
-    known = task in ("", *TASKS) and budget in ("", *CLASSES)
+    known = task in ("", *ASKED) and budget in ("", *CLASSES)
     if not math.isfinite(at_s) or not known or len(row) > len(_HEADER):
         raise OptionError(f"--trace {path}: {','.join(row)!r} is no arrival; {_FORMAT}")
     return TraceLine(at_s, task or None, budget or None)

@@ -10,7 +10,8 @@ from gevent.pool import Group
 from locust import FastHttpUser, between
 from locust.exception import StopUser
 
-from loadtests.kit.cases import CONTENT_TYPE
+from artifact.task import CAPTION, REASON, VQA
+from loadtests.kit.forms import CONTENT_TYPE
 from loadtests.locust.asking import judge, request_for
 from loadtests.locust.budgets import CLASSES
 from loadtests.locust.marks import Mark
@@ -107,26 +108,26 @@ class VqaUser(OpenLoopUser):
     """Asks questions."""
 
     tasks: ClassVar = [work]
-    mix: ClassVar = {"vqa": 1}
+    mix: ClassVar = {VQA.name: 1}
 
 
 class CaptionUser(OpenLoopUser):
     """Asks for captions."""
 
     tasks: ClassVar = [work]
-    mix: ClassVar = {"caption": 1}
+    mix: ClassVar = {CAPTION.name: 1}
 
 
 class ReasonUser(OpenLoopUser):
     """Asks whether statements about two pictures hold."""
 
     tasks: ClassVar = [work]
-    mix: ClassVar = {"reason": 1}
+    mix: ClassVar = {REASON.name: 1}
 
 
 class MixedUser(OpenLoopUser):
     """Three questions for every caption and every statement, with budgets of every class."""
 
     tasks: ClassVar = [work]
-    mix: ClassVar = {"vqa": 3, "caption": 1, "reason": 1}
+    mix: ClassVar = {VQA.name: 3, CAPTION.name: 1, REASON.name: 1}
     classes: ClassVar = {"patient": 4, "relaxed": 1, "interactive": 3, "hurried": 2, "strict": 1}

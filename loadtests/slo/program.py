@@ -11,7 +11,9 @@ from artifact.latency import usable_cores
 from artifact.store import open_artifact
 from loadtests.kit.artifacts import FAMILY
 from loadtests.kit.errors import BenchError
+from loadtests.kit.processes.ports import free_port
 from loadtests.kit.progress import Report
+from loadtests.kit.tasks import WORKLOAD
 from loadtests.rivals.options import Options
 from loadtests.slo import capacity, servers
 from loadtests.slo.sweep import CELL, GRID, Settings, Trial
@@ -61,7 +63,7 @@ def lay_ground(artifact: Path, setup: Setup, report: Report) -> Ground:
     """
     variants = open_artifact(artifact, verify=False).manifest.variants
     deep = sorted(variants, key=lambda variant: len(variant.pattern))
-    quality = {v.id: v.quality_of("vqa", "fp32") or 0.0 for v in deep}
+    quality = {v.id: v.quality_of(WORKLOAD.name, "fp32") or 0.0 for v in deep}
     report("capacity of each variant's graph", 0.0)
     ground = Ground(artifact.absolute(), quality, capacity.measure(artifact), 0.0)
     report("solo time of the full variant", 0.0)
@@ -153,7 +155,7 @@ def _rival(setup: Setup, ground: Ground, who: Rival) -> Iterator[servers.Running
     options = Options(
         artifact=str(ground.artifact),
         variant=variant,
-        port=servers.free_port(),
+        port=free_port(),
         threads=usable_cores(),
         max_batch=settings.max_batch,
         wait_ms=settings.wait_ms,

@@ -80,7 +80,7 @@ def read_live(prometheus: Prometheus, window: str, at_s: float) -> Live:
     throughput = _by_variant(ask(table4.throughput(scope), at_s))
     pictures = _by_variant(ask(table4.pictures(scope), at_s))
     rows_per_step = ask(table4.rows_per_step(scope), at_s)
-    words = ask(table4.words_per_caption(scope, WRITING), at_s)
+    words = ask(table4.words_per_caption(scope), at_s)
     rows = [
         LiveRow(task, key[1], pictures.get(key, 0.0), throughput[key], relative[key])
         for task in COLUMNS

@@ -130,7 +130,7 @@ def test_every_query_is_promql_and_the_idle_are_absent(driven: Run) -> None:
     with Prometheus(driven.prometheus) as prometheus:
         for query in (table4.throughput_over_full, table4.pictures, table4.rows_per_step):
             assert prometheus.values(query(Scope("1m")), at_s=1e9) == []
-        words = prometheus.values(table4.words_per_caption(Scope("10m"), "caption"))
+        words = prometheus.values(table4.words_per_caption(Scope("10m")))
         assert {each.labels["variant"] for each in words} == (
             VARIANTS if driven.task == "caption" else set()
         )

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifact.store import Artifact, open_artifact
+from artifact.task import CAPTION, TaskName
 from engine.config import EngineConfig
 from engine.pool import EnginePool
 from engine.telemetry import Telemetry
-from artifact.task import TaskName
 from engine.types import Answer, Budget, CaptionInput
 from loadtests.engine.setup import Setup
 from loadtests.kit.bars import Bar
@@ -74,7 +74,9 @@ class Writers:
         on_text: Callable[[str], None] | None = None,
     ) -> Future[Answer]:
         """Submit one caption."""
-        ticket = self.pool.admit("caption", Budget(variant="full"), time.perf_counter(), rows=beams)
+        ticket = self.pool.admit(
+            CAPTION.name, Budget(variant="full"), time.perf_counter(), rows=beams
+        )
         return self.pool.submit(ticket, CaptionInput(pixels, words, beams), on_text)
 
     def texts(self, pictures: Sequence[Pixels], together: int) -> list[str]:

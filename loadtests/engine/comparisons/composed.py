@@ -13,8 +13,9 @@ from functools import partial
 
 import numpy as np
 
-from artifact.program import vqa_program
+from artifact.program import composed_programs
 from artifact.store import Artifact
+from artifact.task import VQA
 from engine.backends.base import Array, Backend
 from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch
 from loadtests.engine.setup import Setup
@@ -36,7 +37,7 @@ class BareStages:
 
     def __init__(self, artifact: Artifact, backend: Backend) -> None:
         manifest = artifact.manifest
-        self._program = vqa_program(manifest.config, manifest.pattern("full"))
+        (self._program,) = composed_programs(VQA, manifest.config, manifest.pattern("full"))
         self._stages = {
             name: backend.load(name, artifact.path(spec.file), spec)
             for name, spec in manifest.stages.items()

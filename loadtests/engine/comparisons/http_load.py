@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from artifact.preprocess import to_pixels
+from artifact.task import VQA
 from engine.types import Budget, Ticket, VqaInput
 from loadtests.engine.comparisons.composed import TOKENS
 from loadtests.engine.connection import Connection, question_bytes
@@ -126,7 +127,7 @@ def _direct_window(live: Live, given: list[VqaInput]) -> float:
     times_s: list[float] = []
 
     def submit(index: int) -> None:
-        ticket = tickets[index] = pool.admit("vqa", Budget(variant="full"), time.perf_counter())
+        ticket = tickets[index] = pool.admit(VQA.name, Budget(variant="full"), time.perf_counter())
         pool.submit(ticket, given[index]).add_done_callback(lambda _: ended.put(index))
 
     for index in range(len(given)):

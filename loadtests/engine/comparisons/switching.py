@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 
+from artifact.task import VQA
 from engine.types import Budget
 from loadtests.engine.comparisons.composed import TOKENS
 from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch
@@ -67,7 +68,7 @@ def _admissions_ms(live: Live, count: int) -> list[float]:
     times_ms = []
     for number in range(count):
         begun_s = time.perf_counter()
-        ticket = live.pool.admit("vqa", Budget(variant=("d1", "d2")[number % 2]), begun_s)
+        ticket = live.pool.admit(VQA.name, Budget(variant=("d1", "d2")[number % 2]), begun_s)
         times_ms.append((time.perf_counter() - begun_s) * 1e3)
         live.pool.cancel(ticket)
     return times_ms

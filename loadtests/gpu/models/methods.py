@@ -7,7 +7,7 @@ matrix, whose product is bf16: it is read once per word.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from artifact.config import ModelConfig
 from artifact.pattern import SkipPattern
+from artifact.task import REASON, TASKS, VQA
 from loadtests.gpu.device.device import Device, Replay
 from loadtests.gpu.models.captions import Captioner
 from loadtests.gpu.suite.rig import Rig
@@ -31,6 +32,12 @@ WORDS_FROM = 5
 """Ids below are special tokens."""
 
 BOS, MASK = 0, 4
+
+FORWARDS: Mapping[str, Callable[..., Tensor]] = {
+    VQA.name: OtmvModel.vqa,
+    REASON.name: OtmvModel.reason,
+}
+"""The forward of each task that does not write."""
 
 
 class _LowLinear(nn.Module):
@@ -84,10 +91,11 @@ def draw(work: Work, config: ModelConfig, rig: Rig) -> Inputs:
     """Draw a task's inputs."""
     chance = torch.Generator(rig.device.place).manual_seed(rig.seed)
     place = rig.device.place
-    pictures = (2,) if work.task == "reason" else ()
+    asked = TASKS[work.task]
+    pictures = (asked.pictures,) if asked.pictures > 1 else ()
     shape = (work.batch, *pictures, work.side_px, work.side_px, 3)
     pixels = torch.randint(0, 256, shape, generator=chance, device=place, dtype=torch.uint8)
-    if work.task == "caption":
+    if asked.text is None:
         return Inputs(pixels, None)
     length = (work.batch, work.text_tokens)
     tokens = torch.randint(WORDS_FROM, config.vocab_size, length, generator=chance, device=place)
@@ -100,8 +108,8 @@ def whole(
     """Return the call that does a task once: question or statement. No text is padded: no mask."""
     assert inputs.tokens is not None, "a caption takes several calls"
     tokens, executed = inputs.tokens, pattern.executed
-    forward = model.vqa if work.task == "vqa" else model.reason
-    return lambda: forward(inputs.pixels, tokens, None, executed)
+    forward = FORWARDS[work.task]
+    return lambda: forward(model, inputs.pixels, tokens, None, executed)
 
 
 @dataclass(frozen=True)
@@ -116,7 +124,7 @@ def captured(
     model: OtmvModel, pattern: SkipPattern, work: Work, inputs: Inputs, device: Device
 ) -> Launched:
     """Capture a task as graphs: one, or for captions the image pass and one word."""
-    if work.task != "caption":
+    if not TASKS[work.task].writes:
         replay = device.capture(whole(model, pattern, work, inputs))
         return Launched(replay, lambda: replay.output)
     writer = Captioner(model, pattern, inputs.pixels, work.words, BOS, MASK)
@@ -138,7 +146,7 @@ def flops(model: OtmvModel, pattern: SkipPattern, work: Work, inputs: Inputs) ->
     """
     one = inputs.first(1)
     with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
-        if work.task != "caption":
+        if not TASKS[work.task].writes:
             whole(model, pattern, work, one)()
         else:
             writer = Captioner(model, pattern, one.pixels, work.words, BOS, MASK)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from artifact.task import VQA
 from loadtests.gpu.device.device import Replay
 from loadtests.gpu.models.methods import Inputs
 from loadtests.gpu.suite.rig import Rig
@@ -79,7 +80,9 @@ class Stages:
 
     def head(self, batch: int) -> Replay:
         """Return the graph that turns the readout into logits."""
-        return self._graph("head", 0, batch, lambda: self.model.heads["vqa"](self.slots(batch).y))
+        return self._graph(
+            "head", 0, batch, lambda: self.model.heads[VQA.name](self.slots(batch).y)
+        )
 
     def whole(self, batch: int) -> Replay:
         """Return one graph of stem, every order in turn and head, with the orders known beforehand.
@@ -97,7 +100,7 @@ class Stages:
                 owner = self.model.keys[self._key(step)]
                 assert isinstance(owner, KeyBlock)
                 self._block(owner, Slots(slots.h, slots.y, order))
-            return self.model.heads["vqa"](slots.y)
+            return self.model.heads[VQA.name](slots.y)
 
         return self._graph("whole", 0, batch, call)
 

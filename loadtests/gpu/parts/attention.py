@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from artifact.task import VQA
 from loadtests.gpu.device.profiling import seen
 from loadtests.gpu.device.timing import Quartiles, rounds
 from loadtests.gpu.models.methods import PRECISION, relative_l2
@@ -60,7 +61,7 @@ def _exact(rig: Rig, q: Tensor, k: Tensor, v: Tensor, names: Sequence[str]) -> l
 
 def _projected(rig: Rig) -> tuple[Tensor, Tensor, Tensor]:
     """Return queries, keys and values laid out as the block's projection leaves them."""
-    base, work = rig.size.base, rig.size.of("vqa")
+    base, work = rig.size.base, rig.size.of(VQA.name)
     tokens = rig.size.config(work).image_tokens + work.text_tokens
     shape = (rig.size.peak_batch, tokens, 3, base.heads, base.head_width)
     chance = torch.Generator(rig.device.place).manual_seed(rig.seed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from artifact.task import TASKS
 from loadtests.gpu.device.timing import Call, Quartiles, ratios, rounds
 from loadtests.gpu.models.methods import captured, draw, flops, made, relative_l2
 from loadtests.gpu.suite.rig import NotRun, Rig
@@ -24,7 +25,8 @@ def run(rig: Rig) -> None:
     """
     if not rig.device.is_cuda:
         raise NotRun("torch.compile is measured on CUDA; --device cuda")
-    for left, work in zip((2, 1), (rig.size.of("vqa"), rig.size.of("reason")), strict=True):
+    works = [work for work in rig.size.work if not TASKS[work.task].writes]
+    for left, work in zip(range(len(works), 0, -1), works, strict=True):
         with rig.attending():
             _task(rig, work, left)
 

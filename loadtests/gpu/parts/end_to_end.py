@@ -17,6 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from artifact.preprocess import to_pixels
+from artifact.task import VQA
 from loadtests.gpu.device.device import Mark, Replay
 from loadtests.gpu.device.timing import Call, Quartiles, rounds
 from loadtests.gpu.models.methods import draw, made, whole
@@ -37,7 +38,7 @@ def run(rig: Rig) -> None:
     Finds `alone` (pictures a second: decode on all cores, upload, model), `pictures_s` of the
     pipeline, `shares` (how busy decode threads, uploads and the model were) and `limit`.
     """
-    work = rig.size.of("vqa")
+    work = rig.size.of(VQA.name)
     files = pictures(rig.size.picture_px, _PICTURES, rig.seed)
     with rig.attending():
         line = Pipeline(rig, work)

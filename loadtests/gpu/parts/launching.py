@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from artifact.task import VQA
 from loadtests.gpu.device.profiling import seen
 from loadtests.gpu.device.timing import Call, Quartiles, ratios, rounds
 from loadtests.gpu.models.methods import captured, draw, made, whole
@@ -23,7 +24,7 @@ def run(rig: Rig) -> None:
     call and the share of its time in which none ran. If the paper's 0.60 to 0.72 were the price of
     launching, the eager speeds would show it and those of graphs would not.
     """
-    work = rig.size.of("vqa")
+    work = rig.size.of(VQA.name)
     config = rig.size.config(work)
     inputs = draw(work, config, rig)
     batches = (work.batch, 1)

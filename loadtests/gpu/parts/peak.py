@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from artifact.task import VQA
 from loadtests.gpu.device.timing import Call, Quartiles, rounds
 from loadtests.gpu.models.methods import PRECISION
 from loadtests.gpu.suite.rig import Rig
@@ -43,7 +44,7 @@ def run(rig: Rig) -> None:
 
 def _of_a_block(rig: Rig) -> Iterator[tuple[int, int, int]]:
     """Yield the shapes of a block's products over the image tokens, at the peak's batch."""
-    base, work = rig.size.base, rig.size.of("vqa")
+    base, work = rig.size.base, rig.size.of(VQA.name)
     rows = rig.size.peak_batch * rig.size.config(work).image_tokens
     yield rows, base.width, 3 * base.width
     yield rows, base.width, base.width

@@ -11,6 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from artifact.pattern import SkipPattern
+from artifact.task import VQA
 from loadtests.gpu.device.device import Replay
 from loadtests.gpu.device.timing import Call, Quartiles, ratios, rounds
 from loadtests.gpu.models.memory import memory
@@ -38,7 +39,7 @@ def run(rig: Rig) -> None:
     `composed` over whole graphs, `mixed` over uniform batches, `idle` of the device while the
     scheduler drives it; and `memory` of one copy for all variants.
     """
-    largest = replace(rig.size.of("vqa"), batch=max(*rig.size.batches, *rig.size.compared))
+    largest = replace(rig.size.of(VQA.name), batch=max(*rig.size.batches, *rig.size.compared))
     config = rig.size.config(largest)
     rig.note("memory", memory(rig, config))
     model, pattern = made("literal", config, rig)
@@ -69,7 +70,7 @@ def _as_it_is(stages: Stages, pattern: SkipPattern, inputs: Inputs) -> OneGraph:
     """Return what captures the model's own forward as one graph."""
 
     def capture(batch: int) -> Replay:
-        work = Work("vqa", batch, stages.model.config.image_size)
+        work = Work(VQA.name, batch, stages.model.config.image_size)
         return stages.capture(whole(stages.model, pattern, work, inputs.first(batch)))
 
     return capture

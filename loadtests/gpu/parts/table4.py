@@ -10,6 +10,7 @@ import torch
 
 from artifact.config import ModelConfig
 from artifact.pattern import SkipPattern
+from artifact.task import TASKS
 from loadtests.gpu.device.timing import Quartiles, Samples, ratios, rounds
 from loadtests.gpu.models.methods import (
     Inputs,
@@ -118,7 +119,7 @@ def _ready(rig: Rig, work: Work, config: ModelConfig, inputs: Inputs, method: st
         model, pattern = made(method, config, rig)
         counted = flops(model, pattern, work, inputs)
         launched = captured(model, pattern, work, inputs, rig.device)
-        if method == FULL and work.task != "caption":
+        if method == FULL and not TASKS[work.task].writes:
             rig.note(f"{work.task}.graph_vs_eager", strayed(model, pattern, work, inputs, launched))
     except torch.OutOfMemoryError:
         raise

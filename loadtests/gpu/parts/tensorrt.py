@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from artifact.task import VQA
 from loadtests.gpu.device.timing import Quartiles, ratios, rounds
 from loadtests.gpu.models.methods import made, relative_l2
 from loadtests.gpu.suite.rig import NotRun, Rig
@@ -39,7 +40,7 @@ def run(rig: Rig) -> None:
     if not rig.device.is_cuda:
         raise NotRun(f"{library.__name__} needs a GPU; --device cuda")
     rig.note("library", f"{library.__name__} {library.__version__}")
-    work = replace(rig.size.of("vqa"), batch=rig.size.peak_batch)
+    work = replace(rig.size.of(VQA.name), batch=rig.size.peak_batch)
     config = rig.size.config(work)
     model, _ = made("literal", config, rig)
     key = model.keys[0]

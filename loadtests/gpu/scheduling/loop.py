@@ -27,6 +27,9 @@ LEAD = 2
 
 _STEPS = 400
 _UPLOADS = 1024
+_KINDS: Mapping[str, str] = {STEM: "stem", HEAD: "head"}
+"""What `Stages` calls a stage; any other is a block."""
+
 _BUDGETS = (1.5, 4.0)
 """A row's latency budget, in times of a full batch's whole course."""
 
@@ -145,7 +148,7 @@ class Loop:
             self._rows = [row for row in self._rows if row.id not in gone]
 
     def _kind(self, run: Run) -> str:
-        return {STEM: "stem", HEAD: "head"}.get(run.stage, "block")
+        return _KINDS.get(run.stage, "block")
 
     def _fitting(self, rows: int) -> int:
         """Return the smallest captured batch that holds so many rows."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from artifact.config import ModelConfig
-from artifact.task import TaskName
+from artifact.task import CAPTION, REASON, VQA, TaskName
 from models.presets import beit3_config, spread_keys
 
 
@@ -61,9 +61,9 @@ def _released(name: str, depths: tuple[int, ...]) -> Size:
         name=name,
         base=beit3_config(name),
         work=(
-            Work("vqa", 16, 480, text_tokens=64),
-            Work("caption", 32, 480, words=16),
-            Work("reason", 32, 224, text_tokens=64),
+            Work(VQA.name, 16, 480, text_tokens=64),
+            Work(CAPTION.name, 32, 480, words=16),
+            Work(REASON.name, 32, 224, text_tokens=64),
         ),
         batches=(1, 2, 4, 8, 16, 32, 64),
         compared=(1, 8, 16, 32),
@@ -90,7 +90,7 @@ _TINY = ModelConfig(
     readout="last",
     skip_probability=0.1,
     num_answers=7,
-    tasks=("vqa",),
+    tasks=(VQA.name,),
 )
 
 SIZES: Mapping[str, Size] = {
@@ -100,9 +100,9 @@ SIZES: Mapping[str, Size] = {
         name="tiny",
         base=_TINY,
         work=(
-            Work("vqa", 4, 32, text_tokens=8),
-            Work("caption", 4, 32, words=4),
-            Work("reason", 4, 16, text_tokens=8),
+            Work(VQA.name, 4, 32, text_tokens=8),
+            Work(CAPTION.name, 4, 32, words=4),
+            Work(REASON.name, 4, 16, text_tokens=8),
         ),
         batches=(1, 2, 4, 8),
         compared=(1, 4),

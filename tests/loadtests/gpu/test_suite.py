@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from loadtests.gpu.parts import machine
 from loadtests.gpu.suite.rig import NotRun, Rig
 from loadtests.gpu.suite.run import Options, Outcome, Part, run_suite
 from loadtests.gpu.suite.sizes import SIZES

@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from loadtests.kit.cases import CONTENT_TYPE, CaptionCase, VqaCase, encode_form, load_cases
-from loadtests.kit.checks import Score, WrongAnswer, check_caption, check_vqa, requests_by_outcome
+from loadtests.kit.answers import Score, WrongAnswer, requests_by_outcome
+from loadtests.kit.cases import load_cases
+from loadtests.kit.forms import CONTENT_TYPE, encode_form
+from loadtests.kit.tasks.caption import CaptionCase
+from loadtests.kit.tasks.vqa import VqaCase
 from server.multipart import parse_multipart
 
 PHASES = ("decode", "preprocess", "queue", "stem", "blocks", "head", "total")
@@ -43,8 +46,8 @@ CASE = VqaCase(b"", "what color?", "red")
 def test_drawn_cases_are_pictures_and_the_same_every_time() -> None:
     cases = load_cases(None)
     assert cases == load_cases(None)
-    assert Image.open(io.BytesIO(cases.vqa[0].image)).size == (96, 96)
-    assert cases.vqa[0].answer is None
+    assert Image.open(io.BytesIO(cases["vqa"][0].image)).size == (96, 96)
+    assert cases["vqa"][0].answer is None
 
 
 def test_a_world_gives_questions_answers_and_phrases(tmp_path: Path) -> None:
@@ -55,8 +58,8 @@ def test_a_world_gives_questions_answers_and_phrases(tmp_path: Path) -> None:
     (tmp_path / "vqa.jsonl").write_text(json.dumps(question) + "\n")
     (tmp_path / "caption.jsonl").write_text(json.dumps(caption) + "\n")
     cases = load_cases(tmp_path)
-    assert cases.vqa == (VqaCase(b"jpeg", "q?", "two"),)
-    assert cases.caption == (CaptionCase(b"jpeg", ("red cross",)),)
+    assert cases["vqa"] == (VqaCase(b"jpeg", "q?", "two"),)
+    assert cases["caption"] == (CaptionCase(b"jpeg", ("red cross",)),)
 
 
 def test_the_form_is_one_the_server_reads() -> None:
@@ -71,15 +74,15 @@ def test_the_form_is_one_the_server_reads() -> None:
 
 def test_a_right_answer_counts_for_its_variant() -> None:
     score = Score()
-    check_vqa(answered(), CASE, score)
-    check_vqa(answered(answer="blue"), CASE, score)
+    CASE.check(answered(), score)
+    CASE.check(answered(answer="blue"), score)
     assert score.lines() == ["full       0.500 of 2"]
 
 
 def test_captions_count_the_phrases_they_name() -> None:
     score = Score()
     body = {**served(), "caption": "a red cross and a small dot"}
-    check_caption(body, CaptionCase(b"", ("red cross", "blue circle")), score)
+    CaptionCase(b"", ("red cross", "blue circle")).check(body, score)
     assert score.right["full"] == 0.5
 
 
@@ -97,7 +100,7 @@ def test_captions_count_the_phrases_they_name() -> None:
 )
 def test_what_is_not_whole_is_told(body: dict[str, Any]) -> None:
     with pytest.raises(WrongAnswer):
-        check_vqa(body, CASE, Score())
+        CASE.check(body, Score())
 
 
 def test_counters_are_summed_per_outcome() -> None:

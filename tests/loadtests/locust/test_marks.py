@@ -7,10 +7,12 @@ import random
 from typing import Any
 
 import pytest
-from tests.loadtests.test_cases import answered, served
+from tests.loadtests.kit.test_cases import answered, served
 
-from loadtests.kit.cases import CONTENT_TYPE, ReasonCase, load_cases
-from loadtests.kit.checks import Score, WrongAnswer, check_reason
+from loadtests.kit.answers import Score, WrongAnswer
+from loadtests.kit.cases import load_cases
+from loadtests.kit.forms import CONTENT_TYPE
+from loadtests.kit.tasks.reason import ReasonCase
 from loadtests.locust import page
 from loadtests.locust.asking import judge, request_for
 from loadtests.locust.errors import OptionError
@@ -138,7 +140,7 @@ def test_requests_are_ones_the_server_reads(task: str) -> None:
 def test_replies_are_judged() -> None:
     cases = load_cases(None)
     request = request_for("vqa", cases, {}, Score(), random.Random(0))
-    good = json.dumps(answered(question=cases.vqa[0].question))
+    good = json.dumps(answered(question=cases["vqa"][0].json()["question"]))
     problem = json.dumps({"type": "urn:otmv:problem:deadline"})
     assert judge(200, good, False, request) == Outcome("full", 0.9)
     assert judge(504, problem, True, request) == Outcome(miss=REJECTED)
@@ -151,12 +153,12 @@ def test_replies_are_judged() -> None:
 def test_statements_are_checked_and_scored() -> None:
     case, score = ReasonCase(b"", b"", "both are red", truth=True), Score()
     said = {**served(), "statement": "both are red"}
-    check_reason({**said, "answer": True}, case, score)
-    check_reason({**said, "answer": False}, case, score)
+    case.check({**said, "answer": True}, score)
+    case.check({**said, "answer": False}, score)
     assert score.lines() == ["full       0.500 of 2"]
     for wrong in ({**said, "answer": "yes"}, {**said, "statement": "?", "answer": True}, said):
         with pytest.raises(WrongAnswer):
-            check_reason(wrong, case, score)
+            case.check(wrong, score)
 
 
 def record(**changes: Any) -> dict[str, Any]:

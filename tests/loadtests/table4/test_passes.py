@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from artifact.task import TaskName
 from artifact.manifest import (
     BucketRecord,
     Manifest,
@@ -20,6 +19,7 @@ from artifact.manifest import (
 )
 from artifact.program import whole_stages
 from artifact.store import Artifact
+from artifact.task import TaskName
 from engine.backends.base import Array
 from loadtests.kit.errors import BenchError
 from loadtests.table4 import galleries

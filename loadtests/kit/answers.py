@@ -1,4 +1,4 @@
-"""Is an answer whole, is it right, and does the server count what the users counted?"""
+"""Is an answer whole, how many were right, and what did the server count?"""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-
-from artifact.scoring import phrase_recall, vqa_accuracy
-from loadtests.kit.cases import CaptionCase, ReasonCase, VqaCase
 
 _SERVED = {
     "variant",
@@ -49,52 +46,6 @@ class Score:
         ]
 
 
-def check_vqa(body: Mapping[str, Any], case: VqaCase, score: Score) -> None:
-    """Check a VQA response to one question and count whether it is right.
-
-    Raises:
-        WrongAnswer: something promised is missing.
-    """
-    (answer,) = _need(body, "answers")
-    _check_served(answer)
-    if answer["question"] != case.question:
-        raise WrongAnswer(f"answered {answer['question']!r} instead of {case.question!r}")
-    ranked = _need(answer, "top_k")
-    scores = [item["score"] for item in ranked]
-    if not ranked or scores != sorted(scores, reverse=True):
-        raise WrongAnswer("top_k is not ranked")
-    if case.answer is not None:
-        score.add(answer["variant"], vqa_accuracy(answer["answer"], [case.answer] * 10))
-
-
-def check_caption(body: Mapping[str, Any], case: CaptionCase, score: Score) -> None:
-    """Check a caption response and count the share of phrases it names.
-
-    Raises:
-        WrongAnswer: something promised is missing.
-    """
-    _check_served(body)
-    caption = _need(body, "caption")
-    if case.phrases:
-        score.add(body["variant"], phrase_recall(caption, case.phrases))
-
-
-def check_reason(body: Mapping[str, Any], case: ReasonCase, score: Score) -> None:
-    """Check what is said of a statement and count whether it is right.
-
-    Raises:
-        WrongAnswer: something promised is missing.
-    """
-    _check_served(body)
-    if _need(body, "statement") != case.statement:
-        raise WrongAnswer(f"judged {body['statement']!r} instead of {case.statement!r}")
-    answer = _need(body, "answer")
-    if not isinstance(answer, bool):
-        raise WrongAnswer(f"{answer!r} is neither true nor false")
-    if case.truth is not None:
-        score.add(body["variant"], float(answer == case.truth))
-
-
 def requests_by_outcome(metrics_page: str) -> dict[str, float]:
     """Return `otmv_requests_total` summed per outcome."""
     found: dict[str, float] = defaultdict(float)
@@ -103,7 +54,12 @@ def requests_by_outcome(metrics_page: str) -> dict[str, float]:
     return dict(found)
 
 
-def _check_served(answer: Mapping[str, Any]) -> None:
+def check_served(answer: Mapping[str, Any]) -> None:
+    """Check what every answer says of how it was served.
+
+    Raises:
+        WrongAnswer: something promised is missing.
+    """
     if missing := _SERVED - set(answer):
         raise WrongAnswer(f"the answer lacks {sorted(missing)}")
     if set(answer["timings_ms"]) != _PHASES:
@@ -113,7 +69,12 @@ def _check_served(answer: Mapping[str, Any]) -> None:
         raise WrongAnswer("the skip pattern contradicts itself")
 
 
-def _need(body: Mapping[str, Any], name: str) -> Any:
+def need(body: Mapping[str, Any], name: str) -> Any:
+    """Return a field that must be there.
+
+    Raises:
+        WrongAnswer: it is not.
+    """
     if name not in body:
         raise WrongAnswer(f"the answer lacks {name}")
     return body[name]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.bench_console import command, fail, print_bars, progress, say, write
+from cli.bench_console import fail, print_bars, progress, say, write
 from cli.bench_slo_ import slo
 from cli.bench_table4_ import table4
 
@@ -63,7 +63,7 @@ def engine(
     measured, hashes = _measure(comparisons, backends, setup)
     _show(measured)
     if json_file is not None:
-        write(json_file, measured.bars, _facts(measured, setup, hashes))
+        write(json_file, _facts(measured, setup, hashes), measured.bars, seed=setup.seed)
     if measured.failures or any(bar.verdict == "short" for bar in measured.bars):
         raise typer.Exit(1)
 
@@ -130,7 +130,8 @@ def _measure(
 def _show(measured: Measured) -> None:
     from loadtests.kit.bars_table import bars_table
 
-    Console().print(bars_table(measured.bars))
+    console = Console()
+    console.print(bars_table(measured.bars, console))
     print_bars(measured.bars)
     for failure in measured.failures:
         say(failure)
@@ -138,8 +139,6 @@ def _show(measured: Measured) -> None:
 
 def _facts(measured: Measured, setup: Setup, hashes: dict[str, str]) -> dict[str, Any]:
     return {
-        "command": command(),
-        "seed": setup.seed,
         "pairs": setup.pairs,
         "artifacts": hashes,
         "seconds": measured.seconds,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -52,12 +52,19 @@ def print_bars(bars: Sequence[Bar]) -> None:
         console.print(escape(bar.line()), soft_wrap=True, highlight=False)
 
 
-def write(path: Path, bars: Sequence[Bar], facts: dict[str, Any]) -> None:
+def write(
+    path: Path,
+    facts: Mapping[str, Any],
+    bars: Sequence[Bar],
+    measured: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+) -> None:
     """Write the results file, or end with one line."""
-    from loadtests.kit.results import write_results
+    from loadtests.kit.origin import Origin
+    from loadtests.kit.results import results, write_results
 
     try:
-        write_results(path, bars, facts)
+        write_results(path, results(Origin(command(), seed), facts, bars, measured))
     except OSError as error:
         fail(f"{path}: {error.strerror}")
 

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.bench_console import command, fail, need_matplotlib, print_bars, progress, say, write
+from cli.bench_console import fail, need_matplotlib, print_bars, progress, say, write
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
     from loadtests.slo.program import Measured, Setup
 
-_ROOT = Path(__file__).parents[1]
-_DEMO = _ROOT / "examples" / "demo-artifact"
-_SWEEP = _ROOT / "loadtests" / "results" / "slo_sweep.json"
+_DEMO = Path(__file__).parents[1] / "examples" / "demo-artifact"
+_SWEEP = Path("slo_sweep.json")
 
 
 def slo(
@@ -37,8 +36,9 @@ def slo(
     ] = None,
     demo: Annotated[Path, typer.Option(help="The demo artifact.", show_default=False)] = _DEMO,
     settings: Annotated[
-        Path, typer.Option(help="Where the sweep writes, and all else reads.", show_default=False)
-    ] = _SWEEP,
+        Path | None,
+        typer.Option(help="Where the sweep writes (slo_sweep.json), and all else reads (ours)."),
+    ] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
     plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
 ) -> None:
@@ -54,6 +54,7 @@ def slo(
     from engine.config import default_cache_dir
     from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, Setup
     from loadtests.slo.servers import ENVIRONMENT
+    from loadtests.slo.sweep import SETTINGS
     from loadtests.slo.visits import Offering
 
     if plot_file is not None:
@@ -63,9 +64,9 @@ def slo(
     setup = Setup(folder, ENVIRONMENT, offering)
     chosen = _rivals(rival, everyone=full or sweep)
     if sweep:
-        _sweep(setup, chosen, settings)
+        _sweep(setup, chosen, settings or _SWEEP)
     else:
-        _measure(setup, chosen, (demo, settings), json_file, plot_file)
+        _measure(setup, chosen, (demo, settings or SETTINGS), json_file, plot_file)
 
 
 def _rivals(only: Sequence[str] | None, *, everyone: bool) -> list[str]:
@@ -91,7 +92,7 @@ def _sweep(setup: Setup, rivals: Sequence[str], path: Path) -> None:
         facts = _prepare(setup, report)
         trials = program.sweep(rivals, setup, report)
     found = record(trials)
-    write(path, [], {**facts, **found})
+    write(path, {**facts, **found}, [], seed=setup.offering.seed)
     for name, best in found["settings"].items():
         Console().print(f"{name}: {json.dumps(best)}", highlight=False)
 
@@ -124,7 +125,8 @@ def _measure(
         for name, part in {"family": measured, "demo": alone}.items():
             rows = [row_record(row) for row in part.rows]
             facts[name] = {**ground_record(part.ground), "rows": rows}
-        write(json_file, bars, {**facts, "failures": measured.failures})
+        facts["failures"] = measured.failures
+        write(json_file, facts, bars, seed=setup.offering.seed)
     if plot_file is not None:
         from loadtests.slo.plot import plot
 
@@ -172,8 +174,6 @@ def _prepare(setup: Setup, report: Callable[[str, float], None]) -> dict[str, An
     libraries = (*RIVALS.values(), "onnxruntime")
     hashes = ensure_artifacts(setup.artifacts, [FAMILY], report)
     return {
-        "command": command(),
-        "seed": setup.offering.seed,
         "seconds": setup.offering.seconds,
         "artifacts": hashes,
         "rivals": {name: version_in(setup.rivals_folder, name) for name in libraries},

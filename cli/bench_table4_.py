@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from cli.bench_console import command, fail, need_matplotlib, print_bars, progress, say, write
+from cli.bench_console import fail, need_matplotlib, print_bars, progress, say, write
 
 if TYPE_CHECKING:
     from artifact.task import TaskName
@@ -144,7 +144,7 @@ def _measure(setup: Setup, json_file: Path | None, plot_file: Path | None) -> No
     print_bars(bars)
     if json_file is not None:
         facts = report.facts(setup, measured, found)
-        write(json_file, bars, {"command": command(), "artifacts": hashes, **facts})
+        write(json_file, {"artifacts": hashes, **facts}, bars, seed=setup.seed)
     if plot_file is not None and found:
         from loadtests.table4.plot import plot
 
@@ -220,9 +220,7 @@ def _ask(
     Console().print(live_report.live_table(found, beside))
     print_bars(bars)
     if json_file is not None:
-        write(
-            json_file, bars, {"command": command(), **live_report.live_facts(found, beside, sent)}
-        )
+        write(json_file, live_report.live_facts(found, beside, sent), bars)
     _end(bars, failed=False)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
+
+from cli.bench_console import print_bars, write
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -84,8 +85,10 @@ def simulate(
         for part, part_s in took_s.items():
             Console().print(f"{part}: {part_s:.0f} s", highlight=False)
         if json_file is not None:
+            from loadtests.simulate.report import studies_record
+
             facts = {"seeds": list(chosen), "seconds": seconds, "took_s": took_s}
-            _write(json_file, studies, bars, facts)
+            write(json_file, facts, bars, studies_record(studies), seed=first_seed)
     except (ImportError, OSError, TraceError) as error:
         hint = " (pip install 'otmv-serve[loadtest]')" if isinstance(error, ImportError) else ""
         Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}{escape(hint)}")
@@ -105,13 +108,6 @@ def _show(studies: Studies, bars: list[Bar], plot_file: Path | None) -> None:
     share = gap_share(first)
     if share is not None:
         console.print(f"closes {share:.0%} of the way from SlackFit to the bound")
-    for bar in bars:
-        console.print(escape(bar.line()), soft_wrap=True, highlight=False)
+    print_bars(bars)
     if plot_file is not None:
         plot(first, plot_file)
-
-
-def _write(path: Path, studies: Studies, bars: list[Bar], facts: dict[str, Any]) -> None:
-    from loadtests.simulate.report import write_json
-
-    write_json(path, bars, studies, {"command": " ".join(["otmv", *sys.argv[1:]]), **facts})

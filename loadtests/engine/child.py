@@ -27,7 +27,7 @@ _EXTRAS = {"onnx": "export", "scipy": "loadtest"}
 
 def run(name: str, setup: Setup, send: Callable[[dict[str, Any]], None]) -> None:
     """Measure a comparison and send what comes of it."""
-    comparison = importlib.import_module(f"loadtests.engine.{BY_NAME[name].module}")
+    comparison = importlib.import_module(f"loadtests.engine.comparisons.{BY_NAME[name].module}")
     measure: Callable[[Setup, Report], list[Bar]] = comparison.measure
     try:
         bars = measure(setup, lambda what, share: send({"at": what, "share": share}))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -44,6 +45,14 @@ class Score:
             f"{variant:10} {self.right[variant] / asked:.3f} of {asked}"
             for variant, asked in sorted(self.asked.items())
         ]
+
+
+def problem_kind(body: str) -> str | None:
+    """Return the kind of an RFC 9457 problem; None of anything else."""
+    try:
+        return str(json.loads(body)["type"]).rpartition(":")[2]
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def requests_by_outcome(metrics_page: str) -> dict[str, float]:

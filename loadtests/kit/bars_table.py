@@ -1,30 +1,41 @@
-"""The bars as a table."""
+"""The bars as a table: one row for each bar, on a narrow terminal and in a pipe too."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rich import box
+from rich.console import Console
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from loadtests.kit.bars import Bar
 
 _STYLES = {"ok": "green", "short": "red", "not-run": "dim"}
+_SIDES = ("ours", "theirs")
 
 
-def bars_table(bars: Sequence[Bar]) -> Table:
-    """Return one line per bar, with both sides' medians."""
-    table = Table(title="bars", title_style="bold")
-    table.add_column("bar", overflow="fold")
-    for title in ("ours", "theirs", "measured", "limit"):
+def bars_table(bars: Sequence[Bar], console: Console) -> Table:
+    """Return one row for each bar, with both sides' medians where the console has room for them."""
+    wide = _table(bars, _SIDES)
+    unbounded = console.options.update_width(1000)
+    fits = Measurement.get(console, unbounded, wide).maximum <= console.width
+    return wide if fits else _table(bars, ())
+
+
+def _table(bars: Sequence[Bar], sides: Sequence[str]) -> Table:
+    table = Table(title="bars", title_style="bold", box=box.SIMPLE_HEAD)
+    table.add_column("bar", no_wrap=True)
+    for title in (*sides, "measured", "limit"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("", no_wrap=True)
     for bar in bars:
-        sides = (_median(bar.evidence.get(side)) for side in ("ours", "theirs"))
+        medians = (_median(bar.evidence.get(side)) for side in sides)
         style = _STYLES[bar.verdict]
         verdict = f"[{style}]{bar.verdict}[/{style}]"
-        table.add_row(escape(bar.name.removeprefix("engine.")), *sides, *bar.shown, verdict)
+        table.add_row(escape(bar.name.removeprefix("engine.")), *medians, *bar.shown, verdict)
     return table
 
 

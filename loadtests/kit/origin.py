@@ -1,12 +1,16 @@
-"""Where numbers come from: the commit and the libraries."""
+"""Where numbers come from: the header of every results file."""
 
 from __future__ import annotations
 
 import platform
 import subprocess
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
-_LIBRARIES = (
+from artifact.latency import machine_fingerprint
+
+LIBRARIES = (
     "otmv-serve",
     "numpy",
     "onnxruntime",
@@ -16,6 +20,25 @@ _LIBRARIES = (
     "uvicorn",
     "pillow",
 )
+"""Whose versions times depend on."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The command line of a run, and the seed it drew from; None if it drew nothing."""
+
+    command: str
+    seed: int | None = None
+
+    def header(self) -> dict[str, Any]:
+        """Return machine, commit, library versions, command and seed."""
+        return {
+            "machine": machine_fingerprint(),
+            "commit": commit_here(),
+            "libraries": library_versions(),
+            "command": self.command,
+            **({} if self.seed is None else {"seed": self.seed}),
+        }
 
 
 def commit_here() -> str:
@@ -33,10 +56,10 @@ def commit_here() -> str:
     return found.stdout.strip()
 
 
-def library_versions() -> dict[str, str]:
-    """Return the versions of Python and of the installed libraries that times depend on."""
+def library_versions(names: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
+    """Return the versions of Python and of those of the libraries that are installed."""
     found = {"python": platform.python_version()}
-    for name in _LIBRARIES:
+    for name in names:
         try:
             found[name] = version(name)
         except PackageNotFoundError:

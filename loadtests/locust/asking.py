@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from loadtests.kit.answers import Score, WrongAnswer
+from loadtests.kit.answers import Score, WrongAnswer, problem_kind
 from loadtests.kit.cases import Cases
 from loadtests.kit.tasks import ASKED
 from loadtests.locust.marks import REJECTED, Outcome
@@ -51,7 +51,5 @@ def judge(status: int, text: str, may_reject: bool, request: Request) -> Outcome
 
 def _refusal(status: int, text: str) -> str:
     """Return the status and, of an RFC 9457 problem, its kind."""
-    try:
-        return f"{status} {str(json.loads(text)['type']).rpartition(':')[2]}"
-    except (ValueError, KeyError, TypeError):
-        return f"{status} {text}".strip()[:_SHOWN]
+    kind = problem_kind(text)
+    return f"{status} {text if kind is None else kind}".strip()[:_SHOWN]

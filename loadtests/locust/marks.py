@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from loadtests.kit.latencies import late_sends, percentiles_ms, timeline
 from loadtests.locust.budgets import CLASSES
 from loadtests.locust.schedules import Arrival
 
-LATE_SEND_MS = (1.0, 5.0)
-BIN_S = 1.0
 LATE, REJECTED = "late", "rejected"
 
 
@@ -68,10 +64,9 @@ def error_share(marks: Sequence[Mark]) -> float | None:
     return sum(mark.failed for mark in marks) / len(marks) if marks else None
 
 
-def percentile_ms(marks: Sequence[Mark], percent: float) -> float | None:
-    """Return a percentile of the answers' latency, late ones included; None without answers."""
-    answered = [mark.latency_s * 1e3 for mark in marks if not mark.outcome.miss]
-    return float(np.percentile(answered, percent)) if answered else None
+def answered_s(marks: Sequence[Mark]) -> list[float]:
+    """Return the latencies of the answers, late ones included."""
+    return [mark.latency_s for mark in marks if not mark.outcome.miss]
 
 
 def summary(marks: Sequence[Mark], seconds: float) -> dict[str, Any]:
@@ -87,18 +82,15 @@ def summary(marks: Sequence[Mark], seconds: float) -> dict[str, Any]:
         "tasks": _groups(marks, lambda mark: mark.arrival.task),
         "variants": dict(sorted(_variants(marks).items())),
         "misses": dict(Counter(mark.miss for mark in marks if mark.miss).most_common()),
-        "late_sends": _late_sends(marks),
-        "timeline": timeline(marks, seconds),
+        "late_sends": late_sends([mark.late_send_s for mark in marks]),
+        "timeline": answers_over_time(marks, seconds),
     }
 
 
-def timeline(marks: Sequence[Mark], seconds: float) -> list[dict[str, int]]:
+def answers_over_time(marks: Sequence[Mark], seconds: float) -> list[dict[str, int]]:
     """Count answers on time per variant, and misses per reason, per second of intended sends."""
-    bins: list[Counter[str]] = [Counter() for _ in range(max(1, math.ceil(seconds / BIN_S)))]
-    for mark in marks:
-        place = min(int(mark.arrival.at_s / BIN_S), len(bins) - 1)
-        bins[place][mark.miss or str(mark.outcome.variant)] += 1
-    return [dict(sorted(each.items())) for each in bins]
+    ends = ((mark.arrival.at_s, mark.miss or str(mark.outcome.variant)) for mark in marks)
+    return timeline(ends, seconds)
 
 
 def _groups(marks: Sequence[Mark], name: Callable[[Mark], str]) -> dict[str, dict[str, Any]]:
@@ -118,7 +110,7 @@ def _group(marks: Sequence[Mark]) -> dict[str, Any]:
         "attainment": attainment(marks),
         "attainment_may_degrade": attainment(degradable),
         "error_share": error_share(marks),
-        **{f"p{percent}_ms": percentile_ms(marks, percent) for percent in (50, 95, 99)},
+        **percentiles_ms(answered_s(marks)),
         "variants": dict(sorted(_variants(marks).items())),
     }
 
@@ -133,11 +125,3 @@ def _effective(marks: Sequence[Mark]) -> float | None:
     met = [mark.outcome.quality for mark in marks if not mark.miss]
     known = [quality for quality in met if quality is not None]
     return sum(known) / len(marks) if marks and len(known) == len(met) else None
-
-
-def _late_sends(marks: Sequence[Mark]) -> dict[str, float]:
-    late_ms = [mark.late_send_s * 1e3 for mark in marks]
-    found: dict[str, float] = {
-        f"over_{limit:g}_ms": sum(late > limit for late in late_ms) for limit in LATE_SEND_MS
-    }
-    return {**found, "max_ms": max(late_ms, default=0.0)}

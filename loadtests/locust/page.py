@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from loadtests.locust.marks import BIN_S
+from loadtests.kit.latencies import BIN_S
 from monitoring.report.scales import Scale, ceiling, ticks
 
 _COLUMNS = ("offered", "by deadline", "p50, ms", "p99, ms", "answered with")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any
 
-from artifact.atomic import write_atomically
-from artifact.latency import machine_fingerprint
 from loadtests.kit.bars import Bar
-from loadtests.kit.origin import commit_here, library_versions
+from loadtests.kit.origin import LIBRARIES, Origin, library_versions
+from loadtests.kit.results import results, rounded, write_results
 from loadtests.locust.budgets import CLASSES
 from loadtests.locust.marks import summary
 from loadtests.locust.run import Ground, Run
@@ -23,26 +20,23 @@ def record(run: Run, bars: Sequence[Bar]) -> dict[str, Any]:
     ground = run.ground
     sent_s = max((mark.arrival.at_s for mark in run.marks), default=0.0)
     measured = ground.options.capacity_hz is None and ground.capacity_hz is not None
-    return {
-        "machine": machine_fingerprint(),
-        "commit": commit_here(),
-        "libraries": {**library_versions(), "locust": version("locust")},
-        "command": shlex.join(["locust", *sys.argv[1:]]),
-        "seed": ground.options.seed,
+    origin = Origin(shlex.join(["locust", *sys.argv[1:]]), ground.options.seed)
+    facts = {
+        "libraries": library_versions((*LIBRARIES, "locust")),
         "model": ground.offer.model,
         "artifact_sha256": ground.offer.artifact_sha256,
         "user": ground.user,
         "tasks": dict(ground.mix.tasks),
         "shape": ground.options.record(),
-        "capacity_hz": _rounded(ground.capacity_hz),
+        "capacity_hz": rounded(ground.capacity_hz),
         "capacity_measured": measured,
         "budgets": _budgets(ground, [mark.arrival.budget for mark in run.marks]),
-        "seconds": _rounded(run.seconds),
-        "client_cpu": _rounded(run.client_cpu),
+        "seconds": rounded(run.seconds),
+        "client_cpu": rounded(run.client_cpu),
         "sent": run.sent,
-        **_rounded(summary(run.marks, sent_s)),
-        "bars": [bar.record() for bar in bars],
+        **rounded(summary(run.marks, sent_s)),
     }
+    return results(origin, facts, bars)
 
 
 def _budgets(ground: Ground, used: Sequence[str]) -> dict[str, Any]:
@@ -70,8 +64,7 @@ def write(run: Run, bars: Sequence[Bar]) -> dict[str, Any]:
     """
     found = record(run, bars)
     if run.ground.options.report is not None:
-        text = json.dumps(found, indent=1, ensure_ascii=False)
-        write_atomically(run.ground.options.report, text + "\n")
+        write_results(run.ground.options.report, found)
     return found
 
 
@@ -102,11 +95,3 @@ def _group_line(name: str, group: Mapping[str, Any]) -> str:
     p99 = group["p99_ms"]
     shown = "" if p99 is None else f", p50 {group['p50_ms']:.0f} ms, p99 {p99:.0f} ms"
     return f"{name:12} {group['attainment']:.4f} of {group['offered']}{shown}"
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, 4)
-    if isinstance(value, Mapping):
-        return {key: _rounded(each) for key, each in value.items()}
-    return [_rounded(each) for each in value] if isinstance(value, list) else value

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from loadtests.kit.bars import Bar
+from loadtests.kit.latencies import percentile_ms
 from loadtests.locust.budgets import CLASSES
 from loadtests.locust.errors import OptionError
-from loadtests.locust.marks import Mark, attainment, error_share, percentile_ms
+from loadtests.locust.marks import Mark, answered_s, attainment, error_share
 
 Kind = Literal["attainment", "p99-ms", "error-share"]
 OPTIONS: dict[Kind, str] = {
@@ -48,7 +49,7 @@ class Threshold:
 
 _MEASURES = {
     "attainment": attainment,
-    "p99-ms": lambda marks: percentile_ms(marks, 99),
+    "p99-ms": lambda marks: percentile_ms(answered_s(marks), 99),
     "error-share": error_share,
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,7 +20,11 @@ from monitoring.table4 import SOURCE, method_title, paper_speed
 
 def live_table(live: Live, direct: Direct) -> Table:
     """Return a line per task and variant; `direct` is empty if none was given."""
-    shown = Table(title=f"pictures per busy second over {live.window}", title_style="bold")
+    shown = Table(
+        title=f"pictures per busy second over {live.window}",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+    )
     shown.caption = _caption(live)
     for heading in ("task", "method"):
         shown.add_column(heading, no_wrap=True)

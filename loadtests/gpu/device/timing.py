@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtests.gpu.device.device import Device
 from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.kit.quartiles import quartiles
 
 Call = Callable[[], None]
 
@@ -34,11 +34,7 @@ class Quartiles:
         Raises:
             ValueError: there are none.
         """
-        if not values:
-            raise ValueError("no values to take quartiles of")
-        if len(values) == 1:
-            return cls(values[0], values[0], values[0], 1)
-        low, median, high = statistics.quantiles(values, n=4, method="inclusive")
+        low, median, high = quartiles(values)
         return cls(median, low, high, len(values))
 
     def record(self, scale: float = 1.0) -> dict[str, float | int]:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
-from artifact.atomic import write_atomically
 from loadtests.gpu.suite.run import Outcome
 from loadtests.kit.bars import Bar
 from monitoring.table4 import COLUMNS
@@ -133,55 +129,3 @@ def plain(table: Table) -> str:
     wide = [max(len(line[column]) for line in lines) for column in range(len(table.heads))]
     cells = ("  ".join(c.ljust(w) for c, w in zip(line, wide, strict=True)) for line in lines)
     return "\n".join([table.title, *(line.rstrip() for line in cells), ""])
-
-
-def write(
-    path: Path, outcomes: Mapping[str, Outcome], bars: Sequence[Bar], facts: Mapping[str, Any]
-) -> None:
-    """Write everything found.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    body = {
-        **facts,
-        "bars": [bar.record() for bar in bars],
-        "parts": {name: outcome.record() for name, outcome in outcomes.items()},
-    }
-    write_atomically(path, json.dumps(body, indent=1, ensure_ascii=False) + "\n")
-
-
-def plot(outcomes: Mapping[str, Outcome], path: Path) -> bool:
-    """Draw measured, ideal and the paper's speeds; tell whether there was something to draw.
-
-    Raises:
-        ImportError: matplotlib is not installed.
-        OSError: the file cannot be written.
-    """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    found = outcomes["table4"].found if "table4" in outcomes else {}
-    columns = {
-        task: {m: row for m, row in found[task]["methods"].items() if "speed" in row}
-        for task in COLUMNS
-        if found.get(task, {}).get("methods")
-    }
-    if not columns:
-        return False
-    figure, axes = pyplot.subplots(len(columns), 1, figsize=(11, 3 * len(columns)), squeeze=False)
-    for axis, (task, rows) in zip(axes[:, 0], columns.items(), strict=True):
-        places = range(len(rows))
-        axis.bar(places, [row["speed"]["median"] for row in rows.values()], color="0.75")
-        axis.scatter(places, [row["ideal"] for row in rows.values()], marker="_", label="ideal")
-        told = [(x, row["paper"]) for x, row in enumerate(rows.values()) if row["paper"]]
-        axis.scatter([x for x, _ in told], [y for _, y in told], marker="x", label="paper")
-        axis.set_xticks(list(places), list(rows), rotation=30, fontsize=8)
-        axis.set_ylabel(f"{task}: speed over full", fontsize=8)
-        axis.legend(fontsize=8, frameon=False)
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-    pyplot.close(figure)
-    return True

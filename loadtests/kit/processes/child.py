@@ -20,14 +20,20 @@ def environment() -> dict[str, str]:
     return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
 
 
-def run_child(module: str, words: Sequence[str], what: str) -> str:
+def run_child(module: str, words: Sequence[str], what: str, given: str = "") -> str:
     """Run a module of ours in a process of its own; return what it printed.
+
+    `given` is its standard input.
 
     Raises:
         BenchError: it failed; with the last line it said, and `what` failed.
     """
     done = subprocess.run(
-        [sys.executable, "-m", module, *words], capture_output=True, text=True, env=environment()
+        [sys.executable, "-m", module, *words],
+        input=given,
+        capture_output=True,
+        text=True,
+        env=environment(),
     )
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or ["no reason given"]

@@ -21,6 +21,7 @@ from loadtests.kit import artifacts
 from loadtests.kit.artifacts import VARIANTS, ensure_artifacts, write_many
 from loadtests.kit.bars import Bar
 from loadtests.kit.errors import BenchError
+from loadtests.kit.origin import Origin
 from loadtests.kit.pairs import Pairs, difference_bar, ratio_bar, take_pairs
 from loadtests.kit.quartiles import quartiles
 from loadtests.kit.results import results, write_results
@@ -97,9 +98,11 @@ def test_few_pairs_are_not_claimed(count: int, claimed: bool) -> None:
 def test_the_file_says_where_numbers_come_from(tmp_path: Path) -> None:
     bars = [Bar("a", 1.0, 1.05, False, "", {"pairs": 15}), Bar("b", None, 2.0, True, "why")]
     path = tmp_path / "new" / "engine.json"
-    write_results(path, bars, {"seed": 3, "command": "otmv bench engine"})
+    made = results(Origin("otmv bench engine", 3), {"pairs": 15}, bars)
+    write_results(path, made)
     found = json.loads(path.read_text())
-    assert found == results(bars, {"seed": 3, "command": "otmv bench engine"})
+    assert found == made
+    assert (found["seed"], found["command"], found["pairs"]) == (3, "otmv bench engine", 15)
     assert {"machine", "commit", "libraries", "seed", "command", "bars"} <= set(found)
     assert found["libraries"]["numpy"] == np.__version__
     assert [bar["verdict"] for bar in found["bars"]] == ["ok", "not-run"]
@@ -244,5 +247,5 @@ def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda comparison: comparison.name)
 def test_every_comparison_has_a_module_and_a_line_in_the_docs(comparison: Comparison) -> None:
-    assert (ROOT / "loadtests/bench" / f"{comparison.module}.py").is_file()
+    assert (ROOT / "loadtests/engine/comparisons" / f"{comparison.module}.py").is_file()
     assert f"`{comparison.name}`" in (ROOT / "docs/benchmarks.md").read_text("utf-8")

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from loadtests.gpu.suite.bars import bars
+from loadtests.gpu.suite.plot import plot
 from loadtests.gpu.suite.run import Outcome
-from loadtests.gpu.suite.tables import plain, plot, tables
+from loadtests.gpu.suite.tables import plain, tables
 from loadtests.kit.bars import Bar
 from loadtests.simulate.bars import one_key_bars
 from loadtests.simulate.study import SLACKFIT, Result, fixed_name

@@ -7,7 +7,6 @@ import random
 from typing import Any
 
 import pytest
-from tests.loadtests.kit.test_cases import answered, served
 
 from loadtests.kit.answers import Score, WrongAnswer
 from loadtests.kit.cases import load_cases
@@ -16,10 +15,11 @@ from loadtests.kit.tasks.reason import ReasonCase
 from loadtests.locust import page
 from loadtests.locust.asking import judge, request_for
 from loadtests.locust.errors import OptionError
-from loadtests.locust.marks import REJECTED, Mark, Outcome, attainment, summary, timeline
+from loadtests.locust.marks import REJECTED, Mark, Outcome, answers_over_time, attainment, summary
 from loadtests.locust.schedules import Arrival
 from loadtests.locust.thresholds import check_scopes, read_threshold, with_default
 from server.multipart import parse_multipart
+from tests.loadtests.kit.test_cases import answered, served
 
 FULL, SMALL = Outcome("full", 0.9), Outcome("d3", 0.7)
 REFUSED, BROKEN = Outcome(miss=REJECTED), Outcome(miss="429 queue-full")
@@ -83,7 +83,7 @@ def test_late_sends_are_told() -> None:
 
 
 def test_the_last_send_has_its_place_in_the_timeline() -> None:
-    assert timeline([mark("patient", 0.1, at_s=2.0)], 2.0) == [{}, {"full": 1}]
+    assert answers_over_time([mark("patient", 0.1, at_s=2.0)], 2.0) == [{}, {"full": 1}]
 
 
 @pytest.mark.parametrize(

@@ -80,12 +80,17 @@ def graph(
     )
     if top is not None:
         panel.max(top)
+    for name, colour in (colours or {}).items():
+        panel.override_by_name(name, _coloured(colour))
+    return _asking(panel, asks)
+
+
+def _asking(panel: timeseries.Panel, asks: Sequence[Ask]) -> timeseries.Panel:
+    """Give a panel its queries."""
     for ref, ask in zip("ABCDEFGH", asks, strict=False):
         panel.with_target(_query(ask, ref))
         if ask.dashed:
             panel.override_by_query(ref, _dashed())
-    for name, colour in (colours or {}).items():
-        panel.override_by_name(name, _coloured(colour))
     return panel
 
 

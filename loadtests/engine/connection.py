@@ -6,8 +6,8 @@ import asyncio
 from typing import Self
 
 from artifact.task import VQA
+from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
 from loadtests.kit.errors import BenchError
-from loadtests.kit.forms import CONTENT_TYPE, encode_form
 from loadtests.kit.processes.serving import Server
 
 

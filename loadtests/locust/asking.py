@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from loadtests.kit.answers import Score, WrongAnswer, problem_kind
-from loadtests.kit.cases import Cases
-from loadtests.kit.tasks import ASKED
+from loadtests.kit.asking.answers import Score, WrongAnswer, problem_kind
+from loadtests.kit.asking.cases import Cases
+from loadtests.kit.asking.tasks import ASKED
 from loadtests.locust.marks import REJECTED, Outcome
 
 _SHOWN = 200

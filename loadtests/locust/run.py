@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 from locust.exception import StopUser
 
-from loadtests.kit.answers import Score, requests_by_outcome
-from loadtests.kit.cases import Cases, load_cases
-from loadtests.kit.tasks import ASKED
+from loadtests.kit.asking.answers import Score, requests_by_outcome
+from loadtests.kit.asking.cases import Cases, load_cases
+from loadtests.kit.asking.tasks import ASKED
 from loadtests.locust.errors import LoadTestError, OptionError
 from loadtests.locust.levels import arrivals
 from loadtests.locust.marks import Mark

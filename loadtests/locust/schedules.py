@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.kit.tasks import ASKED
+from loadtests.kit.asking.tasks import ASKED
 from loadtests.locust.budgets import CLASSES
 from loadtests.locust.errors import OptionError
 

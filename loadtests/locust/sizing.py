@@ -13,9 +13,9 @@ import gevent
 from locust.contrib.fasthttp import FastHttpSession
 from locust.event import EventHook
 
-from loadtests.kit.answers import Score
-from loadtests.kit.cases import Cases
-from loadtests.kit.forms import CONTENT_TYPE
+from loadtests.kit.asking.answers import Score
+from loadtests.kit.asking.cases import Cases
+from loadtests.kit.asking.forms import CONTENT_TYPE
 from loadtests.locust.asking import request_for
 from loadtests.locust.errors import LoadTestError
 from loadtests.locust.schedules import Mix

@@ -11,7 +11,7 @@ from locust import FastHttpUser, between
 from locust.exception import StopUser
 
 from artifact.task import CAPTION, REASON, VQA
-from loadtests.kit.forms import CONTENT_TYPE
+from loadtests.kit.asking.forms import CONTENT_TYPE
 from loadtests.locust.asking import judge, request_for
 from loadtests.locust.budgets import CLASSES
 from loadtests.locust.marks import Mark

@@ -10,10 +10,10 @@ from pathlib import Path
 from artifact.latency import usable_cores
 from artifact.store import open_artifact
 from loadtests.kit.artifacts import FAMILY
+from loadtests.kit.asking.tasks import WORKLOAD
 from loadtests.kit.errors import BenchError
 from loadtests.kit.processes.ports import free_port
 from loadtests.kit.progress import Report
-from loadtests.kit.tasks import WORKLOAD
 from loadtests.rivals.options import Options
 from loadtests.slo import capacity, servers
 from loadtests.slo.sweep import CELL, GRID, Settings, Trial

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtests.kit.answers import problem_kind
+from loadtests.kit.asking.answers import problem_kind
 from loadtests.kit.latencies import late_sends, percentiles_ms, timeline
 from loadtests.slo.client import LEFT, Reply, Sent
 from loadtests.slo.workload import FACTORS, Offer

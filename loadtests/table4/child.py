@@ -18,10 +18,10 @@ from artifact.store import open_artifact
 from artifact.task import TaskName
 from engine.backends.registry import open_backend
 from engine.errors import EngineError
+from loadtests.kit.asking.tasks.asked import Work
 from loadtests.kit.errors import BenchError
 from loadtests.kit.progress import Report
 from loadtests.kit.rounds import take_rounds
-from loadtests.kit.tasks.asked import Work
 from loadtests.table4.galleries import check_gallery, flops
 from loadtests.table4.passes import Passes, draw_inputs
 from loadtests.table4.rows import Row

@@ -18,12 +18,12 @@ from typing import Any
 import httpx
 
 from artifact.task import TASKS, TaskName
-from loadtests.kit.cases import load_cases
+from loadtests.kit.asking.cases import load_cases
+from loadtests.kit.asking.tasks import ASKED
+from loadtests.kit.asking.tasks.asked import Case
 from loadtests.kit.errors import BenchError
 from loadtests.kit.progress import Report
 from loadtests.kit.rounds import turned
-from loadtests.kit.tasks import ASKED
-from loadtests.kit.tasks.asked import Case
 from loadtests.table4.ledger import Count, Ledger
 from models.comparators.methods import FULL
 

@@ -9,9 +9,9 @@ from artifact.manifest import MANIFEST_NAME, Manifest, VariantRecord
 from artifact.store import Artifact, open_artifact
 from artifact.task import TASKS, TaskName
 from loadtests.kit.artifacts import export
+from loadtests.kit.asking.tasks.asked import Work
 from loadtests.kit.errors import BenchError
 from loadtests.kit.progress import Report
-from loadtests.kit.tasks.asked import Work
 from loadtests.table4.presets import Preset
 
 _AGAIN = "remove the folder, and it is exported again"

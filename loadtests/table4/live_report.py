@@ -24,6 +24,7 @@ def live_table(live: Live, direct: Direct) -> Table:
         title=f"pictures per busy second over {live.window}",
         title_style="bold",
         box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
     )
     shown.caption = _caption(live)
     for heading in ("task", "method"):

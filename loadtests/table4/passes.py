@@ -18,9 +18,9 @@ from artifact.manifest import Manifest, StageFile
 from artifact.store import Artifact
 from artifact.task import TASKS, TaskName
 from engine.backends.base import Array, Backend, LoadedStage
+from loadtests.kit.asking.tasks.asked import Work
 from loadtests.kit.errors import BenchError
 from loadtests.kit.pairs import Side
-from loadtests.kit.tasks.asked import Work
 
 
 @dataclass(frozen=True)

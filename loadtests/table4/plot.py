@@ -67,6 +67,17 @@ def _task(axis: Any, found: Sequence[Speed]) -> None:
             zorder=4,
             label="ours: median and quartiles" if place == 0 else None,
         )
+    _marks(axis, found)
+    axis.axvline(1.0, color=_INK, linewidth=0.9, linestyle=":", zorder=1)
+    axis.set_xlim(0, 1.08 * max(1.0, *(max(s.ideal, s.ratio[2], s.paper or 0) for s in found)))
+    axis.grid(axis="x", color=_GRID, linewidth=0.8)
+    axis.set_axisbelow(True)
+    for side in ("top", "right"):
+        axis.spines[side].set_visible(False)
+
+
+def _marks(axis: Any, found: Sequence[Speed]) -> None:
+    """Draw the ideals, and the paper's numbers."""
     places = range(len(found))
     axis.scatter(
         [speed.ideal for speed in found],
@@ -90,9 +101,3 @@ def _task(axis: Any, found: Sequence[Speed]) -> None:
         zorder=5,
         label=SOURCE,
     )
-    axis.axvline(1.0, color=_INK, linewidth=0.9, linestyle=":", zorder=1)
-    axis.set_xlim(0, 1.08 * max(1.0, *(max(s.ideal, s.ratio[2], s.paper or 0) for s in found)))
-    axis.grid(axis="x", color=_GRID, linewidth=0.8)
-    axis.set_axisbelow(True)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from artifact.task import TaskName
+from loadtests.kit.asking.tasks import ASKED
+from loadtests.kit.asking.tasks.asked import Work
 from loadtests.kit.errors import BenchError
-from loadtests.kit.tasks import ASKED
-from loadtests.kit.tasks.asked import Work
 
 
 @dataclass(frozen=True)

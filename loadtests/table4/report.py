@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.markup import escape
 from rich.table import Table
 
@@ -23,9 +22,7 @@ from monitoring.table4 import SOURCE
 
 def table(found: Sequence[Speed], task: TaskName, *, notes: bool = True) -> Table:
     """Return one task's table: a line per method; `notes` need a wide screen."""
-    shown = Table(
-        title=f"{task}: speed over full fine-tuning", title_style="bold", box=box.SIMPLE_HEAD
-    )
+    shown = Table(title=f"{task}: speed over full fine-tuning", title_style="bold")
     shown.caption = f"{SOURCE}; quartiles over rounds; ideal: operations of full over its own"
     shown.add_column("method", no_wrap=True)
     for heading in ("ours", "quartiles", "ideal", "of ideal", "paper"):

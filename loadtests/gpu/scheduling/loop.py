@@ -8,6 +8,7 @@ import time
 from bisect import insort
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -32,6 +33,31 @@ _KINDS: Mapping[str, str] = {STEM: "stem", HEAD: "head"}
 
 _BUDGETS = (1.5, 4.0)
 """A row's latency budget, in times of a full batch's whole course."""
+
+
+@dataclass
+class _Driven:
+    """What the loop did: the device's time from begin to end of each decision's steps, and sums."""
+
+    marks: list[tuple[Mark, Mark]] = field(default_factory=list)
+    busy_s: float = 0.0
+    host_s: float = 0.0
+    steps: int = 0
+    row_steps: int = 0
+
+    def record(self) -> dict[str, Any]:
+        """Return what the results file holds."""
+        span_s = self.marks[-1][1].since_s(self.marks[0][0])
+        pairs = itertools.pairwise(self.marks)
+        between_s = sum(after[0].since_s(before[1]) for before, after in pairs)
+        return {
+            "idle_share": round(1 - self.busy_s / span_s, 4),
+            "between_share": round(between_s / span_s, 4),
+            "host_us_per_decision": round(self.host_s / max(len(self.marks), 1) * 1e6, 2),
+            "decisions": len(self.marks),
+            "steps": self.steps,
+            "rows_per_step": round(self.row_steps / max(self.steps, 1), 3),
+        }
 
 
 class Loop:
@@ -74,15 +100,14 @@ class Loop:
         `idle_share`: 1 − (seconds its stages take back to back) / (seconds it took).
         `between_share`: the part of the time from one step's end to the host's next word.
         """
-        marks: list[tuple[Mark, Mark]] = []
+        driven = _Driven()
         ahead: deque[Mark] = deque()
-        busy_s, host_s, row_steps, calls = 0.0, 0.0, 0, 0
         for _ in range(_STEPS):
-            if deadline.over() and len(marks) > LEAD:
+            if deadline.over() and len(driven.marks) > LEAD:
                 break
             begun_s = time.perf_counter()
             decision = self._decided()
-            host_s += time.perf_counter() - begun_s
+            driven.host_s += time.perf_counter() - begun_s
             run = decision.run
             if run is None:
                 continue
@@ -90,25 +115,16 @@ class Loop:
             begun = self._rig.device.mark()
             for ahead_steps in range(run.steps):
                 self._step(run, kind, bucket, ahead_steps)
-                busy_s += self._times_s[f"{kind}.{bucket}"]
-            marks.append((begun, self._rig.device.mark()))
-            ahead.append(marks[-1][1])
-            calls, row_steps = calls + run.steps, row_steps + run.steps * len(run.rows)
+                driven.busy_s += self._times_s[f"{kind}.{bucket}"]
+            driven.marks.append((begun, self._rig.device.mark()))
+            driven.steps += run.steps
+            driven.row_steps += run.steps * len(run.rows)
+            ahead.append(driven.marks[-1][1])
             self._leave(run)
             if len(ahead) > LEAD:
                 ahead.popleft().wait()
         self._rig.device.wait()
-        span_s = marks[-1][1].since_s(marks[0][0])
-        pairs = itertools.pairwise(marks)
-        between_s = sum(after[0].since_s(before[1]) for before, after in pairs)
-        return {
-            "idle_share": round(1 - busy_s / span_s, 4),
-            "between_share": round(between_s / span_s, 4),
-            "host_us_per_decision": round(host_s / max(len(marks), 1) * 1e6, 2),
-            "decisions": len(marks),
-            "steps": calls,
-            "rows_per_step": round(row_steps / max(calls, 1), 3),
-        }
+        return driven.record()
 
     def _decided(self) -> Decision:
         """Take newcomers in, decide, and settle who is settled, until something runs."""

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from loadtests.kit.answers import Score, WrongAnswer, requests_by_outcome
-from loadtests.kit.cases import load_cases
-from loadtests.kit.forms import CONTENT_TYPE, encode_form
-from loadtests.kit.tasks.caption import CaptionCase
-from loadtests.kit.tasks.vqa import VqaCase
+from loadtests.kit.asking.answers import Score, WrongAnswer, requests_by_outcome
+from loadtests.kit.asking.cases import load_cases
+from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
+from loadtests.kit.asking.tasks.caption import CaptionCase
+from loadtests.kit.asking.tasks.vqa import VqaCase
 from server.multipart import parse_multipart
 
 PHASES = ("decode", "preprocess", "queue", "stem", "blocks", "head", "total")

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from loadtests.kit.answers import Score, WrongAnswer
-from loadtests.kit.cases import load_cases
-from loadtests.kit.forms import CONTENT_TYPE
-from loadtests.kit.tasks.reason import ReasonCase
+from loadtests.kit.asking.answers import Score, WrongAnswer
+from loadtests.kit.asking.cases import load_cases
+from loadtests.kit.asking.forms import CONTENT_TYPE
+from loadtests.kit.asking.tasks.reason import ReasonCase
 from loadtests.locust import page
 from loadtests.locust.asking import judge, request_for
 from loadtests.locust.errors import OptionError

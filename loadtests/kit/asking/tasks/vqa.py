@@ -8,10 +8,10 @@ from typing import Any
 
 from artifact.scoring import vqa_accuracy
 from artifact.task import VQA
-from loadtests.kit.answers import Score, WrongAnswer, check_served, need
-from loadtests.kit.forms import encode_form, encoded
-from loadtests.kit.tasks.asked import AskedTask, Work
-from loadtests.kit.world import World
+from loadtests.kit.asking.answers import Score, WrongAnswer, check_served, need
+from loadtests.kit.asking.forms import encode_form, encoded
+from loadtests.kit.asking.tasks.asked import AskedTask, Work
+from loadtests.kit.asking.world import World
 
 _DRAWN_QUESTION = "what color is the circle?"
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from artifact.task import Task
-from loadtests.kit.answers import Score
-from loadtests.kit.world import World
+from loadtests.kit.asking.answers import Score
+from loadtests.kit.asking.world import World
 
 
 class Case(Protocol):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from loadtests.kit.tasks import ASKED
-from loadtests.kit.tasks.asked import Case
-from loadtests.kit.world import World
+from loadtests.kit.asking.tasks import ASKED
+from loadtests.kit.asking.tasks.asked import Case
+from loadtests.kit.asking.world import World
 
 Cases = Mapping[str, Sequence[Case]]
 """By task."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from artifact.task import REASON
-from loadtests.kit.answers import Score, WrongAnswer, check_served, need
-from loadtests.kit.forms import encode_form, encoded
-from loadtests.kit.tasks.asked import AskedTask, Work
-from loadtests.kit.world import World
+from loadtests.kit.asking.answers import Score, WrongAnswer, check_served, need
+from loadtests.kit.asking.forms import encode_form, encoded
+from loadtests.kit.asking.tasks.asked import AskedTask, Work
+from loadtests.kit.asking.world import World
 
 _DRAWN_STATEMENT = "there is a circle in both pictures"
 

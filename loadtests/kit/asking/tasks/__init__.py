@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from artifact.task import VQA
-from loadtests.kit.tasks import caption, reason, vqa
-from loadtests.kit.tasks.asked import AskedTask
+from loadtests.kit.asking.tasks import caption, reason, vqa
+from loadtests.kit.asking.tasks.asked import AskedTask
 
 ASKED: Mapping[str, AskedTask] = {
     each.task.name: each for each in (vqa.ASKED, caption.ASKED, reason.ASKED)

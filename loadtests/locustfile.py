@@ -1,4 +1,4 @@
-"""Locust's entry: users, shapes, thresholds. What each does is in `loadtests/locust_`.
+"""Locust's entry: users, shapes, thresholds. What each does is in `loadtests/locust`.
 
 Beyond locust's own figures a run ends with attainment per budget class, the share of right answers
 per variant (if a world was given), one line per threshold, and a comparison of the server's

@@ -16,6 +16,8 @@ LIGHT = (
     "engine.prediction",
     "loadtests.kit.bars",
     "loadtests.kit.origin",
+    "loadtests.kit.results",
+    "monitoring.table4",
 )
 FOLDERS = ("engine/elastic", "models", "loadtests/simulate", "loadtests/gpu")
 

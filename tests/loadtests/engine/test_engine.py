@@ -248,4 +248,4 @@ def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("comparison", COMPARISONS, ids=lambda comparison: comparison.name)
 def test_every_comparison_has_a_module_and_a_line_in_the_docs(comparison: Comparison) -> None:
     assert (ROOT / "loadtests/engine/comparisons" / f"{comparison.module}.py").is_file()
-    assert f"`{comparison.name}`" in (ROOT / "docs/benchmarks.md").read_text("utf-8")
+    assert f"`{comparison.name}`" in (ROOT / "docs/benchmarks/method.md").read_text("utf-8")

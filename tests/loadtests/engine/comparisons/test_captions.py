@@ -11,7 +11,7 @@ from loadtests.engine.setup import Setup
 from tests.engine.fakes import picture
 from tests.engine.tiny_artifact import write_tiny
 
-DEMO = Path(__file__).parents[3] / "examples/demo-artifact"
+DEMO = Path(__file__).parents[4] / "examples/demo-artifact"
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from cli.bench_console import fail, print_bars, progress, say, write
 from cli.bench_slo_ import slo
-from cli.bench_table4_ import table4
+from cli.bench_table4_ import HELP, table4
 
 if TYPE_CHECKING:
     from loadtests.engine.comparisons import Comparison
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 app.command()(slo)
-app.command()(table4)
+app.command(help=HELP)(table4)
 
 _DEMO = Path(__file__).parents[1] / "examples" / "demo-artifact"
 _QUICK_PAIRS = 3

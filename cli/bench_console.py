@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -17,6 +17,10 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
+
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write results here.")]
+PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw them here.")]
 
 
 @contextmanager

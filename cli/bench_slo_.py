@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.bench_console import fail, need_matplotlib, print_bars, progress, say, write
+from cli.bench_console import (
+    JsonFile,
+    PlotFile,
+    fail,
+    need_matplotlib,
+    print_bars,
+    progress,
+    say,
+    write,
+)
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -21,26 +30,28 @@ _DEMO = Path(__file__).parents[1] / "examples" / "demo-artifact"
 _SWEEP = Path("slo_sweep.json")
 
 
+Full = Annotated[
+    bool, typer.Option("--full/--quick", help="Everything, or two rivals at two loads.")
+]
+Sweep = Annotated[bool, typer.Option("--sweep", help="Only find each rival's best settings.")]
+Artifacts = Annotated[Path | None, typer.Option(help="beit3_base artifacts, exported here once.")]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(help="Where the sweep writes (slo_sweep.json), and all else reads (ours)."),
+]
+
+
 def slo(
-    full: Annotated[
-        bool, typer.Option("--full/--quick", help="Everything, or two rivals at two loads.")
-    ] = False,
-    sweep: Annotated[
-        bool, typer.Option("--sweep", help="Only find each rival's best settings.")
-    ] = False,
+    full: Full = False,
+    sweep: Sweep = False,
     rival: Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")] = None,
     seconds: Annotated[float, typer.Option(help="Length of each cell.", min=1.0)] = 14.0,
     seed: Annotated[int, typer.Option(help="Draws arrivals and pictures.", min=0)] = 0,
-    artifacts: Annotated[
-        Path | None, typer.Option(help="beit3_base artifacts, exported here once.")
-    ] = None,
+    artifacts: Artifacts = None,
     demo: Annotated[Path, typer.Option(help="The demo artifact.", show_default=False)] = _DEMO,
-    settings: Annotated[
-        Path | None,
-        typer.Option(help="Where the sweep writes (slo_sweep.json), and all else reads (ours)."),
-    ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
-    plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
+    settings: SettingsFile = None,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
 ) -> None:
     """Serve beit3_base under an open loop of requests with deadlines, beside real rivals.
 

@@ -20,10 +20,10 @@ def committed(name: str) -> list[Bar]:
 
 def printed(bars: list[Bar], width: int | None) -> list[str]:
     """Return the lines of the table; `width` None: in a pipe."""
-    console = Console(file=io.StringIO(), width=width)
+    out = io.StringIO()
+    console = Console(file=out, width=width)
     console.print(bars_table(bars, console))
-    text = console.file.getvalue()  # type: ignore[attr-defined] # a StringIO
-    return [line.rstrip() for line in text.splitlines()]
+    return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
 @pytest.mark.parametrize("name", ["engine", "captions", "simulate", "slo", "table4_live"])

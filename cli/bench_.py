@@ -15,7 +15,7 @@ from cli.bench_table4_ import HELP, table4
 if TYPE_CHECKING:
     from loadtests.engine.comparisons import Comparison
     from loadtests.engine.program import Measured
-    from loadtests.engine.setup import Setup
+    from loadtests.engine.setup import EngineBench
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 app.command()(slo)
@@ -55,11 +55,11 @@ def engine(
     [bold]otmv bench engine --only composed --quick[/bold]
     """
     from engine.config import default_cache_dir
-    from loadtests.engine.setup import Setup
+    from loadtests.engine.setup import EngineBench
 
     comparisons, backends = _comparisons(only), _backends(backend)
     folder = artifacts or default_cache_dir() / "bench"
-    setup = Setup(folder, demo, backends[0], _QUICK_PAIRS if quick else pairs, seed)
+    setup = EngineBench(folder, demo, backends[0], _QUICK_PAIRS if quick else pairs, seed)
     measured, hashes = _measure(comparisons, backends, setup)
     _show(measured)
     if json_file is not None:
@@ -115,7 +115,7 @@ def _backends(chosen: list[str] | None) -> list[str]:
 
 
 def _measure(
-    comparisons: list[Comparison], backends: list[str], setup: Setup
+    comparisons: list[Comparison], backends: list[str], setup: EngineBench
 ) -> tuple[Measured, dict[str, str]]:
     """Return what was measured, and the hash of every artifact it was measured on."""
     from loadtests.engine.program import run_all
@@ -137,7 +137,7 @@ def _show(measured: Measured) -> None:
         say(failure)
 
 
-def _facts(measured: Measured, setup: Setup, hashes: dict[str, str]) -> dict[str, Any]:
+def _facts(measured: Measured, setup: EngineBench, hashes: dict[str, str]) -> dict[str, Any]:
     return {
         "pairs": setup.pairs,
         "artifacts": hashes,

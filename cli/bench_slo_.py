@@ -24,7 +24,7 @@ from cli.bench_console import (
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
-    from loadtests.slo.program import Measured, Setup
+    from loadtests.slo.program import Measured, SloBench
 
 _DEMO = Path(__file__).parents[1] / "examples" / "demo-artifact"
 _SWEEP = Path("slo_sweep.json")
@@ -63,7 +63,7 @@ def slo(
     [bold]otmv bench slo --full --json slo.json --plot slo.png[/bold]
     """
     from engine.config import default_cache_dir
-    from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, Setup
+    from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, SloBench
     from loadtests.slo.servers import ENVIRONMENT
     from loadtests.slo.sweep import SETTINGS
     from loadtests.slo.visits import Offering
@@ -72,7 +72,7 @@ def slo(
         need_matplotlib()
     folder = artifacts or default_cache_dir() / "bench"
     offering = Offering(EVERY_CELL if full else QUICK_CELLS, seconds, seed)
-    setup = Setup(folder, ENVIRONMENT, offering)
+    setup = SloBench(folder, ENVIRONMENT, offering)
     chosen = _rivals(rival, everyone=full or sweep)
     if sweep:
         _sweep(setup, chosen, settings or _SWEEP)
@@ -91,7 +91,7 @@ def _rivals(only: Sequence[str] | None, *, everyone: bool) -> list[str]:
     return [name for name in RIVALS if name in (only or (RIVALS if everyone else QUICK_RIVALS))]
 
 
-def _sweep(setup: Setup, rivals: Sequence[str], path: Path) -> None:
+def _sweep(setup: SloBench, rivals: Sequence[str], path: Path) -> None:
     from loadtests.slo import program
     from loadtests.slo.servers import missing
     from loadtests.slo.sweep import record
@@ -109,7 +109,7 @@ def _sweep(setup: Setup, rivals: Sequence[str], path: Path) -> None:
 
 
 def _measure(
-    setup: Setup,
+    setup: SloBench,
     rivals: Sequence[str],
     paths: tuple[Path, Path],
     json_file: Path | None,
@@ -177,7 +177,7 @@ def _show(measured: Measured, alone: Measured, bars: Sequence[Bar]) -> None:
     print_bars(bars)
 
 
-def _prepare(setup: Setup, report: Callable[[str, float], None]) -> dict[str, Any]:
+def _prepare(setup: SloBench, report: Callable[[str, float], None]) -> dict[str, Any]:
     """Export what is missing; return the facts that every results file holds."""
     from loadtests.kit.artifacts import FAMILY, ensure_artifacts
     from loadtests.slo.servers import RIVALS, version_in

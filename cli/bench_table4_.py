@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from artifact.task import TaskName
     from loadtests.kit.bars import Bar
     from loadtests.table4.ledger import Ledger
-    from loadtests.table4.program import Setup
+    from loadtests.table4.program import Table4Bench
 
 _TURN_BATCHES = 8
 """Batches of one method before the next method's turn."""
@@ -112,7 +112,7 @@ def table4(
     folder = artifacts or default_cache_dir() / "bench"
     with progress() as report:
         chosen = presets.preset_named(preset), _tasks(task), methods.chosen(method or ())
-        setup = program.Setup(*chosen, folder, _installed(backend), rounds, seed)
+        setup = program.Table4Bench(*chosen, folder, _installed(backend), rounds, seed)
         sent = _drive(setup, drive, (seconds, concurrency), method, report) if drive else None
     if sent is not None and ledger is not None:
         _write_ledger(sent, ledger)
@@ -139,7 +139,7 @@ def _installed(backend: str) -> str:
     return backend
 
 
-def _measure(setup: Setup, json_file: Path | None, plot_file: Path | None) -> None:
+def _measure(setup: Table4Bench, json_file: Path | None, plot_file: Path | None) -> None:
     from loadtests.table4 import bars as held
     from loadtests.table4 import galleries, program, report, rows
 
@@ -169,7 +169,7 @@ def _measure(setup: Setup, json_file: Path | None, plot_file: Path | None) -> No
 
 
 def _drive(
-    setup: Setup,
+    setup: Table4Bench,
     url: str,
     load: tuple[float, int | None],
     only: Sequence[str] | None,

@@ -77,7 +77,7 @@ def effective_accuracy(scope: Scope) -> str:
 
 
 def quality_served(scope: Scope) -> str:
-    """Mean quality of answers by task, of those whose quality is known."""
+    """Mean quality of answers by task, where the quality is known."""
     known = f"{scope.rate('otmv_requests_total', ANSWERED)} and {_OF_VARIANT} {_quality(scope)}"
     return f"{scope.sum(_weighed(scope, ANSWERED), 'task')} / {scope.sum(known, 'task')}"
 

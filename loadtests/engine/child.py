@@ -17,7 +17,7 @@ from typing import Any
 from artifact.errors import ArtifactError
 from engine.errors import EngineError
 from loadtests.engine.comparisons import BY_NAME
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.errors import BenchError
 from loadtests.kit.progress import Report
@@ -25,10 +25,10 @@ from loadtests.kit.progress import Report
 _EXTRAS = {"onnx": "export", "scipy": "loadtest"}
 
 
-def run(name: str, setup: Setup, send: Callable[[dict[str, Any]], None]) -> None:
+def run(name: str, setup: EngineBench, send: Callable[[dict[str, Any]], None]) -> None:
     """Measure a comparison and send what comes of it."""
     comparison = importlib.import_module(f"loadtests.engine.comparisons.{BY_NAME[name].module}")
-    measure: Callable[[Setup, Report], list[Bar]] = comparison.measure
+    measure: Callable[[EngineBench, Report], list[Bar]] = comparison.measure
     try:
         bars = measure(setup, lambda what, share: send({"at": what, "share": share}))
     except ModuleNotFoundError as error:
@@ -44,4 +44,8 @@ def run(name: str, setup: Setup, send: Callable[[dict[str, Any]], None]) -> None
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # leave every block: servers stop
-    run(sys.argv[1], Setup.from_json(sys.argv[2]), lambda line: print(json.dumps(line), flush=True))
+    run(
+        sys.argv[1],
+        EngineBench.from_json(sys.argv[2]),
+        lambda line: print(json.dumps(line), flush=True),
+    )

@@ -25,7 +25,7 @@ _TRIES = 25
 
 
 class StepWatch(Telemetry):
-    """Telemetry that remembers how many rows each step had, and wakes who waits for a step."""
+    """Telemetry that remembers the rows of each step, and wakes a thread that waits for one."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from engine.backends.registry import backend_names, installed_backends, suits_machine
 from loadtests.engine.comparisons import Comparison
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.processes.apart import run_apart
 from loadtests.kit.progress import Report
@@ -24,7 +24,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class _Task:
+class _OneRun:
     comparison: Comparison
     backend: str
 
@@ -34,7 +34,7 @@ class _Task:
 
 
 def run_all(
-    comparisons: Sequence[Comparison], backends: Sequence[str], setup: Setup, report: Report
+    comparisons: Sequence[Comparison], backends: Sequence[str], setup: EngineBench, report: Report
 ) -> Measured:
     """Measure comparisons; `backends` are the installed ones to use, at least one.
 
@@ -44,7 +44,7 @@ def run_all(
     tasks = [task for comparison in comparisons for task in _tasks(comparison, backends)]
     for number, task in enumerate(tasks):
 
-        def within(what: str, share: float, number: int = number, task: _Task = task) -> None:
+        def within(what: str, share: float, number: int = number, task: _OneRun = task) -> None:
             report(f"{task.label}: {what}", (number + share) / len(tasks))
 
         within("starting", 0.0)
@@ -59,9 +59,9 @@ def run_all(
     return found
 
 
-def _tasks(comparison: Comparison, backends: Sequence[str]) -> list[_Task]:
+def _tasks(comparison: Comparison, backends: Sequence[str]) -> list[_OneRun]:
     first = next((name for name in comparison.backends if name in backends), None)
-    return [_Task(comparison, name) for name in ([first] if first is not None else backends)]
+    return [_OneRun(comparison, name) for name in ([first] if first is not None else backends)]
 
 
 def _not_installed(comparison: Comparison, backends: Sequence[str]) -> list[Bar]:
@@ -73,7 +73,7 @@ def _not_installed(comparison: Comparison, backends: Sequence[str]) -> list[Bar]
     return [comparison.not_run(name, "its library is not installed") for name in sorted(missing)]
 
 
-def _run_apart(task: _Task, setup: Setup, report: Report) -> tuple[list[Bar], str | None]:
+def _run_apart(task: _OneRun, setup: EngineBench, report: Report) -> tuple[list[Bar], str | None]:
     """Run one comparison in a fresh process; return its bars, and what went wrong."""
     words = [task.comparison.name, setup.to_json()]
     found, problem = run_apart("loadtests.engine.child", words, report)

@@ -1,4 +1,4 @@
-"""What a comparison of the benchmark is told."""
+"""What a comparison of the benchmark is given."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Setup:
+class EngineBench:
     """One comparison's task.
 
     Artifacts lie in `artifacts`, what this machine learns of them in `cache`. `backend` is a name
@@ -32,7 +32,7 @@ class Setup:
         return json.dumps(asdict(self), default=str)
 
     @classmethod
-    def from_json(cls, text: str) -> Setup:
+    def from_json(cls, text: str) -> EngineBench:
         """Read `to_json`'s text."""
         found = json.loads(text)
         artifacts, demo = Path(found["artifacts"]), Path(found["demo"])

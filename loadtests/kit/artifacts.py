@@ -29,7 +29,7 @@ EXPORTS = {
     "base1-caption": ("--keys", "1", "--tasks", CAPTION.name, "--whole", "none"),
     FAMILY: ("--keys", "2", "--depths", "3,6,9,12", "--quality-curve", str(CURVE)),
 }
-"""Folder to what `otmv export` is told beside that it is a random beit3_base at 224 px."""
+"""Folder to the options of `otmv export`, beside those of a random beit3_base at 224 px."""
 
 MANY = "base1-64"
 """base1 with `VARIANTS` variants over the same stages."""
@@ -69,7 +69,7 @@ def export(out: Path, options: Sequence[str]) -> None:
 
 
 def _write_many_once(source: Path, out: Path) -> None:
-    """Write it if it is not there, or not over the very files of `source`."""
+    """Write it if it is missing, or made from other files than those of `source`."""
     files = open_artifact(source, verify=False).manifest.files
     there = (out / MANIFEST_NAME).is_file()
     if not there or open_artifact(out, verify=False).manifest.files != files:

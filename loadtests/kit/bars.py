@@ -1,4 +1,4 @@
-"""A bar: what was promised, what was measured, and whether it holds (design §9)."""
+"""A bar: what was promised, what was measured, and whether it holds."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def commit_here() -> str:
 
 
 def library_versions(names: tuple[str, ...] = LIBRARIES) -> dict[str, str]:
-    """Return the versions of Python and of those of the libraries that are installed."""
+    """Return the versions of Python and of the installed libraries."""
     found = {"python": platform.python_version()}
     for name in names:
         try:

@@ -1,4 +1,4 @@
-"""How a benchmark tells what it is doing."""
+"""How a benchmark reports what it is doing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run is told as: lines on the terminal, and a results file."""
+"""What a run is shown as: lines on the terminal, and a results file."""
 
 from __future__ import annotations
 

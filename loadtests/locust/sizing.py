@@ -35,7 +35,7 @@ class Offer:
 
 
 class Sizing:
-    """Asks a server that nobody else uses; nothing of it is in locust's statistics."""
+    """Asks a server that has no other client; nothing of it is in locust's statistics."""
 
     def __init__(self, host: str, cases: Cases, seed: int) -> None:
         self._session = FastHttpSession(
@@ -82,7 +82,8 @@ class Sizing:
     def capacity_hz(self, mix: Mix, full: dict[str, str], seconds: float) -> float:
         """Return answers per second of the full variants, without deadlines.
 
-        Each of `CONNECTIONS` is so many that never wait, for `seconds`; the best counts.
+        Connections, as many as each of `CONNECTIONS`, ask without a pause for `seconds`; the best
+        counts.
 
         Raises:
             LoadTestError: a request failed.

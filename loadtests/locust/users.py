@@ -23,7 +23,7 @@ _HEADERS = {"Content-Type": CONTENT_TYPE}
 
 
 class OpenLoopUser(FastHttpUser):  # type: ignore[misc]
-    """Sends every request of a schedule at its own absolute time, whatever became of those before.
+    """Sends each request of a schedule at its own absolute time, whatever became of earlier ones.
 
     Latency, in locust's statistics too, counts from the intended send. Without a schedule it asks
     one request after the other.

@@ -1,4 +1,4 @@
-"""What a rival's program is told. Imports little, so that both environments can read it."""
+"""What a rival's program is given. Imports little, so that both environments can read it."""
 
 from __future__ import annotations
 

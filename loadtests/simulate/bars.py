@@ -1,4 +1,4 @@
-"""The bars of the simulator: what was promised, what was measured, ok or short (design §9)."""
+"""The bars of the simulator: what was promised, what was measured, ok or short."""
 
 from __future__ import annotations
 

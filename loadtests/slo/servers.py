@@ -65,7 +65,7 @@ def rival(folder: Path, name: str, options: Options, probe: str) -> Iterator[Run
     Args:
         folder: the environment with the rivals' libraries.
         name: of `RIVALS`.
-        options: what it is told.
+        options: its settings.
         probe: the JSON of a request; the server is ready once it answers that.
 
     Raises:

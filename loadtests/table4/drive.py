@@ -1,7 +1,7 @@
 """Traffic for the table: every method in turns, the same requests for each, in a closed loop.
 
-A turn is so many requests for one variant; the next turn begins as the last of them are answered,
-and each round begins one method further on. The run ends with a whole round, so every method was
+A turn is `per_turn` requests for one variant; the next begins as its last ones are answered, and
+each round begins one method further on. The run ends with a whole round, so every method was
 asked equally often. As many requests should be open as two batches hold: while one batch runs the
 next one waits, so steps are full. With one batch open, the first request starts alone, and steps of
 one row and of all the others alternate from then on.
@@ -101,7 +101,7 @@ async def _drive(
 
 
 async def _send_all(run: _Run, variants: Sequence[str]) -> None:
-    """Send one request for each variant, alone, so that a wrong one is told; then the traffic."""
+    """Send one request for each variant, alone, so that a wrong one is named; then the traffic."""
     for name in variants:
         run.counts[name] = Count()
         if problem := await _send(run, name, 0):

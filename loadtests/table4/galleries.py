@@ -78,7 +78,7 @@ def _free_bytes() -> int | None:
 
 
 def flops(manifest: Manifest, task: TaskName, method: str, work: Work) -> int:
-    """Return the FLOPs of one request: of a caption, the picture and so many words.
+    """Return the FLOPs of one request: of a caption, the picture and `work.words` words.
 
     Raises:
         BenchError: the gallery does not say.

@@ -1,4 +1,4 @@
-"""The table from a running Prometheus, and whether it agrees with who sent the traffic."""
+"""The table from a running Prometheus, and whether it agrees with the client of the run."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class Scale:
 
 
 def ticks(low: float, high: float, about: int) -> list[float]:
-    """Return round values within [low, high], about so many, evenly spaced."""
+    """Return round values within [low, high], `about` of them, evenly spaced."""
     if not high - low > _LEAST:
         return [low]
     raw = (high - low) / max(about, 1)

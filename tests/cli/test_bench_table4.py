@@ -12,7 +12,7 @@ from loadtests.table4 import drive, galleries, program
 from loadtests.table4.drive import Drive
 from loadtests.table4.ledger import Count, Ledger
 from loadtests.table4.presets import CPU
-from loadtests.table4.program import Measured, Setup
+from loadtests.table4.program import Measured, Table4Bench
 from loadtests.table4.rows import Row
 from models.comparators.methods import METHODS
 from monitoring.table4 import COLUMNS
@@ -24,7 +24,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def measured(setup: Setup, slow: str = "") -> Measured:
+def measured(setup: Table4Bench, slow: str = "") -> Measured:
     """Return every method at exactly its ideal, 1.2; but `slow` at half of it."""
     rows = []
     for task in setup.tasks:
@@ -36,11 +36,11 @@ def measured(setup: Setup, slow: str = "") -> Measured:
 
 
 @pytest.fixture
-def faked(monkeypatch: pytest.MonkeyPatch) -> list[Setup]:
+def faked(monkeypatch: pytest.MonkeyPatch) -> list[Table4Bench]:
     """Replace the measuring; the list gets what it was called with."""
-    calls: list[Setup] = []
+    calls: list[Table4Bench] = []
 
-    def run_all(setup: Setup, report: object) -> Measured:
+    def run_all(setup: Table4Bench, report: object) -> Measured:
         calls.append(setup)
         return measured(setup)
 
@@ -50,7 +50,7 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[Setup]:
 
 
 def test_everything_is_measured_shown_and_written(
-    tmp_path: Path, faked: list[Setup], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, faked: list[Table4Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, picture = tmp_path / "table4.json", tmp_path / "table4.png"
     code, out, _ = run("--json", str(path), "--plot", str(picture), "--seed", "5")
@@ -71,7 +71,7 @@ def test_everything_is_measured_shown_and_written(
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_few_methods_of_one_task(faked: list[Setup]) -> None:
+def test_a_few_methods_of_one_task(faked: list[Table4Bench]) -> None:
     code, out, _ = run("--task", "reason", "--method", "upop", "--rounds", "2")
     assert code == 0
     assert (faked[0].tasks, faked[0].methods, faked[0].rounds) == (["reason"], ["full", "upop"], 2)
@@ -79,7 +79,7 @@ def test_a_few_methods_of_one_task(faked: list[Setup]) -> None:
     assert "otmv" not in out
 
 
-def test_a_short_bar_ends_with_1(faked: list[Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_bar_ends_with_1(faked: list[Table4Bench], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "run_all", lambda setup, _: measured(setup, slow="otmv"))
     code, out, _ = run()
     assert code == 1
@@ -87,9 +87,9 @@ def test_a_short_bar_ends_with_1(faked: list[Setup], monkeypatch: pytest.MonkeyP
 
 
 def test_a_task_that_failed_is_told_beside_the_others(
-    faked: list[Setup], monkeypatch: pytest.MonkeyPatch
+    faked: list[Table4Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_all(setup: Setup, report: object) -> Measured:
+    def run_all(setup: Table4Bench, report: object) -> Measured:
         found = measured(setup)
         found.rows = [row for row in found.rows if row.task != "vqa"]
         found.failed["vqa"] = "it broke"
@@ -139,7 +139,7 @@ def driven(monkeypatch: pytest.MonkeyPatch) -> list[Drive]:
 
 
 def test_driving_writes_the_ledger_and_measures_nothing(
-    tmp_path: Path, driven: list[Drive], faked: list[Setup]
+    tmp_path: Path, driven: list[Drive], faked: list[Table4Bench]
 ) -> None:
     path = tmp_path / "run.json"
     words = ["--drive", "http://h:1/", "--task", "caption", "--seconds", "5", "--ledger", str(path)]

@@ -1,4 +1,4 @@
-"""A Prometheus that tells what it was told to: for tests of the report."""
+"""A Prometheus that gives prepared answers: for tests of the report."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from urllib.parse import parse_qs
 
 import httpx
 
-Told = Mapping[str, Mapping[tuple[tuple[str, str], ...], float]]
+Answers = Mapping[str, Mapping[tuple[tuple[str, str], ...], float]]
 """By a part of the query: the value of each series, by its labels."""
 
 START_S = 1_700_000_040.0
@@ -23,8 +23,8 @@ def labels(**pairs: str) -> tuple[tuple[str, str], ...]:
     return tuple(pairs.items())
 
 
-NOTHING: Told = {}
-BUSY: Told = {
+NOTHING: Answers = {}
+BUSY: Answers = {
     "by (outcome)": {
         labels(outcome="late"): 1.0,
         labels(outcome="ok"): 6.0,
@@ -58,17 +58,17 @@ BUSY: Told = {
 }
 
 
-def found(told: Told, query: str) -> Mapping[tuple[tuple[str, str], ...], float]:
+def found(answers: Answers, query: str) -> Mapping[tuple[tuple[str, str], ...], float]:
     """Return the series of the longest part that is in the query."""
-    parts = [part for part in told if part in query]
-    return told[max(parts, key=len)] if parts else {}
+    parts = [part for part in answers if part in query]
+    return answers[max(parts, key=len)] if parts else {}
 
 
-def answer(told: Told, route: str, fields: Mapping[str, str]) -> dict[str, Any]:
+def answer(answers: Answers, route: str, fields: Mapping[str, str]) -> dict[str, Any]:
     """Return the body of one reply, as Prometheus' HTTP API has it."""
     result = []
     kind = "matrix" if route.endswith("query_range") else "vector"
-    for pairs, value in found(told, fields["query"]).items():
+    for pairs, value in found(answers, fields["query"]).items():
         text = "NaN" if math.isnan(value) else str(value)
         if kind == "matrix":
             start_s, end_s, step_s = (float(fields[name]) for name in ("start", "end", "step"))
@@ -79,25 +79,25 @@ def answer(told: Told, route: str, fields: Mapping[str, str]) -> dict[str, Any]:
     return {"status": "success", "data": {"resultType": kind, "result": result}}
 
 
-def transport(told: Told, asked: list[str] | None = None) -> httpx.MockTransport:
+def transport(answers: Answers, asked: list[str] | None = None) -> httpx.MockTransport:
     def reply(request: httpx.Request) -> httpx.Response:
         fields = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
         if asked is not None:
             asked.append(fields["query"])
-        return httpx.Response(200, json=answer(told, request.url.path, fields))
+        return httpx.Response(200, json=answer(answers, request.url.path, fields))
 
     return httpx.MockTransport(reply)
 
 
 @contextmanager
-def telling(told: Told) -> Iterator[str]:
+def serving_answers(answers: Answers) -> Iterator[str]:
     """Serve it on a free port; give its address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             form = self.rfile.read(int(self.headers["content-length"])).decode()
             fields = {name: values[0] for name, values in parse_qs(form).items()}
-            body = json.dumps(answer(told, self.path, fields)).encode()
+            body = json.dumps(answer(answers, self.path, fields)).encode()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body)

@@ -32,7 +32,7 @@ FASTEST = ("openvino", "onnxruntime")
 """Where the model takes the least time, the engine's own time weighs most."""
 
 DEFAULT = ("onnxruntime", "openvino")
-"""What `otmv serve` takes unless told otherwise."""
+"""What `otmv serve` takes unless an option says otherwise."""
 
 COMPARISONS = (
     Comparison("composed", "composed", 1.05),

@@ -20,7 +20,7 @@ from engine.config import EngineConfig
 from engine.pool import EnginePool
 from engine.telemetry import Telemetry
 from engine.types import Answer, Budget, CaptionInput
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import ratio_bar, take_pairs
 from loadtests.kit.progress import Report
@@ -80,7 +80,7 @@ class Writers:
         return self.pool.submit(ticket, CaptionInput(pixels, words, beams), on_text)
 
     def texts(self, pictures: Sequence[Pixels], together: int) -> list[str]:
-        """Write captions, so many at once; return them in order."""
+        """Write captions, `together` at once; return them in order."""
         found: list[str] = []
         for first in range(0, len(pictures), together):
             futures = [self.send(each) for each in pictures[first : first + together]]
@@ -88,7 +88,7 @@ class Writers:
         return found
 
     def tokens_per_s(self, pictures: Sequence[Pixels], together: int) -> float:
-        """Write captions of `WORDS` words, so many at once; return decode passes per second.
+        """Write captions of `WORDS` words, `together` at once; return decode passes per second.
 
         Counted from the first word of the first caption: image passes lie before.
         """
@@ -105,7 +105,7 @@ class Writers:
         return passes / decoding_s
 
 
-def measure(setup: Setup, report: Report) -> list[Bar]:
+def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bars of one backend."""
     report("opening", 0.0)
     base = open_artifact(setup.artifacts / "base1-caption", verify=False)
@@ -123,7 +123,7 @@ def measure(setup: Setup, report: Report) -> list[Bar]:
         writers.pool.close()
 
 
-def _together(writers: Writers, base: Artifact, setup: Setup, report: Report) -> Bar:
+def _together(writers: Writers, base: Artifact, setup: EngineBench, report: Report) -> Bar:
     pictures = _draw(base, REQUESTS, setup.seed)
     writers.tokens_per_s(pictures, REQUESTS)
     pairs = take_pairs(
@@ -144,7 +144,7 @@ def _together(writers: Writers, base: Artifact, setup: Setup, report: Report) ->
     )
 
 
-def _image_passes(writers: Writers, base: Artifact, setup: Setup) -> Bar:
+def _image_passes(writers: Writers, base: Artifact, setup: EngineBench) -> Bar:
     """Count the image passes of a caption with beams from the blocks it executed."""
     (picture,) = _draw(base, 1, setup.seed)
     writers.watch.tokens.clear()
@@ -156,7 +156,7 @@ def _image_passes(writers: Writers, base: Artifact, setup: Setup) -> Bar:
     return Bar(name, passes, 1.0, False, f"{blocks} blocks, {tokens} words, {depth} orders")
 
 
-def _same_texts(writers: Writers, demo: Artifact, setup: Setup) -> list[Bar]:
+def _same_texts(writers: Writers, demo: Artifact, setup: EngineBench) -> list[Bar]:
     pictures = _pictures(demo, setup.seed)
     alone = writers.texts(pictures, 1)
     company = writers.texts(pictures, REQUESTS)

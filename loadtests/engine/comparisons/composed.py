@@ -2,8 +2,8 @@
 
 Ours: n requests submitted at once, from the first submit to the last answer, so queue, scheduler,
 slots and loop are in it. Theirs: one call of `whole[vqa:full]` on the same n inputs, stacked
-beforehand, same process, library and threads, arg-max included. Beside them, to tell the cost of
-cutting the graph from the cost of the loop: the bare stages one after the other, in `evidence`.
+beforehand, same process, library and threads, arg-max included. Beside them the bare stages, one
+after the other, in `evidence`: what they take more than the one graph is the cost of cutting it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from artifact.store import Artifact
 from artifact.task import VQA
 from engine.backends.base import Array, Backend
 from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.errors import BenchError
 from loadtests.kit.pairs import ratio_bar, summary, take_pairs
@@ -60,7 +60,7 @@ class BareStages:
         return time.perf_counter() - begun_s
 
 
-def measure(setup: Setup, report: Report) -> list[Bar]:
+def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of each batch on one backend."""
     bars = []
     for number, batch in enumerate(LIMITS):
@@ -72,7 +72,7 @@ def measure(setup: Setup, report: Report) -> list[Bar]:
     return bars
 
 
-def _one(setup: Setup, batch: int, report: Report) -> Bar:
+def _one(setup: EngineBench, batch: int, report: Report) -> Bar:
     name = f"engine.composed.{setup.backend}.batch{batch}.time-ratio"
     report("opening", 0.0)
     with Live(setup.artifacts / "base1", setup.backend, batch, setup.cache) as live:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.progress import Report
 
 
-def measure(setup: Setup, report: Report) -> list[Bar]:
+def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar; needs no artifact and no backend."""
     from loadtests.simulate.bars import overhead_bar
 

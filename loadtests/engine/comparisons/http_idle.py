@@ -21,7 +21,7 @@ from artifact.preprocess import to_pixels
 from engine.types import VqaInput
 from loadtests.engine.connection import Connection, question_bytes
 from loadtests.engine.live import Live
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.errors import BenchError
 from loadtests.kit.pairs import Side, difference_bar, take_pairs
@@ -33,7 +33,7 @@ QUESTION = "what color is the circle?"
 _WINDOW = 30
 
 
-def measure(setup: Setup, report: Report) -> list[Bar]:
+def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of one backend on the demo artifact."""
     picture = setup.demo / "golden/images/0000.jpg"
     if not picture.is_file():
@@ -46,7 +46,7 @@ def measure(setup: Setup, report: Report) -> list[Bar]:
         return [_compare(setup, server, live, picture.read_bytes(), report)]
 
 
-def _compare(setup: Setup, server: Server, live: Live, picture: bytes, report: Report) -> Bar:
+def _compare(setup: EngineBench, server: Server, live: Live, picture: bytes, report: Report) -> Bar:
     with Image.open(io.BytesIO(picture)) as image:
         pixels = to_pixels(image.convert("RGB"), live.artifact.manifest.config.image_size)
     given = VqaInput(pixels, QUESTION)

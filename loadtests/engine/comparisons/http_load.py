@@ -23,7 +23,7 @@ from engine.types import Budget, Ticket, VqaInput
 from loadtests.engine.comparisons.composed import TOKENS
 from loadtests.engine.connection import Connection, question_bytes
 from loadtests.engine.live import Live, draw_inputs
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import ratio_bar, take_pairs
 from loadtests.kit.processes.serving import Server, serving
@@ -37,7 +37,7 @@ RAMP, COUNTED = 8, 24
 _JPEG_QUALITY = 90
 
 
-def measure(setup: Setup, report: Report) -> list[Bar]:
+def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of one backend."""
     report("starting the server", 0.0)
     root = setup.artifacts / "base1"
@@ -48,7 +48,7 @@ def measure(setup: Setup, report: Report) -> list[Bar]:
         return [_compare(setup, server, live, report)]
 
 
-def _compare(setup: Setup, server: Server, live: Live, report: Report) -> Bar:
+def _compare(setup: EngineBench, server: Server, live: Live, report: Report) -> Bar:
     drawn = draw_inputs(live.artifact, CLIENTS, TOKENS, setup.seed)
     pictures = [_jpeg(each) for each in drawn]
     given = [VqaInput(_decoded(picture), drawn[0].question) for picture in pictures]

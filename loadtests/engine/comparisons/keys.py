@@ -9,7 +9,7 @@ from functools import partial
 
 from loadtests.engine.comparisons.composed import TOKENS
 from loadtests.engine.live import Live, draw_inputs
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import ratio_bar, take_pairs
 from loadtests.kit.progress import Report
@@ -18,7 +18,7 @@ BATCH = 8
 LIMIT = 1.05
 
 
-def measure(setup: Setup, report: Report) -> list[Bar]:
+def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of one backend."""
     report("opening", 0.0)
     with (

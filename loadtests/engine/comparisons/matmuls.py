@@ -21,7 +21,7 @@ from artifact.manifest import StageFile, TensorSpec
 from engine.backends.base import Array, Backend, LoadedStage
 from loadtests.engine.comparisons.composed import TOKENS
 from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import ratio_bar, summary, take_pairs
 from loadtests.kit.progress import Report
@@ -156,7 +156,7 @@ class Products:
             return backend.load("products", path, spec)
 
 
-def measure(setup: Setup, report: Report) -> list[Bar]:
+def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of one backend."""
     report("opening", 0.0)
     with Live(setup.artifacts / "base1", setup.backend, BATCH, setup.cache) as live:

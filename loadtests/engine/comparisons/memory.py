@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from loadtests.engine.live import Live
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.artifacts import MANY, VARIANTS
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import Pairs, ratio_bar, side_record, take_pairs
@@ -21,7 +21,7 @@ CLAIM_PAIRS = 5
 """Memory hardly varies between runs."""
 
 
-def measure(setup: Setup, report: Report) -> list[Bar]:
+def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of one backend, on the resident set; the proportional set is in evidence."""
     report("measuring step times once", 0.0)
     with Live(setup.artifacts / MANY, setup.backend, 8, setup.cache):
@@ -60,7 +60,7 @@ def _proportional(found: dict[str, list[float]]) -> dict[str, object] | None:
     return {kind: side_record(values, "MB") for kind, values in found.items()} | {"ratio": ratios}
 
 
-def _footprint(setup: Setup, kind: str, name: str) -> dict[str, int | None]:
+def _footprint(setup: EngineBench, kind: str, name: str) -> dict[str, int | None]:
     words = [kind, setup.artifacts / name, setup.backend, setup.cache, setup.seed]
     said = run_child(
         "loadtests.engine.comparisons.footprint", [str(word) for word in words], f"the {kind} side"

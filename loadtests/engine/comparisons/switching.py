@@ -12,7 +12,7 @@ from artifact.task import VQA
 from engine.types import Budget
 from loadtests.engine.comparisons.composed import TOKENS
 from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import difference_bar, side_record, take_pairs
 from loadtests.kit.progress import Report
@@ -22,7 +22,7 @@ _ROUNDS_PER_PAIR = 3
 """Changes are quick to measure; reloads are not."""
 
 
-def measure(setup: Setup, report: Report) -> list[Bar]:
+def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of one backend."""
     report("opening", 0.0)
     with Live(setup.artifacts / "base1", setup.backend, 8, setup.cache) as live:

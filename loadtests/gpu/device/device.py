@@ -48,14 +48,14 @@ class Device:
         return Mark(self.is_cuda)
 
     def free_bytes(self) -> int | None:
-        """Return the memory that can still be had; None where nobody counts it."""
+        """Return the memory that can still be had; None where it is not counted."""
         if not self.is_cuda:
             return None
         cached = torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
         return int(torch.cuda.mem_get_info()[0]) + cached
 
     def used_bytes(self) -> int:
-        """Return the bytes of live tensors; 0 where nobody counts them."""
+        """Return the bytes of live tensors; 0 where they are not counted."""
         return int(torch.cuda.memory_allocated()) if self.is_cuda else 0
 
     def stream(self) -> Any:

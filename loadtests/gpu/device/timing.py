@@ -51,7 +51,7 @@ def ratios(over: Sequence[float], under: Sequence[float]) -> Quartiles:
 def rounds(
     device: Device, calls: Mapping[str, Call], deadline: Deadline, most: int = 20, least: int = 3
 ) -> Samples:
-    """Time calls in turns, `least` to `most` rounds as the deadline allows; who is first rotates.
+    """Time calls in turns, `least` to `most` rounds as the deadline allows; the first call rotates.
 
     Short calls are repeated within a sample, so that reading the clock does not weigh; the device
     is not waited for inside a round.

@@ -16,7 +16,7 @@ class Captioner:
         model: on the device, with the caption task.
         pattern: executed orders.
         pixels: uint8 `[batch, side, side, 3]`.
-        words: of a caption; the cache has room for so many.
+        words: of a caption; the cache has room for them.
         bos: id that a caption begins with.
         mask: id of MASK.
     """

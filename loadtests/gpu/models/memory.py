@@ -44,7 +44,7 @@ def held_bytes(parameters: Iterable[nn.Parameter]) -> int:
 
 
 def _of_depth(config: ModelConfig, depth: int) -> int:
-    """Count the bytes of a model of so many blocks that shares nothing."""
+    """Count the bytes of a model of `depth` blocks that shares nothing."""
     with torch.device("meta"):
         model = OtmvModel(replace(config, key_of_order=spread_keys(depth, depth)))
     heads = sum(parameter.numel() for parameter in model.heads.parameters())

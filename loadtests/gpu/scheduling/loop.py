@@ -61,7 +61,7 @@ class _Driven:
 
 
 class Loop:
-    """A closed loop: twice as many rows as a batch holds; who has its answer is replaced at once.
+    """A closed loop: twice as many rows as a batch holds; an answered one is replaced at once.
 
     Args:
         rig: the device.
@@ -127,7 +127,7 @@ class Loop:
         return driven.record()
 
     def _decided(self) -> Decision:
-        """Take newcomers in, decide, and settle who is settled, until something runs."""
+        """Take in new rows, decide, and settle rows, until something runs."""
         while True:
             now = time.perf_counter()
             while len(self._rows) < self._live:
@@ -167,7 +167,7 @@ class Loop:
         return _KINDS.get(run.stage, "block")
 
     def _fitting(self, rows: int) -> int:
-        """Return the smallest captured batch that holds so many rows."""
+        """Return the smallest captured batch that holds these rows."""
         return next(batch for batch in self._rig.size.batches if batch >= rows)
 
     def _step(self, run: Run, kind: str, bucket: int, done: int) -> None:
@@ -199,7 +199,7 @@ class Loop:
         return self._upload(numbers).to(self._kept.h.device, non_blocking=True)
 
     def _upload(self, numbers: Sequence[int]) -> Tensor:
-        """Return the numbers in pinned memory that nobody reads any more."""
+        """Return the numbers in pinned memory that nothing reads any more."""
         place = self._uploads[self._uploaded % _UPLOADS]
         self._uploaded += 1
         place[: len(numbers)] = torch.tensor(numbers, dtype=torch.int64)

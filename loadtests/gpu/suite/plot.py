@@ -10,7 +10,7 @@ from monitoring.table4 import COLUMNS
 
 
 def plot(outcomes: Mapping[str, Outcome], path: Path) -> bool:
-    """Draw measured, ideal and the paper's speeds; tell whether there was something to draw.
+    """Draw measured, ideal and the paper's speeds; return whether there was something to draw.
 
     Raises:
         ImportError: matplotlib is not installed.
@@ -34,8 +34,8 @@ def plot(outcomes: Mapping[str, Outcome], path: Path) -> bool:
         places = range(len(rows))
         axis.bar(places, [row["speed"]["median"] for row in rows.values()], color="0.75")
         axis.scatter(places, [row["ideal"] for row in rows.values()], marker="_", label="ideal")
-        told = [(x, row["paper"]) for x, row in enumerate(rows.values()) if row["paper"]]
-        axis.scatter([x for x, _ in told], [y for _, y in told], marker="x", label="paper")
+        known = [(x, row["paper"]) for x, row in enumerate(rows.values()) if row["paper"]]
+        axis.scatter([x for x, _ in known], [y for _, y in known], marker="x", label="paper")
         axis.set_xticks(list(places), list(rows), rotation=30, fontsize=8)
         axis.set_ylabel(f"{task}: speed over full", fontsize=8)
         axis.legend(fontsize=8, frameon=False)

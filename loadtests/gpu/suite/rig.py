@@ -29,7 +29,7 @@ class Rig:
         deadline: of this part; it looks at it between its pieces.
         earlier: findings by part.
         found: what this part has found so far.
-        path: where it is written after each piece, so that a part cut off has told what it knew.
+        path: where it is written after each piece, so that a part that is cut off leaves it.
     """
 
     device: Device

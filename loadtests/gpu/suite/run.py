@@ -1,8 +1,8 @@
 """The parts in turn, each in a process of its own, each with its share of the time.
 
 A part that fails, crashes, hangs or breaks the CUDA context ends alone; what it had found by then
-is kept. The processes are forked before anybody has touched CUDA, so they need not load torch
-again; should somebody have, they begin anew.
+is kept. The processes are forked before anything has touched CUDA, so they need not load torch
+again; if something has, they begin anew.
 """
 
 from __future__ import annotations
@@ -144,14 +144,14 @@ def run_part(
         child.join(min(most_s, 2 * seconds + 5))
         if child.is_alive():
             _end(child)
-            told = {"status": "cut off", "why": f"it was to take {seconds:.0f} s"}
+            end = {"status": "cut off", "why": f"it was to take {seconds:.0f} s"}
         elif ended.is_file():
-            told = json.loads(ended.read_text("utf-8"))
+            end = json.loads(ended.read_text("utf-8"))
         else:
-            told = {"status": "failed", "why": f"its process ended with {child.exitcode}"}
+            end = {"status": "failed", "why": f"its process ended with {child.exitcode}"}
         kept = json.loads(found.read_text("utf-8")) if found.is_file() else {}
     took_s = time.monotonic() - begun_s
-    return Outcome(told["status"], kept, told.get("why", ""), took_s)  # type: ignore[arg-type]
+    return Outcome(end["status"], kept, end.get("why", ""), took_s)  # type: ignore[arg-type]
 
 
 def _end(child: multiprocessing.process.BaseProcess) -> None:
@@ -175,7 +175,7 @@ def _child(
     """Run a part, in a process group of its own so that its helpers end with it."""
     os.setsid()
     gc.freeze()  # every capture collects garbage; what was imported is none
-    told = {"status": "done"}
+    end = {"status": "done"}
     rig = Rig(Device(options.kind), options.size, options.seed, Deadline(seconds), earlier, found)
     torch.manual_seed(options.seed)
     torch.set_float32_matmul_precision("high")
@@ -183,9 +183,9 @@ def _child(
         with torch.no_grad():
             part.run(rig)
     except NotRun as reason:
-        told = {"status": "not-run", "why": str(reason)}
+        end = {"status": "not-run", "why": str(reason)}
     except Exception as error:
         traceback.print_exc()
         lines = str(error).splitlines() or [""]
-        told = {"status": "failed", "why": f"{type(error).__name__}: {lines[0]}"}
-    write_atomically(ended, json.dumps(told))
+        end = {"status": "failed", "why": f"{type(error).__name__}: {lines[0]}"}
+    write_atomically(ended, json.dumps(end))

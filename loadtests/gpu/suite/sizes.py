@@ -1,4 +1,4 @@
-"""What is measured at each size: the paper's own work, or as little as tells that it runs."""
+"""What is measured at each size: the paper's own work, or as little as shows that it runs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Size:
 
     `base`: shares nothing, readout "last"; `work`: Table 4's columns; `batches`: rows of a step
     whose times are fitted; `compared`: batches at which cut and whole graphs are compared;
-    `squares`: sides of the products that tell the device's peak; `copied_bytes`: of the copy;
+    `squares`: sides of the products that show the device's peak; `copied_bytes`: of the copy;
     `depths`: of the variants on one ladder; `picture_px`: width and height of the JPEGs;
     `simulated_s`: longest run of the simulator.
     """

@@ -1,4 +1,4 @@
-"""A server in a process of its own: started, ready, stopped, whoever wrote it."""
+"""A server in a process of its own, ours or a rival: started, ready, stopped."""
 
 from __future__ import annotations
 

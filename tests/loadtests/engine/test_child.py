@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from loadtests.engine import child
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 
 ROOT = Path(__file__).parents[3]
@@ -15,8 +15,8 @@ ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "examples/demo-artifact"
 
 
-def a_setup(folder: Path, pairs: int = 1) -> Setup:
-    return Setup(folder, DEMO, "onnxruntime", pairs, 0)
+def a_setup(folder: Path, pairs: int = 1) -> EngineBench:
+    return EngineBench(folder, DEMO, "onnxruntime", pairs, 0)
 
 
 def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,7 +24,7 @@ def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
 
     class Module:
         @staticmethod
-        def measure(setup: Setup, report: object) -> list[Bar]:
+        def measure(setup: EngineBench, report: object) -> list[Bar]:
             raise ModuleNotFoundError("no", name="onnx")
 
     monkeypatch.setattr(child.importlib, "import_module", lambda name: Module)

@@ -7,7 +7,7 @@ import pytest
 from loadtests.engine import program
 from loadtests.engine.comparisons import BY_NAME, COMPARISONS
 from loadtests.engine.program import run_all
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 
 ROOT = Path(__file__).parents[3]
 
@@ -19,8 +19,8 @@ def silent(what: str, share: float) -> None:
     pass
 
 
-def a_setup(folder: Path, pairs: int = 1) -> Setup:
-    return Setup(folder, DEMO, "onnxruntime", pairs, 0)
+def a_setup(folder: Path, pairs: int = 1) -> EngineBench:
+    return EngineBench(folder, DEMO, "onnxruntime", pairs, 0)
 
 
 @pytest.mark.slow
@@ -45,7 +45,7 @@ def test_a_comparison_that_fails_is_told_and_does_not_stop_the_others(tmp_path: 
     found = run_all(
         [BY_NAME["variant"], BY_NAME["http-idle"]],
         ["onnxruntime"],
-        Setup(tmp_path, tmp_path, "", 1, 0),
+        EngineBench(tmp_path, tmp_path, "", 1, 0),
         silent,
     )
     assert [bar.verdict for bar in found.bars] == ["not-run", "not-run"]

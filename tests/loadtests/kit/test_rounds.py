@@ -6,7 +6,7 @@ from loadtests.kit.rounds import take_rounds, turned
 
 
 class Watched:
-    """Sides that note who was measured when, and take a second more each time."""
+    """Sides that note when each was measured, and take a second more each time."""
 
     def __init__(self, names: str) -> None:
         self.order: list[str] = []

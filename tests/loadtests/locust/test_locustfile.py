@@ -91,10 +91,10 @@ def test_what_cannot_start_says_why_in_one_line(server: LiveServer) -> None:
     done = locust(server.url, "VqaUser", "CaptionUser")
     assert done.returncode == 2
     assert "otmv: name one user class" in done.stderr
-    nobody = locust("http://127.0.0.1:1", "VqaUser")
-    assert nobody.returncode == 2
-    assert "otmv: http://127.0.0.1:1 does not answer" in nobody.stderr
-    assert "Traceback" not in nobody.stderr
+    absent = locust("http://127.0.0.1:1", "VqaUser")
+    assert absent.returncode == 2
+    assert "otmv: http://127.0.0.1:1 does not answer" in absent.stderr
+    assert "Traceback" not in absent.stderr
 
 
 def test_every_command_in_the_documents_can_be_typed() -> None:

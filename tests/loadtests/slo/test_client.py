@@ -120,8 +120,8 @@ def test_who_gets_no_answer_gives_up_and_a_closed_port_is_no_crash(
     listening, _ = server
     (reply,) = go(job(listening, "wait", give_up_s=0.05)).replies
     assert (reply.status, reply.body) == (LEFT, "TimeoutError")
-    nobody = Job("127.0.0.1", 1, "/", ["{}"], [Send(0.0, 0)], 5.0)
-    assert go(nobody).replies[0].status == LEFT
+    absent = Job("127.0.0.1", 1, "/", ["{}"], [Send(0.0, 0)], 5.0)
+    assert go(absent).replies[0].status == LEFT
 
 
 def test_a_connection_is_used_again(server: tuple[ThreadingHTTPServer, type[Handler]]) -> None:

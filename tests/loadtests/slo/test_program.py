@@ -18,7 +18,7 @@ from loadtests.kit.errors import BenchError
 from loadtests.rivals.options import Options
 from loadtests.slo import capacity, program, servers, visits
 from loadtests.slo.client import Job, Sent, exact_loop, run
-from loadtests.slo.program import Setup, run_alone, run_beside, sweep
+from loadtests.slo.program import SloBench, run_alone, run_beside, sweep
 from loadtests.slo.servers import Running
 from loadtests.slo.sweep import GRID, Settings
 from loadtests.slo.visits import OURS, Offering
@@ -57,7 +57,7 @@ def answering(variant: str) -> Iterator[Running]:
 
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
-    """Replace servers and capacity; the list gets who was started: name, variant, batch."""
+    """Replace servers and capacity; the list gets what was started: name, variant, batch."""
     calls: list[tuple[str, str, int]] = []
 
     @contextmanager
@@ -89,9 +89,9 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
 
 
 @pytest.fixture
-def setup(tmp_path: Path) -> Setup:
+def setup(tmp_path: Path) -> SloBench:
     write_tiny(tmp_path / FAMILY)
-    return Setup(tmp_path, tmp_path / "env", Offering(CELLS, 0.1, 0))
+    return SloBench(tmp_path, tmp_path / "env", Offering(CELLS, 0.1, 0))
 
 
 def silent(what: str, share: float) -> None:
@@ -99,7 +99,7 @@ def silent(what: str, share: float) -> None:
 
 
 def test_ours_is_measured_before_each_rival_and_after_the_last(
-    started: list[tuple[str, str, int]], setup: Setup
+    started: list[tuple[str, str, int]], setup: SloBench
 ) -> None:
     settings = {"mosec": Settings(4, 1, 2), "litserve": Settings(8, 1, 8)}
     measured = run_beside(settings, setup, silent)
@@ -116,7 +116,7 @@ def test_ours_is_measured_before_each_rival_and_after_the_last(
 
 
 def test_a_rival_that_fails_is_left_out_and_the_others_go_on(
-    started: list[tuple[str, str, int]], setup: Setup
+    started: list[tuple[str, str, int]], setup: SloBench
 ) -> None:
     settings = {"ray": Settings(4, 1, 2), "mosec": Settings(4, 1, 2)}
     measured = run_beside(settings, setup, silent)
@@ -126,7 +126,7 @@ def test_a_rival_that_fails_is_left_out_and_the_others_go_on(
 
 
 def test_the_sweep_tries_every_setting_on_the_full_variant(
-    started: list[tuple[str, str, int]], setup: Setup, monkeypatch: pytest.MonkeyPatch
+    started: list[tuple[str, str, int]], setup: SloBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program, "GRID", GRID[:2])
     trials = sweep(["mosec"], setup, silent)
@@ -137,7 +137,7 @@ def test_the_sweep_tries_every_setting_on_the_full_variant(
 @pytest.mark.e2e
 @pytest.mark.slow
 def test_our_real_server_takes_the_requests_and_its_answers_are_read(tmp_path: Path) -> None:
-    setup = Setup(tmp_path, tmp_path, Offering((Cell(0.1, 1.0),), 1.0, 0))
+    setup = SloBench(tmp_path, tmp_path, Offering((Cell(0.1, 1.0),), 1.0, 0))
     demo = Path(__file__).parents[3] / "examples/demo-artifact"
     measured = run_alone(demo, setup, silent)
     (row,) = measured.rows

@@ -9,7 +9,7 @@ import pytest
 from artifact.store import open_artifact
 from loadtests.table4.galleries import ensure_galleries, flops
 from loadtests.table4.presets import Preset, Work
-from loadtests.table4.program import Measured, Setup, run_all
+from loadtests.table4.program import Measured, Table4Bench, run_all
 from loadtests.table4.rows import speeds
 from monitoring.table4 import COLUMNS
 from tests.loadtests.table4.tiny_gallery import GALLERY_METHODS, write_gallery
@@ -30,8 +30,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-def a_setup(folder: Path, backend: str = "onnxruntime") -> Setup:
-    return Setup(TINY, COLUMNS, GALLERY_METHODS, folder, backend, ROUNDS, 0)
+def a_setup(folder: Path, backend: str = "onnxruntime") -> Table4Bench:
+    return Table4Bench(TINY, COLUMNS, GALLERY_METHODS, folder, backend, ROUNDS, 0)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,6 @@ def test_galleries_that_are_there_are_not_exported_again(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_a_method_the_gallery_lacks_is_told(folder: Path) -> None:
-    setup = Setup(TINY, ["vqa"], ["full", "upop"], folder, "onnxruntime", 1, 0)
+    setup = Table4Bench(TINY, ["vqa"], ["full", "upop"], folder, "onnxruntime", 1, 0)
     found = run_all(setup, lambda what, share: None)
     assert "has no upop for vqa: remove the folder" in found.failed["vqa"]

@@ -10,13 +10,13 @@ from monitoring.prometheus import Prometheus, PrometheusError, Span
 from monitoring.report.contents import PLOTS
 from monitoring.report.gather import Findings, Table4, gather
 from monitoring.report.page import page
-from tests.monitoring.fake_prometheus import BUSY, NOTHING, START_S, Told, labels, transport
+from tests.monitoring.fake_prometheus import BUSY, NOTHING, START_S, Answers, labels, transport
 
 SPAN = Span(START_S, START_S + 600, 60)
 
 
-def findings(told: Told = BUSY, where: str = "", asked: list[str] | None = None) -> Findings:
-    with Prometheus("http://prom:9090/", transport(told, asked)) as prometheus:
+def findings(answers: Answers = BUSY, where: str = "", asked: list[str] | None = None) -> Findings:
+    with Prometheus("http://prom:9090/", transport(answers, asked)) as prometheus:
         return gather(prometheus, SPAN, "60s", where)
 
 
@@ -70,8 +70,8 @@ def test_values_that_are_no_numbers_are_left_out() -> None:
 
 
 def test_a_limit_alone_is_no_measurement() -> None:
-    told = {name: value for name, value in BUSY.items() if 'outcome="ok"' not in name}
-    assert series(findings(told), "Attainment") == {}
+    answers = {name: value for name, value in BUSY.items() if 'outcome="ok"' not in name}
+    assert series(findings(answers), "Attainment") == {}
 
 
 def test_a_server_never_seen_is_said() -> None:
@@ -149,7 +149,7 @@ def test_without_rules_and_answers_table_4_says_why_it_is_empty() -> None:
 
 def test_labels_from_outside_are_escaped() -> None:
     evil = "<script>alert(1)</script>"
-    told: Told = {**BUSY, "sum by (variant)": {labels(variant=evil): 1.0}}
-    text = page(findings(told, where=f'job="{evil}"'))
+    answers: Answers = {**BUSY, "sum by (variant)": {labels(variant=evil): 1.0}}
+    text = page(findings(answers, where=f'job="{evil}"'))
     assert "<script" not in text
     assert "&lt;script&gt;" in text

@@ -49,7 +49,7 @@ class AskedTask:
 
     Attributes:
         task: which.
-        read: its cases in a world, at most so many.
+        read: its cases in a world; the number is the most it may return.
         draw: its cases on drawn pictures (JPEG files), whose answers are not known.
         table4: its work in Table 4, by preset.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.engine.comparisons.captions import BEAMS, WORDS, Writers, measure
-from loadtests.engine.setup import Setup
+from loadtests.engine.setup import EngineBench
 from tests.engine.fakes import picture
 from tests.engine.tiny_artifact import write_tiny
 
@@ -17,7 +17,7 @@ DEMO = Path(__file__).parents[4] / "examples/demo-artifact"
 @pytest.mark.slow
 def test_all_bars_are_measured_on_real_stages(tmp_path: Path) -> None:
     write_tiny(tmp_path / "base1-caption")
-    bars = measure(Setup(tmp_path, DEMO, "onnxruntime", 1, 0), lambda what, share: None)
+    bars = measure(EngineBench(tmp_path, DEMO, "onnxruntime", 1, 0), lambda what, share: None)
     together, passes, company, streamed = bars
     assert together.name == "engine.captions-together.onnxruntime"
     assert together.measured is not None

@@ -29,7 +29,7 @@ def test_there_are_as_many_rounds_as_time_allows(seconds: float, count: int) -> 
     assert {name: len(times) for name, times in samples.items()} == {"a": count, "b": count}
     assert all(time > 0 for times in samples.values() for time in times)
     after_warming = "".join(turns[4:])
-    assert after_warming.index("b") < after_warming.rindex("a"), "who is first rotates"
+    assert after_warming.index("b") < after_warming.rindex("a"), "the first call rotates"
 
 
 def test_the_union_of_spans() -> None:

@@ -23,5 +23,5 @@ def test_a_tree_of_processes_is_counted_and_stopped() -> None:
     assert tree_cpu_s(process.pid) > 0
     stop_tree(process, 5.0)
     assert process.returncode is not None
-    process.stdout.read()  # ends once nobody holds the pipe
+    process.stdout.read()  # ends once no process holds the pipe
     process.stdout.close()

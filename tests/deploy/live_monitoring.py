@@ -11,10 +11,8 @@ import asyncio
 import json
 import random
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +20,14 @@ import httpx
 import pytest
 import yaml
 
-from loadtests.kit.processes.ports import free_port
 from monitoring import table4
 from monitoring.prometheus import Prometheus, Span
 from monitoring.promql import Scope
 from tests.deploy.boards import Query, queries
 from tests.deploy.test_rules import PROMETHEUS, ROOT
 from tests.e2e.open_loop import Post, closed_loop, open_loop
+from tests.e2e.prometheus import program as prometheus_program
+from tests.e2e.prometheus import running
 from tests.server.live import LiveServer, otmv, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -111,35 +110,6 @@ def configured(folder: Path, target: str) -> Path:
     return path
 
 
-@contextmanager
-def scraping(folder: Path, target: str) -> Iterator[str]:
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("the program `prometheus` is not installed (Debian: package prometheus)")
-    config = configured(folder, target)
-    address = f"127.0.0.1:{free_port()}"
-    words = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
-    process = subprocess.Popen(
-        [*words, f"--web.listen-address={address}"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stderr is not None
-        seen = []
-        for line in process.stderr:
-            seen.append(line)
-            if "Server is ready to receive web requests" in line:
-                break
-        else:
-            raise AssertionError("".join(seen))
-        yield f"http://{address}"
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def stage_bytes(cache: Path) -> float:
     """Return what the stages take without a budget; leaves a latency profile for later starts."""
     with serving(DEMO, cache, OTMV_MAX_BATCH="2") as server:
@@ -171,13 +141,15 @@ def loaded(server: LiveServer, prometheus: Prometheus) -> float:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("monitoring")
-    if shutil.which("prometheus") is None:
-        pytest.skip("the program `prometheus` is not installed (Debian: package prometheus)")
+    prometheus_program()
     budget = round(1.02 * stage_bytes(folder / "cache"))
     limits = {"OTMV_QUEUE_LIMIT": "24", "OTMV_MAX_BATCH": "2", "OTMV_MEMORY_BUDGET": str(budget)}
     with serving(DEMO, folder / "cache", **limits) as server:
         target = server.url.removeprefix("http://")
-        with scraping(folder / "prometheus", target) as url, Prometheus(url) as prometheus:
+        with (
+            running(configured(folder / "prometheus", target)) as url,
+            Prometheus(url) as prometheus,
+        ):
             began_s = time.time()
             yield Watched(server, prometheus, began_s, loaded(server, prometheus))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from loadtests.cases import CONTENT_TYPE, encode_form
+from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
 from tests.e2e.open_loop import Post
 from tests.e2e.twins import ROOT
 from tests.server.kit.live_server import LiveServer

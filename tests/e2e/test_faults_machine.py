@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from loadtests.table4.prometheus import Prometheus
+from monitoring.prometheus import Prometheus
 from tests.e2e.prometheus import scraping
 from tests.e2e.shop import answers, ended, half_sent, metric, question, send
 from tests.e2e.twins import DEMO

@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from loadtests.cases import CONTENT_TYPE, encode_form
+from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
 from tests.e2e.open_loop import Post, Sender
 from tests.e2e.shop import answers, mixed, question, resident_bytes, send
 from tests.e2e.twins import DEMO

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from client import Budget, OtmvClient
 
-from loadtests.cases import CONTENT_TYPE, encode_form
+from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
 from tests.e2e.open_loop import Load, Post, closed_loop, open_loop
 from tests.e2e.twins import DEMO, ROOT
 from tests.server.kit.live_server import LiveServer, serving

@@ -77,7 +77,7 @@ def test_as_json_even_the_last_line_is_json(
 
 def test_serving_without_tracing_imports_no_opentelemetry_sdk() -> None:
     script = (
-        "import sys, cli.serve_\n"
+        "import sys, cli.commands.serve\n"
         "heavy = ('opentelemetry.sdk', 'requests', 'server.observing.otel')\n"
         "bad = [m for m in heavy if m in sys.modules]\n"
         "sys.exit(', '.join(bad) or 0)"

@@ -106,6 +106,7 @@ def _sweep(setup: SloBench, rivals: Sequence[str], path: Path) -> None:
     write(path, {**facts, **found}, [], seed=setup.offering.seed)
     for name, best in found["settings"].items():
         Console().print(f"{name}: {json.dumps(best)}", highlight=False)
+    Console().print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _measure(

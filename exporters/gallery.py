@@ -18,7 +18,6 @@ from artifact.manifest import (
     StageFile,
     VariantRecord,
 )
-from artifact.stage import StageKind
 from artifact.store import Artifact, ArtifactWriter
 from exporters import describe, parity
 from exporters.export import GOLDEN_SEED, Report

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from artifact.stage import stage_name
-from artifact.stage import StageName
+from artifact.stage import StageName, stage_name
 from artifact.task import VQA
 from engine.elastic.course import Course, Line, Route, Stop
 

@@ -10,7 +10,6 @@ import time
 
 from artifact.stage import StageName
 from artifact.task import VQA
-from artifact.task import VQA
 from engine.types import Budget
 from loadtests.engine.comparisons.composed import TOKENS
 from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from artifact.stage import StageKind
 from artifact.pattern import SkipPattern
+from artifact.stage import StageKind
 from artifact.task import VQA
 from loadtests.gpu.device.device import Replay
 from loadtests.gpu.device.timing import Call, Quartiles, ratios, rounds
@@ -28,7 +28,7 @@ from models.key_block import KeyBlock
 OneGraph = Callable[[int], Replay]
 """Captures a model whole, for a batch."""
 
-KINDS = (StageKind.STEM, StageKind.BLOCK, StageKind.HEAD)
+KINDS: tuple[str, ...] = (StageKind.STEM, StageKind.BLOCK, StageKind.HEAD)
 COMPILING_S = 60.0
 """A second form, by torch.compile, is begun only with so much time left."""
 

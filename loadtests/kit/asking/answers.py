@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from artifact.stage import PHASES
 import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from artifact.stage import PHASES
 
 _SERVED = {
     "variant",

@@ -7,8 +7,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import pytest
-from engine.types import Input
-from server.engine_pool import OnText
 from tests.server.fake_pool import FakePool
 from tests.server.live import serving_fake
 
@@ -16,10 +14,11 @@ from engine.errors import QueueFull
 from engine.requests.request import Request
 from engine.tasks.caption import CaptionInput
 from engine.tasks.reason import ReasonInput
-from engine.types import Answer
+from engine.types import Answer, Input
 from loadtests.kit.errors import BenchError
 from loadtests.kit.processes.ports import free_port
 from loadtests.table4.drive import Drive, run
+from server.engine_pool import OnText
 
 ONE_ROUND = Drive("", "vqa", 1e-3, concurrency=4, per_turn=6, words=3)
 WARM = 2

@@ -21,9 +21,9 @@ from loadtests.gpu.models.methods import (
     whole,
 )
 from loadtests.gpu.suite.rig import Rig
+from models.captions import SpecialTokens
 from models.comparators.build import build
 from models.comparators.methods import METHODS
-from models.captions import SpecialTokens
 
 
 @pytest.mark.parametrize("method", METHODS)

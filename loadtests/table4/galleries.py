@@ -92,5 +92,5 @@ def flops(manifest: Manifest, task: TaskName, method: str, work: Work) -> int:
 
 def _parts(record: VariantRecord, task: TaskName, words: int) -> list[tuple[int | None, int]]:
     """Return the FLOPs of each part of a request, and how often it runs."""
-    last, *before = (getattr(record, f"flops_{part}") for part in TASKS[task].flops_parts)
+    last, *before = (record.flops.get(part) for part in TASKS[task].flops_parts)
     return [*((part, 1) for part in before), (last, words if TASKS[task].writes else 1)]

@@ -19,7 +19,6 @@ from pathlib import Path
 import httpx
 import pytest
 import yaml
-from tests.server.live import LiveServer, otmv, serving
 
 from monitoring import table4
 from monitoring.prometheus import Prometheus, Span
@@ -29,6 +28,7 @@ from tests.deploy.test_rules import PROMETHEUS, ROOT
 from tests.e2e.open_loop import Post, closed_loop, open_loop
 from tests.e2e.prometheus import program as prometheus_program
 from tests.e2e.prometheus import running
+from tests.server.kit.live_server import LiveServer, otmv, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.server.live import run_otmv, serving
 
 from artifact.task import TaskName
 from loadtests.table4.ledger import Ledger
@@ -19,6 +18,7 @@ from monitoring.promql import Scope
 from monitoring.table4 import COLUMNS
 from tests.e2e.prometheus import scraping
 from tests.loadtests.table4.tiny_gallery import GALLERY_METHODS, write_gallery
+from tests.server.kit.live_server import run_otmv, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -11,18 +11,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli import serve_
+from cli.commands import serve as command
 from cli.main import build
 from server.access.keys import sha256_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SUM = sha256_of("otmv-key")
 
 
 @pytest.fixture(autouse=True)
-def _loud(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve_._console, "quiet", False)
-    monkeypatch.setattr(serve_, "configure_logging", lambda settings: None)
+def _logging_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "configure_logging", lambda settings: None)
 
 
 def serve(*words: str) -> tuple[int, str, str]:

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from server.multipart import parse_multipart
-
 from loadtests.engine.connection import question_bytes
+from server.http.multipart import parse_multipart
 
 
 def test_the_request_is_one_the_server_reads() -> None:

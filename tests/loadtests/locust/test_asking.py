@@ -4,13 +4,13 @@ import json
 import random
 
 import pytest
-from server.multipart import parse_multipart
 
 from loadtests.kit.asking.answers import Score
 from loadtests.kit.asking.cases import load_cases
 from loadtests.kit.asking.forms import CONTENT_TYPE
 from loadtests.locust.asking import judge, request_for
 from loadtests.locust.marks import REJECTED, Outcome
+from server.http.multipart import parse_multipart
 from tests.loadtests.kit.asking.served import answered
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import configargparse
 import pytest
-from tests.server.live import ROOT, LiveServer, serving
 
 from loadtests.locust.options import add_options
+from tests.server.kit.live_server import ROOT, LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 

@@ -7,8 +7,6 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 
 import pytest
-from tests.server.fake_pool import FakePool
-from tests.server.live import serving_fake
 
 from engine.errors import QueueFull
 from engine.requests.request import Request
@@ -19,6 +17,8 @@ from loadtests.kit.errors import BenchError
 from loadtests.kit.processes.ports import free_port
 from loadtests.table4.drive import Drive, run
 from server.engine_pool import OnText
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.live_server import serving_fake
 
 ONE_ROUND = Drive("", "vqa", 1e-3, concurrency=4, per_turn=6, words=3)
 WARM = 2

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from server.multipart import parse_multipart
-
 from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
+from server.http.multipart import parse_multipart
 
 
 def test_the_form_is_one_the_server_reads() -> None:

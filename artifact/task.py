@@ -15,7 +15,7 @@ TaskName = str
 """A task's name in files, requests, metrics and results: a key of `TASKS`."""
 
 
-class Case(Protocol):
+class CaseFields(Protocol):
     """What a labelled case asks, and what is right; the fields are those of `LabelledCase`."""
 
     @property
@@ -55,7 +55,7 @@ class Measure:
     """
 
     name: str
-    score: Callable[[Sequence[str], Sequence[Case]], float]
+    score: Callable[[Sequence[str], Sequence[CaseFields]], float]
 
 
 @dataclass(frozen=True)
@@ -131,12 +131,12 @@ class Task:
         return tuple(StageName.whole(self.name, variant, each.whole) for each in self.passes)
 
 
-def _vqa_score(given: Sequence[str], cases: Sequence[Case]) -> float:
+def _vqa_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
     pairs = zip(given, cases, strict=True)
     return float(np.mean([vqa_accuracy(answer, case.answers) for answer, case in pairs]))
 
 
-def _caption_score(given: Sequence[str], cases: Sequence[Case]) -> float:
+def _caption_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
     return objects_named(given, (case.phrases for case in cases))
 
 
@@ -144,7 +144,7 @@ TRUTHS = ("false", "true")
 """What the two logits of a statement say."""
 
 
-def _reason_score(given: Sequence[str], cases: Sequence[Case]) -> float:
+def _reason_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
     pairs = zip(given, cases, strict=True)
     return float(np.mean([answer == TRUTHS[bool(case.truth)] for answer, case in pairs]))
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from artifact.config import ModelConfig
 from artifact.pattern import SkipPattern
 from artifact.stage import StageName
-from artifact.task import TASKS, Case, Measure, Task, one_pass
+from artifact.task import TASKS, CaseFields, Measure, Task, one_pass
 from exporters.examples import Example
 from exporters.tasks import EXPORTED_TASKS
 from exporters.tasks.one_pass import ExportedOnePass
@@ -40,7 +40,7 @@ def size_label(objects: int) -> str:
     return SIZE.labels[int(np.searchsorted(_MOST_OBJECTS, objects))]
 
 
-def _share_right(given: Sequence[str], cases: Sequence[Case]) -> float:
+def _share_right(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
     right = [label in case.answers for label, case in zip(given, cases, strict=True)]
     return float(np.mean(right))
 

@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class _TextLimits:
+class _CodecLimits:
     bos: int
     eos: int
     pad: int
@@ -53,7 +53,7 @@ class Evaluation:
         self.special = special = checkpoint.special
         self.pad_id = token_id(checkpoint.tokenizer, PAD)
         longest = self.model.config.max_text_positions
-        limits = _TextLimits(special.bos, special.eos, self.pad_id, special.mask, longest)
+        limits = _CodecLimits(special.bos, special.eos, self.pad_id, special.mask, longest)
         self.codec = TextCodec(checkpoint.tokenizer, limits)
         self._answers, self._device = checkpoint.labels, device
 

@@ -13,7 +13,7 @@ from engine.elastic.correction import Correction
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import DEFAULT, Decision, RowView, Run, Snapshot, Tuning, urgency
 from engine.elastic.spread import CallSpread
-from loadtests.simulate.world import Outcome, World
+from loadtests.simulate.world import SimulatedDevice, SimulatedOutcome
 
 Decide = Callable[[Snapshot, float], Decision]
 
@@ -43,7 +43,7 @@ class Machine:
     """Simulates one policy over one list of arrivals; use once."""
 
     def __init__(
-        self, world: World, decide: Decide, tuning: Tuning = DEFAULT, seed: int = 0
+        self, world: SimulatedDevice, decide: Decide, tuning: Tuning = DEFAULT, seed: int = 0
     ) -> None:
         self._world = world
         self._decide = decide
@@ -62,7 +62,7 @@ class Machine:
         self._points = 0.0
         self._scored = self._covered = 0
 
-    def run(self, policy: str, arrivals: Sequence[float], budget_s: float) -> Outcome:
+    def run(self, policy: str, arrivals: Sequence[float], budget_s: float) -> SimulatedOutcome:
         """Return what became of requests with one latency budget, dropped when it is lost.
 
         Raises:
@@ -79,7 +79,9 @@ class Machine:
             self._apply(self._decide(self._snapshot(), self._now))
         whole = max(offered, 1)
         coverage = self._covered / self._scored if self._scored else None
-        return Outcome(policy, offered, self._on_time / whole, self._points / whole, coverage)
+        return SimulatedOutcome(
+            policy, offered, self._on_time / whole, self._points / whole, coverage
+        )
 
     def _arrive(self, number: int, at_s: float, budget_s: float) -> None:
         self._rate.add(at_s)

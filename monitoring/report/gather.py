@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from monitoring import promql, table4
 from monitoring.prometheus import Points, Prometheus, PrometheusError, Sample, Series, Span
 from monitoring.promql import Scope
-from monitoring.report.contents import PLOTS, TILES, Ask, Plot, Tile
+from monitoring.report.contents import PLOTS, TILES, Plot, PlotQuery, Tile
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def _figure(
     return Figure(plot, tuple(found) if measured else (), queries)
 
 
-def _named(ask: Ask, lines: Sequence[Series], order: Sequence[str]) -> list[Curve]:
+def _named(ask: PlotQuery, lines: Sequence[Series], order: Sequence[str]) -> list[Curve]:
     if not ask.by:
         return [Curve(ask.name, line.points, ask.tint, ask.dashed) for line in lines[:1]]
     names, tints = ask.names or {}, ask.tints or {}

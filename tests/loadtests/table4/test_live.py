@@ -14,8 +14,8 @@ from loadtests.kit.errors import BenchError
 from loadtests.table4.ledger import Count, Ledger
 from loadtests.table4.live import (
     Counted,
-    Live,
     LiveRow,
+    LiveWindow,
     await_counted,
     check_window,
     counted,
@@ -119,9 +119,9 @@ def test_the_worst_variant_is_the_bar() -> None:
     assert counters_bar(ledger, Counted({"full": 99.0, "otmv": 104.0}, 0)).verdict == "ok"
 
 
-def a_live(**relative: float) -> Live:
+def a_live(**relative: float) -> LiveWindow:
     rows = [LiveRow("vqa", name, 96, 20 * ratio, ratio) for name, ratio in relative.items()]
-    return Live("60s", 1061.0, tuple(rows), 3.9, {})
+    return LiveWindow("60s", 1061.0, tuple(rows), 3.9, {})
 
 
 def test_the_two_measurements_are_held_against_each_other() -> None:

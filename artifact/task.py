@@ -82,7 +82,7 @@ class Task:
         rows: rows of a batch that a request takes through stem and blocks.
         passes: the ways through the stack, one after the other. A task that `writes` repeats its
             last pass for every word.
-        reads: the tokens whose outputs are the read-out of one row, in the head's order.
+        reads: the tokens whose outputs are the readout of one row, in the head's order.
         labels: what its logits say; None: the artifact's list of answers, or its vocabulary if it
             writes.
         measure: how its answers are scored.
@@ -111,7 +111,7 @@ class Task:
 
     @property
     def head(self) -> StageName:
-        """The stage that turns its read-out into logits.
+        """The stage that turns its readout into logits.
 
         Raises:
             ValueError: its last pass has none, so that it can answer nothing.
@@ -150,7 +150,7 @@ def _reason_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
 
 
 ONE_PASS_READS = ("image", "text")
-"""The read-out of a row that goes through the stack once: image token 0 and text token 0."""
+"""The readout of a row that goes through the stack once: image token 0 and text token 0."""
 
 _QUESTION_STEM = StageName.stem("vqa")
 

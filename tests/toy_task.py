@@ -59,7 +59,7 @@ SIZE = Task(
 
 
 class SizeHead(Head):
-    """One linear over both read-out tokens, `[batch, 2, width]` to `[batch, 3]`."""
+    """One linear over both readout tokens, `[batch, 2, width]` to `[batch, 3]`."""
 
     released: ClassVar = {}
 

@@ -58,7 +58,7 @@ def _heads(heads: list[RowView], max_batch: int) -> Run:
 def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Decision:
     """Settle banked rows that would be late after this step and their head; if there is none, run.
 
-    Whoever is settled is answered before anything else runs, so there is nothing to run then.
+    A settled row is answered before anything else runs, so there is nothing to run then.
     """
     lead = run.rows[0]
     stretch = snapshot.correction * snapshot.spread

@@ -1,4 +1,4 @@
-"""Who is where: live rows by what they need next."""
+"""Live rows, sorted by what they need next."""
 
 from __future__ import annotations
 

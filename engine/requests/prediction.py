@@ -126,9 +126,9 @@ class Predictor:
         return True
 
     def learn(self, request: Request, now: float) -> None:
-        """Score a request's way to a first answer, if it is predicted; it is then no more.
+        """Learn, once, from a request's way to a first answer, if a time was predicted for it.
 
-        A way that ends before its first answer is scored for what has run. Without these, a machine
+        A way that ends before its first answer counts for what has run. Without such ways, a machine
         that became slower would let every `reject` request expire half-way and learn nothing.
         """
         mean_s, request.first_answer_s = request.first_answer_s, None

@@ -25,7 +25,7 @@ class SearchRows:
         start: output of the stem, float32 `[rows, tokens, width]`.
         bias: additive attention bias, as key blocks take it.
         read: picks the tokens that are read out, `[rows, tokens, width]` to `[rows, read, width]`.
-        logits: from the read-out to logits over the classes, `[..., classes]`.
+        logits: from the readout to logits over the classes, `[..., classes]`.
         truths: right classes, int64 `[...]`; negative where nothing is asked.
     """
 

@@ -44,7 +44,7 @@ class CellTable:
         return statistics.median(row.score.effective for row in found)
 
     def attainment(self, side: str, variant: str, cell: Cell) -> float:
-        """Return the share of offers answered on time."""
+        """Return the share of requests answered on time."""
         found = self.turns(side, variant, cell)
         return statistics.median(row.score.attainment for row in found)
 

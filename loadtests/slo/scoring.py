@@ -30,10 +30,10 @@ class JudgedRequest:
 
 
 def judge(
-    offers: Sequence[PlannedRequest], replies: Sequence[Reply], solo_s: float
+    planned: Sequence[PlannedRequest], replies: Sequence[Reply], solo_s: float
 ) -> list[JudgedRequest]:
     """Judge every reply by its request's deadline: late, refused, broken and silent are misses."""
-    return [_mark(*pair, solo_s) for pair in zip(offers, replies, strict=True)]
+    return [_mark(*pair, solo_s) for pair in zip(planned, replies, strict=True)]
 
 
 def _mark(offer: PlannedRequest, reply: Reply, solo_s: float) -> JudgedRequest:
@@ -57,8 +57,8 @@ def _refusal(reply: Reply) -> str:
 class CellScore:
     """One cell of one side.
 
-    `attainment` is on-time answers over offers; `effective` the sum of on-time answers' quality
-    over offers, in points of 100; `goodput_hz` on-time answers per second. `variants` counts
+    `attainment` is on-time answers over offered requests; `effective` the sum of on-time answers' quality
+    over offered requests, in points of 100; `goodput_hz` on-time answers per second. `variants` counts
     on-time answers. `classes` holds attainment and p50, p95, p99 of the answers' latency, late
     ones included, per deadline class; `timeline` counts answers on time per variant, and misses,
     per `BIN_S` of intended send times.

@@ -70,7 +70,7 @@ class CellResult:
 
 @dataclass(frozen=True)
 class Offering:
-    """The same for every side: cells, their length, and the seed of arrivals and pictures."""
+    """What is offered, the same to every side: cells, their length, and the seed of arrivals and pictures."""
 
     cells: tuple[Cell, ...]
     seconds: float
@@ -84,14 +84,14 @@ class Offering:
         """
         texts = bodies(class_budgets(yardstick.solo_s), self.seed)
         warm = draw(_WARM, yardstick.capacity_hz, _WARM_S, _WARM_SEED + self.seed)
-        _send(_job(server, texts, yardstick.solo_s, (offer.send for offer in warm)))
+        _send(_job(server, texts, yardstick.solo_s, (each.send for each in warm)))
         for cell in self.cells:
             _settle(server, bodies([{}], self.seed)[0])
-            offers = draw(cell, yardstick.capacity_hz, self.seconds, self.seed)
+            planned = draw(cell, yardstick.capacity_hz, self.seconds, self.seed)
             before_s = tree_cpu_s(server.pid)
-            sent = _send(_job(server, texts, yardstick.solo_s, (offer.send for offer in offers)))
+            sent = _send(_job(server, texts, yardstick.solo_s, (each.send for each in planned)))
             cpu_s = tree_cpu_s(server.pid) - before_s
-            marks = judge(offers, sent.replies, yardstick.solo_s)
+            marks = judge(planned, sent.replies, yardstick.solo_s)
             yield cell, score(marks, yardstick.quality, self.seconds, sent, cpu_s)
 
 

@@ -56,7 +56,7 @@ class PlannedRequest:
 
 
 def draw(cell: Cell, capacity_hz: float, seconds: float, seed: int) -> list[PlannedRequest]:
-    """Return the offers of a cell; classes are dealt evenly, pictures at random."""
+    """Return the planned requests of a cell; classes are dealt evenly, pictures at random."""
     times_s = gamma_arrivals(cell.load * capacity_hz, seconds, cell.cv2, seed)
     rng = np.random.default_rng([seed, len(times_s)])
     factors = rng.permutation(np.resize(FACTORS, len(times_s)))

@@ -1,4 +1,4 @@
-"""`otmv bench slo`: our server and other people's under the same live load."""
+"""`otmv bench slo`: our server and other servers under the same live load."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ def slo(
     folder = artifacts or default_cache_dir() / "bench"
     offering = Offering(EVERY_CELL if full else QUICK_CELLS, seconds, seed)
     setup = SloBench(folder, ENVIRONMENT, offering)
-    chosen = _rivals(rival, everyone=full or sweep)
+    chosen = _rivals(rival, full=full or sweep)
     if sweep:
         _sweep(setup, chosen, settings or _SWEEP)
     else:
         _measure(setup, chosen, (demo, settings or SETTINGS), json_file, plot_file)
 
 
-def _rivals(only: Sequence[str] | None, *, everyone: bool) -> list[str]:
+def _rivals(only: Sequence[str] | None, *, full: bool) -> list[str]:
     """Return those asked for, or those of the quick or the full run."""
     from loadtests.slo.program import QUICK_RIVALS
     from loadtests.slo.servers import RIVALS
@@ -88,7 +88,7 @@ def _rivals(only: Sequence[str] | None, *, everyone: bool) -> list[str]:
     for name in only or ():
         if name not in RIVALS:
             fail(f"no rival {name!r}; there are {', '.join(RIVALS)}")
-    return [name for name in RIVALS if name in (only or (RIVALS if everyone else QUICK_RIVALS))]
+    return [name for name in RIVALS if name in (only or (RIVALS if full else QUICK_RIVALS))]
 
 
 def _sweep(setup: SloBench, rivals: Sequence[str], path: Path) -> None:

@@ -33,7 +33,7 @@ def test_the_summary_counts_by_class_phase_and_variant() -> None:
     ]
 
 
-def test_quality_that_nobody_measured_makes_no_effective_accuracy() -> None:
+def test_a_quality_that_was_never_measured_makes_no_effective_accuracy() -> None:
     assert (
         summary([mark("hurried", 0.1, JudgedReply("full", None))], 1.0)["effective_accuracy"]
         is None

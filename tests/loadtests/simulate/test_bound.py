@@ -13,7 +13,7 @@ WORLD = SimulatedDevice()
 
 
 @pytest.mark.parametrize("keys", [1, 2, 12])
-def test_nobody_passes_the_bound_and_elastic_leads(keys: int) -> None:
+def test_no_policy_passes_the_bound_and_elastic_leads(keys: int) -> None:
     arrivals = gamma_arrivals(800, 1.0, 8.0, seed=1)
     result = compare("burst", arrivals, 0.036, SimulatedDevice(keys=keys), seed=1)
     assert result.bound is not None

@@ -30,7 +30,7 @@ def test_heads_that_cost_are_run() -> None:
     assert Machine(world, decide).run("heads", arrivals, 0.036).attainment == 1.0
 
 
-def test_a_run_of_several_steps_ends_where_somebody_arrives_or_the_stage_changes() -> None:
+def test_a_run_of_several_steps_ends_where_a_request_arrives_or_the_stage_changes() -> None:
     calls: list[int] = []
 
     def eight(snapshot: Snapshot, now: float) -> Decision:

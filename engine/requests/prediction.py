@@ -128,7 +128,7 @@ class Predictor:
     def learn(self, request: Request, now: float) -> None:
         """Learn, once, from a request's way to a first answer, if a time was predicted for it.
 
-        A way that ends before its first answer counts for what has run. Without such ways, a machine
+        A way that ends before its first answer counts for what has run. Else a machine
         that became slower would let every `reject` request expire half-way and learn nothing.
         """
         mean_s, request.first_answer_s = request.first_answer_s, None

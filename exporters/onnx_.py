@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 from torch.onnx import ONNXProgram
 
 from artifact.manifest import StageFile
-from exporters.stages import Stage
+from exporters.stages import UncompiledStage
 
 OPSET = 20
 """First opset with Gelu; newest that every runtime we name reads."""
@@ -37,7 +37,7 @@ class TracedGraph:
     tensors: dict[str, NDArray[np.generic]]
 
 
-def to_onnx(stage: Stage, sizes: Mapping[str, int]) -> TracedGraph:
+def to_onnx(stage: UncompiledStage, sizes: Mapping[str, int]) -> TracedGraph:
     """Trace one stage.
 
     Args:
@@ -139,7 +139,7 @@ def _fold_transposes(graph: TracedGraph) -> None:
         tensors.pop(initializer.name, None)
 
 
-def _name_dimensions(model: onnx.ModelProto, stage: Stage) -> None:
+def _name_dimensions(model: onnx.ModelProto, stage: UncompiledStage) -> None:
     """Give inputs and outputs the contract's symbols in place of the tracer's."""
     for values, shapes in ((model.graph.input, stage.inputs), (model.graph.output, stage.outputs)):
         for value in values:
@@ -167,7 +167,7 @@ def file_of(stage: str) -> str:
     return stage.replace("[", ".").replace("]", "").replace(":", ".") + ".onnx"
 
 
-def stage_record(stage: Stage, initializers: Iterable[str]) -> StageFile:
+def stage_record(stage: UncompiledStage, initializers: Iterable[str]) -> StageFile:
     """Return the manifest's record of a stage."""
     return StageFile(
         file=file_of(stage.name),

@@ -13,7 +13,7 @@ from torch import Tensor
 from artifact.preprocess import TextCodec
 from artifact.task import Task
 from models.checkpoint import Checkpoint, token_id
-from tuning.labelled import Data
+from tuning.labelled import LabelledData
 from tuning.tokens import PAD
 
 BATCH = 256
@@ -47,7 +47,7 @@ class Evaluation:
         pad_id: id of PAD.
     """
 
-    def __init__(self, checkpoint: Checkpoint, data: Data, device: torch.device) -> None:
+    def __init__(self, checkpoint: Checkpoint, data: LabelledData, device: torch.device) -> None:
         self.model = checkpoint.model.to(device).eval()
         self.data = data
         self.special = special = checkpoint.special

@@ -64,7 +64,7 @@ def _reaches(
     route: Route, position: int, together: int, slack_s: float, snapshot: Snapshot
 ) -> tuple[float, float]:
     """Return (quality of the last stop in time, minus the seconds it takes)."""
-    stretch = snapshot.correction * snapshot.tuning.margin
+    stretch = snapshot.correction * snapshot.numbers.margin
     best, took_s = 0.0, 0.0
     begin = route.rest(position)
     for leg in range(route.passed[position], route.legs):

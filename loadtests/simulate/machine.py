@@ -11,7 +11,15 @@ import numpy as np
 
 from engine.elastic.correction import Correction
 from engine.elastic.rate import ArrivalRate
-from engine.elastic.snapshot import DEFAULT, Decision, RowView, Run, Snapshot, Tuning, urgency
+from engine.elastic.snapshot import (
+    DEFAULT,
+    Decision,
+    PolicyNumbers,
+    RowView,
+    Run,
+    Snapshot,
+    urgency,
+)
 from engine.elastic.spread import CallSpread
 from loadtests.simulate.world import SimulatedDevice, SimulatedOutcome
 
@@ -43,11 +51,15 @@ class Machine:
     """Simulates one policy over one list of arrivals; use once."""
 
     def __init__(
-        self, world: SimulatedDevice, decide: Decide, tuning: Tuning = DEFAULT, seed: int = 0
+        self,
+        world: SimulatedDevice,
+        decide: Decide,
+        numbers: PolicyNumbers = DEFAULT,
+        seed: int = 0,
     ) -> None:
         self._world = world
         self._decide = decide
-        self._tuning = tuning
+        self._numbers = numbers
         self._route = world.route()
         self._rng = np.random.default_rng([seed, 2])
         self._rows: list[RowView] = []
@@ -95,7 +107,7 @@ class Machine:
             self._rate.hz(self._now),
             self._calls.high,
             self._spread.over(self._calls.high),
-            self._tuning,
+            self._numbers,
         )
 
     def _apply(self, decision: Decision) -> None:

@@ -59,9 +59,9 @@ class CellScore:
 
     `attainment` is on-time answers over offered requests; `effective` the sum of on-time answers'
     quality over offered requests, in points of 100; `goodput_hz` on-time answers per second.
-    `variants` counts on-time answers. `classes` holds attainment and p50, p95, p99 of the answers' latency, late
-    ones included, per deadline class; `timeline` counts answers on time per variant, and misses,
-    per `BIN_S` of intended send times.
+    `variants` counts on-time answers. `classes` holds attainment and p50, p95, p99 of the answers'
+    latency, late ones included, per deadline class; `timeline` counts answers on time per variant,
+    and misses, per `BIN_S` of intended send times.
     """
 
     offered: int

@@ -16,7 +16,7 @@ from loadtests.table4.ledger import Ledger
 from loadtests.table4.report import Direct
 from models.comparators.methods import FULL
 from monitoring import table4
-from monitoring.prometheus import NoData, Prometheus, Sample, Series
+from monitoring.prometheus import MetricSeries, NoData, Prometheus, Sample
 from monitoring.promql import Scope
 from monitoring.table4 import COLUMNS
 
@@ -139,7 +139,7 @@ def await_counted(
         sleep(_POLL_S)
 
 
-def counted(series: list[Series], ledger: Ledger) -> Counted | None:
+def counted(series: list[MetricSeries], ledger: Ledger) -> Counted | None:
     """Return the counters over a run; None if some variant was not scraped after it."""
     pictures: dict[str, float] = {}
     last_s = 0.0

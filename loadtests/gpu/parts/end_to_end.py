@@ -21,7 +21,7 @@ from artifact.task import VQA
 from loadtests.gpu.device.device import DeviceMoment, Replay
 from loadtests.gpu.device.timing import Call, Quartiles, rounds
 from loadtests.gpu.models.methods import draw, made, whole
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import Rig
 from loadtests.gpu.suite.sizes import SizedWork
 
@@ -132,7 +132,7 @@ class Pipeline:
             self._finish(self._launch(lane))
 
     def alone(
-        self, pool: ThreadPoolExecutor, files: Sequence[bytes], deadline: Deadline
+        self, pool: ThreadPoolExecutor, files: Sequence[bytes], deadline: TimeLimit
     ) -> dict[str, float]:
         """Return pictures a second of each stage by itself."""
         lane = self._lanes[0]
@@ -149,7 +149,7 @@ class Pipeline:
         rates["decode"] = decoded / (time.perf_counter() - begun_s)
         return rates
 
-    def flow(self, pool: ThreadPoolExecutor, files: Sequence[bytes], deadline: Deadline) -> Flow:
+    def flow(self, pool: ThreadPoolExecutor, files: Sequence[bytes], deadline: TimeLimit) -> Flow:
         """Keep every lane busy until the deadline, and say how busy each stage was."""
         busy = dict.fromkeys(("decode", "upload", "model"), 0.0)
         under_way: deque[Lane] = deque()

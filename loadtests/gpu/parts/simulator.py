@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from loadtests.gpu.scheduling.costs import world
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import NotRun, Rig
 from loadtests.simulate.arrivals import gamma_arrivals
 from loadtests.simulate.bars import by_point, one_key_bars
@@ -61,7 +61,7 @@ def _full_s(of: SimulatedDevice) -> float:
 
 
 def study(
-    here: SimulatedDevice, points: Sequence[Point], longest_s: float, deadline: Deadline
+    here: SimulatedDevice, points: Sequence[Point], longest_s: float, deadline: TimeLimit
 ) -> Iterator[dict[str, Any]]:
     """Simulate seed by seed while there is time, and yield what is known after each.
 

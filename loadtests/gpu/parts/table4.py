@@ -22,7 +22,7 @@ from loadtests.gpu.models.methods import (
     relative_l2,
     whole,
 )
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import Rig
 from loadtests.gpu.suite.sizes import SizedWork
 from models.comparators.methods import FULL, METHODS
@@ -62,7 +62,7 @@ def in_turn() -> list[str]:
     return [*FIRST, *(method for method in METHODS if method not in (FULL, *FIRST))]
 
 
-def column(rig: Rig, work: SizedWork, deadline: Deadline, methods: Sequence[str]) -> None:
+def column(rig: Rig, work: SizedWork, deadline: TimeLimit, methods: Sequence[str]) -> None:
     """Measure one task: all methods in turns, or in groups beside `full` where memory is short."""
     config = rig.size.config(work)
     inputs = draw(work, config, rig)

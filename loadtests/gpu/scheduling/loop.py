@@ -20,7 +20,7 @@ from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import Decision, RowView, Run, Snapshot, urgency
 from loadtests.gpu.device.device import DeviceMoment
 from loadtests.gpu.models.stages import BatchState, Stages
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import Rig
 from loadtests.simulate.world import SimulatedDevice
 
@@ -92,7 +92,7 @@ class Loop:
         self._uploads = uploads.pin_memory() if rig.device.is_cuda else uploads
         self._uploaded = 0
 
-    def run(self, deadline: Deadline) -> dict[str, Any]:
+    def run(self, deadline: TimeLimit) -> dict[str, Any]:
         """Drive the device and return the share of time it stood idle or moved rows.
 
         `idle_share`: 1 − (seconds its stages take back to back) / (seconds it took).

@@ -25,7 +25,7 @@ import torch
 
 from artifact.atomic import write_atomically
 from loadtests.gpu.device.device import Device, Kind
-from loadtests.gpu.suite.deadlines import Clock, Deadline, allotted_s
+from loadtests.gpu.suite.deadlines import Clock, TimeLimit, allotted_s
 from loadtests.gpu.suite.rig import NotRun, Rig
 from loadtests.gpu.suite.sizes import Size
 
@@ -89,7 +89,7 @@ def run_suite(
     clock: Clock = time.monotonic,
 ) -> dict[str, PartOutcome]:
     """Run the parts in order; what one does not use of its time falls to those after it."""
-    deadline = Deadline(options.seconds - options.reserve_s, clock)
+    deadline = TimeLimit(options.seconds - options.reserve_s, clock)
     outcomes: dict[str, PartOutcome] = {}
     shut = ""
     start: Start = "fork"
@@ -176,7 +176,7 @@ def _child(
     os.setsid()
     gc.freeze()  # every capture collects garbage; what was imported is none
     end = {"status": "done"}
-    rig = Rig(Device(options.kind), options.size, options.seed, Deadline(seconds), earlier, found)
+    rig = Rig(Device(options.kind), options.size, options.seed, TimeLimit(seconds), earlier, found)
     torch.manual_seed(options.seed)
     torch.set_float32_matmul_precision("high")
     try:

@@ -54,7 +54,9 @@ def test_a_slower_tree_is_short_in_both_ways_and_an_equal_one_in_none() -> None:
     assert [bar.verdict for bar in compared(before, slower)] == ["short", "short"]
     assert [bar.verdict for bar in compared(before, mixed)] == ["ok", "ok"]
     median, low = compared(before, slower)
-    ratios = [after["engine.x.ms"] / old["engine.x.ms"] for old, after in zip(before, slower)]
+    ratios = [
+        after["engine.x.ms"] / old["engine.x.ms"] for old, after in zip(before, slower, strict=True)
+    ]
     assert median.measured == pytest.approx(statistics.median(ratios))
     assert low.measured is not None
     assert low.measured > 1.0

@@ -27,7 +27,7 @@ from loadtests.table4.live import (
 )
 from loadtests.table4.live_report import live_facts
 from monitoring import table4
-from monitoring.prometheus import NoData, Prometheus, Series
+from monitoring.prometheus import MetricSeries, NoData, Prometheus
 from monitoring.promql import Scope
 
 BEGUN_S, ENDED_S = 1000.0, 1060.0
@@ -38,8 +38,8 @@ def a_ledger(**pictures: int) -> Ledger:
     return Ledger("http://server", "vqa", 8, 32, 0, BEGUN_S, ENDED_S, counts)
 
 
-def series(variant: str, *points: tuple[float, float]) -> Series:
-    return Series({"task": "vqa", "variant": variant, "instance": "a"}, points)
+def series(variant: str, *points: tuple[float, float]) -> MetricSeries:
+    return MetricSeries({"task": "vqa", "variant": variant, "instance": "a"}, points)
 
 
 def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Prometheus:

@@ -9,7 +9,7 @@ from loadtests.gpu.models.stages import Stages, plain_block
 from loadtests.gpu.parts.steps import KINDS, in_company, in_step
 from loadtests.gpu.scheduling.costs import world
 from loadtests.gpu.scheduling.loop import Loop
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import Rig
 from loadtests.simulate.world import SimulatedDevice
 
@@ -82,7 +82,7 @@ def test_the_scheduler_drives_every_stage(rig: Rig) -> None:
     costs = {f"{kind}.{batch}": 1e-4 for kind in KINDS for batch in batches}
     lines = {kind: (5e-5, 1e-5) for kind in KINDS}
     loop = Loop(rig, stages, world(rig.size.depths, rig.size.peak_batch, lines), costs)
-    found = loop.run(Deadline(20))
+    found = loop.run(TimeLimit(20))
     assert found["decisions"] == 400
     assert 1.0 < found["rows_per_step"] <= rig.size.peak_batch
     assert found["idle_share"] < 1.0

@@ -70,7 +70,7 @@ class CellResult:
 
 @dataclass(frozen=True)
 class Offering:
-    """What is offered, the same to every side: cells, their length, and the seed of arrivals and pictures."""
+    """Offered alike to every side: cells, their length, the seed of arrivals and pictures."""
 
     cells: tuple[Cell, ...]
     seconds: float

@@ -12,8 +12,7 @@ from artifact.store import Artifact
 from engine.elastic.course import WORD
 from engine.elastic.kinds import Next, best_kind
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import SortedRows
-from engine.elastic.sorting import fill
+from engine.elastic.sorting import SortedRows, fill
 from engine.rows.caption.row import CaptionRow
 from engine.tasks.caption import CaptionInput
 from engine.types import Answer, Budget
@@ -98,7 +97,7 @@ def pictures_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("engine.elastic.decide.best_kind", best)
 
 
-class SortedRows:
+class Rows:
     """How many rows each stage was given."""
 
     def __init__(self, watched: Watched) -> None:

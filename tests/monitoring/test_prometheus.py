@@ -66,7 +66,7 @@ def test_nothing_there_is_one_line() -> None:
         ),
     ],
 )
-def test_what_is_not_as_the_api_says_is_told(
+def test_what_is_not_as_the_api_says_is_reported(
     response: httpx.Response, error: type[PrometheusError], said: str
 ) -> None:
     with pytest.raises(error, match=said):

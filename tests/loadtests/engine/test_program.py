@@ -41,7 +41,7 @@ def test_a_comparison_runs_in_its_own_process_and_has_both_sides(tmp_path: Path)
     assert list(found.seconds) == ["variant onnxruntime"]
 
 
-def test_a_comparison_that_fails_is_told_and_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_a_comparison_that_fails_is_reported_and_does_not_stop_the_others(tmp_path: Path) -> None:
     found = run_all(
         [BY_NAME["variant"], BY_NAME["http-idle"]],
         ["onnxruntime"],

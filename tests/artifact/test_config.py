@@ -19,7 +19,7 @@ from artifact.program import (
     vqa_program,
     whole_programs,
 )
-from tests.engine.tiny_model import tiny_config
+from tests.engine.artifacts.tiny_model import tiny_config
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo-artifact"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact, open_artifact
-from tests.e2e.twins import DEMO, ROOT, write_twin
+from tests.e2e.demo_copies import DEMO, ROOT, write_twin
 from tests.server.live import LiveServer, serving
 from tuning.world.dataset import write_world
 

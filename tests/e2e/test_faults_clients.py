@@ -17,9 +17,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.open_loop import Sender
-from tests.e2e.shop import answers, ended, metric, question
-from tests.e2e.twins import DEMO
+from tests.e2e.demo_copies import DEMO
+from tests.e2e.http_load import Sender
+from tests.e2e.questions import answers, ended, metric, question
 from tests.server.live import LiveServer, serving
 
 pytestmark = pytest.mark.e2e

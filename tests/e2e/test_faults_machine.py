@@ -15,9 +15,9 @@ import httpx
 import pytest
 
 from loadtests.table4.prometheus import Prometheus
+from tests.e2e.demo_copies import DEMO
 from tests.e2e.prometheus import scraping
-from tests.e2e.shop import answers, ended, half_sent, metric, question, send
-from tests.e2e.twins import DEMO
+from tests.e2e.questions import answers, ended, half_sent, metric, question, send
 from tests.server.live import LiveServer, serving
 
 pytestmark = pytest.mark.e2e

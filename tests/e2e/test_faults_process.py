@@ -18,9 +18,9 @@ import httpx
 import pytest
 
 from loadtests.cases import CONTENT_TYPE, encode_form
-from tests.e2e.open_loop import Post, Sender
-from tests.e2e.shop import answers, mixed, question, resident_bytes, send
-from tests.e2e.twins import DEMO
+from tests.e2e.demo_copies import DEMO
+from tests.e2e.http_load import Post, Sender
+from tests.e2e.questions import answers, mixed, question, resident_bytes, send
 from tests.server.live import LiveServer, otmv, run_otmv, serving
 
 pytestmark = pytest.mark.e2e

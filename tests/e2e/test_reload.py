@@ -16,8 +16,9 @@ import httpx
 import pytest
 from client import OtmvClient
 
-from tests.e2e.open_loop import Load, open_loop
-from tests.e2e.shop import (
+from tests.e2e.demo_copies import write_twin
+from tests.e2e.http_load import Load, open_loop
+from tests.e2e.questions import (
     PICTURE,
     answers,
     half_sent,
@@ -25,7 +26,6 @@ from tests.e2e.shop import (
     mixed,
     resident_bytes,
 )
-from tests.e2e.twins import write_twin
 from tests.server.live import LiveServer, serving
 
 pytestmark = pytest.mark.e2e

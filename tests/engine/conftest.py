@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact
-from tests.engine.bench import JUDGE, MODEL, Bench
-from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_gallery import write_gallery
-from tests.engine.watched import Idle, Watched
+from tests.engine.artifacts.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_gallery import write_gallery
+from tests.engine.pools.fake_engine import JUDGE, MODEL, Bench
+from tests.engine.pools.watched_engine import Idle, Watched
 
 
 @pytest.fixture(scope="session")

@@ -31,9 +31,9 @@ from engine.pool import EnginePool
 from engine.tasks.caption import CaptionInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget
-from tests.engine.fakes import picture
-from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_model import LABELS, WORDS, TinyModel
+from tests.engine.artifacts.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_model import LABELS, WORDS, TinyModel
+from tests.engine.pools.fake_backend import picture
 
 MODEL = TinyModel()
 NOW = SystemClock().now_s

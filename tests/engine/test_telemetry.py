@@ -12,7 +12,7 @@ from engine.errors import QueueFull
 from engine.pool import EnginePool
 from engine.telemetry import NO_VARIANT, SHED_REASONS, Telemetry
 from engine.types import Budget, Outcome
-from tests.engine.bench import Bench
+from tests.engine.pools.fake_engine import Bench
 
 
 def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:

@@ -25,7 +25,7 @@ from exporters.tasks import exported_task
 from exporters.tasks.caption import image_flops
 from exporters.tasks.one_pass import request_flops
 from models.comparators import METHODS, build
-from tests.engine.solo_answers import vqa_logits
+from tests.engine.answers.solo_answers import vqa_logits
 from tests.models.comparators.shapes import base
 from tuning.tokens import world_tokenizer
 

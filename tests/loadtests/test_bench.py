@@ -22,8 +22,8 @@ from loadtests.bench.report import results, write_results
 from loadtests.bench.server import question_bytes
 from loadtests.bench.setup import BenchError, Setup
 from server.multipart import parse_multipart
-from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_model import TinyModel, tiny_config
+from tests.engine.artifacts.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_model import TinyModel, tiny_config
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "examples/demo-artifact"

@@ -21,7 +21,7 @@ from loadtests.table4.program import Measured, Setup, run_all
 from loadtests.table4.report import facts, read_direct, table
 from loadtests.table4.rounds import take_rounds, turned
 from loadtests.table4.rows import Row, Speed, inverted, speeds
-from tests.engine.tiny_model import tiny_config
+from tests.engine.artifacts.tiny_model import tiny_config
 
 
 def silent(what: str, share: float) -> None:

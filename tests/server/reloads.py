@@ -17,7 +17,7 @@ from server.app import create_app
 from server.ports import Progress
 from server.serving import Serving
 from server.settings import Settings
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.server.asgi import Exchange
 from tests.server.fake_pool import FakePool
 from tests.server.malformed import good_request

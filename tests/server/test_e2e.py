@@ -14,7 +14,7 @@ from types import ModuleType
 import httpx
 import pytest
 
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.server import pictures
 from tests.server.live import LiveServer, example_client, run_otmv, serving
 from tests.server.malformed import FORM_TYPE, VQA, corpus, form, good_request

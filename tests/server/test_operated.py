@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from server.keys import fresh_key, sha256_of
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.server.live import otmv
 from tests.server.malformed import good_request
 

@@ -21,14 +21,14 @@ from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.probe import buckets_of, stage_call
 from engine.residency.stages import StageSet
+from tests.engine.answers.solo_answers import caption_words, reason_logits
+from tests.engine.artifacts.tiny_gallery import COMPOSED, write_gallery
+from tests.engine.artifacts.tiny_model import TRIO
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.memory_contract import MemoryContract
-from tests.engine.crowd import Crowd, check_alone
-from tests.engine.fakes import FakeBackend, picture
-from tests.engine.remote import RemoteBackend, RemoteMemory, look
-from tests.engine.solo_answers import caption_words, reason_logits
-from tests.engine.tiny_gallery import COMPOSED, write_gallery
-from tests.engine.tiny_model import TRIO
-from tests.engine.tiny_whole import WHOLE
+from tests.engine.backends.remote_memory import RemoteBackend, RemoteMemory, look
+from tests.engine.pools.fake_backend import FakeBackend, picture
+from tests.engine.pools.random_traffic import Crowd, check_alone
 
 
 class TestRemoteMemory(MemoryContract):

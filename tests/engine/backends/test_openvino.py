@@ -14,11 +14,11 @@ from engine.opening.auto import open_chosen
 from engine.pool import EnginePool
 from engine.tasks.vqa import VqaInput
 from engine.types import Budget
+from tests.engine.artifacts.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_graphs import example_inputs
+from tests.engine.artifacts.tiny_model import LABELS, TinyModel
 from tests.engine.backends.backend_contract import BackendContract
-from tests.engine.fakes import picture
-from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_graphs import example_inputs
-from tests.engine.tiny_model import LABELS, TinyModel
+from tests.engine.pools.fake_backend import picture
 
 pytest.importorskip(
     "openvino", reason="OpenVINO is not installed: pip install otmv-serve[openvino]"

@@ -18,16 +18,16 @@ from engine.errors import LoadFailed
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
+from tests.engine.answers.solo_answers import caption_words, vqa_logits
+from tests.engine.artifacts.tiny_gallery import inputs_of
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.backend_contract import STAGES, BackendContract
 from tests.engine.backends.hooked_backend import HookedBackend
 from tests.engine.backends.tensorrt.backend_on_fakes import BackendOnFakes
 from tests.engine.backends.tensorrt.fake_plans import write_plans
-from tests.engine.bench import JUDGE
-from tests.engine.crowd import Crowd, check_alone
-from tests.engine.fakes import FakeBackend, picture
-from tests.engine.solo_answers import caption_words, vqa_logits
-from tests.engine.tiny_gallery import inputs_of
-from tests.engine.tiny_whole import WHOLE
+from tests.engine.pools.fake_backend import FakeBackend, picture
+from tests.engine.pools.fake_engine import JUDGE
+from tests.engine.pools.random_traffic import Crowd, check_alone
 
 
 class TestOnStandIns(BackendContract):

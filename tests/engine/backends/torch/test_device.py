@@ -16,14 +16,14 @@ from engine.backends.stage_memory import stays_in_memory
 from engine.errors import InferenceFailed, LoadFailed
 from engine.opening.solo import Solo
 from engine.residency.family import Family
+from tests.engine.artifacts.tiny_graphs import example_inputs
+from tests.engine.artifacts.tiny_model import Array, TinyModel
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.backend_contract import BackendContract
 from tests.engine.backends.hooked_backend import HookedBackend
 from tests.engine.backends.memory_contract import MemoryContract
-from tests.engine.crowd import Crowd, check_alone
-from tests.engine.fakes import FakeBackend
-from tests.engine.tiny_graphs import example_inputs
-from tests.engine.tiny_model import Array, TinyModel
-from tests.engine.tiny_whole import WHOLE
+from tests.engine.pools.fake_backend import FakeBackend
+from tests.engine.pools.random_traffic import Crowd, check_alone
 
 pytest.importorskip("torch", reason="pip install otmv-serve[torch]")
 

@@ -17,12 +17,12 @@ from engine.opening.golden import PARITY_LIMITS
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
+from tests.engine.artifacts.tiny_graphs import example_inputs
+from tests.engine.artifacts.tiny_model import TinyModel
 from tests.engine.backends.backend_contract import BackendContract
 from tests.engine.backends.memory_contract import MemoryContract
-from tests.engine.bench import JUDGE
-from tests.engine.fakes import FakeBackend, picture
-from tests.engine.tiny_graphs import example_inputs
-from tests.engine.tiny_model import TinyModel
+from tests.engine.pools.fake_backend import FakeBackend, picture
+from tests.engine.pools.fake_engine import JUDGE
 
 pytest.importorskip("torch", reason="pip install otmv-serve[torch]")
 
@@ -31,7 +31,7 @@ import torch
 from engine.backends.torch.arrays import TorchArray, TorchMemory
 from engine.backends.torch.backend import TorchBackend
 from engine.backends.torch.device import CudaGraphs, DeviceRunner, Work
-from tests.engine.solo_answers import caption_words
+from tests.engine.answers.solo_answers import caption_words
 
 pytestmark = [
     pytest.mark.gpu,

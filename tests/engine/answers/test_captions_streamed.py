@@ -1,0 +1,155 @@
+"""Streamed pieces, joined, are the text; whoever listens, and however badly."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from artifact.store import Artifact
+from engine.errors import InvalidInput
+from engine.rows.caption.stream import TextStream
+from engine.types import Budget
+from tests.engine.pools.caption_logits import describe, free_slots, in_pool
+from tests.engine.pools.fake_backend import picture
+from tests.engine.pools.fake_engine import MODEL
+from tests.engine.pools.watched_engine import Watched
+
+
+@pytest.mark.parametrize("limit", [None, 1, 2, 6, 100])
+@pytest.mark.parametrize("variant", ["full", "d2"])
+def test_pieces_joined_are_the_text(tiny: Artifact, variant: str, limit: int | None) -> None:
+    watched = Watched(tiny)
+    watched.gate.clear()
+    budget = Budget(variant=variant)
+    pieces: list[list[str]] = [[] for _ in range(8)]
+    told = [
+        watched.send(describe(seed, 1, limit), budget, pieces[seed].append)[1] for seed in range(8)
+    ]
+    quiet = [watched.send(describe(seed, 1, limit), budget)[1] for seed in range(8)]
+    watched.gate.set()
+    for seed in range(8):
+        text = told[seed].result(20).text
+        assert "".join(pieces[seed]) == text == quiet[seed].result(20).text
+        assert all(pieces[seed])
+        words = MODEL.caption(tiny.manifest.pattern(variant), picture(seed), min(limit or 6, 6))
+        assert text == tiny.text_codec().decode(words)
+    assert limit in (1, 2) or max(map(len, pieces)) > 1
+    watched.close()
+
+
+def test_a_piece_comes_while_the_text_is_written(tiny: Artifact) -> None:
+    watched = Watched(tiny)
+    heard_at: list[int] = []
+    seed = longest(tiny)
+    _, future = watched.send(
+        describe(seed), Budget(variant="full"), lambda _: heard_at.append(len(watched.steps))
+    )
+    future.result(20)
+    assert heard_at[0] < heard_at[-1] <= len(watched.steps)
+    assert len(heard_at) > 2
+    watched.close()
+
+
+def longest(artifact: Artifact) -> int:
+    pattern = artifact.manifest.pattern("full")
+    return max(range(8), key=lambda seed: len(MODEL.caption(pattern, picture(seed), 6)))
+
+
+def test_a_listener_that_throws_harms_nobody(tiny: Artifact) -> None:
+    watched = Watched(tiny)
+    calls: list[str] = []
+
+    def broken(piece: str) -> None:
+        calls.append(piece)
+        raise RuntimeError("the socket is gone")
+
+    watched.gate.clear()
+    bad = watched.send(describe(longest(tiny)), Budget(variant="full"), broken)[1]
+    good = [watched.send(describe(seed), Budget(variant="full"))[1] for seed in range(4)]
+    watched.gate.set()
+    codec, pattern = tiny.text_codec(), tiny.manifest.pattern("full")
+    wanted = [codec.decode(MODEL.caption(pattern, picture(seed), 6)) for seed in range(8)]
+    assert bad.result(20).text == wanted[longest(tiny)]
+    assert [future.result(20).text for future in good] == wanted[:4]
+    assert len(calls) > 1
+    assert watched.pool.drain(20)
+    assert (free_slots(watched), in_pool(watched)) == (32, 0)
+    watched.close()
+
+
+def test_beams_and_streaming_exclude_each_other(tiny: Artifact) -> None:
+    watched = Watched(tiny)
+    with pytest.raises(InvalidInput, match="num_beams"):
+        watched.send(describe(0, 2), Budget(), lambda piece: None)
+    assert free_slots(watched) == 32
+    assert watched.pool.drain(1)
+    watched.close()
+
+
+def test_draining_waits_for_the_last_piece(tiny: Artifact) -> None:
+    watched = Watched(tiny)
+    last, go_on, pieces = threading.Event(), threading.Event(), []
+    seed = longest(tiny)
+    words = MODEL.caption(tiny.manifest.pattern("full"), picture(seed), 6)
+    text = tiny.text_codec().decode(words)
+
+    def slow(piece: str) -> None:
+        pieces.append(piece)
+        if "".join(pieces) == text:
+            last.set()
+            go_on.wait(20)
+
+    _, future = watched.send(describe(seed), Budget(variant="full"), slow)
+    assert last.wait(20)
+    drained = watched.pool.drain(0.01)
+    finished = future.done()
+    go_on.set()
+    assert future.result(20).text == text
+    watched.close()
+    assert drained == finished
+
+
+texts = st.text(st.sampled_from("ab '"), max_size=8)
+
+
+@given(st.lists(texts, max_size=8))
+def test_a_tokenizer_may_write_the_last_word_anew(parts: list[str]) -> None:
+    """Here a further word changes the word before it, and no other: it becomes capital."""
+
+    def decode(words: Sequence[int]) -> str:
+        shown = [parts[w].upper() if w + 1 < len(words) else parts[w] for w in words]
+        return "".join(shown).strip()
+
+    pieces: list[str] = []
+    listener = TextStream(pieces.append, decode)
+    for count in range(len(parts)):
+        listener.grow(range(count))
+    listener.end(decode(range(len(parts))))
+    assert "".join(pieces) == decode(range(len(parts)))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a é b",
+        pytest.param("a 🙂 b"),
+        pytest.param("a € b"),
+    ],
+)
+def test_characters_of_several_tokens(text: str) -> None:
+    """A byte-level tokenizer shows U+FFFD where a character is not yet whole."""
+    raw = text.encode()
+
+    def decode(words: Sequence[int]) -> str:
+        return bytes(words).decode("utf-8", errors="replace").strip()
+
+    pieces: list[str] = []
+    listener = TextStream(pieces.append, decode)
+    for count in range(1, len(raw)):
+        listener.grow(raw[:count])
+    listener.end(decode(raw))
+    assert "".join(pieces) == text

@@ -1,0 +1,249 @@
+"""Questions and statements of whole variants: what composed ones answer, alone or in company."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import Future
+
+import numpy as np
+import pytest
+
+from artifact.store import Artifact
+from artifact.task import TaskName
+from engine.errors import Cancelled, DeadlineUnattainable, InferenceFailed, NoVariantFits
+from engine.opening.open import open_solo
+from engine.tasks.reason import ReasonInput
+from engine.tasks.vqa import VqaInput
+from engine.types import Answer, Budget, Input
+from tests.engine.answers.solo_answers import reason_logits, vqa_logits
+from tests.engine.artifacts.tiny_model import Array
+from tests.engine.artifacts.whole_model import VARIANTS
+from tests.engine.pools.fake_backend import picture
+from tests.engine.pools.fake_engine import JUDGE
+from tests.engine.pools.watched_engine import QUESTIONS, Watched, distance
+from tests.engine.test_pool import requests
+
+WORDS = sorted(QUESTIONS)
+TASKS: list[TaskName] = ["vqa", "reason"]
+Sent = tuple[int, Future[Answer]]
+
+
+def pair(seed: int) -> tuple[Array, Array]:
+    return picture(seed), picture(seed + 100)
+
+
+def ask(
+    watched: Watched, task: TaskName, seed: int, words: str = WORDS[0], variant: str | None = None
+) -> Sent:
+    made: Input = VqaInput(picture(seed), words, top_k=6)
+    if task == "reason":
+        made = ReasonInput(pair(seed), words)
+    ticket, future = watched.send(made, Budget(variant=variant))
+    return ticket.id, future
+
+
+def composed(watched: Watched, task: TaskName, variant: str, seed: int, words: str) -> Array:
+    pattern = watched.pool.artifact.manifest.pattern(variant)
+    if task == "reason":
+        return JUDGE.reason(pattern, pair(seed), QUESTIONS[words])
+    return JUDGE.vqa(pattern, picture(seed), QUESTIONS[words])
+
+
+def check(watched: Watched, sent: Sent, task: TaskName, seed: int, words: str = WORDS[0]) -> None:
+    answer = sent[1].result(20)
+    wanted = composed(watched, task, answer.variant, seed, words)
+    assert distance(watched.logits[sent[0]], wanted) <= 1e-5
+    assert answer.executed == watched.pool.artifact.manifest.pattern(answer.variant).executed
+
+
+def metric(watched: Watched, name: str) -> float:
+    found = watched.pool.telemetry.registry.collect()
+    samples = [s for metric in found for s in metric.samples if s.name == name]
+    return sum(sample.value for sample in samples)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("words", WORDS)
+def test_it_is_the_composed_answer(
+    wholes: Watched, task: TaskName, variant: str, words: str
+) -> None:
+    for seed in range(3):
+        sent = ask(wholes, task, seed, words, variant)
+        check(wholes, sent, task, seed, words)
+        answer = sent[1].result(0)
+        assert (answer.variant, answer.quality, answer.degraded) == (variant, None, False)
+        assert answer.predicted_s > 0
+    assert {seen.stage for seen in wholes.steps} == {f"whole[{task}:{variant}]"}
+
+
+def test_left_and_right_are_not_exchanged(wholes: Watched) -> None:
+    left, right = pair(3)
+    found = []
+    for pixels in ((left, right), (right, left)):
+        ticket, future = wholes.send(ReasonInput(pixels, WORDS[0]), Budget(variant="full"))
+        future.result(20)
+        found.append(wholes.logits[ticket.id])
+    assert distance(*found) > 1e-3
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_alone_is_in_company(wholes: Watched, task: TaskName) -> None:
+    kinds = [(seed, WORDS[seed % 2], list(VARIANTS)[seed % 4 // 2]) for seed in range(10)]
+    by_itself = []
+    for seed, words, variant in kinds:
+        number, future = ask(wholes, task, seed, words, variant)
+        future.result(20)
+        by_itself.append(wholes.logits[number])
+    wholes.steps.clear()
+    wholes.gate.clear()
+    sent = [ask(wholes, task, *kind) for kind in kinds]
+    others = [ask(wholes, other, 1) for other in TASKS]
+    wholes.gate.set()
+    for (number, future), logits in zip(sent, by_itself, strict=True):
+        future.result(20)
+        assert distance(wholes.logits[number], logits) <= 1e-6
+    for _, future in others:
+        future.result(20)
+    assert max(len(seen.ids) for seen in wholes.steps) > 1
+
+
+@pytest.mark.parametrize("max_batch", [1, 2, 3, 5])
+def test_a_statement_takes_two_rows_of_a_batch(gallery: Artifact, max_batch: int) -> None:
+    watched = Watched(gallery, max_batch=max_batch)
+    sizes: dict[str, list[int]] = {"vqa": [], "reason": []}
+    watched.during = lambda stage, inputs: sizes[stage[6:].partition(":")[0]].append(
+        len(inputs["tokens"])
+    )
+    watched.gate.clear()
+    sent = {task: [ask(watched, task, seed) for seed in range(6)] for task in TASKS}
+    watched.gate.set()
+    for task, those in sent.items():
+        for seed, one in enumerate(those):
+            check(watched, one, task, seed)
+    assert max(sizes["vqa"]) <= max(max_batch, 2)
+    assert max(sizes["reason"]) <= max(max_batch // 2, 1)
+    assert metric(watched, "otmv_step_rows_sum") == 6 + 2 * 6
+    watched.close()
+
+
+def test_pictures_and_time_are_counted_as_for_composed_ones(
+    fresh_wholes: Watched, trio: Artifact
+) -> None:
+    other = Watched(trio)
+    for one in (fresh_wholes, other):
+        one.during = lambda stage, inputs, one=one: setattr(  # type: ignore[misc]
+            one.clock, "time_s", one.clock.time_s + 0.01
+        )
+        one.gate.clear()
+        sent = [ask(one, "reason", seed, variant="full") for seed in range(3)]
+        one.gate.set()
+        for _, future in sent:
+            future.result(20)
+        assert metric(one, "otmv_images_total") == 6
+        busy_s = metric(one, "otmv_engine_busy_seconds_total")
+        assert busy_s == pytest.approx(one.clock.time_s - 100.0)
+    other.close()
+
+
+def test_an_explicit_variant_is_never_swapped(fresh_wholes: Watched) -> None:
+    fresh_wholes.during = lambda stage, inputs: setattr(
+        fresh_wholes.clock, "time_s", fresh_wholes.clock.time_s + 0.01
+    )
+    for task in TASKS:
+        made: Input = VqaInput(picture(0), WORDS[0])
+        if task == "reason":
+            made = ReasonInput(pair(0), WORDS[0])
+        budget = Budget(variant="slim", max_latency_ms=0.5)
+        answer = fresh_wholes.send(made, budget)[1].result(20)
+        assert (answer.variant, answer.deadline_met, answer.degraded) == ("slim", False, False)
+        with pytest.raises(DeadlineUnattainable):
+            fresh_wholes.send(made, Budget(variant="slim", max_latency_ms=0.5, on_miss="reject"))
+
+
+@pytest.mark.parametrize("first", ["full", "slim"])
+@pytest.mark.parametrize("task", TASKS)
+def test_without_qualities_the_first_of_the_deepest_answers(
+    gallery: Artifact, task: TaskName, first: str
+) -> None:
+    """The manifest's order decides, every time; a quality asked for is one nobody has."""
+    ordered = sorted(gallery.manifest.variants, key=lambda variant: variant.id != first)
+    manifest = gallery.manifest.model_copy(update={"variants": tuple(ordered)})
+    watched = Watched(Artifact(gallery.root, manifest, gallery.hash))
+    for seed in range(4):
+        sent = ask(watched, task, seed)
+        assert sent[1].result(20).variant == first
+        check(watched, sent, task, seed)
+    with pytest.raises(NoVariantFits, match=f"{first}.*not measured"):
+        watched.pool.admit(task, Budget(min_quality=0.1), watched.clock.time_s)
+    watched.close()
+
+
+def hit(watched: Watched, task: TaskName, seed: int, how: str) -> None:
+    """Break the row of this picture (of a statement, its right one) wherever it runs."""
+    aim = pair(seed)[1] if task == "reason" else picture(seed)
+
+    def place(inputs: Mapping[str, Array]) -> int | None:
+        rows = inputs["pixels"][:, 1] if task == "reason" else inputs["pixels"]
+        same = [np.array_equal(row, aim) for row in rows]
+        return same.index(True) if True in same else None
+
+    def during(stage: str, inputs: Mapping[str, Array]) -> None:
+        if how == "throws" and place(inputs) is not None:
+            raise RuntimeError("this row")
+
+    def after(stage: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        at = place(inputs) if how == "nan" else None
+        if at is not None:
+            outputs["logits"][at, 0] = np.nan
+
+    watched.during, watched.after = during, after
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("how", ["throws", "nan"])
+def test_one_row_that_breaks_fails_its_request_only(
+    fresh_wholes: Watched, task: TaskName, how: str
+) -> None:
+    victim, ends = 2, []
+    hit(fresh_wholes, task, victim, how)
+    fresh_wholes.gate.clear()
+    sent = [ask(fresh_wholes, task, seed, variant="slim") for seed in range(4)]
+    sent[victim][1].add_done_callback(lambda _: ends.append(1))
+    fresh_wholes.gate.set()
+    with pytest.raises(InferenceFailed):
+        sent[victim][1].result(20)
+    for seed, one in enumerate(sent):
+        if seed != victim:
+            check(fresh_wholes, one, task, seed)
+    fresh_wholes.during = lambda stage, inputs: None
+    fresh_wholes.after = lambda stage, inputs, outputs: None
+    check(fresh_wholes, ask(fresh_wholes, task, victim, variant="slim"), task, victim)
+    assert ends == [1]
+    assert requests(fresh_wholes.pool)["slim", "error"] == 1
+    assert fresh_wholes.pool.drain(20)
+
+
+def test_a_client_that_leaves_before_its_step(wholes: Watched) -> None:
+    wholes.gate.clear()
+    sent = [ask(wholes, "vqa", seed, variant="d2") for seed in range(2)]
+    ticket, future = wholes.send(ReasonInput(pair(0), WORDS[0]), Budget(variant="full"))
+    wholes.pool.cancel(ticket)
+    wholes.gate.set()
+    with pytest.raises(Cancelled):
+        future.result(20)
+    for seed, one in enumerate(sent):
+        check(wholes, one, "vqa", seed)
+    assert all(ticket.id not in seen.ids for seen in wholes.steps)
+
+
+def test_without_a_scheduler(gallery: Artifact) -> None:
+    solo = open_solo(gallery, max_batch=4)
+    tokens = [QUESTIONS[WORDS[seed % 2]] for seed in range(7)]
+    for variant in VARIANTS:
+        pattern = gallery.manifest.pattern(variant)
+        asked = vqa_logits(solo, variant, [picture(seed) for seed in range(7)], tokens)
+        judged = reason_logits(solo, variant, [pair(seed) for seed in range(7)], tokens)
+        for seed in range(7):
+            assert distance(asked[seed], JUDGE.vqa(pattern, picture(seed), tokens[seed])) <= 1e-5
+            assert distance(judged[seed], JUDGE.reason(pattern, pair(seed), tokens[seed])) <= 1e-5

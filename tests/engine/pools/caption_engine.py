@@ -1,0 +1,42 @@
+"""A pool on fakes with few slots for captions, and short words for using it."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from artifact.store import Artifact
+from engine.requests.request import Request
+from engine.tasks.caption import CaptionInput
+from engine.types import Answer, Budget
+from tests.engine.pools import inside
+from tests.engine.pools.fake_backend import picture
+from tests.engine.pools.fake_engine import Bench
+
+SLOTS = 8
+
+
+class Desk(Bench):
+    """A pool with eight slots."""
+
+    def __init__(self, artifact: Artifact, **config: object) -> None:
+        super().__init__(artifact, **{"max_batch": 4, "caption_slots": SLOTS, **config})
+
+    def caption(self, rows: int = 1, **budget: Any) -> Request:
+        return self.pool.admit("caption", Budget(**budget), self.clock.time_s, rows=rows)
+
+    def write(self, ticket: Request, beams: int = 1, seed: int = 0) -> Future[Answer]:
+        return self.pool.submit(ticket, CaptionInput(picture(seed), None, beams))
+
+    @property
+    def free(self) -> int:
+        return inside.free_slots(self.pool)
+
+    @property
+    def in_pool(self) -> int:
+        return inside.texts(self.pool).taken
+
+    def settle(self) -> None:
+        """Until the engine has let go of whoever left."""
+        self.backend.gate.set()
+        self.send().result(20)

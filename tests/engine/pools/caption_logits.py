@@ -1,0 +1,128 @@
+"""What every caption heard, bit by bit, and what it cost: for comparing it with itself alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from artifact.store import Artifact
+from engine.elastic.course import WORD
+from engine.elastic.kinds import Next, best_kind
+from engine.elastic.snapshot import RowView, Snapshot
+from engine.elastic.sorting import Rows as Sorted
+from engine.elastic.sorting import fill
+from engine.rows.caption.row import CaptionRow
+from engine.tasks.caption import CaptionInput
+from engine.types import Answer, Budget
+from tests.engine.artifacts.tiny_model import Array
+from tests.engine.pools import inside
+from tests.engine.pools.fake_backend import picture
+from tests.engine.pools.watched_engine import Watched, distance, question
+
+Heard = dict[int, list[bytes]]
+"""Ticket to the logits of each word, all beams, to the bit."""
+
+
+def listen(patch: pytest.MonkeyPatch, watched: Watched) -> Heard:
+    """Note what each caption's row hears from now on."""
+    heard: Heard = {}
+    hear = CaptionRow.take_word
+
+    def noted(row: CaptionRow, logits: Array) -> None:
+        number = next((r.id for r in inside.running(watched.pool) if r.row is row), None)
+        if number is not None:
+            heard.setdefault(number, []).append(logits.tobytes())
+        hear(row, logits)
+
+    patch.setattr(CaptionRow, "take_word", noted)
+    return heard
+
+
+def alone(
+    artifact: Artifact, made: CaptionInput, variant: str, engine: Watched | None = None
+) -> tuple[Answer, list[bytes]]:
+    """Return a caption's answer and logits with nobody else in the engine; done once.
+
+    `engine`: an idle one to use instead of a fresh one.
+    """
+    key = (artifact.root, made.pixels.tobytes(), made.max_new_tokens, made.num_beams, variant)
+    if key not in _ALONE:
+        watched = engine or Watched(artifact)
+        _ALONE[key] = _alone(watched, made, variant)
+        if engine is None:
+            watched.close()
+    return _ALONE[key]
+
+
+_ALONE: dict[tuple[object, ...], tuple[Answer, list[bytes]]] = {}
+
+
+def _alone(watched: Watched, made: CaptionInput, variant: str) -> tuple[Answer, list[bytes]]:
+    with pytest.MonkeyPatch.context() as patch:
+        heard = listen(patch, watched)
+        ticket, future = watched.send(made, Budget(variant=variant))
+        answer = future.result(20)
+    return answer, heard[ticket.id]
+
+
+def describe(seed: int, beams: int = 1, limit: int | None = None) -> CaptionInput:
+    return CaptionInput(picture(seed), limit, beams)
+
+
+def same(heard: list[bytes], wanted: list[bytes], limit: float = 0.0) -> bool:
+    """Tell whether as many words were heard, each by its logits up to a relative distance.
+
+    A library may sum in another order where a whole variant's batch has another size.
+    """
+    if len(heard) != len(wanted):
+        return False
+    pairs = zip(heard, wanted, strict=True)
+    arrays = [[np.frombuffer(each, np.float32) for each in pair] for pair in pairs]
+    return all(distance(*pair) <= limit for pair in arrays)
+
+
+def pictures_first(patch: pytest.MonkeyPatch) -> None:
+    """Let the scheduler show every caption its picture before any is written: then all write."""
+
+    def best(rows: Sorted, following: Next, snapshot: Snapshot, now: float) -> list[RowView]:
+        seeing = [row for row in (*rows.first, *rows.newcomers) if row.route.kind != WORD]
+        if not seeing:
+            return best_kind(rows, following, snapshot, now)
+        calls = [row.route.calls[row.position] for row in seeing]
+        at = [row for row, call in zip(seeing, calls, strict=True) if call == calls[0]]
+        return fill(at, snapshot.max_batch)
+
+    patch.setattr("engine.elastic.decide.best_kind", best)
+
+
+class Rows:
+    """How many rows each stage was given."""
+
+    def __init__(self, watched: Watched) -> None:
+        self.calls: Counter[str] = Counter()
+        self.rows: Counter[str] = Counter()
+        watched.after = self._count
+
+    def _count(self, stage: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
+        self.calls[stage] += 1
+        self.rows[stage] += len(next(iter(inputs.values())))
+
+    def of(self, kind: str) -> int:
+        return sum(rows for stage, rows in self.rows.items() if stage.startswith(kind))
+
+
+def free_slots(watched: Watched) -> int:
+    return inside.free_slots(watched.pool)
+
+
+def settled(watched: Watched) -> None:
+    """Wait until the engine has let go of whoever left: it looks before every step."""
+    watched.send(question(0), Budget())[1].result(20)
+
+
+def in_pool(watched: Watched) -> int:
+    """How many slots of keys and values are taken."""
+    return inside.texts(watched.pool).taken

@@ -1,0 +1,219 @@
+"""A pool on real ONNX Runtime whose clock stands still, and which says who was in every step."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from artifact.pattern import SkipPattern
+from artifact.stage import StageName
+from artifact.store import Artifact, open_artifact
+from engine.backends.onnxruntime import OnnxRuntimeBackend
+from engine.config import EngineConfig
+from engine.errors import BackendError
+from engine.loop.caption_rounds import RoundUnderWay
+from engine.opening.open import OpenedEngine
+from engine.pool import EnginePool
+from engine.requests.request import Request
+from engine.residency.family import Family
+from engine.residency.stages import StageSet
+from engine.tasks.caption import CaptionInput
+from engine.tasks.vqa import VqaInput
+from engine.telemetry import Telemetry
+from engine.types import Answer, Budget, Input
+from tests.engine.artifacts.tiny_model import LABELS, Array, TinyModel
+from tests.engine.pools import inside
+from tests.engine.pools.fake_backend import FakeClock, flat_profile, picture
+
+Idle = Callable[[Artifact], "Watched"]
+"""Gives an engine of an artifact that has nothing else to do, to compare with."""
+
+QUESTIONS = {"what colour": [1, 5, 6, 2], "what colour is a b": [1, 5, 6, 7, 9, 10, 2]}
+"""Questions of both text buckets, and their tokens."""
+
+
+@dataclass(frozen=True)
+class StepSeen:
+    """One call of the stepper: who was in it, what each row needed, and when it began."""
+
+    stage: str
+    ids: tuple[int, ...]
+    needs: tuple[tuple[str, int], ...]
+    orders: tuple[int | None, ...]
+    now_s: float
+
+
+class Watched:
+    """An open pool. `before_step` sees every step's jobs; `during` and `after` are inside the call.
+
+    All three run on the engine's thread. `during` may raise, as a backend would; `after` gets the
+    outputs and may change them. Stage calls wait for `gate`.
+    """
+
+    def __init__(self, artifact: Artifact, **config: object) -> None:
+        settings = EngineConfig(cache_dir=Path("unused"), **config)  # type: ignore[arg-type]
+        backend, self.clock = OnnxRuntimeBackend(settings.threads), FakeClock()
+        family = Family(artifact.manifest, backend.precision)
+        self.stages = StageSet(artifact, backend, family, settings.max_batch)
+        self.stages.load(lambda what, share: None)
+        opened = OpenedEngine(backend, family, self.stages, flat_profile(family, 0.001))
+        self.steps: list[StepSeen] = []
+        self.logits: dict[int, Array] = {}
+        self.before_step: Callable[[StepSeen], None] = lambda seen: None
+        self.during: Callable[[str, Mapping[str, Array]], None] = lambda stage, inputs: None
+        self.after: Callable[[str, Mapping[str, Array], Mapping[str, Array]], None] = (
+            lambda stage, inputs, outputs: None
+        )
+        self.gate = threading.Event()
+        self.gate.set()
+        self._watch_stages()
+        self.pool = EnginePool(artifact, settings, opened, Telemetry(), self.clock)
+        self._watch_stepper()
+        self._watch_rounds()
+
+    def _watch_stages(self) -> None:
+        run = self.stages.run
+
+        def watched(
+            stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array] | None = None
+        ) -> dict[str, Array]:
+            self.gate.wait(20)
+            self.during(stage, inputs)
+            outputs = run(stage, inputs, into)
+            self.after(stage, inputs, outputs)
+            return outputs
+
+        self.stages.run = watched  # type: ignore[method-assign]
+
+    def _watch_stepper(self) -> None:
+        stepper = inside.loop(self.pool).stepper
+        run = stepper.run
+
+        def watched(
+            stage: StageName, jobs: Sequence[Request], steps: int, interrupted: Callable[[], bool]
+        ) -> dict[int, BackendError]:
+            seen = StepSeen(
+                stage,
+                tuple(job.id for job in jobs),
+                tuple((job.row.step.stage, job.row.bucket) for job in jobs),
+                tuple(job.row.step.order for job in jobs),
+                self.clock.time_s,
+            )
+            self.steps.append(seen)
+            self.before_step(seen)
+            failed = run(stage, jobs, 1, interrupted)  # each step is looked at by itself
+            self.logits.update((j.id, j.row.logits) for j in jobs if j.row.logits is not None)
+            return failed
+
+        stepper.run = watched  # type: ignore[method-assign]
+
+    def _watch_rounds(self) -> None:
+        captions = inside.captions(self.pool)
+        call = captions._call
+
+        def watched(current: RoundUnderWay) -> None:
+            made = current.round.calls[current.round.done]
+            ids = tuple(request.id for _, request in current.alive)  # some bypass this order
+            size = len(ids)
+            needs = ((made.stage, 0),) * size
+            seen = StepSeen(made.stage, ids, needs, (made.order,) * size, self.clock.time_s)
+            self.steps.append(seen)
+            self.before_step(seen)
+            call(current)
+
+        run = captions.run
+        captions._call = watched  # type: ignore[method-assign]
+        captions.run = lambda requests, _: run(requests, lambda: True)  # type: ignore[method-assign]
+
+    def orders_of(self, ticket_id: int, kind: str = "block[") -> tuple[int, ...]:
+        """Return the orders a request's row ran, in the order it ran them."""
+        return tuple(
+            order
+            for seen in self.steps
+            if seen.stage.startswith(kind)
+            for number, order in zip(seen.ids, seen.orders, strict=True)
+            if number == ticket_id and order is not None
+        )
+
+    def in_slot(self, slot: int) -> int:
+        """Return the request whose caption sits in a slot."""
+        holding = inside.texts(self.pool)._holdings[slot]
+        captions = ((r.id, r.row.caption) for r in inside.running(self.pool))
+        return next(i for i, row in captions if row is not None and row.holding is holding)
+
+    def send(
+        self, made: Input, budget: Budget, on_text: Callable[[str], None] | None = None
+    ) -> tuple[Request, Future[Answer]]:
+        rows = made.num_beams if isinstance(made, CaptionInput) else 1
+        ticket = self.pool.admit(made.task, budget, self.clock.time_s, rows=rows)
+        return ticket, self.pool.submit(ticket, made, on_text)
+
+    def calm(self) -> None:
+        """Forget what was seen, and watch nothing: for an engine that several tests use."""
+        self.gate.set()
+        self.steps.clear()
+        self.before_step = lambda seen: None
+        self.during = lambda stage, inputs: None
+        self.after = lambda stage, inputs, outputs: None
+
+    def close(self) -> None:
+        self.gate.set()
+        self.pool.close()
+
+
+def with_forks(artifact: Artifact, folder: Path) -> Artifact:
+    """Return a copy with variants off the ladder: after order 0 the ways part, twice."""
+    shutil.copytree(artifact.root, folder)
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    example = manifest["variants"][0]
+    quality = {"1111": 0.9, "1011": 0.88, "1100": 0.8, "1001": 0.78, "1010": 0.7, "1000": 0.6}
+    manifest["variants"] = []
+    for bits, score in quality.items():
+        made = SkipPattern.from_bits(bits)
+        manifest["variants"].append(
+            example
+            | {
+                "id": made.variant_id(on_ladder=bits in ("1100", "1000")),
+                "pattern": list(made.executed),
+                "executed_parameters": 16 * made.depth,
+                "quality": {task: {"fp32": score} for task in manifest["tasks"]},
+            }
+        )
+    path.write_text(json.dumps(manifest))
+    return open_artifact(folder)
+
+
+def distance(found: Array, wanted: Array) -> float:
+    """Return the relative L2 distance."""
+    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
+
+
+def check_alone(
+    artifact: Artifact, model: TinyModel, answer: Answer, seed: int, question: str, limit: int = 6
+) -> None:
+    """The answer is what its variant gives this picture and question with nobody else around."""
+    pattern = artifact.manifest.pattern(answer.variant)
+    assert answer.executed == pattern.executed
+    if answer.task == "caption":
+        text = artifact.text_codec().decode(model.caption(pattern, picture(seed), min(limit, 6)))
+        assert answer.text == text
+        return
+    logits = np.asarray(model.vqa(pattern, picture(seed), QUESTIONS[question]), np.float64)
+    scores = np.exp(logits - logits.max())
+    scores /= scores.sum()
+    found = np.array([score for _, score in answer.labels])
+    best = np.sort(scores)[::-1]
+    assert distance(found, best) <= 1e-5
+    assert answer.labels[0][0] == LABELS[int(logits.argmax())]
+
+
+def question(seed: int, words: str = "what colour") -> VqaInput:
+    return VqaInput(picture(seed), words, top_k=6)

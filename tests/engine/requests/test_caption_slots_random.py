@@ -1,0 +1,82 @@
+"""Random admissions, submissions, cancels, faults and hours: no slot is lost or given twice."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from artifact.store import Artifact
+from engine.errors import DeadlineError, EngineError, QueueFull
+from engine.requests.request import Request
+from tests.engine.artifacts.tiny_model import Array
+from tests.engine.pools import inside
+from tests.engine.pools.caption_engine import SLOTS, Desk
+
+moves = st.lists(
+    st.tuples(
+        st.sampled_from(["admit", "submit", "cancel", "later", "hold", "release", "break"]),
+        st.integers(0, 9),
+    ),
+    max_size=40,
+)
+_SHARED: dict[str, Artifact] = {}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _share(tiny: Artifact) -> None:
+    _SHARED["tiny"] = tiny
+
+
+@settings(max_examples=60, deadline=None)
+@given(moves)
+def test_no_slot_is_lost_or_given_twice(played: list[tuple[str, int]]) -> None:
+    desk = Desk(_SHARED["tiny"], queue_limit=20)
+    tickets: list[tuple[Request, int]] = []
+    faults: list[str] = []
+
+    def hook(stage: str, inputs: dict[str, Array]) -> None:
+        if faults and stage == faults[0]:
+            raise RuntimeError(faults.pop(0))
+
+    desk.backend.hook = hook
+    for move, number in played:
+        if move == "admit":
+            rows = 1 + number % 4
+            late = {"max_latency_ms": 50.0, "on_miss": "reject"} if number > 7 else {}
+            with suppress(QueueFull, DeadlineError):
+                tickets.append((desk.caption(rows, **late), rows))
+        elif move == "submit" and tickets:
+            ticket, rows = tickets[number % len(tickets)]
+            with suppress(EngineError):
+                desk.write(ticket, 1 + number % rows, number)
+        elif move == "cancel" and tickets:
+            desk.pool.cancel(tickets[number % len(tickets)][0])
+        elif move == "later":
+            desk.clock.time_s += number / 20
+        elif move in ("hold", "release"):
+            (desk.backend.gate.clear if move == "hold" else desk.backend.gate.set)()
+        elif move == "break":
+            stages = ("stem[caption]", "block_image[0]", "block_decode[1]", "head[caption]")
+            faults.append(stages[number % 4])
+        assert 0 <= desk.free <= SLOTS
+    finish(desk, tickets)
+
+
+def finish(desk: Desk, tickets: list[tuple[Request, int]]) -> None:
+    """Whoever was submitted ends; whoever was not is cancelled; nothing of anybody is left."""
+    desk.backend.gate.set()
+    for ticket, _ in tickets:
+        place = inside.parts(desk.pool).requests.find(ticket.id)
+        if place is not None and place.submitted:
+            place.future.exception(20)
+        desk.pool.cancel(ticket)
+    desk.backend.hook = lambda stage, inputs: None
+    desk.settle()
+    assert (desk.free, desk.in_pool) == (SLOTS, 0)
+    assert desk.pool.drain(20)
+    desk.pool.close()
+    with pytest.raises(EngineError):
+        desk.caption()

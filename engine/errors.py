@@ -66,7 +66,7 @@ class CapacityError(EngineError):
 
 
 class QueueFull(CapacityError):
-    """Every queue place is taken, or so many of the captions' slots that too few are left."""
+    """Every queue place is taken, or too few of the captions' slots are free."""
 
     def __init__(self, limit: int, retry_after_s: float, captions: bool = False) -> None:
         self.limit = limit

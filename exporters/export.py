@@ -45,7 +45,7 @@ class Splits:
 
 
 @dataclass(frozen=True)
-class Options:
+class ExportOptions:
     """How to export.
 
     Attributes:
@@ -62,7 +62,7 @@ class Options:
 
 
 def export(
-    checkpoint: Checkpoint, out: Path, splits: Splits | None, options: Options, report: Report
+    checkpoint: Checkpoint, out: Path, splits: Splits | None, options: ExportOptions, report: Report
 ) -> Artifact:
     """Write an artifact; nothing is left behind on failure.
 
@@ -100,7 +100,7 @@ def export(
         return writer.commit(manifest)
 
 
-def _family(config: ModelConfig, found: Ladder | None, options: Options) -> list[SkipPattern]:
+def _family(config: ModelConfig, found: Ladder | None, options: ExportOptions) -> list[SkipPattern]:
     return ladder.family(found) if found else describe.prefixes(config, options.depths)
 
 
@@ -124,7 +124,7 @@ def _wholes(
     checkpoint: Checkpoint,
     family: Sequence[SkipPattern],
     ids: dict[SkipPattern, str],
-    options: Options,
+    options: ExportOptions,
 ) -> list[Stage]:
     if options.whole == "none":
         return []
@@ -176,7 +176,7 @@ def _ladder_record(found: Ladder, splits: Splits) -> LadderRecord:
 
 
 def _write_sides(
-    checkpoint: Checkpoint, folder: Path, cases: Sequence[StageCase], options: Options
+    checkpoint: Checkpoint, folder: Path, cases: Sequence[StageCase], options: ExportOptions
 ) -> None:
     shared = [case for case in cases if not stage_name(case.stage).is_whole]
     write_stage_cases(folder / STAGES_NAME, shared)

@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from artifact.config import ModelConfig
 from artifact.pattern import SkipPattern
 from artifact.stage import StageName
-from artifact.task import TASKS, Measure, Case, Task, one_pass
+from artifact.task import TASKS, Case, Measure, Task, one_pass
 from exporters.examples import Example
 from exporters.tasks import EXPORTED_TASKS
-from exporters.tasks.one_pass import OnePass
+from exporters.tasks.one_pass import ExportedOnePass
 from models.tasks import HEADS
 from models.tasks.head import Head
 from tuning.evaluation import Evaluation
-from tuning.pool import Pool
+from tuning.pool import PicturePool
 from tuning.tasks import TUNED_TASKS
 from tuning.tasks.contract import BatchLoss, TaskScore, TunedTask, TuningStep
 from tuning.tasks.labels import LabelBatch, label_answers, label_batch, label_loss, mean_score
@@ -73,7 +73,7 @@ class SizeHead(Head):
         return logits
 
 
-def size_batch(pool: Pool, seed: int, step: int, size: int) -> LabelBatch:
+def size_batch(pool: PicturePool, seed: int, step: int, size: int) -> LabelBatch:
     """Draw `size` pictures; a caption says "a" once for every object."""
     tokenizer = world_tokenizer()
     special = [tokenizer.token_to_id(token) for token in (BOS, EOS)]
@@ -115,7 +115,7 @@ def _score(
 TUNED_SIZE = TunedTask("sizes right", _loss, _score)
 
 
-EXPORTED_SIZE = OnePass(SIZE)
+EXPORTED_SIZE = ExportedOnePass(SIZE)
 
 
 def size_example(image: bytes, objects: int) -> Example:

@@ -14,7 +14,7 @@ from torch import nn
 from artifact.task import TaskName
 from models.gates import draw
 from models.series import OtmvModel
-from tuning.pool import Pool
+from tuning.pool import PicturePool
 from tuning.recipe import Recipe
 from tuning.state import load_state, save_state
 from tuning.tasks import tuned_task
@@ -74,7 +74,7 @@ def optimiser(model: OtmvModel, recipe: Recipe) -> torch.optim.AdamW:
 
 def tune(
     recipe: Recipe,
-    pool: Pool,
+    pool: PicturePool,
     out: Path,
     device: torch.device,
     on_step: Callable[[Progress], None] | None = None,
@@ -122,7 +122,7 @@ def _update(recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer, step
 
 
 def _step(
-    recipe: Recipe, pool: Pool, model: OtmvModel, step: int, device: torch.device
+    recipe: Recipe, pool: PicturePool, model: OtmvModel, step: int, device: torch.device
 ) -> Progress:
     """Accumulate the gradients of one step; each task draws its own gates."""
     gates = random.Random(f"{recipe.seed}/{step}")

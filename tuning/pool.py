@@ -24,7 +24,7 @@ QUESTION_TOKENS, CAPTION_TOKENS = 18, 30
 
 
 @dataclass(frozen=True)
-class Pool:
+class PicturePool:
     """Everything one run tunes on.
 
     Attributes:
@@ -67,7 +67,7 @@ def render_pool(
     side_px: int,
     cache: Path,
     on_progress: Callable[[float], None] | None = None,
-) -> Pool:
+) -> PicturePool:
     """Render a pool on every core, or read it back from the cache.
 
     Args:
@@ -83,10 +83,10 @@ def render_pool(
     if not path.exists():
         _write(path, _render(seed, pictures, questions, side_px, on_progress))
     with np.load(path, allow_pickle=False) as stored:
-        return Pool(*(stored[key] for key in _COLUMNS))
+        return PicturePool(*(stored[key] for key in _COLUMNS))
 
 
-def _write(path: Path, pool: Pool) -> None:
+def _write(path: Path, pool: PicturePool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(f".tmp-{os.getpid()}.npz")
     try:
@@ -102,7 +102,7 @@ def _render(
     questions: int,
     side_px: int,
     on_progress: Callable[[float], None] | None,
-) -> Pool:
+) -> PicturePool:
     jobs = ((seed, index, questions, side_px) for index in range(pictures))
     rows: list[Row] = []
     with multiprocessing.get_context("spawn").Pool(os.cpu_count()) as workers:
@@ -111,7 +111,7 @@ def _render(
     columns = dict(zip(_COLUMNS, map(np.stack, zip(*rows, strict=True)), strict=True))
     for of_pairs in ("statements", "truths"):
         columns[of_pairs] = columns[of_pairs][1:]
-    return Pool(**columns)
+    return PicturePool(**columns)
 
 
 def _progress(

@@ -67,7 +67,7 @@ def chains(
     """Return the ways through the allowed variants, best end first; each shallowest first.
 
     Each variant of a chain begins the next. Variants no better than a shallower one of their
-    chain are left out: nobody would go on to them.
+    chain are left out: no row would go on to them.
 
     Raises:
         ValueError: if no variant is allowed.
@@ -92,7 +92,7 @@ class Route:
     Lists by position p (steps done): `calls[p]` the next call and `lines[p]` its times;
     `passed[p]` how many stops lie behind; `fixed_s[p]` and `row_s[p]` the seconds of the calls
     left to an answer from the next stop, head included: fixed_s + n · row_s in batches of n rows;
-    `alone_s[p]` with nobody else.
+    `alone_s[p]` for one row alone.
     `rows`: how many rows of a batch it takes (two for a statement, the beams of a caption).
     `kind`: what rows have in common that may ever share a batch. `tails[j]`: what comes after stop
     j: the head, or a caption's words. `tailed`: that differs from stop to stop.

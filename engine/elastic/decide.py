@@ -1,7 +1,7 @@
-"""`decide(snapshot, now) -> Decision`: what runs next, who stops, who expires. Pure.
+"""`decide(snapshot, now) -> Decision`: what runs next, what stops, what expires. Pure.
 
-The policy in one paragraph (docs/scheduling.md has the picture): everybody to a first stop before
-anybody goes further; among first stops the earliest deadline; among further ones the most quality
+The policy in one paragraph (docs/scheduling.md has the picture): every row to a first stop before
+any goes further; among first stops the earliest deadline; among further ones the most quality
 per second; newcomers gather; rows ride together whenever they need the same stage; and a row that
 has passed a stop can never lose its answer, since it is settled on that stop before a step that
 would end after its deadline.
@@ -22,7 +22,7 @@ from engine.elastic.tails import too_dear
 
 
 def decide(snapshot: Snapshot, now: float) -> Decision:
-    """Return who expires, who settles on a variant, and which rows run; pure and total."""
+    """Return which rows expire, settle on a variant, and run; pure and total."""
     rows = sort_rows(snapshot, now)
     if rows.heads:
         return _settle_or_run(_heads(rows.heads, snapshot.max_batch), rows, snapshot, now)
@@ -38,7 +38,7 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
 
 
 def _following(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
-    """Return the batch that runs next among rows of one kind; none if nobody is live."""
+    """Return the batch that runs next among rows of one kind; none if no row is live."""
     batch = starting(rows, snapshot, now)
     if not batch and rows.first:
         batch = to_first_stops(rows, snapshot, now)
@@ -56,7 +56,7 @@ def _heads(heads: list[RowView], max_batch: int) -> Run:
 
 
 def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Decision:
-    """Settle banked rows that would be late after this step and their head; nobody: run.
+    """Settle banked rows that would be late after this step and their head; if there is none, run.
 
     Whoever is settled is answered before anything else runs, so there is nothing to run then.
     """
@@ -85,7 +85,7 @@ def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Deci
 def _steps(run: Run, rows: Rows, step_s: float, stretch: float, now: float) -> int:
     """Return how many calls may follow each other before there is anything new to decide.
 
-    More than one only where everybody live rides; then up to the next stop or the next stage, and
+    More than one only where every live row rides; then up to the next stop or the next stage, and
     no further than every banked row may surely go. An arrival or a cancel interrupts it anyhow.
     """
     live = [*rows.first, *rows.onward, *rows.newcomers]

@@ -33,7 +33,7 @@ def _best(row: RowView, company: int, snapshot: Snapshot, now: float) -> Route:
     """Return the route to the best answer there is time for; on a busy device, to the cheapest.
 
     A way is open while the device could take every arrival along it, in full batches, or the row
-    has time until everybody here has gone that way. The choice does not depend on the route the row
+    has time until every row here has gone that way. The choice does not depend on the route the row
     is on, so a row that has turned does not turn back.
     """
     position = row.position
@@ -54,7 +54,7 @@ def _keeps_up(route: Route, snapshot: Snapshot) -> bool:
 
 
 def _time_for_all(route: Route, company: int, slack_s: float, snapshot: Snapshot) -> bool:
-    """Tell whether the slack covers a whole course of everybody, twice over."""
+    """Tell whether the slack covers a whole course of every row, twice over."""
     fixed_s, row_s = route.rest(0)
     whole_s = (fixed_s / snapshot.max_batch + row_s) * snapshot.correction
     return 2 * (company * whole_s + fixed_s) < slack_s

@@ -1,7 +1,7 @@
 """Between kinds of rows, which never share a batch: questions of two lengths, captions.
 
-Inside a kind the policy is `legs` and `newcomers`. Between kinds the device goes to whoever wins
-most points per second, except that rows which would soon be too late for a first stop come first.
+Inside a kind the policy is `legs` and `newcomers`. Between kinds the device goes to the one that
+wins most points per second; rows that would soon be too late for a first stop come before that.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Next = Callable[[Rows, Snapshot, float], list[RowView]]
 
 
 def best_kind(rows: Rows, following: Next, snapshot: Snapshot, now: float) -> list[RowView]:
-    """Return the batch that runs next, of those that `following` proposes for each kind."""
+    """Return the batch that runs next; `following` proposes one for each kind."""
     routes = {row.route for row in (*rows.newcomers, *rows.first, *rows.onward)}
     if len({route.kind for route in routes}) <= 1:
         return following(rows, snapshot, now)

@@ -16,7 +16,7 @@ def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     room = _room(group, snapshot, now)
     chosen = fill(group, room)
     if room < min(load(group), snapshot.max_batch):
-        # Somebody is too late for a batch this size: better many without than few with him.
+        # A row is too late for a batch of this size: leave it out and fill the batch.
         batch = fill(group, snapshot.max_batch)
         size = load(batch)
         chosen = [row for row in batch if reaches(row, size, snapshot.correction, now)] or group[:1]

@@ -3,7 +3,7 @@
 Starting costs a stem call, so they gather, where batches gain anything; how long depends on whether
 they can ride along with the rows that run (same block stage) or would hold them up (another key).
 Rows they would hold up go all the way first where that wins more points. Where batches gain
-nothing and time is short nobody gathers: the earliest deadline goes first, started or not.
+nothing and time is short no row gathers: the earliest deadline goes first, started or not.
 """
 
 from __future__ import annotations

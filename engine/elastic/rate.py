@@ -19,7 +19,7 @@ class ArrivalRate:
         self._times.append(now)
 
     def hz(self, now: float) -> float:
-        """Return the rate; it falls while nobody arrives."""
+        """Return the rate; it falls while no row arrives."""
         if len(self._times) < _LEAST or now <= self._times[0]:
             return 0.0
         return len(self._times) / (now - self._times[0])

@@ -59,7 +59,7 @@ class Snapshot:
     `arrivals_hz`: observed rate of arriving rows. `correction` multiplies every mean time (the
     learned quantile of actual / mean). `spread` stretches one step on top of that before a banked
     row bets its answer on it (`spread.CallSpread` learns it; the default is a guess). `crowded`:
-    how many rows too many are open; as many of those that have an answer banked must give it.
+    how many rows too many are open; as many rows with a banked answer must give it.
     """
 
     rows: list[RowView]
@@ -86,7 +86,7 @@ class Decision:
     """`expire` these rows, settle those in `final` on their last stop, `turn` these, then `run`.
 
     Rows in `final` have only their head left, or nothing if their route has none. Those in `turn`
-    follow the other route from now on. Where somebody is settled or turned nothing runs: decide
+    follow the other route from now on. Where a row is settled or turned nothing runs: decide
     again at once. No row is in two of expire, final and run.
     """
 

@@ -13,7 +13,7 @@ EPSILON_S = 1e-9
 
 
 PLENTY = 8.0
-"""A row has plenty of time if it has so many times what it needs."""
+"""A row has plenty of time if it has this many times what it needs."""
 
 NEARLY = 1.1
 """Batches in which a row costs less than this times what it costs in the largest are as good."""

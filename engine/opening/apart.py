@@ -10,10 +10,10 @@ import sys
 
 from artifact.store import Artifact
 from engine.config import EngineConfig
-from engine.opening.choose import Trial
+from engine.opening.choose import BackendTrial
 
 
-def try_apart(artifact: Artifact, config: EngineConfig) -> Trial:
+def try_apart(artifact: Artifact, config: EngineConfig) -> BackendTrial:
     """Try a backend in another process; a crash there is a trial that failed."""
     order = {"artifact": str(artifact.root), "config": _plain(config)}
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
@@ -30,11 +30,13 @@ def try_apart(artifact: Artifact, config: EngineConfig) -> Trial:
             lines = process.stdout.read().splitlines()
             code = process.wait()
     except OSError as error:
-        return Trial(config.backend, error=f"no process to try it in: {error}")
+        return BackendTrial(config.backend, error=f"no process to try it in: {error}")
     try:
-        return Trial(**json.loads(lines[-1]))
+        return BackendTrial(**json.loads(lines[-1]))
     except (ValueError, TypeError, IndexError):
-        return Trial(config.backend, error=f"its process ended with code {code} and no result")
+        return BackendTrial(
+            config.backend, error=f"its process ended with code {code} and no result"
+        )
 
 
 def _plain(config: EngineConfig) -> dict[str, object]:

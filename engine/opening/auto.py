@@ -15,14 +15,14 @@ from engine.config import EngineConfig
 from engine.errors import BackendError, LoadFailed
 from engine.opening.apart import try_apart
 from engine.opening.cache import remember
-from engine.opening.choose import Choice, Remembered, Trial, choose
+from engine.opening.choose import BackendChoice, BackendTrial, Remembered, choose
 from engine.opening.open import OpenedEngine, open_engine
 from engine.residency.stages import Progress
 
 AUTO = "auto"
 _LOG = logging.getLogger(__name__)
 
-TryBackend = Callable[[Artifact, EngineConfig], Trial]
+TryBackend = Callable[[Artifact, EngineConfig], BackendTrial]
 
 
 def open_chosen(
@@ -57,7 +57,7 @@ def _open_auto(
 ) -> OpenedEngine:
     candidates = candidate_backends()
     if len(candidates) == 1:
-        only = Choice(next(iter(candidates)), "the only one installed")
+        only = BackendChoice(next(iter(candidates)), "the only one installed")
         return _open(only, artifact, config, on_progress, measure_again)
     path = _path(artifact, config)
     setting = f"{candidates} batch {config.max_batch} budget {config.memory_budget_bytes}"
@@ -81,7 +81,7 @@ def _open_auto(
 
 
 def _open(
-    choice: Choice,
+    choice: BackendChoice,
     artifact: Artifact,
     config: EngineConfig,
     on_progress: Progress,

@@ -16,7 +16,7 @@ GAIN = 1.05
 
 
 @dataclass(frozen=True)
-class Trial:
+class BackendTrial:
     """What one backend did with an artifact on this machine.
 
     `error` is why it cannot be taken, None if it passed. `seconds` maps pieces of work
@@ -31,7 +31,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Choice:
+class BackendChoice:
     """The backend taken and, in one line, why."""
 
     backend: str
@@ -39,14 +39,14 @@ class Choice:
     skipped: tuple[str, ...] = ()
 
 
-def relative_time(trial: Trial, other: Trial) -> float:
+def relative_time(trial: BackendTrial, other: BackendTrial) -> float:
     """Return the geometric mean of the times over the other's, on the work both measured."""
     mine, theirs = trial.seconds or {}, other.seconds or {}
     logs = [math.log(mine[work] / theirs[work]) for work in mine.keys() & theirs.keys()]
     return math.exp(sum(logs) / len(logs)) if logs else 1.0
 
 
-def choose(trials: Sequence[Trial], incumbent: str | None) -> Choice | None:
+def choose(trials: Sequence[BackendTrial], incumbent: str | None) -> BackendChoice | None:
     """Return the choice, None if nothing passed.
 
     More resident keys come first, since they offer more variants; then speed. The incumbent, or
@@ -60,16 +60,16 @@ def choose(trials: Sequence[Trial], incumbent: str | None) -> Choice | None:
     most = max(trial.resident_keys for trial in passed)
     fit = [trial for trial in passed if trial.resident_keys == most]
     if len(passed) == 1:
-        return Choice(kept.backend, f"{kept.library}: the only one that passed", skipped)
+        return BackendChoice(kept.backend, f"{kept.library}: the only one that passed", skipped)
     if kept not in fit:
         kept = fit[0]
     best = min(fit, key=lambda trial: relative_time(trial, kept))
     if relative_time(best, kept) * GAIN > 1.0:
         best = kept
-    return Choice(best.backend, f"{best.library}: {_reason(best, passed, most)}", skipped)
+    return BackendChoice(best.backend, f"{best.library}: {_reason(best, passed, most)}", skipped)
 
 
-def _reason(best: Trial, passed: Iterable[Trial], most: int) -> str:
+def _reason(best: BackendTrial, passed: Iterable[BackendTrial], most: int) -> str:
     parts = []
     for other in passed:
         if other.backend == best.backend:
@@ -90,7 +90,7 @@ class Remembered:
     """A choice as it is cached: valid while `setting` (libraries, sizes, budget) is the same."""
 
     setting: str
-    choice: Choice
+    choice: BackendChoice
 
     @classmethod
     def read(cls, path: Path) -> Remembered | None:
@@ -101,7 +101,7 @@ class Remembered:
             skipped = tuple(str(line) for line in choice["skipped"])
             return cls(
                 str(found["setting"]),
-                Choice(str(choice["backend"]), str(choice["reason"]), skipped),
+                BackendChoice(str(choice["backend"]), str(choice["reason"]), skipped),
             )
         except FileNotFoundError:
             return None

@@ -17,26 +17,28 @@ from artifact.errors import ArtifactError
 from artifact.store import Artifact, open_artifact
 from engine.config import EngineConfig
 from engine.errors import EngineError, LoadFailed
-from engine.opening.choose import Trial
+from engine.opening.choose import BackendTrial
 from engine.opening.open import OpenedEngine, open_engine
 from engine.opening.quality import knows_quality
 from engine.requests.prediction import Predictor
 
 
-def try_backend(artifact: Artifact, config: EngineConfig) -> Trial:
+def try_backend(artifact: Artifact, config: EngineConfig) -> BackendTrial:
     """Load, check and measure an artifact on `config.backend`, and close it again."""
     try:
         opened = open_engine(artifact, config, lambda what, share: None, measure_again=True)
     except (EngineError, ArtifactError) as error:
-        return Trial(config.backend, error=str(error))
+        return BackendTrial(config.backend, error=str(error))
     try:
         backend = opened.backend
         if not knows_quality(artifact, backend.precision):
             problem = f"computes in {backend.precision}, and the artifact cannot show its quality"
             unknown = LoadFailed(backend.name, problem, "export it with labelled cases")
-            return Trial(config.backend, backend.library, str(unknown))
+            return BackendTrial(config.backend, backend.library, str(unknown))
         seconds = work_seconds(opened, config.max_batch)
-        return Trial(backend.name, backend.library, None, opened.stages.resident_keys, seconds)
+        return BackendTrial(
+            backend.name, backend.library, None, opened.stages.resident_keys, seconds
+        )
     finally:
         opened.stages.close()
 

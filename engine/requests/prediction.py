@@ -35,7 +35,7 @@ class Predictor:
         self.calls = Correction()
         self.whole = Correction()
         self.spread = CallSpread()
-        self._evident, self._learned_s = False, 0.0
+        self._has_learned, self._learned_s = False, 0.0
         self.caption_length = CaptionLength(family.manifest.text.max_caption_tokens - 1)
 
     def step_s(self, stage: str, bucket: int, batch: int) -> float:
@@ -112,17 +112,17 @@ class Predictor:
         return self.mean_s(task, variant, bucket, batch, words) * self.whole.high
 
     def refresh(self, now: float) -> None:
-        """Forget old evidence."""
+        """Forget what was learned long ago."""
         self.calls.refresh(now)
         self.whole.refresh(now)
 
     def forget(self, now: float) -> bool:
-        """Forget all evidence, if nothing was learned for a second; tell whether there was any."""
-        if not self._evident or now - self._learned_s <= _STALE_S:
+        """Forget all that was learned, if nothing was for a second; tell whether there was any."""
+        if not self._has_learned or now - self._learned_s <= _STALE_S:
             return False
         self.calls.forget()
         self.whole.forget()
-        self._evident = False
+        self._has_learned = False
         return True
 
     def learn(self, request: Request, now: float) -> None:
@@ -134,7 +134,7 @@ class Predictor:
         mean_s, request.first_answer_s = request.first_answer_s, None
         if not mean_s or request.calls_mean_s <= 0:
             return
-        self._evident, self._learned_s = True, now
+        self._has_learned, self._learned_s = True, now
         self.calls.add(request.calls_s / request.calls_mean_s, now)
         share = min(request.calls_mean_s / mean_s, 1.0)
         self.whole.add((now - request.way_began_s) / (mean_s * share), now)

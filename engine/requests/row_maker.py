@@ -12,7 +12,7 @@ from engine.requests.variants import VariantSetter
 from engine.rows.caption.stream import TextStream
 from engine.tasks import ENGINE_TASKS
 from engine.tasks.caption import check_caption
-from engine.tasks.context import Asked, TaskContext
+from engine.tasks.context import CheckedInput, TaskContext
 from engine.types import Input
 
 
@@ -69,7 +69,7 @@ class RowMaker:
             request.stream = TextStream(on_text, self._context.codec.decode)
 
 
-def _check_admitted(request: Request, asked: Asked, streamed: bool) -> None:
+def _check_admitted(request: Request, asked: CheckedInput, streamed: bool) -> None:
     beams = asked.beams
     if beams > request.beams:
         raise InvalidInput("num_beams", f"is {beams}, but {request.beams} slots were admitted")

@@ -9,7 +9,7 @@ from artifact.program import Program
 from artifact.task import CAPTION, REASON, VQA, Case, TaskName
 from engine.rows.row import Row
 from engine.tasks.caption import CAPTION_WORK
-from engine.tasks.context import Asked, Picture, TaskContext
+from engine.tasks.context import CheckedInput, Picture, TaskContext
 from engine.tasks.reason import REASON_WORK
 from engine.tasks.vqa import VQA_WORK
 from engine.types import Input
@@ -20,7 +20,7 @@ Given = TypeVar("Given", bound=Input, contravariant=True)
 class EngineTask(Protocol[Given]):
     """How the engine works on one task; `ENGINE_TASKS` has one for each."""
 
-    def read(self, given: Given, context: TaskContext) -> Asked:
+    def read(self, given: Given, context: TaskContext) -> CheckedInput:
         """Check an input and encode its text.
 
         Raises:
@@ -29,7 +29,7 @@ class EngineTask(Protocol[Given]):
         ...
 
     def row(
-        self, given: Given, asked: Asked, programs: tuple[Program, ...], context: TaskContext
+        self, given: Given, asked: CheckedInput, programs: tuple[Program, ...], context: TaskContext
     ) -> Row:
         """Return a row at its first step, as the variant whose programs these are."""
         ...

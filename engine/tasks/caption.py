@@ -11,7 +11,7 @@ from artifact.task import CAPTION, Case, TaskName
 from engine.errors import InvalidInput
 from engine.rows.caption.beams import BeamSearch
 from engine.rows.caption.row import CaptionRow
-from engine.tasks.context import Asked, Picture, TaskContext
+from engine.tasks.context import CheckedInput, Picture, TaskContext
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,21 @@ class CaptionInput:
     num_beams: int = 1
 
 
-class Captions:
+class CaptionWork:
     """Writes words, one after another, about one picture."""
 
-    def read(self, given: CaptionInput, context: TaskContext) -> Asked:
+    def read(self, given: CaptionInput, context: TaskContext) -> CheckedInput:
         """Check the picture, the bound of words and the beams; see `EngineTask.read`."""
         context.check_picture(given.pixels)
         check_caption(given.max_new_tokens, given.num_beams, context.max_beams)
-        return Asked(words=given.max_new_tokens, beams=given.num_beams)
+        return CheckedInput(words=given.max_new_tokens, beams=given.num_beams)
 
     def row(
-        self, given: CaptionInput, asked: Asked, programs: tuple[Program, ...], context: TaskContext
+        self,
+        given: CaptionInput,
+        asked: CheckedInput,
+        programs: tuple[Program, ...],
+        context: TaskContext,
     ) -> CaptionRow:
         """Return a row at the image pass's first step; see `EngineTask.row`.
 
@@ -79,5 +83,5 @@ def check_beams(num_beams: int, max_beams: int) -> None:
         raise InvalidInput("num_beams", problem)
 
 
-CAPTION_WORK = Captions()
+CAPTION_WORK = CaptionWork()
 """How the engine writes captions."""

@@ -20,7 +20,7 @@ Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
-class Asked:
+class CheckedInput:
     """What the checks found in a request's input.
 
     `tokens` of its text and their padded length, the `bucket`; `words` bounds a caption (None: the

@@ -11,14 +11,14 @@ from artifact.task import Case, Task
 from engine.errors import InvalidInput
 from engine.rows.joint import JointRow
 from engine.rows.one_pass import OnePassRow
-from engine.tasks.context import Asked, Picture, TaskContext
+from engine.tasks.context import CheckedInput, Picture, TaskContext
 from engine.types import Input
 
 Given = TypeVar("Given", bound=Input)
 
 
 @dataclass(frozen=True)
-class OnePass(Generic[Given]):
+class OnePassWork(Generic[Given]):
     """A task whose requests bring `task.pictures` pictures and one text.
 
     Attributes:
@@ -35,7 +35,7 @@ class OnePass(Generic[Given]):
     top_k: Callable[[Given], int]
     make: Callable[[Case, Sequence[Picture]], Given]
 
-    def read(self, given: Given, context: TaskContext) -> Asked:
+    def read(self, given: Given, context: TaskContext) -> CheckedInput:
         """Check pictures, text and number of labels; see `EngineTask.read`."""
         pictures, top_k = self.pictures(given), self.top_k(given)
         if len(pictures) != self.task.pictures:
@@ -45,10 +45,10 @@ class OnePass(Generic[Given]):
         if top_k < 1:
             raise InvalidInput("top_k", f"must be at least 1, not {top_k}")
         tokens, bucket = context.encode(self.task.text or "text", self.text(given))
-        return Asked(tokens=tokens, bucket=bucket, top_k=top_k)
+        return CheckedInput(tokens=tokens, bucket=bucket, top_k=top_k)
 
     def row(
-        self, given: Given, asked: Asked, programs: tuple[Program, ...], context: TaskContext
+        self, given: Given, asked: CheckedInput, programs: tuple[Program, ...], context: TaskContext
     ) -> OnePassRow | JointRow:
         """Return one row, or one for each picture joined; see `EngineTask.row`."""
         manifest = context.family.manifest

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from artifact.task import REASON, TRUTHS, TaskName
 from engine.tasks.context import Picture
-from engine.tasks.one_pass import OnePass
+from engine.tasks.one_pass import OnePassWork
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class ReasonInput:
     statement: str
 
 
-REASON_WORK = OnePass[ReasonInput](
+REASON_WORK = OnePassWork[ReasonInput](
     REASON,
     pictures=lambda given: given.pixels,
     text=lambda given: given.statement,

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from artifact.task import VQA, TaskName
 from engine.tasks.context import Picture
-from engine.tasks.one_pass import OnePass
+from engine.tasks.one_pass import OnePassWork
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class VqaInput:
     top_k: int = 5
 
 
-VQA_WORK = OnePass[VqaInput](
+VQA_WORK = OnePassWork[VqaInput](
     VQA,
     pictures=lambda given: (given.pixels,),
     text=lambda given: given.question,

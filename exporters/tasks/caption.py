@@ -24,7 +24,7 @@ from models.series import OtmvModel
 
 
 @dataclass(frozen=True)
-class Captions:
+class ExportedCaptions:
     """Captions with every next word known.
 
     Attributes:
@@ -53,7 +53,7 @@ class ExportedCaption(ExportedTask):
 
     def captions(
         self, checkpoint: Checkpoint, text: TextRecord, examples: Sequence[Example]
-    ) -> Captions:
+    ) -> ExportedCaptions:
         """Stack the examples that have a caption.
 
         Raises:
@@ -64,7 +64,7 @@ class ExportedCaption(ExportedTask):
         side_px = checkpoint.model.config.image_size
         written = [e for e in examples if e.task == self.task.name and e.caption]
         ids = [codec.encode_question(e.caption or "") for e in written]
-        return Captions(
+        return ExportedCaptions(
             torch.from_numpy(np.stack([picture(e.image, side_px) for e in written])),
             padded([row[:-1] for row in ids], text.pad),
             padded([row[1:] for row in ids], -1),

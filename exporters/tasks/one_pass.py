@@ -58,7 +58,7 @@ class Requests:
     classes: Tensor
 
 
-class OnePass(ExportedTask):
+class ExportedOnePass(ExportedTask):
     """A task of one pass.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from artifact.task import REASON
 from exporters.examples import Example
-from exporters.tasks.one_pass import OnePass
+from exporters.tasks.one_pass import ExportedOnePass
 
 
 def _truth(example: Example, labels: Sequence[str]) -> int:
@@ -14,4 +14,4 @@ def _truth(example: Example, labels: Sequence[str]) -> int:
     return int(bool(example.truth))
 
 
-EXPORTED_REASON = OnePass(REASON, right_class=_truth)
+EXPORTED_REASON = ExportedOnePass(REASON, right_class=_truth)

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from artifact.task import VQA
-from exporters.tasks.one_pass import OnePass
+from exporters.tasks.one_pass import ExportedOnePass
 
-EXPORTED_VQA = OnePass(VQA, whole_beside_stages=True)
+EXPORTED_VQA = ExportedOnePass(VQA, whole_beside_stages=True)

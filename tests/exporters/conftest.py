@@ -10,9 +10,9 @@ from artifact.store import Artifact
 from artifact.task import TaskName
 from exporters.describe import text_record
 from exporters.examples import Example
-from exporters.export import Options, Splits, export
+from exporters.export import ExportOptions, Splits, export
 from exporters.tasks import exported_task
-from exporters.tasks.caption import EXPORTED_CAPTION, Captions
+from exporters.tasks.caption import EXPORTED_CAPTION, ExportedCaptions
 from exporters.tasks.contract import SearchRows
 from exporters.tasks.one_pass import Requests
 from exporters.tasks.reason import EXPORTED_REASON
@@ -70,7 +70,7 @@ def questions(checkpoint: Checkpoint, examples: list[Example]) -> Requests:
 
 
 @pytest.fixture(scope="session")
-def captions(checkpoint: Checkpoint, examples: list[Example]) -> Captions:
+def captions(checkpoint: Checkpoint, examples: list[Example]) -> ExportedCaptions:
     return EXPORTED_CAPTION.captions(checkpoint, text_record(checkpoint), examples)
 
 
@@ -94,4 +94,4 @@ def exported(
 ) -> Artifact:
     out: Path = tmp_path_factory.mktemp("artifact") / "tiny"
     splits = Splits(examples, examples, examples, ("search", "report"))
-    return export(checkpoint, out, splits, Options(card="card"), lambda what, share: None)
+    return export(checkpoint, out, splits, ExportOptions(card="card"), lambda what, share: None)

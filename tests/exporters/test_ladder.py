@@ -8,7 +8,7 @@ import torch
 from artifact.pattern import SkipPattern
 from artifact.task import REASON, VQA, TaskName
 from exporters.ladder import MARGIN, RISE, Ladder, family, search
-from exporters.tasks.caption import Captions
+from exporters.tasks.caption import ExportedCaptions
 from exporters.tasks.contract import SearchRows
 from exporters.tasks.one_pass import Requests
 from models.checkpoint import Checkpoint
@@ -18,7 +18,7 @@ def test_wide_beam_scores_every_pattern_as_the_model_does(
     checkpoint: Checkpoint,
     search_rows: dict[TaskName, SearchRows],
     questions: Requests,
-    captions: Captions,
+    captions: ExportedCaptions,
     statements: Requests,
 ) -> None:
     model, mask_id = checkpoint.model, checkpoint.special.mask

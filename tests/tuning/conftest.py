@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tuning.pool import Pool, render_pool
+from tuning.pool import PicturePool, render_pool
 from tuning.recipe import RECIPES, TUNING_SEED, Recipe
 
 
@@ -32,6 +32,6 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def pool(smoke: Recipe, cache: Path) -> Pool:
+def pool(smoke: Recipe, cache: Path) -> PicturePool:
     side_px = smoke.config.image_size
     return render_pool(TUNING_SEED, smoke.pictures, smoke.questions, side_px, cache)

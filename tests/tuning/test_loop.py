@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from models.checkpoint import WEIGHTS, load
 from models.series import OtmvModel
 from tuning.loop import Progress, learning_rate, optimiser, tune
-from tuning.pool import Pool
+from tuning.pool import PicturePool
 from tuning.recipe import Phase, Recipe
 from tuning.state import ResumeError
 from tuning.world.vocabulary import ANSWERS
@@ -25,7 +25,7 @@ class Interrupted(Exception):
 
 
 def test_a_run_leaves_a_checkpoint_anyone_can_load(
-    smoke: Recipe, pool: Pool, tmp_path: Path
+    smoke: Recipe, pool: PicturePool, tmp_path: Path
 ) -> None:
     seen: list[Progress] = []
     tuned = tune(smoke, pool, tmp_path, CPU, seen.append)
@@ -44,7 +44,7 @@ def test_a_run_leaves_a_checkpoint_anyone_can_load(
 
 
 def test_a_resumed_run_equals_an_uninterrupted_one(
-    smoke: Recipe, pool: Pool, tmp_path: Path
+    smoke: Recipe, pool: PicturePool, tmp_path: Path
 ) -> None:
     def stop_at_3(progress: Progress) -> None:
         if progress.step == 3:
@@ -62,7 +62,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert all(torch.equal(again[name], tensor) for name, tensor in weights.items())
 
 
-def test_a_finished_run_is_not_run_again(smoke: Recipe, pool: Pool, tmp_path: Path) -> None:
+def test_a_finished_run_is_not_run_again(smoke: Recipe, pool: PicturePool, tmp_path: Path) -> None:
     tune(smoke, pool, tmp_path, CPU)
     seen: list[Progress] = []
     tune(smoke, pool, tmp_path, CPU, seen.append)
@@ -73,7 +73,7 @@ def test_a_finished_run_is_not_run_again(smoke: Recipe, pool: Pool, tmp_path: Pa
     "change", [{"phases": (Phase(5, 5),)}, {"seed": 1}, {"learning_rate": 1e-4}]
 )
 def test_a_folder_of_another_recipe_is_refused(
-    smoke: Recipe, pool: Pool, tmp_path: Path, change: dict[str, Any]
+    smoke: Recipe, pool: PicturePool, tmp_path: Path, change: dict[str, Any]
 ) -> None:
     tune(smoke, pool, tmp_path, CPU)
     before = (tmp_path / WEIGHTS).read_bytes()
@@ -83,7 +83,7 @@ def test_a_folder_of_another_recipe_is_refused(
     assert (tmp_path / WEIGHTS).read_bytes() == before
 
 
-def test_the_losses_fall_on_few_pictures(smoke: Recipe, pool: Pool, tmp_path: Path) -> None:
+def test_the_losses_fall_on_few_pictures(smoke: Recipe, pool: PicturePool, tmp_path: Path) -> None:
     recipe = dataclasses.replace(
         smoke.shortened(50),
         warmup_steps=5,
@@ -99,7 +99,9 @@ def test_the_losses_fall_on_few_pictures(smoke: Recipe, pool: Pool, tmp_path: Pa
         assert last < 0.7 * first, task
 
 
-def test_gates_are_drawn_anew_at_every_step(smoke: Recipe, pool: Pool, tmp_path: Path) -> None:
+def test_gates_are_drawn_anew_at_every_step(
+    smoke: Recipe, pool: PicturePool, tmp_path: Path
+) -> None:
     config = dataclasses.replace(smoke.config, skip_probability=0.5)
     seen: list[Progress] = []
     tune(dataclasses.replace(smoke, config=config), pool, tmp_path, CPU, seen.append)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tuning.pool
-from tuning.pool import CAPTION_TOKENS, QUESTION_TOKENS, Pool, render_pool
+from tuning.pool import CAPTION_TOKENS, QUESTION_TOKENS, PicturePool, render_pool
 from tuning.recipe import CHOOSING_SEED, LADDER_SEED, QUALITY_SEED, TUNING_SEED, Recipe
 from tuning.tokens import SPECIAL, world_tokenizer
 from tuning.world.dataset import example, pair
@@ -16,7 +16,7 @@ TOKENIZER = world_tokenizer()
 PAD = SPECIAL.index("<pad>")
 
 
-def test_shapes(pool: Pool, smoke: Recipe) -> None:
+def test_shapes(pool: PicturePool, smoke: Recipe) -> None:
     side = smoke.config.image_size
     assert pool.pixels.shape == (16, side, side, 3)
     assert pool.pixels.dtype == np.uint8
@@ -27,7 +27,7 @@ def test_shapes(pool: Pool, smoke: Recipe) -> None:
     assert pool.truths.shape == (15, 4)
 
 
-def test_it_holds_the_tuning_world(pool: Pool) -> None:
+def test_it_holds_the_tuning_world(pool: PicturePool) -> None:
     _, asked, caption = example(TUNING_SEED, 5, 4)
     assert [ANSWERS[answer] for answer in pool.answers[5]] == [each.answer for each in asked]
     ids = pool.captions[5]
@@ -35,7 +35,7 @@ def test_it_holds_the_tuning_world(pool: Pool) -> None:
     assert words == ["<s>", *caption.replace(",", " ,").split(), "</s>"]
 
 
-def test_row_i_of_the_statements_is_about_pictures_i_and_the_next(pool: Pool) -> None:
+def test_row_i_of_the_statements_is_about_pictures_i_and_the_next(pool: PicturePool) -> None:
     for left in (0, 6, 14):
         stated = pair(TUNING_SEED, left + 1, 4)
         assert [bool(truth) for truth in pool.truths[left]] == [each.truth for each in stated]
@@ -44,7 +44,7 @@ def test_row_i_of_the_statements_is_about_pictures_i_and_the_next(pool: Pool) ->
 
 
 def test_the_cache_is_read_back(
-    pool: Pool, smoke: Recipe, cache: Path, monkeypatch: pytest.MonkeyPatch
+    pool: PicturePool, smoke: Recipe, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning.pool, "_render", None)
     again = render_pool(TUNING_SEED, 16, 4, smoke.config.image_size, cache)
@@ -54,7 +54,7 @@ def test_the_cache_is_read_back(
 
 
 def test_another_pool_is_another_file(
-    pool: Pool, smoke: Recipe, cache: Path, monkeypatch: pytest.MonkeyPatch
+    pool: PicturePool, smoke: Recipe, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tuning.pool, "_render", lambda *_: pool)
     before = set(cache.iterdir())

@@ -13,7 +13,7 @@ from artifact.pattern import SkipPattern
 from artifact.scoring import objects_named
 from artifact.task import CAPTION
 from tuning.evaluation import Evaluation
-from tuning.pool import CAPTION_TOKENS, Pool
+from tuning.pool import CAPTION_TOKENS, PicturePool
 from tuning.tasks.contract import BatchLoss, TaskScore, TunedTask, TuningStep
 from tuning.tasks.labels import trimmed
 from tuning.tokens import MASK_ID, PAD_ID
@@ -37,7 +37,7 @@ class CaptionBatch:
     next_words: Tensor
 
 
-def caption_batch(pool: Pool, seed: int, step: int, size: int) -> CaptionBatch:
+def caption_batch(pool: PicturePool, seed: int, step: int, size: int) -> CaptionBatch:
     """Draw `size` captions, trimmed to the longest of them."""
     rng = np.random.default_rng([seed, step, _STREAM])
     picture = rng.integers(len(pool.pixels), size=size)

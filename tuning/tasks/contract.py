@@ -11,7 +11,7 @@ from torch import Tensor
 from artifact.pattern import SkipPattern
 from models.series import OtmvModel
 from tuning.evaluation import Evaluation
-from tuning.pool import Pool
+from tuning.pool import PicturePool
 from tuning.recipe import Recipe
 
 
@@ -30,7 +30,7 @@ class TuningStep:
     """
 
     recipe: Recipe
-    pool: Pool
+    pool: PicturePool
     model: OtmvModel
     number: int
     device: torch.device

@@ -9,7 +9,7 @@ import numpy as np
 from artifact.pattern import SkipPattern
 from artifact.task import REASON, TRUTHS
 from tuning.evaluation import Evaluation
-from tuning.pool import Pool
+from tuning.pool import PicturePool
 from tuning.tasks.contract import BatchLoss, TaskScore, TunedTask, TuningStep
 from tuning.tasks.labels import LabelBatch, label_answers, label_batch, label_loss, mean_score
 
@@ -17,7 +17,7 @@ _STREAM = 2
 """Sets the draws of this task's batches apart from those of other tasks."""
 
 
-def reason_batch(pool: Pool, seed: int, step: int, size: int) -> LabelBatch:
+def reason_batch(pool: PicturePool, seed: int, step: int, size: int) -> LabelBatch:
     """Draw `size` statements, each with its left and its right picture."""
     rng = np.random.default_rng([seed, step, _STREAM])
     left = rng.integers(len(pool.statements), size=size)

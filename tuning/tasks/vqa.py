@@ -10,7 +10,7 @@ from artifact.pattern import SkipPattern
 from artifact.scoring import vqa_accuracy
 from artifact.task import VQA
 from tuning.evaluation import Evaluation
-from tuning.pool import Pool
+from tuning.pool import PicturePool
 from tuning.tasks.contract import BatchLoss, TaskScore, TunedTask, TuningStep
 from tuning.tasks.labels import LabelBatch, label_answers, label_batch, label_loss, mean_score
 
@@ -19,7 +19,7 @@ _STREAM = 0
 
 
 def vqa_batch(
-    pool: Pool, seed: int, step: int, size: int, kind_shares: Sequence[float] | None = None
+    pool: PicturePool, seed: int, step: int, size: int, kind_shares: Sequence[float] | None = None
 ) -> LabelBatch:
     """Draw `size` questions, each kind with its share."""
     rng = np.random.default_rng([seed, step, _STREAM])

@@ -14,7 +14,7 @@ from cli.console import fail, first_line, first_problem, note, share_progress
 
 if TYPE_CHECKING:
     from artifact.manifest import VariantRecord
-    from exporters.export import Options, Splits
+    from exporters.export import ExportOptions, Splits
     from models.checkpoint import Checkpoint
 
 app = typer.Typer()
@@ -113,11 +113,11 @@ def _one_line_errors() -> Iterator[None]:
 def _export_tuned(folder: Path, out: Path, whole: Whole, data: Path | None, pictures: int) -> None:
     from cli.commands.export.splits import draw_splits
     from exporters.card import model_card
-    from exporters.export import Options
+    from exporters.export import ExportOptions
     from models.checkpoint import load
 
     loaded = load(folder)
-    options = Options(whole=whole, card=model_card(loaded))
+    options = ExportOptions(whole=whole, card=model_card(loaded))
     _run(loaded, out, options, lambda: draw_splits(data, pictures))
 
 
@@ -136,13 +136,13 @@ def _export_random(
     depths: str | None,
 ) -> None:
     from cli.commands.export.random_model import random_checkpoint, random_config
-    from exporters.export import Options
+    from exporters.export import ExportOptions
     from exporters.quality import QualityCurve
 
     chosen = _depths(depths)
     checkpoint = random_checkpoint(random_config(*shape))
     curve = QualityCurve.read(quality_curve) if quality_curve else None
-    _run(checkpoint, out, Options(whole=whole, curve=curve, depths=chosen), None)
+    _run(checkpoint, out, ExportOptions(whole=whole, curve=curve, depths=chosen), None)
 
 
 def _depths(text: str | None) -> tuple[int, ...] | None:
@@ -153,7 +153,7 @@ def _depths(text: str | None) -> tuple[int, ...] | None:
 
 
 def _run(
-    checkpoint: Checkpoint, out: Path, options: Options, draw: Callable[[], Splits] | None
+    checkpoint: Checkpoint, out: Path, options: ExportOptions, draw: Callable[[], Splits] | None
 ) -> None:
     """Export under a progress bar, then print what came of it."""
     from cli.commands.export.summary import note_exported

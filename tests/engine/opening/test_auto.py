@@ -15,9 +15,10 @@ from engine.config import EngineConfig
 from engine.errors import LoadFailed, ParityFailed
 from engine.opening.apart import try_apart
 from engine.opening.auto import open_chosen
-from engine.opening.choose import Trial
-from engine.opening.open import OpenedEngine, auto
-from engine.opening.open import open as opening
+from engine.opening.choose import BackendTrial
+from engine.opening import auto
+from engine.opening import open as opening
+from engine.opening.open import OpenedEngine
 from engine.opening.trial import try_backend
 from engine.residency.stages import Progress
 from tests.engine.artifacts.tiny_artifact import write_tiny
@@ -42,12 +43,12 @@ class Trials:
         self.outcomes = outcomes
         self.asked: list[str] = []
 
-    def __call__(self, artifact: Artifact, config: EngineConfig) -> Trial:
+    def __call__(self, artifact: Artifact, config: EngineConfig) -> BackendTrial:
         self.asked.append(config.backend)
         outcome = self.outcomes[config.backend]
         if isinstance(outcome, str):
-            return Trial(config.backend, error=outcome)
-        return Trial(config.backend, config.backend + " 1", None, 2, {"vqa full": outcome})
+            return BackendTrial(config.backend, error=outcome)
+        return BackendTrial(config.backend, config.backend + " 1", None, 2, {"vqa full": outcome})
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from engine.opening.choose import Choice, Remembered, Trial, choose, relative_time
+from engine.opening.choose import BackendChoice, BackendTrial, Remembered, choose, relative_time
 
 
-def trial(backend: str, time_s: float = 1.0, keys: int = 2, error: str | None = None) -> Trial:
+def trial(
+    backend: str, time_s: float = 1.0, keys: int = 2, error: str | None = None
+) -> BackendTrial:
     seconds = {"vqa full, batch 1": time_s, "vqa full, batch 8": 4 * time_s}
-    return Trial(backend, f"{backend} 1.0", error, keys, None if error else seconds)
+    return BackendTrial(backend, f"{backend} 1.0", error, keys, None if error else seconds)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +36,7 @@ def test_the_fastest_is_taken_and_a_change_needs_five_percent(
 
 def test_the_reason_gives_the_ratio_and_says_when_it_was_too_close() -> None:
     clear = choose([trial("a"), trial("b", 0.5)], None)
-    assert clear == Choice("b", "b 1.0: 0.50 of the time of a 1.0")
+    assert clear == BackendChoice("b", "b 1.0: 0.50 of the time of a 1.0")
     near = choose([trial("a"), trial("b", 0.97)], None)
     assert near is not None
     assert near.reason == "a 1.0: 1.03 of the time of b 1.0, too close to change"
@@ -43,24 +45,24 @@ def test_the_reason_gives_the_ratio_and_says_when_it_was_too_close() -> None:
 def test_what_failed_is_named_and_skipped_however_fast() -> None:
     choice = choose([trial("a"), trial("b", 0.1, error="block[0]: relative L2 0.5")], "b")
     skipped = ("b: block[0]: relative L2 0.5",)
-    assert choice == Choice("a", "a 1.0: the only one that passed", skipped)
+    assert choice == BackendChoice("a", "a 1.0: the only one that passed", skipped)
     assert choose([trial("a", error="x"), trial("b", error="y")], None) is None
 
 
 def test_more_resident_keys_come_before_speed() -> None:
     choice = choose([trial("a", keys=2), trial("b", 0.1, keys=1)], "b")
-    assert choice == Choice("a", "a 1.0: the memory budget holds 2 keys, 1 on b")
+    assert choice == BackendChoice("a", "a 1.0: the memory budget holds 2 keys, 1 on b")
 
 
 def test_only_work_both_measured_is_compared() -> None:
-    one = Trial("a", seconds={"x": 1.0, "y": 2.0})
-    other = Trial("b", seconds={"y": 4.0, "z": 0.1})
+    one = BackendTrial("a", seconds={"x": 1.0, "y": 2.0})
+    other = BackendTrial("b", seconds={"y": 4.0, "z": 0.1})
     assert relative_time(one, other) == pytest.approx(0.5)
-    assert relative_time(one, Trial("c", seconds={})) == 1.0
+    assert relative_time(one, BackendTrial("c", seconds={})) == 1.0
 
 
 def test_a_choice_is_remembered(tmp_path: Path) -> None:
-    found = Remembered("setting", Choice("b", "why", ("a: broken",)))
+    found = Remembered("setting", BackendChoice("b", "why", ("a: broken",)))
     path = tmp_path / "choice.json"
     assert Remembered.read(path) is None
     path.write_text(found.to_json())

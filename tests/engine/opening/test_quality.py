@@ -14,9 +14,9 @@ from artifact.config import Precision
 from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.config import EngineConfig
+from engine.opening import quality as evidence
+from engine.opening import scoring
 from engine.opening.golden import on_record
-from engine.opening.open import quality as evidence
-from engine.opening.open import scoring
 from engine.opening.quality import knows_quality, prove_quality
 from engine.opening.solo import Solo
 from engine.residency.family import Family

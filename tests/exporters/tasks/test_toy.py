@@ -25,7 +25,7 @@ from engine.backends.registry import open_backend
 from exporters.card import model_card
 from exporters.describe import text_record
 from exporters.examples import Example
-from exporters.export import Options, export
+from exporters.export import ExportOptions, export
 from exporters.golden import write_golden
 from exporters.ladder import search
 from exporters.quality import QualityCurve
@@ -61,7 +61,7 @@ def sizes(tmp_path: Path) -> list[Example]:
 @pytest.fixture
 def artifact(made: Checkpoint, tmp_path: Path) -> Artifact:
     curve = QualityCurve(label="for tests", by_depth={SIZE.name: {2: 0.5, 4: 0.9}})
-    options = Options(curve=curve, depths=(2, 4), card=model_card(made))
+    options = ExportOptions(curve=curve, depths=(2, 4), card=model_card(made))
     out = tmp_path / "artifact"
     export(made, out, None, options, lambda what, share: None)
     return open_artifact(out)

@@ -17,7 +17,7 @@ from tests.toy_task import SIZE, add_size_task, size_batch, size_label
 from tuning.evaluation import Evaluation
 from tuning.labelled import generated
 from tuning.loop import Progress, tune
-from tuning.pool import Pool
+from tuning.pool import PicturePool
 from tuning.recipe import Recipe
 from tuning.scores import score
 from tuning.tasks import TUNED_TASKS
@@ -41,7 +41,7 @@ def config(smoke: Recipe, size_task: Task) -> ModelConfig:
     return dataclasses.replace(smoke.config, tasks=(size_task.name,))
 
 
-def test_batches_hold_the_right_labels(pool: Pool) -> None:
+def test_batches_hold_the_right_labels(pool: PicturePool) -> None:
     batch = size_batch(pool, 0, 0, 12)
     for pixels, label in zip(batch.pixels, batch.labels, strict=True):
         place = int((torch.from_numpy(pool.pixels) == pixels).all(dim=(1, 2, 3)).nonzero()[0])
@@ -50,7 +50,7 @@ def test_batches_hold_the_right_labels(pool: Pool) -> None:
         assert SIZE.labels[int(label)] == size_label(objects)
 
 
-def test_it_is_tuned(config: ModelConfig, smoke: Recipe, pool: Pool, tmp_path: Path) -> None:
+def test_it_is_tuned(config: ModelConfig, smoke: Recipe, pool: PicturePool, tmp_path: Path) -> None:
     recipe = dataclasses.replace(
         smoke.shortened(40), config=config, batch_sizes={"size": 16}, learning_rate=4e-3
     )
@@ -66,7 +66,7 @@ def test_it_is_tuned(config: ModelConfig, smoke: Recipe, pool: Pool, tmp_path: P
 
 
 def test_it_is_tuned_beside_the_others(
-    smoke: Recipe, pool: Pool, size_task: Task, tmp_path: Path
+    smoke: Recipe, pool: PicturePool, size_task: Task, tmp_path: Path
 ) -> None:
     config = dataclasses.replace(smoke.config, tasks=(*smoke.config.tasks, size_task.name))
     sizes = {**smoke.batch_sizes, size_task.name: 4}
@@ -100,7 +100,7 @@ def test_it_is_scored(config: ModelConfig, label: str) -> None:
 def test_a_task_that_tuning_does_not_know(
     config: ModelConfig,
     smoke: Recipe,
-    pool: Pool,
+    pool: PicturePool,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

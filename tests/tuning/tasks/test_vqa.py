@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from tuning.pool import QUESTION_TOKENS, Pool
+from tuning.pool import QUESTION_TOKENS, PicturePool
 from tuning.tasks.vqa import vqa_batch
 from tuning.tokens import SPECIAL, world_tokenizer
 
@@ -8,7 +8,7 @@ TOKENIZER = world_tokenizer()
 PAD = SPECIAL.index("<pad>")
 
 
-def test_kinds_are_drawn_by_their_shares(pool: Pool) -> None:
+def test_kinds_are_drawn_by_their_shares(pool: PicturePool) -> None:
     for kind, found in enumerate(pool.of_kind):
         shares = [float(each == kind) for each in range(4)]
         if not len(found):
@@ -19,7 +19,7 @@ def test_kinds_are_drawn_by_their_shares(pool: Pool) -> None:
     assert sum(len(found) for found in pool.of_kind) == pool.answers.size
 
 
-def test_a_batch_is_fixed_by_seed_and_step(pool: Pool) -> None:
+def test_a_batch_is_fixed_by_seed_and_step(pool: PicturePool) -> None:
     first, again = (vqa_batch(pool, 0, 7, 8) for _ in range(2))
     assert all(
         bool((a == b).all())
@@ -32,7 +32,7 @@ def test_a_batch_is_fixed_by_seed_and_step(pool: Pool) -> None:
         )
 
 
-def test_questions_are_trimmed_to_the_longest(pool: Pool) -> None:
+def test_questions_are_trimmed_to_the_longest(pool: PicturePool) -> None:
     batch = vqa_batch(pool, 0, 0, 8)
     assert bool((batch.mask == (batch.tokens != PAD)).all())
     assert int(batch.mask.sum(1).max()) == batch.tokens.shape[1] <= QUESTION_TOKENS

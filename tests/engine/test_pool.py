@@ -32,8 +32,8 @@ from engine.tasks.caption import CaptionInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget
 from tests.engine.artifacts.tiny_artifact import write_tiny
-from tests.engine.artifacts.tiny_model import LABELS, WORDS, TinyModel
-from tests.engine.pools.fake_backend import picture
+from tests.engine.artifacts.tiny_model import LABELS, WORDS, TinyModel, picture
+from tests.engine.pools.request_counts import request_counts
 
 MODEL = TinyModel()
 NOW = SystemClock().now_s
@@ -59,17 +59,6 @@ def pool(artifact: Artifact, cache_dir: Path) -> Iterator[EnginePool]:
 def ask(pool: EnginePool, budget: Budget | None = None, seed: int = 0) -> Answer:
     ticket = pool.admit("vqa", budget or Budget(), NOW())
     return pool.submit(ticket, VqaInput(picture(seed), "what colour", top_k=3)).result(20)
-
-
-def requests(pool: EnginePool) -> dict[tuple[str, str], float]:
-    """Return requests_total summed per (variant, outcome)."""
-    found: dict[tuple[str, str], float] = {}
-    for metric in pool.telemetry.registry.collect():
-        for sample in metric.samples:
-            if sample.name == "otmv_requests_total" and sample.value:
-                key = (sample.labels["variant"], sample.labels["outcome"])
-                found[key] = found.get(key, 0) + sample.value
-    return found
 
 
 def test_an_answer_is_right_and_says_how(pool: EnginePool, artifact: Artifact) -> None:
@@ -167,11 +156,11 @@ def test_impossible_budgets(pool: EnginePool, budget: Budget) -> None:
 def test_bad_input_frees_its_place(
     pool: EnginePool, request_: VqaInput | CaptionInput, field: str
 ) -> None:
-    before = requests(pool)
+    before = request_counts(pool)
     ticket = pool.admit("vqa", Budget(), NOW())
     with pytest.raises(InvalidInput, match=f"^{field}"):
         pool.submit(ticket, request_)
-    after = requests(pool)
+    after = request_counts(pool)
     assert after.pop(("full", "invalid")) == before.pop(("full", "invalid"), 0) + 1
     assert after == before
     assert ask(pool)
@@ -197,7 +186,7 @@ def test_every_request_is_counted_once(artifact: Artifact, cache_dir: Path) -> N
     pool.close()
     with pytest.raises(NotReady):
         ask(pool)
-    assert requests(pool) == {
+    assert request_counts(pool) == {
         ("full", "ok"): 7,
         ("d1", "late"): 1,
         ("none", "invalid"): 3,

@@ -9,7 +9,7 @@ import pytest
 from loadtests.bench.captions import BEAMS, WORDS, Writers, measure
 from loadtests.bench.setup import Setup
 from tests.engine.artifacts.tiny_artifact import write_tiny
-from tests.engine.pools.fake_backend import picture
+from tests.engine.artifacts.tiny_model import picture
 
 DEMO = Path(__file__).parents[2] / "examples/demo-artifact"
 

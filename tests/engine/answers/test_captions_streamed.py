@@ -13,23 +13,23 @@ from artifact.store import Artifact
 from engine.errors import InvalidInput
 from engine.rows.caption.stream import TextStream
 from engine.types import Budget
-from tests.engine.pools.caption_logits import describe, free_slots, in_pool
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import MODEL
-from tests.engine.pools.watched_engine import Watched
+from tests.engine.artifacts.tiny_model import MODEL, picture
+from tests.engine.pools.caption_logits import caption_input, free_slots, taken_slots
+from tests.engine.pools.watched_engine import WatchedEngine
 
 
 @pytest.mark.parametrize("limit", [None, 1, 2, 6, 100])
 @pytest.mark.parametrize("variant", ["full", "d2"])
 def test_pieces_joined_are_the_text(tiny: Artifact, variant: str, limit: int | None) -> None:
-    watched = Watched(tiny)
+    watched = WatchedEngine(tiny)
     watched.gate.clear()
     budget = Budget(variant=variant)
     pieces: list[list[str]] = [[] for _ in range(8)]
     told = [
-        watched.send(describe(seed, 1, limit), budget, pieces[seed].append)[1] for seed in range(8)
+        watched.send(caption_input(seed, 1, limit), budget, pieces[seed].append)[1]
+        for seed in range(8)
     ]
-    quiet = [watched.send(describe(seed, 1, limit), budget)[1] for seed in range(8)]
+    quiet = [watched.send(caption_input(seed, 1, limit), budget)[1] for seed in range(8)]
     watched.gate.set()
     for seed in range(8):
         text = told[seed].result(20).text
@@ -42,11 +42,11 @@ def test_pieces_joined_are_the_text(tiny: Artifact, variant: str, limit: int | N
 
 
 def test_a_piece_comes_while_the_text_is_written(tiny: Artifact) -> None:
-    watched = Watched(tiny)
+    watched = WatchedEngine(tiny)
     heard_at: list[int] = []
     seed = longest(tiny)
     _, future = watched.send(
-        describe(seed), Budget(variant="full"), lambda _: heard_at.append(len(watched.steps))
+        caption_input(seed), Budget(variant="full"), lambda _: heard_at.append(len(watched.steps))
     )
     future.result(20)
     assert heard_at[0] < heard_at[-1] <= len(watched.steps)
@@ -59,8 +59,8 @@ def longest(artifact: Artifact) -> int:
     return max(range(8), key=lambda seed: len(MODEL.caption(pattern, picture(seed), 6)))
 
 
-def test_a_listener_that_throws_harms_nobody(tiny: Artifact) -> None:
-    watched = Watched(tiny)
+def test_a_listener_that_throws_changes_no_answer(tiny: Artifact) -> None:
+    watched = WatchedEngine(tiny)
     calls: list[str] = []
 
     def broken(piece: str) -> None:
@@ -68,8 +68,8 @@ def test_a_listener_that_throws_harms_nobody(tiny: Artifact) -> None:
         raise RuntimeError("the socket is gone")
 
     watched.gate.clear()
-    bad = watched.send(describe(longest(tiny)), Budget(variant="full"), broken)[1]
-    good = [watched.send(describe(seed), Budget(variant="full"))[1] for seed in range(4)]
+    bad = watched.send(caption_input(longest(tiny)), Budget(variant="full"), broken)[1]
+    good = [watched.send(caption_input(seed), Budget(variant="full"))[1] for seed in range(4)]
     watched.gate.set()
     codec, pattern = tiny.text_codec(), tiny.manifest.pattern("full")
     wanted = [codec.decode(MODEL.caption(pattern, picture(seed), 6)) for seed in range(8)]
@@ -77,21 +77,21 @@ def test_a_listener_that_throws_harms_nobody(tiny: Artifact) -> None:
     assert [future.result(20).text for future in good] == wanted[:4]
     assert len(calls) > 1
     assert watched.pool.drain(20)
-    assert (free_slots(watched), in_pool(watched)) == (32, 0)
+    assert (free_slots(watched), taken_slots(watched)) == (32, 0)
     watched.close()
 
 
 def test_beams_and_streaming_exclude_each_other(tiny: Artifact) -> None:
-    watched = Watched(tiny)
+    watched = WatchedEngine(tiny)
     with pytest.raises(InvalidInput, match="num_beams"):
-        watched.send(describe(0, 2), Budget(), lambda piece: None)
+        watched.send(caption_input(0, 2), Budget(), lambda piece: None)
     assert free_slots(watched) == 32
     assert watched.pool.drain(1)
     watched.close()
 
 
 def test_draining_waits_for_the_last_piece(tiny: Artifact) -> None:
-    watched = Watched(tiny)
+    watched = WatchedEngine(tiny)
     last, go_on, pieces = threading.Event(), threading.Event(), []
     seed = longest(tiny)
     words = MODEL.caption(tiny.manifest.pattern("full"), picture(seed), 6)
@@ -103,7 +103,7 @@ def test_draining_waits_for_the_last_piece(tiny: Artifact) -> None:
             last.set()
             go_on.wait(20)
 
-    _, future = watched.send(describe(seed), Budget(variant="full"), slow)
+    _, future = watched.send(caption_input(seed), Budget(variant="full"), slow)
     assert last.wait(20)
     drained = watched.pool.drain(0.01)
     finished = future.done()

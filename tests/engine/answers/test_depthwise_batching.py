@@ -10,15 +10,16 @@ import pytest
 
 from artifact.store import Artifact
 from engine.types import Answer, Budget
+from tests.engine.answers.model_answers import QUESTIONS, check_alone, question
 from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.engine.artifacts.tiny_model import Array, TinyModel, tiny_config
-from tests.engine.pools.watched_engine import QUESTIONS, Watched, check_alone, question
+from tests.engine.pools.watched_engine import WatchedEngine
 
 COUNT = 12
 SHARED_KEYS = {"one key": (0,) * 6, "two keys": (0, 0, 0, 1, 1, 1)}
 
 
-class Stagger:
+class StaggeredQuestions:
     """A question every few steps, asked from inside the engine's own calls: the same every time."""
 
     def __init__(
@@ -28,7 +29,7 @@ class Stagger:
         words: tuple[str, ...] = ("what colour",),
         variants: tuple[str | None, ...] = (None,),
     ) -> None:
-        self.watched = Watched(artifact, max_batch=8)
+        self.watched = WatchedEngine(artifact, max_batch=8)
         self.calls: list[tuple[str, list[int]]] = []
         self.sent: list[tuple[str, Future[Answer]]] = []
         self._every, self._words, self._variants = every, words, variants
@@ -85,10 +86,10 @@ def test_staggered_rows_share_calls_at_different_orders(
     artifact, model = family
     mixed: list[tuple[str, list[int]]] = []
     for every in (1, 2, 3):
-        stagger = Stagger(artifact, every, variants=variants)
-        stagger.play()
-        mixed += stagger.mixed
-        for seed, (words, future) in enumerate(stagger.sent):
+        staggered = StaggeredQuestions(artifact, every, variants=variants)
+        staggered.play()
+        mixed += staggered.mixed
+        for seed, (words, future) in enumerate(staggered.sent):
             answer = future.result(0)
             assert variants[seed % len(variants)] in (None, answer.variant)
             check_alone(artifact, model, answer, seed, words)
@@ -100,8 +101,8 @@ def test_rows_of_different_text_lengths_never_share(
     family: tuple[Artifact, TinyModel], every: int
 ) -> None:
     artifact, model = family
-    stagger = Stagger(artifact, every, words=tuple(sorted(QUESTIONS)))
-    stagger.play()
-    assert all(len(set(seen.needs)) == 1 for seen in stagger.watched.steps)
-    for seed, (words, future) in enumerate(stagger.sent):
+    staggered = StaggeredQuestions(artifact, every, words=tuple(sorted(QUESTIONS)))
+    staggered.play()
+    assert all(len(set(seen.needs)) == 1 for seen in staggered.watched.steps)
+    for seed, (words, future) in enumerate(staggered.sent):
         check_alone(artifact, model, future.result(0), seed, words)

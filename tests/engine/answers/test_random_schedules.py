@@ -20,22 +20,14 @@ from engine.requests.request import Request
 from engine.tasks.caption import CaptionInput
 from engine.tasks.reason import ReasonInput
 from engine.types import Answer, Budget, Input
+from tests.engine.answers.model_answers import QUESTIONS, check_alone, distance, question
+from tests.engine.artifacts.forked_artifact import write_forked
 from tests.engine.artifacts.reference_captions import words_alone
-from tests.engine.artifacts.tiny_model import Array
+from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture
 from tests.engine.pools import inside
-from tests.engine.pools.caption_logits import free_slots, in_pool
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import JUDGE
-from tests.engine.pools.watched_engine import (
-    QUESTIONS,
-    StepSeen,
-    Watched,
-    check_alone,
-    distance,
-    question,
-    with_forks,
-)
-from tests.engine.test_pool import requests
+from tests.engine.pools.caption_logits import free_slots, taken_slots
+from tests.engine.pools.request_counts import request_counts
+from tests.engine.pools.watched_engine import StepSeen, WatchedEngine
 
 SURELY_LIVE_S = 5.0
 """Whoever has so long left is in time under any correction that can be learned."""
@@ -63,7 +55,7 @@ class Play:
         self.inside = seed % 2 == 0
         self.artifact = artifact
         self.grace_s = pick.choice((0.0, 0.02, 10.0))
-        self.watched = Watched(
+        self.watched = WatchedEngine(
             artifact,
             max_batch=pick.randint(1, 8),
             queue_limit=pick.choice((5, 24, 64, 64)),
@@ -86,7 +78,7 @@ class Play:
             if self.inside:
                 wait([asked.future for asked in list(self.asked.values())], 20)
         self._settle()
-        kept = self.slots - free_slots(self.watched), in_pool(self.watched)
+        kept = self.slots - free_slots(self.watched), taken_slots(self.watched)
         drained = self.pool.drain(20)
         self.watched.close()
         assert kept == (0, 0), f"{kept} slots of captions are kept for ever"
@@ -187,7 +179,7 @@ class Play:
 
     def check(self) -> None:
         """What must hold once everything has ended."""
-        assert sum(requests(self.pool).values()) == self.offered, "counted twice or never"
+        assert sum(request_counts(self.pool).values()) == self.offered, "counted twice or never"
         for number, asked in self.asked.items():
             assert asked.ends == 1, "answered twice or never"
             error = asked.future.exception(0)
@@ -212,17 +204,17 @@ class Play:
             ran = watched.orders_of(number, "block_image[")
             assert ran[: len(answer.executed)] == answer.executed == pattern.executed
             limit = min(asked.limit, 6)
-            words = words_alone(JUDGE, pattern, asked.seed, asked.beams, limit)
+            words = words_alone(TRIO_MODEL, pattern, asked.seed, asked.beams, limit)
             assert answer.text == self.artifact.text_codec().decode(words)
             assert asked.pieces is None or "".join(asked.pieces) == answer.text
             return
         tokens = QUESTIONS[asked.words]
         if answer.task == "reason":
             pixels = picture(asked.seed), picture(asked.seed + 1)
-            alone = JUDGE.reason(pattern, pixels, tokens)
+            alone = TRIO_MODEL.reason(pattern, pixels, tokens)
         else:
-            check_alone(self.artifact, JUDGE, answer, asked.seed, asked.words)
-            alone = JUDGE.vqa(pattern, picture(asked.seed), tokens)
+            check_alone(self.artifact, TRIO_MODEL, answer, asked.seed, asked.words)
+            alone = TRIO_MODEL.vqa(pattern, picture(asked.seed), tokens)
         assert distance(watched.logits[number], alone) <= 1e-5
         ran = watched.orders_of(number)  # it may have gone further and answered from a stop
         assert ran[: len(answer.executed)] == answer.executed
@@ -234,7 +226,7 @@ class Play:
 
 @pytest.fixture(scope="module")
 def forked(trio: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    return with_forks(trio, tmp_path_factory.mktemp("forked") / "tiny")
+    return write_forked(trio, tmp_path_factory.mktemp("forked") / "tiny")
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -14,20 +14,19 @@ from engine.errors import Cancelled, InvalidInput
 from engine.tasks.reason import ReasonInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget
-from tests.engine.artifacts.tiny_model import Array
+from tests.engine.answers.model_answers import QUESTIONS, check_alone, distance, question
+from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture
 from tests.engine.pools import inside
-from tests.engine.pools.caption_logits import describe
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import JUDGE
-from tests.engine.pools.watched_engine import QUESTIONS, Watched, check_alone, distance, question
+from tests.engine.pools.caption_logits import caption_input
+from tests.engine.pools.watched_engine import WatchedEngine
 
 WORDS = sorted(QUESTIONS)
 VARIANTS = ["full", "d3", "d2", "d1"]
 
 
 @pytest.fixture
-def watched(trio: Artifact) -> Iterator[Watched]:
-    made = Watched(trio)
+def watched(trio: Artifact) -> Iterator[WatchedEngine]:
+    made = WatchedEngine(trio)
     yield made
     made.close()
 
@@ -36,7 +35,9 @@ def pair(seed: int) -> tuple[Array, Array]:
     return picture(seed), picture(seed + 100)
 
 
-def judge(watched: Watched, seed: int, words: str = WORDS[0], variant: str | None = None) -> Sent:
+def judge(
+    watched: WatchedEngine, seed: int, words: str = WORDS[0], variant: str | None = None
+) -> Sent:
     made = ReasonInput(pair(seed), words)
     ticket, future = watched.send(made, Budget(variant=variant))
     return ticket.id, future
@@ -45,12 +46,12 @@ def judge(watched: Watched, seed: int, words: str = WORDS[0], variant: str | Non
 Sent = tuple[int, Future[Answer]]
 
 
-def check(watched: Watched, sent: Sent, seed: int, words: str = WORDS[0]) -> None:
+def check(watched: WatchedEngine, sent: Sent, seed: int, words: str = WORDS[0]) -> None:
     """Both rows alone, joined: to the last digits in NumPy."""
     answer = sent[1].result(20)
     pattern = watched.pool.artifact.manifest.pattern(answer.variant)
     assert answer.executed == pattern.executed
-    logits = JUDGE.reason(pattern, pair(seed), QUESTIONS[words])
+    logits = TRIO_MODEL.reason(pattern, pair(seed), QUESTIONS[words])
     assert distance(watched.logits[sent[0]], logits) <= 1e-5
     assert [label for label, _ in answer.labels] == (
         ["true", "false"] if logits[1] > logits[0] else ["false", "true"]
@@ -61,14 +62,14 @@ def check(watched: Watched, sent: Sent, seed: int, words: str = WORDS[0]) -> Non
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize("words", WORDS)
-def test_a_pair_is_both_rows_joined(watched: Watched, variant: str, words: str) -> None:
+def test_a_pair_is_both_rows_joined(watched: WatchedEngine, variant: str, words: str) -> None:
     for seed in range(4):
         sent = judge(watched, seed, words, variant)
         check(watched, sent, seed, words)
         assert sent[1].result(0).variant == variant
 
 
-def test_left_and_right_are_not_exchanged(watched: Watched) -> None:
+def test_left_and_right_are_not_exchanged(watched: WatchedEngine) -> None:
     left, right = pair(3)
     found = []
     for pixels in ((left, right), (right, left)):
@@ -78,14 +79,14 @@ def test_left_and_right_are_not_exchanged(watched: Watched) -> None:
     assert distance(*found) > 1e-3
 
 
-def test_alone_is_in_company_to_the_bit(watched: Watched, trio: Artifact) -> None:
+def test_alone_is_in_company_to_the_bit(watched: WatchedEngine, trio: Artifact) -> None:
     by_itself = []
     for seed in range(6):
         ticket, future = judge(watched, seed, WORDS[seed % 2], VARIANTS[seed % 4])
         future.result(20)
         by_itself.append(watched.logits[ticket])
     watched.gate.clear()
-    others = [watched.send(describe(seed, 2), Budget())[1] for seed in range(3)]
+    others = [watched.send(caption_input(seed, 2), Budget())[1] for seed in range(3)]
     sent = [judge(watched, s, WORDS[s % 2], VARIANTS[s % 4]) for s in range(6)]
     asked = [watched.send(question(seed), Budget())[1] for seed in range(6)]
     watched.gate.set()
@@ -93,12 +94,12 @@ def test_alone_is_in_company_to_the_bit(watched: Watched, trio: Artifact) -> Non
         future.result(20)
         assert watched.logits[ticket].tobytes() == by_itself[seed].tobytes()
     for seed, future in enumerate(asked):
-        check_alone(trio, JUDGE, future.result(20), seed, "what colour")
+        check_alone(trio, TRIO_MODEL, future.result(20), seed, "what colour")
     for future in others:
         future.result(20)
 
 
-def test_pairs_and_questions_share_stems_and_blocks(watched: Watched) -> None:
+def test_pairs_and_questions_share_stems_and_blocks(watched: WatchedEngine) -> None:
     rows: dict[str, int] = {}
 
     def after(stage: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
@@ -125,7 +126,7 @@ def test_pairs_and_questions_share_stems_and_blocks(watched: Watched) -> None:
 
 @pytest.mark.parametrize("max_batch", [1, 2, 3])
 def test_a_small_largest_batch(trio: Artifact, max_batch: int) -> None:
-    watched = Watched(trio, max_batch=max_batch)
+    watched = WatchedEngine(trio, max_batch=max_batch)
     sizes: list[int] = []
     watched.during = lambda stage, inputs: sizes.append(len(next(iter(inputs.values()))))
     watched.gate.clear()
@@ -135,12 +136,12 @@ def test_a_small_largest_batch(trio: Artifact, max_batch: int) -> None:
     for seed, one in enumerate(sent):
         check(watched, one, seed)
     for seed, future in enumerate(asked):
-        check_alone(trio, JUDGE, future.result(20), seed, "what colour")
+        check_alone(trio, TRIO_MODEL, future.result(20), seed, "what colour")
     assert max(sizes) <= max(max_batch, 2)
     watched.close()
 
 
-def test_a_client_that_leaves_frees_both_slots(watched: Watched) -> None:
+def test_a_client_that_leaves_frees_both_slots(watched: WatchedEngine) -> None:
     left: list[int] = []
 
     def during(stage: str, inputs: Mapping[str, Array]) -> None:
@@ -163,7 +164,7 @@ def test_a_client_that_leaves_frees_both_slots(watched: Watched) -> None:
 
 
 def test_less_time_means_fewer_orders_for_both_rows(trio: Artifact) -> None:
-    watched = Watched(trio)
+    watched = WatchedEngine(trio)
 
     def during(stage: str, inputs: Mapping[str, Array]) -> None:
         watched.clock.time_s += 0.001
@@ -177,7 +178,7 @@ def test_less_time_means_fewer_orders_for_both_rows(trio: Artifact) -> None:
     watched.close()
 
 
-def test_a_statement_the_model_cannot_read_is_refused_by_name(watched: Watched) -> None:
+def test_a_statement_the_model_cannot_read_is_refused_by_name(watched: WatchedEngine) -> None:
     bad = np.zeros((3, 3, 3), np.uint8)
     for made, field in (
         (ReasonInput(pair(0), " "), "statement"),

@@ -6,22 +6,22 @@ import pytest
 
 from artifact.store import Artifact
 from engine.types import Budget
-from tests.engine.answers.test_captions_company import Party
 from tests.engine.artifacts.tiny_gallery import MIXED, write_gallery
+from tests.engine.artifacts.tiny_model import picture
 from tests.engine.artifacts.whole_model import VARIANTS, WholeCaptioner
 from tests.engine.pools import inside
 from tests.engine.pools.caption_logits import (
-    Rows,
-    alone,
-    describe,
+    RowCounts,
+    caption_alone,
+    caption_input,
     free_slots,
-    in_pool,
     pictures_first,
-    same,
-    settled,
+    same_logits,
+    settle,
+    taken_slots,
 )
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.watched_engine import Idle, Watched
+from tests.engine.pools.random_captions import RandomCaptions
+from tests.engine.pools.watched_engine import IdleEngine, WatchedEngine
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
 def test_alone_is_in_company(
     made_of: str,
     seed: int,
-    idle: Idle,
+    idle: IdleEngine,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -42,30 +42,30 @@ def test_alone_is_in_company(
     artifact = request.getfixturevalue(made_of)
     if seed % 2:
         pictures_first(monkeypatch)
-    party = Party(artifact, seed, monkeypatch)
-    party.play()
-    assert (free_slots(party.watched), in_pool(party.watched)) == (12, 0)
-    party.watched.close()
+    traffic = RandomCaptions(artifact, seed, monkeypatch)
+    traffic.play()
+    assert (free_slots(traffic.watched), taken_slots(traffic.watched)) == (12, 0)
+    traffic.watched.close()
     finished = 0
-    for number, (made, variant, future) in party.sent.items():
+    for number, (made, variant, future) in traffic.sent.items():
         if future.exception(0) is not None:
             continue
         finished += 1
-        by_itself, logits = alone(artifact, made, variant, idle(artifact))
+        by_itself, logits = caption_alone(artifact, made, variant, idle(artifact))
         assert (future.result(0).variant, future.result(0).text) == (variant, by_itself.text)
-        assert same(party.heard[number], logits, 1e-5)
+        assert same_logits(traffic.heard[number], logits, 1e-5)
     assert finished
 
 
 def test_a_round_is_one_call_for_each_variant_and_no_larger_than_it_needs(
-    wholes: Watched, monkeypatch: pytest.MonkeyPatch
+    wholes: WatchedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sixteen texts of four variants, eight at a time; who writes together sits side by side."""
     pictures_first(monkeypatch)
-    rows = Rows(wholes)
+    rows = RowCounts(wholes)
     wholes.gate.clear()
     sent = {
-        (variant, seed): wholes.send(describe(seed), Budget(variant=variant))[1]
+        (variant, seed): wholes.send(caption_input(seed), Budget(variant=variant))[1]
         for seed in range(4)
         for variant in VARIANTS
     }
@@ -83,18 +83,18 @@ def test_a_round_is_one_call_for_each_variant_and_no_larger_than_it_needs(
 
 
 def test_composed_and_whole_variants_write_in_one_round(
-    mixed: Artifact, idle: Idle, monkeypatch: pytest.MonkeyPatch
+    mixed: Artifact, idle: IdleEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pictures_first(monkeypatch)
-    watched = Watched(mixed)
+    watched = WatchedEngine(mixed)
     watched.gate.clear()
     sent = [
-        (variant, seed, watched.send(describe(seed, 2), Budget(variant=variant))[1])
+        (variant, seed, watched.send(caption_input(seed, 2), Budget(variant=variant))[1])
         for seed, variant in enumerate(("slim", "d2", "slim", "d2"))
     ]
     watched.gate.set()
     for variant, seed, future in sent:
-        composed = alone(mixed, describe(seed, 2), variant, idle(mixed))[0]
+        composed = caption_alone(mixed, caption_input(seed, 2), variant, idle(mixed))[0]
         assert future.result(20).text == composed.text
     calls = {seen.stage: seen.ids for seen in watched.steps if len(seen.ids) == 4}
     assert {"stem[decode]", "block_decode[0]", "head[caption]"} < set(calls)
@@ -102,11 +102,11 @@ def test_composed_and_whole_variants_write_in_one_round(
     watched.close()
 
 
-def test_only_the_keys_and_values_of_who_wrote_take_memory(fresh_wholes: Watched) -> None:
+def test_only_keys_and_values_that_were_written_take_memory(fresh_wholes: WatchedEngine) -> None:
     stores = inside.texts(fresh_wholes.pool)._stores
     assert not stores
     for variant in ("d2", "full", "p1011"):
-        fresh_wholes.send(describe(1), Budget(variant=variant))[1].result(20)
+        fresh_wholes.send(caption_input(1), Budget(variant=variant))[1].result(20)
     sizes = {(name[2:], *size) for name, *size in stores}
     assert sizes == {
         *(("0", 4, 1), ("1", 2, 2)),  # d2
@@ -117,10 +117,10 @@ def test_only_the_keys_and_values_of_who_wrote_take_memory(fresh_wholes: Watched
 
 def test_a_slot_is_used_by_one_variant_after_another(gallery: Artifact) -> None:
     """Whatever the one before left in the stores they share."""
-    watched = Watched(gallery, max_batch=1, caption_slots=1)
+    watched = WatchedEngine(gallery, max_batch=1, caption_slots=1)
     for seed, variant in enumerate([*VARIANTS, *reversed(VARIANTS)]):
-        answer = watched.send(describe(seed), Budget(variant=variant))[1].result(20)
+        answer = watched.send(caption_input(seed), Budget(variant=variant))[1].result(20)
         words = WholeCaptioner(variant, picture(seed)).text(1, 6)
         assert answer.text == gallery.text_codec().decode(words)
-        settled(watched)
+        settle(watched)
     watched.close()

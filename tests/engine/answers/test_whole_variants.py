@@ -15,13 +15,12 @@ from engine.opening.open import open_solo
 from engine.tasks.reason import ReasonInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget, Input
+from tests.engine.answers.model_answers import QUESTIONS, distance
 from tests.engine.answers.solo_answers import reason_logits, vqa_logits
-from tests.engine.artifacts.tiny_model import Array
+from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture
 from tests.engine.artifacts.whole_model import VARIANTS
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import JUDGE
-from tests.engine.pools.watched_engine import QUESTIONS, Watched, distance
-from tests.engine.test_pool import requests
+from tests.engine.pools.request_counts import request_counts
+from tests.engine.pools.watched_engine import WatchedEngine
 
 WORDS = sorted(QUESTIONS)
 TASKS: list[TaskName] = ["vqa", "reason"]
@@ -33,7 +32,11 @@ def pair(seed: int) -> tuple[Array, Array]:
 
 
 def ask(
-    watched: Watched, task: TaskName, seed: int, words: str = WORDS[0], variant: str | None = None
+    watched: WatchedEngine,
+    task: TaskName,
+    seed: int,
+    words: str = WORDS[0],
+    variant: str | None = None,
 ) -> Sent:
     made: Input = VqaInput(picture(seed), words, top_k=6)
     if task == "reason":
@@ -42,21 +45,23 @@ def ask(
     return ticket.id, future
 
 
-def composed(watched: Watched, task: TaskName, variant: str, seed: int, words: str) -> Array:
+def composed(watched: WatchedEngine, task: TaskName, variant: str, seed: int, words: str) -> Array:
     pattern = watched.pool.artifact.manifest.pattern(variant)
     if task == "reason":
-        return JUDGE.reason(pattern, pair(seed), QUESTIONS[words])
-    return JUDGE.vqa(pattern, picture(seed), QUESTIONS[words])
+        return TRIO_MODEL.reason(pattern, pair(seed), QUESTIONS[words])
+    return TRIO_MODEL.vqa(pattern, picture(seed), QUESTIONS[words])
 
 
-def check(watched: Watched, sent: Sent, task: TaskName, seed: int, words: str = WORDS[0]) -> None:
+def check(
+    watched: WatchedEngine, sent: Sent, task: TaskName, seed: int, words: str = WORDS[0]
+) -> None:
     answer = sent[1].result(20)
     wanted = composed(watched, task, answer.variant, seed, words)
     assert distance(watched.logits[sent[0]], wanted) <= 1e-5
     assert answer.executed == watched.pool.artifact.manifest.pattern(answer.variant).executed
 
 
-def metric(watched: Watched, name: str) -> float:
+def metric(watched: WatchedEngine, name: str) -> float:
     found = watched.pool.telemetry.registry.collect()
     samples = [s for metric in found for s in metric.samples if s.name == name]
     return sum(sample.value for sample in samples)
@@ -66,7 +71,7 @@ def metric(watched: Watched, name: str) -> float:
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("words", WORDS)
 def test_it_is_the_composed_answer(
-    wholes: Watched, task: TaskName, variant: str, words: str
+    wholes: WatchedEngine, task: TaskName, variant: str, words: str
 ) -> None:
     for seed in range(3):
         sent = ask(wholes, task, seed, words, variant)
@@ -77,7 +82,7 @@ def test_it_is_the_composed_answer(
     assert {seen.stage for seen in wholes.steps} == {f"whole[{task}:{variant}]"}
 
 
-def test_left_and_right_are_not_exchanged(wholes: Watched) -> None:
+def test_left_and_right_are_not_exchanged(wholes: WatchedEngine) -> None:
     left, right = pair(3)
     found = []
     for pixels in ((left, right), (right, left)):
@@ -88,7 +93,7 @@ def test_left_and_right_are_not_exchanged(wholes: Watched) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_alone_is_in_company(wholes: Watched, task: TaskName) -> None:
+def test_alone_is_in_company(wholes: WatchedEngine, task: TaskName) -> None:
     kinds = [(seed, WORDS[seed % 2], list(VARIANTS)[seed % 4 // 2]) for seed in range(10)]
     by_itself = []
     for seed, words, variant in kinds:
@@ -110,7 +115,7 @@ def test_alone_is_in_company(wholes: Watched, task: TaskName) -> None:
 
 @pytest.mark.parametrize("max_batch", [1, 2, 3, 5])
 def test_a_statement_takes_two_rows_of_a_batch(gallery: Artifact, max_batch: int) -> None:
-    watched = Watched(gallery, max_batch=max_batch)
+    watched = WatchedEngine(gallery, max_batch=max_batch)
     sizes: dict[str, list[int]] = {"vqa": [], "reason": []}
     watched.during = lambda stage, inputs: sizes[stage[6:].partition(":")[0]].append(
         len(inputs["tokens"])
@@ -128,9 +133,9 @@ def test_a_statement_takes_two_rows_of_a_batch(gallery: Artifact, max_batch: int
 
 
 def test_pictures_and_time_are_counted_as_for_composed_ones(
-    fresh_wholes: Watched, trio: Artifact
+    fresh_wholes: WatchedEngine, trio: Artifact
 ) -> None:
-    other = Watched(trio)
+    other = WatchedEngine(trio)
     for one in (fresh_wholes, other):
         one.during = lambda stage, inputs, one=one: setattr(  # type: ignore[misc]
             one.clock, "time_s", one.clock.time_s + 0.01
@@ -146,7 +151,7 @@ def test_pictures_and_time_are_counted_as_for_composed_ones(
     other.close()
 
 
-def test_an_explicit_variant_is_never_swapped(fresh_wholes: Watched) -> None:
+def test_an_explicit_variant_is_never_swapped(fresh_wholes: WatchedEngine) -> None:
     fresh_wholes.during = lambda stage, inputs: setattr(
         fresh_wholes.clock, "time_s", fresh_wholes.clock.time_s + 0.01
     )
@@ -169,7 +174,7 @@ def test_without_qualities_the_first_of_the_deepest_answers(
     """The manifest's order decides, every time; a quality asked for is one nobody has."""
     ordered = sorted(gallery.manifest.variants, key=lambda variant: variant.id != first)
     manifest = gallery.manifest.model_copy(update={"variants": tuple(ordered)})
-    watched = Watched(Artifact(gallery.root, manifest, gallery.hash))
+    watched = WatchedEngine(Artifact(gallery.root, manifest, gallery.hash))
     for seed in range(4):
         sent = ask(watched, task, seed)
         assert sent[1].result(20).variant == first
@@ -179,7 +184,7 @@ def test_without_qualities_the_first_of_the_deepest_answers(
     watched.close()
 
 
-def hit(watched: Watched, task: TaskName, seed: int, how: str) -> None:
+def hit(watched: WatchedEngine, task: TaskName, seed: int, how: str) -> None:
     """Break the row of this picture (of a statement, its right one) wherever it runs."""
     aim = pair(seed)[1] if task == "reason" else picture(seed)
 
@@ -203,7 +208,7 @@ def hit(watched: Watched, task: TaskName, seed: int, how: str) -> None:
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("how", ["throws", "nan"])
 def test_one_row_that_breaks_fails_its_request_only(
-    fresh_wholes: Watched, task: TaskName, how: str
+    fresh_wholes: WatchedEngine, task: TaskName, how: str
 ) -> None:
     victim, ends = 2, []
     hit(fresh_wholes, task, victim, how)
@@ -220,11 +225,11 @@ def test_one_row_that_breaks_fails_its_request_only(
     fresh_wholes.after = lambda stage, inputs, outputs: None
     check(fresh_wholes, ask(fresh_wholes, task, victim, variant="slim"), task, victim)
     assert ends == [1]
-    assert requests(fresh_wholes.pool)["slim", "error"] == 1
+    assert request_counts(fresh_wholes.pool)["slim", "error"] == 1
     assert fresh_wholes.pool.drain(20)
 
 
-def test_a_client_that_leaves_before_its_step(wholes: Watched) -> None:
+def test_a_client_that_leaves_before_its_step(wholes: WatchedEngine) -> None:
     wholes.gate.clear()
     sent = [ask(wholes, "vqa", seed, variant="d2") for seed in range(2)]
     ticket, future = wholes.send(ReasonInput(pair(0), WORDS[0]), Budget(variant="full"))
@@ -245,5 +250,9 @@ def test_without_a_scheduler(gallery: Artifact) -> None:
         asked = vqa_logits(solo, variant, [picture(seed) for seed in range(7)], tokens)
         judged = reason_logits(solo, variant, [pair(seed) for seed in range(7)], tokens)
         for seed in range(7):
-            assert distance(asked[seed], JUDGE.vqa(pattern, picture(seed), tokens[seed])) <= 1e-5
-            assert distance(judged[seed], JUDGE.reason(pattern, pair(seed), tokens[seed])) <= 1e-5
+            assert (
+                distance(asked[seed], TRIO_MODEL.vqa(pattern, picture(seed), tokens[seed])) <= 1e-5
+            )
+            assert (
+                distance(judged[seed], TRIO_MODEL.reason(pattern, pair(seed), tokens[seed])) <= 1e-5
+            )

@@ -7,8 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from artifact.pattern import SkipPattern
-from tests.engine.artifacts.tiny_model import WIDTH, Array, TinyModel
-from tests.engine.pools.fake_backend import picture
+from tests.engine.artifacts.tiny_model import WIDTH, Array, TinyModel, picture
 
 NextLogits = Callable[[tuple[int, ...]], Array]
 """Words so far to the logits [V] of the next one."""

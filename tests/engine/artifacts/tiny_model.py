@@ -164,3 +164,12 @@ class TinyModel:
                 break
             words.append(word)
         return words
+
+
+MODEL = TinyModel()
+TRIO_MODEL = TinyModel(tiny_config(tasks=TRIO))
+"""The same weights, with statements too."""
+
+
+def picture(seed: int = 0) -> Array:
+    return np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)

@@ -16,9 +16,8 @@ from engine.tasks.vqa import VqaInput
 from engine.types import Budget
 from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.engine.artifacts.tiny_graphs import example_inputs
-from tests.engine.artifacts.tiny_model import LABELS, TinyModel
+from tests.engine.artifacts.tiny_model import LABELS, TinyModel, picture
 from tests.engine.backends.backend_contract import BackendContract
-from tests.engine.pools.fake_backend import picture
 
 pytest.importorskip(
     "openvino", reason="OpenVINO is not installed: pip install otmv-serve[openvino]"

@@ -3,7 +3,7 @@ from __future__ import annotations
 from engine.elastic.course import Course, Route, Stop
 from engine.elastic.decide import decide
 from engine.elastic.snapshot import RowView, Snapshot
-from tests.engine.elastic.fake_loop import family, line
+from tests.engine.elastic.routes import family, line
 
 DEPTHS = ["d2", "d3", "d6"]
 CAPTION_CALLS = (("stem[caption]", 0), *[("block_decode[0]", 20)] * 60)

@@ -2,35 +2,36 @@ from __future__ import annotations
 
 import pytest
 
-from tests.engine.elastic.fake_loop import PATTERNS, Owner, value
+from tests.engine.elastic.fake_loop import FakeLoop, value
+from tests.engine.elastic.routes import PATTERNS
 
 STEPS_PER_ROW = 400
 
 
-def play(seed: int) -> Owner:
+def play(seed: int) -> FakeLoop:
     """Random arrivals, cancels and budgets until everybody has ended."""
-    owner = Owner(seed)
-    offered = owner.random.randint(1, 24)
+    loop = FakeLoop(seed)
+    offered = loop.random.randint(1, 24)
     number = steps = 0
-    while number < offered or owner.rows:
-        if number < offered and (not owner.rows or owner.random.random() < 0.4):
-            owner.offer(number)
+    while number < offered or loop.rows:
+        if number < offered and (not loop.rows or loop.random.random() < 0.4):
+            loop.offer(number)
             number += 1
-        if owner.rows and owner.random.random() < 0.03:
-            owner.cancel()
-        if owner.rows:
-            assert owner.decide(), "rows wait and nothing happens"
+        if loop.rows and loop.random.random() < 0.03:
+            loop.cancel()
+        if loop.rows:
+            assert loop.decide(), "rows wait and nothing happens"
         steps += 1
         assert steps < STEPS_PER_ROW * offered, "somebody waits for ever"
-    assert sorted(owner.ends) == list(range(offered))
-    return owner
+    assert sorted(loop.ends) == list(range(offered))
+    return loop
 
 
-def check(owner: Owner) -> None:
-    for number, ends in owner.ends.items():
+def check(loop: FakeLoop) -> None:
+    for number, ends in loop.ends.items():
         assert len(ends) == 1, "ended more than once"
-        assert (ends == ["answered"]) == (number in owner.answers)
-    for number, (variant, answer) in owner.answers.items():
+        assert (ends == ["answered"]) == (number in loop.answers)
+    for number, (variant, answer) in loop.answers.items():
         assert answer == value(number, PATTERNS[variant].executed), "company changed an answer"
 
 

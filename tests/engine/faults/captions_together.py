@@ -14,28 +14,28 @@ from engine.types import Answer, Budget
 from tests.engine.artifacts.tiny_model import Array
 from tests.engine.pools import inside
 from tests.engine.pools.caption_logits import (
-    alone,
-    describe,
+    caption_alone,
+    caption_input,
     free_slots,
-    in_pool,
-    listen,
-    same,
-    settled,
+    record_logits,
+    same_logits,
+    settle,
+    taken_slots,
 )
-from tests.engine.pools.watched_engine import Watched
+from tests.engine.pools.watched_engine import WatchedEngine
 
 MADE = [
-    describe(2),
-    describe(3, 3),
-    describe(4),  # the victim, alone or with the beams a test gives it
-    describe(6),
-    describe(7, 2),
+    caption_input(2),
+    caption_input(3, 3),
+    caption_input(4),  # the victim, alone or with the beams a test gives it
+    caption_input(6),
+    caption_input(7, 2),
 ]
 VICTIM = 2
 SECOND_WORD = 1
 
 
-class Choir:
+class CaptionsTogether:
     """Five captions in one round, each of a named variant; `victim` has the beams asked for."""
 
     def __init__(
@@ -48,15 +48,15 @@ class Choir:
     ) -> None:
         self.artifact = artifact
         self.variants, self.limit = variants, limit
-        self.watched = Watched(artifact, max_batch=10)
+        self.watched = WatchedEngine(artifact, max_batch=10)
         self.pool = self.watched.pool
-        self.heard = listen(patch, self.watched)
+        self.heard = record_logits(patch, self.watched)
         self.made = [*MADE]
-        self.made[VICTIM] = describe(4, beams)
+        self.made[VICTIM] = caption_input(4, beams)
         self.sent: list[tuple[Request, Future[Answer]]] = []
         self.pieces: list[str] = []
 
-    def sing(self) -> None:
+    def send_all(self) -> None:
         self.watched.gate.clear()
         for place, made in enumerate(self.made):
             listens = place == VICTIM and made.num_beams == 1
@@ -71,7 +71,7 @@ class Choir:
 
     def by_itself(self, place: int) -> tuple[Answer, list[bytes]]:
         """Its answer and logits with nobody else in the engine."""
-        return alone(self.artifact, self.made[place], self.variants[place])
+        return caption_alone(self.artifact, self.made[place], self.variants[place])
 
     @property
     def victim(self) -> tuple[Request, Future[Answer]]:
@@ -123,10 +123,10 @@ class Choir:
         again = [self.send(place) for place in range(len(self.made))]
         for place, (ticket, future) in enumerate(again):
             self._check(place, ticket, future)
-        settled(self.watched)
-        assert (free_slots(self.watched), in_pool(self.watched)) == (40, 0)
+        settle(self.watched)
+        assert (free_slots(self.watched), taken_slots(self.watched)) == (40, 0)
 
     def _check(self, place: int, ticket: Request, future: Future[Answer]) -> None:
         answer, logits = self.by_itself(place)
         assert future.result(20).text == answer.text
-        assert same(self.heard[ticket.id], logits, self.limit)
+        assert same_logits(self.heard[ticket.id], logits, self.limit)

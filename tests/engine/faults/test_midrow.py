@@ -16,12 +16,11 @@ from engine.errors import Cancelled, InferenceFailed
 from engine.requests.request import Request
 from engine.tasks.caption import CaptionInput
 from engine.types import Answer, Budget
-from tests.engine.artifacts.tiny_model import Array
+from tests.engine.answers.model_answers import QUESTIONS, check_alone, question
+from tests.engine.artifacts.tiny_model import MODEL, Array, picture
 from tests.engine.pools import inside
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import MODEL
-from tests.engine.pools.watched_engine import QUESTIONS, Watched, check_alone, question
-from tests.engine.test_pool import requests
+from tests.engine.pools.request_counts import request_counts
+from tests.engine.pools.watched_engine import WatchedEngine
 
 COUNT, POISON = 6, 3
 ORDERS = range(4)
@@ -45,7 +44,7 @@ class Company:
 
     def __init__(self, artifact: Artifact) -> None:
         self.artifact = artifact
-        self.watched = Watched(artifact)
+        self.watched = WatchedEngine(artifact)
         self.pool = self.watched.pool
         self.sent: list[tuple[Request, Future[Answer]]] = []
 
@@ -108,7 +107,7 @@ def test_a_row_whose_block_throws_twice_fails_alone(company: Company, order: int
     assert len(sizes) == 2
     assert sizes[0] > 1 == sizes[1]
     company.check_well()
-    assert requests(company.pool) == {("full", "ok"): 15, ("full", "error"): 1}
+    assert request_counts(company.pool) == {("full", "ok"): 15, ("full", "error"): 1}
 
 
 @pytest.mark.parametrize("order", ORDERS)
@@ -162,7 +161,7 @@ def test_a_client_that_leaves_stops_within_one_step(company: Company, order: int
     assert gone in steps[left_at - 1].ids
     assert all(gone not in seen.ids for seen in steps[left_at:])
     company.check_well()
-    assert requests(company.pool) == {("full", "ok"): 15, ("full", "cancelled"): 1}
+    assert request_counts(company.pool) == {("full", "ok"): 15, ("full", "cancelled"): 1}
 
 
 def test_when_all_clients_leave_nothing_runs_any_more(company: Company) -> None:
@@ -185,7 +184,7 @@ def test_when_all_clients_leave_nothing_runs_any_more(company: Company) -> None:
     assert not {ticket.id for ticket, _ in company.sent} & set(first_later.ids)
 
 
-def test_a_backend_that_is_down_fails_everybody_once_and_comes_back(company: Company) -> None:
+def test_a_backend_that_is_down_fails_every_request_once_and_comes_back(company: Company) -> None:
     def during(stage: str, inputs: Mapping[str, Array]) -> None:
         if stage == "block[1]":
             raise MemoryError("no memory")
@@ -196,13 +195,13 @@ def test_a_backend_that_is_down_fails_everybody_once_and_comes_back(company: Com
         assert isinstance(future.exception(20), InferenceFailed)
     company.watched.during = lambda stage, inputs: None
     company.check_well()
-    assert requests(company.pool) == {("full", "ok"): 10, ("full", "error"): COUNT}
+    assert request_counts(company.pool) == {("full", "ok"): 10, ("full", "error"): COUNT}
 
 
 @pytest.mark.parametrize("stage", ["block_image[1]", "block_decode[0]", "head[caption]"])
 def test_a_caption_that_is_not_finite_fails_alone(tiny: Artifact, stage: str) -> None:
     """One place of one batch is hit, whoever sits there."""
-    watched = Watched(tiny)
+    watched = WatchedEngine(tiny)
     hit: list[int] = []
 
     def after(name: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:

@@ -14,51 +14,51 @@ from engine.errors import (
 )
 from engine.tasks.vqa import VqaInput
 from engine.types import Budget
-from tests.engine.artifacts.tiny_model import Array
+from tests.engine.answers.model_answers import expected
+from tests.engine.artifacts.tiny_model import MODEL, Array, picture
 from tests.engine.pools import inside
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import MODEL, Bench, expected
-from tests.engine.test_pool import requests
+from tests.engine.pools.fake_engine import FakeEngine
+from tests.engine.pools.request_counts import request_counts
 
 
-def test_a_cancelled_request_stops_within_one_step(bench: Bench) -> None:
-    bench.backend.hold()
-    ticket = bench.admit()
-    future = bench.pool.submit(ticket, VqaInput(picture(), "what"))
-    bench.backend.wait_inside()
-    bench.pool.cancel(ticket)
+def test_a_cancelled_request_stops_within_one_step(engine: FakeEngine) -> None:
+    engine.backend.hold()
+    ticket = engine.admit()
+    future = engine.pool.submit(ticket, VqaInput(picture(), "what"))
+    engine.backend.wait_inside()
+    engine.pool.cancel(ticket)
     with pytest.raises(Cancelled):
         future.result(0)
-    bench.backend.gate.set()
-    assert bench.send(seed=1).result(20)
-    stages = [stage for stage, _ in bench.backend.calls]
+    engine.backend.gate.set()
+    assert engine.send(seed=1).result(20)
+    stages = [stage for stage, _ in engine.backend.calls]
     assert stages.count("stem[vqa]") == 2
     assert stages.count("head[vqa]") == 1
-    bench.pool.cancel(ticket)
-    assert requests(bench.pool) == {("full", "cancelled"): 1, ("full", "ok"): 1}
+    engine.pool.cancel(ticket)
+    assert request_counts(engine.pool) == {("full", "cancelled"): 1, ("full", "ok"): 1}
 
 
-def test_a_ticket_cancelled_before_submission(bench: Bench) -> None:
-    ticket = bench.admit()
-    bench.pool.cancel(ticket)
+def test_a_ticket_cancelled_before_submission(engine: FakeEngine) -> None:
+    ticket = engine.admit()
+    engine.pool.cancel(ticket)
     with pytest.raises(Cancelled):
-        bench.pool.submit(ticket, VqaInput(picture(), "what"))
-    assert bench.backend.calls == []
+        engine.pool.submit(ticket, VqaInput(picture(), "what"))
+    assert engine.backend.calls == []
 
 
-def test_a_batch_that_throws_is_tried_row_by_row(bench: Bench, tiny: Artifact) -> None:
+def test_a_batch_that_throws_is_tried_row_by_row(engine: FakeEngine, tiny: Artifact) -> None:
     poison = picture(3)
 
     def hook(stage: str, inputs: dict[str, Array]) -> None:
         if stage == "stem[vqa]" and any((p == poison).all() for p in inputs["pixels"]):
             raise InferenceFailed(stage, "this picture")
 
-    bench.backend.hook = hook
-    bench.backend.hold()
-    first = bench.send()
-    bench.backend.wait_inside()
-    others = [bench.send(seed=seed) for seed in range(1, 6)]
-    bench.backend.gate.set()
+    engine.backend.hook = hook
+    engine.backend.hold()
+    first = engine.send()
+    engine.backend.wait_inside()
+    others = [engine.send(seed=seed) for seed in range(1, 6)]
+    engine.backend.gate.set()
     first.result(20)
     for seed, future in enumerate(others, start=1):
         if seed == 3:
@@ -66,32 +66,34 @@ def test_a_batch_that_throws_is_tried_row_by_row(bench: Bench, tiny: Artifact) -
                 future.result(20)
         else:
             assert future.result(20).labels[0][0] == expected(tiny, "full", seed)
-    assert requests(bench.pool) == {("full", "ok"): 5, ("full", "error"): 1}
+    assert request_counts(engine.pool) == {("full", "ok"): 5, ("full", "error"): 1}
 
 
-def test_a_backend_that_throws_once_harms_nobody(bench: Bench) -> None:
+def test_a_backend_that_throws_once_changes_no_answer(engine: FakeEngine) -> None:
     failures = iter([ValueError("hiccup")])
 
     def hook(stage: str, inputs: dict[str, Array]) -> None:
         if stage == "block[1]" and (error := next(failures, None)) is not None:
             raise error
 
-    bench.backend.hook = hook
-    assert bench.send().result(20).variant == "full"
+    engine.backend.hook = hook
+    assert engine.send().result(20).variant == "full"
 
 
 def test_a_fault_of_the_engine_itself_ends_the_request_and_not_the_loop(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ticket = bench.admit()
+    ticket = engine.admit()
     with monkeypatch.context() as patch:
-        patch.setattr(inside.loop(bench.pool).variants, "start", lambda *args: 1 / 0)
+        patch.setattr(inside.loop(engine.pool).variants, "start", lambda *args: 1 / 0)
         with pytest.raises(InferenceFailed, match="ZeroDivisionError"):
-            bench.pool.submit(ticket, VqaInput(picture(), "what")).result(20)
-    assert bench.send().result(20)
+            engine.pool.submit(ticket, VqaInput(picture(), "what")).result(20)
+    assert engine.send().result(20)
 
 
-def test_numbers_that_are_not_finite_fail_only_their_request(bench: Bench, tiny: Artifact) -> None:
+def test_numbers_that_are_not_finite_fail_only_their_request(
+    engine: FakeEngine, tiny: Artifact
+) -> None:
     def hook(stage: str, inputs: dict[str, Array]) -> dict[str, Array] | None:
         if stage != "head[vqa]" or len(inputs["y"]) < 4:
             return None
@@ -99,64 +101,64 @@ def test_numbers_that_are_not_finite_fail_only_their_request(bench: Bench, tiny:
         outputs["logits"][2] = np.nan
         return outputs
 
-    bench.backend.hook = hook
-    bench.backend.hold()
-    first = bench.send()
-    bench.backend.wait_inside()
-    others = [bench.send(seed=seed) for seed in range(1, 5)]
-    bench.backend.gate.set()
+    engine.backend.hook = hook
+    engine.backend.hold()
+    first = engine.send()
+    engine.backend.wait_inside()
+    others = [engine.send(seed=seed) for seed in range(1, 5)]
+    engine.backend.gate.set()
     first.result(20)
     errors = [future.exception(20) for future in others]
     assert [type(error) for error in errors].count(InferenceFailed) == 1
     assert errors.count(None) == 3
-    assert bench.send().result(20)
+    assert engine.send().result(20)
 
 
 def test_the_queue_is_bounded(tiny: Artifact) -> None:
-    bench = Bench(tiny, queue_limit=3)
-    tickets = [bench.admit() for _ in range(3)]
+    engine = FakeEngine(tiny, queue_limit=3)
+    tickets = [engine.admit() for _ in range(3)]
     with pytest.raises(QueueFull) as caught:
-        bench.admit()
+        engine.admit()
     assert caught.value.retry_after_s >= 1
-    bench.pool.cancel(tickets[0])
-    assert bench.admit()
-    bench.pool.close()
+    engine.pool.cancel(tickets[0])
+    assert engine.admit()
+    engine.pool.close()
 
 
 def test_a_ticket_never_submitted_gives_its_place_back(tiny: Artifact) -> None:
-    bench = Bench(tiny, queue_limit=1)
-    forgotten = bench.admit(Budget(max_latency_ms=100))
+    engine = FakeEngine(tiny, queue_limit=1)
+    forgotten = engine.admit(Budget(max_latency_ms=100))
     with pytest.raises(QueueFull):
-        bench.admit()
-    bench.clock.time_s += 11
-    assert bench.admit()
+        engine.admit()
+    engine.clock.time_s += 11
+    assert engine.admit()
     with pytest.raises(Cancelled):
-        bench.pool.submit(forgotten, VqaInput(picture(), "what"))
-    bench.pool.close()
+        engine.pool.submit(forgotten, VqaInput(picture(), "what"))
+    engine.pool.close()
 
 
-def test_draining_finishes_what_is_open(bench: Bench) -> None:
-    bench.backend.hold()
-    futures = [bench.send(seed=seed) for seed in range(100)]
-    assert not bench.pool.drain(0.01)
+def test_draining_finishes_what_is_open(engine: FakeEngine) -> None:
+    engine.backend.hold()
+    futures = [engine.send(seed=seed) for seed in range(100)]
+    assert not engine.pool.drain(0.01)
     with pytest.raises(Draining):
-        bench.admit()
-    bench.backend.gate.set()
-    assert bench.pool.drain(20)
+        engine.admit()
+    engine.backend.gate.set()
+    assert engine.pool.drain(20)
     assert all(future.done() for future in futures)
-    assert requests(bench.pool) == {("full", "ok"): 100, ("none", "refused"): 1}
+    assert request_counts(engine.pool) == {("full", "ok"): 100, ("none", "refused"): 1}
 
 
-def test_closing_ends_everything_once(bench: Bench) -> None:
-    bench.backend.hold()
-    futures = [bench.send(seed=seed) for seed in range(10)]
-    forgotten = bench.admit()
-    bench.backend.wait_inside()
-    bench.backend.gate.set()
-    bench.pool.close()
-    ended = requests(bench.pool)
+def test_closing_ends_everything_once(engine: FakeEngine) -> None:
+    engine.backend.hold()
+    futures = [engine.send(seed=seed) for seed in range(10)]
+    forgotten = engine.admit()
+    engine.backend.wait_inside()
+    engine.backend.gate.set()
+    engine.pool.close()
+    ended = request_counts(engine.pool)
     assert sum(ended.values()) == 11
     assert ended["full", "cancelled"] >= 1
     assert all(future.done() for future in futures)
     with pytest.raises(Cancelled):
-        bench.pool.submit(forgotten, VqaInput(picture(), "what"))
+        engine.pool.submit(forgotten, VqaInput(picture(), "what"))

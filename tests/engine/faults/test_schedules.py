@@ -19,9 +19,9 @@ from engine.tasks.caption import CaptionInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget
 from tests.engine.artifacts.tiny_artifact import write_tiny
-from tests.engine.artifacts.tiny_model import LABELS, Array, TinyModel
-from tests.engine.pools.fake_backend import fake_pool, picture
-from tests.engine.test_pool import requests
+from tests.engine.artifacts.tiny_model import LABELS, Array, TinyModel, picture
+from tests.engine.pools.fake_backend import fake_pool
+from tests.engine.pools.request_counts import request_counts
 
 MODEL = TinyModel()
 _SHARED: dict[str, Artifact] = {}
@@ -121,7 +121,7 @@ def test_every_request_ends_exactly_once(
     player.release()
     assert player.pool.drain(20)
     player.pool.close()
-    assert sum(requests(player.pool).values()) == player.asked
+    assert sum(request_counts(player.pool).values()) == player.asked
     for ticket, seed, future in player.open:
         assert future.done()
         if future.exception(0) is None:

@@ -13,23 +13,22 @@ from artifact.store import Artifact
 from engine.errors import InferenceFailed
 from engine.tasks.reason import ReasonInput
 from engine.types import Answer, Budget
-from tests.engine.artifacts.tiny_model import Array
+from tests.engine.answers.model_answers import QUESTIONS, check_alone, distance, question
+from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture
 from tests.engine.pools import inside
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import JUDGE
-from tests.engine.pools.watched_engine import QUESTIONS, Watched, check_alone, distance, question
-from tests.engine.test_pool import requests
+from tests.engine.pools.request_counts import request_counts
+from tests.engine.pools.watched_engine import WatchedEngine
 
 WORDS = "what colour"
 TOKENS = QUESTIONS[WORDS]
-FULL = SkipPattern.full(JUDGE.config.orders)
+FULL = SkipPattern.full(TRIO_MODEL.config.orders)
 STAGES = ["stem[vqa]", "block[0]", "block[1]", "head[reason]"]
 VICTIM = 2
 
 
 @pytest.fixture
-def watched(trio: Artifact) -> Iterator[Watched]:
-    made = Watched(trio)
+def watched(trio: Artifact) -> Iterator[WatchedEngine]:
+    made = WatchedEngine(trio)
     yield made
     made.close()
 
@@ -44,16 +43,16 @@ def states(stage: str) -> list[Array]:
     if stage == "stem[vqa]":
         return [right]
     if stage == "head[reason]":
-        return [np.stack([JUDGE.read_out(FULL, each, TOKENS)[0] for each in pair(VICTIM)])]
+        return [np.stack([TRIO_MODEL.read_out(FULL, each, TOKENS)[0] for each in pair(VICTIM)])]
     ids = np.array([TOKENS], np.int64)
-    h = JUDGE.run("stem[vqa]", {"pixels": right[None], "tokens": ids})["h"]
+    h = TRIO_MODEL.run("stem[vqa]", {"pixels": right[None], "tokens": ids})["h"]
     found = []
     for order in FULL.executed:
-        block = f"block[{JUDGE.config.key_of_order[order]}]"
+        block = f"block[{TRIO_MODEL.config.key_of_order[order]}]"
         found += [h[0]] if stage == block else []
-        inputs = {"h": h, "order": np.array([JUDGE.config.order_in_key(order)])}
+        inputs = {"h": h, "order": np.array([TRIO_MODEL.config.order_in_key(order)])}
         inputs["mask"] = np.ones(h.shape[:2], bool)
-        h = JUDGE.run(block, inputs)["h_out"]
+        h = TRIO_MODEL.run(block, inputs)["h_out"]
     return found
 
 
@@ -66,7 +65,7 @@ def place_of(aims: list[Array], given: Array) -> int | None:
     return None
 
 
-def hit(watched: Watched, stage: str, how: str) -> None:
+def hit(watched: WatchedEngine, stage: str, how: str) -> None:
     aims = states(stage)
     name = {"stem": "pixels", "head": "y"}.get(stage.partition("[")[0], "h")
 
@@ -83,21 +82,21 @@ def hit(watched: Watched, stage: str, how: str) -> None:
     watched.during, watched.after = during, after
 
 
-def judge(watched: Watched, seed: int) -> tuple[int, Future[Answer]]:
+def judge(watched: WatchedEngine, seed: int) -> tuple[int, Future[Answer]]:
     ticket, future = watched.send(ReasonInput(pair(seed), WORDS), Budget(variant="full"))
     return ticket.id, future
 
 
-def check(watched: Watched, sent: tuple[int, Future[Answer]], seed: int) -> None:
+def check(watched: WatchedEngine, sent: tuple[int, Future[Answer]], seed: int) -> None:
     assert sent[1].result(20).variant == "full"
-    logits = JUDGE.reason(FULL, pair(seed), TOKENS)
+    logits = TRIO_MODEL.reason(FULL, pair(seed), TOKENS)
     assert distance(watched.logits[sent[0]], logits) <= 1e-5
 
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("how", ["throws", "nan"])
 def test_one_of_two_rows_fails_its_request_once(
-    watched: Watched, trio: Artifact, stage: str, how: str
+    watched: WatchedEngine, trio: Artifact, stage: str, how: str
 ) -> None:
     """The right picture is hit wherever it rides; who rides with it is not."""
     ends: list[int] = []
@@ -113,18 +112,18 @@ def test_one_of_two_rows_fails_its_request_once(
         if seed != VICTIM:
             check(watched, one, seed)
     for seed, future in enumerate(asked):
-        check_alone(trio, JUDGE, future.result(20), seed, WORDS)
+        check_alone(trio, TRIO_MODEL, future.result(20), seed, WORDS)
     watched.during = lambda name, inputs: None
     watched.after = lambda name, inputs, outputs: None
     check(watched, judge(watched, VICTIM), VICTIM)
     assert ends == [1]
-    assert requests(watched.pool)["full", "error"] == 1
+    assert request_counts(watched.pool)["full", "error"] == 1
     assert watched.pool.drain(20)
     assert not inside.slots(watched.pool)._of
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_a_call_that_throws_once_harms_nobody(watched: Watched, stage: str) -> None:
+def test_a_call_that_throws_once_changes_no_answer(watched: WatchedEngine, stage: str) -> None:
     thrown: list[int] = []
 
     def during(called: str, inputs: Mapping[str, Array]) -> None:

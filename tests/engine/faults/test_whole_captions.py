@@ -14,154 +14,156 @@ import pytest
 from artifact.store import Artifact
 from engine.errors import Cancelled, InferenceFailed
 from engine.types import Budget
-from tests.engine.artifacts.tiny_model import Array
+from tests.engine.artifacts.tiny_model import Array, picture
 from tests.engine.artifacts.whole_model import VARIANTS, WHOLE, WholeCaptioner
-from tests.engine.faults.captions_together import SECOND_WORD, VICTIM, Choir
+from tests.engine.faults.captions_together import SECOND_WORD, VICTIM, CaptionsTogether
 from tests.engine.pools.caption_logits import (
-    describe,
+    caption_input,
     free_slots,
-    in_pool,
     pictures_first,
-    same,
-    settled,
+    same_logits,
+    settle,
+    taken_slots,
 )
-from tests.engine.pools.fake_backend import fake_pool, picture
-from tests.engine.test_pool import requests
+from tests.engine.pools.fake_backend import fake_pool
+from tests.engine.pools.request_counts import request_counts
 
-SINGING = ("full", "slim", "slim", "d2", "slim")
+SENT_VARIANTS = ("full", "slim", "slim", "d2", "slim")
 CALLS = ["d2", "full", "slim"]
 OUTPUTS = ["logits", "k_new.0", "v_new.3"]
 
 
 @pytest.fixture(scope="module")
-def singers(gallery: Artifact) -> Artifact:
+def small_gallery(gallery: Artifact) -> Artifact:
     """The gallery with no more stages than it takes: many tests load it."""
-    variants = tuple(v for v in gallery.manifest.variants if v.id in SINGING)
+    variants = tuple(v for v in gallery.manifest.variants if v.id in SENT_VARIANTS)
     small = {"variants": variants, "tasks": ("caption", "vqa")}
     return replace(gallery, manifest=gallery.manifest.model_copy(update=small))
 
 
 @pytest.fixture(params=[1, 3])
-def choir(
-    singers: Artifact, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> Iterator[Choir]:
+def captions(
+    small_gallery: Artifact, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[CaptionsTogether]:
     pictures_first(monkeypatch)
-    made = Choir(singers, monkeypatch, request.param, SINGING, limit=1e-5)
+    made = CaptionsTogether(small_gallery, monkeypatch, request.param, SENT_VARIANTS, limit=1e-5)
     yield made
     made.watched.close()
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_a_client_that_leaves_between_two_words(choir: Choir, call: str) -> None:
+def test_a_client_that_leaves_between_two_words(captions: CaptionsTogether, call: str) -> None:
     left_at: list[int] = []
 
     def during(stage: str, inputs: Mapping[str, Array]) -> None:
-        if not left_at and choir.slots() and stage == f"whole_decode[caption:{call}]":
-            choir.pool.cancel(choir.victim[0])
-            left_at.append(len(choir.watched.steps))
+        if not left_at and captions.slots() and stage == f"whole_decode[caption:{call}]":
+            captions.pool.cancel(captions.victim[0])
+            left_at.append(len(captions.watched.steps))
 
-    choir.watched.during = during
-    choir.sing()
+    captions.watched.during = during
+    captions.send_all()
     with pytest.raises(Cancelled):
-        choir.victim[1].result(20)
-    choir.check_others()
-    gone = choir.victim[0].id
-    assert all(gone not in seen.ids for seen in choir.watched.steps[left_at[0] :])
-    assert len(choir.pieces) <= SECOND_WORD + 1
-    assert requests(choir.pool)["slim", "cancelled"] == 1
+        captions.victim[1].result(20)
+    captions.check_others()
+    gone = captions.victim[0].id
+    assert all(gone not in seen.ids for seen in captions.watched.steps[left_at[0] :])
+    assert len(captions.pieces) <= SECOND_WORD + 1
+    assert request_counts(captions.pool)["slim", "cancelled"] == 1
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_a_word_that_is_not_finite(choir: Choir, name: str) -> None:
+def test_a_word_that_is_not_finite(captions: CaptionsTogether, name: str) -> None:
     """In one beam of the victim's; what it keeps for the next word shows with that word."""
     hit: list[int] = []
 
     def after(stage: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
-        if not hit and choir.touches(stage, inputs):
+        if not hit and captions.touches(stage, inputs):
             hit.append(len(inputs["tokens"]))
-            outputs[name][choir.place(inputs)] = np.nan
+            outputs[name][captions.place(inputs)] = np.nan
 
-    choir.watched.after = after
-    choir.sing()
-    error = choir.victim[1].exception(20)
+    captions.watched.after = after
+    captions.send_all()
+    error = captions.victim[1].exception(20)
     if name == "logits" or error is not None:
         assert isinstance(error, InferenceFailed)
         assert error.stage == "whole_decode[caption:slim]"
     else:  # the beam that kept it was given up at that very word
-        assert choir.made[VICTIM].num_beams > 1
-        assert choir.victim[1].result(0).text == choir.by_itself(VICTIM)[0].text
+        assert captions.made[VICTIM].num_beams > 1
+        assert captions.victim[1].result(0).text == captions.by_itself(VICTIM)[0].text
     assert hit[0] > 1
-    choir.check_others()
+    captions.check_others()
 
 
 @pytest.mark.parametrize("name", ["k.0", "v.3"])
-def test_a_picture_that_is_not_finite(choir: Choir, name: str) -> None:
+def test_a_picture_that_is_not_finite(captions: CaptionsTogether, name: str) -> None:
     hit: list[int] = []
 
     def after(stage: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
-        seen = choir.watched.steps[-1]
-        if len(choir.sent) < len(choir.made) or choir.victim[0].id not in seen.ids:
+        seen = captions.watched.steps[-1]
+        if len(captions.sent) < len(captions.made) or captions.victim[0].id not in seen.ids:
             return
         if stage.startswith("whole_image"):
             hit.append(len(seen.ids))
-            outputs[name][seen.ids.index(choir.victim[0].id)] = np.nan
+            outputs[name][seen.ids.index(captions.victim[0].id)] = np.nan
 
-    choir.watched.after = after
-    choir.sing()
+    captions.watched.after = after
+    captions.send_all()
     with pytest.raises(InferenceFailed, match="finite"):
-        choir.victim[1].result(20)
+        captions.victim[1].result(20)
     assert len(hit) == 1
-    choir.check_others()
+    captions.check_others()
 
 
-def test_a_call_that_throws_for_one_row(choir: Choir) -> None:
+def test_a_call_that_throws_for_one_row(captions: CaptionsTogether) -> None:
     sizes: list[int] = []
 
     def during(stage: str, inputs: Mapping[str, Array]) -> None:
-        if choir.touches(stage, inputs):
+        if captions.touches(stage, inputs):
             sizes.append(len(inputs["tokens"]))
             raise RuntimeError("this row")
 
-    choir.watched.during = during
-    choir.sing()
+    captions.watched.during = during
+    captions.send_all()
     with pytest.raises(InferenceFailed, match="this row"):
-        choir.victim[1].result(20)
+        captions.victim[1].result(20)
     assert sizes[0] > 1
     assert sizes[1:] == [1]
-    choir.watched.during = lambda stage, inputs: None
-    choir.check_others()
-    assert requests(choir.pool)["slim", "error"] == 1
+    captions.watched.during = lambda stage, inputs: None
+    captions.check_others()
+    assert request_counts(captions.pool)["slim", "error"] == 1
 
 
 @pytest.mark.parametrize(
     ("call", "when"), [("d2", "before"), ("slim", "before"), ("slim", "after")]
 )
-def test_a_call_that_throws_once_harms_nobody(choir: Choir, call: str, when: str) -> None:
+def test_a_call_that_throws_once_changes_no_answer(
+    captions: CaptionsTogether, call: str, when: str
+) -> None:
     """Also where it threw with everything computed and written."""
     thrown: list[str] = []
 
     def throw(stage: str, inputs: Mapping[str, Array]) -> None:
-        if not thrown and choir.slots() and stage == f"whole_decode[caption:{call}]":
+        if not thrown and captions.slots() and stage == f"whole_decode[caption:{call}]":
             thrown.append(stage)
             raise MemoryError("a hiccup")
 
     if when == "before":
-        choir.watched.during = throw
+        captions.watched.during = throw
     else:
-        choir.watched.after = lambda stage, inputs, outputs: throw(stage, inputs)
-    choir.sing()
-    answer, logits = choir.by_itself(VICTIM)
-    assert choir.victim[1].result(20).text == answer.text
-    assert same(choir.heard[choir.victim[0].id], logits, 1e-5)
+        captions.watched.after = lambda stage, inputs, outputs: throw(stage, inputs)
+    captions.send_all()
+    answer, logits = captions.by_itself(VICTIM)
+    assert captions.victim[1].result(20).text == answer.text
+    assert same_logits(captions.heard[captions.victim[0].id], logits, 1e-5)
     assert thrown
-    choir.check_others()
+    captions.check_others()
 
 
 @pytest.mark.parametrize(
     ("kind", "name"),
     [("whole_image", "k.1"), ("whole_decode", "v_new.2"), ("whole_decode", "logits")],
 )
-def test_outputs_of_the_wrong_shape_fail_whose_variant_it_is(
+def test_outputs_of_the_wrong_shape_fail_only_their_variant(
     gallery: Artifact, kind: str, name: str
 ) -> None:
     """On the NumPy twin, whose outputs nobody checks before the engine."""
@@ -176,7 +178,7 @@ def test_outputs_of_the_wrong_shape_fail_whose_variant_it_is(
     backend.hook = wrong
     sent = {
         variant: pool.submit(
-            pool.admit("caption", Budget(variant=variant), clock.time_s), describe(1)
+            pool.admit("caption", Budget(variant=variant), clock.time_s), caption_input(1)
         )
         for variant in VARIANTS
     }
@@ -190,20 +192,20 @@ def test_outputs_of_the_wrong_shape_fail_whose_variant_it_is(
 
 
 @pytest.mark.parametrize("kind", ["whole_image", "whole_decode"])
-def test_a_variant_that_is_down_fails_its_own_only(choir: Choir, kind: str) -> None:
+def test_a_variant_that_is_down_fails_its_own_only(captions: CaptionsTogether, kind: str) -> None:
     def during(stage: str, inputs: Mapping[str, Array]) -> None:
         if stage == f"{kind}[caption:slim]":
             raise RuntimeError("down")
 
-    choir.watched.during = during
-    choir.sing()
-    for place, (_, future) in enumerate(choir.sent):
-        if SINGING[place] == "slim":
+    captions.watched.during = during
+    captions.send_all()
+    for place, (_, future) in enumerate(captions.sent):
+        if SENT_VARIANTS[place] == "slim":
             assert isinstance(future.exception(20), InferenceFailed)
         else:
-            assert future.result(20).text == choir.by_itself(place)[0].text
-    choir.watched.during = lambda stage, inputs: None
-    settled(choir.watched)
-    assert (free_slots(choir.watched), in_pool(choir.watched)) == (40, 0)
-    assert requests(choir.pool)["slim", "error"] == SINGING.count("slim")
-    assert choir.send(VICTIM)[1].result(20).text == choir.by_itself(VICTIM)[0].text
+            assert future.result(20).text == captions.by_itself(place)[0].text
+    captions.watched.during = lambda stage, inputs: None
+    settle(captions.watched)
+    assert (free_slots(captions.watched), taken_slots(captions.watched)) == (40, 0)
+    assert request_counts(captions.pool)["slim", "error"] == SENT_VARIANTS.count("slim")
+    assert captions.send(VICTIM)[1].result(20).text == captions.by_itself(VICTIM)[0].text

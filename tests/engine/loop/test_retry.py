@@ -7,15 +7,14 @@ import pytest
 from artifact.store import Artifact
 from engine.tasks.caption import CaptionInput
 from engine.types import Budget
-from tests.engine.artifacts.tiny_model import Array
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import MODEL, Bench, expected
-from tests.engine.pools.watched_engine import check_alone
+from tests.engine.answers.model_answers import check_alone, expected
+from tests.engine.artifacts.tiny_model import MODEL, Array, picture
+from tests.engine.pools.fake_engine import FakeEngine
 
 
 @pytest.mark.parametrize("stage", ["stem[vqa]", "head[vqa]", "block_image[0]", "block_decode[1]"])
 def test_a_batch_that_comes_back_too_small_is_tried_again_row_by_row(
-    bench: Bench, tiny: Artifact, stage: str
+    engine: FakeEngine, tiny: Artifact, stage: str
 ) -> None:
     """Rows that were given their part already are not a step ahead of the others then.
 
@@ -30,14 +29,14 @@ def test_a_batch_that_comes_back_too_small_is_tried_again_row_by_row(
         short.append(rows)
         return {name: array[: rows - 1] for name, array in MODEL.run(name, inputs).items()}
 
-    bench.backend.hook = hook
-    bench.backend.hold()
-    asked = [bench.send(seed=seed) for seed in range(5)]
+    engine.backend.hook = hook
+    engine.backend.hold()
+    asked = [engine.send(seed=seed) for seed in range(5)]
     described = []
     for seed in range(5):
-        ticket = bench.pool.admit("caption", Budget(), bench.clock.time_s)
-        described.append(bench.pool.submit(ticket, CaptionInput(picture(seed), None)))
-    bench.backend.gate.set()
+        ticket = engine.pool.admit("caption", Budget(), engine.clock.time_s)
+        described.append(engine.pool.submit(ticket, CaptionInput(picture(seed), None)))
+    engine.backend.gate.set()
     for seed in range(5):
         answer = asked[seed].result(20)
         assert answer.labels[0][0] == expected(tiny, answer.variant, seed)

@@ -13,11 +13,11 @@ import pytest
 from artifact.store import Artifact
 from engine.config import EngineConfig
 from engine.errors import LoadFailed, ParityFailed
+from engine.opening import auto
+from engine.opening import open as opening
 from engine.opening.apart import try_apart
 from engine.opening.auto import open_chosen
 from engine.opening.choose import BackendTrial
-from engine.opening import auto
-from engine.opening import open as opening
 from engine.opening.open import OpenedEngine
 from engine.opening.trial import try_backend
 from engine.residency.stages import Progress

@@ -44,7 +44,7 @@ def changed(tiny: Artifact, source: str = "measured: here", **update: Any) -> Ar
     return dataclasses.replace(tiny, manifest=new)
 
 
-class Bench:
+class QualityProof:
     """Proves on a backend that answers the golden cases as `scores` say."""
 
     def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,36 +70,36 @@ class Bench:
 
 
 @pytest.fixture
-def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    return Bench(tmp_path, monkeypatch)
+def proof(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> QualityProof:
+    return QualityProof(tmp_path, monkeypatch)
 
 
 def test_within_half_a_point_is_proven_and_the_rest_is_said(
-    tiny: Artifact, bench: Bench, caplog: pytest.LogCaptureFixture
+    tiny: Artifact, proof: QualityProof, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING)
-    bench.scores = {"full": 0.9, "d2": 0.7949, "d1": 0.5951}
-    assert bench.prove(changed(tiny)) == {"full", "d1"}
+    proof.scores = {"full": 0.9, "d2": 0.7949, "d1": 0.5951}
+    assert proof.prove(changed(tiny)) == {"full", "d1"}
     assert "vqa d2 loses 0.51 points" in caplog.text
-    assert bench.measured == ["d1", "d2"]
+    assert proof.measured == ["d1", "d2"]
 
 
-def test_it_is_measured_once(tiny: Artifact, bench: Bench) -> None:
-    bench.scores = {"full": 0.9, "d2": 0.8, "d1": 0.6}
-    bench.prove(changed(tiny), keys=1)
-    assert bench.measured == ["d1", "d2"]
-    assert bench.prove(changed(tiny)) == {"full", "d2", "d1"}
-    assert bench.measured == ["d1", "d2"]
-    (file,) = (bench.config.cache_dir / "quality").glob("*.json")
+def test_it_is_measured_once(tiny: Artifact, proof: QualityProof) -> None:
+    proof.scores = {"full": 0.9, "d2": 0.8, "d1": 0.6}
+    proof.prove(changed(tiny), keys=1)
+    assert proof.measured == ["d1", "d2"]
+    assert proof.prove(changed(tiny)) == {"full", "d2", "d1"}
+    assert proof.measured == ["d1", "d2"]
+    (file,) = (proof.config.cache_dir / "quality").glob("*.json")
     file.write_text("no JSON")
-    assert bench.prove(changed(tiny)) == {"full", "d2", "d1"}
-    assert bench.measured == ["d1", "d2"] * 2
+    assert proof.prove(changed(tiny)) == {"full", "d2", "d1"}
+    assert proof.measured == ["d1", "d2"] * 2
 
 
-def test_numbers_of_its_own_need_no_proof(tiny: Artifact, bench: Bench) -> None:
-    bench.scores = {"full": 0.9}
-    assert bench.prove(changed(tiny), "fp32") == set()
-    assert bench.measured == []
+def test_numbers_of_its_own_need_no_proof(tiny: Artifact, proof: QualityProof) -> None:
+    proof.scores = {"full": 0.9}
+    assert proof.prove(changed(tiny), "fp32") == set()
+    assert proof.measured == []
 
 
 def test_the_quality_offered_says_what_it_was_measured_at(tiny: Artifact) -> None:

@@ -20,8 +20,8 @@ from engine.rows.caption.row import CaptionRow
 from engine.rows.one_pass import OnePassRow
 from tests.engine.answers.solo_answers import caption_row, caption_words, question_row, vqa_logits
 from tests.engine.artifacts.tiny_artifact import write_tiny
-from tests.engine.artifacts.tiny_model import Array, TinyModel
-from tests.engine.pools.fake_backend import FakeBackend, picture
+from tests.engine.artifacts.tiny_model import Array, TinyModel, picture
+from tests.engine.pools.fake_backend import FakeBackend
 
 MODEL = TinyModel()
 VARIANTS = ["full", "d3", "d2", "d1"]

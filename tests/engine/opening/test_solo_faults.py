@@ -10,9 +10,8 @@ from engine.errors import InferenceFailed
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from tests.engine.answers.solo_answers import caption_words
-from tests.engine.artifacts.tiny_model import Array
-from tests.engine.pools.fake_backend import FakeBackend, picture
-from tests.engine.pools.fake_engine import MODEL
+from tests.engine.artifacts.tiny_model import MODEL, Array, picture
+from tests.engine.pools.fake_backend import FakeBackend
 
 
 def test_a_failure_keeps_no_slots(tiny: Artifact) -> None:

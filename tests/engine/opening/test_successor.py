@@ -18,7 +18,7 @@ from engine.tasks.reason import ReasonInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget
 from tests.engine.artifacts.tiny_artifact import write_tiny
-from tests.engine.pools.fake_backend import picture
+from tests.engine.artifacts.tiny_model import picture
 
 
 @pytest.fixture

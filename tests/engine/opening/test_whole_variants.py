@@ -25,10 +25,9 @@ from engine.tasks.caption import CaptionInput
 from engine.tasks.reason import ReasonInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Budget
-from tests.engine.artifacts.tiny_model import Array
+from tests.engine.artifacts.tiny_model import Array, picture
 from tests.engine.artifacts.whole_graphs import whole_names
 from tests.engine.artifacts.whole_model import VARIANTS, WholeCaptioner
-from tests.engine.pools.fake_backend import picture
 
 MAX_BATCH = 6
 

@@ -9,14 +9,14 @@ from artifact.store import Artifact
 from engine.requests.request import Request
 from engine.tasks.caption import CaptionInput
 from engine.types import Answer, Budget
+from tests.engine.artifacts.tiny_model import picture
 from tests.engine.pools import inside
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import Bench
+from tests.engine.pools.fake_engine import FakeEngine
 
 SLOTS = 8
 
 
-class Desk(Bench):
+class CaptionEngine(FakeEngine):
     """A pool with eight slots."""
 
     def __init__(self, artifact: Artifact, **config: object) -> None:
@@ -29,11 +29,11 @@ class Desk(Bench):
         return self.pool.submit(ticket, CaptionInput(picture(seed), None, beams))
 
     @property
-    def free(self) -> int:
+    def free_slots(self) -> int:
         return inside.free_slots(self.pool)
 
     @property
-    def in_pool(self) -> int:
+    def taken_slots(self) -> int:
         return inside.texts(self.pool).taken
 
     def settle(self) -> None:

@@ -17,18 +17,18 @@ from engine.elastic.sorting import fill
 from engine.rows.caption.row import CaptionRow
 from engine.tasks.caption import CaptionInput
 from engine.types import Answer, Budget
-from tests.engine.artifacts.tiny_model import Array
+from tests.engine.answers.model_answers import distance, question
+from tests.engine.artifacts.tiny_model import Array, picture
 from tests.engine.pools import inside
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.watched_engine import Watched, distance, question
+from tests.engine.pools.watched_engine import WatchedEngine
 
-Heard = dict[int, list[bytes]]
+CaptionLogits = dict[int, list[bytes]]
 """Ticket to the logits of each word, all beams, to the bit."""
 
 
-def listen(patch: pytest.MonkeyPatch, watched: Watched) -> Heard:
+def record_logits(patch: pytest.MonkeyPatch, watched: WatchedEngine) -> CaptionLogits:
     """Note what each caption's row hears from now on."""
-    heard: Heard = {}
+    heard: CaptionLogits = {}
     hear = CaptionRow.take_word
 
     def noted(row: CaptionRow, logits: Array) -> None:
@@ -41,8 +41,8 @@ def listen(patch: pytest.MonkeyPatch, watched: Watched) -> Heard:
     return heard
 
 
-def alone(
-    artifact: Artifact, made: CaptionInput, variant: str, engine: Watched | None = None
+def caption_alone(
+    artifact: Artifact, made: CaptionInput, variant: str, engine: WatchedEngine | None = None
 ) -> tuple[Answer, list[bytes]]:
     """Return a caption's answer and logits with nobody else in the engine; done once.
 
@@ -50,7 +50,7 @@ def alone(
     """
     key = (artifact.root, made.pixels.tobytes(), made.max_new_tokens, made.num_beams, variant)
     if key not in _ALONE:
-        watched = engine or Watched(artifact)
+        watched = engine or WatchedEngine(artifact)
         _ALONE[key] = _alone(watched, made, variant)
         if engine is None:
             watched.close()
@@ -60,19 +60,19 @@ def alone(
 _ALONE: dict[tuple[object, ...], tuple[Answer, list[bytes]]] = {}
 
 
-def _alone(watched: Watched, made: CaptionInput, variant: str) -> tuple[Answer, list[bytes]]:
+def _alone(watched: WatchedEngine, made: CaptionInput, variant: str) -> tuple[Answer, list[bytes]]:
     with pytest.MonkeyPatch.context() as patch:
-        heard = listen(patch, watched)
+        heard = record_logits(patch, watched)
         ticket, future = watched.send(made, Budget(variant=variant))
         answer = future.result(20)
     return answer, heard[ticket.id]
 
 
-def describe(seed: int, beams: int = 1, limit: int | None = None) -> CaptionInput:
+def caption_input(seed: int, beams: int = 1, limit: int | None = None) -> CaptionInput:
     return CaptionInput(picture(seed), limit, beams)
 
 
-def same(heard: list[bytes], wanted: list[bytes], limit: float = 0.0) -> bool:
+def same_logits(heard: list[bytes], wanted: list[bytes], limit: float = 0.0) -> bool:
     """Tell whether as many words were heard, each by its logits up to a relative distance.
 
     A library may sum in another order where a whole variant's batch has another size.
@@ -98,10 +98,10 @@ def pictures_first(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("engine.elastic.decide.best_kind", best)
 
 
-class Rows:
+class RowCounts:
     """How many rows each stage was given."""
 
-    def __init__(self, watched: Watched) -> None:
+    def __init__(self, watched: WatchedEngine) -> None:
         self.calls: Counter[str] = Counter()
         self.rows: Counter[str] = Counter()
         watched.after = self._count
@@ -114,15 +114,15 @@ class Rows:
         return sum(rows for stage, rows in self.rows.items() if stage.startswith(kind))
 
 
-def free_slots(watched: Watched) -> int:
+def free_slots(watched: WatchedEngine) -> int:
     return inside.free_slots(watched.pool)
 
 
-def settled(watched: Watched) -> None:
+def settle(watched: WatchedEngine) -> None:
     """Wait until the engine has let go of whoever left: it looks before every step."""
     watched.send(question(0), Budget())[1].result(20)
 
 
-def in_pool(watched: Watched) -> int:
+def taken_slots(watched: WatchedEngine) -> int:
     """How many slots of keys and values are taken."""
     return inside.texts(watched.pool).taken

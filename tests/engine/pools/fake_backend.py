@@ -6,8 +6,6 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
-
 from artifact.config import Precision
 from artifact.latency import LatencyProfile
 from artifact.manifest import StageFile
@@ -113,7 +111,3 @@ def fake_pool(
     backend.calls.clear()
     opened = OpenedEngine(backend, family, stages, flat_profile(family, step_s))
     return EnginePool(artifact, config, opened, Telemetry(), clock), backend, clock
-
-
-def picture(seed: int = 0) -> Array:
-    return np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)

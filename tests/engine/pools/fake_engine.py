@@ -10,14 +10,11 @@ from engine.config import EngineConfig
 from engine.requests.request import Request
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget
-from tests.engine.artifacts.tiny_model import LABELS, TRIO, Array, TinyModel, tiny_config
-from tests.engine.pools.fake_backend import fake_pool, picture
-
-MODEL = TinyModel()
-JUDGE = TinyModel(tiny_config(tasks=TRIO))
+from tests.engine.artifacts.tiny_model import MODEL, Array, picture
+from tests.engine.pools.fake_backend import fake_pool
 
 
-class Bench:
+class FakeEngine:
     """An open pool whose steps take no time unless told to."""
 
     def __init__(self, artifact: Artifact, **config: object) -> None:
@@ -39,8 +36,3 @@ class Bench:
             self.clock.time_s += step_s
 
         self.backend.hook = hook
-
-
-def expected(artifact: Artifact, variant: str, seed: int) -> str:
-    logits = MODEL.vqa(artifact.manifest.pattern(variant), picture(seed), [1, 5, 6, 2])
-    return LABELS[int(logits.argmax())]

@@ -17,17 +17,16 @@ from engine.config import EngineConfig
 from engine.errors import Cancelled, QueueFull
 from engine.opening.solo import Solo
 from engine.requests.request import Request
-from engine.requests.row_maker import TASKS
 from engine.tasks.caption import CaptionInput
 from engine.tasks.reason import ReasonInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget, Input
 from tests.engine.answers.solo_answers import caption_words, reason_logits, vqa_logits
-from tests.engine.artifacts.tiny_model import Array
-from tests.engine.pools.fake_backend import FakeBackend, fake_pool, picture
+from tests.engine.artifacts.tiny_model import Array, picture
+from tests.engine.pools.fake_backend import FakeBackend, fake_pool
 
 
-class Crowd:
+class RandomTraffic:
     """Requests of every kind come, and leave, at any call of any stage; some calls fail."""
 
     def __init__(self, artifact: Artifact, backend: FakeBackend, seed: int, faults: bool) -> None:
@@ -36,10 +35,10 @@ class Crowd:
         self.variants = [None, *(record.id for record in artifact.manifest.variants)]
         self.pick, self.faults, self.left = random.Random(seed), faults, 25
         self.sent: list[tuple[Input, Request, Future[Answer]]] = []
-        self._all_came = threading.Event()
+        self._all_sent = threading.Event()
         backend.hook = self._during
 
-    def come(self) -> None:
+    def send_one(self) -> None:
         pick, self.left = self.pick, self.left - 1
         seed, variant = pick.randrange(6), pick.choice(self.variants)
         beams = pick.choice((1, 2, 3))
@@ -53,16 +52,16 @@ class Crowd:
         rows = beams if isinstance(made, CaptionInput) else 1
         with suppress(QueueFull):
             budget = Budget(variant=variant)
-            ticket = self.pool.admit(TASKS[type(made)], budget, self.clock.time_s, rows=rows)
+            ticket = self.pool.admit(made.task, budget, self.clock.time_s, rows=rows)
             self.sent.append((made, ticket, self.pool.submit(ticket, made)))
         if not self.left:
-            self._all_came.set()
+            self._all_sent.set()
 
     def _during(self, stage: str, inputs: dict[str, Array]) -> None:
         self.clock.time_s += 0.001
         there = [ticket for _, ticket, future in self.sent if not future.done()]
         if self.left and (self.pick.random() < 0.2 or len(there) <= 4):
-            self.come()
+            self.send_one()
         if len(there) > 2 and self.pick.random() < 0.05:
             self.pool.cancel(self.pick.choice(there))
         if self.faults and self.pick.random() < 0.03 and len(next(iter(inputs.values()))) > 1:
@@ -71,9 +70,9 @@ class Crowd:
     def play(self) -> list[tuple[Input, Answer]]:
         self.backend.gate.clear()
         for _ in range(3):
-            self.come()
+            self.send_one()
         self.backend.gate.set()
-        assert self._all_came.wait(60)
+        assert self._all_sent.wait(60)
         assert self.pool.drain(60)
         self.pool.close()
         ended = [(made, future) for made, _, future in self.sent]

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import shutil
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from artifact.pattern import SkipPattern
 from artifact.stage import StageName
-from artifact.store import Artifact, open_artifact
+from artifact.store import Artifact
 from engine.backends.onnxruntime import OnnxRuntimeBackend
 from engine.config import EngineConfig
 from engine.errors import BackendError
@@ -25,18 +20,14 @@ from engine.requests.request import Request
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
 from engine.tasks.caption import CaptionInput
-from engine.tasks.vqa import VqaInput
 from engine.telemetry import Telemetry
 from engine.types import Answer, Budget, Input
-from tests.engine.artifacts.tiny_model import LABELS, Array, TinyModel
+from tests.engine.artifacts.tiny_model import Array
 from tests.engine.pools import inside
-from tests.engine.pools.fake_backend import FakeClock, flat_profile, picture
+from tests.engine.pools.fake_backend import FakeClock, flat_profile
 
-Idle = Callable[[Artifact], "Watched"]
+IdleEngine = Callable[[Artifact], "WatchedEngine"]
 """Gives an engine of an artifact that has nothing else to do, to compare with."""
-
-QUESTIONS = {"what colour": [1, 5, 6, 2], "what colour is a b": [1, 5, 6, 7, 9, 10, 2]}
-"""Questions of both text buckets, and their tokens."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +41,7 @@ class StepSeen:
     now_s: float
 
 
-class Watched:
+class WatchedEngine:
     """An open pool. `before_step` sees every step's jobs; `during` and `after` are inside the call.
 
     All three run on the engine's thread. `during` may raise, as a backend would; `after` gets the
@@ -166,54 +157,3 @@ class Watched:
     def close(self) -> None:
         self.gate.set()
         self.pool.close()
-
-
-def with_forks(artifact: Artifact, folder: Path) -> Artifact:
-    """Return a copy with variants off the ladder: after order 0 the ways part, twice."""
-    shutil.copytree(artifact.root, folder)
-    path = folder / "manifest.json"
-    manifest = json.loads(path.read_text())
-    example = manifest["variants"][0]
-    quality = {"1111": 0.9, "1011": 0.88, "1100": 0.8, "1001": 0.78, "1010": 0.7, "1000": 0.6}
-    manifest["variants"] = []
-    for bits, score in quality.items():
-        made = SkipPattern.from_bits(bits)
-        manifest["variants"].append(
-            example
-            | {
-                "id": made.variant_id(on_ladder=bits in ("1100", "1000")),
-                "pattern": list(made.executed),
-                "executed_parameters": 16 * made.depth,
-                "quality": {task: {"fp32": score} for task in manifest["tasks"]},
-            }
-        )
-    path.write_text(json.dumps(manifest))
-    return open_artifact(folder)
-
-
-def distance(found: Array, wanted: Array) -> float:
-    """Return the relative L2 distance."""
-    return float(np.linalg.norm(found - wanted) / np.linalg.norm(wanted))
-
-
-def check_alone(
-    artifact: Artifact, model: TinyModel, answer: Answer, seed: int, question: str, limit: int = 6
-) -> None:
-    """The answer is what its variant gives this picture and question with nobody else around."""
-    pattern = artifact.manifest.pattern(answer.variant)
-    assert answer.executed == pattern.executed
-    if answer.task == "caption":
-        text = artifact.text_codec().decode(model.caption(pattern, picture(seed), min(limit, 6)))
-        assert answer.text == text
-        return
-    logits = np.asarray(model.vqa(pattern, picture(seed), QUESTIONS[question]), np.float64)
-    scores = np.exp(logits - logits.max())
-    scores /= scores.sum()
-    found = np.array([score for _, score in answer.labels])
-    best = np.sort(scores)[::-1]
-    assert distance(found, best) <= 1e-5
-    assert answer.labels[0][0] == LABELS[int(logits.argmax())]
-
-
-def question(seed: int, words: str = "what colour") -> VqaInput:
-    return VqaInput(picture(seed), words, top_k=6)

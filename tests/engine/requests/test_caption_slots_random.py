@@ -13,7 +13,7 @@ from engine.errors import DeadlineError, EngineError, QueueFull
 from engine.requests.request import Request
 from tests.engine.artifacts.tiny_model import Array
 from tests.engine.pools import inside
-from tests.engine.pools.caption_engine import SLOTS, Desk
+from tests.engine.pools.caption_engine import SLOTS, CaptionEngine
 
 moves = st.lists(
     st.tuples(
@@ -33,7 +33,7 @@ def _share(tiny: Artifact) -> None:
 @settings(max_examples=60, deadline=None)
 @given(moves)
 def test_no_slot_is_lost_or_given_twice(played: list[tuple[str, int]]) -> None:
-    desk = Desk(_SHARED["tiny"], queue_limit=20)
+    engine = CaptionEngine(_SHARED["tiny"], queue_limit=20)
     tickets: list[tuple[Request, int]] = []
     faults: list[str] = []
 
@@ -41,42 +41,42 @@ def test_no_slot_is_lost_or_given_twice(played: list[tuple[str, int]]) -> None:
         if faults and stage == faults[0]:
             raise RuntimeError(faults.pop(0))
 
-    desk.backend.hook = hook
+    engine.backend.hook = hook
     for move, number in played:
         if move == "admit":
             rows = 1 + number % 4
             late = {"max_latency_ms": 50.0, "on_miss": "reject"} if number > 7 else {}
             with suppress(QueueFull, DeadlineError):
-                tickets.append((desk.caption(rows, **late), rows))
+                tickets.append((engine.caption(rows, **late), rows))
         elif move == "submit" and tickets:
             ticket, rows = tickets[number % len(tickets)]
             with suppress(EngineError):
-                desk.write(ticket, 1 + number % rows, number)
+                engine.write(ticket, 1 + number % rows, number)
         elif move == "cancel" and tickets:
-            desk.pool.cancel(tickets[number % len(tickets)][0])
+            engine.pool.cancel(tickets[number % len(tickets)][0])
         elif move == "later":
-            desk.clock.time_s += number / 20
+            engine.clock.time_s += number / 20
         elif move in ("hold", "release"):
-            (desk.backend.gate.clear if move == "hold" else desk.backend.gate.set)()
+            (engine.backend.gate.clear if move == "hold" else engine.backend.gate.set)()
         elif move == "break":
             stages = ("stem[caption]", "block_image[0]", "block_decode[1]", "head[caption]")
             faults.append(stages[number % 4])
-        assert 0 <= desk.free <= SLOTS
-    finish(desk, tickets)
+        assert 0 <= engine.free_slots <= SLOTS
+    finish(engine, tickets)
 
 
-def finish(desk: Desk, tickets: list[tuple[Request, int]]) -> None:
+def finish(engine: CaptionEngine, tickets: list[tuple[Request, int]]) -> None:
     """Whoever was submitted ends; whoever was not is cancelled; nothing of anybody is left."""
-    desk.backend.gate.set()
+    engine.backend.gate.set()
     for ticket, _ in tickets:
-        place = inside.parts(desk.pool).requests.find(ticket.id)
+        place = inside.parts(engine.pool).requests.find(ticket.id)
         if place is not None and place.submitted:
             place.future.exception(20)
-        desk.pool.cancel(ticket)
-    desk.backend.hook = lambda stage, inputs: None
-    desk.settle()
-    assert (desk.free, desk.in_pool) == (SLOTS, 0)
-    assert desk.pool.drain(20)
-    desk.pool.close()
+        engine.pool.cancel(ticket)
+    engine.backend.hook = lambda stage, inputs: None
+    engine.settle()
+    assert (engine.free_slots, engine.taken_slots) == (SLOTS, 0)
+    assert engine.pool.drain(20)
+    engine.pool.close()
     with pytest.raises(EngineError):
-        desk.caption()
+        engine.caption()

@@ -1,4 +1,4 @@
-"""A place is given up by its owner or swept, never both."""
+"""A place is given up by its loop or swept, never both."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ from artifact.store import Artifact
 from engine.errors import DeadlineError, QueueFull
 from engine.tasks.vqa import VqaInput
 from engine.types import Budget
+from tests.engine.artifacts.tiny_model import picture
 from tests.engine.pools import inside
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import Bench
-from tests.engine.test_pool import requests
+from tests.engine.pools.fake_engine import FakeEngine
+from tests.engine.pools.request_counts import request_counts
 
 
 def test_a_place_is_not_swept_while_its_request_is_handed_over(
     tiny: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = Bench(tiny, queue_limit=1)
-    make = inside.parts(bench.pool).row_maker.make
+    engine = FakeEngine(tiny, queue_limit=1)
+    make = inside.parts(engine.pool).row_maker.make
 
     def slow(*arguments: Any) -> Any:
-        bench.clock.time_s += 1  # its deadline passes while its tokens are made
+        engine.clock.time_s += 1  # its deadline passes while its tokens are made
         with pytest.raises(QueueFull):
-            bench.admit()
+            engine.admit()
         return make(*arguments)
 
-    ticket = bench.admit(Budget(max_latency_ms=100, on_miss="reject"))
+    ticket = engine.admit(Budget(max_latency_ms=100, on_miss="reject"))
     with monkeypatch.context() as patch:
-        patch.setattr(inside.parts(bench.pool).row_maker, "make", slow)
-        future = bench.pool.submit(ticket, VqaInput(picture(), "what"))
+        patch.setattr(inside.parts(engine.pool).row_maker, "make", slow)
+        future = engine.pool.submit(ticket, VqaInput(picture(), "what"))
     with pytest.raises(DeadlineError):
         future.result(5)
-    assert requests(bench.pool) == {("full", "expired"): 1, ("none", "refused"): 1}
-    bench.pool.close()
+    assert request_counts(engine.pool) == {("full", "expired"): 1, ("none", "refused"): 1}
+    engine.pool.close()

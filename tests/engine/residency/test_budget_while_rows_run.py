@@ -13,37 +13,38 @@ from artifact.store import Artifact
 from engine.errors import Draining, EngineError, LoadFailed, NoVariantFits
 from engine.tasks.caption import CaptionInput
 from engine.types import Answer, Budget
-from tests.engine.artifacts.tiny_model import Array
-from tests.engine.pools.fake_backend import picture
-from tests.engine.pools.fake_engine import MODEL
-from tests.engine.pools.watched_engine import QUESTIONS, Watched, check_alone, question
-from tests.engine.test_pool import requests
+from tests.engine.answers.model_answers import QUESTIONS, check_alone, question
+from tests.engine.artifacts.tiny_model import MODEL, Array, picture
+from tests.engine.pools.request_counts import request_counts
+from tests.engine.pools.watched_engine import WatchedEngine
 
 WORDS = "what colour"
 KEY_1 = {"block[1]", "block_image[1]", "block_decode[1]"}
 
 
 @pytest.fixture
-def watched(tiny: Artifact) -> Iterator[Watched]:
-    made = Watched(tiny)
+def watched(tiny: Artifact) -> Iterator[WatchedEngine]:
+    made = WatchedEngine(tiny)
     yield made
     made.close()
 
 
-def resident(watched: Watched) -> list[str]:
+def resident(watched: WatchedEngine) -> list[str]:
     return [offer.variant for offer in watched.pool.offers("vqa") if offer.resident]
 
 
-def ask(watched: Watched, seed: int, budget: Budget | None = None) -> Future[Answer]:
+def ask(watched: WatchedEngine, seed: int, budget: Budget | None = None) -> Future[Answer]:
     return watched.send(question(seed, WORDS), budget or Budget())[1]
 
 
-def describe(watched: Watched, seed: int) -> Future[Answer]:
+def describe(watched: WatchedEngine, seed: int) -> Future[Answer]:
     return watched.send(CaptionInput(picture(seed), None), Budget())[1]
 
 
 @pytest.mark.parametrize("when", ["block[0]", "block[1]", "block_image[1]", "block_decode[1]"])
-def test_a_budget_shrunk_under_running_rows(watched: Watched, tiny: Artifact, when: str) -> None:
+def test_a_budget_shrunk_under_running_rows(
+    watched: WatchedEngine, tiny: Artifact, when: str
+) -> None:
     """Running rows finish on the keys that must go; those go then; growing brings them back."""
     one_key = watched.stages.total_bytes(1)
     later: list[Future[Answer]] = []
@@ -80,7 +81,7 @@ def test_a_budget_shrunk_under_running_rows(watched: Watched, tiny: Artifact, wh
     assert resident(watched) == ["d2", "d1"]
 
 
-def test_evicted_keys_are_unloaded_and_come_back(watched: Watched, tiny: Artifact) -> None:
+def test_evicted_keys_are_unloaded_and_come_back(watched: WatchedEngine, tiny: Artifact) -> None:
     pool = watched.pool
     for round_ in range(3):
         pool.set_memory_budget(watched.stages.total_bytes(1))
@@ -104,7 +105,7 @@ def test_coming_and_going_keys_do_not_use_up_the_budget(
     """Every load is measured to have grown the process; the shared arena is still only one."""
     readings = itertools.count(step=1_000)
     monkeypatch.setattr("engine.residency.stages.resident_bytes", lambda: next(readings))
-    watched = Watched(tiny)
+    watched = WatchedEngine(tiny)
     both_keys = watched.stages.total_bytes(2)
     for _ in range(20):
         watched.pool.set_memory_budget(watched.stages.total_bytes(1))
@@ -116,7 +117,7 @@ def test_coming_and_going_keys_do_not_use_up_the_budget(
 
 
 def test_keys_leave_without_further_traffic(
-    watched: Watched, monkeypatch: pytest.MonkeyPatch
+    watched: WatchedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ask(watched, 0).result(20)
     evicted, evict = threading.Event(), watched.stages.evict
@@ -131,7 +132,9 @@ def test_keys_leave_without_further_traffic(
     assert not KEY_1 & set(watched.stages.loaded)
 
 
-def test_a_budget_too_small_for_anything_changes_nothing(watched: Watched, tiny: Artifact) -> None:
+def test_a_budget_too_small_for_anything_changes_nothing(
+    watched: WatchedEngine, tiny: Artifact
+) -> None:
     with pytest.raises(LoadFailed, match="not even the first key"):
         watched.pool.set_memory_budget(1)
     answer = ask(watched, 5).result(20)
@@ -141,7 +144,7 @@ def test_a_budget_too_small_for_anything_changes_nothing(watched: Watched, tiny:
 
 def test_draining_with_a_hundred_rows_in_flight(tiny: Artifact) -> None:
     """All of them are under way when it starts; each is answered, right, and once."""
-    watched = Watched(tiny, caption_slots=100)
+    watched = WatchedEngine(tiny, caption_slots=100)
     ends: list[int] = []
     sent: dict[int, tuple[str, Future[Answer]]] = {}
     drained: list[bool] = []
@@ -164,13 +167,13 @@ def test_draining_with_a_hundred_rows_in_flight(tiny: Artifact) -> None:
     for seed, (words, future) in sent.items():
         check_alone(tiny, MODEL, future.result(20), seed, words)
     assert sorted(ends) == list(range(100))
-    answered = {k: v for k, v in requests(watched.pool).items() if k[1] == "ok"}
+    answered = {k: v for k, v in request_counts(watched.pool).items() if k[1] == "ok"}
     assert sum(answered.values()) == 100
     assert len(started) == 100
     watched.close()
 
 
-def refusal(watched: Watched) -> EngineError | None:
+def refusal(watched: WatchedEngine) -> EngineError | None:
     try:
         ticket = watched.pool.admit("vqa", Budget(), watched.clock.time_s)
     except EngineError as error:

@@ -79,7 +79,7 @@ def test_a_variant_that_is_neither_is_refused(gallery: Artifact, stage: str) -> 
         ("whole_image[caption:slim]", "outputs", "v.3", ("B", 1, 5, 2)),
     ],
 )
-def test_a_pictures_keys_and_values_must_be_those_its_words_read(
+def test_a_picture_must_give_the_keys_and_values_its_words_read(
     gallery: Artifact, stage: str, side: str, name: str, shape: tuple[int | str, ...]
 ) -> None:
     document = gallery.manifest.model_dump()

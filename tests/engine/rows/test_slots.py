@@ -21,9 +21,8 @@ from engine.backends.arrays import HOST, AnyArray, Array, Memory
 from engine.rows.one_pass import OnePassRow
 from engine.rows.slots import Slots
 from tests.engine.artifacts.tiny_artifact import write_tiny
-from tests.engine.artifacts.tiny_model import NV, WIDTH
+from tests.engine.artifacts.tiny_model import NV, WIDTH, picture
 from tests.engine.backends.remote_memory import RemoteMemory, look, put
-from tests.engine.pools.fake_backend import picture
 
 ORDERS, SIZE = 6, 4
 WEIGHTS = np.random.default_rng(5).standard_normal((ORDERS, WIDTH, WIDTH)).astype(np.float32)
@@ -225,7 +224,7 @@ def test_a_batch_that_stays_together_moves_nothing() -> None:
     assert [row.h.ctypes.data for row in rows] == places
 
 
-def test_the_places_of_those_who_left_are_used_again() -> None:
+def test_the_places_of_rows_that_left_are_used_again() -> None:
     ride = Ride(series=True, seed=2)
     for _ in range(200):
         ride.join(4)

@@ -18,8 +18,7 @@ from engine.opening.auto import open_chosen
 from engine.pool import EnginePool
 from engine.tasks.vqa import VqaInput
 from engine.types import Budget
-from tests.engine.artifacts.tiny_model import LABELS, TinyModel
-from tests.engine.pools.fake_backend import picture
+from tests.engine.artifacts.tiny_model import LABELS, TinyModel, picture
 
 pytest.importorskip("torch", reason="pip install otmv-serve[torch]")
 

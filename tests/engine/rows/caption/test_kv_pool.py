@@ -32,7 +32,7 @@ Cache = dict[str, Array]
 
 @dataclass(eq=False)
 class Text:
-    """An owner, and what each of its slots should hold; each of its orders has heads of its own."""
+    """An loop, and what each of its slots should hold; each of its orders has heads of its own."""
 
     heads: dict[int, Heads]
     slots: list[int] = field(default_factory=list)
@@ -191,7 +191,7 @@ def test_all_slots_come_back_whatever_was_moved() -> None:
     assert sorted(everything.slots) == list(range(SLOTS))
 
 
-def test_a_picture_wipes_the_words_of_who_was_there() -> None:
+def test_a_picture_wipes_the_words_of_the_text_before_it() -> None:
     pool = KvPool(CONFIG, 1, TOKENS)
     store = pool.store("v.1", HEADS, HEAD_WIDTH)
     store[...] = np.nan

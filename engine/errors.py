@@ -15,6 +15,7 @@ EngineError
 ├── Cancelled               the caller left
 └── BackendError
     ├── LoadFailed          a stage could not be loaded
+    │   └── BudgetTooSmall  a memory budget holds no variant
     ├── InferenceFailed     a stage threw or gave non-finite numbers
     └── ParityFailed        a stage disagrees with the artifact's golden record
 """
@@ -138,6 +139,19 @@ class LoadFailed(BackendError):
         self.problem = problem
         self.fix = fix
         super().__init__(f"{what}: {problem} ({fix})")
+
+
+class BudgetTooSmall(LoadFailed):
+    """A memory budget holds no variant: too few bytes for the first `keys` keys."""
+
+    def __init__(self, budget_bytes: int, needed_bytes: int, keys: int) -> None:
+        self.budget_bytes = budget_bytes
+        self.needed_bytes = needed_bytes
+        self.keys = keys
+        first = "the first key" if keys == 1 else f"the first {keys} keys"
+        problem = f"{budget_bytes / 1e6:.1f} MB hold not even {first}"
+        fix = f"it needs at least {needed_bytes / 1e6:.1f} MB"
+        super().__init__("memory budget", problem, fix)
 
 
 class InferenceFailed(BackendError):

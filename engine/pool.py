@@ -212,11 +212,24 @@ class EnginePool:
         tasks = self.artifact.manifest.asked if task is None else (TASKS[task],)
         return [offer for each in tasks for offer in self._parts.planner.offers(each)]
 
+    @property
+    def memory_budget_bytes(self) -> int | None:
+        """The most bytes that loaded stages may take; None without a limit."""
+        return self._stages.budget_bytes
+
+    @property
+    def resident_bytes(self) -> int:
+        """The bytes of all loaded stages and their workspace, open requests apart."""
+        return sum(self._stages.loaded_bytes())
+
     def set_memory_budget(self, budget_bytes: int | None) -> None:
         """Change the byte budget of loaded stages; running rows finish on keys that must go.
 
+        Blocking: keys that fit again are loaded.
+
         Raises:
-            LoadFailed: if no variant would be left, or a key cannot be loaded again.
+            BudgetTooSmall: no variant would be left; nothing changes then.
+            LoadFailed: a key that fits cannot be loaded; the budget has changed then.
         """
         with self._budget_lock:
             self._stages.set_budget(budget_bytes)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -15,20 +15,23 @@ from artifact.errors import TextError
 from engine.clock import Clock, SystemClock
 from engine.errors import EngineError
 from engine.telemetry import Telemetry
-from server import openapi
-from server.cors import Cors
+from server.access.guard import KeyGuard, open_paths
+from server.configuration.settings import Settings
+from server.engine_pool import OpenPool
 from server.errors import BodyTooLarge, FieldProblem, InvalidFields, ServerError
-from server.facts import facts_of
-from server.guard import KeyGuard, open_paths
-from server.lingering import LingeringResponse
-from server.logs import log_failure
-from server.middleware import Noting, RequestContext
-from server.ports import OpenPool
-from server.problems import problem_response
-from server.routes import artifacts, health, infer, variants
-from server.serving import Serving
-from server.settings import Settings
-from server.tracing import open_tracing
+from server.errors.problem_json import problem_response
+from server.http.cors import Cors
+from server.http.middleware import RequestReports, RequestStamp
+from server.http.unread_body import UnreadBodyResponse
+from server.lifecycle.serving import Serving
+from server.observing.logs import log_failure
+from server.observing.request_record import record_of
+from server.observing.tracing import Tracing, open_tracing
+from server.requests.budget import BUDGET_HEADERS
+from server.routes import artifacts, health, memory_budget, variants
+from server.routes.answers import answers_router
+from server.routes.openapi_document import install_openapi
+from server.tasks import SERVED_TASKS
 
 DESCRIPTION = """One tuned vision-language model, served as a family of variants: every request
 gets the best variant its budget allows. Every error is RFC 9457 `application/problem+json`."""
@@ -48,7 +51,29 @@ def create_app(
     """
     clock = clock or SystemClock()
     tracing = open_tracing(settings, version, clock)
+    app = FastAPI(
+        title="otmv-serve",
+        version=version,
+        description=DESCRIPTION,
+        lifespan=_lifespan(tracing),
+        # FastAPI's own, which the environment can turn on, writes down exceptions with messages.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    app.state.serving = Serving(settings, open_pool, telemetry, clock)
+    tasks = tuple(SERVED_TASKS.values())
+    app.include_router(answers_router(tasks))
+    for module in (variants, artifacts, memory_budget, health):
+        app.include_router(module.router)
+    for kind in (EngineError, ServerError, TextError, HTTPException):
+        app.add_exception_handler(kind, _as_problem)
+    app.add_exception_handler(RequestValidationError, _invalid_parameters)
+    unguarded = open_paths(settings.guard_metrics) if settings.keys else None
+    _add_middleware(app, clock, tracing, unguarded)
+    install_openapi(app, [served.shape.json for served in tasks], unguarded)
+    return app
 
+
+def _lifespan(tracing: Tracing | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         serving: Serving = app.state.serving
@@ -58,44 +83,39 @@ def create_app(
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
 
-    app = FastAPI(
-        title="otmv-serve",
-        version=version,
-        description=DESCRIPTION,
-        lifespan=lifespan,
-        # FastAPI's own, which the environment can turn on, writes down exceptions with messages.
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-    )
-    app.state.serving = Serving(settings, open_pool, telemetry, clock)
-    for router in (infer.router, variants.router, artifacts.router, health.router):
-        app.include_router(router)
-    for kind in (EngineError, ServerError, TextError, HTTPException):
-        app.add_exception_handler(kind, _as_problem)
-    app.add_exception_handler(RequestValidationError, _invalid_parameters)
-    unguarded = open_paths(settings.guard_metrics) if settings.keys else None
+    return lifespan
+
+
+def _add_middleware(
+    app: FastAPI, clock: Clock, tracing: Tracing | None, unguarded: frozenset[str] | None
+) -> None:
+    """Add what stands before the routes; the last added is the outermost.
+
+    `unguarded`: the paths that need no API key, None if none does.
+    """
+    serving: Serving = app.state.serving
+    settings = serving.settings
     if unguarded is not None:
         app.add_middleware(
             KeyGuard,
             keys=settings.keys,
             clock=clock,
-            telemetry=telemetry,
+            telemetry=serving.telemetry,
             open_for_all=unguarded,
         )
     if settings.cors_origins:
-        app.add_middleware(Cors, origins=settings.cors_origins)
-    noting = Noting(settings.access_log, settings.log_content, tracing)
-    app.add_middleware(RequestContext, clock=clock, noting=noting)  # the last added is outermost
-    openapi.install(app, unguarded)
-    return app
+        app.add_middleware(Cors, origins=settings.cors_origins, sent=tuple(BUDGET_HEADERS))
+    reports = RequestReports(settings.access_log, settings.log_content, tracing)
+    app.add_middleware(RequestStamp, clock=clock, reports=reports)
 
 
 async def _as_problem(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and request.method == "OPTIONS" and _allowed(error):
         return Response(status_code=204, headers={"Allow": _allowed(error)})
-    facts = facts_of(request)
-    log_failure(error, facts)
-    response = problem_response(error, facts.request_id, request.scope["path"])
-    return LingeringResponse(response) if isinstance(error, BodyTooLarge) else response
+    record = record_of(request)
+    log_failure(error, record)
+    response = problem_response(error, record.request_id, request.scope["path"])
+    return UnreadBodyResponse(response) if isinstance(error, BodyTooLarge) else response
 
 
 def _allowed(error: HTTPException) -> str:

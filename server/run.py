@@ -16,10 +16,10 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from server.engine_pool import LOADER_THREAD
 from server.errors import ArtifactRefused, ServerError
-from server.ports import LOADER
-from server.protocol import limited
-from server.serving import Serving
+from server.http.protocol import limited
+from server.lifecycle.serving import Serving
 
 _BACKLOG = 2048
 _LINGER_S = 0.5
@@ -28,12 +28,12 @@ _KEEP_ALIVE_S = 75
 _SWITCH_S = 5e-4
 """How soon a busy request thread lets the engine's thread go on after a step (default: 5 ms)."""
 _OWN_FILES = 64
-"""Kept from connections: the engine's, a reload's, the event loop's."""
+"""Files left for the engine, a reload and the event loop."""
 _log = logging.getLogger("otmv.server")
 
 
 class AddressUnavailable(Exception):
-    """The server cannot listen where it was told to."""
+    """The server cannot listen on the given address."""
 
     def __init__(self, host: str, port: int, reason: str) -> None:
         super().__init__(
@@ -76,7 +76,7 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
 
 def _leave_what_loads() -> None:
     """End the process at once if a library still loads: the interpreter's end would crash in it."""
-    if any(thread.name == LOADER for thread in threading.enumerate()):
+    if any(thread.name == LOADER_THREAD for thread in threading.enumerate()):
         _log.warning("stopped while loading")
         logging.shutdown()
         os._exit(0)
@@ -127,7 +127,7 @@ class DrainingServer(uvicorn.Server):
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and tell `on_ready` when the engine is loaded."""
+        """Listen, and call `on_ready` when the engine is loaded."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self._start(self._announce())

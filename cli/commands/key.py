@@ -9,8 +9,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from cli.console import first_problem, note
 from engine.telemetry import NO_API_KEY
-from server.configuration import toml_pair
-from server.keys import ApiKey, KeyName, fresh_key, sha256_of
+from server.access.keys import fresh_key, sha256_of
+from server.configuration.api_key import ApiKey, KeyName
+from server.configuration.sources import toml_pair
 
 app = typer.Typer()
 

@@ -20,13 +20,18 @@ from engine.pool import EnginePool
 from engine.telemetry import Telemetry
 from engine.types import Offer
 from server.app import create_app
-from server.configuration import Configuration, ConfigurationError, read_configuration, redacted
-from server.logs import configure_logging
-from server.ports import Pool, Progress
+from server.configuration.settings import Settings
+from server.configuration.sources import (
+    Configuration,
+    ConfigurationError,
+    read_configuration,
+    redacted,
+)
+from server.engine_pool import Pool, Progress
+from server.lifecycle.serving import Serving
+from server.observing.logs import configure_logging
+from server.observing.tracing import TracingUnavailable
 from server.run import AddressUnavailable, bind, run
-from server.serving import Serving
-from server.settings import Settings
-from server.tracing import TracingUnavailable
 
 if TYPE_CHECKING:
     from rich.status import Status

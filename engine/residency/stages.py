@@ -11,7 +11,7 @@ from artifact.store import Artifact
 from engine.backends.arrays import AnyArray, Memory
 from engine.backends.base import Backend, LoadedStage
 from engine.backends.stage_memory import places_for_outputs
-from engine.errors import LoadFailed
+from engine.errors import BudgetTooSmall
 from engine.residency.family import Family, Member
 from engine.residency.loader import StageLoader
 from engine.residency.memory import release_freed
@@ -109,7 +109,7 @@ class StageSet:
         """Load shared stages, then keys in order while the budget lasts.
 
         Raises:
-            LoadFailed: if a stage cannot be loaded, or the budget does not hold any variant.
+            LoadFailed: if a stage cannot be loaded; BudgetTooSmall: if no variant fits.
         """
         with self._residency:
             gc.collect()  # garbage freed later would hide a stage's growth
@@ -118,7 +118,7 @@ class StageSet:
                 self._load_stage(stage, on_progress)
             self._load_keys(on_progress)
             if self._resident_keys < self._least_keys:
-                self._refuse(self._budget_bytes or 0)
+                raise self._refused(self._budget_bytes)
 
     def set_budget(self, budget_bytes: int | None) -> None:
         """Change the budget: offer fewer keys at once, or load the ones that fit now.
@@ -126,12 +126,13 @@ class StageSet:
         Stages of keys no longer offered stay until `evict`, so that running rows can finish.
 
         Raises:
-            LoadFailed: if no variant would be left; nothing changes then.
+            BudgetTooSmall: if no variant would be left; nothing changes then.
+            LoadFailed: if a stage that fits cannot be loaded; the budget has changed then.
         """
         with self._residency:
             fitting = self._fitting_keys(budget_bytes)
             if fitting < self._least_keys:
-                self._refuse(budget_bytes or 0)
+                raise self._refused(budget_bytes)
             self._budget_bytes = budget_bytes
             self._shrunk = False
             self._resident_keys = min(self._resident_keys, fitting)
@@ -220,9 +221,6 @@ class StageSet:
         else:
             self._bytes.record(stage, warmed)
 
-    def _refuse(self, budget_bytes: int) -> None:
-        need, least = self.total_bytes(self._least_keys), self._least_keys
-        first = "the first key" if least == 1 else f"the first {least} keys"
-        problem = f"{budget_bytes / 1e6:.1f} MB hold not even {first}"
-        fix = f"it needs at least {need / 1e6:.1f} MB"
-        raise LoadFailed("memory budget", problem, fix)
+    def _refused(self, budget_bytes: int | None) -> BudgetTooSmall:
+        needed_bytes = self.total_bytes(self._least_keys)
+        return BudgetTooSmall(budget_bytes or 0, needed_bytes, self._least_keys)

@@ -7,13 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from artifact.store import Artifact
-from engine.telemetry import NO_API_KEY
 from server import errors as http
-from server.facts import facts_of
-from server.intake import JSON, from_json, media_type
-from server.openapi import json_operation
-from server.problems import openapi_responses
-from server.serving import Serving
+from server.errors.problem_json import openapi_responses
+from server.http.media_types import JSON
+from server.lifecycle.serving import Serving
+from server.routes.openapi_operations import json_operation
+from server.routes.operator_request import OPERATOR_REQUEST_ERRORS, read_operator_request
 
 router = APIRouter(prefix="/v1/artifacts", tags=["operation"])
 
@@ -21,16 +20,10 @@ _ERRORS: tuple[type[Exception], ...] = (
     http.ReloadOff,
     http.NotOperator,
     http.ReloadRunning,
+    http.MemoryBudgetChanging,
     http.ArtifactOutside,
     http.ArtifactRefused,
-    http.StillLoading,
-    http.StillDraining,
-    http.MalformedBody,
-    http.InvalidFields,
-    http.UnsupportedBody,
-    http.BodyTooLarge,
-    http.BodyTooSlow,
-    http.IntakeFull,
+    *OPERATOR_REQUEST_ERRORS,
 )
 
 
@@ -80,30 +73,12 @@ async def reload(request: Request) -> Response:
     """
     serving: Serving = request.app.state.serving
     serving.reloader.check_allowed()
-    _check_operator(request, serving)
-    if request.scope["query_string"]:
-        raise http.InvalidFields.one("query", "takes no parameters; send them in the body")
-    done = await serving.reloader.reload((await _asked(request, serving)).artifact)
+    asked = await read_operator_request(request, ReloadRequest, "a reload", ReloadRequest())
+    done = await serving.reloader.reload(asked.artifact)
     body = ReloadResponse(
         before=_view(done.before), after=_view(done.after), seconds=round(done.seconds, 3)
     )
     return Response(body.model_dump_json(), media_type=JSON)
-
-
-def _check_operator(request: Request, serving: Serving) -> None:
-    """Raise NotOperator if keys are configured and the request's is not an operator's."""
-    keys, name = serving.settings.keys, facts_of(request).api_key
-    if keys and (name is None or not keys[name].operator):
-        raise http.NotOperator(name or NO_API_KEY)
-
-
-async def _asked(request: Request, serving: Serving) -> ReloadRequest:
-    with await serving.bodies.read(request) as body:
-        if not body.data:
-            return ReloadRequest()
-        if media_type(request.headers) != JSON:
-            raise http.UnsupportedBody(f"a reload reads {JSON} only")
-        return from_json(ReloadRequest, body.data)
 
 
 def _view(artifact: Artifact) -> ArtifactView:

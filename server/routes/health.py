@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from server import errors as http
-from server.intake import JSON
-from server.problems import openapi_responses
-from server.serving import Serving
+from server.errors.problem_json import openapi_responses
+from server.http.media_types import JSON
+from server.lifecycle.serving import Serving
 
 router = APIRouter(tags=["operation"])
 

@@ -2,19 +2,58 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import Field
 from starlette.responses import Response
 
 from artifact.task import TaskName
 from engine import errors as engine
+from engine.types import Offer
 from server import errors as http
-from server.intake import JSON
-from server.problems import openapi_responses
-from server.responses import offer_view
-from server.schemas import VariantsResponse
-from server.serving import Serving
+from server.answering.work import to_ms
+from server.errors.problem_json import openapi_responses
+from server.http.media_types import JSON
+from server.lifecycle.memory_budget import BYTES_PER_MB
+from server.lifecycle.serving import Serving
+from server.requests.fields import WireModel
+from server.tasks import SERVED_TASKS
+from server.tasks.answer_body import SkipPatternView
 
 router = APIRouter(prefix="/v1", tags=["variants"])
+
+
+class OfferView(WireModel):
+    """A variant as it can be served now."""
+
+    task: str
+    variant: str
+    skip_pattern: SkipPatternView
+    executed_blocks: int
+    keys: list[int] = Field(description="The key blocks it needs.")
+    quality: float | None
+    quality_precision: Literal["fp32", "bf16", "fp16"] | None = Field(
+        description="The precision the quality was measured at; null = unknown."
+    )
+    predicted_ms: float = Field(description="Service time on an idle engine.")
+    memory_mb: float = Field(description="10^6 bytes of its stages and of one request.")
+    resident: bool = Field(description="False: evicted by the memory budget, not chosen.")
+
+
+class VariantsResponse(WireModel):
+    """Everything the server can answer with."""
+
+    model: str
+    artifact_sha256: str
+    tasks: list[str]
+    memory_budget_mb: float | None
+    resident_keys: list[int]
+    variants: list[OfferView]
+
+
+def _name_tasks(schema: dict[str, Any]) -> None:
+    schema["anyOf"][0] = {"enum": list(SERVED_TASKS), **schema["anyOf"][0]}
 
 
 @router.get(
@@ -23,19 +62,52 @@ router = APIRouter(prefix="/v1", tags=["variants"])
     response_model=VariantsResponse,
     responses=openapi_responses((engine.NotReady, http.StillDraining, http.InvalidFields)),
 )
-def variants(request: Request, task: TaskName | None = None) -> Response:
+def variants(
+    request: Request,
+    task: Annotated[TaskName | None, Query(json_schema_extra=_name_tasks)] = None,
+) -> Response:
     """Every variant with its quality, predicted latency, bytes and residency."""
+    _check_task(task)
     serving: Serving = request.app.state.serving
     pool = serving.pool()
     manifest = pool.artifact.manifest
     offers = pool.offers(task)
-    budget_bytes = serving.settings.memory_budget
+    budget_bytes = pool.memory_budget_bytes
     body = VariantsResponse(
         model=manifest.name,
         artifact_sha256=pool.artifact.hash,
         tasks=list(manifest.tasks),
-        memory_budget_mb=None if budget_bytes is None else budget_bytes / 1e6,
-        resident_keys=sorted({key for offer in offers if offer.resident for key in offer.keys}),
-        variants=[offer_view(offer) for offer in offers],
+        memory_budget_mb=None if budget_bytes is None else budget_bytes / BYTES_PER_MB,
+        resident_keys=resident_keys(offers),
+        variants=[_view(offer) for offer in offers],
     )
     return Response(body.model_dump_json(), media_type=JSON)
+
+
+def resident_keys(offers: list[Offer]) -> list[int]:
+    """Return the key blocks of the variants that are resident, in order."""
+    return sorted({key for offer in offers if offer.resident for key in offer.keys})
+
+
+def _check_task(task: TaskName | None) -> None:
+    """Raise InvalidFields for a task that is not served."""
+    if task is None or task in SERVED_TASKS:
+        return
+    *names, last = (repr(name) for name in SERVED_TASKS)
+    known = f"{', '.join(names)} or {last}" if names else last
+    raise http.InvalidFields.one("query.task", f"Input should be {known}")
+
+
+def _view(offer: Offer) -> OfferView:
+    return OfferView(
+        task=offer.task,
+        variant=offer.variant,
+        skip_pattern=SkipPatternView(bits=offer.bits, executed_orders=list(offer.executed)),
+        executed_blocks=len(offer.executed),
+        keys=list(offer.keys),
+        quality=offer.quality,
+        quality_precision=offer.quality_precision,
+        predicted_ms=to_ms(offer.predicted_s),
+        memory_mb=round(offer.memory_bytes / BYTES_PER_MB, 3),
+        resident=offer.resident,
+    )

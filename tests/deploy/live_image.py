@@ -23,7 +23,7 @@ import pytest
 import yaml
 from PIL import Image
 
-from server.settings import Settings
+from server.configuration.settings import Settings
 from tests.deploy import image_tools
 from tests.deploy.image_tools import ROOT, Container, asked, call, container, inspected
 

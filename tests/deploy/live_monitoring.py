@@ -29,7 +29,7 @@ from loadtests.slo.servers import free_port
 from tests.deploy.boards import Query, queries
 from tests.deploy.test_rules import PROMETHEUS, ROOT
 from tests.e2e.http_load import Post, closed_loop, open_loop
-from tests.server.live import LiveServer, otmv, serving
+from tests.server.kit.live_server import LiveServer, otmv, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -13,7 +13,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from server.settings import Settings, unknown_variables
+from server.configuration.settings import Settings, unknown_variables
 from tests.deploy.image_tools import HARDENED
 
 ROOT = Path(__file__).parents[2]

@@ -15,10 +15,11 @@ from artifact.stage import StageKind
 from artifact.task import TASKS
 from cli.main import COMMANDS
 from engine.telemetry import Telemetry
-from server.intake import BUDGET_HEADERS
-from server.problems import PROBLEMS
-from server.schemas import BudgetFields, CaptionFields, ReasonFields, Served, VqaFields
-from server.settings import _READ_BY_CLIENTS, PREFIX, Settings
+from server.configuration.settings import _READ_BY_CLIENTS, PREFIX, Settings
+from server.errors.statuses import PROBLEMS
+from server.requests.budget import BUDGET_HEADERS, BudgetFields
+from server.tasks import SERVED_TASKS
+from server.tasks.answer_body import AnswerBody
 from tuning.recipe import CHOOSING_SEED, LADDER_SEED, QUALITY_SEED, RECIPES, TUNING_SEED
 
 ROOT = Path(__file__).parents[2]
@@ -109,7 +110,8 @@ def test_every_error_type_is_documented_with_its_status() -> None:
 
 def test_every_field_and_header_is_documented() -> None:
     text = page("api.md")
-    for model in (VqaFields, CaptionFields, ReasonFields, BudgetFields, Served):
+    fields = [served.shape.fields for served in SERVED_TASKS.values()]
+    for model in (*fields, BudgetFields, AnswerBody):
         for name in model.model_fields:
             assert f"`{name}`" in text, name
     for header in BUDGET_HEADERS:

@@ -8,7 +8,7 @@ import pytest
 
 from artifact.store import Artifact, open_artifact
 from tests.e2e.demo_copies import DEMO, ROOT, write_twin
-from tests.server.live import LiveServer, serving
+from tests.server.kit.live_server import LiveServer, serving
 from tuning.world.dataset import write_world
 
 sys.path.insert(0, str(ROOT / "examples"))

@@ -13,7 +13,7 @@ import httpx
 from loadtests.cases import CONTENT_TYPE, encode_form
 from tests.e2e.demo_copies import ROOT
 from tests.e2e.http_load import Post
-from tests.server.live import LiveServer
+from tests.server.kit.live_server import LiveServer
 
 PICTURE = ROOT / "examples" / "images" / "shapes.jpg"
 QUESTION = {"question": "what color is the cross?", "max_latency_ms": "30000"}

@@ -10,7 +10,7 @@ from client import Budget, DeadlineMissed, InvalidRequest, OtmvClient
 from score_world import objects_named, vqa_accuracy
 
 from artifact.store import Artifact
-from tests.server.live import LiveServer
+from tests.server.kit.live_server import LiveServer
 
 pytestmark = pytest.mark.e2e
 

@@ -20,7 +20,7 @@ import pytest
 from tests.e2e.demo_copies import DEMO
 from tests.e2e.http_load import Sender
 from tests.e2e.questions import answers, ended, metric, question
-from tests.server.live import LiveServer, serving
+from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 

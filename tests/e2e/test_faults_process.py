@@ -21,7 +21,7 @@ from loadtests.cases import CONTENT_TYPE, encode_form
 from tests.e2e.demo_copies import DEMO
 from tests.e2e.http_load import Post, Sender
 from tests.e2e.questions import answers, mixed, question, resident_bytes, send
-from tests.server.live import LiveServer, otmv, run_otmv, serving
+from tests.server.kit.live_server import LiveServer, otmv, run_otmv, serving
 
 pytestmark = pytest.mark.e2e
 

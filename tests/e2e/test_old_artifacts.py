@@ -17,7 +17,7 @@ from tests.fixtures.old_artifacts.recorded import (
     picture_bytes,
     recorded,
 )
-from tests.server.live import serving
+from tests.server.kit.live_server import serving
 
 pytestmark = pytest.mark.e2e
 

@@ -21,7 +21,7 @@ from client import Budget, OtmvClient
 from loadtests.cases import CONTENT_TYPE, encode_form
 from tests.e2e.demo_copies import DEMO, ROOT
 from tests.e2e.http_load import Load, Post, closed_loop, open_loop
-from tests.server.live import LiveServer, serving
+from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 

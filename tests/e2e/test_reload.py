@@ -26,7 +26,7 @@ from tests.e2e.questions import (
     mixed,
     resident_bytes,
 )
-from tests.server.live import LiveServer, serving
+from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 

@@ -17,7 +17,7 @@ from loadtests.table4.methods import TASKS
 from loadtests.table4.prometheus import Prometheus, QueryRefused
 from tests.e2e.prometheus import scraping
 from tests.loadtests.tiny_gallery import GALLERY_METHODS, write_gallery
-from tests.server.live import run_otmv, serving
+from tests.server.kit.live_server import run_otmv, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 

@@ -21,7 +21,7 @@ from loadtests.bench.program import run_all
 from loadtests.bench.report import results, write_results
 from loadtests.bench.server import question_bytes
 from loadtests.bench.setup import BenchError, Setup
-from server.multipart import parse_multipart
+from server.http.multipart import parse_multipart
 from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.engine.artifacts.tiny_model import TinyModel, tiny_config
 

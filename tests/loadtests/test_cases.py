@@ -12,7 +12,7 @@ from PIL import Image
 
 from loadtests.cases import CONTENT_TYPE, CaptionCase, VqaCase, encode_form, load_cases
 from loadtests.checks import Score, WrongAnswer, check_caption, check_vqa, requests_by_outcome
-from server.multipart import parse_multipart
+from server.http.multipart import parse_multipart
 
 PHASES = ("decode", "preprocess", "queue", "stem", "blocks", "head", "total")
 

@@ -14,7 +14,7 @@ import configargparse
 import pytest
 
 from loadtests.locust_.options import add_options
-from tests.server.live import ROOT, LiveServer, serving
+from tests.server.kit.live_server import ROOT, LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 

@@ -16,7 +16,7 @@ from loadtests.locust_.errors import OptionError
 from loadtests.locust_.marks import REJECTED, Mark, Outcome, attainment, summary, timeline
 from loadtests.locust_.schedules import Arrival
 from loadtests.locust_.thresholds import check_scopes, read_threshold, with_default
-from server.multipart import parse_multipart
+from server.http.multipart import parse_multipart
 from tests.loadtests.test_cases import answered, served
 
 FULL, SMALL = Outcome("full", 0.9), Outcome("d3", 0.7)

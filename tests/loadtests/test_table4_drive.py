@@ -12,13 +12,13 @@ from engine.errors import QueueFull
 from engine.requests.request import Request
 from engine.tasks.caption import CaptionInput
 from engine.tasks.reason import ReasonInput
-from engine.types import Answer
+from engine.types import Answer, Input
 from loadtests.bench.setup import BenchError
 from loadtests.slo.servers import free_port
 from loadtests.table4.drive import Drive, run
-from server.ports import EngineInput, OnText
-from tests.server.fake_pool import FakePool
-from tests.server.live import serving_fake
+from server.engine_pool import OnText
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.live_server import serving_fake
 
 ONE_ROUND = Drive("", "vqa", 1e-3, concurrency=4, per_turn=6, words=3)
 WARM = 2
@@ -55,7 +55,7 @@ class Gathering(FakePool):
     """Answers, past the first requests, only when four wait."""
 
     def submit(
-        self, ticket: Request, request: EngineInput, on_text: OnText | None = None
+        self, ticket: Request, request: Input, on_text: OnText | None = None
     ) -> Future[Answer]:
         self.hold = len(self.seen) >= WARM
         future = super().submit(ticket, request, on_text)
@@ -107,7 +107,7 @@ class Filling(FakePool):
     """Refuses what comes after so many."""
 
     def submit(
-        self, ticket: Request, request: EngineInput, on_text: OnText | None = None
+        self, ticket: Request, request: Input, on_text: OnText | None = None
     ) -> Future[Answer]:
         if len(self.seen) >= WARM + 6:
             self.admit_error = QueueFull(1, 1.0)

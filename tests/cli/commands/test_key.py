@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from server.configuration import read_configuration
-from server.keys import KeyRing, sha256_of
+from server.access.keys import KeyRing, sha256_of
+from server.configuration.sources import read_configuration
 
 
 def make(*words: str) -> tuple[int, str, str]:

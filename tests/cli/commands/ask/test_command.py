@@ -10,10 +10,10 @@ from typer.testing import CliRunner
 
 from cli.main import build
 from engine.errors import InferenceFailed
-from server.keys import sha256_of
-from tests.server import pictures
-from tests.server.fake_pool import FakePool
-from tests.server.live import serving_fake
+from server.access.keys import sha256_of
+from tests.server.kit import sample_pictures
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.live_server import serving_fake
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def url(pool: FakePool) -> Iterator[str]:
 @pytest.fixture
 def picture(tmp_path: Path) -> str:
     path = tmp_path / "picture.jpg"
-    path.write_bytes(pictures.jpeg())
+    path.write_bytes(sample_pictures.jpeg())
     return str(path)
 
 

@@ -1,0 +1,1 @@
+"""API keys: which requests may pass, and how often."""

@@ -1,0 +1,128 @@
+"""From pictures to answers: admit, decode, submit, wait, and cancel as one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+
+from engine.clock import Clock
+from engine.errors import Cancelled, DeadlineExpired
+from engine.requests.request import Request
+from engine.telemetry import Telemetry
+from engine.types import Answer, Input
+from server.answering.reply_time import ReplyTime
+from server.answering.work import Work, WorkResult
+from server.engine_pool import OnText, Pool
+from server.errors import ImageError
+from server.pictures.decoder import Decoded, Decoder
+from server.pictures.images import Picture, naming_picture
+
+
+@dataclass(frozen=True)
+class Answerer:
+    """Gets work done by an engine. Used from the event loop only."""
+
+    decoder: Decoder
+    reply_time: ReplyTime
+    telemetry: Telemetry
+    clock: Clock
+
+    async def run(
+        self, pool: Pool, work: Work, arrived_s: float, on_text: OnText | None = None
+    ) -> WorkResult:
+        """Admit every engine request before decoding, decode once, submit all, await all.
+
+        On any failure, cancellation included, every place is given back.
+
+        Raises:
+            EngineError, ImageError: the first failure.
+        """
+        admitted: list[Request] = []
+        try:
+            self._admit(pool, work, arrived_s, admitted)
+            began_s = self.clock.now_s()
+            decoded = await self._decode_all(pool, work.pictures)
+            submitted_s = self.clock.now_s()
+            pixels = [each.pixels for each in decoded]
+            futures = [
+                self._submit(pool, each, request.make_input(pixels), on_text)
+                for each, request in zip(admitted, work.requests, strict=True)
+            ]
+            waits = [_awaitable(future, self.clock.now_s) for future in futures]
+            timed = await asyncio.gather(*waits)
+        except BaseException as error:
+            for each in admitted:
+                pool.cancel(each, "invalid" if isinstance(error, ImageError) else "cancelled")
+            raise
+        return WorkResult(
+            began_s=began_s,
+            submitted_s=submitted_s,
+            decode_s=sum(each.decode_s for each in decoded),
+            preprocess_s=sum(each.preprocess_s for each in decoded),
+            answers=[answer for answer, _ in timed],
+            total_s=[done_s - arrived_s for _, done_s in timed],
+        )
+
+    def _admit(self, pool: Pool, work: Work, arrived_s: float, admitted: list[Request]) -> None:
+        """Admit each engine request; after a refusal, `admitted` has the earlier ones."""
+        predicted_s = self.decoder.predict_s(*(picture.header for picture in work.pictures))
+        reply_s = self.reply_time.predicted_s(self.clock.now_s())
+        for request in work.requests:
+            each = pool.admit(
+                work.task,
+                work.budget,
+                arrived_s,
+                predicted_s,
+                request.rows,
+                request.tokens,
+                reply_s,
+            )
+            admitted.append(each)
+
+    async def _decode_all(self, pool: Pool, pictures: Sequence[Picture]) -> list[Decoded]:
+        side_px = pool.artifact.manifest.config.image_size
+        decoded = await asyncio.gather(*(self._decode(picture, side_px) for picture in pictures))
+        decode_s = sum(each.decode_s for each in decoded)
+        preprocess_s = sum(each.preprocess_s for each in decoded)
+        self.telemetry.phases({"decode": decode_s, "preprocess": preprocess_s})
+        return decoded
+
+    async def _decode(self, picture: Picture, side_px: int) -> Decoded:
+        with naming_picture(picture.name):
+            decoded = await self.decoder.decode(picture.data, picture.header, side_px)
+        picture.data = b""  # not needed any more; an answer that streams may outlive its body
+        return decoded
+
+    def _submit(
+        self, pool: Pool, each: Request, made: Input, on_text: OnText | None
+    ) -> Future[Answer]:
+        """Submit; a request that the engine ended while its picture was decoded has expired."""
+        try:
+            return pool.submit(each, made, on_text)
+        except Cancelled as error:
+            raise DeadlineExpired(self.clock.now_s() - each.arrived_s) from error
+
+
+def _awaitable(
+    future: Future[Answer], now_s: Callable[[], float]
+) -> Awaitable[tuple[Answer, float]]:
+    """Return an awaitable that leaves the engine's future alone when it is cancelled."""
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[tuple[Answer, float]] = loop.create_future()
+
+    def settle(done_s: float) -> None:
+        if waiter.done():
+            return
+        error = future.exception()
+        if error is not None:
+            waiter.set_exception(error)
+        else:
+            waiter.set_result((future.result(), done_s))
+
+    def done(_: Future[Answer]) -> None:
+        loop.call_soon_threadsafe(settle, now_s())
+
+    future.add_done_callback(done)
+    return waiter

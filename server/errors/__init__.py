@@ -1,0 +1,96 @@
+"""What the HTTP layer refuses by itself, before the engine sees a request.
+
+ServerError
+├── MalformedBody        the body is not the JSON or multipart it claims to be
+├── InvalidFields        well-formed, but fields are missing, unknown or out of range
+├── RemoteUrlRefused     the picture is given as an address instead of bytes
+├── UnsupportedBody      content type or content encoding this server does not read
+├── BodyTooLarge         more bytes than one request may have
+├── HeadTooSlow          the request's head did not arrive in time
+├── BodyTooSlow          the body did not arrive in time
+├── TooManyConnections   more are open than this process may have files
+├── TooManyBodies        the bodies in memory have reached their limit
+├── ClientLeft           the connection closed before the answer
+├── StillLoading         the engine is not ready yet
+├── StillDraining        the server is shutting down
+├── Unauthorized         no API key, or an unknown one
+├── RateExceeded         the API key's rate is used up
+├── ReloadOff            the server was started without reloading
+├── NotOperator          the API key may not change what is served
+├── ReloadRunning        another reload is not over yet
+├── MemoryBudgetFixed    the server was started without changes of it
+├── MemoryBudgetChanging the memory budget is being changed
+├── MemoryBudgetTooSmall it would leave no variant; the one before still holds
+├── ArtifactOutside      the artifact does not lie where a reload may look
+├── ArtifactRefused      the new artifact cannot be served; the one before still is
+└── ImageError
+    ├── ImageNotRecognised   not one of the accepted picture formats
+    ├── ImageTooManyPixels   the header announces more pixels than allowed
+    └── ImageUnreadable      the format is right, the data is damaged
+"""
+
+from server.errors.access import NotOperator, RateExceeded, Unauthorized
+from server.errors.availability import (
+    StillDraining,
+    StillLoading,
+    TooManyBodies,
+    TooManyConnections,
+)
+from server.errors.base import ServerError
+from server.errors.operation import (
+    ArtifactOutside,
+    ArtifactRefused,
+    MemoryBudgetChanging,
+    MemoryBudgetFixed,
+    MemoryBudgetTooSmall,
+    ReloadOff,
+    ReloadRunning,
+)
+from server.errors.pictures import (
+    ImageError,
+    ImageNotRecognised,
+    ImageTooManyPixels,
+    ImageUnreadable,
+)
+from server.errors.requests import (
+    BodyTooLarge,
+    BodyTooSlow,
+    ClientLeft,
+    FieldProblem,
+    HeadTooSlow,
+    InvalidFields,
+    MalformedBody,
+    RemoteUrlRefused,
+    UnsupportedBody,
+)
+
+__all__ = [
+    "ArtifactOutside",
+    "ArtifactRefused",
+    "BodyTooLarge",
+    "BodyTooSlow",
+    "ClientLeft",
+    "FieldProblem",
+    "HeadTooSlow",
+    "ImageError",
+    "ImageNotRecognised",
+    "ImageTooManyPixels",
+    "ImageUnreadable",
+    "InvalidFields",
+    "MalformedBody",
+    "MemoryBudgetChanging",
+    "MemoryBudgetFixed",
+    "MemoryBudgetTooSmall",
+    "NotOperator",
+    "RateExceeded",
+    "ReloadOff",
+    "ReloadRunning",
+    "RemoteUrlRefused",
+    "ServerError",
+    "StillDraining",
+    "StillLoading",
+    "TooManyBodies",
+    "TooManyConnections",
+    "Unauthorized",
+    "UnsupportedBody",
+]

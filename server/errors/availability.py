@@ -1,0 +1,39 @@
+"""The server takes nothing now, whatever the request."""
+
+from __future__ import annotations
+
+from server.errors.base import ServerError
+
+
+class TooManyConnections(ServerError):
+    """Further connections would leave the server without files to open."""
+
+    def __init__(self, limit: int, retry_after_s: float = 1.0) -> None:
+        super().__init__(
+            f"{limit} connections are open; try again, or raise the server's limit of open files"
+        )
+        self.retry_after_s = retry_after_s
+
+
+class TooManyBodies(ServerError):
+    """Bodies waiting in memory have reached the server's limit; try again shortly."""
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(f"too many request bodies in memory; try again in {retry_after_s:g} s")
+        self.retry_after_s = retry_after_s
+
+
+class StillLoading(ServerError):
+    """The engine is loading, checking or warming its artifact."""
+
+    def __init__(self, phase: str, retry_after_s: float = 2.0) -> None:
+        super().__init__(f"the engine is not ready yet ({phase}); wait until /readyz answers 200")
+        self.retry_after_s = retry_after_s
+
+
+class StillDraining(ServerError):
+    """The server is shutting down and takes no new work."""
+
+    def __init__(self, retry_after_s: float = 5.0) -> None:
+        super().__init__("the server is shutting down; send the request to another one")
+        self.retry_after_s = retry_after_s

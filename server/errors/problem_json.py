@@ -1,0 +1,117 @@
+"""RFC 9457 problem+json: an error as the body of an answer, and as OpenAPI describes it.
+
+Every error leaves through `problem_body`, the framework's own included.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from engine import errors as engine
+from engine.types import Offer
+from server import errors as http
+from server.errors.statuses import OPAQUE, PROBLEMS, Problem, classify, retry_after_s
+
+MEDIA_TYPE = "application/problem+json"
+_SAFE_DETAIL = (engine.CapacityError, http.ServerError)
+
+
+class ProblemModel(BaseModel):
+    """An error, RFC 9457."""
+
+    model_config = ConfigDict(extra="allow", title="Problem")
+
+    type: str = Field(examples=["urn:otmv:problem:queue-full"])
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+
+
+def problem_body(error: Exception, request_id: str, instance: str) -> dict[str, Any]:
+    """Return the problem details of an error; a 5xx shows nothing of the inside."""
+    problem = classify(error)
+    body: dict[str, Any] = {
+        "type": problem.type_uri,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": _detail(error, problem),
+        "instance": instance,
+        "request_id": request_id,
+        **_extensions(error),
+    }
+    wait_s = retry_after_s(error)
+    return body if wait_s is None else body | {"retry_after_s": wait_s}
+
+
+def problem_response(error: Exception, request_id: str, instance: str) -> Response:
+    """Return the problem+json response of an error."""
+    body = problem_body(error, request_id, instance)
+    headers = dict(getattr(error, "headers", None) or {})
+    if "retry_after_s" in body:
+        headers["Retry-After"] = str(max(1, math.ceil(body["retry_after_s"])))
+    return Response(
+        json.dumps(body, ensure_ascii=False, allow_nan=False).encode(errors="replace"),
+        body["status"],
+        headers,
+        MEDIA_TYPE,
+    )
+
+
+def openapi_responses(errors: Iterable[type[Exception]]) -> dict[int | str, dict[str, Any]]:
+    """Return the OpenAPI responses of a route from the errors it can raise, grouped by status."""
+    grouped: dict[int, list[Problem]] = {}
+    for error in errors:
+        problem = PROBLEMS[error]
+        kinds = grouped.setdefault(problem.status, [])
+        if problem not in kinds:
+            kinds.append(problem)
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        status: {
+            "description": "; ".join(f"{kind.title} (`{kind.type_uri}`)" for kind in kinds),
+            "content": {MEDIA_TYPE: {"schema": schema}},
+        }
+        for status, kinds in sorted(grouped.items())
+    }
+
+
+def _detail(error: Exception, problem: Problem) -> str:
+    if problem.status in OPAQUE and not isinstance(error, _SAFE_DETAIL):
+        return "the cause is in the server's log under this request id"
+    if isinstance(error, HTTPException):
+        return str(error.detail)
+    return str(error)
+
+
+def _extensions(error: Exception) -> dict[str, Any]:
+    if isinstance(error, http.InvalidFields):
+        return {"errors": [{"field": p.field, "problem": p.problem} for p in error.problems]}
+    if isinstance(error, engine.InvalidInput):
+        return {"errors": [{"field": error.field, "problem": error.problem}]}
+    if isinstance(error, engine.UnknownVariant):
+        return {"known_variants": list(error.known)}
+    if isinstance(error, engine.NoVariantFits) and error.nearest is not None:
+        return {"nearest_offer": _offer(error.nearest)}
+    if isinstance(error, http.MemoryBudgetTooSmall):
+        return {"smallest_memory_budget_mb": error.smallest_mb}
+    if isinstance(error, engine.DeadlineUnattainable):
+        return {"predicted_ms": round(error.predicted_ms, 3), "variant": error.variant}
+    return {}
+
+
+def _offer(offer: Offer) -> dict[str, Any]:
+    return {
+        "variant": offer.variant,
+        "quality": offer.quality,
+        "memory_mb": round(offer.memory_bytes / 1e6, 3),
+        "predicted_ms": round(offer.predicted_s * 1e3, 3),
+    }

@@ -1,0 +1,1 @@
+"""The engine from loading to closing: served, replaced, drained."""

@@ -1,0 +1,168 @@
+"""The server's one piece of state: the engine from loading to draining, and what feeds it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Literal, TypeVar
+
+from engine.clock import Clock
+from engine.telemetry import Telemetry
+from server.answering.answerer import Answerer
+from server.answering.reply_time import ReplyTime
+from server.configuration.api_key import ApiKey
+from server.configuration.settings import Settings
+from server.engine_pool import LOADER_THREAD, LoadingStopped, OpenPool, Pool
+from server.errors import StillDraining, StillLoading
+from server.http.body import BodyReader
+from server.lifecycle.memory_budget import MemoryBudget
+from server.lifecycle.one_at_a_time import OneAtATime
+from server.lifecycle.reloader import Reloader
+from server.lifecycle.served_engines import ServedEngines
+from server.pictures.decoder import Decoder
+from server.pictures.images import prepare_decoders
+from server.requests.budget import BudgetDefaults
+from server.requests.reader import RequestReader
+
+State = Literal["loading", "ready", "draining", "failed"]
+T = TypeVar("T")
+_log = logging.getLogger("otmv.server")
+_INTAKE_THREADS = 2
+_CLOSING_S = 1.0
+_OPERATORS_CLOSING_S = 5.0
+
+
+class Serving:
+    """Holds the pool, the decoder and the limits; created per app, used from its event loop."""
+
+    def __init__(
+        self, settings: Settings, open_pool: OpenPool, telemetry: Telemetry, clock: Clock
+    ) -> None:
+        self.settings = settings
+        self.telemetry = telemetry
+        self.clock = clock
+        self._reader = _request_reader(None, settings)
+        self._readers = {
+            name: _request_reader(key, settings) for name, key in settings.keys.items()
+        }
+        self.bodies = BodyReader(
+            settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s
+        )
+        self.decoder = Decoder(settings.decode_threads, settings.max_pixels, clock)
+        self.answerer = Answerer(self.decoder, ReplyTime(), telemetry, clock)
+        self.engines = ServedEngines()
+        self._one_at_a_time = OneAtATime()
+        self.reloader = Reloader(settings, self.engines, self._one_at_a_time, telemetry, clock)
+        self.memory_budget = MemoryBudget(settings.reload, self._one_at_a_time)
+        self.failure: Exception | None = None
+        self.phase, self.done_share = "starting", 0.0
+        self._open_pool = open_pool
+        self._draining = False
+        self._loader: threading.Thread | None = None
+        self._settled = asyncio.Event()
+        self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
+        telemetry.watch_ready(lambda: self.state == "ready")
+
+    @property
+    def state(self) -> State:
+        """Where the server is between loading and draining."""
+        if self._draining:
+            return "draining"
+        if self.failure is not None:
+            return "failed"
+        pool = self.engines.pool
+        return "ready" if pool is not None and pool.ready else "loading"
+
+    def pool(self) -> Pool:
+        """Return the engine if it takes requests now.
+
+        Raises:
+            StillLoading, StillDraining: as named.
+        """
+        if self._draining:
+            raise StillDraining
+        pool = self.engines.pool
+        if pool is None or not pool.ready:
+            raise StillLoading("loading failed" if self.failure else self.phase)
+        return pool
+
+    def reader_for(self, api_key: str | None) -> RequestReader:
+        """Return the reader with the default budgets of an API key, by its name; None: no key."""
+        return self._reader if api_key is None else self._readers[api_key]
+
+    def start_loading(self) -> None:
+        """Open the engine in a thread of its own, so that liveness answers while it loads."""
+        loop = asyncio.get_running_loop()
+        prepare_decoders()
+
+        def load() -> None:
+            try:
+                self.decoder.calibrate()
+                outcome: Pool | Exception = self._open_pool(self._progress)
+            except LoadingStopped:
+                return
+            except Exception as error:  # reported through /readyz and the exit code
+                outcome = error
+            try:
+                loop.call_soon_threadsafe(self._settle, outcome)
+            except RuntimeError:  # the loop closed while loading
+                _log.info("stopped while loading")
+
+        self._loader = threading.Thread(target=load, name=LOADER_THREAD, daemon=True)
+        self._loader.start()
+
+    async def settled(self) -> None:
+        """Wait until loading has succeeded or failed."""
+        await self._settled.wait()
+
+    async def parse(self, read: Callable[..., T], *arguments: object) -> T:
+        """Run a parsing function off the event loop."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._parsers, read, *arguments)
+
+    async def drain(self) -> bool:
+        """Turn unready, refuse new requests, and wait for the running ones.
+
+        Returns whether all of them finished in time.
+        """
+        self._draining = True
+        self.reloader.stop()
+        await asyncio.sleep(self.settings.drain_delay_s)
+        return await self.engines.drain(self.settings.drain_timeout_s)
+
+    async def close(self) -> None:
+        """Stop every thread and free the engine."""
+        self._draining = True
+        self.decoder.close()
+        self._parsers.shutdown(wait=False, cancel_futures=True)
+        self.reloader.stop()
+        await self._one_at_a_time.wait_for_end(_OPERATORS_CLOSING_S)
+        await self.engines.close()
+        if self._loader is not None:
+            await asyncio.to_thread(self._loader.join, _CLOSING_S)
+
+    def _progress(self, phase: str, share: float) -> None:
+        if self._draining:
+            raise LoadingStopped
+        self.phase, self.done_share = phase, share
+
+    def _settle(self, outcome: Pool | Exception) -> None:
+        if isinstance(outcome, Exception):
+            self.failure = outcome
+        else:
+            self.engines.serve(outcome)
+            self.telemetry.serving(outcome.artifact.manifest.name, outcome.artifact.hash)
+        self._settled.set()
+
+
+def _request_reader(key: ApiKey | None, settings: Settings) -> RequestReader:
+    """Return the reader of requests that come with a key, or without any."""
+    if key is None:
+        defaults = BudgetDefaults(settings.default_on_miss)
+    else:
+        on_miss = key.default_on_miss or settings.default_on_miss
+        defaults = BudgetDefaults(on_miss, key.default_max_latency_ms)
+    return RequestReader(settings.max_pixels, defaults)

@@ -1,0 +1,77 @@
+"""Fields against a wire model: unknown ones are refused, and a refusal names its field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic_core import ErrorDetails
+
+from server.errors import FieldProblem, InvalidFields, MalformedBody
+
+Model = TypeVar("Model", bound=BaseModel)
+
+SHORTEST_TEXT, LONGEST_TEXT = 1, 2000
+"""Characters of a question or a statement."""
+_HAS_WORDS = r"\S"
+Text = Annotated[
+    str,
+    StringConstraints(min_length=SHORTEST_TEXT, max_length=LONGEST_TEXT, pattern=_HAS_WORDS),
+]
+"""A text that is given to the model."""
+_BLANK = "has no words"
+_MOST_SHOWN = 20
+
+
+class WireModel(BaseModel):
+    """A body, or a part of one, as it is on the wire: nothing unknown, no type but its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def from_json(model: type[Model], body: bytes) -> Model:
+    """Return the wire model of a JSON body.
+
+    Raises:
+        MalformedBody: it is not JSON.
+        InvalidFields: it is not what the model says.
+    """
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        raise _refusal(error) from error
+
+
+def from_texts(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """Return the wire model of texts, as headers and forms have them: numbers are texts here.
+
+    Raises:
+        InvalidFields: they are not what the model says.
+    """
+    try:
+        return model.model_validate(values, strict=False)
+    except ValidationError as error:
+        raise _refusal(error) from error
+
+
+def _refusal(error: ValidationError) -> InvalidFields | MalformedBody:
+    found = error.errors(include_url=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        return MalformedBody(found[0]["msg"])
+    return InvalidFields(
+        tuple(
+            FieldProblem(
+                ".".join(str(part) for part in item["loc"])[:100] or "body",
+                _BLANK if _is_blank(item) else item["msg"].removeprefix("Value error, "),
+            )
+            for item in found[:_MOST_SHOWN]
+        )
+    )
+
+
+def _is_blank(item: ErrorDetails) -> bool:
+    return (
+        item["type"] == "string_pattern_mismatch"
+        and item.get("ctx", {}).get("pattern") == _HAS_WORDS
+    )

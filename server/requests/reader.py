@@ -1,0 +1,110 @@
+"""From a request's body and headers to checked fields, pictures and a budget."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from engine.types import Budget
+from server.http.media_types import JSON, media_type
+from server.pictures.images import Picture, naming_picture, read_header
+from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_headers
+from server.requests.fields import WireModel, from_json, from_texts
+from server.requests.form import read_form
+from server.requests.json_pictures import OnePicture, TwoPictures, picture_bytes
+
+_NAMES = {1: ("image",), 2: ("left image", "right image")}
+
+
+class TaskFields(WireModel):
+    """The fields of a task's requests, apart from pictures. Each task declares its `budget` last.
+
+    The order of declaration is the order in which OpenAPI shows fields.
+    """
+
+    if TYPE_CHECKING:
+        budget: BudgetFields
+
+
+Fields = TypeVar("Fields", bound=TaskFields)
+
+
+@dataclass(frozen=True)
+class RequestShape(Generic[Fields]):
+    """What the requests of a task look like.
+
+    Attributes:
+        fields: the fields apart from pictures; the model of a form.
+        json: the same fields and the pictures; the model of a JSON body.
+        pictures: how many pictures a request brings.
+        lists: form fields that may be repeated, with the JSON field that takes their list.
+    """
+
+    fields: type[Fields]
+    json: type[OnePicture] | type[TwoPictures]
+    pictures: int
+    lists: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def form_fields(self) -> tuple[str, ...]:
+        """The fields a form may have beside pictures and budget."""
+        left_out = {"budget", *self.lists.values()}
+        own = [name for name in self.fields.model_fields if name not in left_out]
+        return tuple(dict.fromkeys([*own, *self.lists]))
+
+
+@dataclass(frozen=True)
+class CheckedRequest(Generic[Fields]):
+    """A request that passed every check that needs no engine."""
+
+    pictures: tuple[Picture, ...]
+    fields: Fields
+    budget: Budget
+
+
+@dataclass(frozen=True)
+class RequestReader:
+    """Parses and checks requests. Holds only settings, so it is safe in any thread."""
+
+    max_pixels: int
+    defaults: BudgetDefaults
+
+    def read(
+        self, shape: RequestShape[Fields], body: bytes, headers: Mapping[str, str]
+    ) -> CheckedRequest[Fields]:
+        """Check a request of a shape.
+
+        Raises:
+            ServerError: one of its subclasses, for the first thing that is wrong.
+        """
+        if media_type(headers) == JSON:
+            pictures, fields = _from_json(shape, body)
+        else:
+            pictures, fields = _from_form(shape, body, headers)
+        budget = self.defaults.merged(fields.budget, budget_from_headers(headers))
+        names = _NAMES[len(pictures)]
+        read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))
+        return CheckedRequest(read, fields, budget)
+
+    def _picture(self, data: bytes, name: str) -> Picture:
+        with naming_picture(name):
+            return Picture(data, read_header(data, self.max_pixels), name)
+
+
+def _from_json(shape: RequestShape[Fields], body: bytes) -> tuple[Sequence[bytes], Fields]:
+    request = from_json(shape.json, body)
+    pictures = [picture_bytes(text, name) for name, text in request.encoded.items()]
+    assert isinstance(request, shape.fields)
+    return pictures, request
+
+
+def _from_form(
+    shape: RequestShape[Fields], body: bytes, headers: Mapping[str, str]
+) -> tuple[Sequence[bytes], Fields]:
+    content_type = headers.get("content-type", "")
+    pictures, values = read_form(body, content_type, shape.form_fields, shape.lists, shape.pictures)
+    for name, listed in shape.lists.items():
+        if name in values:
+            values[listed] = values.pop(name)
+    return pictures, from_texts(shape.fields, values)

@@ -1,0 +1,180 @@
+"""One route for each served task: `POST /v1/NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from typing import Any, Generic
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel
+from starlette.responses import Response
+
+from artifact.errors import TextError
+from engine import errors as engine
+from server import errors as http
+from server.answering.work import Work, WorkResult
+from server.engine_pool import OnText, Pool
+from server.errors.problem_json import openapi_responses, problem_body
+from server.http.body import Body
+from server.http.client_left import unless_client_leaves
+from server.http.event_stream import EventStream
+from server.http.media_types import JSON, media_type
+from server.lifecycle.serving import Serving
+from server.observing.logs import log_failure
+from server.observing.request_record import RequestRecord, record_of
+from server.requests.reader import CheckedRequest, Fields
+from server.routes.openapi_operations import event_stream, task_operation
+from server.tasks.served_task import ServedTask
+
+_ERRORS: tuple[type[Exception], ...] = (
+    engine.UnknownVariant,
+    engine.InvalidInput,
+    engine.NoVariantFits,
+    engine.QueueFull,
+    engine.Draining,
+    engine.NotReady,
+    engine.DeadlineUnattainable,
+    engine.DeadlineExpired,
+    engine.InferenceFailed,
+    TextError,
+    http.MalformedBody,
+    http.InvalidFields,
+    http.RemoteUrlRefused,
+    http.UnsupportedBody,
+    http.BodyTooLarge,
+    http.BodyTooSlow,
+    http.TooManyBodies,
+    http.ImageNotRecognised,
+    http.ImageTooManyPixels,
+    http.ImageUnreadable,
+)
+
+
+def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
+    """Return the routes of these tasks."""
+    router = APIRouter(prefix="/v1", tags=["answers"])
+    for served in tasks:
+        responses = openapi_responses(_ERRORS)
+        if served.events_example is not None:
+            responses[200] = event_stream(served.answer, served.events_example)
+        router.add_api_route(
+            f"/{served.task.name}",
+            _endpoint(served),
+            methods=["POST"],
+            name=served.task.name,
+            summary=served.summary,
+            description=served.description,
+            response_model=served.answer,
+            responses=responses,
+            openapi_extra=task_operation(served.shape),
+        )
+    return router
+
+
+def _endpoint(
+    served: ServedTask[Fields],
+) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    async def ask(request: Request) -> Response:
+        serving: Serving = request.app.state.serving
+        return await _Exchange(request, served, serving, record_of(request)).respond()
+
+    return ask
+
+
+@dataclass(frozen=True)
+class _Exchange(Generic[Fields]):
+    """One request of a task, from its head to its response."""
+
+    request: Request
+    served: ServedTask[Fields]
+    serving: Serving
+    record: RequestRecord
+
+    async def respond(self) -> Response:
+        """Refuse what can be refused unread, then read, check, and answer until the client leaves.
+
+        Raises:
+            ServerError, EngineError, TextError: why there is no answer.
+        """
+        self._check_open()
+        if self.request.scope["query_string"]:
+            raise http.InvalidFields.one("query", "takes no parameters; send them in the body")
+        media_type(self.request.headers)
+        with await self._read_body() as body:
+            return await unless_client_leaves(self.request.receive, self._answer_body(body))
+
+    def _check_open(self) -> None:
+        """Refuse before the body is read if nothing is taken now, and count the refusal."""
+        try:
+            self.serving.pool()
+        except (http.StillDraining, http.StillLoading) as error:
+            draining = isinstance(error, http.StillDraining)
+            self.serving.telemetry.shed("draining" if draining else "not_ready")
+            raise
+
+    async def _read_body(self) -> Body:
+        """Read the body, or count the refusal."""
+        try:
+            return await self.serving.bodies.read(self.request)
+        except http.TooManyBodies:
+            self.serving.telemetry.shed("intake_full")
+            raise
+
+    async def _answer_body(self, body: Body) -> Response:
+        reader = self.serving.reader_for(self.record.api_key)
+        checked = await self.serving.parse(
+            reader.read, self.served.shape, body.data, self.request.headers
+        )
+        body.data = b""  # the pictures are copies; their bytes stay counted until the answer
+        with self.serving.engines.lease() as pool:
+            return await self._answer(pool, checked)
+
+    async def _answer(self, pool: Pool, checked: CheckedRequest[Fields]) -> Response:
+        served, fields = self.served, checked.fields
+        self.record.task = served.task.name
+        self.record.on_miss = checked.budget.on_miss
+        self.record.texts = tuple(served.texts(fields))
+        requests = served.engine_requests(fields, pool)
+        work = Work(served.task.name, checked.budget, checked.pictures, requests)
+        if served.streams(fields):
+            run = self._body_while_written(pool, work, fields)
+            return await EventStream(run, self._problem).begun()
+        result = await self._run(pool, work)
+        body = served.body(result, fields, self.record.request_id)
+        response = _json_response(body, result)
+        if not served.task.writes:
+            self._learn_reply_time(result)
+        return response
+
+    def _body_while_written(
+        self, pool: Pool, work: Work, fields: Fields
+    ) -> Callable[[OnText], Coroutine[Any, Any, BaseModel]]:
+        async def run(on_text: OnText) -> BaseModel:
+            result = await self._run(pool, work, on_text)
+            return self.served.body(result, fields, self.record.request_id)
+
+        return run
+
+    async def _run(self, pool: Pool, work: Work, on_text: OnText | None = None) -> WorkResult:
+        arrived_s = self.record.arrived_s
+        self.record.result = await self.serving.answerer.run(pool, work, arrived_s, on_text)
+        return self.record.result
+
+    def _learn_reply_time(self, result: WorkResult) -> None:
+        """Learn how long it took from the last answer to the response."""
+        answered_s = self.record.arrived_s + max(result.total_s)
+        now = self.serving.clock.now_s()
+        self.serving.answerer.reply_time.add(now - answered_s, now)
+
+    def _problem(self, error: Exception) -> dict[str, Any]:
+        log_failure(error, self.record)
+        return problem_body(error, self.record.request_id, self.request.scope["path"])
+
+
+def _json_response(body: BaseModel, result: WorkResult) -> Response:
+    """Return a body as JSON, with the phases of the slowest of its answers as a header."""
+    timings = result.slowest_timings_ms()
+    header = ", ".join(f"{phase};dur={dur}" for phase, dur in timings.items())
+    headers = {"Server-Timing": header}
+    return Response(body.model_dump_json().encode(), headers=headers, media_type=JSON)

@@ -1,0 +1,102 @@
+"""A picture described in words: `POST /v1/caption`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, ValidationInfo, field_validator
+
+from artifact.task import CAPTION
+from engine.tasks.caption import CaptionInput
+from server.answering.work import EngineRequest, WorkResult
+from server.engine_pool import Pool
+from server.requests.budget import BudgetFields
+from server.requests.json_pictures import OnePicture
+from server.requests.reader import RequestShape, TaskFields
+from server.tasks.answer_body import AnswerBody, how_computed
+from server.tasks.served_task import ServedTask
+
+LIMIT_BEAMS = 8
+LIMIT_TOKENS = 512
+
+
+class CaptionFields(TaskFields):
+    """How a picture is described, apart from the picture."""
+
+    max_new_tokens: int | None = Field(
+        default=None,
+        ge=1,
+        le=LIMIT_TOKENS,
+        description="Longest caption; default: the artifact's own limit.",
+    )
+    num_beams: int = Field(
+        default=1, ge=1, le=LIMIT_BEAMS, description="Captions searched side by side; 1: greedy."
+    )
+    stream: bool = Field(
+        default=False, description="Send the text while it is written, as server-sent events."
+    )
+    budget: BudgetFields = BudgetFields()
+
+    @field_validator("stream")
+    @classmethod
+    def _only_a_greedy_text_grows(cls, stream: bool, info: ValidationInfo) -> bool:
+        if stream and info.data.get("num_beams", 1) > 1:
+            raise ValueError("needs num_beams 1: the text of several beams is known at the end")
+        return stream
+
+
+class CaptionRequest(OnePicture, CaptionFields):
+    """One picture to describe."""
+
+
+class CaptionResponse(AnswerBody):
+    """A caption of the picture."""
+
+    request_id: str
+    task: Literal["caption"] = "caption"
+    caption: str
+
+
+def _engine_requests(fields: CaptionFields, pool: Pool) -> list[EngineRequest]:
+    """Return one request; each of its beams is a row."""
+    max_new_tokens, num_beams = fields.max_new_tokens, fields.num_beams
+    pool.check_caption(max_new_tokens, num_beams)
+    make_input = partial(_description, max_new_tokens, num_beams)
+    return [EngineRequest(make_input, num_beams, max_new_tokens)]
+
+
+def _description(
+    max_new_tokens: int | None, num_beams: int, pixels: Sequence[NDArray[np.uint8]]
+) -> CaptionInput:
+    return CaptionInput(pixels[0], max_new_tokens, num_beams)
+
+
+def _body(result: WorkResult, fields: CaptionFields, request_id: str) -> CaptionResponse:
+    text = result.answers[0].text or ""
+    return CaptionResponse(request_id=request_id, caption=text, **how_computed(result, 0))
+
+
+SERVED_CAPTION = ServedTask(
+    task=CAPTION,
+    summary="Describe a picture",
+    description=(
+        "Describe one picture in words; budgets as for questions.\n\n"
+        "With `stream` the words come as server-sent events while they are written. "
+        "What is refused\nbefore the first word keeps its status."
+    ),
+    shape=RequestShape(CaptionFields, CaptionRequest, CAPTION.pictures),
+    answer=CaptionResponse,
+    texts=lambda fields: (),
+    engine_requests=_engine_requests,
+    body=_body,
+    streams=lambda fields: fields.stream,
+    events_example=(
+        'event: token\ndata: {"text": "a red"}\n\n'
+        'event: token\ndata: {"text": " circle"}\n\n'
+        'event: done\ndata: {"caption": "a red circle", "variant": "full", ...}\n\n'
+    ),
+)

@@ -1,0 +1,124 @@
+"""Questions about one picture: `POST /v1/vqa`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from artifact.task import VQA
+from engine.tasks.vqa import VqaInput
+from server.answering.work import EngineRequest, WorkResult
+from server.engine_pool import Pool
+from server.requests.budget import BudgetFields
+from server.requests.fields import Text, WireModel
+from server.requests.json_pictures import OnePicture
+from server.requests.reader import RequestShape, TaskFields
+from server.tasks.answer_body import AnswerBody, how_computed
+from server.tasks.served_task import ServedTask
+
+LIMIT_QUESTIONS = 32
+
+Question = Annotated[
+    Text,
+    Field(description="A question about the picture.", examples=["what color is the circle?"]),
+]
+
+
+class VqaFields(TaskFields):
+    """What is asked about a picture, apart from the picture."""
+
+    question: Question | None = None
+    questions: list[Question] | None = Field(default=None, min_length=1, max_length=LIMIT_QUESTIONS)
+    top_k: int = Field(default=5, ge=1, le=100, description="Answers to return for each question.")
+    budget: BudgetFields = BudgetFields()
+
+    @model_validator(mode="after")
+    def _one_way_to_ask(self) -> Self:
+        if (self.question is None) == (self.questions is None):
+            raise ValueError("give either question or questions")
+        return self
+
+    @property
+    def asked(self) -> list[str]:
+        """Return the questions in order, whichever way they were given."""
+        return self.questions if self.questions is not None else [self.question or ""]
+
+
+class VqaRequest(OnePicture, VqaFields):
+    """Questions about one picture."""
+
+
+class ScoredAnswer(WireModel):
+    """One candidate answer and its softmax score."""
+
+    answer: str
+    score: float
+
+
+class VqaAnswer(AnswerBody):
+    """The answer to one question."""
+
+    question: str
+    answer: str
+    score: float
+    top_k: list[ScoredAnswer]
+
+
+class VqaResponse(WireModel):
+    """One answer per question, in the order asked."""
+
+    request_id: str
+    task: Literal["vqa"] = "vqa"
+    answers: list[VqaAnswer]
+
+
+def _engine_requests(fields: VqaFields, pool: Pool) -> list[EngineRequest]:
+    """Return one request per question."""
+    return [
+        EngineRequest(
+            partial(_question, question, fields.top_k), VQA.rows, pool.check_question(question)
+        )
+        for question in fields.asked
+    ]
+
+
+def _question(question: str, top_k: int, pixels: Sequence[NDArray[np.uint8]]) -> VqaInput:
+    return VqaInput(pixels[0], question, top_k)
+
+
+def _body(result: WorkResult, fields: VqaFields, request_id: str) -> VqaResponse:
+    """Return the answers in the order asked."""
+    answers = []
+    for index, (question, answer) in enumerate(zip(fields.asked, result.answers, strict=True)):
+        ranked = [ScoredAnswer(answer=label, score=score) for label, score in answer.labels]
+        answers.append(
+            VqaAnswer(
+                question=question,
+                answer=ranked[0].answer,
+                score=ranked[0].score,
+                top_k=ranked,
+                **how_computed(result, index),
+            )
+        )
+    return VqaResponse(request_id=request_id, answers=answers)
+
+
+SERVED_VQA = ServedTask(
+    task=VQA,
+    summary="Answer questions about a picture",
+    description=(
+        "Answer one or several questions about one picture, each with the best variant it can "
+        "have.\n\nThe budget may also be given by `X-Otmv-*` headers; a field in the body wins "
+        "over its header."
+    ),
+    shape=RequestShape(VqaFields, VqaRequest, VQA.pictures, lists={"question": "questions"}),
+    answer=VqaResponse,
+    texts=lambda fields: fields.asked,
+    engine_requests=_engine_requests,
+    body=_body,
+)

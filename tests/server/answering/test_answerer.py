@@ -1,0 +1,69 @@
+"""Admitting, decoding and failing: what happens to the places of a request."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from engine.errors import DeadlineUnattainable, InferenceFailed
+from engine.telemetry import Telemetry
+from server.app import create_app
+from server.configuration.settings import Settings
+from tests.server.kit import sample_pictures
+from tests.server.kit.bad_requests import form, good_request
+from tests.server.kit.fake_pool import FakePool
+
+GOOD = good_request()
+
+
+def post_good(client: TestClient) -> Any:
+    return client.post(GOOD.path, content=GOOD.body, headers=GOOD.headers)
+
+
+def test_a_full_queue_is_429_and_places_are_given_back(settings: Settings) -> None:
+    pool = FakePool(limit=3)
+    with TestClient(create_app(settings, lambda progress: pool, Telemetry())) as client:
+        assert client.portal is not None
+        client.portal.call(client.app.state.serving.settled)  # type: ignore[attr-defined]
+        body = form([("image", sample_pictures.jpeg()), *[("question", b"q?")] * 4])
+        response = client.post(GOOD.path, content=body, headers=GOOD.headers)
+        assert response.status_code == 429
+        assert response.headers["retry-after"] == "3"
+        assert pool.open_places == 0
+        assert not pool.seen
+        assert post_good(client).status_code == 200
+
+
+def test_refusals_of_the_engine_reach_the_client(client: TestClient, pool: FakePool) -> None:
+    pool.admit_error = DeadlineUnattainable(1.0, 40.0, "d2")
+    response = post_good(client)
+    assert response.status_code == 504
+    assert response.json()["predicted_ms"] == 40.0
+    assert not pool.seen
+
+
+@pytest.mark.parametrize("error", [InferenceFailed("block[0]", "/secret"), ValueError("/secret")])
+def test_a_failure_inside_is_opaque_and_logged(
+    client: TestClient, pool: FakePool, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    pool.answer_error = error
+    with caplog.at_level(logging.ERROR, "otmv.server"):
+        response = post_good(client)
+    assert response.status_code == 500
+    assert response.headers["content-type"] == "application/problem+json"
+    assert "secret" not in response.text
+    assert response.json()["request_id"] in caplog.text
+    assert "secret" in caplog.text
+    assert pool.open_places == 0
+
+
+def test_a_damaged_picture_gives_its_place_back(client: TestClient, pool: FakePool) -> None:
+    whole = sample_pictures.noisy("PNG")
+    body = form([("image", whole[: len(whole) // 2]), ("question", b"q?")])
+    response = client.post(GOOD.path, content=body, headers=GOOD.headers)
+    assert response.status_code == 422
+    assert [outcome for _, outcome in pool.cancelled] == ["invalid"]
+    assert pool.open_places == 0

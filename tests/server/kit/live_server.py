@@ -1,0 +1,150 @@
+"""Real servers for tests: a process with an artifact, or a thread with a fake pool."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from engine.telemetry import Telemetry
+from server.app import create_app
+from server.configuration.settings import Settings
+from server.run import DrainingServer, bind, draining_server
+from tests.server.kit.fake_pool import FakePool
+
+ROOT = Path(__file__).parents[3]
+_READY = re.compile(r"ready: (http://\S+)")
+
+
+def otmv(
+    *arguments: object, wrapper: Sequence[str] = (), **environment: str
+) -> subprocess.Popen[str]:
+    """Start one `otmv` command; `wrapper` are the words of a command that runs it."""
+    inherited = {name: v for name, v in os.environ.items() if not name.startswith("OTMV_")}
+    return subprocess.Popen(
+        [*wrapper, sys.executable, "-m", "cli.main", *map(str, arguments)],
+        cwd=ROOT,
+        env={**inherited, "COLUMNS": "200", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run_otmv(*arguments: object, **environment: str) -> tuple[int, str, str]:
+    """Run one `otmv` command; return its exit code, output and errors."""
+    process = otmv(*arguments, **environment)
+    out, errors = process.communicate(timeout=60)
+    return process.returncode, out, errors
+
+
+class LiveServer:
+    """A running `otmv serve`. `lines` are those it wrote to standard error so far."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+        self.lines: list[str] = []
+        self.url = ""
+        self._ready = threading.Event()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        self._ready.wait()
+        if not self.url:
+            raise AssertionError("".join(self.lines))
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            self.lines.append(line)
+            if not self.url and (found := _READY.search(line)):
+                self.url = found[1]
+                self._ready.set()
+        self._ready.set()
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self.url.removeprefix("http://").split(":")
+        return host, int(port)
+
+    def stop(self) -> int:
+        """Send SIGTERM and return the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end and return the exit code."""
+        code = self.process.wait(60)
+        self._reader.join(10)
+        return code
+
+
+@contextmanager
+def serving(
+    artifact: Path, cache_dir: Path, wrapper: Sequence[str] = (), **environment: str
+) -> Iterator[LiveServer]:
+    """Serve an artifact on a free port until the block ends."""
+    arguments = ("serve", artifact, "--port", 0, "--cache-dir", cache_dir)
+    settings = {"OTMV_ACCESS_LOG": "false"} | environment
+    process = otmv(*arguments, wrapper=wrapper, **settings)
+    try:
+        yield LiveServer(process)
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+
+
+class FakeServer:
+    """The real server code on a real socket, in a thread, before a fake pool."""
+
+    def __init__(self, pool: FakePool, **changes: Any) -> None:
+        settings = Settings(artifact=Path("/nowhere"), access_log=False, **changes)
+        self.app = create_app(settings, lambda progress: pool, Telemetry())
+        self._ready = threading.Event()
+        self._server: DrainingServer = draining_server(self.app, lambda _: self._ready.set())
+        sock = bind("127.0.0.1", 0)
+        self.address: tuple[str, int] = sock.getsockname()
+        self.url = f"http://127.0.0.1:{self.address[1]}"
+        self.thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]})
+
+    def start(self) -> None:
+        self.thread.start()
+        assert self._ready.wait(10)
+
+    def terminate(self) -> None:
+        """Do what SIGTERM does."""
+        self._server.handle_exit(signal.SIGTERM, None)
+
+
+@contextmanager
+def serving_fake(pool: FakePool, **changes: Any) -> Iterator[FakeServer]:
+    """Serve a fake pool on a free port, with some settings changed, until the block ends."""
+    server = FakeServer(pool, **changes)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.terminate()
+        pool.release()
+        server.thread.join(20)
+        assert not server.thread.is_alive()
+
+
+def example_client() -> ModuleType:
+    """Import examples/client.py, which is in no package."""
+    spec = importlib.util.spec_from_file_location("client", ROOT / "examples/client.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["client"] = module
+    spec.loader.exec_module(module)
+    return module

@@ -1,0 +1,26 @@
+"""What a good request gets back: body, headers, budgets, several questions, caption, variants."""
+
+from __future__ import annotations
+
+import json
+
+from starlette.testclient import TestClient
+
+from tests.server.kit import sample_pictures
+from tests.server.kit.fake_pool import FakePool
+from tests.server.kit.good_question import IMAGE
+
+
+def test_decode_time_is_predicted_before_decoding(client: TestClient, pool: FakePool) -> None:
+    small, large = sample_pictures.noisy("PNG", (32, 32)), sample_pictures.noisy("PNG", (600, 400))
+    for data in (small, large, small, large):
+        client.post("/v1/vqa", files={"image": data}, data={"question": "q?"})
+    assert all(seconds > 0 for seconds in pool.decode_s)
+    assert pool.decode_s[3] > pool.decode_s[2]
+    assert pool.decode_s[3] != pool.decode_s[1]  # it has learned
+
+
+def test_answers_are_strict_json(client: TestClient) -> None:
+    response = client.post("/v1/vqa", json={"image": IMAGE, "question": "q?"})
+    assert response.headers["content-type"] == "application/json"
+    assert json.loads(response.content)

@@ -1,4 +1,4 @@
-"""Fixtures of the executor's tests."""
+"""Artifacts and engines that several tests use."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from artifact.store import Artifact
 from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.engine.artifacts.tiny_gallery import write_gallery
 from tests.engine.artifacts.tiny_model import MODEL, TRIO_MODEL
+from tests.engine.pools.caption_engine import CaptionEngine
 from tests.engine.pools.fake_engine import FakeEngine
 from tests.engine.pools.watched_engine import IdleEngine, WatchedEngine
 
@@ -57,10 +58,26 @@ def wholes(gallery: Artifact, idle: IdleEngine) -> Iterator[WatchedEngine]:
 
 @pytest.fixture
 def fresh_wholes(gallery: Artifact) -> Iterator[WatchedEngine]:
-    """The gallery, watched; nobody has used it."""
+    """The gallery, watched; only this test uses it."""
     made = WatchedEngine(gallery)
     yield made
     made.close()
+
+
+@pytest.fixture
+def watched(trio: Artifact) -> Iterator[WatchedEngine]:
+    """The tiny artifact with statements, watched; only this test uses it."""
+    made = WatchedEngine(trio)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def caption_engine(tiny: Artifact) -> Iterator[CaptionEngine]:
+    made = CaptionEngine(tiny)
+    yield made
+    made.backend.gate.set()
+    made.pool.close()
 
 
 @pytest.fixture

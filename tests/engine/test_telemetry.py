@@ -12,6 +12,7 @@ from engine.errors import QueueFull
 from engine.pool import EnginePool
 from engine.telemetry import NO_VARIANT, SHED_REASONS, Telemetry
 from engine.types import Budget, Outcome
+from tests.engine.pools import inside
 from tests.engine.pools.fake_engine import FakeEngine
 
 
@@ -64,7 +65,7 @@ def key_bytes(pool: EnginePool) -> list[float | None]:
 
 
 def test_memory_follows_the_budget_and_the_key_blocks(engine: FakeEngine) -> None:
-    pool, stages = engine.pool, engine.pool._stages
+    pool, stages = engine.pool, inside.stages(engine.pool)
     both = key_bytes(pool)
     assert all(held for held in both)
     assert value(pool.telemetry, "memory_budget_bytes") == math.inf

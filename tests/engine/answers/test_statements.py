@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 
 import numpy as np
@@ -15,7 +15,7 @@ from engine.tasks.reason import ReasonInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget
 from tests.engine.answers.model_answers import QUESTIONS, check_alone, distance, question
-from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture
+from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture, picture_pair
 from tests.engine.pools import inside
 from tests.engine.pools.caption_logits import caption_input
 from tests.engine.pools.watched_engine import WatchedEngine
@@ -24,21 +24,10 @@ WORDS = sorted(QUESTIONS)
 VARIANTS = ["full", "d3", "d2", "d1"]
 
 
-@pytest.fixture
-def watched(trio: Artifact) -> Iterator[WatchedEngine]:
-    made = WatchedEngine(trio)
-    yield made
-    made.close()
-
-
-def pair(seed: int) -> tuple[Array, Array]:
-    return picture(seed), picture(seed + 100)
-
-
 def judge(
     watched: WatchedEngine, seed: int, words: str = WORDS[0], variant: str | None = None
 ) -> Sent:
-    made = ReasonInput(pair(seed), words)
+    made = ReasonInput(picture_pair(seed), words)
     ticket, future = watched.send(made, Budget(variant=variant))
     return ticket.id, future
 
@@ -51,7 +40,7 @@ def check(watched: WatchedEngine, sent: Sent, seed: int, words: str = WORDS[0]) 
     answer = sent[1].result(20)
     pattern = watched.pool.artifact.manifest.pattern(answer.variant)
     assert answer.executed == pattern.executed
-    logits = TRIO_MODEL.reason(pattern, pair(seed), QUESTIONS[words])
+    logits = TRIO_MODEL.reason(pattern, picture_pair(seed), QUESTIONS[words])
     assert distance(watched.logits[sent[0]], logits) <= 1e-5
     assert [label for label, _ in answer.labels] == (
         ["true", "false"] if logits[1] > logits[0] else ["false", "true"]
@@ -70,7 +59,7 @@ def test_a_pair_is_both_rows_joined(watched: WatchedEngine, variant: str, words:
 
 
 def test_left_and_right_are_not_exchanged(watched: WatchedEngine) -> None:
-    left, right = pair(3)
+    left, right = picture_pair(3)
     found = []
     for pixels in ((left, right), (right, left)):
         ticket, future = watched.send(ReasonInput(pixels, WORDS[0]), Budget(variant="full"))
@@ -151,7 +140,7 @@ def test_a_client_that_leaves_frees_both_slots(watched: WatchedEngine) -> None:
 
     watched.during = during
     watched.gate.clear()
-    ticket, future = watched.send(ReasonInput(pair(0), WORDS[0]), Budget(variant="full"))
+    ticket, future = watched.send(ReasonInput(picture_pair(0), WORDS[0]), Budget(variant="full"))
     tickets = [ticket]
     others = [judge(watched, seed) for seed in range(1, 4)]
     watched.gate.set()
@@ -160,7 +149,7 @@ def test_a_client_that_leaves_frees_both_slots(watched: WatchedEngine) -> None:
     for seed, one in enumerate(others, start=1):
         check(watched, one, seed)
     watched.send(question(0), Budget())[1].result(20)
-    assert not inside.slots(watched.pool)._of
+    assert not inside.has_seated_rows(watched.pool)
 
 
 def test_less_time_means_fewer_orders_for_both_rows(trio: Artifact) -> None:
@@ -170,7 +159,9 @@ def test_less_time_means_fewer_orders_for_both_rows(trio: Artifact) -> None:
         watched.clock.time_s += 0.001
 
     watched.during = during
-    ticket, future = watched.send(ReasonInput(pair(1), WORDS[0]), Budget(max_latency_ms=5.0))
+    ticket, future = watched.send(
+        ReasonInput(picture_pair(1), WORDS[0]), Budget(max_latency_ms=5.0)
+    )
     answer = future.result(20)
     assert answer.variant in ("d1", "d2")
     assert (answer.deadline_met, answer.degraded) == (True, True)
@@ -181,8 +172,8 @@ def test_less_time_means_fewer_orders_for_both_rows(trio: Artifact) -> None:
 def test_a_statement_the_model_cannot_read_is_refused_by_name(watched: WatchedEngine) -> None:
     bad = np.zeros((3, 3, 3), np.uint8)
     for made, field in (
-        (ReasonInput(pair(0), " "), "statement"),
-        (ReasonInput(pair(0), "what " * 50), "statement"),
+        (ReasonInput(picture_pair(0), " "), "statement"),
+        (ReasonInput(picture_pair(0), "what " * 50), "statement"),
         (ReasonInput((picture(0), bad), "what"), "image"),
         (ReasonInput((bad, picture(0)), "what"), "image"),
     ):

@@ -103,7 +103,7 @@ def test_composed_and_whole_variants_write_in_one_round(
 
 
 def test_only_keys_and_values_that_were_written_take_memory(fresh_wholes: WatchedEngine) -> None:
-    stores = inside.texts(fresh_wholes.pool)._stores
+    stores = inside.stores(fresh_wholes.pool)
     assert not stores
     for variant in ("d2", "full", "p1011"):
         fresh_wholes.send(caption_input(1), Budget(variant=variant))[1].result(20)

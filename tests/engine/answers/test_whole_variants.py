@@ -17,7 +17,7 @@ from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget, Input
 from tests.engine.answers.model_answers import QUESTIONS, distance
 from tests.engine.answers.solo_answers import reason_logits, vqa_logits
-from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture
+from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture, picture_pair
 from tests.engine.artifacts.whole_model import VARIANTS
 from tests.engine.pools.request_counts import request_counts
 from tests.engine.pools.watched_engine import WatchedEngine
@@ -25,10 +25,6 @@ from tests.engine.pools.watched_engine import WatchedEngine
 WORDS = sorted(QUESTIONS)
 TASKS: list[TaskName] = ["vqa", "reason"]
 Sent = tuple[int, Future[Answer]]
-
-
-def pair(seed: int) -> tuple[Array, Array]:
-    return picture(seed), picture(seed + 100)
 
 
 def ask(
@@ -40,7 +36,7 @@ def ask(
 ) -> Sent:
     made: Input = VqaInput(picture(seed), words, top_k=6)
     if task == "reason":
-        made = ReasonInput(pair(seed), words)
+        made = ReasonInput(picture_pair(seed), words)
     ticket, future = watched.send(made, Budget(variant=variant))
     return ticket.id, future
 
@@ -48,7 +44,7 @@ def ask(
 def composed(watched: WatchedEngine, task: TaskName, variant: str, seed: int, words: str) -> Array:
     pattern = watched.pool.artifact.manifest.pattern(variant)
     if task == "reason":
-        return TRIO_MODEL.reason(pattern, pair(seed), QUESTIONS[words])
+        return TRIO_MODEL.reason(pattern, picture_pair(seed), QUESTIONS[words])
     return TRIO_MODEL.vqa(pattern, picture(seed), QUESTIONS[words])
 
 
@@ -83,7 +79,7 @@ def test_it_is_the_composed_answer(
 
 
 def test_left_and_right_are_not_exchanged(wholes: WatchedEngine) -> None:
-    left, right = pair(3)
+    left, right = picture_pair(3)
     found = []
     for pixels in ((left, right), (right, left)):
         ticket, future = wholes.send(ReasonInput(pixels, WORDS[0]), Budget(variant="full"))
@@ -158,7 +154,7 @@ def test_an_explicit_variant_is_never_swapped(fresh_wholes: WatchedEngine) -> No
     for task in TASKS:
         made: Input = VqaInput(picture(0), WORDS[0])
         if task == "reason":
-            made = ReasonInput(pair(0), WORDS[0])
+            made = ReasonInput(picture_pair(0), WORDS[0])
         budget = Budget(variant="slim", max_latency_ms=0.5)
         answer = fresh_wholes.send(made, budget)[1].result(20)
         assert (answer.variant, answer.deadline_met, answer.degraded) == ("slim", False, False)
@@ -186,7 +182,7 @@ def test_without_qualities_the_first_of_the_deepest_answers(
 
 def hit(watched: WatchedEngine, task: TaskName, seed: int, how: str) -> None:
     """Break the row of this picture (of a statement, its right one) wherever it runs."""
-    aim = pair(seed)[1] if task == "reason" else picture(seed)
+    aim = picture_pair(seed)[1] if task == "reason" else picture(seed)
 
     def place(inputs: Mapping[str, Array]) -> int | None:
         rows = inputs["pixels"][:, 1] if task == "reason" else inputs["pixels"]
@@ -232,7 +228,7 @@ def test_one_row_that_breaks_fails_its_request_only(
 def test_a_client_that_leaves_before_its_step(wholes: WatchedEngine) -> None:
     wholes.gate.clear()
     sent = [ask(wholes, "vqa", seed, variant="d2") for seed in range(2)]
-    ticket, future = wholes.send(ReasonInput(pair(0), WORDS[0]), Budget(variant="full"))
+    ticket, future = wholes.send(ReasonInput(picture_pair(0), WORDS[0]), Budget(variant="full"))
     wholes.pool.cancel(ticket)
     wholes.gate.set()
     with pytest.raises(Cancelled):
@@ -248,11 +244,12 @@ def test_without_a_scheduler(gallery: Artifact) -> None:
     for variant in VARIANTS:
         pattern = gallery.manifest.pattern(variant)
         asked = vqa_logits(solo, variant, [picture(seed) for seed in range(7)], tokens)
-        judged = reason_logits(solo, variant, [pair(seed) for seed in range(7)], tokens)
+        judged = reason_logits(solo, variant, [picture_pair(seed) for seed in range(7)], tokens)
         for seed in range(7):
             assert (
                 distance(asked[seed], TRIO_MODEL.vqa(pattern, picture(seed), tokens[seed])) <= 1e-5
             )
             assert (
-                distance(judged[seed], TRIO_MODEL.reason(pattern, pair(seed), tokens[seed])) <= 1e-5
+                distance(judged[seed], TRIO_MODEL.reason(pattern, picture_pair(seed), tokens[seed]))
+                <= 1e-5
             )

@@ -172,4 +172,10 @@ TRIO_MODEL = TinyModel(tiny_config(tasks=TRIO))
 
 
 def picture(seed: int = 0) -> Array:
+    """Return random pixels [S, S, 3]."""
     return np.random.default_rng(seed).integers(0, 256, (4, 4, 3), np.uint8)
+
+
+def picture_pair(seed: int) -> tuple[Array, Array]:
+    """Return the two pictures of a statement."""
+    return picture(seed), picture(seed + 100)

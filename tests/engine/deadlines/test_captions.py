@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import Future
 
 import pytest
@@ -33,12 +32,9 @@ def whole_s(depth: int, words: int) -> float:
 
 
 @pytest.fixture
-def engine(tiny: Artifact) -> Iterator[CaptionEngine]:
-    made = CaptionEngine(tiny)
-    made.tick(STEP_S)
-    yield made
-    made.backend.gate.set()
-    made.pool.close()
+def engine(caption_engine: CaptionEngine) -> CaptionEngine:
+    caption_engine.tick(STEP_S)
+    return caption_engine
 
 
 def caption(

@@ -70,7 +70,7 @@ class CaptionsTogether:
         return self.watched.send(self.made[place], Budget(variant=self.variants[place]), on_text)
 
     def by_itself(self, place: int) -> tuple[Answer, list[bytes]]:
-        """Its answer and logits with nobody else in the engine."""
+        """Its answer and logits with no other request in the engine."""
         return caption_alone(self.artifact, self.made[place], self.variants[place])
 
     @property
@@ -79,7 +79,7 @@ class CaptionsTogether:
 
     def slots(self) -> list[int]:
         """The victim's slots if it is in the round under way, at its second word."""
-        current = inside.captions(self.watched.pool)._aside
+        current = inside.round_put_aside(self.watched.pool)
         if current is None or len(self.sent) <= VICTIM:
             return []
         for row, request in current.requests.items():
@@ -89,34 +89,29 @@ class CaptionsTogether:
 
     def at(self) -> int:
         """Which call of its round comes now."""
-        current = inside.captions(self.watched.pool)._aside
+        current = inside.round_put_aside(self.watched.pool)
         assert current is not None
         return current.round.done
 
     def touches(self, stage: str, inputs: Mapping[str, Array]) -> bool:
         """Tell whether a call runs a slot of the victim's, at its second word."""
-        runner = inside.runner(self.watched.pool)
         if "image" in stage or stage == "stem[caption]" or not self.slots():
             return False
         if stage.startswith("whole") and self.variants[VICTIM] not in stage:
-            return False  # its slot is nobody's there
-        found: dict[str, tuple[str, Array]] = {
-            "stem": ("tokens", runner._tokens),
-            "head": ("y", runner._y),
-            "block_decode": ("h", runner._h),
-            "whole_decode": ("tokens", runner._tokens),
-        }
-        name, all_ = found[stage.partition("[")[0]]
-        return any(np.may_share_memory(inputs[name], all_[slot]) for slot in self.slots())
+            return False  # another variant's call does not use its slot
+        kind = stage.partition("[")[0]
+        name = {"head": "y", "block_decode": "h"}.get(kind, "tokens")
+        rows = inside.round_arrays(self.watched.pool)[name]
+        return any(np.may_share_memory(inputs[name], rows[slot]) for slot in self.slots())
 
     def place(self, inputs: Mapping[str, Array]) -> int:
         """Where in a whole variant's call the victim's last beam is."""
-        slots = inside.runner(self.watched.pool)._tokens
+        slots = inside.round_arrays(self.watched.pool)["tokens"]
         begin = (inputs["tokens"].ctypes.data - slots.ctypes.data) // slots.strides[0]
         return int(self.slots()[-1] - begin)
 
     def check_others(self) -> None:
-        """They are what they are alone, within the limit; and so is everybody who comes later."""
+        """The others are as they are alone, within the limit; so are five more that come later."""
         for place in range(len(self.made)):
             if place != VICTIM:
                 self._check(place, *self.sent[place])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -25,11 +24,8 @@ STEP_S = 0.001
 
 
 @pytest.fixture
-def engine(tiny: Artifact) -> Iterator[CaptionEngine]:
-    made = CaptionEngine(tiny)
-    yield made
-    made.backend.gate.set()
-    made.pool.close()
+def engine(caption_engine: CaptionEngine) -> CaptionEngine:
+    return caption_engine
 
 
 def long_text(artifact: Artifact, variant: str) -> int:

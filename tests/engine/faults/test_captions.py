@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 
 from artifact.store import Artifact
-from engine.errors import Cancelled, InferenceFailed
+from engine.errors import InferenceFailed
 from engine.types import Budget
 from tests.engine.artifacts.tiny_model import Array
-from tests.engine.faults.captions_together import SECOND_WORD, VICTIM, CaptionsTogether
+from tests.engine.faults.caption_faults import (
+    check_call_throws_for_victim,
+    check_call_throws_once,
+    check_client_leaves,
+)
+from tests.engine.faults.captions_together import VICTIM, CaptionsTogether
 from tests.engine.pools.caption_logits import caption_alone, free_slots, settle, taken_slots
 from tests.engine.pools.request_counts import request_counts
 
@@ -30,22 +35,10 @@ def captions(
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_client_that_leaves_between_two_words(captions: CaptionsTogether, call: int) -> None:
-    left_at: list[int] = []
+    def due(stage: str, inputs: Mapping[str, Array]) -> bool:
+        return bool(captions.slots()) and captions.at() == call
 
-    def during(stage: str, inputs: Mapping[str, Array]) -> None:
-        if not left_at and captions.slots() and captions.at() == call:
-            captions.pool.cancel(captions.victim[0])
-            left_at.append(len(captions.watched.steps))
-
-    captions.watched.during = during
-    captions.send_all()
-    with pytest.raises(Cancelled):
-        captions.victim[1].result(20)
-    captions.check_others()
-    steps, gone = captions.watched.steps, captions.victim[0].id
-    assert all(gone not in seen.ids for seen in steps[left_at[0] :])
-    assert len(captions.pieces) <= SECOND_WORD + 1
-    assert request_counts(captions.pool)["full", "cancelled"] == 1
+    check_client_leaves(captions, due)
 
 
 @pytest.mark.parametrize("order", range(4))
@@ -103,22 +96,10 @@ def test_a_picture_that_is_not_finite(
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_call_that_throws_for_one_row(captions: CaptionsTogether, call: int) -> None:
-    sizes: list[int] = []
+    def due(stage: str, inputs: Mapping[str, Array]) -> bool:
+        return captions.touches(stage, inputs) and captions.at() == call
 
-    def during(stage: str, inputs: Mapping[str, Array]) -> None:
-        if captions.touches(stage, inputs) and captions.at() == call:
-            sizes.append(len(next(iter(inputs.values()))))
-            raise RuntimeError("this row")
-
-    captions.watched.during = during
-    captions.send_all()
-    with pytest.raises(InferenceFailed, match="this row"):
-        captions.victim[1].result(20)
-    assert sizes[0] > 1
-    assert sizes[1:] == [1]
-    captions.watched.during = lambda stage, inputs: None
-    captions.check_others()
-    assert request_counts(captions.pool)["full", "error"] == 1
+    check_call_throws_for_victim(captions, due)
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -127,23 +108,11 @@ def test_a_call_that_throws_once_changes_no_answer(
     captions: CaptionsTogether, call: int, when: str
 ) -> None:
     """Also where it threw with everything computed and written."""
-    thrown: list[str] = []
 
-    def throw(stage: str, inputs: Mapping[str, Array]) -> None:
-        if not thrown and captions.touches(stage, inputs) and captions.at() == call:
-            thrown.append(stage)
-            raise MemoryError("a hiccup")
+    def due(stage: str, inputs: Mapping[str, Array]) -> bool:
+        return captions.touches(stage, inputs) and captions.at() == call
 
-    if when == "before":
-        captions.watched.during = throw
-    else:
-        captions.watched.after = lambda stage, inputs, outputs: throw(stage, inputs)
-    captions.send_all()
-    answer, logits = caption_alone(captions.artifact, captions.made[VICTIM], "full")
-    assert captions.victim[1].result(20).text == answer.text
-    assert captions.heard[captions.victim[0].id] == logits
-    assert thrown
-    captions.check_others()
+    check_call_throws_once(captions, due, when)
 
 
 @pytest.mark.parametrize("stage", ["stem[decode]", "block_decode[1]", "head[caption]"])

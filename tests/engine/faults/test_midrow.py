@@ -79,7 +79,7 @@ class Company:
         for seed, future in enumerate(later, start=10):
             check_alone(self.artifact, MODEL, future.result(20), seed, WORDS)
         assert self.pool.drain(20)
-        assert not inside.slots(self.pool)._of
+        assert not inside.has_seated_rows(self.pool)
 
 
 @pytest.fixture
@@ -206,7 +206,11 @@ def test_a_caption_that_is_not_finite_fails_alone(tiny: Artifact, stage: str) ->
 
     def after(name: str, inputs: Mapping[str, Array], outputs: Mapping[str, Array]) -> None:
         if name == stage and len(inputs[next(iter(inputs))]) > 2 and not hit:
-            hit.append(watched.in_slot(1) if "image" not in stage else watched.steps[-1].ids[1])
+            hit.append(
+                inside.caption_in_slot(watched.pool, 1)
+                if "image" not in stage
+                else watched.steps[-1].ids[1]
+            )
             for array in outputs.values():
                 array[1] = np.nan
 

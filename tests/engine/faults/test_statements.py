@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future
 
 import numpy as np
@@ -14,7 +14,7 @@ from engine.errors import InferenceFailed
 from engine.tasks.reason import ReasonInput
 from engine.types import Answer, Budget
 from tests.engine.answers.model_answers import QUESTIONS, check_alone, distance, question
-from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture
+from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture_pair
 from tests.engine.pools import inside
 from tests.engine.pools.request_counts import request_counts
 from tests.engine.pools.watched_engine import WatchedEngine
@@ -26,24 +26,15 @@ STAGES = ["stem[vqa]", "block[0]", "block[1]", "head[reason]"]
 VICTIM = 2
 
 
-@pytest.fixture
-def watched(trio: Artifact) -> Iterator[WatchedEngine]:
-    made = WatchedEngine(trio)
-    yield made
-    made.close()
-
-
-def pair(seed: int) -> tuple[Array, Array]:
-    return picture(seed), picture(seed + 100)
-
-
 def states(stage: str) -> list[Array]:
     """What the victim's right row brings to a stage, at each of its orders."""
-    right = pair(VICTIM)[1]
+    right = picture_pair(VICTIM)[1]
     if stage == "stem[vqa]":
         return [right]
     if stage == "head[reason]":
-        return [np.stack([TRIO_MODEL.read_out(FULL, each, TOKENS)[0] for each in pair(VICTIM)])]
+        return [
+            np.stack([TRIO_MODEL.read_out(FULL, each, TOKENS)[0] for each in picture_pair(VICTIM)])
+        ]
     ids = np.array([TOKENS], np.int64)
     h = TRIO_MODEL.run("stem[vqa]", {"pixels": right[None], "tokens": ids})["h"]
     found = []
@@ -83,13 +74,13 @@ def hit(watched: WatchedEngine, stage: str, how: str) -> None:
 
 
 def judge(watched: WatchedEngine, seed: int) -> tuple[int, Future[Answer]]:
-    ticket, future = watched.send(ReasonInput(pair(seed), WORDS), Budget(variant="full"))
+    ticket, future = watched.send(ReasonInput(picture_pair(seed), WORDS), Budget(variant="full"))
     return ticket.id, future
 
 
 def check(watched: WatchedEngine, sent: tuple[int, Future[Answer]], seed: int) -> None:
     assert sent[1].result(20).variant == "full"
-    logits = TRIO_MODEL.reason(FULL, pair(seed), TOKENS)
+    logits = TRIO_MODEL.reason(FULL, picture_pair(seed), TOKENS)
     assert distance(watched.logits[sent[0]], logits) <= 1e-5
 
 
@@ -119,7 +110,7 @@ def test_one_of_two_rows_fails_its_request_once(
     assert ends == [1]
     assert request_counts(watched.pool)["full", "error"] == 1
     assert watched.pool.drain(20)
-    assert not inside.slots(watched.pool)._of
+    assert not inside.has_seated_rows(watched.pool)
 
 
 @pytest.mark.parametrize("stage", STAGES)

@@ -12,16 +12,20 @@ import numpy as np
 import pytest
 
 from artifact.store import Artifact
-from engine.errors import Cancelled, InferenceFailed
+from engine.errors import InferenceFailed
 from engine.types import Budget
 from tests.engine.artifacts.tiny_model import Array, picture
 from tests.engine.artifacts.whole_model import VARIANTS, WHOLE, WholeCaptioner
-from tests.engine.faults.captions_together import SECOND_WORD, VICTIM, CaptionsTogether
+from tests.engine.faults.caption_faults import (
+    check_call_throws_for_victim,
+    check_call_throws_once,
+    check_client_leaves,
+)
+from tests.engine.faults.captions_together import VICTIM, CaptionsTogether
 from tests.engine.pools.caption_logits import (
     caption_input,
     free_slots,
     pictures_first,
-    same_logits,
     settle,
     taken_slots,
 )
@@ -53,22 +57,10 @@ def captions(
 
 @pytest.mark.parametrize("call", CALLS)
 def test_a_client_that_leaves_between_two_words(captions: CaptionsTogether, call: str) -> None:
-    left_at: list[int] = []
+    def due(stage: str, inputs: Mapping[str, Array]) -> bool:
+        return bool(captions.slots()) and stage == f"whole_decode[caption:{call}]"
 
-    def during(stage: str, inputs: Mapping[str, Array]) -> None:
-        if not left_at and captions.slots() and stage == f"whole_decode[caption:{call}]":
-            captions.pool.cancel(captions.victim[0])
-            left_at.append(len(captions.watched.steps))
-
-    captions.watched.during = during
-    captions.send_all()
-    with pytest.raises(Cancelled):
-        captions.victim[1].result(20)
-    captions.check_others()
-    gone = captions.victim[0].id
-    assert all(gone not in seen.ids for seen in captions.watched.steps[left_at[0] :])
-    assert len(captions.pieces) <= SECOND_WORD + 1
-    assert request_counts(captions.pool)["slim", "cancelled"] == 1
+    check_client_leaves(captions, due)
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
@@ -115,22 +107,7 @@ def test_a_picture_that_is_not_finite(captions: CaptionsTogether, name: str) -> 
 
 
 def test_a_call_that_throws_for_one_row(captions: CaptionsTogether) -> None:
-    sizes: list[int] = []
-
-    def during(stage: str, inputs: Mapping[str, Array]) -> None:
-        if captions.touches(stage, inputs):
-            sizes.append(len(inputs["tokens"]))
-            raise RuntimeError("this row")
-
-    captions.watched.during = during
-    captions.send_all()
-    with pytest.raises(InferenceFailed, match="this row"):
-        captions.victim[1].result(20)
-    assert sizes[0] > 1
-    assert sizes[1:] == [1]
-    captions.watched.during = lambda stage, inputs: None
-    captions.check_others()
-    assert request_counts(captions.pool)["slim", "error"] == 1
+    check_call_throws_for_victim(captions, captions.touches)
 
 
 @pytest.mark.parametrize(
@@ -140,23 +117,11 @@ def test_a_call_that_throws_once_changes_no_answer(
     captions: CaptionsTogether, call: str, when: str
 ) -> None:
     """Also where it threw with everything computed and written."""
-    thrown: list[str] = []
 
-    def throw(stage: str, inputs: Mapping[str, Array]) -> None:
-        if not thrown and captions.slots() and stage == f"whole_decode[caption:{call}]":
-            thrown.append(stage)
-            raise MemoryError("a hiccup")
+    def due(stage: str, inputs: Mapping[str, Array]) -> bool:
+        return bool(captions.slots()) and stage == f"whole_decode[caption:{call}]"
 
-    if when == "before":
-        captions.watched.during = throw
-    else:
-        captions.watched.after = lambda stage, inputs, outputs: throw(stage, inputs)
-    captions.send_all()
-    answer, logits = captions.by_itself(VICTIM)
-    assert captions.victim[1].result(20).text == answer.text
-    assert same_logits(captions.heard[captions.victim[0].id], logits, 1e-5)
-    assert thrown
-    captions.check_others()
+    check_call_throws_once(captions, due, when)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from engine.tasks.caption import CaptionInput
 from engine.types import Answer, Budget
 from tests.engine.answers.model_answers import expected
 from tests.engine.artifacts.tiny_model import MODEL, Array, picture
+from tests.engine.pools import inside
 from tests.engine.pools.fake_engine import FakeEngine
 
 
@@ -87,7 +88,7 @@ def test_a_smaller_memory_budget_lets_running_rows_finish(
     engine.backend.wait_inside()
     pinned = engine.send(Budget(variant="d3"), seed=5)
     waiting = engine.send(seed=6)
-    stages = engine.pool._stages
+    stages = inside.stages(engine.pool)
     engine.pool.set_memory_budget(stages.total_bytes(1))
     assert [o.variant for o in engine.pool.offers("vqa") if o.resident] == ["d2", "d1"]
     with pytest.raises(NoVariantFits):

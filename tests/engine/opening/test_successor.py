@@ -19,6 +19,7 @@ from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget
 from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.engine.artifacts.tiny_model import picture
+from tests.engine.pools import inside
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def value(pool: EnginePool, name: str, **labels: str) -> float | None:
 
 
 def ask(pool: EnginePool, task: TaskName = "vqa") -> Answer:
-    ticket = pool.admit(task, Budget(), pool._clock.now_s(), rows=1 if task == "vqa" else 2)
+    ticket = pool.admit(task, Budget(), inside.now_s(pool), rows=1 if task == "vqa" else 2)
     pixels = picture(1)
     asked = VqaInput(pixels, "is red") if task == "vqa" else ReasonInput((pixels,) * 2, "is red")
     return pool.submit(ticket, asked).result(20)
@@ -87,7 +88,7 @@ def test_a_task_may_go(pool: EnginePool, other: Artifact) -> None:
 def test_memory_is_counted_as_after_a_start(pool: EnginePool, tmp_path: Path) -> None:
     """The workspace lies there already: the new engine would see nothing grow."""
     new = pool.successor(pool.artifact)
-    assert new._stages.workspace_bytes >= pool._stages.workspace_bytes
+    assert inside.stages(new).workspace_bytes >= inside.stages(pool).workspace_bytes
     new.close()
 
 
@@ -106,7 +107,9 @@ def test_times_under_load_are_not_kept(pool: EnginePool, other: Artifact, tmp_pa
 
 def test_the_memory_budget_of_now_is_passed_on(pool: EnginePool, other: Artifact) -> None:
     assert value(pool, "memory_budget_bytes") == math.inf
-    budget_bytes = pool._stages.total_bytes(2) + 2**26  # what so small a model takes is noise
+    budget_bytes = (
+        inside.stages(pool).total_bytes(2) + 2**26
+    )  # what so small a model takes is noise
     pool.set_memory_budget(budget_bytes)
     new = pool.successor(other)
     new.show()

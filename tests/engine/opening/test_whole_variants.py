@@ -28,6 +28,7 @@ from engine.types import Budget
 from tests.engine.artifacts.tiny_model import Array, picture
 from tests.engine.artifacts.whole_graphs import whole_names
 from tests.engine.artifacts.whole_model import VARIANTS, WholeCaptioner
+from tests.engine.pools import inside
 
 MAX_BATCH = 6
 
@@ -134,14 +135,14 @@ def test_inputs_for_warming_are_of_the_records_shapes(gallery: Artifact) -> None
 def test_a_budget_holds_the_variants_of_the_first_keys(gallery: Artifact, tmp_path: Path) -> None:
     """`d2` needs the first key only; it takes all of the gallery's requests when others must go."""
     pool = EnginePool.open(gallery, EngineConfig(cache_dir=tmp_path, max_batch=2))
-    pool.set_memory_budget(pool._stages.total_bytes(1))
+    pool.set_memory_budget(inside.stages(pool).total_bytes(1))
     assert {o.variant for o in pool.offers("caption") if o.resident} == {"d2"}
     now_s = SystemClock().now_s
     ticket = pool.admit("caption", Budget(), now_s())
     assert pool.submit(ticket, CaptionInput(picture(0))).result(20).variant == "d2"
     with pytest.raises(NoVariantFits, match="variant slim"):
         pool.admit("caption", Budget(variant="slim"), now_s())
-    assert not any(stage.endswith(":slim]") for stage in pool._stages.loaded)
+    assert not any(stage.endswith(":slim]") for stage in inside.stages(pool).loaded)
     pool.set_memory_budget(None)
     ticket = pool.admit("caption", Budget(variant="slim"), now_s())
     words = WholeCaptioner("slim", picture(0)).text(1, 6)

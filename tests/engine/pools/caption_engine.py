@@ -34,7 +34,7 @@ class CaptionEngine(FakeEngine):
 
     @property
     def taken_slots(self) -> int:
-        return inside.texts(self.pool).taken
+        return inside.taken_slots(self.pool)
 
     def settle(self) -> None:
         """Until the engine has let go of whoever left."""

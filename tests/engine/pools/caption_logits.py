@@ -75,8 +75,11 @@ def caption_input(seed: int, beams: int = 1, limit: int | None = None) -> Captio
 def same_logits(heard: list[bytes], wanted: list[bytes], limit: float = 0.0) -> bool:
     """Tell whether as many words were heard, each by its logits up to a relative distance.
 
-    A library may sum in another order where a whole variant's batch has another size.
+    A library may sum in another order where a whole variant's batch has another size. With a limit
+    of 0 they are compared to the bit.
     """
+    if not limit:
+        return heard == wanted
     if len(heard) != len(wanted):
         return False
     pairs = zip(heard, wanted, strict=True)
@@ -125,4 +128,4 @@ def settle(watched: WatchedEngine) -> None:
 
 def taken_slots(watched: WatchedEngine) -> int:
     """How many slots of keys and values are taken."""
-    return inside.texts(watched.pool).taken
+    return inside.taken_slots(watched.pool)

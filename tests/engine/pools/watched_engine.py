@@ -106,10 +106,7 @@ class WatchedEngine:
         stepper.run = watched  # type: ignore[method-assign]
 
     def _watch_rounds(self) -> None:
-        captions = inside.captions(self.pool)
-        call = captions._call
-
-        def watched(current: RoundUnderWay) -> None:
+        def before(current: RoundUnderWay) -> None:
             made = current.round.calls[current.round.done]
             ids = tuple(request.id for _, request in current.alive)  # some bypass this order
             size = len(ids)
@@ -117,11 +114,8 @@ class WatchedEngine:
             seen = StepSeen(made.stage, ids, needs, (made.order,) * size, self.clock.time_s)
             self.steps.append(seen)
             self.before_step(seen)
-            call(current)
 
-        run = captions.run
-        captions._call = watched  # type: ignore[method-assign]
-        captions.run = lambda requests, _: run(requests, lambda: True)  # type: ignore[method-assign]
+        inside.watch_round_calls(self.pool, before)
 
     def orders_of(self, ticket_id: int, kind: str = "block[") -> tuple[int, ...]:
         """Return the orders a request's row ran, in the order it ran them."""
@@ -132,12 +126,6 @@ class WatchedEngine:
             for number, order in zip(seen.ids, seen.orders, strict=True)
             if number == ticket_id and order is not None
         )
-
-    def in_slot(self, slot: int) -> int:
-        """Return the request whose caption sits in a slot."""
-        holding = inside.texts(self.pool)._holdings[slot]
-        captions = ((r.id, r.row.caption) for r in inside.running(self.pool))
-        return next(i for i, row in captions if row is not None and row.holding is holding)
 
     def send(
         self, made: Input, budget: Budget, on_text: Callable[[str], None] | None = None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from artifact.store import Artifact
 from engine.errors import (
     Cancelled,
     DeadlineError,
@@ -24,11 +23,8 @@ from tests.engine.pools.request_counts import request_counts
 
 
 @pytest.fixture
-def engine(tiny: Artifact) -> Iterator[CaptionEngine]:
-    made = CaptionEngine(tiny)
-    yield made
-    made.backend.gate.set()
-    made.pool.close()
+def engine(caption_engine: CaptionEngine) -> CaptionEngine:
+    return caption_engine
 
 
 def test_full_slots_are_refused_and_questions_are_not(engine: CaptionEngine) -> None:

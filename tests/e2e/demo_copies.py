@@ -15,7 +15,7 @@ DEMO = ROOT / "examples" / "demo-artifact"
 _CASES = 60
 
 
-def write_twin(out: Path, name: str, halved: bool = False) -> Path:
+def write_demo_copy(out: Path, name: str, halved: bool = False) -> Path:
     """Copy the demo under another name, with a few of its labelled cases: it starts in seconds.
 
     `halved`: it says that its qualities are half as high.

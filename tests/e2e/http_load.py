@@ -100,7 +100,7 @@ class Sender:
             reader, writer, since_s = self._idle.pop()
             if time.perf_counter() - since_s < IDLE_S:
                 return reader, writer
-            self.close()  # those below have been idle even longer
+            self.close()  # the ones below have been idle even longer
             writer.close()
         return await asyncio.open_connection(*self._address)
 
@@ -115,7 +115,7 @@ class Sender:
 async def closed_loop(
     address: tuple[str, int], posts: Iterator[Post], clients: int, seconds: float
 ) -> Load:
-    """Let so many clients ask one thing after the other; what is answered is the capacity."""
+    """Let `clients` clients ask one thing after the other; what is answered is the capacity."""
     sender = Sender(address)
     end_s = time.perf_counter() + seconds
 

@@ -1,12 +1,10 @@
-"""What tests of a running server share: questions to send, numbers to read."""
+"""Requests for a running server that shows the demo, and a way to send them."""
 
 from __future__ import annotations
 
 import itertools
-import re
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 
@@ -44,30 +42,6 @@ def answers(server: LiveServer) -> bool:
     """Tell whether the server gives the right answer."""
     response = send(server, question())
     return response.status_code == 200 and response.json()["answers"][0]["answer"] == ANSWER
-
-
-def metric(server: LiveServer, name: str) -> dict[str, float]:
-    """Return a metric's values by its labels, as text."""
-    page = httpx.get(f"{server.url}/metrics", timeout=60).text
-    found = re.findall(rf"^otmv_{name}(?:\{{(.*)\}})? (\S+)$", page, re.MULTILINE)
-    return {labels: float(value) for labels, value in found}
-
-
-def ended(server: LiveServer) -> dict[str, float]:
-    """Return how many requests ended, by outcome."""
-    found: dict[str, float] = {}
-    for labels, value in metric(server, "requests_total").items():
-        outcome = re.search(r'outcome="(\w+)"', labels)
-        assert outcome is not None
-        found[outcome[1]] = found.get(outcome[1], 0.0) + value
-    return found
-
-
-def resident_bytes(server: LiveServer) -> int:
-    status = Path(f"/proc/{server.process.pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    assert found is not None
-    return int(found[1]) * 1024
 
 
 def half_sent(server: LiveServer) -> tuple[socket.socket, bytes]:

@@ -17,7 +17,8 @@ import pytest
 from loadtests.table4.prometheus import Prometheus
 from tests.e2e.demo_copies import DEMO
 from tests.e2e.prometheus import scraping
-from tests.e2e.questions import answers, ended, half_sent, metric, question, send
+from tests.e2e.questions import answers, half_sent, question, send
+from tests.e2e.server_numbers import ended, metric
 from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e

@@ -20,7 +20,8 @@ import pytest
 from loadtests.cases import CONTENT_TYPE, encode_form
 from tests.e2e.demo_copies import DEMO
 from tests.e2e.http_load import Post, Sender
-from tests.e2e.questions import answers, mixed, question, resident_bytes, send
+from tests.e2e.questions import answers, mixed, question, send
+from tests.e2e.server_numbers import resident_bytes
 from tests.server.kit.live_server import LiveServer, otmv, run_otmv, serving
 
 pytestmark = pytest.mark.e2e
@@ -31,8 +32,8 @@ READY_S = 15.0
 MIB = 2**20
 
 
-async def load_until_told(server: LiveServer, after: int) -> Sender:
-    """Send at a steady rate, give the signal after so many, stop at the first 503."""
+async def load_until_stopped(server: LiveServer, after: int) -> Sender:
+    """Send at a steady rate, send SIGTERM after `after` requests, stop at the first 503."""
     sender, tasks = Sender(server.address), set[asyncio.Future[None]]()
     start_s = time.perf_counter()
     for number, post in enumerate(mixed()):
@@ -50,7 +51,7 @@ async def load_until_told(server: LiveServer, after: int) -> Sender:
 
 def test_sigterm_under_load_loses_nothing(cache: Path) -> None:
     with serving(DEMO, cache) as server:
-        load = asyncio.run(load_until_told(server, after=60)).load
+        load = asyncio.run(load_until_stopped(server, after=60)).load
         assert server.wait() == 0
     print(f"{load.sent} sent, {len(load.of(200))} answered, {len(load.of(503))} sent elsewhere")
     assert not load.lost, list(load.lost.items())[:3]
@@ -126,7 +127,7 @@ def test_sigkill_while_the_cache_is_written_leaves_whole_files(quick: Path, tmp_
 
 
 def big_body(mib: int) -> bytes:
-    """A whole form that is no picture, of so many MiB."""
+    """A whole form that is no picture, `mib` MiB long."""
     return encode_form(b"\xff\xd8" + bytes(mib * MIB), {"question": "q?"})
 
 

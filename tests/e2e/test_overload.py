@@ -80,7 +80,7 @@ def resident_bytes(server: LiveServer) -> int:
 
 
 def check_replies(load: Load) -> None:
-    """Everything sent has exactly one reply, and it is one of those there may be."""
+    """Everything sent has exactly one reply, and it is one that may be."""
     assert not load.lost, list(load.lost.items())[:3]
     assert load.surplus_bytes == 0
     assert set(load.replies) == {f"load-{number}" for number in range(load.sent)}

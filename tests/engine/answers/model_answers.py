@@ -26,7 +26,7 @@ def distance(found: Array, wanted: Array) -> float:
 def check_alone(
     artifact: Artifact, model: TinyModel, answer: Answer, seed: int, question: str, limit: int = 6
 ) -> None:
-    """The answer is what its variant gives this picture and question with nobody else around."""
+    """The answer is what its variant gives this picture and question when it is alone."""
     pattern = artifact.manifest.pattern(answer.variant)
     assert answer.executed == pattern.executed
     if answer.task == "caption":

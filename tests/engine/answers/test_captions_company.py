@@ -1,4 +1,4 @@
-"""A caption is the same to the bit, whoever writes beside it, and whenever they come and go."""
+"""A caption is the same to the bit, whatever is written beside it, comes or goes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def forked(trio: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Artifact
 @pytest.mark.parametrize("seed", range(12))
 def test_alone_is_in_company(forked: Artifact, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     traffic = RandomCaptions(forked, seed, monkeypatch)
-    traffic.play()
+    traffic.run()
     assert (free_slots(traffic.watched), taken_slots(traffic.watched)) == (12, 0)
     traffic.watched.close()
     finished = 0
@@ -43,7 +43,7 @@ def test_alone_is_in_company(forked: Artifact, seed: int, monkeypatch: pytest.Mo
         answer = future.result(0)
         by_itself, logits = caption_alone(forked, made, variant)
         assert (answer.variant, answer.text) == (variant, by_itself.text)
-        assert traffic.heard[number] == logits
+        assert traffic.recorded[number] == logits
     assert finished
 
 

@@ -1,4 +1,4 @@
-"""Rows at different depths really share block calls, and none of them notices."""
+"""Rows at different depths really share block calls, and each answers as it does alone."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class StaggeredQuestions:
         seed = len(self.sent)
         words = self._words[seed % len(self._words)]
         variant = self._variants[seed % len(self._variants)]
-        # Every second one is in a hurry, so that it cannot wait for those under way.
+        # Every second one is in a hurry, so that it cannot wait for rows under way.
         budget = Budget(max_latency_ms=(60_000, 12)[seed % 2], variant=variant)
         _, future = self.watched.send(question(seed, words), budget)
         self.sent.append((words, future))
@@ -54,11 +54,11 @@ class StaggeredQuestions:
         if len(self.sent) == COUNT:
             self._all_sent.set()
 
-    def play(self) -> None:
+    def run(self) -> None:
         self.watched.gate.clear()
         self._send()
         self.watched.gate.set()
-        assert self._all_sent.wait(20), "everybody left before the next one came"
+        assert self._all_sent.wait(20), "all had left before the next one came"
         assert self.watched.pool.drain(20)
         self.watched.close()
 
@@ -87,7 +87,7 @@ def test_staggered_rows_share_calls_at_different_orders(
     mixed: list[tuple[str, list[int]]] = []
     for every in (1, 2, 3):
         staggered = StaggeredQuestions(artifact, every, variants=variants)
-        staggered.play()
+        staggered.run()
         mixed += staggered.mixed
         for seed, (words, future) in enumerate(staggered.sent):
             answer = future.result(0)
@@ -102,7 +102,7 @@ def test_rows_of_different_text_lengths_never_share(
 ) -> None:
     artifact, model = family
     staggered = StaggeredQuestions(artifact, every, words=tuple(sorted(QUESTIONS)))
-    staggered.play()
+    staggered.run()
     assert all(len(set(seen.needs)) == 1 for seen in staggered.watched.steps)
     for seed, (words, future) in enumerate(staggered.sent):
         check_alone(artifact, model, future.result(0), seed, words)

@@ -30,12 +30,12 @@ from tests.engine.pools.request_counts import request_counts
 from tests.engine.pools.watched_engine import StepSeen, WatchedEngine
 
 SURELY_LIVE_S = 5.0
-"""Whoever has so long left is in time under any correction that can be learned."""
+"""A request that has as much time left is in time under any correction that can be learned."""
 
 
 @dataclass
-class Asked:
-    ticket: Request
+class SentRequest:
+    request: Request
     seed: int
     words: str
     limit: int
@@ -47,7 +47,7 @@ class Asked:
     cancelled_at: int | None = None
 
 
-class Play:
+class RandomSchedule:
     """One schedule: asks, cancels, jumps of time, memory budgets and hiccups, from one seed."""
 
     def __init__(self, artifact: Artifact, seed: int) -> None:
@@ -69,10 +69,10 @@ class Play:
         self.engine_pick = random.Random(-1 - seed)
         self.left = pick.randint(8, 20)
         self.offered = 0
-        self.asked: dict[int, Asked] = {}
+        self.asked: dict[int, SentRequest] = {}
         self.wrong: list[str] = []
 
-    def play(self) -> None:
+    def run(self) -> None:
         while self.left > 0:
             self._event()
             if self.inside:
@@ -82,11 +82,11 @@ class Play:
         drained = self.pool.drain(20)
         self.watched.close()
         assert kept == (0, 0), f"{kept} slots of captions are kept for ever"
-        assert drained, "somebody waits for ever"
+        assert drained, "a request waits for ever"
         assert not self.wrong, self.wrong
 
     def _settle(self) -> None:
-        """Wait for everybody, and for one more: by then the engine has let go of all of them.
+        """Wait for all, and for one more: by then the engine has let go of all of them.
 
         Twice: an event inside the engine may have gone on asking.
         """
@@ -103,7 +103,7 @@ class Play:
                 self._ask()
         elif kind == "cancel" and self.asked:
             asked = self.pick.choice(list(self.asked.values()))
-            self.pool.cancel(asked.ticket)
+            self.pool.cancel(asked.request)
             if asked.cancelled_at is None:
                 asked.cancelled_at = len(self.watched.steps)
         elif kind == "shrink":
@@ -134,13 +134,13 @@ class Play:
             made = ReasonInput((picture(seed), picture(seed + 1)), words)
         try:
             rows = beams if task == "caption" else 1
-            ticket = self.pool.admit(task, budget, self.clock.time_s, rows=rows)
-            future = self.pool.submit(ticket, made, None if pieces is None else pieces.append)
+            request = self.pool.admit(task, budget, self.clock.time_s, rows=rows)
+            future = self.pool.submit(request, made, None if pieces is None else pieces.append)
         except (RequestError, CapacityError, DeadlineError):
             return
         told = pieces if task == "caption" else None
-        asked = Asked(ticket, seed, words, limit or 6, future, memory, beams, told)
-        self.asked[ticket.id] = asked
+        asked = SentRequest(request, seed, words, limit or 6, future, memory, beams, told)
+        self.asked[request.id] = asked
         future.add_done_callback(lambda _: setattr(asked, "ends", asked.ends + 1))
 
     def _during(self, stage: str, inputs: Mapping[str, Array]) -> None:
@@ -170,7 +170,7 @@ class Play:
                 say(f"{number} was cancelled and still runs")
         known = inside.running(self.pool)
         if any(job.expires_s <= seen.now_s for job in known):
-            say("a step began though somebody's time was up")
+            say("a step began though a request's time was up")
         running = [job for job in known if job.id in asked]
         waits = [j.id for j in known if SURELY_LIVE_S < j.deadline_s - seen.now_s < 1e9]
         lost = all(job.deadline_s < seen.now_s for job in running)
@@ -185,12 +185,12 @@ class Play:
             error = asked.future.exception(0)
             if error is not None:
                 assert isinstance(error, EngineError)
-                assert not isinstance(error, InferenceFailed), "one hiccup may fail nobody"
+                assert not isinstance(error, InferenceFailed), "one hiccup may fail no request"
             else:
                 self._check_answer(number, asked, asked.future.result(0))
 
-    def _check_answer(self, number: int, asked: Asked, answer: Answer) -> None:
-        budget, watched = asked.ticket.budget, self.watched
+    def _check_answer(self, number: int, asked: SentRequest, answer: Answer) -> None:
+        budget, watched = asked.request.budget, self.watched
         assert budget.variant in (None, answer.variant)
         if budget.min_quality is not None:
             assert answer.quality is not None
@@ -234,9 +234,9 @@ def test_two_hundred_random_schedules(
     tiny: Artifact, trio: Artifact, forked: Artifact, block: int
 ) -> None:
     for seed in range(block * 20, block * 20 + 20):
-        play = Play((tiny, trio, forked, forked)[seed // 2 % 4], seed)
+        schedule = RandomSchedule((tiny, trio, forked, forked)[seed // 2 % 4], seed)
         try:
-            play.play()
-            play.check()
+            schedule.run()
+            schedule.check()
         except AssertionError as error:
             raise AssertionError(f"seed {seed}: {error}") from error

@@ -28,8 +28,8 @@ def judge(
     watched: WatchedEngine, seed: int, words: str = WORDS[0], variant: str | None = None
 ) -> Sent:
     made = ReasonInput(picture_pair(seed), words)
-    ticket, future = watched.send(made, Budget(variant=variant))
-    return ticket.id, future
+    request, future = watched.send(made, Budget(variant=variant))
+    return request.id, future
 
 
 Sent = tuple[int, Future[Answer]]
@@ -62,26 +62,26 @@ def test_left_and_right_are_not_exchanged(watched: WatchedEngine) -> None:
     left, right = picture_pair(3)
     found = []
     for pixels in ((left, right), (right, left)):
-        ticket, future = watched.send(ReasonInput(pixels, WORDS[0]), Budget(variant="full"))
+        request, future = watched.send(ReasonInput(pixels, WORDS[0]), Budget(variant="full"))
         future.result(20)
-        found.append(watched.logits[ticket.id])
+        found.append(watched.logits[request.id])
     assert distance(*found) > 1e-3
 
 
 def test_alone_is_in_company_to_the_bit(watched: WatchedEngine, trio: Artifact) -> None:
     by_itself = []
     for seed in range(6):
-        ticket, future = judge(watched, seed, WORDS[seed % 2], VARIANTS[seed % 4])
+        request, future = judge(watched, seed, WORDS[seed % 2], VARIANTS[seed % 4])
         future.result(20)
-        by_itself.append(watched.logits[ticket])
+        by_itself.append(watched.logits[request])
     watched.gate.clear()
     others = [watched.send(caption_input(seed, 2), Budget())[1] for seed in range(3)]
     sent = [judge(watched, s, WORDS[s % 2], VARIANTS[s % 4]) for s in range(6)]
     asked = [watched.send(question(seed), Budget())[1] for seed in range(6)]
     watched.gate.set()
-    for seed, (ticket, future) in enumerate(sent):
+    for seed, (request, future) in enumerate(sent):
         future.result(20)
-        assert watched.logits[ticket].tobytes() == by_itself[seed].tobytes()
+        assert watched.logits[request].tobytes() == by_itself[seed].tobytes()
     for seed, future in enumerate(asked):
         check_alone(trio, TRIO_MODEL, future.result(20), seed, "what colour")
     for future in others:
@@ -136,12 +136,12 @@ def test_a_client_that_leaves_frees_both_slots(watched: WatchedEngine) -> None:
     def during(stage: str, inputs: Mapping[str, Array]) -> None:
         if stage == "block[1]" and not left:
             left.append(1)
-            watched.pool.cancel(tickets[0])
+            watched.pool.cancel(admitted[0])
 
     watched.during = during
     watched.gate.clear()
-    ticket, future = watched.send(ReasonInput(picture_pair(0), WORDS[0]), Budget(variant="full"))
-    tickets = [ticket]
+    request, future = watched.send(ReasonInput(picture_pair(0), WORDS[0]), Budget(variant="full"))
+    admitted = [request]
     others = [judge(watched, seed) for seed in range(1, 4)]
     watched.gate.set()
     with pytest.raises(Cancelled):
@@ -159,13 +159,13 @@ def test_less_time_means_fewer_orders_for_both_rows(trio: Artifact) -> None:
         watched.clock.time_s += 0.001
 
     watched.during = during
-    ticket, future = watched.send(
+    request, future = watched.send(
         ReasonInput(picture_pair(1), WORDS[0]), Budget(max_latency_ms=5.0)
     )
     answer = future.result(20)
     assert answer.variant in ("d1", "d2")
     assert (answer.deadline_met, answer.degraded) == (True, True)
-    check(watched, (ticket.id, future), 1)
+    check(watched, (request.id, future), 1)
     watched.close()
 
 
@@ -179,7 +179,7 @@ def test_a_statement_the_model_cannot_read_is_refused_by_name(watched: WatchedEn
     ):
         with pytest.raises(InvalidInput, match=field):
             watched.send(made, Budget())
-    ticket = watched.pool.admit("reason", Budget(), watched.clock.time_s)
+    request = watched.pool.admit("reason", Budget(), watched.clock.time_s)
     with pytest.raises(InvalidInput, match="task"):
-        watched.pool.submit(ticket, VqaInput(picture(0), "what"))
+        watched.pool.submit(request, VqaInput(picture(0), "what"))
     assert watched.pool.drain(1)

@@ -80,8 +80,10 @@ def test_pieces_joined_are_the_text(wholes: WatchedEngine, limit: int | None) ->
     wholes.gate.clear()
     pieces: dict[tuple[str, int], list[str]] = {(v, s): [] for v in VARIANTS for s in range(4)}
     told = {
-        key: wholes.send(caption_input(key[1], 1, limit), Budget(variant=key[0]), heard.append)[1]
-        for key, heard in pieces.items()
+        key: wholes.send(caption_input(key[1], 1, limit), Budget(variant=key[0]), recorded.append)[
+            1
+        ]
+        for key, recorded in pieces.items()
     }
     wholes.gate.set()
     for (variant, seed), future in told.items():
@@ -151,10 +153,10 @@ def test_a_request_without_an_answer_leaves_nothing(fresh_wholes: WatchedEngine)
         fresh_wholes.send(CaptionInput(picture(s)), Budget(variant=v))
         for s, v in enumerate((*VARIANTS, *VARIANTS))
     ]
-    for ticket, _ in sent[::2]:
-        fresh_wholes.pool.cancel(ticket)
+    for request, _ in sent[::2]:
+        fresh_wholes.pool.cancel(request)
     fresh_wholes.gate.set()
-    for ticket, future in sent[1::2]:
-        assert future.result(20).variant == ticket.variant
+    for request, future in sent[1::2]:
+        assert future.result(20).variant == request.variant
     assert fresh_wholes.pool.drain(20)
     assert taken_slots(fresh_wholes) == 0

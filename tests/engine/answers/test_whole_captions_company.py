@@ -1,4 +1,4 @@
-"""Captions of whole variants in one round: who writes beside them, and where they keep things."""
+"""Captions of whole variants in one round: what is written beside them, where keys lie."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def test_alone_is_in_company(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """They come, are joined by others and leave, at any call; composed ones among them."""
+    """Captions come, meet others and leave, at any call; composed ones among them."""
     artifact = request.getfixturevalue(made_of)
     if seed % 2:
         pictures_first(monkeypatch)
     traffic = RandomCaptions(artifact, seed, monkeypatch)
-    traffic.play()
+    traffic.run()
     assert (free_slots(traffic.watched), taken_slots(traffic.watched)) == (12, 0)
     traffic.watched.close()
     finished = 0
@@ -53,14 +53,14 @@ def test_alone_is_in_company(
         finished += 1
         by_itself, logits = caption_alone(artifact, made, variant, idle(artifact))
         assert (future.result(0).variant, future.result(0).text) == (variant, by_itself.text)
-        assert same_logits(traffic.heard[number], logits, 1e-5)
+        assert same_logits(traffic.recorded[number], logits, 1e-5)
     assert finished
 
 
 def test_a_round_is_one_call_for_each_variant_and_no_larger_than_it_needs(
     wholes: WatchedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Sixteen texts of four variants, eight at a time; who writes together sits side by side."""
+    """Sixteen texts of four variants, eight at a time; texts of one round lie side by side."""
     pictures_first(monkeypatch)
     rows = RowCounts(wholes)
     wholes.gate.clear()

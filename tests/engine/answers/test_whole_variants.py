@@ -37,8 +37,8 @@ def ask(
     made: Input = VqaInput(picture(seed), words, top_k=6)
     if task == "reason":
         made = ReasonInput(picture_pair(seed), words)
-    ticket, future = watched.send(made, Budget(variant=variant))
-    return ticket.id, future
+    request, future = watched.send(made, Budget(variant=variant))
+    return request.id, future
 
 
 def composed(watched: WatchedEngine, task: TaskName, variant: str, seed: int, words: str) -> Array:
@@ -82,9 +82,9 @@ def test_left_and_right_are_not_exchanged(wholes: WatchedEngine) -> None:
     left, right = picture_pair(3)
     found = []
     for pixels in ((left, right), (right, left)):
-        ticket, future = wholes.send(ReasonInput(pixels, WORDS[0]), Budget(variant="full"))
+        request, future = wholes.send(ReasonInput(pixels, WORDS[0]), Budget(variant="full"))
         future.result(20)
-        found.append(wholes.logits[ticket.id])
+        found.append(wholes.logits[request.id])
     assert distance(*found) > 1e-3
 
 
@@ -119,8 +119,8 @@ def test_a_statement_takes_two_rows_of_a_batch(gallery: Artifact, max_batch: int
     watched.gate.clear()
     sent = {task: [ask(watched, task, seed) for seed in range(6)] for task in TASKS}
     watched.gate.set()
-    for task, those in sent.items():
-        for seed, one in enumerate(those):
+    for task, requests in sent.items():
+        for seed, one in enumerate(requests):
             check(watched, one, task, seed)
     assert max(sizes["vqa"]) <= max(max_batch, 2)
     assert max(sizes["reason"]) <= max(max_batch // 2, 1)
@@ -167,7 +167,7 @@ def test_an_explicit_variant_is_never_swapped(fresh_wholes: WatchedEngine) -> No
 def test_without_qualities_the_first_of_the_deepest_answers(
     gallery: Artifact, task: TaskName, first: str
 ) -> None:
-    """The manifest's order decides, every time; a quality asked for is one nobody has."""
+    """The manifest's order decides, every time; a quality asked for is one that none has."""
     ordered = sorted(gallery.manifest.variants, key=lambda variant: variant.id != first)
     manifest = gallery.manifest.model_copy(update={"variants": tuple(ordered)})
     watched = WatchedEngine(Artifact(gallery.root, manifest, gallery.hash))
@@ -228,14 +228,14 @@ def test_one_row_that_breaks_fails_its_request_only(
 def test_a_client_that_leaves_before_its_step(wholes: WatchedEngine) -> None:
     wholes.gate.clear()
     sent = [ask(wholes, "vqa", seed, variant="d2") for seed in range(2)]
-    ticket, future = wholes.send(ReasonInput(picture_pair(0), WORDS[0]), Budget(variant="full"))
-    wholes.pool.cancel(ticket)
+    request, future = wholes.send(ReasonInput(picture_pair(0), WORDS[0]), Budget(variant="full"))
+    wholes.pool.cancel(request)
     wholes.gate.set()
     with pytest.raises(Cancelled):
         future.result(20)
     for seed, one in enumerate(sent):
         check(wholes, one, "vqa", seed)
-    assert all(ticket.id not in seen.ids for seen in wholes.steps)
+    assert all(request.id not in seen.ids for seen in wholes.steps)
 
 
 def test_without_a_scheduler(gallery: Artifact) -> None:

@@ -53,7 +53,7 @@ def greedy(model: NextLogits, eos: int, limit: int) -> list[int]:
 
 
 def beam_search(model: NextLogits, width: int, eos: int, limit: int) -> list[int]:
-    """Each beam by itself; of 2 · width candidates, those before `width` go on are looked at."""
+    """Each beam by itself; of 2 · width candidates, the ones before `width` go on are looked at."""
     going: list[tuple[float, list[int]]] = [(0.0, [])]
     best: tuple[float, list[int]] | None = None
     while going:
@@ -124,7 +124,7 @@ class AloneCaptioner:
         return found
 
     def text(self, width: int, limit: int) -> list[int]:
-        """Return the words of a caption of so many beams."""
+        """Return the words of a caption; `width` beams."""
         return beam_search(self, width, EOS, limit)
 
 

@@ -16,6 +16,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from artifact.config import ModelConfig
 from artifact.golden import (
     CASES_NAME,
     STAGES_NAME,
@@ -58,11 +59,11 @@ def write_tiny(
 ) -> Artifact:
     """Write a checked artifact with the ladder full, d3, d2, d1 and golden files."""
     model = model or TinyModel()
-    config = model.config
     quality = dict(QUALITY) if quality is None else quality
     with ArtifactWriter(out) as writer:
         offsets = write_weights(writer.folder, model)
-        stages = {s: stage_file(writer.folder, s, model, offsets) for s in stage_names(config)}
+        names = stage_names(model.config)
+        stages = {name: stage_file(writer.folder, name, model, offsets) for name in names}
         write_words(writer.folder)
         golden = [
             StageCase(stage, inputs, model.run(stage, inputs))
@@ -70,33 +71,36 @@ def write_tiny(
             for inputs in [example_inputs(model, stage, 3, number)]
         ]
         write_stage_cases(writer.folder / STAGES_NAME, golden)
-        record = write_cases(writer.folder, model, golden_quality)
-        full = SkipPattern.full(config.orders)
-        variants = []
-        for depth in range(config.orders, 0, -1):
-            name = full.prefix(depth).variant_id(on_ladder=True)
-            scores = {task: {"fp32": quality.get(name)} for task in config.tasks}
-            variants.append(
-                VariantRecord(
-                    id=name,
-                    pattern=full.prefix(depth).executed,
-                    unique_parameters=16,
-                    executed_parameters=16 * depth,
-                    quality=scores,
-                    quality_source="declared: for tests",
-                )
-            )
         manifest = Manifest(
             name="tiny",
-            config=config,
-            tasks=config.tasks,
+            config=model.config,
+            tasks=model.config.tasks,
             stages=stages,
-            variants=tuple(variants),
-            golden=record,
+            variants=ladder(model.config, quality),
+            golden=write_cases(writer.folder, model, golden_quality),
             text=TEXT,
             buckets=BUCKETS,
         )
         return writer.commit(manifest)
+
+
+def ladder(config: ModelConfig, quality: dict[str, float | None]) -> tuple[VariantRecord, ...]:
+    """Return the records of the prefixes of the full variant, the deepest first."""
+    full = SkipPattern.full(config.orders)
+    records = []
+    for depth in range(config.orders, 0, -1):
+        name = full.prefix(depth).variant_id(on_ladder=True)
+        records.append(
+            VariantRecord(
+                id=name,
+                pattern=full.prefix(depth).executed,
+                unique_parameters=16,
+                executed_parameters=16 * depth,
+                quality={task: {"fp32": quality.get(name)} for task in config.tasks},
+                quality_source="declared: for tests",
+            )
+        )
+    return tuple(records)
 
 
 def write_weights(folder: Path, model: TinyModel) -> dict[str, int]:

@@ -54,7 +54,7 @@ class _WholeGraph(Graph):
         return self("Add", self("Mul", inner, scale), half)
 
     def picture(self, axes: list[int]) -> str:
-        """Pixels to [B, …, Nv, D]; `axes` are those before the picture's, 0 for as they are."""
+        """Pixels to [B, …, Nv, D]; `axes` stand before the picture's, 0 for as they are."""
         flat = self("Cast", self("Reshape", "pixels", self.const([*axes, SIDE * SIDE * 3])), to=1)
         return self(
             "Reshape", self("MatMul", flat, self.weight("pix")), self.const([*axes, NV, WIDTH])

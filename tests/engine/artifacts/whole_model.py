@@ -26,7 +26,7 @@ VARIANTS: dict[str, dict[int, Heads]] = {
 """Variant to the heads of each order it executes."""
 
 COMPOSABLE = ["full", "p1011", "d2"]
-"""Those that have the composed stages' numbers."""
+"""The variants that have the composed stages' numbers."""
 
 
 @dataclass
@@ -118,5 +118,5 @@ class WholeCaptioner:
         return found
 
     def text(self, width: int, limit: int) -> list[int]:
-        """Return the words of a caption of so many beams."""
+        """Return the words of a caption; `width` beams."""
         return beam_search(self, width, EOS, limit)

@@ -1,6 +1,6 @@
 """A memory that lives elsewhere, for the protocol of ADR 0023: arrays NumPy cannot get at.
 
-Its numbers lie in NumPy arrays that nobody but it and the backend beside it touches. What crosses
+Its numbers lie in NumPy arrays that only it and the backend beside it touch. What crosses
 is counted.
 """
 

@@ -104,7 +104,7 @@ def test_every_request_gets_the_answer_of_the_host_and_nothing_crosses(
     trio: Artifact, gallery: Artifact, seed: int, faults: bool, whole: bool
 ) -> None:
     artifact, backend = gallery if whole else trio, RemoteBackend(WHOLE)
-    answered = RandomTraffic(artifact, backend, seed, faults).play()
+    answered = RandomTraffic(artifact, backend, seed, faults).run()
     assert len(answered) >= 10
     alone = Solo(Family(artifact.manifest, "fp32"), FakeBackend(WHOLE).call, max_batch=3)
     for made, answer in answered:
@@ -130,7 +130,7 @@ def test_a_crowd_without_the_protocol_does_cross(trio: Artifact) -> None:
             self.memory = HOST  # type: ignore[assignment]
 
     backend = Careless()
-    RandomTraffic(trio, backend, 0, False).play()
+    RandomTraffic(trio, backend, 0, False).run()
     assert {"h", "k", "v"} <= backend.crossed["up"].keys()
     assert {"h", "h_out", "k_new"} <= backend.crossed["down"].keys()
 

@@ -76,8 +76,8 @@ def test_the_facade_answers_on_it(tmp_path: Path) -> None:
     pool = EnginePool.open(artifact, config)
     try:
         now_s = SystemClock().now_s()
-        ticket = pool.admit("vqa", Budget(variant="full"), now_s)
-        answer = pool.submit(ticket, VqaInput(picture(), "what colour")).result(20)
+        request = pool.admit("vqa", Budget(variant="full"), now_s)
+        answer = pool.submit(request, VqaInput(picture(), "what colour")).result(20)
         logits = TinyModel().vqa(artifact.manifest.pattern("full"), picture(), [1, 5, 6, 2])
         assert answer.labels[0][0] == LABELS[int(logits.argmax())]
         assert pool.backend.name == "openvino"

@@ -40,8 +40,8 @@ def engine(caption_engine: CaptionEngine) -> CaptionEngine:
 def caption(
     engine: CaptionEngine, seed: int = 2, limit: int | None = None, beams: int = 1, **budget: object
 ) -> Future[Answer]:
-    ticket = engine.caption(beams, **budget)
-    return engine.pool.submit(ticket, CaptionInput(picture(seed), limit, beams))
+    request = engine.caption(beams, **budget)
+    return engine.pool.submit(request, CaptionInput(picture(seed), limit, beams))
 
 
 def check_text(artifact: Artifact, answer: Answer, seed: int = 2, limit: int = 6) -> None:
@@ -130,7 +130,7 @@ def test_memory_holds_with_all_the_time(engine: CaptionEngine, tiny: Artifact) -
 
 
 def test_memory_counts_every_beam(engine: CaptionEngine) -> None:
-    """`request_bytes` are those of each of its beams."""
+    """`request_bytes` count for each of its beams."""
     member = Family(engine.pool.artifact.manifest, "fp32").member("caption", "full")
     memory = {offer.variant: offer.memory_bytes for offer in engine.pool.offers("caption")}
     three_mb = (memory["full"] + 2 * member.request_bytes) / 1e6
@@ -159,16 +159,16 @@ def test_past_within_the_grace_is_best_effort(
 ) -> None:
     budget = Budget(max_latency_ms=100)
     arrived_s = engine.clock.time_s - 0.1 - late_s
-    ticket = engine.pool.admit("caption", budget, arrived_s)
-    answer = engine.pool.submit(ticket, CaptionInput(picture(2))).result(20)
+    request = engine.pool.admit("caption", budget, arrived_s)
+    answer = engine.pool.submit(request, CaptionInput(picture(2))).result(20)
     assert (answer.variant, answer.deadline_met, answer.degraded) == ("d1", False, True)
     check_text(tiny, answer)
 
 
 def test_past_the_grace_ends_at_once(engine: CaptionEngine) -> None:
-    ticket = engine.pool.admit("caption", Budget(max_latency_ms=100), engine.clock.time_s - 20)
+    request = engine.pool.admit("caption", Budget(max_latency_ms=100), engine.clock.time_s - 20)
     with pytest.raises(DeadlineExpired):
-        engine.pool.submit(ticket, CaptionInput(picture(2)))
+        engine.pool.submit(request, CaptionInput(picture(2)))
     engine.settle()
     assert engine.free_slots == SLOTS
 

@@ -33,8 +33,8 @@ def still_well(engine: FakeEngine, artifact: Artifact) -> None:
 def late(engine: FakeEngine, late_s: float, on_miss: OnMiss) -> Answer:
     """Ask for something whose deadline was `late_s` ago when it came."""
     budget = Budget(max_latency_ms=100, on_miss=on_miss)
-    ticket = engine.admit(budget, arrived_s=engine.clock.time_s - 0.1 - late_s)
-    return engine.pool.submit(ticket, VqaInput(picture(), "what colour", top_k=1)).result(20)
+    request = engine.admit(budget, arrived_s=engine.clock.time_s - 0.1 - late_s)
+    return engine.pool.submit(request, VqaInput(picture(), "what colour", top_k=1)).result(20)
 
 
 @pytest.mark.parametrize("on_miss", HOW)

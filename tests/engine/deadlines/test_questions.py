@@ -116,7 +116,7 @@ def test_a_load_that_is_gone_refuses_no_request(engine: FakeEngine) -> None:
     engine.clock.time_s += 0.9
     with pytest.raises(DeadlineUnattainable):
         engine.admit(reject)
-    engine.clock.time_s += 0.2  # a second since the last one ended, and nobody is open
+    engine.clock.time_s += 0.2  # a second since the last one ended, and none is open
     engine.tick(0.0)
     assert engine.send(reject).result(20).deadline_met
 
@@ -171,8 +171,8 @@ def test_decode_time_counts_at_admission(engine: FakeEngine) -> None:
 
 
 def test_a_submission_after_the_deadline(engine: FakeEngine) -> None:
-    ticket = engine.admit(Budget(max_latency_ms=100, on_miss="reject"))
+    request = engine.admit(Budget(max_latency_ms=100, on_miss="reject"))
     engine.clock.time_s += 1
     with pytest.raises(DeadlineExpired):
-        engine.pool.submit(ticket, VqaInput(picture(), "what"))
+        engine.pool.submit(request, VqaInput(picture(), "what"))
     assert request_counts(engine.pool) == {("full", "expired"): 1}

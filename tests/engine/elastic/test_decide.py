@@ -80,7 +80,7 @@ def test_a_crowd_settles_the_rows_with_least_to_gain() -> None:
 
 @pytest.mark.parametrize("position", [1, 4, 11, 15])
 def test_a_newcomer_with_a_long_deadline_rides_along_at_once(position: int) -> None:
-    """30 s is a server's default deadline; nobody waits long for company that will not come."""
+    """30 s is a server's default deadline; no row waits long for company that will not come."""
     calls = (("stem[vqa]", 8), *[("block[0]", 8)] * 16)
     stops = (Stop(9, "d8", 50.0), Stop(17, "d16", 60.0))
     ride = Route(Course(calls, (None, *range(16)), stops, ("head[vqa]", 0)), line)
@@ -96,7 +96,7 @@ def test_a_newcomer_with_a_long_deadline_rides_along_at_once(position: int) -> N
 
 
 def held_up(slack_s: float) -> tuple[RowView, ...]:
-    """Who runs: three rows before their last leg, or four newcomers that need another stage?"""
+    """Return the rows that run: three before their last leg, or four newcomers at a stem."""
     calls = (("stem[vqa]", 8), *[("block[0]", 8)] * 4, *[("block[1]", 8)] * 2)
     stops = (Stop(3, "d2", 50.0), Stop(5, "d4", 60.0), Stop(7, "d6", 62.0))
     keys = Route(Course(calls, (None, *range(6)), stops, ("head[vqa]", 0)), line)

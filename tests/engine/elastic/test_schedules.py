@@ -8,8 +8,8 @@ from tests.engine.elastic.routes import PATTERNS
 STEPS_PER_ROW = 400
 
 
-def play(seed: int) -> FakeLoop:
-    """Random arrivals, cancels and budgets until everybody has ended."""
+def run(seed: int) -> FakeLoop:
+    """Random arrivals, cancels and budgets until every row has ended."""
     loop = FakeLoop(seed)
     offered = loop.random.randint(1, 24)
     number = steps = 0
@@ -22,7 +22,7 @@ def play(seed: int) -> FakeLoop:
         if loop.rows:
             assert loop.decide(), "rows wait and nothing happens"
         steps += 1
-        assert steps < STEPS_PER_ROW * offered, "somebody waits for ever"
+        assert steps < STEPS_PER_ROW * offered, "a row waits for ever"
     assert sorted(loop.ends) == list(range(offered))
     return loop
 
@@ -38,11 +38,11 @@ def check(loop: FakeLoop) -> None:
 @pytest.mark.parametrize("block", range(10))
 def test_random_schedules(block: int) -> None:
     for seed in range(block * 30, block * 30 + 30):
-        check(play(seed))
+        check(run(seed))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(10))
 def test_ten_thousand_random_schedules(block: int) -> None:
     for seed in range(block * 1000, block * 1000 + 1000):
-        check(play(seed))
+        check(run(seed))

@@ -72,6 +72,6 @@ def check_call_throws_once(captions: CaptionsTogether, due: Moment, when: str) -
     captions.send_all()
     answer, logits = captions.by_itself(VICTIM)
     assert captions.victim[1].result(20).text == answer.text
-    assert same_logits(captions.heard[captions.victim[0].id], logits, captions.limit)
+    assert same_logits(captions.recorded[captions.victim[0].id], logits, captions.limit)
     assert thrown
     captions.check_others()

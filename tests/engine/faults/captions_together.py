@@ -50,7 +50,7 @@ class CaptionsTogether:
         self.variants, self.limit = variants, limit
         self.watched = WatchedEngine(artifact, max_batch=10)
         self.pool = self.watched.pool
-        self.heard = record_logits(patch, self.watched)
+        self.recorded = record_logits(patch, self.watched)
         self.made = [*MADE]
         self.made[VICTIM] = caption_input(4, beams)
         self.sent: list[tuple[Request, Future[Answer]]] = []
@@ -116,12 +116,12 @@ class CaptionsTogether:
             if place != VICTIM:
                 self._check(place, *self.sent[place])
         again = [self.send(place) for place in range(len(self.made))]
-        for place, (ticket, future) in enumerate(again):
-            self._check(place, ticket, future)
+        for place, (request, future) in enumerate(again):
+            self._check(place, request, future)
         settle(self.watched)
         assert (free_slots(self.watched), taken_slots(self.watched)) == (40, 0)
 
-    def _check(self, place: int, ticket: Request, future: Future[Answer]) -> None:
+    def _check(self, place: int, request: Request, future: Future[Answer]) -> None:
         answer, logits = self.by_itself(place)
         assert future.result(20).text == answer.text
-        assert same_logits(self.heard[ticket.id], logits, self.limit)
+        assert same_logits(self.recorded[request.id], logits, self.limit)

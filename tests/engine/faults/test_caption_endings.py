@@ -43,9 +43,9 @@ class Stream:
         seed = long_text(artifact, "full")
         words = MODEL.caption(artifact.manifest.pattern("full"), picture(seed), 6)
         self.text = artifact.text_codec().decode(words)
-        self.ticket: Request = engine.caption(variant="full")
+        self.request: Request = engine.caption(variant="full")
         self.future: Future[Answer] = engine.pool.submit(
-            self.ticket, CaptionInput(picture(seed)), self._hear
+            self.request, CaptionInput(picture(seed)), self._hear
         )
         assert self.begun.wait(20)
 
@@ -85,7 +85,7 @@ def test_closing_ends_a_stream(engine: CaptionEngine, tiny: Artifact) -> None:
 
 def test_a_client_that_leaves_hears_nothing_more(engine: CaptionEngine, tiny: Artifact) -> None:
     stream = Stream(engine, tiny)
-    engine.pool.cancel(stream.ticket)
+    engine.pool.cancel(stream.request)
     stream.go_on.set()
     engine.settle()
     assert len(stream.pieces) == 1
@@ -135,8 +135,8 @@ def test_a_round_put_aside_is_not_judged_as_if_it_began_anew(
     seed = long_text(tiny, "d1")
     engine.tick(STEP_S)
     engine.backend.hold()
-    ticket = engine.caption(variant="d1", max_latency_ms=21.5, on_miss=on_miss)
-    future = engine.write(ticket, 1, seed)
+    request = engine.caption(variant="d1", max_latency_ms=21.5, on_miss=on_miss)
+    future = engine.write(request, 1, seed)
     engine.backend.wait_inside()
     if company:
         engine.send(Budget(max_latency_ms=20_000))
@@ -153,9 +153,9 @@ def pictures(count: int) -> Any:
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_a_statement_about_other_than_two_pictures_ends(trio: Artifact, count: int) -> None:
     watched = WatchedEngine(trio)
-    ticket = watched.pool.admit("reason", Budget(), watched.clock.time_s)
+    request = watched.pool.admit("reason", Budget(), watched.clock.time_s)
     with pytest.raises(Exception):  # noqa: B017, PT011  whatever it is, the request has ended then
-        watched.pool.submit(ticket, ReasonInput(pictures(count), "what"))
+        watched.pool.submit(request, ReasonInput(pictures(count), "what"))
     drained = watched.pool.drain(0)
     watched.close()
     assert drained
@@ -171,9 +171,9 @@ def test_more_beams_than_slots_there_are_is_no_matter_of_waiting(trio: Artifact)
 
 
 def test_a_closed_pool_takes_no_captions(engine: CaptionEngine) -> None:
-    ticket = engine.caption(2)
+    request = engine.caption(2)
     engine.pool.close()
     with pytest.raises(EngineError):
-        engine.write(ticket, 2)
+        engine.write(request, 2)
     with pytest.raises(EngineError):
         engine.caption()

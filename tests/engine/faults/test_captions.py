@@ -1,4 +1,4 @@
-"""Captions whose client leaves, whose numbers break, or whose stage throws, at every call."""
+"""A caption's client leaves, its numbers break or its stage throws, at every call; others go on."""
 
 from __future__ import annotations
 

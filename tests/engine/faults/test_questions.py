@@ -23,10 +23,10 @@ from tests.engine.pools.request_counts import request_counts
 
 def test_a_cancelled_request_stops_within_one_step(engine: FakeEngine) -> None:
     engine.backend.hold()
-    ticket = engine.admit()
-    future = engine.pool.submit(ticket, VqaInput(picture(), "what"))
+    request = engine.admit()
+    future = engine.pool.submit(request, VqaInput(picture(), "what"))
     engine.backend.wait_inside()
-    engine.pool.cancel(ticket)
+    engine.pool.cancel(request)
     with pytest.raises(Cancelled):
         future.result(0)
     engine.backend.gate.set()
@@ -34,15 +34,15 @@ def test_a_cancelled_request_stops_within_one_step(engine: FakeEngine) -> None:
     stages = [stage for stage, _ in engine.backend.calls]
     assert stages.count("stem[vqa]") == 2
     assert stages.count("head[vqa]") == 1
-    engine.pool.cancel(ticket)
+    engine.pool.cancel(request)
     assert request_counts(engine.pool) == {("full", "cancelled"): 1, ("full", "ok"): 1}
 
 
-def test_a_ticket_cancelled_before_submission(engine: FakeEngine) -> None:
-    ticket = engine.admit()
-    engine.pool.cancel(ticket)
+def test_a_request_cancelled_before_submission(engine: FakeEngine) -> None:
+    request = engine.admit()
+    engine.pool.cancel(request)
     with pytest.raises(Cancelled):
-        engine.pool.submit(ticket, VqaInput(picture(), "what"))
+        engine.pool.submit(request, VqaInput(picture(), "what"))
     assert engine.backend.calls == []
 
 
@@ -83,11 +83,11 @@ def test_a_backend_that_throws_once_changes_no_answer(engine: FakeEngine) -> Non
 def test_a_fault_of_the_engine_itself_ends_the_request_and_not_the_loop(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ticket = engine.admit()
+    request = engine.admit()
     with monkeypatch.context() as patch:
         patch.setattr(inside.loop(engine.pool).variants, "start", lambda *args: 1 / 0)
         with pytest.raises(InferenceFailed, match="ZeroDivisionError"):
-            engine.pool.submit(ticket, VqaInput(picture(), "what")).result(20)
+            engine.pool.submit(request, VqaInput(picture(), "what")).result(20)
     assert engine.send().result(20)
 
 
@@ -116,16 +116,16 @@ def test_numbers_that_are_not_finite_fail_only_their_request(
 
 def test_the_queue_is_bounded(tiny: Artifact) -> None:
     engine = FakeEngine(tiny, queue_limit=3)
-    tickets = [engine.admit() for _ in range(3)]
+    admitted = [engine.admit() for _ in range(3)]
     with pytest.raises(QueueFull) as caught:
         engine.admit()
     assert caught.value.retry_after_s >= 1
-    engine.pool.cancel(tickets[0])
+    engine.pool.cancel(admitted[0])
     assert engine.admit()
     engine.pool.close()
 
 
-def test_a_ticket_never_submitted_gives_its_place_back(tiny: Artifact) -> None:
+def test_a_request_never_submitted_gives_its_place_back(tiny: Artifact) -> None:
     engine = FakeEngine(tiny, queue_limit=1)
     forgotten = engine.admit(Budget(max_latency_ms=100))
     with pytest.raises(QueueFull):

@@ -59,7 +59,7 @@ events = st.lists(
 )
 
 
-class Player:
+class ScheduleRunner:
     """Plays a schedule on a fake pool and remembers what was asked."""
 
     def __init__(self, max_batch: int, queue_limit: int) -> None:
@@ -87,11 +87,11 @@ class Player:
         pixels = picture(seed)
         vqa = VqaInput(pixels, "what colour", 1)
         try:
-            ticket = self.pool.admit(task, budget, self.clock.time_s)
-            future = self.pool.submit(ticket, vqa if task == "vqa" else CaptionInput(pixels, None))
+            request = self.pool.admit(task, budget, self.clock.time_s)
+            future = self.pool.submit(request, vqa if task == "vqa" else CaptionInput(pixels, None))
         except EngineError:
             return
-        self.open.append((ticket, seed, future))
+        self.open.append((request, seed, future))
 
     def cancel(self, number: int) -> None:
         if self.open:
@@ -115,22 +115,22 @@ class Player:
 def test_every_request_ends_exactly_once(
     schedule: list[tuple[Any, ...]], max_batch: int, queue_limit: int
 ) -> None:
-    player = Player(max_batch, queue_limit)
+    runner = ScheduleRunner(max_batch, queue_limit)
     for name, *arguments in schedule:
-        getattr(player, name)(*arguments)
-    player.release()
-    assert player.pool.drain(20)
-    player.pool.close()
-    assert sum(request_counts(player.pool).values()) == player.asked
-    for ticket, seed, future in player.open:
+        getattr(runner, name)(*arguments)
+    runner.release()
+    assert runner.pool.drain(20)
+    runner.pool.close()
+    assert sum(request_counts(runner.pool).values()) == runner.asked
+    for request, seed, future in runner.open:
         assert future.done()
         if future.exception(0) is None:
-            check_answer(player.artifact, ticket, seed, future.result(0))
+            check_answer(runner.artifact, request, seed, future.result(0))
 
 
-def check_answer(artifact: Artifact, ticket: Request, seed: int, answer: Answer) -> None:
+def check_answer(artifact: Artifact, request: Request, seed: int, answer: Answer) -> None:
     """The answer is the variant's own, and within the hard budgets."""
-    budget = ticket.budget
+    budget = request.budget
     pattern = artifact.manifest.pattern(answer.variant)
     assert answer.executed == pattern.executed
     assert budget.variant in (None, answer.variant)
@@ -139,7 +139,7 @@ def check_answer(artifact: Artifact, ticket: Request, seed: int, answer: Answer)
         assert answer.quality >= budget.min_quality
     if budget.on_miss == "reject":
         assert answer.deadline_met is not False
-    if ticket.task is VQA:
+    if request.task is VQA:
         logits = MODEL.vqa(pattern, picture(seed), [1, 5, 6, 2])
         assert answer.labels[0][0] == LABELS[int(logits.argmax())]
     else:

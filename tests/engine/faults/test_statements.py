@@ -1,4 +1,4 @@
-"""One of a statement's two rows breaks: its request ends, once, and nobody else's."""
+"""One of a statement's two rows breaks: its request ends, once, and no other does."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def hit(watched: WatchedEngine, stage: str, how: str) -> None:
 
 
 def judge(watched: WatchedEngine, seed: int) -> tuple[int, Future[Answer]]:
-    ticket, future = watched.send(ReasonInput(picture_pair(seed), WORDS), Budget(variant="full"))
-    return ticket.id, future
+    request, future = watched.send(ReasonInput(picture_pair(seed), WORDS), Budget(variant="full"))
+    return request.id, future
 
 
 def check(watched: WatchedEngine, sent: tuple[int, Future[Answer]], seed: int) -> None:
@@ -89,7 +89,7 @@ def check(watched: WatchedEngine, sent: tuple[int, Future[Answer]], seed: int) -
 def test_one_of_two_rows_fails_its_request_once(
     watched: WatchedEngine, trio: Artifact, stage: str, how: str
 ) -> None:
-    """The right picture is hit wherever it rides; who rides with it is not."""
+    """The right picture is hit in every call; the rows beside it are not."""
     ends: list[int] = []
     hit(watched, stage, how)
     watched.gate.clear()

@@ -131,7 +131,7 @@ def test_a_call_that_throws_once_changes_no_answer(
 def test_outputs_of_the_wrong_shape_fail_only_their_variant(
     gallery: Artifact, kind: str, name: str
 ) -> None:
-    """On the NumPy twin, whose outputs nobody checks before the engine."""
+    """On the NumPy twin: nothing checks its outputs before the engine does."""
 
     def wrong(stage: str, inputs: dict[str, Array]) -> dict[str, Array] | None:
         if stage != f"{kind}[caption:slim]":

@@ -51,8 +51,8 @@ def test_captions_and_questions_share_the_loop(engine: FakeEngine, tiny: Artifac
     engine.backend.hold()
     futures: list[Future[Answer]] = []
     for seed in range(6):
-        ticket = engine.pool.admit("caption", Budget(), engine.clock.time_s)
-        futures.append(engine.pool.submit(ticket, CaptionInput(picture(seed), None)))
+        request = engine.pool.admit("caption", Budget(), engine.clock.time_s)
+        futures.append(engine.pool.submit(request, CaptionInput(picture(seed), None)))
         futures.append(engine.send(seed=seed))
     engine.backend.gate.set()
     codec = tiny.text_codec()

@@ -34,8 +34,8 @@ def test_a_batch_that_comes_back_too_small_is_tried_again_row_by_row(
     asked = [engine.send(seed=seed) for seed in range(5)]
     described = []
     for seed in range(5):
-        ticket = engine.pool.admit("caption", Budget(), engine.clock.time_s)
-        described.append(engine.pool.submit(ticket, CaptionInput(picture(seed), None)))
+        request = engine.pool.admit("caption", Budget(), engine.clock.time_s)
+        described.append(engine.pool.submit(request, CaptionInput(picture(seed), None)))
     engine.backend.gate.set()
     for seed in range(5):
         answer = asked[seed].result(20)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -15,11 +14,9 @@ from engine.config import EngineConfig
 from engine.errors import LoadFailed, ParityFailed
 from engine.opening import auto
 from engine.opening import open as opening
-from engine.opening.apart import try_apart
 from engine.opening.auto import open_chosen
 from engine.opening.choose import BackendTrial
 from engine.opening.open import OpenedEngine
-from engine.opening.trial import try_backend
 from engine.residency.stages import Progress
 from tests.engine.artifacts.tiny_artifact import write_tiny
 
@@ -36,7 +33,7 @@ def config(tmp_path: Path) -> EngineConfig:
     return EngineConfig(backend="auto", cache_dir=tmp_path, max_batch=2)
 
 
-class Trials:
+class GivenTrials:
     """Stands for `try_apart`: gives times or errors by backend and counts."""
 
     def __init__(self, **outcomes: float | str) -> None:
@@ -73,7 +70,7 @@ def opens(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     return prepare
 
 
-def start(artifact: Artifact, config: EngineConfig, trials: Trials) -> str:
+def start(artifact: Artifact, config: EngineConfig, trials: GivenTrials) -> str:
     opened = open_chosen(artifact, config, lambda what, share: None, try_backend=trials)
     opened.stages.close()
     return opened.reason
@@ -86,7 +83,7 @@ def test_the_fastest_is_opened_said_and_remembered(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    names, trials = opens(BOTH), Trials(onnxruntime=1.0, openvino=0.5)
+    names, trials = opens(BOTH), GivenTrials(onnxruntime=1.0, openvino=0.5)
     assert start(artifact, config, trials) == "openvino 1: 0.50 of the time of onnxruntime 1"
     assert "0.50 of the time of onnxruntime 1" in caplog.text
     assert start(artifact, config, trials) == "openvino 1: 0.50 of the time of onnxruntime 1"
@@ -97,10 +94,10 @@ def test_it_sticks_until_another_is_clearly_faster(
     artifact: Artifact, config: EngineConfig, opens: Callable[..., list[str]]
 ) -> None:
     names = opens(BOTH)
-    start(artifact, config, Trials(onnxruntime=1.0, openvino=0.5))
+    start(artifact, config, GivenTrials(onnxruntime=1.0, openvino=0.5))
     larger = dataclasses.replace(config, max_batch=4)
-    start(artifact, larger, Trials(onnxruntime=0.98, openvino=1.0))
-    start(artifact, config, Trials(onnxruntime=0.9, openvino=1.0))
+    start(artifact, larger, GivenTrials(onnxruntime=0.98, openvino=1.0))
+    start(artifact, config, GivenTrials(onnxruntime=0.9, openvino=1.0))
     assert names == ["openvino", "openvino", "onnxruntime"]
 
 
@@ -111,7 +108,7 @@ def test_a_backend_that_fails_is_named_and_skipped(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     names = opens(BOTH)
-    reason = start(artifact, config, Trials(onnxruntime=1.0, openvino="block[0]: too far off"))
+    reason = start(artifact, config, GivenTrials(onnxruntime=1.0, openvino="block[0]: too far off"))
     assert (names, reason) == (["onnxruntime"], "onnxruntime 1: the only one that passed")
     assert "backend skipped: openvino: block[0]: too far off" in caplog.text
 
@@ -121,16 +118,16 @@ def test_if_none_passes_each_error_is_in_one_line(
 ) -> None:
     opens(BOTH)
     with pytest.raises(LoadFailed, match="none passed: onnxruntime: no file; openvino: too far"):
-        start(artifact, config, Trials(onnxruntime="no file", openvino="too far"))
+        start(artifact, config, GivenTrials(onnxruntime="no file", openvino="too far"))
 
 
 def test_a_remembered_backend_that_fails_now_is_chosen_away(
     artifact: Artifact, config: EngineConfig, opens: Callable[..., list[str]]
 ) -> None:
     names = opens(BOTH)
-    start(artifact, config, Trials(onnxruntime=1.0, openvino=0.5))
+    start(artifact, config, GivenTrials(onnxruntime=1.0, openvino=0.5))
     opens(BOTH, broken="openvino")
-    start(artifact, config, Trials(onnxruntime=1.0, openvino="too far off"))
+    start(artifact, config, GivenTrials(onnxruntime=1.0, openvino="too far off"))
     assert names == ["openvino", "openvino", "onnxruntime"]
 
 
@@ -138,7 +135,7 @@ def test_a_new_version_is_tried_again(
     artifact: Artifact, config: EngineConfig, opens: Callable[..., list[str]]
 ) -> None:
     opens(BOTH)
-    trials = Trials(onnxruntime=1.0, openvino=0.5)
+    trials = GivenTrials(onnxruntime=1.0, openvino=0.5)
     start(artifact, config, trials)
     opens(BOTH | {"openvino": "2"})
     start(artifact, config, trials)
@@ -149,33 +146,4 @@ def test_the_only_one_installed_needs_no_trial(
     artifact: Artifact, config: EngineConfig, opens: Callable[..., list[str]]
 ) -> None:
     opens({"onnxruntime": "1"})
-    assert start(artifact, config, Trials()) == "the only one installed"
-
-
-def test_a_trial_in_another_process(artifact: Artifact, config: EngineConfig) -> None:
-    trial = try_apart(artifact, dataclasses.replace(config, backend="onnxruntime"))
-    assert trial.error is None
-    assert trial.library.startswith("onnxruntime ")
-    assert trial.resident_keys == 2
-    assert trial.seconds is not None
-    assert set(trial.seconds) == {
-        f"{task} {variant}, batch {batch}"
-        for task in ("vqa", "caption")
-        for variant in ("full", "d3", "d2", "d1")
-        for batch in (1, 2)
-    }
-    assert len(list((config.cache_dir / "latency").glob("*.json"))) == 1
-
-
-def test_a_trial_that_crashes_is_a_failed_trial(artifact: Artifact, config: EngineConfig) -> None:
-    nowhere = dataclasses.replace(artifact, root=artifact.root / "nowhere")
-    trial = try_apart(nowhere, dataclasses.replace(config, backend="onnxruntime"))
-    assert trial.error is not None
-    assert "ended with code 1" in trial.error
-
-
-def test_a_refusal_is_the_trials_error(artifact: Artifact, config: EngineConfig) -> None:
-    trial = try_backend(artifact, dataclasses.replace(config, backend="abacus"))
-    assert trial.error is not None
-    assert "abacus: unknown" in trial.error
-    assert json.dumps(dataclasses.asdict(trial))
+    assert start(artifact, config, GivenTrials()) == "the only one installed"

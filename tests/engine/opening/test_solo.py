@@ -20,10 +20,9 @@ from engine.rows.caption.row import CaptionRow
 from engine.rows.one_pass import OnePassRow
 from tests.engine.answers.solo_answers import caption_row, caption_words, question_row, vqa_logits
 from tests.engine.artifacts.tiny_artifact import write_tiny
-from tests.engine.artifacts.tiny_model import Array, TinyModel, picture
+from tests.engine.artifacts.tiny_model import MODEL, Array, picture
 from tests.engine.pools.fake_backend import FakeBackend
 
-MODEL = TinyModel()
 VARIANTS = ["full", "d3", "d2", "d1"]
 QUESTIONS = [[1, 5, 2], [1, 5, 6, 2], [1, 5, 6, 7, 8, 2], [1, 3, 2], [1, 9, 10, 11, 9, 10, 11, 2]]
 
@@ -161,3 +160,22 @@ def test_numbers_that_are_not_finite_are_an_error(artifact: Artifact) -> None:
     solo = Solo(Family(artifact.manifest, "fp32"), backend.call)
     with pytest.raises(InferenceFailed, match="not finite"):
         vqa_logits(solo, "d1", [picture()], [[1, 5, 2]])
+
+
+def test_a_failure_keeps_no_slots(tiny: Artifact) -> None:
+    backend, broken = FakeBackend(MODEL), [True]
+
+    def hook(stage: str, inputs: dict[str, Array]) -> dict[str, Array] | None:
+        if stage != "head[caption]" or not broken:
+            return None
+        broken.clear()
+        return {"logits": np.full((len(inputs["y"]), 12), np.nan, np.float32)}
+
+    backend.hook = hook
+    solo = Solo(Family(tiny.manifest, "fp32"), backend.call, max_batch=4)
+    pixels = [picture(seed) for seed in range(4)]
+    with pytest.raises(InferenceFailed):
+        caption_words(solo, "full", pixels)
+    found = caption_words(solo, "full", pixels)
+    full = tiny.manifest.pattern("full")
+    assert found == [MODEL.caption(full, image, 6) for image in pixels]

@@ -49,10 +49,10 @@ def value(pool: EnginePool, name: str, **labels: str) -> float | None:
 
 
 def ask(pool: EnginePool, task: TaskName = "vqa") -> Answer:
-    ticket = pool.admit(task, Budget(), inside.now_s(pool), rows=1 if task == "vqa" else 2)
+    request = pool.admit(task, Budget(), inside.now_s(pool), rows=1 if task == "vqa" else 2)
     pixels = picture(1)
     asked = VqaInput(pixels, "is red") if task == "vqa" else ReasonInput((pixels,) * 2, "is red")
-    return pool.submit(ticket, asked).result(20)
+    return pool.submit(request, asked).result(20)
 
 
 def test_both_answer_and_the_metrics_follow(pool: EnginePool, other: Artifact) -> None:

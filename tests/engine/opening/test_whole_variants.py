@@ -51,8 +51,8 @@ def test_it_opens_checked_and_answers_every_task(gallery: Artifact, tmp_path: Pa
             "caption": CaptionInput(picture(1)),
         }
         for task, made in asked.items():
-            ticket = pool.admit(task, Budget(variant=variant), now_s())  # type: ignore[arg-type]
-            answer = pool.submit(ticket, made).result(20)  # type: ignore[arg-type]
+            request = pool.admit(task, Budget(variant=variant), now_s())  # type: ignore[arg-type]
+            answer = pool.submit(request, made).result(20)  # type: ignore[arg-type]
             assert (answer.task, answer.variant) == (task, variant)
         words = WholeCaptioner(variant, picture(1)).text(1, 6)
         assert answer.text == gallery.text_codec().decode(words)
@@ -138,15 +138,15 @@ def test_a_budget_holds_the_variants_of_the_first_keys(gallery: Artifact, tmp_pa
     pool.set_memory_budget(inside.stages(pool).total_bytes(1))
     assert {o.variant for o in pool.offers("caption") if o.resident} == {"d2"}
     now_s = SystemClock().now_s
-    ticket = pool.admit("caption", Budget(), now_s())
-    assert pool.submit(ticket, CaptionInput(picture(0))).result(20).variant == "d2"
+    request = pool.admit("caption", Budget(), now_s())
+    assert pool.submit(request, CaptionInput(picture(0))).result(20).variant == "d2"
     with pytest.raises(NoVariantFits, match="variant slim"):
         pool.admit("caption", Budget(variant="slim"), now_s())
     assert not any(stage.endswith(":slim]") for stage in inside.stages(pool).loaded)
     pool.set_memory_budget(None)
-    ticket = pool.admit("caption", Budget(variant="slim"), now_s())
+    request = pool.admit("caption", Budget(variant="slim"), now_s())
     words = WholeCaptioner("slim", picture(0)).text(1, 6)
-    answer = pool.submit(ticket, CaptionInput(picture(0))).result(20)
+    answer = pool.submit(request, CaptionInput(picture(0))).result(20)
     assert answer.text == gallery.text_codec().decode(words)
     pool.close()
 

@@ -1,4 +1,4 @@
-"""A pool on fakes with few slots for captions, and short words for using it."""
+"""An engine on fakes with few slots for captions, and short words for using it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SLOTS = 8
 
 
 class CaptionEngine(FakeEngine):
-    """A pool with eight slots."""
+    """A fake engine with eight slots for captions."""
 
     def __init__(self, artifact: Artifact, **config: object) -> None:
         super().__init__(artifact, **{"max_batch": 4, "caption_slots": SLOTS, **config})
@@ -25,8 +25,8 @@ class CaptionEngine(FakeEngine):
     def caption(self, rows: int = 1, **budget: Any) -> Request:
         return self.pool.admit("caption", Budget(**budget), self.clock.time_s, rows=rows)
 
-    def write(self, ticket: Request, beams: int = 1, seed: int = 0) -> Future[Answer]:
-        return self.pool.submit(ticket, CaptionInput(picture(seed), None, beams))
+    def write(self, request: Request, beams: int = 1, seed: int = 0) -> Future[Answer]:
+        return self.pool.submit(request, CaptionInput(picture(seed), None, beams))
 
     @property
     def free_slots(self) -> int:
@@ -37,6 +37,6 @@ class CaptionEngine(FakeEngine):
         return inside.taken_slots(self.pool)
 
     def settle(self) -> None:
-        """Until the engine has let go of whoever left."""
+        """Wait until the engine has let go of requests that left."""
         self.backend.gate.set()
         self.send().result(20)

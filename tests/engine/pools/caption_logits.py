@@ -1,4 +1,4 @@
-"""What every caption heard, bit by bit, and what it cost: for comparing it with itself alone."""
+"""The logits every caption was given, to the bit, and its calls: to compare it with itself alone."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ from tests.engine.pools import inside
 from tests.engine.pools.watched_engine import WatchedEngine
 
 CaptionLogits = dict[int, list[bytes]]
-"""Ticket to the logits of each word, all beams, to the bit."""
+"""Request id to the logits of each word, all beams, to the bit."""
 
 
 def record_logits(patch: pytest.MonkeyPatch, watched: WatchedEngine) -> CaptionLogits:
-    """Note what each caption's row hears from now on."""
-    heard: CaptionLogits = {}
+    """Record the logits that each caption's row is given from now on."""
+    recorded: CaptionLogits = {}
     hear = CaptionRow.take_word
 
     def noted(row: CaptionRow, logits: Array) -> None:
         number = next((r.id for r in inside.running(watched.pool) if r.row is row), None)
         if number is not None:
-            heard.setdefault(number, []).append(logits.tobytes())
+            recorded.setdefault(number, []).append(logits.tobytes())
         hear(row, logits)
 
     patch.setattr(CaptionRow, "take_word", noted)
-    return heard
+    return recorded
 
 
 def caption_alone(
     artifact: Artifact, made: CaptionInput, variant: str, engine: WatchedEngine | None = None
 ) -> tuple[Answer, list[bytes]]:
-    """Return a caption's answer and logits with nobody else in the engine; done once.
+    """Return a caption's answer and logits with no other request in the engine; done once.
 
     `engine`: an idle one to use instead of a fresh one.
     """
@@ -62,27 +62,27 @@ _ALONE: dict[tuple[object, ...], tuple[Answer, list[bytes]]] = {}
 
 def _alone(watched: WatchedEngine, made: CaptionInput, variant: str) -> tuple[Answer, list[bytes]]:
     with pytest.MonkeyPatch.context() as patch:
-        heard = record_logits(patch, watched)
-        ticket, future = watched.send(made, Budget(variant=variant))
+        recorded = record_logits(patch, watched)
+        request, future = watched.send(made, Budget(variant=variant))
         answer = future.result(20)
-    return answer, heard[ticket.id]
+    return answer, recorded[request.id]
 
 
 def caption_input(seed: int, beams: int = 1, limit: int | None = None) -> CaptionInput:
     return CaptionInput(picture(seed), limit, beams)
 
 
-def same_logits(heard: list[bytes], wanted: list[bytes], limit: float = 0.0) -> bool:
-    """Tell whether as many words were heard, each by its logits up to a relative distance.
+def same_logits(recorded: list[bytes], wanted: list[bytes], limit: float = 0.0) -> bool:
+    """Tell whether as many words were recorded, each by its logits up to a relative distance.
 
     A library may sum in another order where a whole variant's batch has another size. With a limit
     of 0 they are compared to the bit.
     """
     if not limit:
-        return heard == wanted
-    if len(heard) != len(wanted):
+        return recorded == wanted
+    if len(recorded) != len(wanted):
         return False
-    pairs = zip(heard, wanted, strict=True)
+    pairs = zip(recorded, wanted, strict=True)
     arrays = [[np.frombuffer(each, np.float32) for each in pair] for pair in pairs]
     return all(distance(*pair) <= limit for pair in arrays)
 
@@ -122,7 +122,7 @@ def free_slots(watched: WatchedEngine) -> int:
 
 
 def settle(watched: WatchedEngine) -> None:
-    """Wait until the engine has let go of whoever left: it looks before every step."""
+    """Wait until the engine has let go of requests that left: it looks before every step."""
     watched.send(question(0), Budget())[1].result(20)
 
 

@@ -1,4 +1,4 @@
-"""A pool on fakes, and short words for using it."""
+"""An engine on a fake backend and clock, and short words for using it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class FakeEngine:
         return self.pool.submit(self.admit(budget), request)
 
     def tick(self, step_s: float) -> None:
-        """Let every step take so long."""
+        """Let every step take `step_s`."""
 
         def hook(stage: str, inputs: dict[str, Array]) -> None:
             self.clock.time_s += step_s

@@ -28,9 +28,9 @@ class RandomCaptions:
         self.pick = random.Random(seed)
         self.variants = [record.id for record in artifact.manifest.variants]
         self.watched = WatchedEngine(artifact, caption_slots=12)
-        self.heard = record_logits(patch, self.watched)
+        self.recorded = record_logits(patch, self.watched)
         self.sent: dict[int, tuple[CaptionInput, str, Future[Answer]]] = {}
-        self.tickets: dict[int, Request] = {}
+        self.admitted: dict[int, Request] = {}
         self.others: list[Future[Answer]] = []
         self.left = 14
         self.watched.during = self._during
@@ -41,8 +41,8 @@ class RandomCaptions:
         made = caption_input(pick.randrange(8), pick.choice((1, 1, 2, 3)), limit)
         variant = pick.choice(self.variants)
         with suppress(QueueFull):
-            ticket, future = self.watched.send(made, Budget(variant=variant))
-            self.sent[ticket.id], self.tickets[ticket.id] = (made, variant, future), ticket
+            request, future = self.watched.send(made, Budget(variant=variant))
+            self.sent[request.id], self.admitted[request.id] = (made, variant, future), request
         seed = pick.randrange(8)
         judged = ReasonInput((picture(seed), picture(seed + 1)), "what colour")
         asked = pick.choice((None, question(seed), judged))
@@ -53,9 +53,9 @@ class RandomCaptions:
         if self.left and self.pick.random() < 0.2:
             self.send_one()
         if self.pick.random() < 0.02:
-            self.watched.pool.cancel(self.pick.choice(list(self.tickets.values())))
+            self.watched.pool.cancel(self.pick.choice(list(self.admitted.values())))
 
-    def play(self) -> None:
+    def run(self) -> None:
         for _ in range(3):
             self.send_one()
         while self.left:

@@ -1,4 +1,4 @@
-"""Requests of every kind at once, who come and go at any call, and what each must be answered."""
+"""Requests of every kind that come and go at any call, and what each must be answered."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ class RandomTraffic:
         rows = beams if isinstance(made, CaptionInput) else 1
         with suppress(QueueFull):
             budget = Budget(variant=variant)
-            ticket = self.pool.admit(made.task, budget, self.clock.time_s, rows=rows)
-            self.sent.append((made, ticket, self.pool.submit(ticket, made)))
+            request = self.pool.admit(made.task, budget, self.clock.time_s, rows=rows)
+            self.sent.append((made, request, self.pool.submit(request, made)))
         if not self.left:
             self._all_sent.set()
 
     def _during(self, stage: str, inputs: dict[str, Array]) -> None:
         self.clock.time_s += 0.001
-        there = [ticket for _, ticket, future in self.sent if not future.done()]
+        there = [request for _, request, future in self.sent if not future.done()]
         if self.left and (self.pick.random() < 0.2 or len(there) <= 4):
             self.send_one()
         if len(there) > 2 and self.pick.random() < 0.05:
@@ -67,7 +67,7 @@ class RandomTraffic:
         if self.faults and self.pick.random() < 0.03 and len(next(iter(inputs.values()))) > 1:
             raise RuntimeError("broken for the test")
 
-    def play(self) -> list[tuple[Input, Answer]]:
+    def run(self) -> list[tuple[Input, Answer]]:
         self.backend.gate.clear()
         for _ in range(3):
             self.send_one()

@@ -1,4 +1,4 @@
-"""A pool on real ONNX Runtime whose clock stands still, and which says who was in every step."""
+"""An engine on real ONNX Runtime whose clock stands still; it says what was in every step."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ IdleEngine = Callable[[Artifact], "WatchedEngine"]
 
 @dataclass(frozen=True)
 class StepSeen:
-    """One call of the stepper: who was in it, what each row needed, and when it began."""
+    """One call of the stepper: the requests in it, what each row needed, and when it began."""
 
     stage: str
     ids: tuple[int, ...]
@@ -117,22 +117,22 @@ class WatchedEngine:
 
         inside.watch_round_calls(self.pool, before)
 
-    def orders_of(self, ticket_id: int, kind: str = "block[") -> tuple[int, ...]:
+    def orders_of(self, request_id: int, kind: str = "block[") -> tuple[int, ...]:
         """Return the orders a request's row ran, in the order it ran them."""
         return tuple(
             order
             for seen in self.steps
             if seen.stage.startswith(kind)
             for number, order in zip(seen.ids, seen.orders, strict=True)
-            if number == ticket_id and order is not None
+            if number == request_id and order is not None
         )
 
     def send(
         self, made: Input, budget: Budget, on_text: Callable[[str], None] | None = None
     ) -> tuple[Request, Future[Answer]]:
         rows = made.num_beams if isinstance(made, CaptionInput) else 1
-        ticket = self.pool.admit(made.task, budget, self.clock.time_s, rows=rows)
-        return ticket, self.pool.submit(ticket, made, on_text)
+        request = self.pool.admit(made.task, budget, self.clock.time_s, rows=rows)
+        return request, self.pool.submit(request, made, on_text)
 
     def calm(self) -> None:
         """Forget what was seen, and watch nothing: for an engine that several tests use."""

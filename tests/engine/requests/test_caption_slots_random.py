@@ -34,7 +34,7 @@ def _share(tiny: Artifact) -> None:
 @given(moves)
 def test_no_slot_is_lost_or_given_twice(played: list[tuple[str, int]]) -> None:
     engine = CaptionEngine(_SHARED["tiny"], queue_limit=20)
-    tickets: list[tuple[Request, int]] = []
+    admitted: list[tuple[Request, int]] = []
     faults: list[str] = []
 
     def hook(stage: str, inputs: dict[str, Array]) -> None:
@@ -47,13 +47,13 @@ def test_no_slot_is_lost_or_given_twice(played: list[tuple[str, int]]) -> None:
             rows = 1 + number % 4
             late = {"max_latency_ms": 50.0, "on_miss": "reject"} if number > 7 else {}
             with suppress(QueueFull, DeadlineError):
-                tickets.append((engine.caption(rows, **late), rows))
-        elif move == "submit" and tickets:
-            ticket, rows = tickets[number % len(tickets)]
+                admitted.append((engine.caption(rows, **late), rows))
+        elif move == "submit" and admitted:
+            request, rows = admitted[number % len(admitted)]
             with suppress(EngineError):
-                engine.write(ticket, 1 + number % rows, number)
-        elif move == "cancel" and tickets:
-            engine.pool.cancel(tickets[number % len(tickets)][0])
+                engine.write(request, 1 + number % rows, number)
+        elif move == "cancel" and admitted:
+            engine.pool.cancel(admitted[number % len(admitted)][0])
         elif move == "later":
             engine.clock.time_s += number / 20
         elif move in ("hold", "release"):
@@ -62,17 +62,17 @@ def test_no_slot_is_lost_or_given_twice(played: list[tuple[str, int]]) -> None:
             stages = ("stem[caption]", "block_image[0]", "block_decode[1]", "head[caption]")
             faults.append(stages[number % 4])
         assert 0 <= engine.free_slots <= SLOTS
-    finish(engine, tickets)
+    finish(engine, admitted)
 
 
-def finish(engine: CaptionEngine, tickets: list[tuple[Request, int]]) -> None:
-    """Whoever was submitted ends; whoever was not is cancelled; nothing of anybody is left."""
+def finish(engine: CaptionEngine, admitted: list[tuple[Request, int]]) -> None:
+    """A request that was submitted ends; one that was not is cancelled; nothing of any is left."""
     engine.backend.gate.set()
-    for ticket, _ in tickets:
-        place = inside.parts(engine.pool).requests.find(ticket.id)
+    for request, _ in admitted:
+        place = inside.parts(engine.pool).requests.find(request.id)
         if place is not None and place.submitted:
             place.future.exception(20)
-        engine.pool.cancel(ticket)
+        engine.pool.cancel(request)
     engine.backend.hook = lambda stage, inputs: None
     engine.settle()
     assert (engine.free_slots, engine.taken_slots) == (SLOTS, 0)

@@ -28,10 +28,10 @@ def test_a_place_is_not_swept_while_its_request_is_handed_over(
             engine.admit()
         return make(*arguments)
 
-    ticket = engine.admit(Budget(max_latency_ms=100, on_miss="reject"))
+    request = engine.admit(Budget(max_latency_ms=100, on_miss="reject"))
     with monkeypatch.context() as patch:
         patch.setattr(inside.parts(engine.pool).row_maker, "make", slow)
-        future = engine.pool.submit(ticket, VqaInput(picture(), "what"))
+        future = engine.pool.submit(request, VqaInput(picture(), "what"))
     with pytest.raises(DeadlineError):
         future.result(5)
     assert request_counts(engine.pool) == {("full", "expired"): 1, ("none", "refused"): 1}

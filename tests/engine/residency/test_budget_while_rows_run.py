@@ -45,7 +45,7 @@ def describe(watched: WatchedEngine, seed: int) -> Future[Answer]:
 def test_a_budget_shrunk_under_running_rows(
     watched: WatchedEngine, tiny: Artifact, when: str
 ) -> None:
-    """Running rows finish on the keys that must go; those go then; growing brings them back."""
+    """Running rows finish on the keys that must go; then the keys go; growing brings them back."""
     one_key = watched.stages.total_bytes(1)
     later: list[Future[Answer]] = []
     loaded_then: list[set[str]] = []
@@ -67,10 +67,10 @@ def test_a_budget_shrunk_under_running_rows(
     made = [*(question(s, WORDS) for s in range(3)), *(CaptionInput(picture(s)) for s in (3, 4, 5))]
     running = [watched.send(each, Budget()) for each in made]
     watched.gate.set()
-    for seed, (ticket, future) in enumerate(running):
+    for seed, (request, future) in enumerate(running):
         answer = future.result(20)
         check_alone(tiny, MODEL, answer, seed, WORDS)
-        assert answer.variant == "full" or ticket.id not in begun
+        assert answer.variant == "full" or request.id not in begun
     assert begun
     for seed, future in enumerate(later, start=20):
         answer = future.result(20)
@@ -175,8 +175,8 @@ def test_draining_with_a_hundred_rows_in_flight(tiny: Artifact) -> None:
 
 def refusal(watched: WatchedEngine) -> EngineError | None:
     try:
-        ticket = watched.pool.admit("vqa", Budget(), watched.clock.time_s)
+        request = watched.pool.admit("vqa", Budget(), watched.clock.time_s)
     except EngineError as error:
         return error
-    watched.pool.cancel(ticket)
+    watched.pool.cancel(request)
     return None

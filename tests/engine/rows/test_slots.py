@@ -1,4 +1,4 @@
-"""Slots: whoever joins, leaves or moves, a row's numbers are those it would have alone, bit by bit.
+"""Slots: rows join, leave and move, and each has the numbers it would have alone, bit by bit.
 
 The block here is plain NumPy, row by row: its order chooses the weights, its mask hides padding.
 The states lie in NumPy arrays, or in a memory that NumPy cannot get at.
@@ -75,7 +75,7 @@ class Twin:
         )
 
 
-class Ride:
+class RowsInSlots:
     """Rows of both text lengths in one engine's slots."""
 
     def __init__(self, series: bool, seed: int, memory: Memory = HOST) -> None:
@@ -107,7 +107,7 @@ class Ride:
         self.random.shuffle(fitting)
         return fitting[:count]
 
-    def ride(self, count: int) -> None:
+    def run_together(self, count: int) -> None:
         twins = self.together(count)
         if not twins:
             return
@@ -127,7 +127,7 @@ class Ride:
                 twin.step()
 
     def broken(self, count: int) -> None:
-        """A batch that dies half-way: everybody runs by himself, one of them for good."""
+        """A batch that dies half-way: each row then runs by itself, and one of them leaves."""
         twins = self.together(count)
         if not twins:
             return
@@ -159,7 +159,7 @@ class Ride:
             twin.step()
 
     def leave(self, count: int) -> None:
-        """Somebody's client has left."""
+        """A row's client has left."""
         for twin in self.together(count)[:1]:
             self.slots.release(twin.row)
             self.twins.remove(twin)
@@ -170,7 +170,7 @@ class Ride:
             twin.banked = twin.y.copy()
 
     def settle(self, count: int) -> None:
-        """Somebody answers from what he has banked; he is done with blocks."""
+        """A row answers from what it has banked; it runs no more blocks."""
         for twin in [twin for twin in self.together(count) if twin.banked is not None][:1]:
             self.slots.release(twin.row)
             twin.row.settle((twin.row._program,))
@@ -181,7 +181,9 @@ class Ride:
 moves = st.one_of(
     st.tuples(st.just("join"), st.sampled_from([4, 8])),
     st.tuples(
-        st.sampled_from(["ride", "ride", "ride", "broken", "leave", "bank", "settle"]),
+        st.sampled_from(
+            ["run_together", "run_together", "run_together", "broken", "leave", "bank", "settle"]
+        ),
         st.integers(1, SIZE),
     ),
 )
@@ -195,16 +197,16 @@ def test_a_row_in_any_company_is_the_row_alone(
     played: list[tuple[str, int]], series: bool, elsewhere: bool, seed: int
 ) -> None:
     memory = RemoteMemory() if elsewhere else HOST
-    ride = Ride(series, seed, memory)
+    seated = RowsInSlots(series, seed, memory)
     for length in (4, 4, 8, 4, 8):
-        ride.join(length)
+        seated.join(length)
     for name, argument in played:
-        getattr(ride, name)(argument)
-        for twin in ride.twins:
+        getattr(seated, name)(argument)
+        for twin in seated.twins:
             twin.check()
-    while any(twin.orders for twin in ride.twins):
-        ride.ride(SIZE)
-    for twin in ride.twins:
+    while any(twin.orders for twin in seated.twins):
+        seated.run_together(SIZE)
+    for twin in seated.twins:
         twin.check()
         assert twin.row.step.stage == "head[vqa]"
         np.testing.assert_array_equal(twin.row.inputs()["y"], twin.y)
@@ -213,27 +215,27 @@ def test_a_row_in_any_company_is_the_row_alone(
 
 
 def test_a_batch_that_stays_together_moves_nothing() -> None:
-    ride = Ride(series=True, seed=1)
+    seated = RowsInSlots(series=True, seed=1)
     for _ in range(3):
-        ride.join(4)
-    rows = [twin.row for twin in ride.twins]
-    first = ride.slots.seat(rows)
+        seated.join(4)
+    rows = [twin.row for twin in seated.twins]
+    first = seated.slots.seat(rows)
     places = [row.h.ctypes.data for row in rows]
-    assert ride.slots.seat(rows) is first
-    assert ride.slots.seat(rows[::-1]) is first
+    assert seated.slots.seat(rows) is first
+    assert seated.slots.seat(rows[::-1]) is first
     assert [row.h.ctypes.data for row in rows] == places
 
 
 def test_the_places_of_rows_that_left_are_used_again() -> None:
-    ride = Ride(series=True, seed=2)
+    seated = RowsInSlots(series=True, seed=2)
     for _ in range(200):
-        ride.join(4)
-        ride.ride(SIZE)
-        ride.leave(SIZE)
-    batches = ride.slots._batches[NV + 4]
+        seated.join(4)
+        seated.run_together(SIZE)
+        seated.leave(SIZE)
+    batches = seated.slots._batches[NV + 4]
     assert sum(batch.taken for batch in batches) <= 3 * SIZE
-    while ride.twins:
-        ride.twins[-1].check()
-        ride.slots.release(ride.twins.pop().row)
-    assert not ride.slots._of
+    while seated.twins:
+        seated.twins[-1].check()
+        seated.slots.release(seated.twins.pop().row)
+    assert not seated.slots._of
     assert not any(batch.rows for batch in batches)

@@ -125,8 +125,8 @@ def test_the_engine_answers_on_it_as_on_the_host(trio: Artifact, tmp_path: Path,
     write_plans(tmp_path, trio)
     on_fakes = BackendOnFakes(trio, tmp_path)
     watched = FakeBackend(TRIO_MODEL)
-    crowd = RandomTraffic(trio, HookedBackend(on_fakes.backend, watched), seed, faults=seed == 2)
-    answered = crowd.play()
+    traffic = RandomTraffic(trio, HookedBackend(on_fakes.backend, watched), seed, faults=seed == 2)
+    answered = traffic.run()
     assert len(answered) >= 10
     alone = Solo(Family(trio.manifest, "fp32"), FakeBackend(TRIO_MODEL).call, max_batch=3)
     for made, answer in answered:

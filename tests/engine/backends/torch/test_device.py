@@ -176,7 +176,7 @@ def test_the_engine_answers_on_it_as_on_the_host(
     monkeypatch.setattr(DeviceRunner, "_send", watched)
     artifact = gallery if whole else trio
     backend = HookedBackend(StandIn(), FakeBackend(WHOLE))  # type: ignore[arg-type]
-    answered = RandomTraffic(artifact, backend, seed=int(whole), faults=whole).play()  # type: ignore[arg-type]
+    answered = RandomTraffic(artifact, backend, seed=int(whole), faults=whole).run()  # type: ignore[arg-type]
     assert len(answered) >= 10
     alone = Solo(Family(artifact.manifest, "fp32"), FakeBackend(WHOLE).call, max_batch=3)
     for made, answer in answered:

@@ -132,7 +132,7 @@ OTHERS: dict[str, dict[str, Node]] = {
 
 
 def ordered(nodes: list[Node]) -> list[Node]:
-    """Return nodes so that each comes after those it reads."""
+    """Return nodes so that each comes after the ones it reads."""
     done: list[Node] = []
     while nodes:
         names = {output for _, _, output, _ in nodes}

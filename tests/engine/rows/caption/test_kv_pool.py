@@ -52,10 +52,10 @@ def same_heads(orders: range | tuple[int, ...] = ORDERS) -> Text:
     return Text({order: (HEADS, HEAD_WIDTH) for order in orders})
 
 
-class Pools(RuleBasedStateMachine):
+class PoolAgainstDicts(RuleBasedStateMachine):
     """Captions come, see a picture, get beams, write words, change places and leave.
 
-    Who leaves poisons all slots of his with NaN first: nobody after him may ever read that.
+    A text that leaves fills its slots with NaN first: no text after it may ever read that.
     """
 
     memory: Memory = HOST
@@ -76,7 +76,7 @@ class Pools(RuleBasedStateMachine):
         heads=st.dictionaries(st.sampled_from(ORDERS), st.sampled_from(SHAPES), min_size=1),
         beams=st.integers(1, 3),
     )
-    def come(self, heads: dict[int, Heads], beams: int) -> None:
+    def take(self, heads: dict[int, Heads], beams: int) -> None:
         text = Text(heads)
         if self.free < beams:
             with pytest.raises(ValueError, match="slots wanted"):
@@ -138,7 +138,7 @@ class Pools(RuleBasedStateMachine):
             look(store)[text.slots] = np.nan
         self.pool.free(text)
         assert text.slots == []
-        self.pool.free(text)  # who has none gives none
+        self.pool.free(text)  # it has none now: none is given back
         self.texts.remove(text)
 
     @property
@@ -159,7 +159,7 @@ class Pools(RuleBasedStateMachine):
         assert set(taken) <= set(range(SLOTS))
 
 
-class RemotePools(Pools):
+class RemotePoolAgainstDicts(PoolAgainstDicts):
     """The same where NumPy cannot get at the arrays; only zeros come from the host."""
 
     def __init__(self) -> None:
@@ -173,8 +173,8 @@ class RemotePools(Pools):
 
 
 SEARCH = settings(max_examples=60, stateful_step_count=30, deadline=None)
-Pools.TestCase.settings = RemotePools.TestCase.settings = SEARCH
-TestPools, TestRemotePools = Pools.TestCase, RemotePools.TestCase
+PoolAgainstDicts.TestCase.settings = RemotePoolAgainstDicts.TestCase.settings = SEARCH
+TestPools, TestRemotePools = PoolAgainstDicts.TestCase, RemotePoolAgainstDicts.TestCase
 
 
 def test_all_slots_come_back_whatever_was_moved() -> None:

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-import httpx
 import pytest
 from client import Budget, OtmvClient
 
 from loadtests.cases import CONTENT_TYPE, encode_form
 from tests.e2e.demo_copies import DEMO, ROOT
 from tests.e2e.http_load import Load, Post, closed_loop, open_loop
+from tests.e2e.server_numbers import ended
 from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
@@ -57,17 +57,6 @@ def posts(seed: int) -> Iterator[Post]:
     pick = random.Random(seed)
     while True:
         yield pick.choice(pick.choice((captions, captions, questions)))
-
-
-def counted(server: LiveServer) -> dict[str, float]:
-    """Requests by outcome, as the server counts them."""
-    page = httpx.get(f"{server.url}/metrics", timeout=60).text
-    found: dict[str, float] = {}
-    for labels, value in re.findall(r"^otmv_requests_total\{(.*)\} (\S+)$", page, re.MULTILINE):
-        outcome = re.search(r'outcome="(\w+)"', labels)
-        assert outcome is not None
-        found[outcome[1]] = found.get(outcome[1], 0.0) + float(value)
-    return found
 
 
 def resident_bytes(server: LiveServer) -> int:
@@ -112,7 +101,7 @@ def overload(server: LiveServer, seconds: float) -> None:
     capacity = asyncio.run(closed_loop(address, posts(1), QUEUE_LIMIT - 4, MEASURE_S))
     rate_hz = OVERLOAD * len(capacity.of(200)) / MEASURE_S
     memory: list[tuple[float, int]] = []
-    before = counted(server)
+    before = ended(server)
     load = asyncio.run(
         open_loop(
             address,
@@ -125,7 +114,7 @@ def overload(server: LiveServer, seconds: float) -> None:
     memory.append((seconds, resident_bytes(server)))
     print(_summary(load, rate_hz, memory))
     check_replies(load)
-    check_counts(load, before, counted(server))
+    check_counts(load, before, ended(server))
     settled = next((held for since_s, held in memory if since_s >= SETTLED_S), memory[0][1])
     assert memory[-1][1] - settled <= MOST_GROWTH_BYTES
     with OtmvClient(server.url) as client:

@@ -1,4 +1,4 @@
-"""The logits every caption was given, to the bit, and its calls: to compare it with itself alone."""
+"""The logits every caption was given, to the bit, to compare it with itself alone."""
 
 from __future__ import annotations
 

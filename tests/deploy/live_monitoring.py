@@ -11,7 +11,6 @@ import asyncio
 import json
 import random
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,10 +24,10 @@ import yaml
 from loadtests.report import promql
 from loadtests.report.prometheus import Line, Prometheus, Span
 from loadtests.report.promql import Scope
-from loadtests.slo.servers import free_port
 from tests.deploy.boards import Query, queries
 from tests.deploy.test_rules import PROMETHEUS, ROOT
 from tests.e2e.http_load import Post, closed_loop, open_loop
+from tests.e2e.prometheus import running
 from tests.server.kit.live_server import LiveServer, otmv, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -112,31 +111,8 @@ def configured(folder: Path, target: str) -> Path:
 
 @contextmanager
 def scraping(folder: Path, target: str) -> Iterator[str]:
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("the program `prometheus` is not installed (Debian: package prometheus)")
-    config = configured(folder, target)
-    address = f"127.0.0.1:{free_port()}"
-    words = [program, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
-    process = subprocess.Popen(
-        [*words, f"--web.listen-address={address}"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stderr is not None
-        seen = []
-        for line in process.stderr:
-            seen.append(line)
-            if "Server is ready to receive web requests" in line:
-                break
-        else:
-            raise AssertionError("".join(seen))
-        yield f"http://{address}"
-    finally:
-        process.kill()
-        process.communicate()
+    with running(configured(folder, target), folder / "data") as address:
+        yield address
 
 
 def stage_bytes(cache: Path) -> float:

@@ -26,17 +26,24 @@ scrape_configs:
 @contextmanager
 def scraping(url: str, folder: Path) -> Iterator[str]:
     """Let a Prometheus scrape a server until the block ends; yield its own address."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("the program `prometheus` is not installed (Debian: package prometheus)")
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "prometheus.yml"
     config.write_text(_CONFIG.format(target=url.removeprefix("http://")))
+    with running(config, folder / "data") as address:
+        yield address
+
+
+@contextmanager
+def running(config: Path, data: Path) -> Iterator[str]:
+    """Run a Prometheus with this configuration until the block ends; yield its address."""
+    program = shutil.which("prometheus")
+    if program is None:
+        pytest.skip("the program `prometheus` is not installed (Debian: package prometheus)")
     address = f"127.0.0.1:{free_port()}"
     words = [
         program,
         f"--config.file={config}",
-        f"--storage.tsdb.path={folder / 'data'}",
+        f"--storage.tsdb.path={data}",
         f"--web.listen-address={address}",
     ]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -6,16 +6,14 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 
-import numpy as np
 import pytest
 
 from artifact.store import Artifact
-from engine.errors import Cancelled, InvalidInput
+from engine.errors import Cancelled
 from engine.tasks.reason import ReasonInput
-from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget
 from tests.engine.answers.model_answers import QUESTIONS, check_alone, distance, question
-from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture, picture_pair
+from tests.engine.artifacts.tiny_model import TRIO_MODEL, Array, picture_pair
 from tests.engine.pools import inside
 from tests.engine.pools.caption_logits import caption_input
 from tests.engine.pools.watched_engine import WatchedEngine
@@ -167,19 +165,3 @@ def test_less_time_means_fewer_orders_for_both_rows(trio: Artifact) -> None:
     assert (answer.deadline_met, answer.degraded) == (True, True)
     check(watched, (request.id, future), 1)
     watched.close()
-
-
-def test_a_statement_the_model_cannot_read_is_refused_by_name(watched: WatchedEngine) -> None:
-    bad = np.zeros((3, 3, 3), np.uint8)
-    for made, field in (
-        (ReasonInput(picture_pair(0), " "), "statement"),
-        (ReasonInput(picture_pair(0), "what " * 50), "statement"),
-        (ReasonInput((picture(0), bad), "what"), "image"),
-        (ReasonInput((bad, picture(0)), "what"), "image"),
-    ):
-        with pytest.raises(InvalidInput, match=field):
-            watched.send(made, Budget())
-    request = watched.pool.admit("reason", Budget(), watched.clock.time_s)
-    with pytest.raises(InvalidInput, match="task"):
-        watched.pool.submit(request, VqaInput(picture(0), "what"))
-    assert watched.pool.drain(1)

@@ -218,27 +218,6 @@ def test_without_a_deadline_it_ends_however_long_it_takes(tiny: Artifact) -> Non
     engine.pool.close()
 
 
-@pytest.mark.parametrize(
-    ("field", "value"), [("num_beams", 0), ("num_beams", -1), ("num_beams", 5)]
-)
-def test_beams_there_cannot_be(engine: CaptionEngine, field: str, value: int) -> None:
-    with pytest.raises(InvalidInput, match=field) as refused:
-        engine.caption(value)
-    assert refused.value.field == field
-    with pytest.raises(InvalidInput, match=field):
-        engine.pool.check_caption(None, value)
-    assert engine.free_slots == SLOTS
-
-
-@pytest.mark.parametrize("words", [0, -3])
-def test_words_there_cannot_be(engine: CaptionEngine, words: int) -> None:
-    with pytest.raises(InvalidInput, match="max_new_tokens"):
-        engine.pool.check_caption(words, 1)
-    with pytest.raises(InvalidInput, match="max_new_tokens"):
-        caption(engine, limit=words)
-    assert engine.free_slots == SLOTS
-
-
 @pytest.mark.parametrize("beams", [1, 2, 4])
 def test_one_word(engine: CaptionEngine, tiny: Artifact, beams: int) -> None:
     answer = caption(engine, limit=1, beams=beams).result(20)

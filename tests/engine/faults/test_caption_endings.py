@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from typing import Any
 
 import numpy as np
 import pytest
 
 from artifact.store import Artifact
-from engine.errors import Draining, EngineError, InferenceFailed, InvalidInput
+from engine.errors import Draining, EngineError, InferenceFailed
 from engine.requests.request import Request
 from engine.tasks.caption import CaptionInput
-from engine.tasks.reason import ReasonInput
 from engine.types import Answer, Budget, OnMiss
 from tests.engine.artifacts.tiny_model import MODEL, Array, picture
 from tests.engine.pools.caption_engine import SLOTS, CaptionEngine
 from tests.engine.pools.request_counts import request_counts
-from tests.engine.pools.watched_engine import WatchedEngine
 
 STEP_S = 0.001
 
@@ -144,30 +141,6 @@ def test_a_round_put_aside_is_not_judged_as_if_it_began_anew(
     error = future.exception(20)
     assert error is None
     assert future.result(0).deadline_met
-
-
-def pictures(count: int) -> Any:
-    return tuple(picture(seed) for seed in range(count))
-
-
-@pytest.mark.parametrize("count", [0, 1, 3])
-def test_a_statement_about_other_than_two_pictures_ends(trio: Artifact, count: int) -> None:
-    watched = WatchedEngine(trio)
-    request = watched.pool.admit("reason", Budget(), watched.clock.time_s)
-    with pytest.raises(Exception):  # noqa: B017, PT011  whatever it is, the request has ended then
-        watched.pool.submit(request, ReasonInput(pictures(count), "what"))
-    drained = watched.pool.drain(0)
-    watched.close()
-    assert drained
-
-
-def test_more_beams_than_slots_there_are_is_no_matter_of_waiting(trio: Artifact) -> None:
-    watched = WatchedEngine(trio, max_batch=1, caption_slots=1)
-    try:
-        with pytest.raises(InvalidInput, match="num_beams"):
-            watched.pool.admit("caption", Budget(), watched.clock.time_s, rows=2)
-    finally:
-        watched.close()
 
 
 def test_a_closed_pool_takes_no_captions(engine: CaptionEngine) -> None:

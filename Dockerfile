@@ -33,6 +33,7 @@ COPY engine ./engine
 COPY exporters ./exporters
 COPY loadtests ./loadtests
 COPY models ./models
+COPY monitoring ./monitoring
 COPY server ./server
 COPY tuning ./tuning
 RUN /opt/pip/bin/pip --python /opt/otmv/bin/python install --no-deps --prefix /opt/program .

@@ -8,8 +8,6 @@ from typing import Any, ClassVar, Literal, Self, get_args
 
 from artifact.task import TASKS, TaskName, check_tasks
 
-Task = TaskName
-
 Precision = Literal["fp32", "bf16", "fp16"]
 
 Readout = Literal["series", "last"]

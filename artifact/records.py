@@ -114,26 +114,6 @@ class VariantRecord(Record):
         return value
 
     @property
-    def flops_vqa(self) -> int | None:
-        """Of one question."""
-        return self.flops.get("vqa")
-
-    @property
-    def flops_reason(self) -> int | None:
-        """Of one statement."""
-        return self.flops.get("reason")
-
-    @property
-    def flops_caption(self) -> int | None:
-        """Of one word."""
-        return self.flops.get("caption")
-
-    @property
-    def flops_caption_image(self) -> int | None:
-        """Of the image pass."""
-        return self.flops.get("caption_image")
-
-    @property
     def declared(self) -> bool:
         """Whether its quality was declared, not measured: such a number is of no precision."""
         return (self.quality_source or "").startswith("declared:")

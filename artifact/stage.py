@@ -122,6 +122,11 @@ class StageName(str):
         return self.kind in _WHOLES
 
     @property
+    def leaves_caches(self) -> bool:
+        """Whether it gives the keys and values of a caption's picture."""
+        return self.kind in (StageKind.BLOCK_IMAGE, StageKind.WHOLE_IMAGE)
+
+    @property
     def rides(self) -> bool:
         """Whether rows of one pass ride through it side by side, in slots."""
         return self.kind == StageKind.BLOCK

@@ -49,7 +49,7 @@ def build(arguments: list[str]) -> typer.Typer:
 def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:
     """Add a subcommand, or a group if it has several commands of its own."""
     for command in sub.registered_commands:
-        command.help = _paragraphs(inspect.getdoc(command.callback) or "")
+        command.help = _paragraphs(command.help or inspect.getdoc(command.callback) or "")
     if len(sub.registered_commands) > 1:
         app.add_typer(sub, name=name)
     else:

@@ -18,7 +18,6 @@ from artifact.manifest import (
     StageFile,
     VariantRecord,
 )
-from artifact.stage import StageKind
 from artifact.store import Artifact, ArtifactWriter
 from exporters import describe, parity
 from exporters.export import GOLDEN_SEED, Report
@@ -26,7 +25,8 @@ from exporters.onnx_ import file_of, stage_record, to_onnx
 from exporters.stages import Stage
 from exporters.tasks import exported_task
 from exporters.weights import WeightLog
-from models.comparators import METHODS, Comparator, build
+from models.comparators.build import Comparator, build
+from models.comparators.methods import METHODS
 
 
 def export_gallery(
@@ -112,7 +112,7 @@ class _Gallery:
         cases = list(parity.reference_cases(stage, sizes, seed))
         self._parity += parity.check(self._folder, self._stages, cases)
         # A picture's keys and values are large, and all pictures' alike: one is kept.
-        self._cases += cases[:1] if stage.name.kind == StageKind.WHOLE_IMAGE else cases
+        self._cases += cases[:1] if stage.name.leaves_caches else cases
 
     def write_sides(self) -> None:
         """Write golden cases, tokenizer and labels."""

@@ -1,1 +1,1 @@
-"""Load tests over HTTP."""
+"""Benchmarks and load tests: over HTTP, in the same process, simulated, and on a GPU."""

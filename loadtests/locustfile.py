@@ -1,4 +1,4 @@
-"""Locust's entry: users, shapes, thresholds. What each does is in `loadtests/locust_`.
+"""Locust's entry: users, shapes, thresholds. What each does is in `loadtests/locust`.
 
 Beyond locust's own figures a run ends with attainment per budget class, the share of right answers
 per variant (if a world was given), one line per threshold, and a comparison of the server's
@@ -15,14 +15,14 @@ import httpx
 from locust import constant_throughput, events
 
 from artifact.atomic import write_atomically
-from loadtests.locust_ import page, report
-from loadtests.locust_.errors import LoadTestError, OptionError
-from loadtests.locust_.options import Options, add_options, read_options
-from loadtests.locust_.run import Ground, Run, lay_ground
-from loadtests.locust_.schedules import Mix
-from loadtests.locust_.shapes import Scheduled
-from loadtests.locust_.thresholds import with_default
-from loadtests.locust_.users import CaptionUser, MixedUser, OpenLoopUser, ReasonUser, VqaUser
+from loadtests.locust import page, report
+from loadtests.locust.errors import LoadTestError, OptionError
+from loadtests.locust.options import Options, add_options, read_options
+from loadtests.locust.run import Ground, Run, lay_ground
+from loadtests.locust.schedules import Mix
+from loadtests.locust.shapes import Scheduled
+from loadtests.locust.thresholds import with_default
+from loadtests.locust.users import CaptionUser, MixedUser, OpenLoopUser, ReasonUser, VqaUser
 
 __all__ = ["CaptionUser", "MixedUser", "ReasonUser", "VqaUser"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from artifact.task import REASON, VQA, Task
+from artifact.task import Task
 from models.captions import CaptionStack
 from models.key_block import key_mask_bias
 
@@ -47,18 +47,6 @@ class OtmvModel(CaptionStack):
         y = self._joint(pixels, tokens, text_mask, executed)
         logits: Tensor = self.heads[task.name](y if rows == 1 else y.view(-1, rows, *y.shape[1:]))
         return logits
-
-    def vqa(
-        self, pixels: Tensor, tokens: Tensor, text_mask: Tensor | None, executed: Sequence[int]
-    ) -> Tensor:
-        """Answer questions about pictures: `answer` with the task `VQA`."""
-        return self.answer(VQA, pixels, tokens, text_mask, executed)
-
-    def reason(
-        self, pixels: Tensor, tokens: Tensor, text_mask: Tensor | None, executed: Sequence[int]
-    ) -> Tensor:
-        """Judge statements about two pictures: `answer` with the task `REASON`."""
-        return self.answer(REASON, pixels, tokens, text_mask, executed)
 
     def _joint(
         self, pixels: Tensor, tokens: Tensor, text_mask: Tensor | None, executed: Sequence[int]

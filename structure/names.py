@@ -79,8 +79,7 @@ HOMONYMS = (
         "engine/opening/choose.py", "Remembered.read", "'reason'", "field: why a backend was taken"
     ),
     Homonym("cli/commands/serve.py", "_serve", "'reason'", "field of a log record: why it stopped"),
-    Homonym("loadtests/report/promql.py", "shed", "'reason'", "label: why a request was refused"),
-    Homonym("loadtests/checks.py", "check_caption", "'caption'", "field of an answer over HTTP"),
+    Homonym("monitoring/promql.py", "shed", "'reason'", "label: why a request was refused"),
 )
 
 

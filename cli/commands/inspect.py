@@ -87,7 +87,9 @@ def stage_table(artifact: Artifact) -> Table:
 
 def variant_table(manifest: Manifest) -> Table:
     """Return the variants: pattern (a filled dot is an executed order), quality, parameters."""
-    costs = ("M stored", "M run", "vqa GFLOPs")
+    from artifact.task import VQA
+
+    costs = ("M stored", "M run", f"{VQA.name} GFLOPs")
     rows = [
         (
             variant.id,
@@ -95,7 +97,7 @@ def variant_table(manifest: Manifest) -> Table:
             *(_quality(variant, task) for task in manifest.tasks),
             f"{variant.unique_parameters / 1e6:.3f}",
             f"{variant.executed_parameters / 1e6:.3f}",
-            "-" if variant.flops_vqa is None else f"{variant.flops_vqa / 1e9:.3f}",
+            _giga(variant.flops.get(VQA.name)),
         )
         for variant in manifest.variants
     ]
@@ -140,3 +142,7 @@ def parity_table(manifest: Manifest) -> Table:
     caption = None if rows else "no records"
     left, right = ("stage", "backend", "precision"), ("relative L2",)
     return table("parity at export", left, right, rows, caption)
+
+
+def _giga(flops: int | None) -> str:
+    return "-" if flops is None else f"{flops / 1e9:.3f}"

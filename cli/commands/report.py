@@ -39,9 +39,9 @@ def report(
     [bold]otmv report --from-prometheus http://127.0.0.1:9090 --last 6h --out report.html[/bold]
     """
     from artifact.atomic import write_atomically
-    from loadtests.report.gather import gather
-    from loadtests.report.page import page
-    from loadtests.report.prometheus import Prometheus, PrometheusError, Span
+    from monitoring.prometheus import Prometheus, PrometheusError, Span
+    from monitoring.report.gather import gather
+    from monitoring.report.page import page
 
     seconds = _seconds("--last", last)
     end_s = float(int(time.time()))

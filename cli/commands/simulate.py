@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
+
+from cli.commands.bench.console import fail, print_bars, write
 
 if TYPE_CHECKING:
-    from loadtests.bars import Bar
+    from loadtests.kit.bars import Bar
     from loadtests.simulate.program import Studies
+    from loadtests.simulate.world import World
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -51,47 +53,94 @@ def simulate(
 
     [bold]otmv simulate --rate 800 --burst 8 --keys 2 --seconds 5[/bold]
     """
+    load = None
+    if rate is not None or trace is not None:
+        load = (rate or 1.0, seconds, burst, to_rate, trace)
+    runs = Runs(range(first_seed, first_seed + seeds), seconds, jobs, sweep_gangs)
+    costs = Costs(keys, noise, max_batch, block_ms, stem_ms)
+    _simulate(runs, costs, (load, budget_ms), json_file, plot_file)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Which runs: their seeds, simulated seconds of each, processes; `sweep`: only gangs."""
+
+    seeds: range
+    seconds: float
+    jobs: int
+    sweep: bool
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What is simulated: keys, noise, largest batch, (fixed, per row) milliseconds of a call."""
+
+    keys: int
+    noise: float
+    max_batch: int
+    block_ms: tuple[float, float]
+    stem_ms: tuple[float, float]
+
+    def world(self) -> World:
+        """Return it in seconds."""
+        from loadtests.simulate.world import World
+
+        block, stem = (
+            (fixed_ms / 1e3, row_ms / 1e3) for fixed_ms, row_ms in (self.block_ms, self.stem_ms)
+        )
+        return World(
+            keys=self.keys, noise=self.noise, max_batch=self.max_batch, block=block, stem=stem
+        )
+
+
+LoadOptions = tuple[float, float, float, float | None, Path | None]
+"""Rate, seconds, burst, rate at the end of a ramp, trace: what `Load` is made of."""
+
+
+def _simulate(
+    runs: Runs,
+    costs: Costs,
+    asked: tuple[LoadOptions | None, float],
+    json_file: Path | None,
+    plot_file: Path | None,
+) -> None:
+    """Simulate, show and write; `asked` is one load with its budget in ms, no load: the bars."""
     try:
         from loadtests.simulate.arrivals import TraceError
-        from loadtests.simulate.program import Load, run_load, run_standard, run_sweep
-        from loadtests.simulate.world import World
+        from loadtests.simulate.report import studies_record
     except ModuleNotFoundError as error:
-        problem = f"simulating needs {error.name}: pip install 'otmv-serve[loadtest]'"
-        Console(stderr=True).print(problem, style="red", markup=False, highlight=False)
-        raise typer.Exit(1) from error
-
-    world = World(
-        keys=keys,
-        noise=noise,
-        max_batch=max_batch,
-        block=(block_ms[0] / 1e3, block_ms[1] / 1e3),
-        stem=(stem_ms[0] / 1e3, stem_ms[1] / 1e3),
-    )
-    bars: list[Bar] = []
-    took_s: dict[str, float] = {}
-    chosen = range(first_seed, first_seed + seeds)
-    status = Console(stderr=True).status("simulating")
+        fail(f"simulating needs {error.name}: pip install 'otmv-serve[loadtest]'")
     try:
-        with status:
-            if sweep_gangs:
-                studies = run_sweep(chosen, seconds, jobs, status.update)
-            elif rate is None and trace is None:
-                studies, bars, took_s = run_standard(chosen, seconds, jobs, status.update)
-            else:
-                load = Load(rate or 1.0, seconds, burst, to_rate, trace)
-                studies = run_load(world, load, budget_ms, chosen, status.update)
+        studies, bars, took_s = _studies(runs, costs, asked)
         _show(studies, bars, plot_file)
         for part, part_s in took_s.items():
             Console().print(f"{part}: {part_s:.0f} s", highlight=False)
-        if json_file is not None:
-            facts = {"seeds": list(chosen), "seconds": seconds, "took_s": took_s}
-            _write(json_file, studies, bars, facts)
-    except (ImportError, OSError, TraceError) as error:
-        hint = " (pip install 'otmv-serve[loadtest]')" if isinstance(error, ImportError) else ""
-        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}{escape(hint)}")
-        raise typer.Exit(1) from error
+    except ImportError as error:
+        fail(f"{error} (pip install 'otmv-serve[loadtest]')")
+    except (OSError, TraceError) as error:
+        fail(str(error))
+    if json_file is not None:
+        facts = {"seeds": list(runs.seeds), "seconds": runs.seconds, "took_s": took_s}
+        write(json_file, facts, bars, studies_record(studies), seed=runs.seeds[0])
     if any(bar.verdict == "short" for bar in bars):
         raise typer.Exit(1)
+
+
+def _studies(
+    runs: Runs, costs: Costs, asked: tuple[LoadOptions | None, float]
+) -> tuple[Studies, list[Bar], dict[str, float]]:
+    """Return the studies, the bars, and the seconds each part took."""
+    from loadtests.simulate.program import Load, run_load, run_standard, run_sweep
+
+    load, budget_ms = asked
+    status = Console(stderr=True).status("simulating")
+    with status:
+        if runs.sweep:
+            return run_sweep(runs.seeds, runs.seconds, runs.jobs, status.update), [], {}
+        if load is None:
+            return run_standard(runs.seeds, runs.seconds, runs.jobs, status.update)
+        one = Load(*load)
+        return run_load(costs.world(), one, budget_ms, runs.seeds, status.update), [], {}
 
 
 def _show(studies: Studies, bars: list[Bar], plot_file: Path | None) -> None:
@@ -105,13 +154,6 @@ def _show(studies: Studies, bars: list[Bar], plot_file: Path | None) -> None:
     share = gap_share(first)
     if share is not None:
         console.print(f"closes {share:.0%} of the way from SlackFit to the bound")
-    for bar in bars:
-        console.print(escape(bar.line()), soft_wrap=True, highlight=False)
+    print_bars(bars)
     if plot_file is not None:
         plot(first, plot_file)
-
-
-def _write(path: Path, studies: Studies, bars: list[Bar], facts: dict[str, Any]) -> None:
-    from loadtests.simulate.report import write_json
-
-    write_json(path, bars, studies, {"command": " ".join(["otmv", *sys.argv[1:]]), **facts})

@@ -6,7 +6,8 @@ from grafana_foundation_sdk.models.common import StackingMode
 
 from deploy.grafana.panels import SCOPE, Ask, bars, graph
 from deploy.grafana.sheet import Rows
-from loadtests.report import promql
+from monitoring import promql
+from monitoring.tasks import TITLES
 
 
 def rows() -> Rows:
@@ -82,7 +83,6 @@ def _steps() -> tuple[object, ...]:
 def _memory() -> tuple[object, ...]:
     resident = SCOPE.pick("otmv_resident_bytes", 'kind!="keys"')
     keys = SCOPE.pick("otmv_key_block_bytes")
-    tasks = ("vqa", "reason", "caption")
     return (
         graph(
             "Memory by key block",
@@ -96,7 +96,7 @@ def _memory() -> tuple[object, ...]:
         bars(
             "Quality of the variants",
             "By task, 0 to 1; empty where it was never measured.",
-            {task: f"max by (variant) ({_quality(task)} >= 0)" for task in tasks},
+            {task: f"max by (variant) ({_quality(task)} >= 0)" for task in TITLES},
         ),
     )
 

@@ -18,7 +18,7 @@ from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
-from loadtests.report.promql import Scope
+from monitoring.promql import Scope
 
 WHERE = 'job="$job",instance=~"$instance"'
 JOB = '{job="$job"}'
@@ -80,12 +80,17 @@ def graph(
     )
     if top is not None:
         panel.max(top)
+    for name, colour in (colours or {}).items():
+        panel.override_by_name(name, _coloured(colour))
+    return _asking(panel, asks)
+
+
+def _asking(panel: timeseries.Panel, asks: Sequence[Ask]) -> timeseries.Panel:
+    """Give a panel its queries."""
     for ref, ask in zip("ABCDEFGH", asks, strict=False):
         panel.with_target(_query(ask, ref))
         if ask.dashed:
             panel.override_by_query(ref, _dashed())
-    for name, colour in (colours or {}).items():
-        panel.override_by_name(name, _coloured(colour))
     return panel
 
 

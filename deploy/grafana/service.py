@@ -6,7 +6,7 @@ from grafana_foundation_sdk.models.common import StackingMode
 
 from deploy.grafana.panels import JOB, OUTCOMES, SCOPE, Ask, graph, number
 from deploy.grafana.sheet import Rows
-from loadtests.report import promql
+from monitoring import promql
 
 _BURNS = ("5m", "30m", "1h", "2h", "6h", "1d", "3d")
 _MISSED = SCOPE.grown(
@@ -88,7 +88,7 @@ def _objective() -> tuple[object, ...]:
             "percentunit",
             Ask(promql.attainment(SCOPE), "all"),
             Ask(promql.task_attainment(SCOPE), "{{task}}"),
-            Ask("otmv:attainment:objective", "objective", dashed=True),
+            Ask(promql.OBJECTIVE, "objective", dashed=True),
             span=8,
             top=1,
         ),

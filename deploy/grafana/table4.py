@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from deploy.grafana.panels import Ask, bars, graph
 from deploy.grafana.sheet import Rows
+from monitoring.table4 import RATIO, THROUGHPUT
+from monitoring.tasks import TITLES
+from monitoring.tasks.titles import TaskTitles
 
-_TASKS = {"vqa": "Questions (VQAv2)", "reason": "Statements (NLVR2)", "caption": "Captions (COCO)"}
-_RATIO = "otmv:throughput_over_full:ratio"
 _OURS = (
     "Pictures per second of engine time over the same of full, in the last five minutes: whatever "
     "model and machine is served."
@@ -16,14 +17,18 @@ _PAPERS = "The paper's: BEiT-3-Large on an A100, OTMV supplement, Table 4."
 
 def rows() -> Rows:
     """Return the dashboard's rows: title and panels."""
-    return tuple((title, _task(task)) for task, title in _TASKS.items())
+    return tuple((_headline(titles), _task(task)) for task, titles in TITLES.items())
+
+
+def _headline(titles: TaskTitles) -> str:
+    return titles.long[:1].upper() + titles.long[1:]
 
 
 def _task(task: str) -> tuple[object, ...]:
-    ours = f'{_RATIO}{{source="live",job="$job",task="{task}"}}'
-    paper = f'{_RATIO}{{source="paper",task="{task}"}}'
-    best = f'{_RATIO}{{source="paper",task="{task}",variant="otmv"}}'
-    throughput = f'otmv:throughput:rate5m{{job="$job",task="{task}"}}'
+    ours = f'{RATIO}{{source="live",job="$job",task="{task}"}}'
+    paper = f'{RATIO}{{source="paper",task="{task}"}}'
+    best = f'{RATIO}{{source="paper",task="{task}",variant="otmv"}}'
+    throughput = f'{THROUGHPUT}{{job="$job",task="{task}"}}'
     return (
         bars(
             "Throughput over full",

@@ -1,1 +1,1 @@
-"""`make gpu-suite`: what one GPU tells of the models, in minutes, with torch and little else."""
+"""`make gpu-suite`: the models on one GPU, in minutes, with torch and little else."""

@@ -5,17 +5,20 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from loadtests.gpu.bars import bars
-from loadtests.gpu.device import Kind
-from loadtests.gpu.parts import PARTS
-from loadtests.gpu.report import plot, show, tables, write
-from loadtests.gpu.sizes import SIZES
-from loadtests.gpu.suite import Options, Part, run_suite
-from loadtests.origin import commit_here
+from loadtests.gpu.device.device import Kind
+from loadtests.gpu.suite.bars import bars
+from loadtests.gpu.suite.parts import PARTS
+from loadtests.gpu.suite.plot import plot
+from loadtests.gpu.suite.run import Options, Outcome, Part, run_suite
+from loadtests.gpu.suite.sizes import SIZES
+from loadtests.gpu.suite.tables import show, tables
+from loadtests.kit.bars import Bar
+from loadtests.kit.origin import Origin
+from loadtests.kit.results import results, write_results
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,32 +32,37 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     options = Options(asked.device, SIZES[asked.size], asked.minutes * 60, asked.seed)
     outcomes = run_suite(options, parts, lambda said: print(said, flush=True))
-    claim = (
-        ""
-        if (asked.device, asked.size) == ("cuda", "large")
-        else (f"measured at size {asked.size} on {asked.device}; bars are for large on cuda")
-    )
-    facts = {
-        "command": " ".join(["python -m loadtests.gpu", *(arguments or sys.argv[1:])]),
-        "commit": commit_here(),
-        "seed": asked.seed,
-        "device": asked.device,
-        "size": asked.size,
-        "seconds": round(time.monotonic() - begun_s, 1),
-    }
-    write(asked.out, outcomes, [], facts)  # whatever becomes of what follows
-    found = bars(outcomes, claim)
-    write(asked.out, outcomes, found, facts)
+    command = " ".join(["python -m loadtests.gpu", *(arguments or sys.argv[1:])])
+    took_s = round(time.monotonic() - begun_s, 1)
+    facts = {"device": asked.device, "size": asked.size, "seconds": took_s}
+
+    def write(found: Sequence[Bar]) -> None:
+        measured = {"parts": {name: outcome.record() for name, outcome in outcomes.items()}}
+        write_results(asked.out, results(Origin(command, asked.seed), facts, found, measured))
+
+    write([])  # whatever becomes of what follows
+    found = bars(outcomes, _no_claim(asked.device, asked.size))
+    write(found)
     show(list(tables(outcomes)), found)
     print(f"written: {asked.out}")
+    _draw(outcomes, asked.out.with_suffix(".png"))
+    failed = any(outcome.status in ("failed", "cut off") for outcome in outcomes.values())
+    return int(failed or any(bar.verdict == "short" for bar in found))
+
+
+def _no_claim(device: Kind, size: str) -> str:
+    """Return why the times say nothing about the bars; "" if they do."""
+    if (device, size) == ("cuda", "large"):
+        return ""
+    return f"measured at size {size} on {device}; bars are for large on cuda"
+
+
+def _draw(outcomes: Mapping[str, Outcome], picture: Path) -> None:
     try:
-        picture = asked.out.with_suffix(".png")
         if plot(outcomes, picture):
             print(f"drawn: {picture}")
     except ImportError:
         print("no picture: matplotlib is not installed")
-    failed = any(outcome.status in ("failed", "cut off") for outcome in outcomes.values())
-    return int(failed or any(bar.verdict == "short" for bar in found))
 
 
 def chosen(only: str | None) -> list[Part]:

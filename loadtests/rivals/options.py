@@ -1,11 +1,13 @@
-"""What a rival's program is told. Imports nothing, so that both environments can read it."""
+"""What a rival's program is given. Imports little, so that both environments can read it."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
 
-PATH = "/v1/vqa"
+from artifact.task import VQA
+
+PATH = f"/v1/{VQA.name}"
 """Where every side answers questions."""
 
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from artifact.preprocess import to_pixels
-from artifact.program import whole_stage
 from artifact.store import Artifact, open_artifact
+from artifact.task import VQA
 from loadtests.rivals.options import Options
 
 Prepared = tuple[NDArray[np.uint8], list[int]]
@@ -51,7 +51,8 @@ class Model:
         settings = onnxruntime.SessionOptions()
         settings.intra_op_num_threads = options.threads
         settings.log_severity_level = 3
-        graph = opened.path(self._manifest.stages[whole_stage(options.variant)].file)
+        (stage,) = VQA.whole_stages(options.variant)
+        graph = opened.path(self._manifest.stages[stage].file)
         self._session = onnxruntime.InferenceSession(
             str(graph), settings, providers=["CPUExecutionProvider"]
         )

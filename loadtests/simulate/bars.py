@@ -1,11 +1,11 @@
-"""The bars of the simulator: what was promised, what was measured, ok or short (design §9)."""
+"""The bars of the simulator: what was promised, what was measured, ok or short."""
 
 from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Sequence
 
-from loadtests.bars import Bar
+from loadtests.kit.bars import Bar
 from loadtests.simulate.overhead import rounds_us
 from loadtests.simulate.study import ELASTIC, LOCKSTEP, SLACKFIT, Result, fixed_name
 from loadtests.simulate.world import World

@@ -40,7 +40,7 @@ def slackfit(world: World, buckets: int = 32) -> Rule:
 
 
 def fixed(world: World, depth: int) -> Rule:
-    """One variant for everybody (an index into `depths`); the largest batch in time."""
+    """One variant for every request (an index into `depths`); the largest batch in time."""
 
     def rule(slack_s: float, waiting: int) -> tuple[int, int]:
         for batch in range(min(waiting, world.max_batch), 1, -1):
@@ -52,7 +52,7 @@ def fixed(world: World, depth: int) -> Rule:
 
 
 def largest_batch(world: World) -> Rule:
-    """The largest batch of those waiting that is in time; then the best quality in time."""
+    """The largest batch of the waiting requests that is in time; then the best quality in time."""
     return _best_pair(world, lambda batch, depth: (batch, depth))
 
 

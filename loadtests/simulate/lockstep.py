@@ -1,8 +1,8 @@
 """Rival: lock-step gangs with our own stops, the strongest gang policy we could write.
 
-A gang starts together, its rows never part and nobody joins. At each stop it goes on unless
+A gang starts together, its rows never part and none joins. At each stop it goes on unless
 `eager` requests wait, or one waits that could not be served after the next leg. Rows keep their
-last stop's answer, as ours do. With several keys this is the schedule to beat: everybody in a
+last stop's answer, as ours do. With several keys this is the schedule to beat: every row of a
 batch always needs the same stage.
 """
 
@@ -63,7 +63,7 @@ class Lockstep:
 def _part_with_late(
     gang: list[RowView], expire: list[RowView], now: float
 ) -> tuple[list[RowView], list[RowView], list[RowView]]:
-    """Return who goes on, who expires, and who answers since this step would end too late."""
+    """Return the rows that go on, expire, and answer since this step would end too late."""
     route, position = gang[0].route, gang[0].position
     fixed_s, row_s = (a + b for a, b in zip(route.lines[position], route.head_line, strict=True))
     end_s = now + fixed_s + row_s * len(gang) - EPSILON_S

@@ -17,7 +17,7 @@ _SETTLING_ROUNDS = 300
 
 
 class _Owner:
-    """Keeps `live` rows: whoever ends is replaced by an arrival at the next round."""
+    """Keeps `live` rows: one that ends is replaced by an arrival at the next round."""
 
     def __init__(self, world: World, live: int) -> None:
         self._world, self._live = world, live

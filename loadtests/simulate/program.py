@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.bars import Bar
+from loadtests.kit.bars import Bar
 from loadtests.simulate.arrivals import gamma_arrivals, ramp_arrivals, trace_arrivals
 from loadtests.simulate.bars import coverage_bars, keys_bar, one_key_bars, overhead_bar
 from loadtests.simulate.study import (
+    Policies,
     Progress,
     Result,
-    Who,
     compare,
     standard_study,
     with_gangs,
@@ -81,8 +81,8 @@ def run_standard(
     worlds = {"1 key": world, "2 keys": World(keys=2), "12 keys": World(keys=12)}
     for name, each in {**worlds, "1 key, noise": World(noise=NOISE)}.items():
         begun = time.monotonic()
-        who: Who = "everybody" if each == world else "ours"
-        studies[name] = standard_study(each, seeds, seconds, jobs, progress, who)
+        policies: Policies = "all" if each == world else "ours"
+        studies[name] = standard_study(each, seeds, seconds, jobs, progress, policies)
         took_s[name] = round(time.monotonic() - begun, 1)
     for name in ("2 keys", "12 keys"):
         studies[name] = with_gangs(studies[name], studies["1 key"])

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from artifact.latency import machine_fingerprint
-from loadtests.bars import Bar
-from loadtests.origin import commit_here
 from loadtests.simulate.bars import by_point, mean_effective
 from loadtests.simulate.study import ELASTIC, FIXED, Result
 
@@ -22,12 +19,17 @@ def points_table(name: str, results: Sequence[Result]) -> Table:
     """Return effective accuracy per load; of the fixed variants only the one best there."""
     policies = [outcome.policy for outcome in results[0].outcomes]
     shown = [policy for policy in policies if not policy.startswith(FIXED)]
-    table = Table(title=f"effective accuracy, points of 100: {name}", title_style="bold")
+    title = f"effective accuracy, points of 100: {name}"
+    head = box.SIMPLE_HEAD  # with nothing beside cells, all of it fits 80 columns
+    table = Table(title=title, title_style="bold", box=head, show_edge=False, padding=0)
     table.add_column("load", no_wrap=True)
-    for title in (*shown, "best fixed", "bound"):
-        table.add_column(title, justify="right")
+    for heading in (*shown, "best fixed", "bound"):
+        words = heading.replace("-", " ")
+        width = max(len("82.30"), *map(len, words.split()))
+        table.add_column(words, justify="right", width=width)
+    table.columns[-2].width = len("82.3 d24")
     for point, seeds in by_point(results).items():
-        table.add_row(escape(point), *_cells(seeds, shown, policies, 1))
+        table.add_row(escape(point.replace(",", "")), *_cells(seeds, shown, policies, 1))
     table.add_section()
     table.add_row("mean", *_cells(results, shown, policies, 2))
     return table
@@ -82,23 +84,9 @@ def plot(results: Sequence[Result], path: Path) -> None:
     pyplot.close(figure)
 
 
-def write_json(
-    path: Path, bars: Sequence[Bar], studies: Mapping[str, Sequence[Result]], facts: dict[str, Any]
-) -> None:
-    """Write bars, means per point and policy, and where they come from.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
-    body = {
-        "machine": machine_fingerprint(),
-        "commit": commit_here(),
-        **facts,
-        "bars": [bar.record() for bar in bars],
-        "studies": {name: _study(results) for name, results in studies.items()},
-    }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(body, indent=1, ensure_ascii=False) + "\n", "utf-8")
+def studies_record(studies: Mapping[str, Sequence[Result]]) -> dict[str, Any]:
+    """Return what the results file holds of the studies: means per point and policy."""
+    return {"studies": {name: _study(found) for name, found in studies.items()}}
 
 
 def _study(results: Sequence[Result]) -> dict[str, Any]:

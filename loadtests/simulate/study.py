@@ -114,29 +114,29 @@ def compare(
     return Result(point, seed, tuple(outcomes), limit)
 
 
-Who = Literal["everybody", "ours", "sweep"]
+Policies = Literal["all", "ours", "sweep"]
 """All rivals and the bound, our policy alone, or lock-step gangs at every threshold of `SWEEP`."""
 
 
 @dataclass(frozen=True)
-class Task:
+class SimulatedRun:
     """One point and seed to simulate."""
 
     world: World
     point: Point
     seed: int
     duration_s: float
-    who: Who
+    policies: Policies
 
     def run(self) -> Result:
         """Return the outcomes on the same arrivals."""
         point, world, seed = self.point, self.world, self.seed
         arrivals = gamma_arrivals(point.rate_hz, self.duration_s, point.cv2, seed)
         budget_s = point.budget_ms / 1e3
-        if self.who == "everybody":
+        if self.policies == "all":
             return compare(point.name, arrivals, budget_s, world, seed)
-        eager = SWEEP if self.who == "sweep" else ()
-        outcomes = stepwise(arrivals, budget_s, world, seed, eager, ours=self.who == "ours")
+        eager = SWEEP if self.policies == "sweep" else ()
+        outcomes = stepwise(arrivals, budget_s, world, seed, eager, ours=self.policies == "ours")
         return Result(point.name, seed, tuple(outcomes), None)
 
 
@@ -146,13 +146,15 @@ def standard_study(
     duration_s: float,
     jobs: int,
     progress: Progress,
-    who: Who,
+    policies: Policies,
 ) -> list[Result]:
     """Return the sixteen standard points, once per seed, in `jobs` processes."""
-    tasks = [Task(world, point, s, duration_s, who) for point in STANDARD for s in seeds]
+    tasks = [
+        SimulatedRun(world, point, s, duration_s, policies) for point in STANDARD for s in seeds
+    ]
     results = []
     with ProcessPoolExecutor(jobs) as pool:
-        for result in pool.map(Task.run, tasks):
+        for result in pool.map(SimulatedRun.run, tasks):
             results.append(result)
             progress(f"{world.keys} keys, {result.point}, seed {result.seed}")
     return results
@@ -161,7 +163,7 @@ def standard_study(
 def with_gangs(results: Sequence[Result], one_key: Sequence[Result]) -> list[Result]:
     """Return `results` with the gangs' outcomes of the one-key study, point by point.
 
-    Everybody in a gang always needs the same stage, so gangs do alike whatever the keys.
+    All rows of a gang always need the same stage, so gangs do alike whatever the keys.
     """
     return [
         replace(ours, outcomes=(*ours.outcomes, *(theirs.of(name) for name in LOCKSTEP)))

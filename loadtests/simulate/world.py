@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from artifact.stage import StageName, stage_name
+from artifact.task import VQA
 from engine.elastic.course import Course, Line, Route, Stop
 
-STEM, HEAD = "stem[vqa]", "head[vqa]"
+STEM, HEAD = VQA.passes[0].stem, VQA.head
 
 
 @dataclass(frozen=True)
@@ -28,9 +30,10 @@ class World:
 
     def line(self, stage: str, bucket: int) -> Line:
         """Return a stage's mean seconds (fixed, per row)."""
-        if stage == STEM:
+        name = stage_name(stage)
+        if name.is_stem:
             return self.stem
-        return self.head if stage == HEAD else self.block
+        return self.head if name.is_head else self.block
 
     def service_s(self, depth: int, batch: int) -> float:
         """Return mean seconds of a whole gang: stem, `depth` blocks and head in one batch."""
@@ -40,7 +43,7 @@ class World:
     def route(self) -> Route:
         """Return the ladder as the scheduler sees it."""
         orders = self.depths[-1]
-        blocks = tuple((f"block[{k * self.keys // orders}]", 0) for k in range(orders))
+        blocks = tuple((StageName.block(k * self.keys // orders), 0) for k in range(orders))
         ladder = zip(self.depths, self.quality, strict=True)
         stops = tuple(Stop(depth + 1, f"d{depth}", points) for depth, points in ladder)
         calls, orders_run = ((STEM, 0), *blocks), (None, *range(orders))

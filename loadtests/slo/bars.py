@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from loadtests.bars import Bar
+from loadtests.kit.bars import Bar
 from loadtests.slo.visits import OURS, Ground, Row
 from loadtests.slo.workload import Cell
 
@@ -112,7 +112,7 @@ def _over_full(table: Table, full: str, rival: str, cell: Cell) -> float:
 
 
 def _ceiling(table: Table, ground: Ground, rival: str, cell: Cell) -> float:
-    """Return what a server that answers everybody on time with the full variant would score."""
+    """Return what a server that answers every request on time with the full variant would score."""
     theirs = table.effective(rival, ground.full, cell)
     return 100 * ground.quality[ground.full] / max(theirs, _LEAST_POINTS)
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from artifact.store import open_artifact
 from engine.backends.registry import open_backend
-from loadtests.bench.artifacts import run_child
-from loadtests.bench.live import Monolith, draw_inputs, one_batch
+from loadtests.engine.live import Monolith, draw_inputs, one_batch
+from loadtests.kit.processes.child import run_child
 
 BATCHES = (1, 2, 4, 8, 16)
 CALLS = 5

@@ -1,6 +1,6 @@
 """The open-loop client, in a process of its own: `python -m loadtests.slo.client < JOB`.
 
-Every request goes out at its own absolute time, whatever became of those before. It writes bytes
+Every request goes out at its own absolute time, whatever became of earlier ones. It writes bytes
 made beforehand to kept connections and parses answers with httptools (C), which is lighter than
 httpx or aiohttp: the client shares the machine's cores with the server it measures. Answers are
 kept as they are and read only after the last.

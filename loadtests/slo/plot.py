@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from loadtests.kit.latencies import BIN_S
 from loadtests.slo.bars import Table
-from loadtests.slo.scoring import BIN_S, MISS
+from loadtests.slo.scoring import MISS
 from loadtests.slo.visits import OURS, Ground, Row
 from loadtests.slo.workload import Cell
 

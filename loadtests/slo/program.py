@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from artifact.latency import usable_cores
 from artifact.store import open_artifact
-from loadtests.bench.artifacts import FAMILY
-from loadtests.bench.setup import BenchError
+from loadtests.kit.artifacts import FAMILY
+from loadtests.kit.asking.tasks import WORKLOAD
+from loadtests.kit.errors import BenchError
+from loadtests.kit.processes.ports import free_port
+from loadtests.kit.progress import Report
 from loadtests.rivals.options import Options
 from loadtests.slo import capacity, servers
 from loadtests.slo.sweep import CELL, GRID, Settings, Trial
 from loadtests.slo.visits import OURS, Ground, Offering, Row, solo_s
 from loadtests.slo.workload import Cell, bodies
-
-Report = Callable[[str, float], None]
-"""Told what is being done and the share of it that is."""
 
 LOADS = (0.5, 1.0, 1.5, 2.0)
 BURSTS = (4.0, 1.0)
@@ -28,7 +28,7 @@ QUICK_RIVALS = ("litserve", "ray")
 
 
 @dataclass(frozen=True)
-class Setup:
+class SloBench:
     """Where things are, and what is offered.
 
     `artifacts` holds the family and, in `cache`, what our server learns of it; `rivals_folder` is
@@ -55,7 +55,7 @@ class Measured:
     failures: list[str] = field(default_factory=list)
 
 
-def lay_ground(artifact: Path, setup: Setup, report: Report) -> Ground:
+def lay_ground(artifact: Path, setup: SloBench, report: Report) -> Ground:
     """Measure capacity and solo time of an artifact's variants.
 
     Raises:
@@ -63,7 +63,7 @@ def lay_ground(artifact: Path, setup: Setup, report: Report) -> Ground:
     """
     variants = open_artifact(artifact, verify=False).manifest.variants
     deep = sorted(variants, key=lambda variant: len(variant.pattern))
-    quality = {v.id: v.quality_of("vqa", "fp32") or 0.0 for v in deep}
+    quality = {v.id: v.quality_of(WORKLOAD.name, "fp32") or 0.0 for v in deep}
     report("capacity of each variant's graph", 0.0)
     ground = Ground(artifact.absolute(), quality, capacity.measure(artifact), 0.0)
     report("solo time of the full variant", 0.0)
@@ -72,7 +72,7 @@ def lay_ground(artifact: Path, setup: Setup, report: Report) -> Ground:
     return replace(ground, solo_s=found_s)
 
 
-def run_alone(artifact: Path, setup: Setup, report: Report) -> Measured:
+def run_alone(artifact: Path, setup: SloBench, report: Report) -> Measured:
     """Measure our server only.
 
     Raises:
@@ -83,7 +83,7 @@ def run_alone(artifact: Path, setup: Setup, report: Report) -> Measured:
     return measured
 
 
-def run_beside(settings: Mapping[str, Settings], setup: Setup, report: Report) -> Measured:
+def run_beside(settings: Mapping[str, Settings], setup: SloBench, report: Report) -> Measured:
     """Measure our server before each rival and after the last; each rival with every variant.
 
     A rival that fails does not stop the others.
@@ -108,7 +108,7 @@ def run_beside(settings: Mapping[str, Settings], setup: Setup, report: Report) -
     return measured
 
 
-def sweep(rivals: Sequence[str], setup: Setup, report: Report) -> dict[str, list[Trial]]:
+def sweep(rivals: Sequence[str], setup: SloBench, report: Report) -> dict[str, list[Trial]]:
     """Try every setting of every rival on the full variant, at one load.
 
     Raises:
@@ -126,7 +126,9 @@ def sweep(rivals: Sequence[str], setup: Setup, report: Report) -> dict[str, list
     return trials
 
 
-def _visit_ours(measured: Measured, setup: Setup, turn: int, report: Report, share: float) -> None:
+def _visit_ours(
+    measured: Measured, setup: SloBench, turn: int, report: Report, share: float
+) -> None:
     report(f"{OURS}: starting", share)
     with servers.ours(measured.ground.artifact, setup.cache) as server:
         for cell, score in setup.offering.visit(server, measured.ground):
@@ -139,23 +141,23 @@ Rival = tuple[str, str, Settings]
 
 
 def _visit_rival(
-    measured: Measured, setup: Setup, who: Rival, report: Report, share: float
+    measured: Measured, setup: SloBench, chosen: Rival, report: Report, share: float
 ) -> None:
-    rival, variant, _ = who
+    rival, variant, _ = chosen
     report(f"{rival} {variant}: starting", share)
-    with _rival(setup, measured.ground, who) as server:
+    with _rival(setup, measured.ground, chosen) as server:
         for cell, score in setup.offering.visit(server, measured.ground):
             report(f"{rival} {variant}: {cell.name}: {score.effective:.1f}", share)
             measured.rows.append(Row(rival, variant, 0, cell, score))
 
 
 @contextmanager
-def _rival(setup: Setup, ground: Ground, who: Rival) -> Iterator[servers.Running]:
-    rival, variant, settings = who
+def _rival(setup: SloBench, ground: Ground, chosen: Rival) -> Iterator[servers.Running]:
+    rival, variant, settings = chosen
     options = Options(
         artifact=str(ground.artifact),
         variant=variant,
-        port=servers.free_port(),
+        port=free_port(),
         threads=usable_cores(),
         max_batch=settings.max_batch,
         wait_ms=settings.wait_ms,

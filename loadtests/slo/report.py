@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table as Shown
 
+from loadtests.kit.results import rounded
 from loadtests.slo.bars import Table
 from loadtests.slo.visits import OURS, Ground, Row
 
 
 def cells_table(title: str, rows: Sequence[Row], ground: Ground) -> Shown:
-    """Return one line per cell: ours, then each rival's full and hindsight-best variant."""
+    """Return ours per cell, beside each rival's full and hindsight-best variant, a row a rival."""
     table = Table(rows)
     rivals = [side for side in dict.fromkeys(row.side for row in rows) if side != OURS]
-    shown = Shown(title=title, title_style="bold")
+    shown = Shown(title=title, title_style="bold", box=box.SIMPLE_HEAD)
     shown.caption = "effective accuracy, points of 100 (answered on time, %)"
     shown.add_column("load", no_wrap=True)
-    for heading in (OURS, *(f"{r} {w}" for r in rivals for w in (ground.full, "best fixed"))):
-        shown.add_column(escape(heading), justify="right")
+    for heading in (OURS, *(["rival", f"its {ground.full}", "its best fixed"] if rivals else [])):
+        shown.add_column(escape(heading), justify="right", no_wrap=True)
     for cell in table.cells:
-        cells = [_cell(table, OURS, "", cell)]
+        ours = _cell(table, OURS, "", cell)
         for rival in rivals:
             name, _ = table.hindsight(rival, cell)
-            cells.append(_cell(table, rival, ground.full, cell))
-            cells.append(f"{_cell(table, rival, name, cell)} {name}")
-        shown.add_row(escape(cell.name), *cells)
+            best = f"{_cell(table, rival, name, cell)} {name}"
+            shown.add_row(
+                escape(cell.name), ours, rival, _cell(table, rival, ground.full, cell), best
+            )
+        if not rivals:
+            shown.add_row(escape(cell.name), ours)
     return shown
 
 
@@ -43,7 +48,7 @@ def ground_record(ground: Ground) -> dict[str, Any]:
         "solo_ms": round(ground.solo_s * 1e3, 3),
         "capacity_hz": round(ground.capacity_hz, 3),
         "smallest_over_full": round(ground.smallest_over_full, 3),
-        "rates_hz": _rounded(ground.rates),
+        "rates_hz": rounded(ground.rates),
         "quality": dict(ground.quality),
     }
 
@@ -54,16 +59,8 @@ def row_record(row: Row) -> dict[str, Any]:
         "side": row.side,
         **({"variant": row.variant} if row.variant else {"turn": row.turn}),
         **asdict(row.cell),
-        **_rounded(asdict(row.score)),
+        **rounded(asdict(row.score)),
     }
     if row.side != OURS or row.turn:
         del found["timeline"]
     return found
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return round(value, 4)
-    if isinstance(value, Mapping):
-        return {key: _rounded(each) for key, each in value.items()}
-    return [_rounded(each) for each in value] if isinstance(value, (list, tuple)) else value

@@ -7,13 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
+from loadtests.kit.asking.answers import problem_kind
+from loadtests.kit.latencies import late_sends, percentiles_ms, timeline
 from loadtests.slo.client import LEFT, Reply, Sent
 from loadtests.slo.workload import FACTORS, Offer
 
-LATE_SEND_MS = (1.0, 5.0)
-BIN_S = 1.0
 MISS = "miss"
 
 
@@ -49,11 +47,8 @@ def _mark(offer: Offer, reply: Reply, solo_s: float) -> Mark:
 
 def _refusal(reply: Reply) -> str:
     """Return the status and, of an RFC 9457 problem, its kind."""
-    try:
-        kind = str(json.loads(reply.body)["type"]).rpartition(":")[2]
-    except (ValueError, KeyError, TypeError):
-        return str(reply.status)
-    return f"{reply.status} {kind}"
+    kind = problem_kind(reply.body)
+    return str(reply.status) if kind is None else f"{reply.status} {kind}"
 
 
 @dataclass(frozen=True)
@@ -98,8 +93,10 @@ def score(
         variants=dict(sorted(Counter(str(mark.variant) for mark in met).items())),
         misses=dict(Counter(mark.miss for mark in marks if mark.miss).most_common()),
         classes={f"{factor}x": _class(marks, factor) for factor in FACTORS},
-        timeline=_timeline(marks, seconds),
-        late_sends=_late_sends(marks),
+        timeline=timeline(
+            ((m.offer.at_s, MISS if m.miss else str(m.variant)) for m in marks), seconds
+        ),
+        late_sends=late_sends([mark.late_send_s for mark in marks]),
         client_cpu=sent.cpu_s / sent.seconds,
         server_cpu=server_cpu_s / sent.seconds,
     )
@@ -107,27 +104,9 @@ def score(
 
 def _class(marks: Sequence[Mark], factor: int) -> dict[str, float | None]:
     of_class = [mark for mark in marks if mark.offer.factor == factor]
-    answered_ms = [mark.latency_s * 1e3 for mark in of_class if mark.variant is not None]
-    found: dict[str, float | None] = {
+    answered_s = [mark.latency_s for mark in of_class if mark.variant is not None]
+    return {
         "offered": len(of_class),
         "attainment": sum(not mark.miss for mark in of_class) / max(1, len(of_class)),
+        **percentiles_ms(answered_s),
     }
-    for percent in (50, 95, 99):
-        value = float(np.percentile(answered_ms, percent)) if answered_ms else None
-        found[f"p{percent}_ms"] = value
-    return found
-
-
-def _timeline(marks: Sequence[Mark], seconds: float) -> list[dict[str, int]]:
-    bins: list[Counter[str]] = [Counter() for _ in range(max(1, int(np.ceil(seconds / BIN_S))))]
-    for mark in marks:
-        bins[int(mark.offer.at_s / BIN_S)][MISS if mark.miss else str(mark.variant)] += 1
-    return [dict(sorted(each.items())) for each in bins]
-
-
-def _late_sends(marks: Sequence[Mark]) -> dict[str, float]:
-    late_ms = [mark.late_send_s * 1e3 for mark in marks]
-    found: dict[str, float] = {
-        f"over_{limit:g}_ms": sum(late > limit for late in late_ms) for limit in LATE_SEND_MS
-    }
-    return {**found, "max_ms": max(late_ms, default=0.0)}

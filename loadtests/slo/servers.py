@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import http.client
-import socket
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.bench.artifacts import ROOT, environment
-from loadtests.bench.server import serving
-from loadtests.bench.setup import BenchError
+from loadtests.kit.processes.child import ROOT, environment
+from loadtests.kit.processes.serving import serving
+from loadtests.kit.processes.started import started
 from loadtests.rivals.options import PATH, Options
-from loadtests.slo.processes import stop_tree
 
 RIVALS = {"litserve": "litserve", "ray": "ray", "mosec": "mosec"}
 """Rival to the library it needs; its program is `loadtests.rivals.<rival>_`."""
@@ -69,53 +65,34 @@ def rival(folder: Path, name: str, options: Options, probe: str) -> Iterator[Run
     Args:
         folder: the environment with the rivals' libraries.
         name: of `RIVALS`.
-        options: what it is told.
+        options: its settings.
         probe: the JSON of a request; the server is ready once it answers that.
 
     Raises:
         BenchError: it did not become ready.
     """
-    words = [str(folder / "bin" / "python"), "-m", f"loadtests.rivals.{name}_"]
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
-        log = Path(scratch) / "log"
-        with log.open("wb") as sink:
-            process = subprocess.Popen(
-                [*words, options.to_json()],
-                env=_environment(scratch),
-                cwd=scratch,
-                stdout=sink,
-                stderr=sink,
-            )
-        try:
-            _wait_ready(process, options.port, probe, log)
-            yield Running(process.pid, "127.0.0.1", options.port)
-        finally:
-            stop_tree(process, _GRACE_S)
+    program = [str(folder / "bin" / "python"), "-m", f"loadtests.rivals.{name}_"]
+
+    def answers(_: str) -> int | None:
+        return options.port if ask("127.0.0.1", options.port, probe) == 200 else None
+
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch,
+        started(
+            [*program, options.to_json()],
+            _environment(scratch),
+            answers,
+            _START_LIMIT_S,
+            _GRACE_S,
+            Path(scratch),
+        ) as (process, port),
+    ):
+        yield Running(process.pid, "127.0.0.1", port)
 
 
 def _environment(scratch: str) -> dict[str, str]:
     private = {"TMPDIR": scratch, "RAY_TMPDIR": scratch, "RAY_USAGE_STATS_ENABLED": "0"}
     return {**environment(), **private}
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on just now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
-
-
-def _wait_ready(process: subprocess.Popen[bytes], port: int, probe: str, log: Path) -> None:
-    limit_s = time.monotonic() + _START_LIMIT_S
-    while time.monotonic() < limit_s:
-        if process.poll() is not None:
-            break
-        if ask("127.0.0.1", port, probe) == 200:
-            return
-        time.sleep(0.2)
-    lines = log.read_text("utf-8", "replace").strip().splitlines() or ["no reason given"]
-    raise BenchError(f"it did not become ready: {lines[-1]}")
 
 
 def ask(host: str, port: int, body: str, timeout_s: float = 60.0) -> int:

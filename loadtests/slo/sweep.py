@@ -9,10 +9,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from loadtests.bench.setup import BenchError
+from loadtests.kit.errors import BenchError
 from loadtests.slo.workload import FACTORS, Cell
 
 CELL = Cell(1.0, 1.0)
+
+SETTINGS = Path(__file__).with_name("rival_settings.json")
+"""Each rival's best settings, of a sweep on two cores; another machine's own sweep may differ."""
 
 
 @dataclass(frozen=True)

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.bench.artifacts import environment
-from loadtests.bench.setup import BenchError
+from loadtests.kit.errors import BenchError
+from loadtests.kit.processes.child import run_child
+from loadtests.kit.processes.tree import tree_cpu_s
 from loadtests.rivals.options import PATH
 from loadtests.slo.capacity import Rates, best
 from loadtests.slo.client import Job, Send, Sent
-from loadtests.slo.processes import tree_cpu_s
 from loadtests.slo.scoring import Score, judge, score
 from loadtests.slo.servers import Running, ask
 from loadtests.slo.workload import FACTORS, Cell, bodies, class_budgets, draw
@@ -119,16 +117,8 @@ def _job(server: Running, texts: list[str], solo_s: float, sends: Iterable[Send]
 
 
 def _send(job: Job) -> Sent:
-    done = subprocess.run(
-        [sys.executable, "-m", "loadtests.slo.client"],
-        input=job.to_json(),
-        capture_output=True,
-        text=True,
-        env=environment(),
-    )
-    if done.returncode != 0:
-        raise BenchError(f"the client failed: {done.stderr.strip().splitlines()[-1]}")
-    return Sent.from_json(done.stdout)
+    said = run_child("loadtests.slo.client", [], "the client", given=job.to_json())
+    return Sent.from_json(said)
 
 
 def _settle(server: Running, body: str) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from artifact.task import TaskName
-from loadtests.bars import Bar
-from loadtests.bench.pairs import CLAIM_PAIRS
-from loadtests.table4.methods import BY_ID
+from loadtests.kit.bars import Bar
+from loadtests.kit.pairs import CLAIM_PAIRS
 from loadtests.table4.rows import CLEAR, Speed, inverted, of_task
+from models.comparators.methods import METHODS
 
 LEAST_SHARE = 0.93
 """What is left out must be time saved, to this share."""
@@ -25,7 +25,7 @@ def not_run(task: TaskName, methods: Sequence[str], preset: str, why: str) -> li
     shares = [
         Bar(_share_name(preset, task, method), None, LEAST_SHARE, True, why)
         for method in methods
-        if BY_ID[method].held
+        if METHODS[method].kind == "less"
     ]
     return [*shares, Bar(f"table4.{preset}.{task}.order", None, 0.0, False, why)]
 
@@ -35,7 +35,7 @@ def _share_name(preset: str, task: TaskName, method: str) -> str:
 
 
 def _of_task(found: Sequence[Speed], preset: str, task: TaskName) -> list[Bar]:
-    held = [_share(speed, preset) for speed in found if BY_ID[speed.method].held]
+    held = [_share(speed, preset) for speed in found if METHODS[speed.method].kind == "less"]
     wrong, clear = inverted(found)
     named = "; ".join(f"{slow} before {fast}" for slow, fast in wrong)
     spread = f"of {clear} pairs whose ideals differ by {CLEAR - 1:.0%} or more"

@@ -1,7 +1,7 @@
 """One task of the table in a process of its own: `python -m loadtests.table4.child JOB`.
 
 So all its methods are loaded once and their memory is free again before the next task. What it says
-is described in `loadtests.bench.apart`.
+is described in `loadtests.kit.processes.apart`.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from artifact.store import open_artifact
 from artifact.task import TaskName
 from engine.backends.registry import open_backend
 from engine.errors import EngineError
-from loadtests.bench.pairs import Report
-from loadtests.bench.setup import BenchError
+from loadtests.kit.asking.tasks.asked import Work
+from loadtests.kit.errors import BenchError
+from loadtests.kit.progress import Report
+from loadtests.kit.rounds import take_rounds
 from loadtests.table4.galleries import check_gallery, flops
 from loadtests.table4.passes import Passes, draw_inputs
-from loadtests.table4.presets import Work
-from loadtests.table4.rounds import take_rounds
 from loadtests.table4.rows import Row
 
 _WARM = 2

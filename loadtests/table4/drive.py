@@ -1,7 +1,7 @@
 """Traffic for the table: every method in turns, the same requests for each, in a closed loop.
 
-A turn is so many requests for one variant; the next turn begins as the last of them are answered,
-and each round begins one method further on. The run ends with a whole round, so every method was
+A turn is `per_turn` requests for one variant; the next begins as its last ones are answered, and
+each round begins one method further on. The run ends with a whole round, so every method was
 asked equally often. As many requests should be open as two batches hold: while one batch runs the
 next one waits, so steps are full. With one batch open, the first request starts alone, and steps of
 one row and of all the others alternate from then on.
@@ -10,7 +10,6 @@ one row and of all the others alternate from then on.
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -19,18 +18,18 @@ from typing import Any
 import httpx
 
 from artifact.task import TASKS, TaskName
-from loadtests.bench.pairs import Report
-from loadtests.bench.setup import BenchError
-from loadtests.cases import VqaCase, load_cases
+from loadtests.kit.asking.cases import load_cases
+from loadtests.kit.asking.tasks import ASKED
+from loadtests.kit.asking.tasks.asked import Case
+from loadtests.kit.errors import BenchError
+from loadtests.kit.progress import Report
+from loadtests.kit.rounds import turned
 from loadtests.table4.ledger import Count, Ledger
-from loadtests.table4.methods import FULL
-from loadtests.table4.rounds import turned
+from models.comparators.methods import FULL
 
 _TIMEOUT_S = 120.0
 _PATIENCE_MS = 600_000.0
 """The latency budget of every request: nothing is to expire, or be hurried."""
-
-_STATEMENT = "there is a circle in both pictures"
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class _Run:
     drive: Drive
     client: httpx.AsyncClient
     report: Report
-    cases: Sequence[VqaCase]
+    cases: Sequence[Case]
     now_s: Callable[[], float]
     counts: dict[str, Count] = field(default_factory=dict)
 
@@ -81,7 +80,7 @@ async def _drive(
     settings: dict[str, Any] = {"base_url": drive.url, "timeout": _TIMEOUT_S, "limits": limits}
     try:
         async with httpx.AsyncClient(**settings, transport=transport) as client:
-            run = _Run(drive, client, report, load_cases(None).vqa, now_s)
+            run = _Run(drive, client, report, load_cases(None)[drive.task], now_s)
             variants = await _variants(run)
             begun_at_s = time.time()
             await _send_all(run, variants)
@@ -102,7 +101,7 @@ async def _drive(
 
 
 async def _send_all(run: _Run, variants: Sequence[str]) -> None:
-    """Send one request for each variant, alone, so that a wrong one is told; then the traffic."""
+    """Send one request for each variant, alone, so that a wrong one is named; then the traffic."""
     for name in variants:
         run.counts[name] = Count()
         if problem := await _send(run, name, 0):
@@ -150,7 +149,7 @@ async def _work(run: _Run, requests: Iterator[tuple[str, int]]) -> None:
 async def _send(run: _Run, variant: str, number: int) -> str:
     """Send one request and count what came of it; return the problem, "" if there is none."""
     body = _body(run.drive, variant, run.cases, number)
-    answer = await run.client.post(f"/v1/{run.drive.task}", json=body)
+    answer = await run.client.post(ASKED[run.drive.task].path, json=body)
     count = run.counts[variant]
     if answer.status_code == httpx.codes.OK:
         count.answered += 1
@@ -161,21 +160,11 @@ async def _send(run: _Run, variant: str, number: int) -> str:
     return _problem(answer)
 
 
-def _body(drive: Drive, variant: str, cases: Sequence[VqaCase], number: int) -> dict[str, Any]:
+def _body(drive: Drive, variant: str, cases: Sequence[Case], number: int) -> dict[str, Any]:
     """Return a request's JSON; turns send the same ones in the same order."""
-    case, other = cases[number % len(cases)], cases[(number + 1) % len(cases)]
     budget = {"variant": variant, "max_latency_ms": _PATIENCE_MS}
-    if drive.task == "reason":
-        pictures = [_encoded(case), _encoded(other)]
-        return {"images": pictures, "statement": _STATEMENT, "budget": budget}
-    body: dict[str, Any] = {"image": _encoded(case), "budget": budget}
-    if drive.task == "caption":
-        return body | {"max_new_tokens": drive.words}
-    return body | {"question": case.question}
-
-
-def _encoded(case: VqaCase) -> str:
-    return base64.b64encode(case.image).decode()
+    words = {"max_new_tokens": drive.words} if TASKS[drive.task].writes else {}
+    return {**cases[number % len(cases)].json(), "budget": budget, **words}
 
 
 def _problem(answer: httpx.Response) -> str:

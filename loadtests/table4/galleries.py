@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from artifact.manifest import MANIFEST_NAME, Manifest, VariantRecord
-from artifact.program import whole_stages
 from artifact.store import Artifact, open_artifact
-from artifact.task import TaskName
-from loadtests.bench.artifacts import export
-from loadtests.bench.pairs import Report
-from loadtests.bench.setup import BenchError
-from loadtests.table4.presets import Preset, Work
+from artifact.task import TASKS, TaskName
+from loadtests.kit.artifacts import export
+from loadtests.kit.asking.tasks.asked import Work
+from loadtests.kit.errors import BenchError
+from loadtests.kit.progress import Report
+from loadtests.table4.presets import Preset
 
 _AGAIN = "remove the folder, and it is exported again"
 _MEMINFO = Path("/proc/meminfo")
@@ -51,7 +51,7 @@ def check_gallery(gallery: Artifact, task: TaskName, methods: Sequence[str]) -> 
     manifest = gallery.manifest
     known = {variant.id for variant in manifest.variants}
     for method in methods:
-        stages = whole_stages(task, method)
+        stages = TASKS[task].whole_stages(method)
         if method not in known or any(stage not in manifest.stages for stage in stages):
             raise BenchError(f"{gallery.root} has no {method} for {task}: {_AGAIN}")
     needed_bytes, free_bytes = _weight_bytes(gallery, task, methods), _free_bytes()
@@ -65,7 +65,7 @@ def check_gallery(gallery: Artifact, task: TaskName, methods: Sequence[str]) -> 
 def _weight_bytes(gallery: Artifact, task: TaskName, methods: Sequence[str]) -> int:
     """Return the bytes that the methods' graphs hold when each has a copy of its own."""
     sizes, stages = gallery.tensor_bytes(), gallery.manifest.stages
-    names = [stage for method in methods for stage in whole_stages(task, method)]
+    names = [stage for method in methods for stage in TASKS[task].whole_stages(method)]
     return sum(sizes.get(tensor, 0) for name in names for tensor in stages[name].initializers)
 
 
@@ -78,7 +78,7 @@ def _free_bytes() -> int | None:
 
 
 def flops(manifest: Manifest, task: TaskName, method: str, work: Work) -> int:
-    """Return the FLOPs of one request: of a caption, the picture and so many words.
+    """Return the FLOPs of one request: of a caption, the picture and `work.words` words.
 
     Raises:
         BenchError: the gallery does not say.
@@ -91,6 +91,6 @@ def flops(manifest: Manifest, task: TaskName, method: str, work: Work) -> int:
 
 
 def _parts(record: VariantRecord, task: TaskName, words: int) -> list[tuple[int | None, int]]:
-    if task == "caption":
-        return [(record.flops_caption_image, 1), (record.flops_caption, words)]
-    return [(record.flops_vqa if task == "vqa" else record.flops_reason, 1)]
+    """Return the FLOPs of each part of a request, and how often it runs."""
+    last, *before = (record.flops.get(part) for part in TASKS[task].flops_parts)
+    return [*((part, 1) for part in before), (last, words if TASKS[task].writes else 1)]

@@ -10,7 +10,7 @@ from typing import Self
 
 from artifact.atomic import write_atomically
 from artifact.task import TaskName
-from loadtests.bench.setup import BenchError
+from loadtests.kit.errors import BenchError
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The table from a running Prometheus, and whether it agrees with who sent the traffic."""
+"""The table from a running Prometheus, and whether it agrees with the client of the run."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from artifact.task import TaskName
-from loadtests.bars import Bar
-from loadtests.bench.pairs import Report
-from loadtests.bench.setup import BenchError
-from loadtests.table4 import promql
+from loadtests.kit.bars import Bar
+from loadtests.kit.errors import BenchError
+from loadtests.kit.progress import Report
 from loadtests.table4.ledger import Ledger
-from loadtests.table4.methods import FULL, TASKS
-from loadtests.table4.prometheus import NoData, Prometheus, Sample, Series
 from loadtests.table4.report import Direct
+from models.comparators.methods import FULL
+from monitoring import table4
+from monitoring.prometheus import NoData, Prometheus, Sample, Series
+from monitoring.promql import Scope
+from monitoring.table4 import COLUMNS
 
 MOST_APART = 0.05
 """Largest relative difference between counters and ledger, and between the two measurements."""
@@ -70,18 +72,18 @@ def read_live(prometheus: Prometheus, window: str, at_s: float) -> Live:
     Raises:
         PrometheusError: it cannot be asked, or `full` had no traffic that was scraped twice.
     """
-    ask = prometheus.values
-    relative = _by_variant(ask(promql.relative(window), at_s))
+    ask, scope = prometheus.values, Scope(window)
+    relative = _by_variant(ask(table4.throughput_over_full(scope), at_s))
     if not relative:
         where = f"for {FULL} in {window}"
-        raise NoData(promql.BUSY, where, f"two scrapes must see its traffic; {_DRIVE}")
-    throughput = _by_variant(ask(promql.throughput(window), at_s))
-    pictures = _by_variant(ask(promql.pictures(window), at_s))
-    rows_per_step = ask(promql.rows_per_step(window), at_s)
-    words = ask(promql.words_per_caption(window), at_s)
+        raise NoData(table4.BUSY, where, f"two scrapes must see its traffic; {_DRIVE}")
+    throughput = _by_variant(ask(table4.throughput(scope), at_s))
+    pictures = _by_variant(ask(table4.pictures(scope), at_s))
+    rows_per_step = ask(table4.rows_per_step(scope), at_s)
+    words = ask(table4.words_per_caption(scope), at_s)
     rows = [
         LiveRow(task, key[1], pictures.get(key, 0.0), throughput[key], relative[key])
-        for task in TASKS
+        for task in COLUMNS
         for key in relative
         if key[0] == task
     ]
@@ -125,12 +127,14 @@ def await_counted(
     while True:
         at_s = now_s()
         window = f"{math.ceil(at_s - ledger.begun_at_s) + _MARGIN_S}s"
-        found = counted(prometheus.scraped(promql.samples(ledger.task, window), at_s), ledger)
+        found = counted(
+            prometheus.scraped(table4.scraped_pictures(ledger.task, window), at_s), ledger
+        )
         if found is not None:
             return found
         if now_s() >= limit_s:
             where = f"for {ledger.task} after the run of the ledger"
-            raise NoData(promql.IMAGES, where, f"let it scrape {ledger.url}/metrics")
+            raise NoData(table4.IMAGES, where, f"let it scrape {ledger.url}/metrics")
         report("waiting for a scrape after the run", 1.0)
         sleep(_POLL_S)
 

@@ -6,19 +6,26 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from rich import box
 from rich.markup import escape
 from rich.table import Table
 
-from loadtests.table4 import promql
 from loadtests.table4.ledger import Ledger
 from loadtests.table4.live import Live, LiveRow
-from loadtests.table4.methods import BY_ID, PAPER
 from loadtests.table4.report import Direct
+from monitoring import table4
+from monitoring.promql import Scope
+from monitoring.table4 import SOURCE, method_title, paper_speed
 
 
 def live_table(live: Live, direct: Direct) -> Table:
     """Return a line per task and variant; `direct` is empty if none was given."""
-    shown = Table(title=f"pictures per busy second over {live.window}", title_style="bold")
+    shown = Table(
+        title=f"pictures per busy second over {live.window}",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
     shown.caption = _caption(live)
     for heading in ("task", "method"):
         shown.add_column(heading, no_wrap=True)
@@ -27,7 +34,7 @@ def live_table(live: Live, direct: Direct) -> Table:
     for row in live.rows:
         shown.add_row(
             row.task,
-            escape(BY_ID[row.variant].title if row.variant in BY_ID else row.variant),
+            escape(method_title(row.variant)),
             f"{row.pictures:.0f}",
             f"{row.throughput:.3g}",
             f"{row.relative:.2f}",
@@ -38,7 +45,7 @@ def live_table(live: Live, direct: Direct) -> Table:
 
 
 def _caption(live: Live) -> str:
-    parts = [PAPER]
+    parts = [SOURCE]
     if live.rows_per_step is not None:
         parts.append(f"rows per step {live.rows_per_step:.2f}")
     if live.words:
@@ -53,7 +60,7 @@ def _shown(value: float | None) -> str:
 
 def paper(row: LiveRow) -> float | None:
     """Return the paper's ratio for a row, None if its table has none."""
-    return BY_ID[row.variant].paper.get(row.task) if row.variant in BY_ID else None
+    return paper_speed(row.variant, row.task)
 
 
 def live_facts(live: Live, direct: Direct, ledger: Ledger | None) -> dict[str, Any]:
@@ -61,8 +68,8 @@ def live_facts(live: Live, direct: Direct, ledger: Ledger | None) -> dict[str, A
     return {
         "window": live.window,
         "ends_at_s": round(live.at_s, 3),
-        "promql": promql.relative(live.window),
-        "paper": PAPER,
+        "promql": table4.throughput_over_full(Scope(live.window)),
+        "paper": SOURCE,
         "rows_per_step": live.rows_per_step,
         "words_per_caption": dict(live.words),
         "rows": [_record(row, direct) for row in live.rows],

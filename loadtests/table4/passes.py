@@ -15,13 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from artifact.manifest import Manifest, StageFile
-from artifact.program import whole_stages
 from artifact.store import Artifact
-from artifact.task import TaskName
+from artifact.task import TASKS, TaskName
 from engine.backends.base import Array, Backend, LoadedStage
-from loadtests.bench.pairs import Side
-from loadtests.bench.setup import BenchError
-from loadtests.table4.presets import Work
+from loadtests.kit.asking.tasks.asked import Work
+from loadtests.kit.errors import BenchError
+from loadtests.kit.pairs import Side
 
 
 @dataclass(frozen=True)
@@ -46,13 +45,14 @@ def draw_inputs(manifest: Manifest, task: TaskName, work: Work, seed: int) -> In
     config, text, rng = manifest.config, manifest.text, np.random.default_rng(seed)
     if work.words >= text.max_caption_tokens:
         raise BenchError(f"{manifest.name}: captions have {text.max_caption_tokens - 1} words")
-    pictures = (work.batch, 2) if task == "reason" else (work.batch,)
-    shape = (*pictures, config.image_size, config.image_size, 3)
+    asked = TASKS[task]
+    pictures = (asked.pictures,) if asked.pictures > 1 else ()
+    shape = (work.batch, *pictures, config.image_size, config.image_size, 3)
     first: dict[str, Array] = {"pixels": rng.integers(0, 256, shape, np.uint8)}
     words = np.full((work.words, work.batch, 2), text.mask, np.int64)
     words[..., 0] = rng.integers(0, config.vocab_size, words.shape[:2])
     words[:1, :, 0] = text.bos
-    if task != "caption":
+    if asked.text is not None:
         length = manifest.buckets.text_lengths[-1]
         first["tokens"] = rng.integers(0, config.vocab_size, (work.batch, length))
         first["mask"] = np.ones((work.batch, config.image_tokens + length), np.bool_)
@@ -74,14 +74,14 @@ class Passes:
             BenchError: its answer is not finite.
             EngineError: the backend refuses it.
         """
-        names = whole_stages(self._task, method)
+        names = TASKS[self._task].whole_stages(method)
         records = [self._gallery.manifest.stages[name] for name in names]
         stages = [
             self._backend.load(name, self._gallery.path(record.file), record)
             for name, record in zip(names, records, strict=True)
         ]
         run = self._one_call(stages[0])
-        if self._task == "caption":
+        if TASKS[self._task].writes:
             run = self._caption(stages[0], stages[1], records[1])
         if not np.isfinite(run()).all():
             raise BenchError(f"{self._gallery.root}: the answers of {method} are not finite")

@@ -6,19 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from artifact.task import TaskName
-from loadtests.bench.setup import BenchError
-
-
-@dataclass(frozen=True)
-class Work:
-    """One pass: so many requests, pictures of so many pixels a side, so many words of a caption.
-
-    A request is a question, a statement about two pictures, or a caption.
-    """
-
-    image_px: int
-    batch: int
-    words: int = 0
+from loadtests.kit.asking.tasks import ASKED
+from loadtests.kit.asking.tasks.asked import Work
+from loadtests.kit.errors import BenchError
 
 
 @dataclass(frozen=True)
@@ -34,18 +24,14 @@ class Preset:
         return f"table4-{self.model}-{task}-{self.work[task].image_px}"
 
 
-CPU = Preset(
-    "cpu",
-    "beit3_base",
-    {"vqa": Work(224, 4), "reason": Work(224, 4), "caption": Work(224, 4, words=8)},
-)
+def _preset(name: str, model: str) -> Preset:
+    return Preset(name, model, {task: asked.table4[name] for task, asked in ASKED.items()})
+
+
+CPU = _preset("cpu", "beit3_base")
 """Fits two cores: everything in twelve minutes, fifteen rounds."""
 
-LARGE = Preset(
-    "paper",
-    "beit3_large",
-    {"vqa": Work(480, 16), "reason": Work(224, 32), "caption": Work(480, 32, words=16)},
-)
+LARGE = _preset("paper", "beit3_large")
 """The paper's model, picture sizes and batches; it does not give a caption's words: 16 is ours."""
 
 PRESETS = {preset.name: preset for preset in (CPU, LARGE)}

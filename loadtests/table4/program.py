@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from artifact.task import TaskName
-from loadtests.bench.apart import run_apart
-from loadtests.bench.pairs import Report
+from loadtests.kit.processes.apart import run_apart
+from loadtests.kit.progress import Report
 from loadtests.table4.child import Job
 from loadtests.table4.presets import Preset
 from loadtests.table4.rows import Row
 
 
 @dataclass(frozen=True)
-class Setup:
+class Table4Bench:
     """What is measured, and how.
 
     Galleries lie in `artifacts`. `backend` is a name of the engine's registry; `rounds` is how
@@ -42,7 +42,7 @@ class Measured:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def run_all(setup: Setup, report: Report) -> Measured:
+def run_all(setup: Table4Bench, report: Report) -> Measured:
     """Measure the tasks; galleries must be there. One that fails does not stop the others."""
     found, count = Measured(), len(setup.tasks)
     for number, task in enumerate(setup.tasks):
@@ -52,17 +52,17 @@ def run_all(setup: Setup, report: Report) -> Measured:
 
         within("starting", 0.0)
         begun_s = time.perf_counter()
-        told, problem = run_apart("loadtests.table4.child", [_job(setup, task).to_json()], within)
+        said, problem = run_apart("loadtests.table4.child", [_job(setup, task).to_json()], within)
         found.seconds[task] = round(time.perf_counter() - begun_s, 1)
         if problem is not None:
             found.failed[task] = problem
         else:
-            found.rows += [Row(**row) for row in told["rows"]]
-            found.library = told["library"]
+            found.rows += [Row(**row) for row in said["rows"]]
+            found.library = said["library"]
     return found
 
 
-def _job(setup: Setup, task: TaskName) -> Job:
+def _job(setup: Table4Bench, task: TaskName) -> Job:
     gallery = setup.artifacts / setup.preset.gallery(task)
     return Job(
         str(gallery.absolute()),

@@ -11,18 +11,19 @@ from rich.markup import escape
 from rich.table import Table
 
 from artifact.task import TaskName
-from loadtests.bench.pairs import side_record
-from loadtests.bench.setup import BenchError
-from loadtests.table4.methods import BY_ID, PAPER
+from loadtests.kit.errors import BenchError
+from loadtests.kit.pairs import side_record
 from loadtests.table4.notes import note
-from loadtests.table4.program import Measured, Setup
+from loadtests.table4.program import Measured, Table4Bench
 from loadtests.table4.rows import Row, Speed
+from models.comparators.methods import METHODS
+from monitoring.table4 import SOURCE
 
 
 def table(found: Sequence[Speed], task: TaskName, *, notes: bool = True) -> Table:
     """Return one task's table: a line per method; `notes` need a wide screen."""
     shown = Table(title=f"{task}: speed over full fine-tuning", title_style="bold")
-    shown.caption = f"{PAPER}; quartiles over rounds; ideal: operations of full over its own"
+    shown.caption = f"{SOURCE}; quartiles over rounds; ideal: operations of full over its own"
     shown.add_column("method", no_wrap=True)
     for heading in ("ours", "quartiles", "ideal", "of ideal", "paper"):
         shown.add_column(heading, justify="right", no_wrap=True)
@@ -31,7 +32,7 @@ def table(found: Sequence[Speed], task: TaskName, *, notes: bool = True) -> Tabl
     for speed in found:
         low, middle, high = speed.ratio
         shown.add_row(
-            escape(BY_ID[speed.method].title),
+            escape(METHODS[speed.method].title),
             f"{middle:.2f}",
             f"{low:.2f} to {high:.2f}",
             f"{speed.ideal:.2f}",
@@ -42,7 +43,7 @@ def table(found: Sequence[Speed], task: TaskName, *, notes: bool = True) -> Tabl
     return shown
 
 
-def facts(setup: Setup, measured: Measured, found: Sequence[Speed]) -> dict[str, Any]:
+def facts(setup: Table4Bench, measured: Measured, found: Sequence[Speed]) -> dict[str, Any]:
     """Return what the results file holds beside the bars and where it comes from."""
     preset = setup.preset
     work = {
@@ -53,9 +54,8 @@ def facts(setup: Setup, measured: Measured, found: Sequence[Speed]) -> dict[str,
     return {
         "preset": {"name": preset.name, "model": preset.model, "work": work},
         "backend": measured.library or setup.backend,
-        "seed": setup.seed,
         "rounds": setup.rounds,
-        "paper": PAPER,
+        "paper": SOURCE,
         "seconds": measured.seconds,
         "failures": [f"{task}: {why}" for task, why in measured.failed.items()],
         "rows": [_record(*pair) for pair in zip(measured.rows, found, strict=True)],

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from artifact.task import TaskName
-from loadtests.bench.pairs import quartiles
-from loadtests.table4.methods import BY_ID, FULL
+from loadtests.kit.quartiles import quartiles
+from models.comparators.methods import FULL
+from monitoring.table4 import paper_speed
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def speeds(rows: Sequence[Row]) -> list[Speed]:
 
 def _speed(row: Row, full: Row) -> Speed:
     ratios = [a / b for a, b in zip(full.times_s, row.times_s, strict=True)]
-    paper = BY_ID[row.method].paper.get(row.task)
+    paper = paper_speed(row.method, row.task)
     ideal = full.flops / row.flops
     return Speed(row.task, row.method, quartiles(ratios), ideal, len(ratios), paper)
 

@@ -13,12 +13,8 @@ from pydantic import ValidationError
 from artifact.config import ModelConfig
 from artifact.manifest import MANIFEST_NAME, Manifest
 from artifact.pattern import SkipPattern
-from artifact.program import (
-    caption_programs,
-    key_of_stage,
-    vqa_program,
-    whole_programs,
-)
+from artifact.program import composed_programs, whole_programs
+from artifact.task import CAPTION, REASON, VQA
 from tests.engine.artifacts.tiny_model import tiny_config
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo-artifact"
@@ -134,7 +130,7 @@ def test_variant_names() -> None:
 
 def test_programs_gather_the_order_within_its_key() -> None:
     config, pattern = tiny_config(), SkipPattern((0, 1, 3), 4)
-    program = vqa_program(config, pattern)
+    (program,) = composed_programs(VQA, config, pattern)
     assert [step.stage for step in program.steps] == [
         "stem[vqa]",
         "block[0]",
@@ -144,25 +140,14 @@ def test_programs_gather_the_order_within_its_key() -> None:
     ]
     assert [step.order_in_key for step in program.steps[1:-1]] == [0, 1, 1]
     assert program.blocks == 3
-    image, decode = caption_programs(config, pattern)
+    image, decode = composed_programs(CAPTION, config, pattern)
     assert image.stages == ("stem[caption]", "block_image[0]", "block_image[1]")
     assert decode.stages == ("stem[decode]", "block_decode[0]", "block_decode[1]", "head[caption]")
 
 
 def test_a_whole_variant_is_one_step_and_a_caption_two() -> None:
-    (asked,), (judged,) = whole_programs("vqa", "d3"), whole_programs("reason", "d3")
+    (asked,), (judged,) = whole_programs(VQA, "d3"), whole_programs(REASON, "d3")
     assert (asked.stages, judged.stages) == (("whole[vqa:d3]",), ("whole[reason:d3]",))
-    image, decode = whole_programs("caption", "d3")
+    image, decode = whole_programs(CAPTION, "d3")
     assert image.stages == ("whole_image[caption:d3]",)
     assert decode.stages == ("whole_decode[caption:d3]",)
-
-
-def test_key_of_stage() -> None:
-    names = [
-        "block[3]",
-        "block_decode[11]",
-        "stem[vqa]",
-        "whole[vqa:d3]",
-        "whole_image[caption:d3]",
-    ]
-    assert [key_of_stage(name) for name in names] == [3, 11, None, None, None]

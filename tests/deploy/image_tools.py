@@ -26,7 +26,7 @@ from typing import Any
 import httpx
 import pytest
 
-from loadtests.slo.servers import free_port
+from loadtests.kit.processes.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 120.0

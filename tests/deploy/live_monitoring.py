@@ -13,7 +13,6 @@ import random
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,12 +20,13 @@ import httpx
 import pytest
 import yaml
 
-from loadtests.report import promql
-from loadtests.report.prometheus import Line, Prometheus, Span
-from loadtests.report.promql import Scope
+from monitoring import table4
+from monitoring.prometheus import Prometheus, Span
+from monitoring.promql import Scope
 from tests.deploy.boards import Query, queries
 from tests.deploy.test_rules import PROMETHEUS, ROOT
 from tests.e2e.http_load import Post, closed_loop, open_loop
+from tests.e2e.prometheus import program as prometheus_program
 from tests.e2e.prometheus import running
 from tests.server.kit.live_server import LiveServer, otmv, serving
 
@@ -83,11 +83,12 @@ class Watched:
     began_s: float
     loaded_s: float
 
-    def ask(self, query: Query) -> list[Line]:
+    def has_data(self, query: Query) -> bool:
         text = query.filled(WINDOW)
         if query.instant:
-            return self.prometheus.instant(text, self.loaded_s)
-        return self.prometheus.range(text, Span(self.began_s, self.loaded_s, SCRAPE_S))
+            return bool(self.prometheus.values(text, self.loaded_s))
+        found = self.prometheus.range(text, Span(self.began_s, self.loaded_s, SCRAPE_S))
+        return any(series.points for series in found)
 
     def firing(self) -> set[str]:
         found = httpx.get(f"{self.prometheus.url}/api/v1/alerts").json()["data"]["alerts"]
@@ -107,12 +108,6 @@ def configured(folder: Path, target: str) -> Path:
         rule["for"] = "0s"
     (folder / "rules" / "alerts.yml").write_text(yaml.safe_dump(alerts))
     return path
-
-
-@contextmanager
-def scraping(folder: Path, target: str) -> Iterator[str]:
-    with running(configured(folder, target), folder / "data") as address:
-        yield address
 
 
 def stage_bytes(cache: Path) -> float:
@@ -136,8 +131,8 @@ def loaded(server: LiveServer, prometheus: Prometheus) -> float:
     ]
 
     def seen() -> bool:
-        found = prometheus.instant("otmv_step_rows_count", time.time())
-        return bool(found) and found[0].points[0][1] >= float(steps)
+        found = prometheus.values("otmv_step_rows_count", time.time())
+        return bool(found) and found[0].value >= float(steps)
 
     until(seen, "the last of the load is not scraped")
     return time.time()
@@ -146,34 +141,35 @@ def loaded(server: LiveServer, prometheus: Prometheus) -> float:
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("monitoring")
-    if shutil.which("prometheus") is None:
-        pytest.skip("the program `prometheus` is not installed (Debian: package prometheus)")
+    prometheus_program()
     budget = round(1.02 * stage_bytes(folder / "cache"))
     limits = {"OTMV_QUEUE_LIMIT": "24", "OTMV_MAX_BATCH": "2", "OTMV_MEMORY_BUDGET": str(budget)}
     with serving(DEMO, folder / "cache", **limits) as server:
         target = server.url.removeprefix("http://")
-        with scraping(folder / "prometheus", target) as url, Prometheus(url) as prometheus:
+        with (
+            running(configured(folder / "prometheus", target)) as url,
+            Prometheus(url) as prometheus,
+        ):
             began_s = time.time()
             yield Watched(server, prometheus, began_s, loaded(server, prometheus))
 
 
 @pytest.mark.parametrize("query", [*queries()], ids=lambda query: f"{query.board}-{query.panel}")
 def test_every_panel_has_data(watched: Watched, query: Query) -> None:
-    lines = watched.ask(query)
-    assert any(line.points for line in lines), query.filled(WINDOW)
+    assert watched.has_data(query), query.filled(WINDOW)
 
 
 def test_the_recorded_ratio_is_the_one_of_the_report(watched: Watched) -> None:
-    recorded = watched.prometheus.instant(
+    recorded = watched.prometheus.values(
         'otmv:throughput_over_full:ratio{source="live"}', watched.loaded_s
     )
-    asked = watched.prometheus.instant(
-        promql.throughput_over_full(Scope("5m", by=("job",))), watched.loaded_s
+    asked = watched.prometheus.values(
+        table4.throughput_over_full(Scope("5m", by=("job",))), watched.loaded_s
     )
-    ours = {(line.labels["task"], line.labels["variant"]): line.points[0][1] for line in recorded}
+    ours = {(line.labels["task"], line.labels["variant"]): line.value for line in recorded}
     for line in asked:
         key = line.labels["task"], line.labels["variant"]
-        assert ours[key] == pytest.approx(line.points[0][1], rel=0.2)
+        assert ours[key] == pytest.approx(line.value, rel=0.2)
     assert {task for task, _ in ours} == {"vqa", "reason", "caption"}
     assert ours["vqa", "d1"] > 1.2
     assert ours["vqa", "full"] == 1

@@ -14,9 +14,9 @@ import pytest
 import yaml
 
 from engine.telemetry import Telemetry
-from loadtests.report import promql
-from loadtests.report.contents import METHODS
-from loadtests.report.promql import Scope
+from models.comparators.methods import METHODS
+from monitoring import promql, table4
+from monitoring.promql import Scope
 from tests.docs.test_docs import anchors, rows
 
 ROOT = Path(__file__).parents[2]
@@ -103,8 +103,8 @@ def test_rules_say_what_the_report_and_the_dashboards_ask() -> None:
         "otmv:on_time:rate5m": promql.on_time(scope),
         "otmv:attainment:ratio_rate5m": promql.attainment(scope),
         "otmv:effective_accuracy:ratio_rate5m": promql.effective_accuracy(scope),
-        "otmv:throughput:rate5m": promql.throughput(scope),
-        "otmv:throughput_over_full:ratio": promql.throughput_over_full(scope),
+        "otmv:throughput:rate5m": table4.throughput(scope),
+        "otmv:throughput_over_full:ratio": table4.throughput_over_full(scope),
     }
     for window in WINDOWS:
         said[f"otmv:slo_burn:rate{window}"] = promql.slo_burn(Scope(window, by=("job",)))

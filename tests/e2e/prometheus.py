@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.slo.servers import free_port
+from loadtests.kit.processes.ports import free_port
 
 _READY = "Server is ready to receive web requests"
 _CONFIG = """
@@ -23,27 +23,33 @@ scrape_configs:
 """
 
 
+def program() -> str:
+    """Return where the program is, or skip the test."""
+    found = shutil.which("prometheus")
+    if found is None:
+        pytest.skip("the program `prometheus` is not installed (Debian: package prometheus)")
+    return found
+
+
 @contextmanager
 def scraping(url: str, folder: Path) -> Iterator[str]:
     """Let a Prometheus scrape a server until the block ends; yield its own address."""
+    program()
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "prometheus.yml"
     config.write_text(_CONFIG.format(target=url.removeprefix("http://")))
-    with running(config, folder / "data") as address:
+    with running(config) as address:
         yield address
 
 
 @contextmanager
-def running(config: Path, data: Path) -> Iterator[str]:
-    """Run a Prometheus with this configuration until the block ends; yield its address."""
-    program = shutil.which("prometheus")
-    if program is None:
-        pytest.skip("the program `prometheus` is not installed (Debian: package prometheus)")
+def running(config: Path) -> Iterator[str]:
+    """Run a Prometheus until the block ends, its data beside its configuration."""
     address = f"127.0.0.1:{free_port()}"
     words = [
-        program,
+        program(),
         f"--config.file={config}",
-        f"--storage.tsdb.path={data}",
+        f"--storage.tsdb.path={config.parent / 'data'}",
         f"--web.listen-address={address}",
     ]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import httpx
 
-from loadtests.cases import CONTENT_TYPE, encode_form
+from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
 from tests.e2e.demo_copies import ROOT
 from tests.e2e.http_load import Post
 from tests.server.kit.live_server import LiveServer

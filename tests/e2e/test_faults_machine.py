@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from loadtests.table4.prometheus import Prometheus
+from monitoring.prometheus import Prometheus
 from tests.e2e.demo_copies import DEMO
 from tests.e2e.prometheus import scraping
 from tests.e2e.questions import answers, half_sent, question, send

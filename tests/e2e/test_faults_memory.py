@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from loadtests.cases import CONTENT_TYPE, encode_form
+from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
 from tests.e2e.demo_copies import DEMO
 from tests.e2e.http_load import Post
 from tests.e2e.questions import answers, question, send

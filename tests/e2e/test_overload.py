@@ -17,7 +17,7 @@ from statistics import median
 import pytest
 from client import Budget, OtmvClient
 
-from loadtests.cases import CONTENT_TYPE, encode_form
+from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
 from tests.e2e.demo_copies import DEMO, ROOT
 from tests.e2e.http_load import Load, Post, closed_loop, open_loop
 from tests.e2e.server_numbers import ended

@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from artifact.task import TaskName
-from loadtests.table4 import promql
 from loadtests.table4.ledger import Ledger
-from loadtests.table4.methods import TASKS
-from loadtests.table4.prometheus import Prometheus, QueryRefused
+from monitoring import table4
+from monitoring.prometheus import Prometheus, QueryRefused
+from monitoring.promql import Scope
+from monitoring.table4 import COLUMNS
 from tests.e2e.prometheus import scraping
-from tests.loadtests.tiny_gallery import GALLERY_METHODS, write_gallery
+from tests.loadtests.table4.tiny_gallery import GALLERY_METHODS, write_gallery
 from tests.server.kit.live_server import run_otmv, serving
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -53,7 +54,7 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
         yield server.url, prometheus
 
 
-@pytest.fixture(scope="module", params=TASKS)
+@pytest.fixture(scope="module", params=COLUMNS)
 def driven(
     request: pytest.FixtureRequest,
     live: tuple[str, str],
@@ -127,13 +128,13 @@ def test_the_direct_measurement_is_held_against_it(
 
 def test_every_query_is_promql_and_the_idle_are_absent(driven: Run) -> None:
     with Prometheus(driven.prometheus) as prometheus:
-        for query in (promql.relative, promql.pictures, promql.rows_per_step):
-            assert prometheus.values(query("1m"), at_s=1e9) == []
-        words = prometheus.values(promql.words_per_caption("10m"))
+        for query in (table4.throughput_over_full, table4.pictures, table4.rows_per_step):
+            assert prometheus.values(query(Scope("1m")), at_s=1e9) == []
+        words = prometheus.values(table4.words_per_caption(Scope("10m")))
         assert {each.labels["variant"] for each in words} == (
             VARIANTS if driven.task == "caption" else set()
         )
-        found = prometheus.scraped(promql.samples(driven.task, "10m"))
+        found = prometheus.scraped(table4.scraped_pictures(driven.task, "10m"))
         assert {each.labels["variant"] for each in found} == VARIANTS
         assert all(len(each.points) > 2 for each in found)
         with pytest.raises(QueryRefused, match="400"):

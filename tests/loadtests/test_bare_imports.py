@@ -13,9 +13,10 @@ LIGHT = (
     "artifact.preprocess",
     "engine.requests.policy",
     "engine.clock",
-    "engine.requests.prediction",
-    "loadtests.bars",
-    "loadtests.origin",
+    "loadtests.kit.bars",
+    "loadtests.kit.origin",
+    "loadtests.kit.results",
+    "monitoring.table4",
 )
 FOLDERS = ("engine/elastic", "models", "loadtests/simulate", "loadtests/gpu")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -16,7 +16,11 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
-    from loadtests.bars import Bar
+    from loadtests.kit.bars import Bar
+
+
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write results here.")]
+PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw them here.")]
 
 
 @contextmanager
@@ -26,7 +30,8 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     SIGTERM leaves every block, so that servers and other children stop.
     """
     from artifact.errors import ArtifactError
-    from loadtests.bench.setup import BenchError
+    from loadtests.kit.errors import BenchError
+    from monitoring.prometheus import PrometheusError
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
@@ -38,7 +43,7 @@ def progress() -> Iterator[Callable[[str, float], None]]:
                 shown.update(task, description=escape(what), completed=share)
 
             yield report
-    except (BenchError, ArtifactError, OSError) as error:
+    except (BenchError, PrometheusError, ArtifactError, OSError) as error:
         fail(str(error))
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -51,12 +56,19 @@ def print_bars(bars: Sequence[Bar]) -> None:
         console.print(escape(bar.line()), soft_wrap=True, highlight=False)
 
 
-def write(path: Path, bars: Sequence[Bar], facts: dict[str, Any]) -> None:
+def write(
+    path: Path,
+    facts: Mapping[str, Any],
+    bars: Sequence[Bar],
+    measured: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+) -> None:
     """Write the results file, or end with one line."""
-    from loadtests.bench.report import write_results
+    from loadtests.kit.origin import Origin
+    from loadtests.kit.results import results, write_results
 
     try:
-        write_results(path, bars, facts)
+        write_results(path, results(Origin(command(), seed), facts, bars, measured))
     except OSError as error:
         fail(f"{path}: {error.strerror}")
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.commands.bench.console import command, fail, print_bars, progress, say, write
+from cli.commands.bench.console import fail, print_bars, progress, say, write
 from cli.commands.bench.slo import slo
-from cli.commands.bench.table4 import table4
+from cli.commands.bench.table4 import HELP, table4
 
 if TYPE_CHECKING:
-    from loadtests.bench.comparisons import Comparison
-    from loadtests.bench.program import Measured
-    from loadtests.bench.setup import Setup
+    from loadtests.engine.comparisons import Comparison
+    from loadtests.engine.program import Measured
+    from loadtests.engine.setup import EngineBench
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 app.command()(slo)
-app.command()(table4)
+app.command(help=HELP)(table4)
 
 _DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
 _QUICK_PAIRS = 3
@@ -55,15 +55,15 @@ def engine(
     [bold]otmv bench engine --only composed --quick[/bold]
     """
     from engine.config import default_cache_dir
-    from loadtests.bench.setup import Setup
+    from loadtests.engine.setup import EngineBench
 
     comparisons, backends = _comparisons(only), _backends(backend)
     folder = artifacts or default_cache_dir() / "bench"
-    setup = Setup(folder, demo, backends[0], _QUICK_PAIRS if quick else pairs, seed)
+    setup = EngineBench(folder, demo, backends[0], _QUICK_PAIRS if quick else pairs, seed)
     measured, hashes = _measure(comparisons, backends, setup)
     _show(measured)
     if json_file is not None:
-        write(json_file, measured.bars, _facts(measured, setup, hashes))
+        write(json_file, _facts(measured, setup, hashes), measured.bars, seed=setup.seed)
     if measured.failures or any(bar.verdict == "short" for bar in measured.bars):
         raise typer.Exit(1)
 
@@ -96,7 +96,7 @@ def simulate(
 
 
 def _comparisons(only: list[str] | None) -> list[Comparison]:
-    from loadtests.bench.comparisons import BY_NAME, COMPARISONS
+    from loadtests.engine.comparisons import BY_NAME, COMPARISONS
 
     for name in only or ():
         if name not in BY_NAME:
@@ -115,11 +115,11 @@ def _backends(chosen: list[str] | None) -> list[str]:
 
 
 def _measure(
-    comparisons: list[Comparison], backends: list[str], setup: Setup
+    comparisons: list[Comparison], backends: list[str], setup: EngineBench
 ) -> tuple[Measured, dict[str, str]]:
     """Return what was measured, and the hash of every artifact it was measured on."""
-    from loadtests.bench.artifacts import ensure_artifacts
-    from loadtests.bench.program import run_all
+    from loadtests.engine.program import run_all
+    from loadtests.kit.artifacts import ensure_artifacts
 
     with progress() as report:
         names = {name for comparison in comparisons for name in comparison.artifacts}
@@ -128,18 +128,17 @@ def _measure(
 
 
 def _show(measured: Measured) -> None:
-    from loadtests.bench.report import bars_table
+    from loadtests.kit.bars_table import bars_table
 
-    Console().print(bars_table(measured.bars))
+    console = Console()
+    console.print(bars_table(measured.bars, console))
     print_bars(measured.bars)
     for failure in measured.failures:
         say(failure)
 
 
-def _facts(measured: Measured, setup: Setup, hashes: dict[str, str]) -> dict[str, Any]:
+def _facts(measured: Measured, setup: EngineBench, hashes: dict[str, str]) -> dict[str, Any]:
     return {
-        "command": command(),
-        "seed": setup.seed,
         "pairs": setup.pairs,
         "artifacts": hashes,
         "seconds": measured.seconds,

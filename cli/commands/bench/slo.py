@@ -12,7 +12,8 @@ import typer
 from rich.console import Console
 
 from cli.commands.bench.console import (
-    command,
+    JsonFile,
+    PlotFile,
     fail,
     need_matplotlib,
     print_bars,
@@ -22,33 +23,35 @@ from cli.commands.bench.console import (
 )
 
 if TYPE_CHECKING:
-    from loadtests.bars import Bar
-    from loadtests.slo.program import Measured, Setup
+    from loadtests.kit.bars import Bar
+    from loadtests.slo.program import Measured, SloBench
 
-_ROOT = Path(__file__).parents[3]
-_DEMO = _ROOT / "examples" / "demo-artifact"
-_SWEEP = _ROOT / "loadtests" / "results" / "slo_sweep.json"
+_DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
+_SWEEP = Path("slo_sweep.json")
+
+
+Full = Annotated[
+    bool, typer.Option("--full/--quick", help="Everything, or two rivals at two loads.")
+]
+Sweep = Annotated[bool, typer.Option("--sweep", help="Only find each rival's best settings.")]
+Artifacts = Annotated[Path | None, typer.Option(help="beit3_base artifacts, exported here once.")]
+SettingsFile = Annotated[
+    Path | None,
+    typer.Option(help="Where the sweep writes (slo_sweep.json), and all else reads (ours)."),
+]
 
 
 def slo(
-    full: Annotated[
-        bool, typer.Option("--full/--quick", help="Everything, or two rivals at two loads.")
-    ] = False,
-    sweep: Annotated[
-        bool, typer.Option("--sweep", help="Only find each rival's best settings.")
-    ] = False,
+    full: Full = False,
+    sweep: Sweep = False,
     rival: Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")] = None,
     seconds: Annotated[float, typer.Option(help="Length of each cell.", min=1.0)] = 14.0,
     seed: Annotated[int, typer.Option(help="Draws arrivals and pictures.", min=0)] = 0,
-    artifacts: Annotated[
-        Path | None, typer.Option(help="beit3_base artifacts, exported here once.")
-    ] = None,
+    artifacts: Artifacts = None,
     demo: Annotated[Path, typer.Option(help="The demo artifact.", show_default=False)] = _DEMO,
-    settings: Annotated[
-        Path, typer.Option(help="Where the sweep writes, and all else reads.", show_default=False)
-    ] = _SWEEP,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
-    plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
+    settings: SettingsFile = None,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
 ) -> None:
     """Serve beit3_base under an open loop of requests with deadlines, beside real rivals.
 
@@ -60,20 +63,21 @@ def slo(
     [bold]otmv bench slo --full --json slo.json --plot slo.png[/bold]
     """
     from engine.config import default_cache_dir
-    from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, Setup
+    from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, SloBench
     from loadtests.slo.servers import ENVIRONMENT
+    from loadtests.slo.sweep import SETTINGS
     from loadtests.slo.visits import Offering
 
     if plot_file is not None:
         need_matplotlib()
     folder = artifacts or default_cache_dir() / "bench"
     offering = Offering(EVERY_CELL if full else QUICK_CELLS, seconds, seed)
-    setup = Setup(folder, ENVIRONMENT, offering)
+    setup = SloBench(folder, ENVIRONMENT, offering)
     chosen = _rivals(rival, everyone=full or sweep)
     if sweep:
-        _sweep(setup, chosen, settings)
+        _sweep(setup, chosen, settings or _SWEEP)
     else:
-        _measure(setup, chosen, (demo, settings), json_file, plot_file)
+        _measure(setup, chosen, (demo, settings or SETTINGS), json_file, plot_file)
 
 
 def _rivals(only: Sequence[str] | None, *, everyone: bool) -> list[str]:
@@ -87,7 +91,7 @@ def _rivals(only: Sequence[str] | None, *, everyone: bool) -> list[str]:
     return [name for name in RIVALS if name in (only or (RIVALS if everyone else QUICK_RIVALS))]
 
 
-def _sweep(setup: Setup, rivals: Sequence[str], path: Path) -> None:
+def _sweep(setup: SloBench, rivals: Sequence[str], path: Path) -> None:
     from loadtests.slo import program
     from loadtests.slo.servers import missing
     from loadtests.slo.sweep import record
@@ -99,13 +103,14 @@ def _sweep(setup: Setup, rivals: Sequence[str], path: Path) -> None:
         facts = _prepare(setup, report)
         trials = program.sweep(rivals, setup, report)
     found = record(trials)
-    write(path, [], {**facts, **found})
+    write(path, {**facts, **found}, [], seed=setup.offering.seed)
     for name, best in found["settings"].items():
         Console().print(f"{name}: {json.dumps(best)}", highlight=False)
+    Console().print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _measure(
-    setup: Setup,
+    setup: SloBench,
     rivals: Sequence[str],
     paths: tuple[Path, Path],
     json_file: Path | None,
@@ -132,7 +137,8 @@ def _measure(
         for name, part in {"family": measured, "demo": alone}.items():
             rows = [row_record(row) for row in part.rows]
             facts[name] = {**ground_record(part.ground), "rows": rows}
-        write(json_file, bars, {**facts, "failures": measured.failures})
+        facts["failures"] = measured.failures
+        write(json_file, facts, bars, seed=setup.offering.seed)
     if plot_file is not None:
         from loadtests.slo.plot import plot
 
@@ -172,16 +178,14 @@ def _show(measured: Measured, alone: Measured, bars: Sequence[Bar]) -> None:
     print_bars(bars)
 
 
-def _prepare(setup: Setup, report: Callable[[str, float], None]) -> dict[str, Any]:
+def _prepare(setup: SloBench, report: Callable[[str, float], None]) -> dict[str, Any]:
     """Export what is missing; return the facts that every results file holds."""
-    from loadtests.bench.artifacts import FAMILY, ensure_artifacts
+    from loadtests.kit.artifacts import FAMILY, ensure_artifacts
     from loadtests.slo.servers import RIVALS, version_in
 
     libraries = (*RIVALS.values(), "onnxruntime")
     hashes = ensure_artifacts(setup.artifacts, [FAMILY], report)
     return {
-        "command": command(),
-        "seed": setup.offering.seed,
         "seconds": setup.offering.seconds,
         "artifacts": hashes,
         "rivals": {name: version_in(setup.rivals_folder, name) for name in libraries},

@@ -10,7 +10,8 @@ import typer
 from rich.console import Console
 
 from cli.commands.bench.console import (
-    command,
+    JsonFile,
+    PlotFile,
     fail,
     need_matplotlib,
     print_bars,
@@ -20,10 +21,10 @@ from cli.commands.bench.console import (
 )
 
 if TYPE_CHECKING:
-    from artifact.config import Task
-    from loadtests.bars import Bar
+    from artifact.task import TaskName
+    from loadtests.kit.bars import Bar
     from loadtests.table4.ledger import Ledger
-    from loadtests.table4.program import Setup
+    from loadtests.table4.program import Table4Bench
 
 _TURN_BATCHES = 8
 """Batches of one method before the next method's turn."""
@@ -34,79 +35,84 @@ _WIDE = 140
 """Columns of a screen on which the notes can be read; the results file always has them."""
 
 
+Tasks = Annotated[
+    list[str] | None, typer.Option(help="Only vqa, reason or caption; may be repeated.")
+]
+Methods = Annotated[
+    list[str] | None, typer.Option(help="Only this one, beside full; may be repeated.")
+]
+Galleries = Annotated[Path | None, typer.Option(help="The galleries, exported here once.")]
+DriveUrl = Annotated[
+    str | None, typer.Option(help="Send traffic to this server instead of measuring.")
+]
+Seconds = Annotated[float, typer.Option(help=f"{_DRIVING}: how long.", min=0.1)]
+Concurrency = Annotated[
+    int | None, typer.Option(help=f"{_DRIVING}: open requests; two batches.", min=1)
+]
+FromPrometheus = Annotated[
+    str | None, typer.Option(help="Read the table from this Prometheus instead of measuring.")
+]
+LedgerFile = Annotated[
+    Path | None, typer.Option(help="Written by --drive; --from-prometheus is held against it.")
+]
+DirectFile = Annotated[
+    Path | None, typer.Option(help=f"{_ASKING}: a --json file of a measured table, beside it.")
+]
+
+HELP = """Measure the speed of the methods of the paper's Table 4 over full fine-tuning.
+
+Every method is a whole model of random weights, exported once as one graph per task. All run on
+one backend with the same inputs, each once in every round. A speed is full's time over the
+method's own, median over rounds; ideal is the same of their operations. Nothing is tuned to
+the paper, whose numbers (A100, BEiT-3 Large) stand beside ours. Twelve minutes on two cores
+and 11 GB of memory; the first time longer, to export.
+
+[bold]otmv bench table4 --json table4.json --plot table4.png[/bold]
+
+[bold]otmv bench table4 --task vqa --method otmv --method vlpet --rounds 3[/bold]
+
+The same table from live traffic is pictures per busy second, by Prometheus. Serve a gallery,
+let Prometheus scrape it, send every method the same requests in turns, and ask:
+
+[bold]OTMV_MAX_BATCH=4 otmv serve GALLERY[/bold]
+
+[bold]otmv bench table4 --drive http://127.0.0.1:8000 --task vqa --ledger run.json[/bold]
+
+[bold]otmv bench table4 --from-prometheus http://127.0.0.1:9090 --ledger run.json --direct
+table4.json[/bold]
+
+Both at once drive first and then ask.
+"""
+
+
 def table4(
     preset: Annotated[str, typer.Option(help="cpu, or paper: Large at the paper's sizes.")] = "cpu",
-    task: Annotated[
-        list[str] | None, typer.Option(help="Only vqa, reason or caption; may be repeated.")
-    ] = None,
-    method: Annotated[
-        list[str] | None, typer.Option(help="Only this one, beside full; may be repeated.")
-    ] = None,
+    task: Tasks = None,
+    method: Methods = None,
     backend: Annotated[str, typer.Option(help="The library all methods run on.")] = "onnxruntime",
     rounds: Annotated[int, typer.Option(help="Times every method is measured.", min=1)] = 15,
     seed: Annotated[int, typer.Option(help="Draws pictures and words.", min=0)] = 0,
-    artifacts: Annotated[
-        Path | None, typer.Option(help="The galleries, exported here once.")
-    ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
-    plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
-    drive: Annotated[
-        str | None, typer.Option(help="Send traffic to this server instead of measuring.")
-    ] = None,
-    seconds: Annotated[float, typer.Option(help=f"{_DRIVING}: how long.", min=0.1)] = 60.0,
-    concurrency: Annotated[
-        int | None, typer.Option(help=f"{_DRIVING}: open requests; two batches.", min=1)
-    ] = None,
-    from_prometheus: Annotated[
-        str | None, typer.Option(help="Read the table from this Prometheus instead of measuring.")
-    ] = None,
+    artifacts: Galleries = None,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
+    drive: DriveUrl = None,
+    seconds: Seconds = 60.0,
+    concurrency: Concurrency = None,
+    from_prometheus: FromPrometheus = None,
     window: Annotated[str, typer.Option(help=f"{_ASKING}, no ledger: the last so long.")] = "5m",
-    ledger: Annotated[
-        Path | None, typer.Option(help="Written by --drive; --from-prometheus is held against it.")
-    ] = None,
-    direct: Annotated[
-        Path | None, typer.Option(help=f"{_ASKING}: a --json file of a measured table, beside it.")
-    ] = None,
+    ledger: LedgerFile = None,
+    direct: DirectFile = None,
 ) -> None:
-    """Measure the speed of the methods of the paper's Table 4 over full fine-tuning.
-
-    Every method is a whole model of random weights, exported once as one graph per task. All run on
-    one backend with the same inputs, each once in every round. A speed is full's time over the
-    method's own, median over rounds; ideal is the same of their operations. Nothing is tuned to
-    the paper, whose numbers (A100, BEiT-3 Large) stand beside ours. Twelve minutes on two cores
-    and 11 GB of memory; the first time longer, to export.
-
-    [bold]otmv bench table4 --json table4.json --plot table4.png[/bold]
-
-    [bold]otmv bench table4 --task vqa --method otmv --method vlpet --rounds 3[/bold]
-
-    The same table from live traffic is pictures per busy second, by Prometheus. Serve a gallery,
-    let Prometheus scrape it, send every method the same requests in turns, and ask:
-
-    [bold]OTMV_MAX_BATCH=4 otmv serve GALLERY[/bold]
-
-    [bold]otmv bench table4 --drive http://127.0.0.1:8000 --task vqa --ledger run.json[/bold]
-
-    [bold]otmv bench table4 --from-prometheus http://127.0.0.1:9090 --ledger run.json --direct
-    table4.json[/bold]
-
-    Both at once drive first and then ask.
-    """
+    """Measure Table 4, drive a server for it, or read it from Prometheus: `HELP` says how."""
     from engine.config import default_cache_dir
     from loadtests.table4 import methods, presets, program
 
     if plot_file is not None:
         need_matplotlib()
+    folder = artifacts or default_cache_dir() / "bench"
     with progress() as report:
-        setup = program.Setup(
-            presets.preset_named(preset),
-            _tasks(task),
-            methods.chosen(method or ()),
-            artifacts or default_cache_dir() / "bench",
-            _installed(backend),
-            rounds,
-            seed,
-        )
+        chosen = presets.preset_named(preset), _tasks(task), methods.chosen(method or ())
+        setup = program.Table4Bench(*chosen, folder, _installed(backend), rounds, seed)
         sent = _drive(setup, drive, (seconds, concurrency), method, report) if drive else None
     if sent is not None and ledger is not None:
         _write_ledger(sent, ledger)
@@ -116,13 +122,13 @@ def table4(
         _measure(setup, json_file, plot_file)
 
 
-def _tasks(names: Sequence[str] | None) -> list[Task]:
-    from loadtests.table4.methods import TASKS
+def _tasks(names: Sequence[str] | None) -> list[TaskName]:
+    from monitoring.table4 import COLUMNS
 
     for name in names or ():
-        if name not in TASKS:
-            fail(f"no task {name!r}; there are {', '.join(TASKS)}")
-    return [task for task in TASKS if not names or task in names]
+        if name not in COLUMNS:
+            fail(f"no task {name!r}; there are {', '.join(COLUMNS)}")
+    return [task for task in COLUMNS if not names or task in names]
 
 
 def _installed(backend: str) -> str:
@@ -133,7 +139,7 @@ def _installed(backend: str) -> str:
     return backend
 
 
-def _measure(setup: Setup, json_file: Path | None, plot_file: Path | None) -> None:
+def _measure(setup: Table4Bench, json_file: Path | None, plot_file: Path | None) -> None:
     from loadtests.table4 import bars as held
     from loadtests.table4 import galleries, program, report, rows
 
@@ -152,7 +158,7 @@ def _measure(setup: Setup, json_file: Path | None, plot_file: Path | None) -> No
     print_bars(bars)
     if json_file is not None:
         facts = report.facts(setup, measured, found)
-        write(json_file, bars, {"command": command(), "artifacts": hashes, **facts})
+        write(json_file, {"artifacts": hashes, **facts}, bars, seed=setup.seed)
     if plot_file is not None and found:
         from loadtests.table4.plot import plot
 
@@ -163,7 +169,7 @@ def _measure(setup: Setup, json_file: Path | None, plot_file: Path | None) -> No
 
 
 def _drive(
-    setup: Setup,
+    setup: Table4Bench,
     url: str,
     load: tuple[float, int | None],
     only: Sequence[str] | None,
@@ -208,8 +214,8 @@ def _ask(
 
     from loadtests.table4 import live, live_report
     from loadtests.table4.ledger import Ledger
-    from loadtests.table4.prometheus import Prometheus
     from loadtests.table4.report import read_direct
+    from monitoring.prometheus import Prometheus
 
     with progress() as report, Prometheus(url) as prometheus:
         live.check_window(window)
@@ -228,9 +234,7 @@ def _ask(
     Console().print(live_report.live_table(found, beside))
     print_bars(bars)
     if json_file is not None:
-        write(
-            json_file, bars, {"command": command(), **live_report.live_facts(found, beside, sent)}
-        )
+        write(json_file, live_report.live_facts(found, beside, sent), bars)
     _end(bars, failed=False)
 
 

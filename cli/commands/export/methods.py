@@ -8,7 +8,7 @@ from artifact.config import ModelConfig
 from cli.commands.export.summary import note_exported
 from cli.console import share_progress
 from exporters.gallery import export_gallery
-from models.comparators import METHODS
+from models.comparators.methods import METHODS
 from tuning.tokens import world_tokenizer
 
 

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from tests.loadtests.told import BUSY, NOTHING, telling
+from tests.monitoring.fake_prometheus import BUSY, NOTHING, serving_answers
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -17,7 +17,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
 
 def test_it_writes_one_page(tmp_path: Path) -> None:
     out = tmp_path / "new" / "report.html"
-    with telling(BUSY) as url:
+    with serving_answers(BUSY) as url:
         code, said, _ = run("--from-prometheus", url, "--last", "10m", "--out", str(out))
     assert (code, said) == (0, f"wrote {out}\n")
     text = out.read_text("utf-8")
@@ -28,7 +28,7 @@ def test_it_writes_one_page(tmp_path: Path) -> None:
 
 def test_a_window_may_be_given(tmp_path: Path) -> None:
     out = tmp_path / "report.html"
-    with telling(BUSY) as url:
+    with serving_answers(BUSY) as url:
         run("--from-prometheus", url, "--last", "2d", "--window", "30m", "--out", str(out))
     assert "Rates over 1800s, a point every 1440 s" in out.read_text("utf-8")
 
@@ -50,9 +50,9 @@ def test_what_goes_wrong_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:
     assert "start Prometheus" in problem(
         "--from-prometheus", "http://127.0.0.1:1", "--out", str(out)
     )
-    with telling(NOTHING) as url:
+    with serving_answers(NOTHING) as url:
         assert "has seen no otmv server" in problem("--from-prometheus", url, "--out", str(out))
-    with telling(BUSY) as url:
+    with serving_answers(BUSY) as url:
         nowhere = tmp_path / "file" / "report.html"
         nowhere.parent.write_text("")
         assert str(nowhere) in problem("--from-prometheus", url, "--out", str(nowhere))

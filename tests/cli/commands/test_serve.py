@@ -11,18 +11,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli import serve_
+from cli.commands import serve as command
 from cli.main import build
 from server.access.keys import sha256_of
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SUM = sha256_of("otmv-key")
 
 
 @pytest.fixture(autouse=True)
-def _loud(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serve_._console, "quiet", False)
-    monkeypatch.setattr(serve_, "configure_logging", lambda settings: None)
+def _logging_untouched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "configure_logging", lambda settings: None)
 
 
 def serve(*words: str) -> tuple[int, str, str]:
@@ -77,7 +76,7 @@ def test_as_json_even_the_last_line_is_json(
 
 def test_serving_without_tracing_imports_no_opentelemetry_sdk() -> None:
     script = (
-        "import sys, cli.serve_\n"
+        "import sys, cli.commands.serve\n"
         "heavy = ('opentelemetry.sdk', 'requests', 'server.observing.otel')\n"
         "bad = [m for m in heavy if m in sys.modules]\n"
         "sys.exit(', '.join(bad) or 0)"

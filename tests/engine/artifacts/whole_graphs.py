@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from artifact.manifest import StageFile
-from artifact.program import whole_stages
+from artifact.task import TASKS
 from tests.engine.artifacts.tiny_graphs import SPECS, Graph, Sides, draw_inputs, graph_file
 from tests.engine.artifacts.tiny_model import NV, SIDE, TRIO, WIDTH, Array
 from tests.engine.artifacts.whole_model import VARIANTS, WHOLE, Heads
@@ -15,7 +15,7 @@ from tests.engine.artifacts.whole_model import VARIANTS, WHOLE, Heads
 
 def whole_names() -> list[str]:
     """Return every stage of every whole variant."""
-    return [stage for v in VARIANTS for task in TRIO for stage in whole_stages(task, v)]
+    return [stage for v in VARIANTS for task in TRIO for stage in TASKS[task].whole_stages(v)]
 
 
 def sides_of(stage: str) -> tuple[Sides, Sides]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from artifact.program import whole_stages
+from artifact.task import TASKS
 from tests.engine.artifacts.reference_captions import BOS, EOS, MASK, beam_search
 from tests.engine.artifacts.tiny_model import NV, TRIO, WIDTH, Array, TinyModel, tiny_config
 
@@ -102,7 +102,7 @@ class WholeCaptioner:
     """The next words of a whole variant for one picture, from nothing each time: no pool."""
 
     def __init__(self, variant: str, pixels: Array) -> None:
-        image, self._stage = whole_stages("caption", variant)
+        image, self._stage = TASKS["caption"].whole_stages(variant)
         self._image = WHOLE.run(image, {"pixels": pixels[None]})
 
     def __call__(self, words: tuple[int, ...]) -> Array:

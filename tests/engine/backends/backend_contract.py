@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from artifact.golden import read_stage_cases, relative_l2
-from artifact.program import whole_stages
 from artifact.store import Artifact
+from artifact.task import TASKS
 from engine.backends.base import Backend, LoadedStage
 from engine.errors import InferenceFailed, LoadFailed
 from engine.opening.golden import PARITY_LIMITS
@@ -20,7 +20,7 @@ from tests.engine.answers.solo_answers import vqa_logits
 from tests.engine.artifacts.tiny_gallery import COMPOSED, inputs_of, write_gallery
 from tests.engine.artifacts.tiny_model import SIDE, TRIO, VOCAB
 
-STAGES = [*COMPOSED, *(s for task in TRIO for s in whole_stages(task, "slim"))]
+STAGES = [*COMPOSED, *(s for task in TRIO for s in TASKS[task].whole_stages("slim"))]
 
 
 class BackendContract:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from artifact.program import whole_stages
 from artifact.store import Artifact
+from artifact.task import TASKS
 from engine.backends.arrays import HOST, DeviceArray, Memory, runs
 from engine.backends.base import check_into
 from engine.backends.stage_memory import moved_inputs, places_for_outputs, stays_in_memory
@@ -74,7 +74,9 @@ def test_an_output_goes_only_where_it_fits(trio: Artifact) -> None:
             check_into("block[0]", outputs, {"h": given}, {"h_out": into})
 
 
-@pytest.mark.parametrize("stage", [*COMPOSED, *(s for t in TRIO for s in whole_stages(t, "slim"))])
+@pytest.mark.parametrize(
+    "stage", [*COMPOSED, *(s for t in TRIO for s in TASKS[t].whole_stages("slim"))]
+)
 def test_places_are_of_the_outputs_shapes(every: Artifact, stage: str) -> None:
     memory, family = RemoteMemory(), Family(every.manifest, "fp32")
     for bucket in buckets_of(family, stage):

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from artifact.latency import LatencyProfile
 from artifact.manifest import Manifest
-from artifact.program import composed_programs, whole_programs, whole_stages
+from artifact.program import composed_programs, whole_programs
 from artifact.store import Artifact
 from artifact.task import CAPTION, REASON, TASKS, TaskName
 from engine.backends.registry import open_backend
@@ -51,8 +51,8 @@ def test_composed_if_all_its_stages_are_there_else_whole(
     everything: Artifact, gallery: Artifact, task: TaskName, variant: str
 ) -> None:
     manifest = everything.manifest
-    composed = composed_programs(task, manifest.config, manifest.pattern(variant))
-    whole = whole_programs(task, variant)
+    composed = composed_programs(TASKS[task], manifest.config, manifest.pattern(variant))
+    whole = whole_programs(TASKS[task], variant)
     assert Family(manifest, "fp32").member(task, variant).programs == composed
     assert Family(gallery.manifest, "fp32").member(task, variant).programs == whole
     mixed = Family(mixed_of(everything), "fp32").member(task, variant).programs
@@ -64,7 +64,9 @@ def test_only_the_stages_that_are_run_are_loaded(everything: Artifact, gallery: 
     assert set(Family(gallery.manifest, "fp32").stages) == set(whole_names())
 
 
-@pytest.mark.parametrize("stage", [*whole_stages("caption", "slim"), *whole_stages("reason", "d2")])
+@pytest.mark.parametrize(
+    "stage", [*TASKS["caption"].whole_stages("slim"), *TASKS["reason"].whole_stages("d2")]
+)
 def test_a_variant_that_is_neither_is_refused(gallery: Artifact, stage: str) -> None:
     document = gallery.manifest.model_dump()
     del document["stages"][stage]

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from loadtests.gpu.device import Device
-from loadtests.gpu.rig import Rig
-from loadtests.gpu.shares import Deadline
-from loadtests.gpu.sizes import SIZES
+from loadtests.gpu.device.device import Device
+from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.rig import Rig
+from loadtests.gpu.suite.sizes import SIZES
 
 
 @pytest.fixture(autouse=True)

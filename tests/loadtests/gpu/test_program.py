@@ -13,9 +13,9 @@ import pytest
 import torch
 
 from loadtests.gpu.__main__ import chosen
-from loadtests.gpu.parts import PARTS
-from loadtests.gpu.sizes import SIZES
-from models.comparators import METHODS
+from loadtests.gpu.suite.parts import PARTS
+from loadtests.gpu.suite.sizes import SIZES
+from models.comparators.methods import METHODS
 
 ROOT = Path(__file__).parents[3]
 

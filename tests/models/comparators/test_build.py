@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from artifact.config import ModelConfig
 from artifact.task import REASON, VQA
-from models.comparators import METHODS, Comparator, build
 from models.comparators.adapters import AdaptedBlock, Bottleneck, GatedBottleneck
+from models.comparators.build import Comparator, build
+from models.comparators.methods import METHODS
 from models.comparators.slices import merged_keys, sliced
 from models.key_block import BlockShape, KeyBlock
 from models.series import OtmvModel

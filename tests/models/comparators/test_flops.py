@@ -12,7 +12,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from artifact.task import REASON, VQA
 from exporters.tasks.caption import image_flops, word_flops
 from exporters.tasks.one_pass import request_flops
-from models.comparators import METHODS, build
+from models.comparators.build import build
+from models.comparators.methods import METHODS
 from tests.models.comparators.shapes import base
 
 

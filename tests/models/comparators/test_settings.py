@@ -11,7 +11,8 @@ from artifact.config import ModelConfig
 from artifact.task import VQA
 from exporters.accounting import parameters
 from exporters.tasks.one_pass import request_flops
-from models.comparators import METHODS, Comparator, build
+from models.comparators.build import Comparator, build
+from models.comparators.methods import METHODS
 from models.comparators.settings import executed, series_config, shapes, student
 from models.key_block import BlockShape
 from models.presets import beit3_config, paper60_config

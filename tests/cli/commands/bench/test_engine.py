@@ -10,10 +10,11 @@ from typer.testing import CliRunner
 
 from cli.commands.bench.console import progress
 from cli.main import build
-from loadtests.bars import Bar
-from loadtests.bench import artifacts, program
-from loadtests.bench.program import Measured
-from loadtests.bench.setup import Setup
+from loadtests.engine import program
+from loadtests.engine.program import Measured
+from loadtests.engine.setup import EngineBench
+from loadtests.kit import artifacts
+from loadtests.kit.bars import Bar
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -23,12 +24,12 @@ def run(*arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], Setup]]:
+def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], EngineBench]]:
     """Replace the measuring; the list gets what it was called with."""
-    calls: list[tuple[list[str], Setup]] = []
+    calls: list[tuple[list[str], EngineBench]] = []
 
     def run_all(
-        comparisons: list[object], backends: list[str], setup: Setup, report: object
+        comparisons: list[object], backends: list[str], setup: EngineBench, report: object
     ) -> Measured:
         calls.append(([*backends], setup))
         bars = [Bar("engine.a", 1.0, 1.05, False), Bar("engine.b", None, 1.0, False, "why")]
@@ -71,7 +72,7 @@ def test_missing_artifacts_without_the_extra_are_one_line(
 
 
 def test_the_file_and_the_lines_say_the_same(
-    tmp_path: Path, faked: list[tuple[list[str], Setup]]
+    tmp_path: Path, faked: list[tuple[list[str], EngineBench]]
 ) -> None:
     path = tmp_path / "engine.json"
     code, out, _ = run(

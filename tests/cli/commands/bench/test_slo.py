@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import build
-from loadtests.bench import artifacts
-from loadtests.bench.setup import BenchError
+from loadtests.kit import artifacts
+from loadtests.kit.errors import BenchError
 from loadtests.slo import program, servers
-from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, Measured, Setup
+from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, Measured, SloBench
 from loadtests.slo.scoring import Score
 from loadtests.slo.sweep import GRID, Settings, Trial, record
 from loadtests.slo.visits import OURS, Ground, Row
@@ -39,11 +39,11 @@ def a_row(side: str, variant: str, cell: Cell, effective: float) -> Row:
 
 
 @pytest.fixture
-def faked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[list[str], Setup]]:
+def faked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[list[str], SloBench]]:
     """Replace the measuring; the list gets what it was called with. All but ray are installed."""
-    calls: list[tuple[list[str], Setup]] = []
+    calls: list[tuple[list[str], SloBench]] = []
 
-    def run_beside(settings: dict[str, Settings], setup: Setup, report: object) -> Measured:
+    def run_beside(settings: dict[str, Settings], setup: SloBench, report: object) -> Measured:
         calls.append(([*settings], setup))
         sides = [(OURS, "", 90.0), *((r, v, 30.0) for r in settings for v in GROUND.quality)]
         cells = setup.offering.cells
@@ -51,10 +51,10 @@ def faked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[list[st
             GROUND, [a_row(*side[:2], cell, side[2]) for side in sides for cell in cells]
         )
 
-    def run_alone(artifact: Path, setup: Setup, report: object) -> Measured:
+    def run_alone(artifact: Path, setup: SloBench, report: object) -> Measured:
         return Measured(GROUND, [a_row(OURS, "", cell, 80.0) for cell in setup.offering.cells])
 
-    def sweep(rivals: list[str], setup: Setup, report: object) -> dict[str, list[Trial]]:
+    def sweep(rivals: list[str], setup: SloBench, report: object) -> dict[str, list[Trial]]:
         return {rival: [Trial(GRID[1], 50.0, 0.6), Trial(GRID[0], 40.0, 0.5)] for rival in rivals}
 
     def missing(rival: str, folder: Path) -> str | None:
@@ -77,7 +77,7 @@ def settings(tmp_path: Path) -> str:
 
 
 def test_quick_measures_two_rivals_and_names_all_that_was_not_run(
-    faked: list[tuple[list[str], Setup]], settings: str, tmp_path: Path
+    faked: list[tuple[list[str], SloBench]], settings: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "slo.json"
     code, out, _ = run("--quick", "--settings", settings, "--seed", "5", "--json", str(path))
@@ -98,7 +98,7 @@ def test_quick_measures_two_rivals_and_names_all_that_was_not_run(
 
 
 def test_full_is_every_cell_and_every_rival_that_is_there(
-    faked: list[tuple[list[str], Setup]], settings: str, tmp_path: Path
+    faked: list[tuple[list[str], SloBench]], settings: str, tmp_path: Path
 ) -> None:
     picture = tmp_path / "slo.png"
     code, _, _ = run("--full", "--settings", settings, "--seconds", "3", "--plot", str(picture))
@@ -131,7 +131,7 @@ def test_a_short_bar_or_a_rival_that_failed_ends_with_1(
 
 
 def test_the_sweep_writes_what_the_benchmark_reads(
-    faked: list[tuple[list[str], Setup]], tmp_path: Path
+    faked: list[tuple[list[str], SloBench]], tmp_path: Path
 ) -> None:
     path = tmp_path / "sweep.json"
     code, out, _ = run("--sweep", "--rival", "mosec", "--settings", str(path))

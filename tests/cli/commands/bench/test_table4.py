@@ -11,10 +11,11 @@ from cli.main import build
 from loadtests.table4 import drive, galleries, program
 from loadtests.table4.drive import Drive
 from loadtests.table4.ledger import Count, Ledger
-from loadtests.table4.methods import BY_ID, TASKS
 from loadtests.table4.presets import CPU
-from loadtests.table4.program import Measured, Setup
+from loadtests.table4.program import Measured, Table4Bench
 from loadtests.table4.rows import Row
+from models.comparators.methods import METHODS
+from monitoring.table4 import COLUMNS
 
 
 def run(*arguments: str) -> tuple[int, str, str]:
@@ -23,7 +24,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def measured(setup: Setup, slow: str = "") -> Measured:
+def measured(setup: Table4Bench, slow: str = "") -> Measured:
     """Return every method at exactly its ideal, 1.2; but `slow` at half of it."""
     rows = []
     for task in setup.tasks:
@@ -35,11 +36,11 @@ def measured(setup: Setup, slow: str = "") -> Measured:
 
 
 @pytest.fixture
-def faked(monkeypatch: pytest.MonkeyPatch) -> list[Setup]:
+def faked(monkeypatch: pytest.MonkeyPatch) -> list[Table4Bench]:
     """Replace the measuring; the list gets what it was called with."""
-    calls: list[Setup] = []
+    calls: list[Table4Bench] = []
 
-    def run_all(setup: Setup, report: object) -> Measured:
+    def run_all(setup: Table4Bench, report: object) -> Measured:
         calls.append(setup)
         return measured(setup)
 
@@ -49,15 +50,15 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[Setup]:
 
 
 def test_everything_is_measured_shown_and_written(
-    tmp_path: Path, faked: list[Setup], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, faked: list[Table4Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, picture = tmp_path / "table4.json", tmp_path / "table4.png"
     code, out, _ = run("--json", str(path), "--plot", str(picture), "--seed", "5")
     assert code == 0
     (setup,) = faked
-    assert (setup.preset, setup.tasks, setup.methods) == (CPU, list(TASKS), list(BY_ID))
+    assert (setup.preset, setup.tasks, setup.methods) == (CPU, list(COLUMNS), list(METHODS))
     assert (setup.rounds, setup.seed) == (15, 5)
-    for task in TASKS:
+    for task in COLUMNS:
         assert f"{task}: speed over full fine-tuning" in out
         assert f"BAR table4.cpu.{task}.otmv.share-of-ideal 1.000 >=0.93 ok" in out
         assert f"BAR table4.cpu.{task}.order 0.000 <=0 ok" in out
@@ -65,12 +66,12 @@ def test_everything_is_measured_shown_and_written(
     assert found["command"] == " ".join(["otmv", *sys.argv[1:]])
     assert (found["artifacts"], found["seed"], found["rounds"]) == ({"gallery": "h"}, 5, 15)
     assert found["backend"] == "onnxruntime 9"
-    assert len(found["rows"]) == len(TASKS) * len(BY_ID)
+    assert len(found["rows"]) == len(COLUMNS) * len(METHODS)
     assert {"machine", "commit", "libraries", "bars", "paper"} <= set(found)
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_few_methods_of_one_task(faked: list[Setup]) -> None:
+def test_a_few_methods_of_one_task(faked: list[Table4Bench]) -> None:
     code, out, _ = run("--task", "reason", "--method", "upop", "--rounds", "2")
     assert code == 0
     assert (faked[0].tasks, faked[0].methods, faked[0].rounds) == (["reason"], ["full", "upop"], 2)
@@ -78,7 +79,7 @@ def test_a_few_methods_of_one_task(faked: list[Setup]) -> None:
     assert "otmv" not in out
 
 
-def test_a_short_bar_ends_with_1(faked: list[Setup], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_short_bar_ends_with_1(faked: list[Table4Bench], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, "run_all", lambda setup, _: measured(setup, slow="otmv"))
     code, out, _ = run()
     assert code == 1
@@ -86,9 +87,9 @@ def test_a_short_bar_ends_with_1(faked: list[Setup], monkeypatch: pytest.MonkeyP
 
 
 def test_a_task_that_failed_is_told_beside_the_others(
-    faked: list[Setup], monkeypatch: pytest.MonkeyPatch
+    faked: list[Table4Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_all(setup: Setup, report: object) -> Measured:
+    def run_all(setup: Table4Bench, report: object) -> Measured:
         found = measured(setup)
         found.rows = [row for row in found.rows if row.task != "vqa"]
         found.failed["vqa"] = "it broke"
@@ -138,7 +139,7 @@ def driven(monkeypatch: pytest.MonkeyPatch) -> list[Drive]:
 
 
 def test_driving_writes_the_ledger_and_measures_nothing(
-    tmp_path: Path, driven: list[Drive], faked: list[Setup]
+    tmp_path: Path, driven: list[Drive], faked: list[Table4Bench]
 ) -> None:
     path = tmp_path / "run.json"
     words = ["--drive", "http://h:1/", "--task", "caption", "--seconds", "5", "--ledger", str(path)]

@@ -1,1 +1,0 @@
-"""`otmv bench`: the engine against what it replaces, pair by pair (docs/benchmarks.md)."""

@@ -1,0 +1,1 @@
+"""`otmv bench engine`: the engine against what it replaces, pair by pair (docs/benchmarks)."""

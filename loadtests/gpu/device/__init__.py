@@ -1,0 +1,1 @@
+"""The device: its graphs, its clock, what the profiler sees on it."""

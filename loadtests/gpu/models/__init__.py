@@ -1,0 +1,1 @@
+"""The models on the device: methods, captions, stages, memory."""

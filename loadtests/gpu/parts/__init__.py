@@ -1,0 +1,1 @@
+"""What the suite measures, a module a part; each has `run(rig)`."""

@@ -1,0 +1,1 @@
+"""The suite itself: parts in turn, their time, sizes, bars, tables."""

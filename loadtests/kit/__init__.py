@@ -1,0 +1,1 @@
+"""What every benchmark uses: pairs, bars, results, processes, requests."""

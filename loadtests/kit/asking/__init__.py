@@ -1,0 +1,1 @@
+"""What is sent over HTTP: cases, their bytes, and the answers judged."""

@@ -1,0 +1,1 @@
+"""Other processes: started, listened to, their processor time, their end."""

@@ -1,0 +1,52 @@
+"""A real `otmv serve` process."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loadtests.kit.processes.child import environment
+from loadtests.kit.processes.started import started
+from loadtests.kit.processes.tree import tree_cpu_s
+
+_READY = re.compile(r"ready: http://([^:\s]+):(\d+)")
+_START_LIMIT_S = 300.0
+_GRACE_S = 30.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where a running server listens."""
+
+    process: subprocess.Popen[bytes]
+    host: str
+    port: int
+
+    def cpu_s(self) -> float:
+        """Return the processor seconds it has used; 0 where Linux's /proc is not there."""
+        return tree_cpu_s(self.process.pid)
+
+
+@contextmanager
+def serving(artifact: Path, backend: str, cache: Path) -> Iterator[Server]:
+    """Serve an artifact on a free port until the block ends.
+
+    Raises:
+        BenchError: it did not become ready.
+    """
+    words = ["serve", str(artifact), "--port", "0", "--backend", backend, "--cache-dir", str(cache)]
+    command = [sys.executable, "-m", "cli.main", *words]
+    private = {"OTMV_ACCESS_LOG": "false", "COLUMNS": "200"}
+    with started(command, environment() | private, _address, _START_LIMIT_S, _GRACE_S) as found:
+        process, (host, port) = found
+        yield Server(process, host, port)
+
+
+def _address(said: str) -> tuple[str, int] | None:
+    found = _READY.search(said)
+    return None if found is None else (found[1], int(found[2]))

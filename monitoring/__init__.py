@@ -1,0 +1,1 @@
+"""What Prometheus is asked, by a client, dashboards, benchmarks and the report page."""

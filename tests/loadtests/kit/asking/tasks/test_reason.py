@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import pytest
+
+from loadtests.kit.asking.answers import Score, WrongAnswer
+from loadtests.kit.asking.tasks.reason import ReasonCase
+from tests.loadtests.kit.asking.served import served
+
+
+def test_statements_are_checked_and_scored() -> None:
+    case, score = ReasonCase(b"", b"", "both are red", truth=True), Score()
+    said = {**served(), "statement": "both are red"}
+    case.check({**said, "answer": True}, score)
+    case.check({**said, "answer": False}, score)
+    assert score.lines() == ["full       0.500 of 2"]
+    for wrong in ({**said, "answer": "yes"}, {**said, "statement": "?", "answer": True}, said):
+        with pytest.raises(WrongAnswer):
+            case.check(wrong, score)

@@ -97,7 +97,7 @@ def test_the_longest_limit_there_is(engine: FakeEngine, tiny: Artifact, on_miss:
 
 def test_without_a_deadline_the_answer_comes_however_long_it_takes(tiny: Artifact) -> None:
     engine = FakeEngine(tiny, default_latency_ms=None)
-    engine.tick(45.0)  # every step takes longer than anybody's patience
+    engine.tick(45.0)  # every step takes longer than a request's patience
     answers = [engine.send(seed=seed) for seed in range(3)]
     for seed, future in enumerate(answers):
         answer = future.result(20)

@@ -1,4 +1,4 @@
-"""Random schedules for the elastic scheduler, and an loop with an arithmetic fake backend."""
+"""A loop that does what the elastic scheduler decides, with arithmetic for a backend."""
 
 from __future__ import annotations
 

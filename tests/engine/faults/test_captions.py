@@ -60,7 +60,7 @@ def test_a_word_that_is_not_finite(
     error = captions.victim[1].exception(20)
     if names[0] in ("h_out", "r") or error is not None:
         assert isinstance(error, InferenceFailed)
-    else:  # the beam that kept it was given up at that very word
+    else:  # the beam that kept it was given up at that same word
         answer, _ = caption_alone(captions.artifact, captions.made[VICTIM], "full")
         assert captions.made[VICTIM].num_beams > 1
         assert captions.victim[1].result(0).text == answer.text

@@ -79,7 +79,7 @@ def test_a_word_that_is_not_finite(captions: CaptionsTogether, name: str) -> Non
     if name == "logits" or error is not None:
         assert isinstance(error, InferenceFailed)
         assert error.stage == "whole_decode[caption:slim]"
-    else:  # the beam that kept it was given up at that very word
+    else:  # the beam that kept it was given up at that same word
         assert captions.made[VICTIM].num_beams > 1
         assert captions.victim[1].result(0).text == captions.by_itself(VICTIM)[0].text
     assert hit[0] > 1

@@ -107,9 +107,8 @@ def test_times_under_load_are_not_kept(pool: EnginePool, other: Artifact, tmp_pa
 
 def test_the_memory_budget_of_now_is_passed_on(pool: EnginePool, other: Artifact) -> None:
     assert value(pool, "memory_budget_bytes") == math.inf
-    budget_bytes = (
-        inside.stages(pool).total_bytes(2) + 2**26
-    )  # what so small a model takes is noise
+    small_model_noise_bytes = 2**26
+    budget_bytes = inside.stages(pool).total_bytes(2) + small_model_noise_bytes
     pool.set_memory_budget(budget_bytes)
     new = pool.successor(other)
     new.show()

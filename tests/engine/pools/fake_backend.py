@@ -72,7 +72,7 @@ class FakeBackend:
 
     def call(self, stage: str, inputs: dict[str, Array]) -> dict[str, Array]:
         self.entered.release()
-        if not self.gate.wait(20):
+        if not self.gate.wait(60):
             raise InferenceFailed(stage, "the test never opened the gate")
         self.calls.append((stage, len(next(iter(inputs.values())))))
         changed = self.hook(stage, inputs)
@@ -86,7 +86,7 @@ class FakeBackend:
 
     def wait_inside(self) -> None:
         """Wait until a step has begun."""
-        assert self.entered.acquire(timeout=20)
+        assert self.entered.acquire(timeout=60)
 
 
 def flat_profile(family: Family, step_s: float) -> LatencyProfile:

@@ -50,15 +50,15 @@ class RandomCaptions:
             self.others.append(self.watched.send(asked, Budget())[1])
 
     def _during(self, stage: str, inputs: Mapping[str, Array]) -> None:
-        if self.left and self.pick.random() < 0.2:
+        if self.left > 0 and self.pick.random() < 0.2:
             self.send_one()
-        if self.pick.random() < 0.02:
+        if self.pick.random() < 0.02 and self.admitted:
             self.watched.pool.cancel(self.pick.choice(list(self.admitted.values())))
 
     def run(self) -> None:
         for _ in range(3):
             self.send_one()
-        while self.left:
+        while self.left > 0:  # calls inside the engine send some of them too
             self.send_one()
         for _, _, future in list(self.sent.values()):
             future.exception(20)

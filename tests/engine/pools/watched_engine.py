@@ -75,7 +75,7 @@ class WatchedEngine:
         def watched(
             stage: str, inputs: Mapping[str, Array], into: Mapping[str, Array] | None = None
         ) -> dict[str, Array]:
-            self.gate.wait(20)
+            self.gate.wait(60)
             self.during(stage, inputs)
             outputs = run(stage, inputs, into)
             self.after(stage, inputs, outputs)

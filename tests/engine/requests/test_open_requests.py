@@ -1,4 +1,4 @@
-"""A place is given up by its loop or swept, never both."""
+"""A place is given up by its request or swept, never both."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ def test_coming_and_going_keys_do_not_use_up_the_budget(
 ) -> None:
     """Every load is measured to have grown the process; the shared arena is still only one."""
     readings = itertools.count(step=1_000)
-    monkeypatch.setattr("engine.residency.stages.resident_bytes", lambda: next(readings))
+    monkeypatch.setattr("engine.residency.loader.resident_bytes", lambda: next(readings))
     watched = WatchedEngine(tiny)
     both_keys = watched.stages.total_bytes(2)
     for _ in range(20):

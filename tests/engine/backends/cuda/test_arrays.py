@@ -62,7 +62,7 @@ def test_freed_memory_is_used_again(device: FakeCuda, memory: CudaMemory) -> Non
 
 
 def test_memory_freed_while_a_copy_from_it_is_to_come(memory: CudaMemory) -> None:
-    """The copy comes first on the stream, so the new loop's zeros do not get into it."""
+    """The copy comes first on the stream, so the new owner's zeros do not get into it."""
     source, target = memory.zeros((100,), np.float32), memory.zeros((100,), np.float32)
     source[()] = np.ones(100, np.float32)
     target[()] = source

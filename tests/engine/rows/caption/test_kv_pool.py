@@ -32,7 +32,7 @@ Cache = dict[str, Array]
 
 @dataclass(eq=False)
 class Text:
-    """An loop, and what each of its slots should hold; each of its orders has heads of its own."""
+    """A text, and what each of its slots should hold; each of its orders has heads of its own."""
 
     heads: dict[int, Heads]
     slots: list[int] = field(default_factory=list)

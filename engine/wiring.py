@@ -59,7 +59,7 @@ def wire(
     caption_slots = config.caption_slots or _ROUNDS_OPEN * max_batch
     predictor = Predictor(opened.profile, family, max_batch)
     requests = OpenRequests(config.queue_limit, telemetry, caption_slots)
-    planner = Planner(family, stages, predictor, requests, max_batch)
+    planner = Planner(family, stages, predictor, requests.backlog, max_batch)
     router = Router(family, predictor)
     variants = VariantSetter(family, router, planner, predictor, max_batch, telemetry)
     texts, runner = _texts(opened, caption_slots, max_batch)
@@ -72,7 +72,7 @@ def wire(
         Stepper(stages, slots, predictor, clock, telemetry),
         None if runner is None else CaptionRounds(runner, predictor, clock, telemetry),
         variants,
-        planner,
+        requests,
         predictor,
         clock,
         telemetry,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, insort
 from collections import deque
+from dataclasses import dataclass
 
 from engine.elastic.quantiles import at_share, quantile
 
@@ -13,6 +14,20 @@ _WINDOW_S = 120.0
 _MIN_SAMPLES = 8
 _QUANTILE = 0.9
 _CLAMP = (0.02, 20.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A row's way to its first answer: what was predicted and what it took, waits included.
+
+    `mean_s` is the prediction for the whole way, made at `began_s`. `calls_s` and `calls_mean_s`
+    are its own calls so far, as they were and by their means.
+    """
+
+    began_s: float
+    mean_s: float
+    calls_s: float
+    calls_mean_s: float
 
 
 class Correction:

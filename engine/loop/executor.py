@@ -19,7 +19,7 @@ from engine.elastic.snapshot import Decision, RowView, Run, Snapshot, urgency
 from engine.errors import BackendError, EngineError, InferenceFailed
 from engine.loop.caption_rounds import CaptionRounds
 from engine.loop.stepper import Stepper
-from engine.requests.planner import Planner
+from engine.requests.open_requests import OpenRequests
 from engine.requests.prediction import Predictor
 from engine.requests.request import PATIENCE_S, Request
 from engine.requests.variants import VariantSetter
@@ -39,7 +39,7 @@ class LoopParts:
     stepper: Stepper
     captions: CaptionRounds | None
     variants: VariantSetter
-    planner: Planner
+    requests: OpenRequests
     predictor: Predictor
     clock: Clock
     telemetry: Telemetry
@@ -48,8 +48,8 @@ class LoopParts:
 class Executor:
     """Runs requests on one thread until closed.
 
-    It calls `on_gone` once for every request, when nothing of it is left, and then `on_done` unless
-    it was cancelled.
+    It calls `on_gone` for every request when nothing of it is left, then `on_done` if it was not
+    cancelled.
     """
 
     def __init__(
@@ -105,8 +105,8 @@ class Executor:
             try:
                 decision = decide(self._snapshot(), self.parts.clock.now_s())
                 self._apply(decision)
-                if self.parts.stages.can_evict(self.parts.planner.keys_in_use):
-                    self.parts.stages.evict(self.parts.planner.keys_in_use())
+                if self.parts.stages.can_evict(self.parts.requests.keys):
+                    self.parts.stages.evict(self.parts.requests.keys())
             except Exception as error:  # a fault of ours ends these requests, not the loop
                 _LOG.exception("engine loop")
                 for view in _touched(decision) or tuple(self._views):
@@ -156,7 +156,7 @@ class Executor:
             self._rate.hz(now),
             correction,
             self.parts.predictor.spread.over(correction),
-            crowded=self.parts.planner.crowd(),
+            crowded=self.parts.requests.crowd,
         )
 
     def _apply(self, decision: Decision) -> None:
@@ -216,18 +216,23 @@ class Executor:
             if request.id in failed or request.row.done:
                 self._finish(request, failed.get(request.id))
             elif view.route.passed[view.position]:
-                self.parts.predictor.learn(request, now)
+                self._learn(request, now)
 
     def _finish(self, request: Request, error: EngineError | None) -> None:
         now = self.parts.clock.now_s()
         self._remove(request)
         if not isinstance(error, BackendError):
-            self.parts.predictor.learn(request, now)
+            self._learn(request, now)
         if error is None:
             self.parts.variants.learn_length(request)
             if request.answer_s > 0 and not request.lost:
                 self.parts.telemetry.prediction((now - request.started_s) / request.answer_s)
         self._on_done(request, now, error)
+
+    def _learn(self, request: Request, now: float) -> None:
+        way = request.end_way()
+        if way is not None:
+            self.parts.predictor.learn(way, now)
 
     def _remove(self, request: Request) -> None:
         """Forget a request and count its work, once."""
@@ -236,9 +241,8 @@ class Executor:
         self.parts.stepper.leave(request)
         request.row.leave()
         self._on_gone(request)
-        self.parts.telemetry.work(
-            request.task.name, request.variant, request.busy_s, request.blocks
-        )
+        task, variant = request.task.name, request.variant
+        self.parts.telemetry.work(task, variant, request.busy_s, request.blocks)
 
 
 def _touched(decision: Decision) -> tuple[RowView, ...]:

@@ -2,35 +2,17 @@
 
 from __future__ import annotations
 
-import bisect
 import itertools
 import math
 import threading
 from collections.abc import Callable, Collection
 
-from artifact.task import Task, TaskName
+from artifact.task import TaskName
 from engine.errors import Draining, NotReady, QueueFull
+from engine.requests.backlog import Backlog, CostS
 from engine.requests.request import Request
 from engine.telemetry import Telemetry
 from engine.types import Outcome
-
-
-class Backlog:
-    """Work of open requests by deadline; frozen at the moment it is taken."""
-
-    def __init__(self, costs: list[tuple[float, float]]) -> None:
-        costs.sort()
-        self._deadlines = [deadline for deadline, _ in costs]
-        self._sums = [0.0, *itertools.accumulate(cost for _, cost in costs)]
-
-    def before_s(self, deadline_s: float) -> float:
-        """Return the seconds of work whose deadline is at most this one."""
-        return self._sums[bisect.bisect_right(self._deadlines, deadline_s)]
-
-    @property
-    def total_s(self) -> float:
-        """Return the seconds of all work."""
-        return self._sums[-1]
 
 
 class OpenRequests:
@@ -151,12 +133,7 @@ class OpenRequests:
             self._changed.notify_all()
         return request
 
-    def backlog(
-        self,
-        now: float,
-        cost_s: Callable[[Task, str, int, int], float],
-        without: Collection[int] = (),
-    ) -> Backlog:
+    def backlog(self, now: float, cost_s: CostS, without: Collection[int] = ()) -> Backlog:
         """Return the work left to a first answer of open requests whose deadline is live.
 
         `cost_s(task, variant, bucket, count)` are the seconds of a whole one among `count`.

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from artifact.task import TASKS, Task, TaskName
 from engine.errors import NoVariantFits
-from engine.requests.open_requests import Backlog, OpenRequests
+from engine.requests.backlog import Backlog, OpenWork
 from engine.requests.policy import Choice, choose, qualifying
 from engine.requests.prediction import Predictor
 from engine.residency.family import Family, Member
@@ -23,13 +23,13 @@ class Planner:
         family: Family,
         stages: StageSet,
         predictor: Predictor,
-        requests: OpenRequests,
+        open_work: OpenWork,
         max_batch: int,
     ) -> None:
         self._family = family
         self._stages = stages
         self._predictor = predictor
-        self._requests = requests
+        self._open_work = open_work
         self._max_batch = max_batch
         self._bucket = family.manifest.buckets.text_lengths[-1]
         self._memory: dict[int, dict[tuple[TaskName, str], int]] = {}
@@ -132,7 +132,7 @@ class Planner:
             mean_s = self._predictor.mean_s(task, variant, bucket or self._bucket, batch)
             return mean_s / batch * self._predictor.calls.middle
 
-        return self._requests.backlog(now, cost_s, without)
+        return self._open_work(now, cost_s, without)
 
     def forget_load(self, now: float) -> bool:
         """Forget how slow requests were, if the last of them ended a while ago.
@@ -141,11 +141,3 @@ class Planner:
             Whether anything was forgotten.
         """
         return self._predictor.forget(now)
-
-    def keys_in_use(self) -> int:
-        """Return how many keys, from the first, open requests may still need."""
-        return self._requests.keys()
-
-    def crowd(self) -> int:
-        """Return how many open requests should make room for others."""
-        return self._requests.crowd

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from artifact.latency import LatencyProfile
 from artifact.stage import stage_name
 from artifact.task import Task, TaskName
-from engine.elastic.correction import CaptionLength, Correction
+from engine.elastic.correction import CaptionLength, Correction, Way
 from engine.elastic.course import Line
 from engine.elastic.spread import CallSpread
-from engine.requests.request import Request
 from engine.residency.family import Family
 from engine.residency.probe import buckets_of, largest_batch
 
@@ -125,16 +124,15 @@ class Predictor:
         self._has_learned = False
         return True
 
-    def learn(self, request: Request, now: float) -> None:
-        """Score a request's way to a first answer, if it is predicted; it is then no more.
+    def learn(self, way: Way, now: float) -> None:
+        """Score a way that has ended, at its first answer or before: then for what has run.
 
-        A way that ends before its first answer is scored for what has run. Without these, a machine
-        that became slower would let every `reject` request expire half-way and learn nothing.
+        Without the unfinished ones, a machine that became slower would let every `reject` request
+        expire half-way and learn nothing from it.
         """
-        mean_s, request.first_answer_s = request.first_answer_s, None
-        if not mean_s or request.calls_mean_s <= 0:
+        if way.calls_mean_s <= 0 or way.mean_s <= 0:
             return
         self._has_learned, self._learned_s = True, now
-        self.calls.add(request.calls_s / request.calls_mean_s, now)
-        share = min(request.calls_mean_s / mean_s, 1.0)
-        self.whole.add((now - request.way_began_s) / (mean_s * share), now)
+        self.calls.add(way.calls_s / way.calls_mean_s, now)
+        share = min(way.calls_mean_s / way.mean_s, 1.0)
+        self.whole.add((now - way.began_s) / (way.mean_s * share), now)

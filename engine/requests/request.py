@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from artifact.stage import PHASES, StageName
 from artifact.task import Task
+from engine.elastic.correction import Way
 from engine.elastic.course import WORD
 from engine.elastic.snapshot import RowView
 from engine.rows.caption.stream import TextStream
@@ -74,7 +75,7 @@ class Request:
         answer_s: predicted from its first step to its answer, when its variant was settled.
         alone_s: predicted from its first step to a first answer, alone.
         first_answer_s: predicted mean from `way_began_s` to a first answer; None: not predicted, or
-            learned from already.
+            the way has ended.
         calls_s, calls_mean_s: what its own calls on that way took, and their means.
         busy_s: its share of the seconds of all calls.
         blocks: executed, times rows.
@@ -145,6 +146,13 @@ class Request:
         """Begin a way to a first answer, predicted to take `mean_s`; None: nothing is learned."""
         self.way_began_s, self.first_answer_s = now, mean_s
         self.calls_s = self.calls_mean_s = 0.0
+
+    def end_way(self) -> Way | None:
+        """End the way to a first answer; return what it took, None where nothing is learned."""
+        mean_s, self.first_answer_s = self.first_answer_s, None
+        if mean_s is None:
+            return None
+        return Way(self.way_began_s, mean_s, self.calls_s, self.calls_mean_s)
 
     def spend(self, stage: StageName, elapsed_s: float, share: float, blocks: int) -> None:
         """Account for calls of a stage it took part in, with a share of their rows."""

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import selectors
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Self
+from dataclasses import dataclass
 
 import httptools
+
+from loadtests.kit.processes.message import Message
 
 _CHUNK_BYTES = 1 << 16
 LEFT = 0
@@ -34,7 +34,7 @@ class Send:
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Message):
     """What to send where. A request without an answer after `give_up_s` is given up."""
 
     host: str
@@ -43,16 +43,6 @@ class Job:
     bodies: Sequence[str]
     sends: Sequence[Send]
     give_up_s: float
-
-    def to_json(self) -> str:
-        """Return it for another process."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read `to_json`'s text."""
-        found = json.loads(text)
-        return cls(**{**found, "sends": [Send(**send) for send in found["sends"]]})
 
 
 @dataclass(frozen=True)
@@ -66,22 +56,12 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class Sent:
+class Sent(Message):
     """Replies in the order of the job, and the processor seconds of this process meanwhile."""
 
     replies: Sequence[Reply]
     seconds: float
     cpu_s: float
-
-    def to_json(self) -> str:
-        """Return it for another process."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read `to_json`'s text."""
-        found = json.loads(text)
-        return cls(**{**found, "replies": [Reply(**reply) for reply in found["replies"]]})
 
 
 class _Answer:

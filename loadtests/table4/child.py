@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from artifact.errors import ArtifactError
 from artifact.store import open_artifact
@@ -20,6 +20,7 @@ from engine.backends.registry import open_backend
 from engine.errors import EngineError
 from loadtests.kit.asking.tasks.asked import Work
 from loadtests.kit.errors import BenchError
+from loadtests.kit.processes.message import Message
 from loadtests.kit.progress import Report
 from loadtests.kit.rounds import take_rounds
 from loadtests.table4.galleries import check_gallery, flops
@@ -32,7 +33,7 @@ _LOADING = 0.4
 
 
 @dataclass(frozen=True)
-class Job:
+class Job(Message):
     """One task: its gallery, the methods (`full` among them), and how they are measured."""
 
     gallery: str
@@ -42,16 +43,6 @@ class Job:
     backend: str
     rounds: int
     seed: int
-
-    def to_json(self) -> str:
-        """Return it for another process."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """Read `to_json`'s text."""
-        found = json.loads(text)
-        return cls(**{**found, "work": Work(**found["work"])})
 
 
 def measure(job: Job, report: Report) -> tuple[list[Row], str]:

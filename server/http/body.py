@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
 
 from starlette.requests import Request
 
@@ -29,22 +28,11 @@ class Body:
         self._reader.take(count)
         self._held_bytes += count
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Drop the data and give the memory back; may be called twice."""
         self._reader.give(self._held_bytes)
         self._held_bytes = 0
         self.data = b""
-
-    def __enter__(self) -> Body:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.release()
 
 
 class BodyReader:
@@ -79,10 +67,10 @@ class BodyReader:
             async with asyncio.timeout(self._timeout_s):
                 body.data = await self._collect(request, body)
         except TimeoutError as error:
-            body.release()
+            body.close()
             raise BodyTooSlow(self._timeout_s) from error
         except BaseException:
-            body.release()
+            body.close()
             raise
         return body
 

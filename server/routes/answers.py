@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Generic
 
@@ -101,7 +102,7 @@ class _Exchange(Generic[Fields]):
         if self.request.scope["query_string"]:
             raise http.InvalidFields.one("query", "takes no parameters; send them in the body")
         media_type(self.request.headers)
-        with await self._read_body() as body:
+        with closing(await self._read_body()) as body:
             return await unless_client_leaves(self.request.receive, self._answer_body(body))
 
     def _check_open(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 from fastapi import Request
 
 from server import errors as http
@@ -39,7 +41,7 @@ async def read_operator_request(
     check_operator(serving.settings.keys, record_of(request).api_key)
     if request.scope["query_string"]:
         raise http.InvalidFields.one("query", "takes no parameters; send them in the body")
-    with await serving.bodies.read(request) as body:
+    with closing(await serving.bodies.read(request)) as body:
         if empty is not None and not body.data:
             return empty
         if media_type(request.headers) != JSON:

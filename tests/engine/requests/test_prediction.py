@@ -1,41 +1,15 @@
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 
 from artifact.task import CAPTION, VQA
+from engine.elastic.correction import Way
 from engine.requests.prediction import Predictor
-from engine.requests.request import Request
 from engine.residency.family import Family
-from engine.types import Budget
 from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.engine.pools.fake_backend import flat_profile
-
-
-def on_its_way(mean_s: float, calls_s: float, calls_mean_s: float) -> Request:
-    """Return a request that began at 0 s and is predicted to take `mean_s` to a first answer."""
-    request = Request(
-        id=1,
-        task=VQA,
-        budget=Budget(),
-        arrived_s=0.0,
-        deadline_s=math.inf,
-        expires_s=math.inf,
-        reply_s=0.0,
-        request_bytes=0,
-        beams=1,
-        bucket=8,
-        predicted_s=0.0,
-        variant="full",
-        least="full",
-        keys=2,
-        lost=False,
-    )
-    request.begin_way(0.0, mean_s)
-    request.calls_s, request.calls_mean_s = calls_s, calls_mean_s
-    return request
 
 
 def test_a_program_costs_the_sum_of_its_steps(tmp_path: Path) -> None:
@@ -56,7 +30,7 @@ def test_a_way_teaches_its_calls_and_its_waits(tmp_path: Path) -> None:
     family = Family(write_tiny(tmp_path / "tiny").manifest, "fp32")
     predictor = Predictor(flat_profile(family, 0.01), family, 8)
     for _ in range(8):  # half of a way of 40 ms: its own calls took 30 ms, waits 10 ms
-        predictor.learn(on_its_way(0.04, calls_s=0.03, calls_mean_s=0.02), now=0.04)
+        predictor.learn(Way(0.0, 0.04, calls_s=0.03, calls_mean_s=0.02), now=0.04)
     assert predictor.calls.high == pytest.approx(1.5)
     assert predictor.whole.high == pytest.approx(2.0)
 

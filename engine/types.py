@@ -1,4 +1,4 @@
-"""The engine's public values: what goes in, what comes out (docs/adr/0014)."""
+"""The engine's public values: what goes in, what comes out (ADR 0014)."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from artifact.program import Program
-from artifact.task import Case, Task
+from artifact.task import CaseFields, Task
 from engine.errors import InvalidInput
 from engine.rows.joint import JointRow
 from engine.rows.one_pass import OnePassRow
@@ -58,6 +58,6 @@ class OnePassWork(Generic[Given]):
         ]
         return rows[0] if len(rows) == 1 else JointRow(rows)
 
-    def of_case(self, case: Case, pictures: Sequence[Picture]) -> Input:
+    def of_case(self, case: CaseFields, pictures: Sequence[Picture]) -> Input:
         """Return the input of a golden case; see `EngineTask.of_case`."""
         return self.make(case.text or "", pictures)

@@ -46,7 +46,7 @@ class StepWatch(Telemetry):
         self.stepped.set()
 
 
-class Live:
+class LiveEngine:
     """An open engine whose every call goes the way a server's does."""
 
     def __init__(

@@ -21,7 +21,7 @@ import pytest
 import yaml
 
 from monitoring import table4
-from monitoring.prometheus import Prometheus, Span
+from monitoring.prometheus import Prometheus, TimeSpan
 from monitoring.promql import Scope
 from tests.deploy.boards import Query, queries
 from tests.deploy.test_rules import PROMETHEUS, ROOT
@@ -87,7 +87,7 @@ class Watched:
         text = query.filled(WINDOW)
         if query.instant:
             return bool(self.prometheus.values(text, self.loaded_s))
-        found = self.prometheus.range(text, Span(self.began_s, self.loaded_s, SCRAPE_S))
+        found = self.prometheus.range(text, TimeSpan(self.began_s, self.loaded_s, SCRAPE_S))
         return any(series.points for series in found)
 
     def firing(self) -> set[str]:

@@ -18,7 +18,6 @@ import torch
 
 from artifact.store import Artifact
 from artifact.task import REASON, VQA
-from engine.opening.scoring import golden_quality
 from exporters.card import model_card
 from exporters.describe import text_record
 from exporters.examples import Example
@@ -27,7 +26,7 @@ from models.checkpoint import Checkpoint, load
 from tests.server.kit.live_server import ServerThread, serving_here
 from tests.toy_task.exported import EXPORTED_SIZE, size_example
 from tests.toy_task.registered import add_size_task
-from tests.toy_task.task import LABELS, PROMPT, SIZE
+from tests.toy_task.task import PROMPT, SIZE
 from tuning.loop import tune
 from tuning.pool import render_pool
 from tuning.recipe import RECIPES, TUNING_SEED
@@ -163,12 +162,17 @@ def answered(client: httpx.Client, task: str, variant: str) -> float:
 
 
 def test_explore(tuned, artifact, sizes, client) -> None:
-    print([ (e.answers) for e in sizes])
+    print([(e.answers) for e in sizes])
     for v in artifact.manifest.variants:
         print(v.id, v.pattern, v.quality, v.quality_source)
-        print([max(s) for s in scores_by_torch(tuned, sizes, v.pattern)], [s.index(max(s)) for s in scores_by_torch(tuned, sizes, v.pattern)])
+        print(
+            [max(s) for s in scores_by_torch(tuned, sizes, v.pattern)],
+            [s.index(max(s)) for s in scores_by_torch(tuned, sizes, v.pattern)],
+        )
     print(client.get("/v1/variants", params={"task": "size"}).text)
     print(ask(client, sizes[0].image))
     print(ask(client, sizes[0].image, max_latency_ms=0.01))
     print(ask_by_form(client, sizes[0].image, variant=artifact.manifest.variants[0].id))
-    print([l for l in client.get("/metrics").text.splitlines() if 'size"' in l and "bucket" not in l])
+    print(
+        [l for l in client.get("/metrics").text.splitlines() if 'size"' in l and "bucket" not in l]
+    )

@@ -191,7 +191,7 @@ def test_every_request_is_counted_once(artifact: Artifact, cache_dir: Path) -> N
     }
 
 
-def test_all_instruments_of_the_design_are_there(pool: EnginePool) -> None:
+def test_every_instrument_is_there(pool: EnginePool) -> None:
     ask(pool)
     names = {metric.name for metric in pool.telemetry.registry.collect()}
     assert names == {

@@ -11,12 +11,12 @@ from monitoring.prometheus import (
     Prometheus,
     PrometheusError,
     QueryRefused,
-    Span,
+    TimeSpan,
     Unreachable,
 )
 from tests.monitoring.fake_prometheus import START_S
 
-SPAN = Span(START_S, START_S + 600, 60)
+SPAN = TimeSpan(START_S, START_S + 600, 60)
 
 
 def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Prometheus:

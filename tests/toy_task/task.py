@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from artifact.stage import StageName
-from artifact.task import ONE_PASS_READS, Case, Measure, Task, one_pass
+from artifact.task import ONE_PASS_READS, CaseFields, Measure, Task, one_pass
 
 PROMPT = "how many objects are there?"
 
@@ -26,7 +26,7 @@ def size_label(objects: int) -> str:
     return LABELS[int(np.searchsorted(MOST_OBJECTS, objects))]
 
 
-def _share_right(given: Sequence[str], cases: Sequence[Case]) -> float:
+def _share_right(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
     right = [label in case.answers for label, case in zip(given, cases, strict=True)]
     return float(np.mean(right))
 

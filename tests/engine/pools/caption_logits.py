@@ -12,8 +12,7 @@ from artifact.store import Artifact
 from engine.elastic.course import WORD
 from engine.elastic.kinds import Next, best_kind
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import Rows as Sorted
-from engine.elastic.sorting import fill
+from engine.elastic.sorting import SortedRows, fill
 from engine.rows.caption.row import CaptionRow
 from engine.tasks.caption import CaptionInput
 from engine.types import Answer, Budget
@@ -90,7 +89,7 @@ def same_logits(recorded: list[bytes], wanted: list[bytes], limit: float = 0.0) 
 def pictures_first(patch: pytest.MonkeyPatch) -> None:
     """Let the scheduler show every caption its picture before any is written: then all write."""
 
-    def best(rows: Sorted, following: Next, snapshot: Snapshot, now: float) -> list[RowView]:
+    def best(rows: SortedRows, following: Next, snapshot: Snapshot, now: float) -> list[RowView]:
         seeing = [row for row in (*rows.first, *rows.newcomers) if row.route.kind != WORD]
         if not seeing:
             return best_kind(rows, following, snapshot, now)

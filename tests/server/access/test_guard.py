@@ -39,7 +39,7 @@ def counted(telemetry: Telemetry, key: str, outcome: str) -> float | None:
     return telemetry.registry.get_sample_value("otmv_api_key_requests_total", labels)
 
 
-def test_without_keys_everyone_is_served() -> None:
+def test_without_keys_every_request_is_served() -> None:
     telemetry = Telemetry()
     with ready_client(telemetry=telemetry) as client:
         assert ask(client).status_code == 200

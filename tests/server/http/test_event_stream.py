@@ -196,12 +196,12 @@ def test_leaving_the_clients_iterator_cancels_too() -> None:
         assert [outcome for _, outcome in pool.cancelled] == ["cancelled"]
 
 
-def test_a_reader_that_is_slow_holds_up_nobody() -> None:
+def test_a_slow_reader_holds_up_no_other_request() -> None:
     pool = FakePool(hold=True, early=1, pieces=tuple("x" * 20_000 for _ in range(512)))
     with serving_fake(pool) as server, streaming(server) as response:
         chunks = response.iter_text()
         text = next(chunks)
-        pool.release()  # returns when every piece has been told, though nobody reads
+        pool.release()  # returns when every piece was handed over, though no client reads
         assert pool.open_places == 0
         assert httpx.get(f"{server.url}/readyz", timeout=20).status_code == 200
         text += "".join(chunks)

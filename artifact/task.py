@@ -16,16 +16,11 @@ TaskName = str
 
 
 class CaseFields(Protocol):
-    """What a labelled case asks, and what is right; the fields are those of `LabelledCase`."""
+    """What a labelled case asks, and what is right; as `LabelledCase` has it."""
 
     @property
-    def question(self) -> str | None:
-        """The question about its picture."""
-        ...
-
-    @property
-    def statement(self) -> str | None:
-        """The statement about its pictures."""
+    def text(self) -> str | None:
+        """What is asked or said about its pictures; None if they come without a text."""
         ...
 
     @property

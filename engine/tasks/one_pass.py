@@ -26,14 +26,14 @@ class OnePassWork(Generic[Given]):
         pictures: an input's pictures, each uint8 [S, S, 3].
         text: an input's text.
         top_k: how many labels an input wants.
-        make: an input of a golden case and its pictures.
+        make: an input of a golden case's text and pictures.
     """
 
     task: Task
     pictures: Callable[[Given], Sequence[Picture]]
     text: Callable[[Given], str]
     top_k: Callable[[Given], int]
-    make: Callable[[CaseFields, Sequence[Picture]], Given]
+    make: Callable[[str, Sequence[Picture]], Given]
 
     def read(self, given: Given, context: TaskContext) -> CheckedInput:
         """Check pictures, text and number of labels; see `EngineTask.read`."""
@@ -60,4 +60,4 @@ class OnePassWork(Generic[Given]):
 
     def of_case(self, case: CaseFields, pictures: Sequence[Picture]) -> Input:
         """Return the input of a golden case; see `EngineTask.of_case`."""
-        return self.make(case, pictures)
+        return self.make(case.text or "", pictures)

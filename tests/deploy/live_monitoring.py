@@ -25,7 +25,7 @@ from monitoring.prometheus import Prometheus, TimeSpan
 from monitoring.promql import Scope
 from tests.deploy.boards import Query, queries
 from tests.deploy.test_rules import PROMETHEUS, ROOT
-from tests.e2e.open_loop import Post, closed_loop, open_loop
+from tests.e2e.http_load import Post, closed_loop, open_loop
 from tests.e2e.prometheus import program as prometheus_program
 from tests.e2e.prometheus import running
 from tests.server.kit.live_server import LiveServer, otmv, serving

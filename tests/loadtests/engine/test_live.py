@@ -8,7 +8,7 @@ from artifact.store import open_artifact
 from engine.backends.registry import open_backend
 from loadtests.engine.live import LiveEngine, Monolith, draw_inputs, one_batch, question_of
 from loadtests.kit.errors import BenchError
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 
 ROOT = Path(__file__).parents[3]
 

@@ -9,8 +9,8 @@ from artifact.store import open_artifact
 from loadtests.kit import artifacts
 from loadtests.kit.artifacts import VARIANTS, ensure_artifacts, write_many
 from loadtests.kit.errors import BenchError
-from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_model import TinyModel, tiny_config
+from tests.engine.artifacts.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_model import TinyModel, tiny_config
 
 ROOT = Path(__file__).parents[3]
 

@@ -23,7 +23,7 @@ from loadtests.slo.servers import Running
 from loadtests.slo.sweep import GRID, RivalSettings
 from loadtests.slo.visits import OURS, Offering
 from loadtests.slo.workload import Cell
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 
 CELLS = (Cell(1.0, 1.0), Cell(2.0, 4.0))
 FAMILY_OF_TINY = ["d1", "d2", "d3", "full"]

@@ -8,7 +8,7 @@ from artifact.manifest import Manifest, VariantRecord
 from loadtests.kit.errors import BenchError
 from loadtests.table4.galleries import ensure_galleries, flops
 from loadtests.table4.presets import CPU, PassWork
-from tests.engine.tiny_model import tiny_config
+from tests.engine.artifacts.tiny_model import tiny_config
 from tests.loadtests.table4.made_up_speeds import silent
 
 

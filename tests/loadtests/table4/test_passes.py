@@ -25,7 +25,7 @@ from loadtests.table4 import galleries
 from loadtests.table4.galleries import check_gallery
 from loadtests.table4.passes import Passes, draw_inputs
 from loadtests.table4.presets import PassWork
-from tests.engine.tiny_model import HEAD_WIDTH, NV, SIDE, TRIO, VOCAB, tiny_config
+from tests.engine.artifacts.tiny_model import HEAD_WIDTH, NV, SIDE, TRIO, VOCAB, tiny_config
 
 WORDS, BATCH = 3, 2
 HEADS = {"full": 2, "upop": 1}

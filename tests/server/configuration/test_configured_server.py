@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from server.access.keys import fresh_key, sha256_of
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.server.kit.bad_requests import good_request
 from tests.server.kit.live_server import otmv
 

@@ -13,7 +13,9 @@ from artifact.pattern import SkipPattern
 from artifact.task import Task
 from models.checkpoint import Checkpoint, load
 from models.series import OtmvModel
-from tests.toy_task import SIZE, add_size_task, size_batch, size_label
+from tests.toy_task.registered import add_size_task
+from tests.toy_task.task import SIZE, size_label
+from tests.toy_task.tuned import size_batch
 from tuning.evaluation import Evaluation
 from tuning.labelled import generated
 from tuning.loop import TuningProgress, tune

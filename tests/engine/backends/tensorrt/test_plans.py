@@ -17,12 +17,12 @@ from engine.backends.tensorrt.detect import StartedLibrary
 from engine.config import EngineConfig
 from engine.errors import LoadFailed
 from engine.opening.trial import try_backend
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.cuda.fake_runtime import FakeCuda
 from tests.engine.backends.cuda.fake_values import cudaError_t
 from tests.engine.backends.tensorrt.backend_on_fakes import READY, BackendOnFakes
 from tests.engine.backends.tensorrt.fake_library import FakeTensorRt
 from tests.engine.backends.tensorrt.fake_plans import TARGET, write_plans
-from tests.engine.tiny_whole import WHOLE
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ import torch
 
 from artifact.store import Artifact
 from artifact.task import REASON, VQA
+from cli.commands.export.tasks import reason, vqa
 from exporters.card import model_card
 from exporters.describe import text_record
 from exporters.examples import Example
@@ -30,7 +31,7 @@ from tests.toy_task.task import LABELS, PROMPT, SIZE
 from tuning.loop import tune
 from tuning.pool import render_pool
 from tuning.recipe import RECIPES, TUNING_SEED
-from tuning.world.dataset import read_captions, read_pairs, read_vqa, write_world
+from tuning.world.dataset import read_captions, read_pairs, write_world
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -93,31 +94,15 @@ def sizes(tuned: Checkpoint, world: Path) -> list[Example]:
 def artifact(
     tuned: Checkpoint, world: Path, sizes: list[Example], tmp_path_factory: pytest.TempPathFactory
 ) -> Artifact:
-    examples = [*sizes, *_questions(world), *_statements(world)]
+    questions, statements = (
+        source.read(world, lambda name: (world / name).read_bytes())
+        for source in (vqa.SOURCE, reason.SOURCE)
+    )
+    examples = [*sizes, *questions[:PICTURES], *statements[:PICTURES]]
     splits = Splits(sizes, examples, examples, ("search", "report"))
     options = ExportOptions(whole="none", card=model_card(tuned))
     out = tmp_path_factory.mktemp("artifact") / "toy"
     return export(tuned, out, splits, options, lambda what, share: None)
-
-
-def _questions(world: Path) -> list[Example]:
-    return [
-        Example((world / r.image).read_bytes(), VQA.name, question=r.question, answers=(r.answer,))
-        for r in read_vqa(world)[:PICTURES]
-    ]
-
-
-def _statements(world: Path) -> list[Example]:
-    return [
-        Example(
-            (world / r.left).read_bytes(),
-            REASON.name,
-            right_image=(world / r.right).read_bytes(),
-            statement=r.statement,
-            truth=r.truth,
-        )
-        for r in read_pairs(world)
-    ]
 
 
 @pytest.fixture(scope="module")

@@ -131,6 +131,15 @@ def test_every_stage_is_in_the_architecture() -> None:
     assert named | kinds | wholes <= set(table)
 
 
+def test_every_place_of_a_task_has_the_registry_that_is_named() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    places = re.findall(r"^\| \d \| `(\S+)` \| `([A-Z_]+)` \|", text, re.M)
+    assert len(places) == 6
+    for where, registry in places:
+        path = ROOT / where / "__init__.py" if where.endswith("/") else ROOT / where
+        assert re.search(rf"^{registry}: dict\[TaskName, ", path.read_text("utf-8"), re.M), where
+
+
 def test_recipes_and_seeds_are_documented() -> None:
     text = page("tuning.md")
     assert set(RECIPES) <= set(rows(text))

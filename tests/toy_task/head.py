@@ -1,4 +1,4 @@
-"""2. The head: from the read-out of a row to logits."""
+"""2. The head: from the readout of a row to logits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.toy_task.task import LABELS
 
 
 class SizeHead(Head):
-    """One linear over both read-out tokens, `[batch, 2, width]` to `[batch, 3]`."""
+    """One linear over both readout tokens, `[batch, 2, width]` to `[batch, 3]`."""
 
     released: ClassVar = {}
 

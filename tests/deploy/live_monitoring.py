@@ -178,7 +178,7 @@ def test_the_recorded_ratio_is_the_one_of_the_report(watched: Watched) -> None:
 @pytest.mark.parametrize(
     "alert", ["OtmvSloBurnFast", "OtmvSloBurnSlow", "OtmvShedding", "OtmvMemoryBudgetNear"]
 )
-def test_an_overloaded_server_is_told_of(watched: Watched, alert: str) -> None:
+def test_an_overloaded_server_raises_an_alert(watched: Watched, alert: str) -> None:
     until(lambda: alert in watched.firing(), f"{alert} does not fire")
     assert "OtmvNotReady" not in watched.firing()
 
@@ -197,7 +197,7 @@ def test_the_report_shows_all_of_it(watched: Watched, tmp_path: Path) -> None:
         assert expected in text
 
 
-def test_a_server_that_is_gone_is_told_of(watched: Watched) -> None:
+def test_a_server_that_is_gone_raises_an_alert(watched: Watched) -> None:
     """Last: it stops the server."""
     assert watched.server.stop() == 0
     until(lambda: "OtmvNotReady" in watched.firing(), "OtmvNotReady does not fire")

@@ -20,6 +20,7 @@ from server.errors.statuses import PROBLEMS
 from server.requests.budget import BUDGET_HEADERS, BudgetFields
 from server.tasks import SERVED_TASKS
 from server.tasks.answer_body import AnswerBody
+from structure.tree import Tree
 from tuning.recipe import CHOOSING_SEED, LADDER_SEED, QUALITY_SEED, RECIPES, TUNING_SEED
 
 ROOT = Path(__file__).parents[2]
@@ -182,6 +183,16 @@ def test_every_decision_record_is_listed_and_whole() -> None:
         assert text.startswith(f"# ADR {path.name[:4]}: ")
         for heading in ("Context", "Decision", "Why", "Consequences", "What would change our mind"):
             assert f"\n## {heading}" in text, f"{path.name}: {heading}"
+
+
+def test_decision_records_are_cited_in_one_form() -> None:
+    for path in PAGES:
+        text = re.sub(r"^# ADR .*$", "", path.read_text("utf-8"), flags=re.M)
+        bare = re.findall(r"(?<!\[)(?<!`)ADR \d{4}", text)
+        assert bare == [], f"{path.name}: {bare} without a link"
+    for path in (ROOT / name for name in Tree.of_git(ROOT).files if name.endswith(".py")):
+        if "tests" not in path.relative_to(ROOT).parts:
+            assert not re.search(r"adr/\d{4}", path.read_text("utf-8")), path
 
 
 def test_the_glossary_defines_each_word_once() -> None:

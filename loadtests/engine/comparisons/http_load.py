@@ -125,12 +125,14 @@ def _direct_window(live: LiveEngine, given: list[VqaInput]) -> float:
     """Return answers per second with as many requests in flight as `given`."""
     pool = live.pool
     ended: SimpleQueue[int] = SimpleQueue()
-    tickets: dict[int, Request] = {}
+    requests: dict[int, Request] = {}
     times_s: list[float] = []
 
     def submit(index: int) -> None:
-        ticket = tickets[index] = pool.admit(VQA.name, Budget(variant="full"), time.perf_counter())
-        pool.submit(ticket, given[index]).add_done_callback(lambda _: ended.put(index))
+        request = requests[index] = pool.admit(
+            VQA.name, Budget(variant="full"), time.perf_counter()
+        )
+        pool.submit(request, given[index]).add_done_callback(lambda _: ended.put(index))
 
     for index in range(len(given)):
         submit(index)
@@ -138,7 +140,7 @@ def _direct_window(live: LiveEngine, given: list[VqaInput]) -> float:
         index = ended.get()
         times_s.append(time.perf_counter())
         submit(index)
-    live.clear(tickets.values(), given[0])
+    live.clear(requests.values(), given[0])
     return _rate(times_s)
 
 

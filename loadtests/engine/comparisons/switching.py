@@ -70,7 +70,7 @@ def _admissions_ms(live: LiveEngine, count: int) -> list[float]:
     times_ms = []
     for number in range(count):
         begun_s = time.perf_counter()
-        ticket = live.pool.admit(VQA.name, Budget(variant=("d1", "d2")[number % 2]), begun_s)
+        request = live.pool.admit(VQA.name, Budget(variant=("d1", "d2")[number % 2]), begun_s)
         times_ms.append((time.perf_counter() - begun_s) * 1e3)
-        live.pool.cancel(ticket)
+        live.pool.cancel(request)
     return times_ms

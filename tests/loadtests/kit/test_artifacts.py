@@ -42,7 +42,7 @@ def test_many_variants_follow_their_source(tmp_path: Path) -> None:
     assert second["base1-64"] != first["base1-64"]
 
 
-def test_what_is_missing_is_exported_or_told(
+def test_what_is_missing_is_exported_or_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(artifacts, "find_spec", lambda name: None)

@@ -40,7 +40,7 @@ def test_a_quality_that_was_never_measured_makes_no_effective_accuracy() -> None
     )
 
 
-def test_late_sends_are_told() -> None:
+def test_late_sends_are_reported() -> None:
     late = [RequestMark(RUN[0].arrival, s, 0.1, None, FULL) for s in (0.0, 0.002, 0.007)]
     assert summary(late, 1.0)["late_sends"] == {"over_1_ms": 2, "over_5_ms": 1, "max_ms": 7.0}
 

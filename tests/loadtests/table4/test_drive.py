@@ -64,7 +64,7 @@ class Gathering(FakePool):
         return future
 
 
-def test_so_many_requests_are_open_and_never_more() -> None:
+def test_as_many_requests_are_open_as_asked_and_never_more() -> None:
     pool = Gathering(limit=ONE_ROUND.concurrency)
     with serving_fake(pool) as server:
         ledger = run(replace(ONE_ROUND, url=server.url), silent)

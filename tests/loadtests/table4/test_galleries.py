@@ -26,7 +26,7 @@ def test_the_ideal_counts_the_picture_and_every_word() -> None:
     assert flops(manifest, "caption", "otmv", PassWork(4, 1, words=8)) == 124
 
 
-def test_a_gallery_that_says_no_operations_is_told() -> None:
+def test_a_gallery_that_says_no_operations_is_reported() -> None:
     with pytest.raises(BenchError, match="does not say the FLOPs of otmv: remove the folder"):
         flops(hand_made(caption=3), "caption", "otmv", PassWork(4, 1, words=8))
 

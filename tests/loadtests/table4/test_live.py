@@ -149,12 +149,12 @@ def test_windows_are_prometheus_own(window: str) -> None:
 
 
 @pytest.mark.parametrize("window", ["", "5", "m", "5m]", "5 m"])
-def test_a_wrong_window_is_told(window: str) -> None:
+def test_a_wrong_window_is_reported(window: str) -> None:
     with pytest.raises(BenchError, match="as in 90s, 5m or 1h"):
         check_window(window)
 
 
-def test_a_ledger_is_kept_and_another_file_is_told(tmp_path: Path) -> None:
+def test_a_ledger_is_kept_and_another_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     ledger = a_ledger(full=3)
     ledger.write(path)

@@ -141,24 +141,24 @@ def test_methods_of_other_heads_have_other_arrays_and_the_same_words() -> None:
     assert np.array_equal(full["tokens"], upop["tokens"])
 
 
-def test_an_answer_that_is_no_number_is_told() -> None:
+def test_an_answer_that_is_no_number_is_reported() -> None:
     looking = Looking()
     looking.worth = np.nan
     with pytest.raises(BenchError, match="the answers of full are not finite"):
         passes("vqa", looking, PassWork(SIDE, BATCH)).side("full")
 
 
-def test_more_words_than_captions_have_are_told() -> None:
+def test_more_words_than_captions_have_are_reported() -> None:
     with pytest.raises(BenchError, match="captions have 6 words"):
         draw_inputs(a_gallery().manifest, "caption", PassWork(SIDE, BATCH, 7), 0)
 
 
-def test_a_method_that_is_not_there_is_told() -> None:
+def test_a_method_that_is_not_there_is_reported() -> None:
     with pytest.raises(BenchError, match="has no otmv for vqa: remove the folder"):
         check_gallery(a_gallery(), "vqa", ["otmv"])
 
 
-def test_what_does_not_fit_in_memory_is_told_before_it_is_loaded(
+def test_what_does_not_fit_in_memory_is_reported_before_it_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meminfo = tmp_path / "meminfo"

@@ -50,7 +50,7 @@ def test_the_file_is_what_the_live_table_reads(tmp_path: Path) -> None:
         ('{"rows": [{"task": "vqa"}]}', "is no result of"),
     ],
 )
-def test_a_file_that_is_no_measured_table_is_told(
+def test_a_file_that_is_no_measured_table_is_reported(
     text: str | None, problem: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "table4.json"

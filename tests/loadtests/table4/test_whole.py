@@ -74,7 +74,7 @@ def test_galleries_that_are_there_are_not_exported_again(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_method_the_gallery_lacks_is_told(folder: Path) -> None:
+def test_a_method_the_gallery_lacks_is_reported(folder: Path) -> None:
     setup = Table4Bench(TINY, ["vqa"], ["full", "upop"], folder, "onnxruntime", 1, 0)
     found = run_all(setup, lambda what, share: None)
     assert "has no upop for vqa: remove the folder" in found.failed["vqa"]

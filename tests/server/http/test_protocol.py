@@ -41,7 +41,7 @@ def test_an_unfinished_head_gets_a_problem_and_the_end(server: ServerThread) -> 
     assert b"x-request-id" in found
 
 
-def test_who_says_nothing_hears_nothing(server: ServerThread) -> None:
+def test_a_client_that_sends_nothing_gets_no_answer(server: ServerThread) -> None:
     assert answer(server, b"") == b""
 
 

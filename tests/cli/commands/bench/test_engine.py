@@ -104,7 +104,7 @@ def test_a_short_bar_or_a_broken_row_ends_with_1(
     assert run("engine")[0] == 1
 
 
-def test_being_stopped_is_told() -> None:
+def test_being_stopped_is_reported() -> None:
     with pytest.raises(SystemExit, match="stopped by SIGTERM"), progress():
         signal.raise_signal(signal.SIGTERM)
 

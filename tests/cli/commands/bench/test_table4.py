@@ -86,7 +86,7 @@ def test_a_short_bar_ends_with_1(faked: list[Table4Bench], monkeypatch: pytest.M
     assert "BAR table4.cpu.vqa.otmv.share-of-ideal 0.500 >=0.93 short" in out
 
 
-def test_a_task_that_failed_is_told_beside_the_others(
+def test_a_task_that_failed_is_reported_beside_the_others(
     faked: list[Table4Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run_all(setup: Table4Bench, report: object) -> Table4Results:

@@ -123,13 +123,13 @@ def test_nothing_runs_behind_a_gate_that_is_shut() -> None:
 
 @pytest.mark.parametrize("seconds", [2.0, 8.0])
 def test_the_whole_keeps_to_its_time(seconds: float) -> None:
-    told: list[float] = []
+    reported: list[float] = []
 
     def watch(rig: Rig) -> None:
         rig.note("left_s", rig.deadline.left_s)
 
     found = run([SuitePart("a", watch, 1), SuitePart("b", watch, 3)], seconds)
-    told = [found[name].found["left_s"] for name in "ab"]
-    assert told[0] == pytest.approx(seconds / 4, abs=0.3)
-    assert told[1] == pytest.approx(seconds, abs=0.9)
-    assert told[1] < seconds
+    reported = [found[name].found["left_s"] for name in "ab"]
+    assert reported[0] == pytest.approx(seconds / 4, abs=0.3)
+    assert reported[1] == pytest.approx(seconds, abs=0.9)
+    assert reported[1] < seconds

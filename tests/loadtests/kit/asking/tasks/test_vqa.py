@@ -30,6 +30,6 @@ def test_a_right_answer_counts_for_its_variant() -> None:
         {"answers": [{"answer": "red"}]},
     ],
 )
-def test_what_is_not_whole_is_told(body: dict[str, Any]) -> None:
+def test_what_is_not_whole_is_reported(body: dict[str, Any]) -> None:
     with pytest.raises(WrongAnswer):
         CASE.check(body, RightAnswers())

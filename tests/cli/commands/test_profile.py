@@ -23,7 +23,7 @@ def tiny(tmp_path: Path) -> Path:
 
 def test_it_shows_every_stage_and_variant_and_keeps_the_times(tiny: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
-    options = ("--cache", cache, "--max-batch", 2, "--threads", 1, "--seconds", 1)
+    options = ("--cache", cache, "--max-batch", 2, "--seconds", 1)
     code, out, errors = run(tiny, *options)
     assert (code, errors) == (0, "")
     for part in ("head[vqa]", "block[0]", "batch 2, ms", "variants", "full", "as configured"):

@@ -27,7 +27,7 @@ ASKED = {"question": "what colour"}
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[TestClient]:
     artifact, telemetry = write_tiny(tmp_path / "tiny"), Telemetry()
-    config = EngineConfig(threads=1, max_batch=2, cache_dir=tmp_path / "cache")
+    config = EngineConfig(max_batch=2, cache_dir=tmp_path / "cache")
 
     def open_pool(progress: Progress) -> EnginePool:
         return EnginePool.open(artifact, config, telemetry, on_progress=progress)

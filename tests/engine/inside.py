@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.loop.caption_rounds import CaptionRounds
-from engine.loop.executor import LoopParts
+from engine.loop.parts import LoopParts
 from engine.pool import EnginePool
 from engine.requests.request import Request
 from engine.rows.caption.kv_pool import KvPool
@@ -51,4 +51,4 @@ def free_slots(pool: EnginePool) -> int:
 
 def running(pool: EnginePool) -> list[Request]:
     """Return the requests the engine's thread has taken in."""
-    return list(parts(pool).executor._requests.values())
+    return list(parts(pool).executor.running.requests.values())

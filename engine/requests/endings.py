@@ -73,8 +73,7 @@ class Endings:
                 request.future.set_result(what)
         except InvalidStateError:  # another thread was first
             pass
-        finally:
-            self._requests.answered(request)
+        self._requests.answered(request)
 
     def _measure(self, request: Request, answer: Answer, now: float) -> None:
         """Let the instruments see an answer."""

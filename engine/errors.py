@@ -8,6 +8,7 @@ EngineError
 ├── CapacityError           not now
 │   ├── QueueFull           every place is taken
 │   ├── Draining            the server is going down
+│   ├── EngineStopped       its thread has ended by a fault
 │   └── NotReady            the server is not up yet
 ├── DeadlineError
 │   ├── DeadlineUnattainable  predicted to miss, refused at once
@@ -82,6 +83,13 @@ class Draining(CapacityError):
 
     def __init__(self) -> None:
         super().__init__("the server is shutting down; send the request to another one")
+
+
+class EngineStopped(CapacityError):
+    """The engine's thread has ended by a fault: nothing is answered until it is opened again."""
+
+    def __init__(self) -> None:
+        super().__init__("the engine has stopped by a fault; send the request again")
 
 
 class NotReady(CapacityError):

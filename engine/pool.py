@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Literal
 
+from artifact.errors import TextError
 from artifact.store import Artifact
 from artifact.task import TASKS, TaskName
 from engine.clock import Clock, SystemClock
@@ -18,6 +19,7 @@ from engine.errors import (
     DeadlineExpired,
     DeadlineUnattainable,
     Draining,
+    EngineStopped,
     LoadFailed,
     NotReady,
     RequestError,
@@ -28,7 +30,7 @@ from engine.requests.admission import Known, shed_reason
 from engine.requests.request import Request
 from engine.residency.stages import Progress
 from engine.telemetry import NO_VARIANT, Telemetry
-from engine.types import Answer, Budget, Input, Offer
+from engine.types import Answer, Budget, Input, Offer, Outcome
 from engine.wiring import wire
 
 
@@ -60,7 +62,7 @@ class EnginePool:
         if config.beside_bytes is None:
             self.show()
         self._parts.executor.start()
-        self.ready = True
+        self._open = True
 
     @classmethod
     def open(
@@ -100,6 +102,16 @@ class EnginePool:
             beside_bytes=self._stages.workspace_bytes,
         )
         return EnginePool.open(artifact, beside, self.telemetry, self._clock, on_progress)
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are taken: from the opening until it is closed, or has stopped."""
+        return self._open and not self.stopped
+
+    @property
+    def stopped(self) -> bool:
+        """Whether its thread has ended by a fault; every request has failed then."""
+        return self._parts.executor.stopped
 
     def show(self) -> None:
         """Let the gauges show this engine."""
@@ -175,37 +187,37 @@ class EnginePool:
 
         Raises:
             InvalidInput: the input is wrong; DeadlineExpired: it came too late; Cancelled: the
-                request had ended. It has ended then.
+                request had ended; EngineStopped: nothing runs any more. It has ended then.
         """
         claimed = self._parts.requests.claim(request.id)
         now = self._clock.now_s()
         if claimed is None:
-            raise Cancelled
+            raise EngineStopped if self.stopped else Cancelled
         try:
             if request.expires_s <= now:
                 raise DeadlineExpired(now - request.arrived_s)
             self._parts.row_maker.make(request, given, now, on_text)
+            self._parts.executor.submit(request)
         except Exception as error:  # whatever it is, the request has ended, and its caller knows
-            late = isinstance(error, DeadlineExpired)
-            if self._parts.requests.end(request.id, "expired" if late else "invalid") is not None:
-                self._parts.requests.answered()
             self._parts.requests.free(request)
+            self._parts.endings.end(request, _outcome(error), error)
             raise
-        self._parts.executor.submit(request)
         if self._parts.requests.find(request.id) is None:  # cancelled meanwhile
             self._parts.executor.cancel(request.id)
         return request.future
 
     def cancel(
-        self, request: Request, outcome: Literal["cancelled", "invalid"] = "cancelled"
+        self, request: Request, outcome: Literal["cancelled", "invalid", "error"] = "cancelled"
     ) -> None:
         """End a request early: its place is free at once, its rows stop within one step.
 
-        `invalid` counts a request whose picture turned out to be unreadable. Does nothing once
-        the request has ended.
+        `invalid` counts a request whose picture turned out to be unreadable, `error` one that a
+        fault of ours has ended. Does nothing once the request has ended.
         """
-        self._parts.endings.end(request.id, outcome, Cancelled())
-        self._parts.executor.cancel(request.id)
+        try:
+            self._parts.endings.end(request, outcome, Cancelled())
+        finally:
+            self._parts.executor.cancel(request.id)
 
     def offers(self, task: TaskName | None = None) -> list[Offer]:
         """Return every variant of a task, or of all tasks, as it can be served now."""
@@ -241,8 +253,15 @@ class EnginePool:
 
     def close(self) -> None:
         """Stop. What is still open ends as cancelled, with Draining."""
-        self.ready = False
-        for request_id in self._parts.requests.close():
-            self._parts.endings.end(request_id, "cancelled", Draining())
+        self._open = False
+        for request in self._parts.requests.close():
+            self._parts.endings.end(request, "cancelled", Draining())
         self._parts.executor.close()
         self._stages.close()
+
+
+def _outcome(error: Exception) -> Outcome:
+    """Return how a request ends that could not be handed over: by whose fault."""
+    if isinstance(error, DeadlineExpired):
+        return "expired"
+    return "invalid" if isinstance(error, RequestError | TextError) else "error"

@@ -8,7 +8,8 @@ from artifact.store import Artifact
 from engine.clock import Clock
 from engine.config import EngineConfig
 from engine.loop.caption_rounds import CaptionRounds
-from engine.loop.executor import Executor, LoopParts
+from engine.loop.executor import Executor
+from engine.loop.parts import LoopParts
 from engine.loop.stepper import Stepper
 from engine.opening.open import OpenedEngine
 from engine.requests.admission import Admission
@@ -73,6 +74,7 @@ def wire(
         None if runner is None else CaptionRounds(runner, predictor, clock, telemetry),
         variants,
         requests,
+        endings,
         predictor,
         clock,
         telemetry,
@@ -83,7 +85,7 @@ def wire(
         admission=Admission(family, planner, requests, config, max_beams),
         row_maker=RowMaker(TaskContext(family, codec, texts, max_beams), router, variants),
         endings=endings,
-        executor=Executor(loop, max_batch, endings.done, requests.free),
+        executor=Executor(loop, max_batch),
     )
 
 

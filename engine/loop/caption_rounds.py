@@ -77,9 +77,15 @@ class CaptionRounds:
             if not current.round.finished and interrupted():
                 current.note_spent(current.took_s)
                 return [], {}
-        self._aside = None
         current.note_spent(0.0)
-        return self._close(current)
+        ended = self._close(current)
+        self._aside = None
+        return ended
+
+    def drop(self) -> list[Request]:
+        """Forget the round under way; return its requests, which have half a word."""
+        current, self._aside = self._aside, None
+        return [] if current is None else list(current.requests.values())
 
     def _begin(self, requests: Sequence[Request]) -> RoundUnderWay:
         rows = {each.row.caption: each for each in requests if each.row.caption is not None}

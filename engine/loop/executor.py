@@ -4,68 +4,46 @@ from __future__ import annotations
 
 import logging
 import threading
-from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
-from itertools import takewhile
 
 from artifact.stage import stage_name
-from engine.clock import Clock
 from engine.elastic.course import WORD
 from engine.elastic.decide import decide
 from engine.elastic.rate import ArrivalRate
-from engine.elastic.snapshot import Decision, RowView, Run, Snapshot, urgency
-from engine.errors import BackendError, EngineError, InferenceFailed
-from engine.loop.caption_rounds import CaptionRounds
-from engine.loop.stepper import Stepper
-from engine.requests.open_requests import OpenRequests
-from engine.requests.prediction import Predictor
-from engine.requests.request import PATIENCE_S, Request
-from engine.requests.variants import VariantSetter
-from engine.residency.stages import StageSet
-from engine.telemetry import Telemetry
+from engine.elastic.snapshot import Decision, RowView, Run, Snapshot
+from engine.errors import EngineStopped
+from engine.loop.leaving import Leaving
+from engine.loop.parts import LoopParts
+from engine.loop.running import Running
+from engine.requests.request import Request
 
 _LOG = logging.getLogger(__name__)
 
-Done = Callable[[Request, float, EngineError | None], None]
-
-
-@dataclass(frozen=True)
-class LoopParts:
-    """What the loop works with; `captions` is None where no task writes."""
-
-    stages: StageSet
-    stepper: Stepper
-    captions: CaptionRounds | None
-    variants: VariantSetter
-    requests: OpenRequests
-    predictor: Predictor
-    clock: Clock
-    telemetry: Telemetry
+_MOST_FAULTS = 16
+"""Turns in a row that may throw and meet no request: then the loop itself is broken."""
 
 
 class Executor:
     """Runs requests on one thread until closed.
 
-    It calls `on_gone` for every request when nothing of it is left, then `on_done` if it was not
-    cancelled.
+    It frees every request's slots when nothing of it is left, then ends it if it was not cancelled.
+    A fault ends the requests it meets. One that meets the guard itself ends the thread, and every
+    request: see `stopped`.
     """
 
-    def __init__(
-        self, parts: LoopParts, max_batch: int, on_done: Done, on_gone: Callable[[Request], None]
-    ) -> None:
+    def __init__(self, parts: LoopParts, max_batch: int) -> None:
         self.parts = parts
         self._max_batch = max_batch
-        self._on_done = on_done
-        self._on_gone = on_gone
         self._rate = ArrivalRate()
-        self._requests: dict[int, Request] = {}
-        self._views: list[RowView] = []
+        self.running = Running()
+        self._leaving = Leaving(parts, self.running)
         self._arrived: deque[Request] = deque()
         self._left: deque[int] = deque()
         self._woken = False
         self._closing = False
+        self._stopped = False
+        self._faults = 0
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name="otmv-engine", daemon=True)
 
@@ -73,14 +51,25 @@ class Executor:
         """Start the loop."""
         self._thread.start()
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a fault has ended the thread."""
+        return self._stopped or not (self._closing or self._thread.is_alive())
+
     def submit(self, request: Request) -> None:
-        """Add a request."""
+        """Add a request.
+
+        Raises:
+            EngineStopped: nothing runs any more.
+        """
         with self._changed:
+            if self._stopped:
+                raise EngineStopped
             self._arrived.append(request)
             self._changed.notify()
 
     def cancel(self, request_id: int) -> None:
-        """Drop a request: before its next step, and without `on_done`."""
+        """Drop a request before its next step; its caller has been told."""
         with self._changed:
             self._left.append(request_id)
             self._changed.notify()
@@ -92,7 +81,7 @@ class Executor:
             self._changed.notify()
 
     def close(self) -> None:
-        """Stop after the step in progress; requests left are dropped without `on_done`."""
+        """Stop after the step in progress; requests left are dropped, their callers were told."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -100,43 +89,93 @@ class Executor:
             self._thread.join()
 
     def _loop(self) -> None:
-        while self._take():
-            decision = Decision(None)
-            try:
-                decision = decide(self._snapshot(), self.parts.clock.now_s())
-                self._apply(decision)
-                if self.parts.stages.can_evict(self.parts.requests.keys):
-                    self.parts.stages.evict(self.parts.requests.keys())
-            except Exception as error:  # a fault of ours ends these requests, not the loop
-                _LOG.exception("engine loop")
-                for view in _touched(decision) or tuple(self._views):
-                    if view.id in self._requests:
-                        self._finish(
-                            self._requests[view.id], InferenceFailed("engine", repr(error))
-                        )
+        try:
+            while self._turn():
+                pass
+        except BaseException as error:  # whatever ends this thread, every caller hears
+            self._stop(error)
+
+    def _turn(self) -> bool:
+        """Take in, decide and apply once; a fault ends the requests it meets. False: closing."""
+        decision = Decision(None)
+        try:
+            if not self._take():
+                return False
+            decision = decide(self._snapshot(), self.parts.clock.now_s())
+            self._apply(decision)
+            if self.parts.stages.can_evict(self.parts.requests.keys):
+                self.parts.stages.evict(self.parts.requests.keys())
+            self._faults = 0
+        except Exception as error:  # a fault of ours ends these requests, not the loop
+            self._recover(decision, error)
+        return True
+
+    def _recover(self, decision: Decision, error: Exception) -> None:
+        """End the requests of a decision that was not carried through; without one, all.
+
+        Raises:
+            Exception: nothing can be ended or mended any more.
+        """
+        _LOG.error("engine loop", exc_info=error)
+        self.running.mend()
+        met = self.running.of(_touched(decision))
+        if self.parts.captions is not None and decision.run and decision.run.stage == WORD[0]:
+            met += self.running.of(each.view for each in self.parts.captions.drop())
+        met = met or list(self.running.requests.values())
+        for request in met:
+            self._leaving.fail(request, error)
+        self._faults = 0 if met else self._faults + 1
+        if self._faults > _MOST_FAULTS:
+            raise error
+
+    def _stop(self, error: BaseException) -> None:
+        """End every request: the thread ends, and nothing runs any more."""
+        with self._changed:
+            self._stopped = True
+        _LOG.critical("the engine has stopped", exc_info=error)
+        self._leaving.fail_all()
 
     def _take(self) -> bool:
-        """Take in what has happened; sleep while there is nothing to do. False: closing."""
+        """Take in what has happened; sleep while there is nothing to do. False: closing.
+
+        What is taken in leaves its queue last: a fault meanwhile loses nothing.
+        """
         with self._changed:
-            while not (self._interrupted or self._views):
+            while not (self._interrupted or self.running.views):
                 self._changed.wait()
             if self._closing:
                 return False
-            arrived, self._arrived = self._arrived, deque()
-            left, self._left = self._left, deque()
             woken, self._woken = self._woken, False
-        for request in arrived:
-            self._rate.add(self.parts.clock.now_s())
-            self._requests[request.id] = request
-            insort(self._views, request.view, key=urgency)
-        for request_id in left:
-            if request_id in self._requests:
-                self._remove(self._requests[request_id])
+        while self._arrived:
+            self._guarded(self._take_in, self._arrived[0])
+            self._arrived.popleft()
+        while self._left:
+            gone = self.running.requests.get(self._left[0])
+            if gone is not None:
+                self._guarded(self._leaving.drop, gone)
+            self._left.popleft()
         if woken:
-            self.parts.variants.route_again(
-                [request for request in self._requests.values() if not request.started]
-            )
+            for request in list(self.running.requests.values()):
+                self._guarded(self._route_again, request)
         return True
+
+    def _guarded(self, do: Callable[[Request], None], request: Request) -> None:
+        """Do something with one request; if that throws, the request ends, and nothing else."""
+        try:
+            do(request)
+        except Exception as error:  # a fault of ours
+            self._leaving.fail(request, error)
+
+    def _take_in(self, request: Request) -> None:
+        if request.future.done():  # it was cancelled, or a fault has met it, before it came here
+            self._leaving.drop(request)
+            return
+        self._rate.add(self.parts.clock.now_s())
+        self.running.add(request)
+
+    def _route_again(self, request: Request) -> None:
+        if not request.started:
+            self.parts.variants.route_again([request])
 
     @property
     def _interrupted(self) -> bool:
@@ -144,14 +183,10 @@ class Executor:
 
     def _snapshot(self) -> Snapshot:
         now = self.parts.clock.now_s()
-        overdue = takewhile(lambda view: view.deadline_s <= now, self._views)
-        for view in [view for view in overdue if not self._requests[view.id].has_deadline]:
-            del self._views[bisect_left(self._views, urgency(view), key=urgency)]
-            view.deadline_s = now + PATIENCE_S
-            insort(self._views, view, key=urgency)
+        self.running.prolong(now)
         correction = self.parts.predictor.calls.high
         return Snapshot(
-            self._views,
+            self.running.views,
             self._max_batch,
             self._rate.hz(now),
             correction,
@@ -162,19 +197,19 @@ class Executor:
     def _apply(self, decision: Decision) -> None:
         now = self.parts.clock.now_s()
         for view in decision.expire:
-            request = self._requests[view.id]
-            self._finish(request, self.parts.variants.give_up(request, now))
+            request = self.running.requests[view.id]
+            self._leaving.finish(request, self.parts.variants.give_up(request, now))
         for view, route in decision.turn:
-            self.parts.variants.turn(self._requests[view.id], route)
+            self.parts.variants.turn(self.running.requests[view.id], route)
         for view in decision.final:
-            request = self._requests[view.id]
+            request = self.running.requests[view.id]
             self.parts.stepper.leave(request)
             self.parts.variants.settle(request, now, len(decision.final))
         if decision.run is not None:
             self._run(decision.run, now)
 
     def _run(self, run: Run, now: float) -> None:
-        requests = [self._requests[view.id] for view in run.rows]
+        requests = [self.running.requests[view.id] for view in run.rows]
         starting = [request for request in requests if not request.started]
         if starting and not self._start(starting, now, run.stage):
             return
@@ -184,12 +219,12 @@ class Executor:
         """Let requests begin; False if the decision must be made again."""
         refused = self.parts.variants.plan(requests, now)
         for request_id, error in refused.items():
-            self._finish(self._requests[request_id], error)
+            self._leaving.finish(self.running.requests[request_id], error)
         if refused or any(
             request.view.route.calls[request.view.position][0] != stage for request in requests
         ):
             return False
-        under_way = sum(view.position > 0 and not view.final for view in self._views)
+        under_way = sum(view.position > 0 and not view.final for view in self.running.views)
         rows = sum(request.view.route.rows for request in requests)
         batch = min(self._max_batch, rows + under_way)
         for request in requests:
@@ -202,7 +237,7 @@ class Executor:
         Words come in rounds; while others wait too, the loop decides again within a round.
         """
         if stage == WORD[0] and self.parts.captions is not None:
-            alone = len(requests) == len(self._views)
+            alone = len(requests) == len(self.running.views)
             requests, failed = self.parts.captions.run(
                 requests, lambda: self._interrupted or not alone
             )
@@ -214,35 +249,9 @@ class Executor:
         for request in requests:
             view = request.view
             if request.id in failed or request.row.done:
-                self._finish(request, failed.get(request.id))
+                self._leaving.finish(request, failed.get(request.id))
             elif view.route.passed[view.position]:
-                self._learn(request, now)
-
-    def _finish(self, request: Request, error: EngineError | None) -> None:
-        now = self.parts.clock.now_s()
-        self._remove(request)
-        if not isinstance(error, BackendError):
-            self._learn(request, now)
-        if error is None:
-            self.parts.variants.learn_length(request)
-            if request.answer_s > 0 and not request.lost:
-                self.parts.telemetry.prediction((now - request.started_s) / request.answer_s)
-        self._on_done(request, now, error)
-
-    def _learn(self, request: Request, now: float) -> None:
-        way = request.end_way()
-        if way is not None:
-            self.parts.predictor.learn(way, now)
-
-    def _remove(self, request: Request) -> None:
-        """Forget a request and count its work, once."""
-        del self._requests[request.id]
-        del self._views[bisect_left(self._views, urgency(request.view), key=urgency)]
-        self.parts.stepper.leave(request)
-        request.row.leave()
-        self._on_gone(request)
-        task, variant = request.task.name, request.variant
-        self.parts.telemetry.work(task, variant, request.busy_s, request.blocks)
+                self._leaving.learn(request, now)
 
 
 def _touched(decision: Decision) -> tuple[RowView, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import InvalidStateError
+
 from engine.errors import DeadlineError, DeadlineExpired, EngineError, InferenceFailed
 from engine.requests.answers import AnswerMaker
 from engine.requests.open_requests import OpenRequests
@@ -20,16 +22,28 @@ class Endings:
         self._answer_maker = answer_maker
         self._telemetry = telemetry
 
-    def end(self, request_id: int, outcome: Outcome, error: EngineError) -> None:
+    def end(self, request: Request, outcome: Outcome, error: Exception) -> None:
         """End a request with an error; does nothing if it has ended."""
-        request = self._requests.end(request_id, outcome)
-        if request is not None:
-            request.future.set_exception(error)
-            if request.submitted:
-                self._requests.answered()
+        ended = True  # its caller hears also if the counting throws
+        try:
+            ended = self._requests.end(request, outcome)
+        finally:
+            if ended:
+                self._tell(request, error)
+
+    def fail(self, request: Request, error: EngineError) -> None:
+        """End a request that a fault has met, also where the fault met it while it ended."""
+        try:
+            self._requests.end(request, "error")
+        finally:
+            self._tell(request, error)
 
     def done(self, request: Request, now: float, error: EngineError | None) -> None:
-        """End a request that ran to its end: with its answer, or why it has none."""
+        """End a request that ran to its end: with its answer, or why it has none.
+
+        Raises:
+            Exception: whatever an instrument raises; `fail` is to follow then.
+        """
         if error is None and request.budget.on_miss == "reject" and now > request.deadline_s:
             error = DeadlineExpired(now - request.arrived_s)
         if error is None:
@@ -38,16 +52,28 @@ class Endings:
             except Exception as problem:  # an answer that cannot be read fails its own request
                 error = InferenceFailed("answer", repr(problem))
         if error is not None:
-            self.end(request.id, "expired" if isinstance(error, DeadlineError) else "error", error)
+            self.end(request, "expired" if isinstance(error, DeadlineError) else "error", error)
             return
         outcome: Outcome = "late" if answer.deadline_met is False else "ok"
-        if self._requests.end(request.id, outcome) is None:
+        if not self._requests.end(request, outcome):
             return
-        self._measure(request, answer, now)
-        if request.stream is not None and answer.text is not None:
-            request.stream.end(answer.text)
-        request.future.set_result(answer)
-        self._requests.answered()
+        try:
+            self._measure(request, answer, now)
+            if request.stream is not None and answer.text is not None:
+                request.stream.end(answer.text)
+        finally:
+            self._tell(request, answer)
+
+    def _tell(self, request: Request, what: Answer | Exception) -> None:
+        """Resolve the future of a request that has ended, unless that was done."""
+        try:
+            if isinstance(what, Exception):
+                request.future.set_exception(what)
+            else:
+                request.future.set_result(what)
+        except InvalidStateError:  # another thread was first
+            pass
+        self._requests.answered(request)
 
     def _measure(self, request: Request, answer: Answer, now: float) -> None:
         """Let the instruments see an answer."""

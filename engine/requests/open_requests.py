@@ -24,19 +24,24 @@ class OpenRequests:
 
     def __init__(self, limit: int, telemetry: Telemetry, slots: int = 0) -> None:
         self._limit = limit
-        self._slots = self._free_slots = slots
+        self._slots = slots
+        self._held: dict[int, int] = {}
         self._telemetry = telemetry
         self._requests: dict[int, Request] = {}
         self._changed = threading.Condition()
         self._ids = itertools.count(1)
         self._taking = True
         self._closed = False
-        self._unanswered = 0
+        self._untold: dict[int, Request] = {}
 
     @property
     def idle(self) -> bool:
         """Whether no request is open."""
         return not self._requests
+
+    @property
+    def _free_slots(self) -> int:
+        return self._slots - sum(self._held.values())
 
     def waiting(self) -> float:
         """Return how many open requests have not begun."""
@@ -64,7 +69,7 @@ class OpenRequests:
             raise Draining
         with self._changed:
             full = len(self._requests) >= self._limit
-            no_slots = slots > self._free_slots
+            no_slots = slots > 0 and slots > self._free_slots
         if (full or no_slots) and not self._sweep(now):
             retry_s = min(max(math.ceil(backlog_s()), 1), 60)
             raise QueueFull(self._slots if no_slots else self._limit, retry_s, captions=no_slots)
@@ -79,28 +84,30 @@ class OpenRequests:
         while True:
             self.check_open(now, backlog_s, slots)
             with self._changed:
-                room = len(self._requests) < self._limit and slots <= self._free_slots
+                room = len(self._requests) < self._limit
+                room = room and (slots == 0 or slots <= self._free_slots)
                 if self._taking and room:
                     self._requests[request.id] = request
-                    self._free_slots -= slots
+                    if slots:
+                        self._held[request.id] = slots
                     return
 
-    def answered(self) -> None:
-        """Say that the future of a submitted request that has ended is resolved."""
+    def answered(self, request: Request) -> None:
+        """Say that the future of a request that has ended is resolved; again does nothing."""
         with self._changed:
-            self._unanswered -= 1
+            self._untold.pop(request.id, None)
             self._changed.notify_all()
 
     def free(self, request: Request) -> None:
-        """Give back the slots of a submitted request, once nothing of it is left."""
+        """Give back the slots of a submitted request, once nothing of it is left; as `answered`."""
         with self._changed:
-            self._free_slots += request.slots
+            self._held.pop(request.id, None)
 
     def _sweep(self, now: float) -> bool:
         """End requests admitted and never submitted, long past their deadline."""
         with self._changed:
             stale = [r for r in self._requests.values() if not r.submitted and r.expires_s <= now]
-            return any([self.end(request.id, "expired") is not None for request in stale])
+            return any([self.end(request, "expired") for request in stale])
 
     def claim(self, request_id: int) -> Request | None:
         """Return an open request that is being handed over now; None if it has ended, or was.
@@ -119,19 +126,21 @@ class OpenRequests:
         with self._changed:
             return self._requests.get(request_id)
 
-    def end(self, request_id: int, outcome: Outcome) -> Request | None:
-        """End a request and count it; None if it had ended already."""
+    def end(self, request: Request, outcome: Outcome) -> bool:
+        """End a request and count it; False if it had ended already.
+
+        Taken out and counted in one statement: whatever throws, it is not counted twice.
+        """
         with self._changed:
-            request = self._requests.pop(request_id, None)
-            if request is None:
-                return None
+            if request.id not in self._requests:
+                return False
             if request.submitted:
-                self._unanswered += 1
+                self._untold[request.id] = request
             else:
-                self._free_slots += request.slots
-            self._telemetry.ended(request.task.name, request.variant, outcome)
+                self._held.pop(request.id, None)
+            self._telemetry.ended(*self._requests.pop(request.id).labels, outcome)
             self._changed.notify_all()
-        return request
+        return True
 
     def backlog(self, now: float, cost_s: CostS, without: Collection[int] = ()) -> Backlog:
         """Return the work left to a first answer of open requests whose deadline is live.
@@ -171,12 +180,12 @@ class OpenRequests:
         self._taking = False
         with self._changed:
             return self._changed.wait_for(
-                lambda: not self._requests and not self._unanswered, timeout_s
+                lambda: not self._requests and not self._untold, timeout_s
             )
 
-    def close(self) -> list[int]:
-        """Take nothing new; return the ids still open."""
+    def close(self) -> list[Request]:
+        """Take nothing new; return the requests still open, or ended and not told."""
         self._taking = False
         self._closed = True
         with self._changed:
-            return list(self._requests)
+            return list({**self._requests, **self._untold}.values())

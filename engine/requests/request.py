@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from artifact.stage import PHASES, StageName
-from artifact.task import Task
+from artifact.task import Task, TaskName
 from engine.elastic.correction import Way
 from engine.elastic.course import WORD
 from engine.elastic.snapshot import RowView
@@ -131,6 +131,11 @@ class Request:
     def has_deadline(self) -> bool:
         """Whether a latency budget applies."""
         return not math.isinf(self.deadline_s)
+
+    @property
+    def labels(self) -> tuple[TaskName, str]:
+        """Its task and its variant, as the instruments name them."""
+        return self.task.name, self.variant
 
     @property
     def slots(self) -> int:

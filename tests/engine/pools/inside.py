@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from engine.backends.arrays import AnyArray
 from engine.loop.caption_rounds import CaptionRounds, RoundUnderWay
-from engine.loop.executor import LoopParts
+from engine.loop.parts import LoopParts
 from engine.pool import EnginePool
 from engine.requests.request import Request
 from engine.residency.stages import StageSet
@@ -56,7 +56,7 @@ def free_slots(pool: EnginePool) -> int:
 
 def running(pool: EnginePool) -> list[Request]:
     """Return the requests the engine's thread has taken in."""
-    return list(parts(pool).executor._requests.values())
+    return list(parts(pool).executor.running.requests.values())
 
 
 def now_s(pool: EnginePool) -> float:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from artifact.preprocess import to_pixels
 from engine.clock import Clock
-from server.errors import ImageError, ImageTooComplex
+from server.errors import DecodeWorkerDied, ImageError, ImageTooComplex
 from server.pictures.headers import read_header
 from server.pictures.images import decode_rgb
 from server.pictures.lanes import Lanes
@@ -173,9 +173,12 @@ class Decoder:
     ) -> Decoded:
         """Decode in a worker, and replace it unless it can go on."""
         worker = self._take()
-        can_go_on = False
+        can_go_on = True
         limits = DecodeLimits(self._max_pixels, _cpu_limit_s(header))
         try:
+            async with asyncio.timeout(self._left_s(expires_s, math.inf)):
+                await worker.ready()
+            can_go_on = False
             async with asyncio.timeout(self._left_s(expires_s, self._timeout_s)):
                 decoded = await worker.decode(picture, limits, side_px)
             can_go_on = True
@@ -186,10 +189,13 @@ class Decoder:
         except ImageError as error:
             can_go_on = not isinstance(error, ImageTooComplex)
             raise
+        except DecodeWorkerDied:
+            can_go_on = False
+            raise
         finally:
             self._busy.discard(worker)
             if can_go_on and not self._closed:
-                self._idle.append(worker)
+                self._idle.append(worker)  # the last one is taken next: it is ready, and warm
             else:
                 await self._replace(worker)
         self._time.learn(header, decoded.decode_s + decoded.preprocess_s)
@@ -212,7 +218,7 @@ class Decoder:
         """Kill a worker, start another, and wait until the memory of the first is free."""
         worker.kill()
         if not self._closed:
-            self._idle.append(self._new_worker())
+            self._idle.insert(0, self._new_worker())
             _log.warning("decode worker %d was replaced", worker.pid)
             await worker.wait()
 

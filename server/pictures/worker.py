@@ -29,6 +29,8 @@ TASK = struct.Struct("!QQId")
 """Bytes of the picture, most pixels, side of the result in pixels, processor seconds at most."""
 ANSWER = struct.Struct("!?Idd")
 """Whether it was decoded, bytes that follow, seconds of decoding, seconds of resizing."""
+READY = b"!"
+"""What a worker says once, when it takes tasks."""
 _MEMORY = "memory"
 
 
@@ -42,6 +44,7 @@ def main(socket_fd: int, life_fd: int, memory_bytes: int) -> None:
     prepare_decoders()
     _limit_memory(memory_bytes)
     with socket.socket(fileno=socket_fd) as server:
+        server.sendall(READY)
         while head := _received(server, TASK.size):
             picture_bytes, max_pixels, side_px, cpu_s = TASK.unpack(head)
             picture = _received(server, picture_bytes)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.errors import DecodeWorkerDied, ImageTooComplex
-from server.pictures.worker import ANSWER, TASK, error_of
+from server.pictures.worker import ANSWER, READY, TASK, error_of
 
 _OUT_OF_TIME = frozenset({-signal.SIGPROF, -signal.SIGXCPU})
 TOO_LONG = "it takes too long to decode"
@@ -43,6 +43,7 @@ class WorkerProcess:
     def __init__(self, memory_bytes: int) -> None:
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
+        self._ready = False
         life, self._life = os.pipe()
         fds = (theirs.fileno(), life)
         command = [sys.executable, "-m", "server.pictures.worker", *map(str, fds)]
@@ -67,6 +68,19 @@ class WorkerProcess:
     def alive(self) -> bool:
         """Whether it still runs."""
         return self._process.poll() is None
+
+    async def ready(self) -> None:
+        """Wait until the process has loaded its libraries.
+
+        Raises:
+            DecodeWorkerDied: it ended.
+        """
+        if not self._ready:
+            try:
+                await self._received(len(READY))
+            except OSError as error:
+                raise await self._death() from error
+            self._ready = True
 
     async def decode(
         self, picture: bytes | bytearray, limits: DecodeLimits, side_px: int

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from tokenizers import Tokenizer
 
 from artifact.errors import EmptyQuestion, InvalidManifest, QuestionTooLong
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
 
 _CHARACTERS_PER_TOKEN = 64
 """No tokenizer here has longer tokens; a text beyond this times the limit is refused unread."""
@@ -56,6 +58,8 @@ class TextCodec:
         Raises:
             InvalidManifest: if the file is no tokenizer.
         """
+        from tokenizers import Tokenizer  # here: a process that only decodes pictures loads none
+
         try:
             tokenizer = Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises bare Exception

@@ -16,8 +16,9 @@ from server.answering.reply_time import ReplyTime
 from server.answering.work import Work, WorkResult
 from server.engine_pool import OnText, Pool
 from server.errors import ImageError
-from server.pictures.decoder import Decoded, Decoder
-from server.pictures.images import Picture, naming_picture
+from server.pictures.decoder import Decoder
+from server.pictures.picture import Picture, naming_picture
+from server.pictures.worker_process import Decoded
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,14 @@ class Answerer:
         On any failure, cancellation included, every place is given back.
 
         Raises:
-            EngineError, ImageError: the first failure.
+            EngineError, ImageError, DecodeWorkerDied, MemoryError: the first failure.
         """
         admitted: list[Request] = []
         try:
             self._admit(pool, work, arrived_s, admitted)
             began_s = self.clock.now_s()
-            decoded = await self._decode_all(pool, work.pictures)
+            expires_s = max(each.expires_s for each in admitted)
+            decoded = await self._decode_all(pool, work.pictures, arrived_s, expires_s)
             submitted_s = self.clock.now_s()
             pixels = [each.pixels for each in decoded]
             futures = [
@@ -81,17 +83,24 @@ class Answerer:
             )
             admitted.append(each)
 
-    async def _decode_all(self, pool: Pool, pictures: Sequence[Picture]) -> list[Decoded]:
+    async def _decode_all(
+        self, pool: Pool, pictures: Sequence[Picture], arrived_s: float, expires_s: float
+    ) -> list[Decoded]:
+        """Decode the pictures; `expires_s`: when nothing waits for them any more."""
         side_px = pool.artifact.manifest.config.image_size
-        decoded = await asyncio.gather(*(self._decode(picture, side_px) for picture in pictures))
+        each = (self._decode(picture, side_px, expires_s) for picture in pictures)
+        try:
+            decoded = await asyncio.gather(*each)
+        except TimeoutError as error:
+            raise DeadlineExpired(self.clock.now_s() - arrived_s) from error
         decode_s = sum(each.decode_s for each in decoded)
         preprocess_s = sum(each.preprocess_s for each in decoded)
         self.telemetry.phases({"decode": decode_s, "preprocess": preprocess_s})
         return decoded
 
-    async def _decode(self, picture: Picture, side_px: int) -> Decoded:
+    async def _decode(self, picture: Picture, side_px: int, expires_s: float) -> Decoded:
         with naming_picture(picture.name):
-            decoded = await self.decoder.decode(picture.data, picture.header, side_px)
+            decoded = await self.decoder.decode(picture.data, picture.header, side_px, expires_s)
         picture.data = b""  # not needed any more; an answer that streams may outlive its body
         return decoded
 

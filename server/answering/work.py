@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from artifact.stage import PHASES
 from artifact.task import TaskName
 from engine.types import Answer, Budget, Input
-from server.pictures.images import Picture
+from server.pictures.picture import Picture
 
 ENGINE_PHASES = ("queue", *PHASES)
 """What an answer's time in the engine is made of, in the order they begin."""

@@ -81,7 +81,17 @@ class Settings(BaseSettings):
         le=170_000_000,
         description="Largest picture, checked before decoding.",
     )
-    decode_threads: int = Field(default=2, ge=1, le=64, description="Threads that decode pictures.")
+    decode_workers: int = Field(
+        default=2, ge=1, le=64, description="Processes that decode pictures."
+    )
+    decode_timeout_s: float = Field(
+        default=10.0, gt=0, le=600, description="Time a picture may take to be decoded."
+    )
+    decode_memory: ByteSize = Field(
+        default=ByteSize(256 * 2**20),
+        ge=2**20,
+        description="Bytes that large pictures may take together while they are decoded.",
+    )
     default_max_latency_ms: float = Field(
         default=30_000.0,
         gt=0,

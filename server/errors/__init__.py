@@ -11,6 +11,7 @@ ServerError
 ├── TooManyConnections   more are open than this process may have files
 ├── TooManyBodies        the bodies in memory have reached their limit
 ├── ClientLeft           the connection closed before the answer
+├── DecodeWorkerDied     the process that decoded the picture ended
 ├── StillLoading         the engine is not ready yet
 ├── StillDraining        the server is shutting down
 ├── Unauthorized         no API key, or an unknown one
@@ -26,11 +27,14 @@ ServerError
 └── ImageError
     ├── ImageNotRecognised   not one of the accepted picture formats
     ├── ImageTooManyPixels   the header announces more pixels than allowed
+    │   └── ImageTooManyBytes    it takes too much memory while it is decoded
     └── ImageUnreadable      the format is right, the data is damaged
+        └── ImageTooComplex      it takes too much time for its size
 """
 
 from server.errors.access import NotOperator, RateExceeded, Unauthorized
 from server.errors.availability import (
+    DecodeWorkerDied,
     StillDraining,
     StillLoading,
     TooManyBodies,
@@ -49,6 +53,8 @@ from server.errors.operation import (
 from server.errors.pictures import (
     ImageError,
     ImageNotRecognised,
+    ImageTooComplex,
+    ImageTooManyBytes,
     ImageTooManyPixels,
     ImageUnreadable,
 )
@@ -70,10 +76,13 @@ __all__ = [
     "BodyTooLarge",
     "BodyTooSlow",
     "ClientLeft",
+    "DecodeWorkerDied",
     "FieldProblem",
     "HeadTooSlow",
     "ImageError",
     "ImageNotRecognised",
+    "ImageTooComplex",
+    "ImageTooManyBytes",
     "ImageTooManyPixels",
     "ImageUnreadable",
     "InvalidFields",

@@ -37,3 +37,23 @@ class ImageUnreadable(ImageError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"cannot be decoded ({reason}); send the whole, undamaged file")
         self.reason = reason
+
+
+class ImageTooComplex(ImageUnreadable):
+    """The picture is built so that decoding it costs more than a picture of its size may cost."""
+
+    def __init__(self, reason: str) -> None:
+        ImageError.__init__(self, f"is not decoded: {reason}; save it again as a plain picture")
+        self.reason = reason
+
+
+class ImageTooManyBytes(ImageTooManyPixels):
+    """The decoded picture would take more memory than one picture may have."""
+
+    def __init__(self, decoded_bytes: int, limit_bytes: int) -> None:
+        ImageError.__init__(
+            self,
+            f"takes {decoded_bytes} bytes while it is decoded; the limit is {limit_bytes}: "
+            "scale it down, or save it with 8 bits per colour",
+        )
+        self.decoded_bytes, self.limit_bytes = decoded_bytes, limit_bytes

@@ -68,6 +68,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.TooManyBodies: Problem(429, "intake-full", "Too many request bodies are in memory"),
     http.ClientLeft: Problem(CLIENT_LEFT, "client-left", "The client left"),
     http.TooManyConnections: Problem(503, "too-many-connections", "Too many connections"),
+    http.DecodeWorkerDied: Problem(503, "decoder-died", "The decoding process ended"),
     http.StillLoading: Problem(503, "not-ready", "The engine is not ready"),
     http.StillDraining: Problem(503, "draining", "The server is shutting down"),
     http.Unauthorized: Problem(401, "unauthorized", "An API key is needed"),

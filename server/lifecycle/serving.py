@@ -51,7 +51,13 @@ class Serving:
         self.bodies = BodyReader(
             settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s
         )
-        self.decoder = Decoder(settings.decode_threads, settings.max_pixels, clock)
+        self.decoder = Decoder(
+            settings.decode_workers,
+            settings.max_pixels,
+            clock,
+            settings.decode_timeout_s,
+            settings.decode_memory,
+        )
         self.answerer = Answerer(self.decoder, ReplyTime(), telemetry, clock)
         self.engines = ServedEngines()
         self._one_at_a_time = OneAtATime()
@@ -97,6 +103,7 @@ class Serving:
         """Open the engine in a thread of its own, so that liveness answers while it loads."""
         loop = asyncio.get_running_loop()
         prepare_decoders()
+        self.decoder.start()
 
         def load() -> None:
             try:

@@ -1,35 +1,38 @@
-"""Decoding off the event loop, in a bounded set of threads, with a learned time per megapixel."""
+"""Decoding in worker processes, with a learned time per megapixel."""
 
 from __future__ import annotations
 
 import asyncio
 import io
+import logging
 import math
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from artifact.preprocess import to_pixels
 from engine.clock import Clock
-from server.pictures.images import ACCEPTED_FORMATS, PictureHeader, decode_rgb, read_header
+from server.errors import DecodeWorkerDied, ImageError, ImageTooComplex
+from server.pictures.headers import read_header
+from server.pictures.images import decode_rgb
+from server.pictures.lanes import Lanes
+from server.pictures.picture import ACCEPTED_FORMATS, LIMIT_BYTES_PER_PIXEL, PictureHeader
+from server.pictures.worker_process import TOO_LONG, Decoded, DecodeLimits, WorkerProcess
 
 _FIXED_S = 0.0005
 _FIRST_GUESS_S_PER_MEGAPIXEL = 0.03
 _LEARNING_RATE = 0.2
 _SAMPLE_PX = (480, 360)
 _RESTED_S = 1.0
-
-
-@dataclass(frozen=True)
-class Decoded:
-    """A decoded picture: pixels uint8 [S, S, 3], and the seconds each half took."""
-
-    pixels: NDArray[np.uint8]
-    decode_s: float
-    preprocess_s: float
+_SMALL_MEGAPIXELS = 16.0
+"""Photographs of telephones are small; what takes longer stands in the lane of large pictures."""
+_PASSES_OF_A_PHOTOGRAPH = 10
+_CPU_FIXED_S = 0.5
+_CPU_S_PER_MEGAPIXEL = 0.4
+"""At least five times what the slowest format takes on a slow processor."""
+_OWN_BYTES = 128 * 2**20
+"""What a worker takes beside pixels: the encoded picture twice, and its libraries' tables."""
+_log = logging.getLogger("otmv.server")
 
 
 class DecodeTime:
@@ -64,61 +67,182 @@ class DecodeTime:
 
 
 class Decoder:
-    """Decodes in its own threads. Its methods are called from the event loop only."""
+    """Decodes in worker processes. Its methods are called from the event loop only."""
 
-    def __init__(self, threads: int, max_pixels: int, clock: Clock) -> None:
-        self._threads = threads
+    def __init__(
+        self,
+        workers: int,
+        max_pixels: int,
+        clock: Clock,
+        timeout_s: float = 10.0,
+        memory_bytes: int = 256 * 2**20,
+    ) -> None:
+        self._count = workers
         self._max_pixels = max_pixels
         self._clock = clock
+        self._timeout_s = timeout_s
         self._time = DecodeTime()
         self._backlog_s = 0.0
         self._learned_s = -math.inf
-        self._executor = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+        self._lanes = Lanes(workers, memory_bytes, clock)
+        self._idle: list[WorkerProcess] = []
+        self._busy: set[WorkerProcess] = set()
+        self._running: set[asyncio.Task[Decoded]] = set()
+        self._closed = False
 
     def predict_s(self, *headers: PictureHeader) -> float:
         """Return the predicted seconds until these pictures would be decoded, backlog included."""
         rested = self._clock.now_s() - self._learned_s > _RESTED_S
         each_s = [self._time.predict_s(header, rested=rested) for header in headers]
-        return self._backlog_s / self._threads + max(max(each_s), sum(each_s) / self._threads)
+        return self._backlog_s / self._count + max(max(each_s), sum(each_s) / self._count)
 
     def calibrate(self, side_px: int = 224) -> None:
         """Measure every format once on a drawn picture; blocking, before the first request.
 
-        Otherwise requests that a wrong first guess refuses would keep it from being corrected.
+        Otherwise requests that a wrong first guess refuses would keep it from being corrected. Our
+        own pictures need no worker.
         """
         for kind in ACCEPTED_FORMATS:
             picture = _sample(kind)
             header = read_header(picture, self._max_pixels)
-            decoded = self._decode(picture, side_px)
-            self._time.learn(header, decoded.decode_s + decoded.preprocess_s)
+            started_s = self._clock.now_s()
+            to_pixels(decode_rgb(picture, self._max_pixels), side_px)
+            self._time.learn(header, self._clock.now_s() - started_s)
 
-    async def decode(self, picture: bytes, header: PictureHeader, side_px: int) -> Decoded:
-        """Decode and resize one picture.
+    def start(self) -> None:
+        """Start the workers, so that the first requests do not wait for that."""
+        missing = self._count - len(self._idle) - len(self._busy)
+        self._idle += [self._new_worker() for _ in range(missing)]
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The process ids of the workers that run."""
+        return [worker.pid for worker in (*self._idle, *self._busy) if worker.alive]
+
+    async def decode(
+        self,
+        picture: bytes | bytearray,
+        header: PictureHeader,
+        side_px: int,
+        expires_s: float = math.inf,
+    ) -> Decoded:
+        """Decode and resize one picture, until `expires_s` on the clock at most.
+
+        A picture whose request was cancelled is decoded to its end: killing a worker costs more.
 
         Raises:
-            ImageError: the data is not what the header promised.
+            ImageError: the data is not what the header promised, or takes too long to decode.
+            DecodeWorkerDied, MemoryError: the worker ended or ran out of memory.
+            TimeoutError: `expires_s` came first.
         """
         expected_s = self._time.predict_s(header)
         self._backlog_s += expected_s
         try:
-            loop = asyncio.get_running_loop()
-            decoded = await loop.run_in_executor(self._executor, self._decode, picture, side_px)
+            async with asyncio.timeout(self._left_s(expires_s, math.inf)):
+                place = await self._lanes.enter(_is_large(header), header.decoded_bytes)
+        except BaseException:
+            self._shorten_backlog(expected_s)
+            raise
+        work = asyncio.ensure_future(self._decode(picture, header, side_px, expires_s))
+        self._running.add(work)
+
+        def ended(_: asyncio.Task[Decoded]) -> None:
+            self._running.discard(work)
+            self._lanes.leave(place)
+            self._shorten_backlog(expected_s)
+            if not work.cancelled():
+                work.exception()  # its request may have been cancelled; then it is not asked for
+
+        work.add_done_callback(ended)
+        return await asyncio.shield(work)
+
+    def close(self) -> None:
+        """Kill the workers; what they decode fails."""
+        self._closed = True
+        workers = (*self._idle, *self._busy)
+        self._idle.clear()
+        for task in self._running:
+            task.cancel()
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.reap()
+
+    async def _decode(
+        self, picture: bytes | bytearray, header: PictureHeader, side_px: int, expires_s: float
+    ) -> Decoded:
+        """Decode in a worker, and replace it unless it can go on."""
+        worker = self._take()
+        can_go_on = True
+        limits = DecodeLimits(self._max_pixels, _cpu_limit_s(header))
+        try:
+            async with asyncio.timeout(self._left_s(expires_s, math.inf)):
+                await worker.ready()
+            can_go_on = False
+            async with asyncio.timeout(self._left_s(expires_s, self._timeout_s)):
+                decoded = await worker.decode(picture, limits, side_px)
+            can_go_on = True
+        except TimeoutError as error:
+            if self._clock.now_s() >= expires_s:
+                raise
+            raise ImageTooComplex(TOO_LONG) from error
+        except ImageError as error:
+            can_go_on = not isinstance(error, ImageTooComplex)
+            raise
+        except DecodeWorkerDied:
+            can_go_on = False
+            raise
         finally:
-            self._backlog_s = max(0.0, self._backlog_s - expected_s)
+            self._busy.discard(worker)
+            if can_go_on and not self._closed:
+                self._idle.append(worker)  # the last one is taken next: it is ready, and warm
+            else:
+                await self._replace(worker)
         self._time.learn(header, decoded.decode_s + decoded.preprocess_s)
         self._learned_s = self._clock.now_s()
         return decoded
 
-    def close(self) -> None:
-        """Stop the threads; what has not started is dropped."""
-        self._executor.shutdown(wait=False, cancel_futures=True)
+    def _take(self) -> WorkerProcess:
+        """Return an idle worker; one that died while it was idle is replaced."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.alive:
+                break
+            worker.kill()
+        else:
+            worker = self._new_worker()
+        self._busy.add(worker)
+        return worker
 
-    def _decode(self, picture: bytes, side_px: int) -> Decoded:
-        started_s = self._clock.now_s()
-        image = decode_rgb(picture, self._max_pixels)
-        decoded_s = self._clock.now_s()
-        pixels = to_pixels(image, side_px)
-        return Decoded(pixels, decoded_s - started_s, self._clock.now_s() - decoded_s)
+    async def _replace(self, worker: WorkerProcess) -> None:
+        """Kill a worker, start another, and wait until the memory of the first is free."""
+        worker.kill()
+        if not self._closed:
+            self._idle.insert(0, self._new_worker())
+            _log.warning("decode worker %d was replaced", worker.pid)
+            await worker.wait()
+
+    def _new_worker(self) -> WorkerProcess:
+        return WorkerProcess(LIMIT_BYTES_PER_PIXEL * self._max_pixels + _OWN_BYTES)
+
+    def _left_s(self, expires_s: float, most_s: float) -> float | None:
+        """Return the seconds until `expires_s`, `most_s` at most; None: without end."""
+        left_s = min(most_s, expires_s - self._clock.now_s())
+        return None if math.isinf(left_s) else max(0.0, left_s)
+
+    def _shorten_backlog(self, seconds: float) -> None:
+        self._backlog_s = max(0.0, self._backlog_s - seconds)
+
+
+def _is_large(header: PictureHeader) -> bool:
+    passes = max(1.0, header.passes / _PASSES_OF_A_PHOTOGRAPH)
+    return header.megapixels * passes > _SMALL_MEGAPIXELS
+
+
+def _cpu_limit_s(header: PictureHeader) -> float:
+    """Return the processor seconds that a picture of this size may take."""
+    passes = max(1.0, header.passes / _PASSES_OF_A_PHOTOGRAPH)
+    return _CPU_FIXED_S + _CPU_S_PER_MEGAPIXEL * header.megapixels * passes
 
 
 def _sample(kind: str) -> bytes:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.types import Budget
 from server.http.media_types import JSON, media_type
-from server.pictures.images import Picture, naming_picture, read_header
+from server.pictures.headers import read_header
+from server.pictures.picture import Picture, naming_picture
 from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_headers
 from server.requests.fields import WireModel, from_json, from_texts
 from server.requests.form import read_form

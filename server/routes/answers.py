@@ -46,6 +46,7 @@ _ERRORS: tuple[type[Exception], ...] = (
     http.BodyTooLarge,
     http.BodyTooSlow,
     http.TooManyBodies,
+    http.DecodeWorkerDied,
     http.ImageNotRecognised,
     http.ImageTooManyPixels,
     http.ImageUnreadable,

@@ -9,7 +9,8 @@ import pytest
 from engine.clock import SystemClock
 from server.errors import ImageUnreadable
 from server.pictures.decoder import Decoder, DecodeTime
-from server.pictures.images import ACCEPTED_FORMATS, PictureHeader, read_header
+from server.pictures.headers import read_header
+from server.pictures.picture import ACCEPTED_FORMATS, PictureHeader
 from tests.server.kit import sample_pictures
 
 LARGE = PictureHeader("JPEG", 4000, 3000)

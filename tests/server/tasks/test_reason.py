@@ -11,7 +11,8 @@ from starlette.testclient import TestClient
 
 from engine.errors import QueueFull
 from engine.tasks.reason import ReasonInput
-from server.pictures.decoder import Decoded, Decoder
+from server.pictures.decoder import Decoder
+from server.pictures.worker_process import Decoded
 from tests.server.kit import sample_pictures
 from tests.server.kit.fake_artifact import SIDE_PX
 from tests.server.kit.fake_pool import FakePool
@@ -72,8 +73,10 @@ def test_both_pictures_are_predicted_before_decoding(client: TestClient, pool: F
 def test_decode_times_are_summed_over_both_pictures(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pixels = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
-    monkeypatch.setattr(Decoder, "_decode", lambda *_: Decoded(pixels, 0.25, 0.125))
+    async def decode(*_: object) -> Decoded:
+        return Decoded(np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8), 0.25, 0.125)
+
+    monkeypatch.setattr(Decoder, "_decode", decode)
     timings = client.post("/v1/reason", json=document()).json()["timings_ms"]
     assert (timings["decode"], timings["preprocess"]) == (500, 250)
 

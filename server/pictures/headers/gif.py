@@ -1,0 +1,44 @@
+"""GIF: only the first frame is ever decoded; what stands before it is bounded."""
+
+from __future__ import annotations
+
+from server.errors import ImageTooComplex, ImageUnreadable
+from server.pictures.headers.reading import one, unpacked
+from server.pictures.picture import PictureHeader
+
+LIMIT_BLOCKS = 10_000
+"""Blocks of up to 255 bytes before the first frame: 2.5 MB of comments and colour profiles."""
+_SCREEN_END = 13
+_EXTENSION, _FRAME = 0x21, 0x2C
+
+
+def read(data: bytes | bytearray) -> PictureHeader:
+    """Return the header, of the screen or the first frame, whichever is larger.
+
+    Raises CutOff, ImageTooComplex, ImageUnreadable.
+    """
+    width, height, flags = unpacked("<HHB", data, 6)
+    at = _SCREEN_END + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    for _ in range(LIMIT_BLOCKS):
+        kind = one("B", data, at)
+        if kind == _FRAME:
+            left, top, frame_width, frame_height = unpacked("<HHHH", data, at + 1)
+            return PictureHeader(
+                "GIF", max(width, left + frame_width), max(height, top + frame_height), 9
+            )
+        if kind == _EXTENSION:
+            at = _after_blocks(data, at + 2)
+        elif kind == ord(";"):
+            raise ImageUnreadable("it has no frame")
+        else:
+            at += 1
+    raise ImageTooComplex(f"it has more than {LIMIT_BLOCKS} blocks before its first frame")
+
+
+def _after_blocks(data: bytes | bytearray, at: int) -> int:
+    for _ in range(LIMIT_BLOCKS):
+        length = one("B", data, at)
+        at += 1 + length
+        if not length:
+            return at
+    raise ImageTooComplex(f"it has more than {LIMIT_BLOCKS} blocks before its first frame")

@@ -1,0 +1,82 @@
+"""JPEG: segments are bounded, and in progressive pictures scans, each of which is a whole pass."""
+
+from __future__ import annotations
+
+import re
+
+from server.errors import ImageTooComplex, ImageUnreadable
+from server.pictures.headers.reading import CutOff, one, unpacked
+from server.pictures.picture import PictureHeader
+
+LIMIT_SEGMENTS = 1000
+"""20 MiB hold 320 full ones; Pillow copies all Exif segments again for each one."""
+LIMIT_EXIF_SEGMENTS = 32
+LIMIT_SCANS = 100
+"""Encoders write up to about 15; libjpeg-turbo's own fuzzers stop at 500."""
+_LIMIT_JUNK_BYTES = 65_536
+_SLICE_BYTES = 65_536
+_EOI, _SOS, _APP1 = 0xD9, 0xDA, 0xE1
+_SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
+_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+
+
+def read(data: bytes | bytearray) -> PictureHeader:
+    """Return the header; raises CutOff, ImageTooComplex, ImageUnreadable."""
+    size, passes, exif = None, 0, 0
+    at = 2
+    for _ in range(LIMIT_SEGMENTS):
+        kind, at = _next_marker(data, at)
+        if kind == _EOI:
+            break
+        if kind in _ALONE:
+            continue
+        length = one(">H", data, at)
+        if kind in _SIZES and size is None:
+            size = unpacked(">BHHB", data, at + 2)
+        exif += kind == _APP1 and data[at + 2 : at + 8] == b"Exif\0\0"
+        if exif > LIMIT_EXIF_SEGMENTS:
+            raise ImageTooComplex(f"it has more than {LIMIT_EXIF_SEGMENTS} Exif segments")
+        at += max(2, length)
+        if kind == _SOS:
+            passes += 1
+            if passes > LIMIT_SCANS:
+                raise ImageTooComplex(f"it has more than {LIMIT_SCANS} scans")
+            at = _after_scan(data, at)
+        if at >= len(data):
+            break
+    else:
+        raise ImageTooComplex(f"it has more than {LIMIT_SEGMENTS} segments")
+    if size is None:
+        raise ImageUnreadable("it gives no size before its pixels")
+    _, height, width, channels = size
+    return PictureHeader("JPEG", width, height, _bytes_per_pixel(channels, passes), max(1, passes))
+
+
+def _bytes_per_pixel(channels: int, passes: int) -> int:
+    """Return the pixels and their RGB, and the coefficients that several scans are kept in."""
+    pixels = 12 if channels == 4 else 8  # CMYK is converted; turning upright makes a copy
+    return min(16, pixels + (2 * channels if passes > 1 else 0))
+
+
+def _next_marker(data: bytes | bytearray, at: int) -> tuple[int, int]:
+    """Return the next marker and the place behind it; what stands before it is skipped."""
+    end = min(len(data), at + _LIMIT_JUNK_BYTES)
+    while True:
+        at = data.find(b"\xff", at, end)
+        if at < 0 or at + 1 >= len(data):
+            raise CutOff
+        kind = data[at + 1]
+        if kind not in (0, 0xFF):
+            return kind, at + 2
+        at += 1
+
+
+def _after_scan(data: bytes | bytearray, at: int) -> int:
+    """Return where the coded pixels of a scan end: at the next marker, or at the end."""
+    while at < len(data):
+        found = _MARKER.search(data, at, min(len(data), at + _SLICE_BYTES))
+        if found:
+            return found.start()
+        at += _SLICE_BYTES - 1
+    return len(data)

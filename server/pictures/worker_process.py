@@ -1,0 +1,151 @@
+"""A worker process as the server sees it: started, given pictures, killed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.errors import DecodeWorkerDied, ImageTooComplex
+from server.pictures.worker import ANSWER, READY, TASK, error_of
+
+_OUT_OF_TIME = frozenset({-signal.SIGPROF, -signal.SIGXCPU})
+TOO_LONG = "it takes too long to decode"
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded picture: pixels uint8 [S, S, 3], and the seconds each half took."""
+
+    pixels: NDArray[np.uint8]
+    decode_s: float
+    preprocess_s: float
+
+
+@dataclass(frozen=True)
+class DecodeLimits:
+    """What decoding one picture may take: pixels, and seconds of processor time."""
+
+    max_pixels: int
+    cpu_s: float
+
+
+class WorkerProcess:
+    """One decoding process. It decodes one picture at a time; any event loop may ask it."""
+
+    def __init__(self, memory_bytes: int) -> None:
+        self._socket, theirs = socket.socketpair()
+        self._socket.setblocking(False)
+        self._ready = False
+        life, self._life = os.pipe()
+        fds = (theirs.fileno(), life)
+        command = [sys.executable, "-m", "server.pictures.worker", *map(str, fds)]
+        self._process = subprocess.Popen(
+            [*command, str(memory_bytes)],
+            pass_fds=fds,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,  # libraries write what a client's file makes them write
+            start_new_session=True,  # a terminal's Ctrl-C is for the server
+        )
+        theirs.close()
+        os.close(life)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    async def ready(self) -> None:
+        """Wait until the process has loaded its libraries.
+
+        Raises:
+            DecodeWorkerDied: it ended.
+        """
+        if not self._ready:
+            try:
+                await self._received(len(READY))
+            except OSError as error:
+                raise await self._death() from error
+            self._ready = True
+
+    async def decode(
+        self, picture: bytes | bytearray, limits: DecodeLimits, side_px: int
+    ) -> Decoded:
+        """Decode one picture. After any other end than these errors the process must be killed.
+
+        Raises:
+            ImageError, MemoryError: what the worker says of the picture.
+            ImageTooComplex: its processor time was used up; the process has ended.
+            DecodeWorkerDied: the process ended.
+        """
+        loop = asyncio.get_running_loop()
+        task = TASK.pack(len(picture), limits.max_pixels, side_px, limits.cpu_s)
+        try:
+            await loop.sock_sendall(self._socket, task)
+            await loop.sock_sendall(self._socket, picture)
+            good, count, decode_s, preprocess_s = ANSWER.unpack(await self._received(ANSWER.size))
+            payload = await self._received(count)
+        except OSError as error:
+            raise await self._death() from error
+        if not good:
+            raise error_of(bytes(payload))
+        pixels = np.frombuffer(payload, np.uint8).reshape(side_px, side_px, 3)
+        return Decoded(pixels, decode_s, preprocess_s)
+
+    def kill(self) -> None:
+        """End the process at once, and free what it holds here; may be called twice."""
+        if self._life >= 0:
+            os.close(self._life)
+            self._life = -1
+        self._socket.close()
+        self._process.kill()
+
+    def reap(self) -> None:
+        """Wait, after `kill`, until the kernel has ended the process; blocking."""
+        self._process.wait()
+
+    async def wait(self) -> int:
+        """Wait for the end of the process; return its exit code, -N after signal N."""
+        return await asyncio.get_running_loop().run_in_executor(None, self._process.wait)
+
+    async def _received(self, count: int) -> bytearray:
+        loop = asyncio.get_running_loop()
+        data = bytearray(count)
+        view = memoryview(data)
+        while view:
+            got = await loop.sock_recv_into(self._socket, view)
+            if not got:
+                raise ConnectionResetError
+            view = view[got:]
+        return data
+
+    async def _death(self) -> Exception:
+        """Return why there is no answer, after the process has ended."""
+        self.kill()
+        return (
+            ImageTooComplex(TOO_LONG) if await self.wait() in _OUT_OF_TIME else DecodeWorkerDied()
+        )
+
+
+def _environment() -> dict[str, str]:
+    """Return the worker's environment: where modules lie, one thread, none of our secrets."""
+    return {
+        "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path),
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+    }

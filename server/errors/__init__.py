@@ -11,6 +11,7 @@ ServerError
 ├── TooManyConnections   more are open than this process may have files
 ├── TooManyBodies        the bodies in memory have reached their limit
 ├── ClientLeft           the connection closed before the answer
+├── AnswerOverdue        the engine has not answered, long past the deadline
 ├── StillLoading         the engine is not ready yet
 ├── StillDraining        the server is shutting down
 ├── Unauthorized         no API key, or an unknown one
@@ -31,6 +32,7 @@ ServerError
 
 from server.errors.access import NotOperator, RateExceeded, Unauthorized
 from server.errors.availability import (
+    AnswerOverdue,
     StillDraining,
     StillLoading,
     TooManyBodies,
@@ -65,6 +67,7 @@ from server.errors.requests import (
 )
 
 __all__ = [
+    "AnswerOverdue",
     "ArtifactOutside",
     "ArtifactRefused",
     "BodyTooLarge",

@@ -97,6 +97,8 @@ def decode_rgb(data: bytes, max_pixels: int) -> Image.Image:
         try:
             image.load()
             return to_rgb(_upright(image))
+        except MemoryError:  # ours, not the picture's
+            raise
         except Exception as error:  # Pillow's plugins raise whatever damaged data makes them raise
             raise ImageUnreadable(_reason(error)) from error
 
@@ -119,6 +121,8 @@ def _open(data: bytes, max_pixels: int) -> Image.Image:
         raise ImageTooManyPixels(None, None, max_pixels) from error
     except UnidentifiedImageError as error:
         raise ImageNotRecognised(ACCEPTED_FORMATS) from error
+    except MemoryError:  # ours, not the picture's
+        raise
     except Exception as error:  # a damaged header can raise anything
         raise ImageUnreadable(_reason(error)) from error
 
@@ -127,6 +131,8 @@ def _upright(image: Image.Image) -> Image.Image:
     """Apply the EXIF orientation; damaged EXIF data counts as none."""
     try:
         return ImageOps.exif_transpose(image)
+    except MemoryError:  # ours, not the picture's
+        raise
     except Exception:  # EXIF is third-party data; the pixels are still good
         return image
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from artifact.task import TaskName
 from engine.types import Outcome
@@ -20,6 +20,9 @@ SHED_REASONS = ("queue_full", "draining", "not_ready", "intake_full", "deadline"
 
 NO_API_KEY = "none"
 """The label of a request whose API key is missing or unknown; no API key may be called so."""
+
+NO_PROBLEM = "none"
+"""The label of a response that tells of no problem."""
 
 ApiKeyOutcome = Literal["passed", "rate_exceeded", "unauthorized"]
 """How the check of a request's API key ended."""
@@ -89,6 +92,12 @@ class Telemetry:
             "api_key",
             "outcome",
         )
+        self._responses = self._counter(
+            "http_responses",
+            "HTTP responses, of routes and before them, by status and kind of problem.",
+            "status",
+            "problem",
+        )
         self._depth = self._gauge("queue_depth", "Requests admitted and not yet running.")
         self._resident = self._gauge(
             "resident_bytes", "Bytes of loaded stages (measured) and of open requests.", "kind"
@@ -105,6 +114,7 @@ class Telemetry:
         self._reloads = self._counter("reloads", "Reloads of the artifact, by end.", "outcome")
         self._offered: frozenset[tuple[TaskName, str]] = frozenset()
         self._keys = 0
+        ProcessCollector(registry=self.registry)
         for reason in SHED_REASONS:
             self._shed.labels(reason)
         for outcome in RELOAD_OUTCOMES:
@@ -141,6 +151,10 @@ class Telemetry:
     def api_key_checked(self, name: str, outcome: ApiKeyOutcome) -> None:
         """Count a request by the API key it came with; by an announced name only."""
         self._api_keys.labels(name, outcome).inc()
+
+    def responded(self, status: int, problem: str | None) -> None:
+        """Count an HTTP response: its status, and the last part of its problem's type, if any."""
+        self._responses.labels(str(status), problem or NO_PROBLEM).inc()
 
     def answered(
         self, task: TaskName, variant: str, seconds: float, degraded: bool, pictures: int = 1

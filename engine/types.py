@@ -16,7 +16,7 @@ Outcome = Literal["ok", "late", "refused", "expired", "cancelled", "invalid", "e
 ok: answered, by its deadline if it had one; late: answered after it (only under `degrade`);
 refused: not admitted (queue full, draining, not ready, deadline unattainable); expired: admitted,
 then its deadline or grace passed; cancelled: the caller left; invalid: the request's own fault;
-error: a backend failed.
+error: a fault of ours.
 """
 
 

@@ -105,7 +105,7 @@ def _add_middleware(
         )
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins, sent=tuple(BUDGET_HEADERS))
-    reports = RequestReports(settings.access_log, settings.log_content, tracing)
+    reports = RequestReports(settings.access_log, settings.log_content, tracing, serving.telemetry)
     app.add_middleware(RequestStamp, clock=clock, reports=reports)
 
 

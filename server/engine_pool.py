@@ -39,6 +39,11 @@ class Pool(Protocol):
         """Whether requests are taken."""
         ...
 
+    @property
+    def stopped(self) -> bool:
+        """Whether a fault has ended the engine; every request has failed then."""
+        ...
+
     def admit(
         self,
         task: TaskName,
@@ -74,9 +79,9 @@ class Pool(Protocol):
         ...
 
     def cancel(
-        self, request: Request, outcome: Literal["cancelled", "invalid"] = "cancelled"
+        self, request: Request, outcome: Literal["cancelled", "invalid", "error"] = "cancelled"
     ) -> None:
-        """Give the place back; harmless after the answer."""
+        """Give the place back, counted as `outcome`; harmless after the answer."""
         ...
 
     def offers(self, task: TaskName | None = None) -> list[Offer]:

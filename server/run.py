@@ -64,7 +64,7 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
     """Serve until a signal; `on_ready` is called once, when requests are taken.
 
     Raises:
-        Exception: whatever loading the engine raised.
+        Exception: whatever loading the engine raised; EngineStopped: a fault has ended it.
     """
     serving: Serving = app.state.serving
     sys.setswitchinterval(_SWITCH_S)
@@ -88,7 +88,7 @@ def draining_server(
     """Return the server that `run` runs."""
     config = uvicorn.Config(
         app,
-        http=limited(app.state.serving.settings, most_connections),
+        http=limited(app.state.serving.settings, most_connections, app.state.serving.telemetry),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -168,6 +168,13 @@ class DrainingServer(uvicorn.Server):
             self.should_exit = True
         else:
             self._on_ready(self._serving)
+            self._start(self._leave_when_stopped())
+
+    async def _leave_when_stopped(self) -> None:
+        """End the process if a fault has ended the engine: its supervisor starts another."""
+        await self._serving.engine_stopped()
+        _log.error("the engine has stopped: the server ends, to be started again")
+        await self._drain()
 
     async def _drain(self) -> None:
         try:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.clock import Clock
-from engine.errors import Cancelled, DeadlineExpired
+from engine.errors import BackendError, Cancelled, DeadlineExpired, EngineError, EngineStopped
 from engine.requests.request import Request
 from engine.telemetry import Telemetry
 from engine.types import Answer, Input
 from server.answering.reply_time import ReplyTime
 from server.answering.work import Work, WorkResult
 from server.engine_pool import OnText, Pool
-from server.errors import ImageError
+from server.errors import AnswerOverdue, ImageError
 from server.pictures.decoder import Decoder
 from server.pictures.picture import Picture, naming_picture
 from server.pictures.worker_process import Decoded
+
+OVERDUE_S = 5.0
+"""How long past a request's deadline and grace its answer is awaited: then the engine hangs."""
 
 
 @dataclass(frozen=True)
@@ -38,26 +43,47 @@ class Answerer:
         On any failure, cancellation included, every place is given back.
 
         Raises:
-            EngineError, ImageError, DecodeWorkerDied, MemoryError: the first failure.
+            EngineError, ImageError, DecodeWorkerDied, MemoryError: the first failure;
+                AnswerOverdue: nothing came.
         """
         admitted: list[Request] = []
         try:
             self._admit(pool, work, arrived_s, admitted)
-            began_s = self.clock.now_s()
-            expires_s = max(each.expires_s for each in admitted)
-            decoded = await self._decode_all(pool, work.pictures, arrived_s, expires_s)
-            submitted_s = self.clock.now_s()
-            pixels = [each.pixels for each in decoded]
-            futures = [
-                self._submit(pool, each, request.make_input(pixels), on_text)
-                for each, request in zip(admitted, work.requests, strict=True)
-            ]
-            waits = [_awaitable(future, self.clock.now_s) for future in futures]
-            timed = await asyncio.gather(*waits)
+            limit = asyncio.timeout(self._longest_s(admitted))
+            try:
+                async with limit:
+                    return await self._answers(pool, work, arrived_s, admitted, on_text)
+            except TimeoutError as error:
+                raise (AnswerOverdue() if limit.expired() else error) from error
         except BaseException as error:
             for each in admitted:
-                pool.cancel(each, "invalid" if isinstance(error, ImageError) else "cancelled")
+                pool.cancel(each, _outcome(error))
             raise
+
+    def _longest_s(self, admitted: Sequence[Request]) -> float | None:
+        """Return how long answers are awaited, whatever the engine does; None without deadlines."""
+        left_s = max(each.expires_s for each in admitted) - self.clock.now_s()
+        return None if math.isinf(left_s) else max(left_s, 0.0) + OVERDUE_S
+
+    async def _answers(
+        self,
+        pool: Pool,
+        work: Work,
+        arrived_s: float,
+        admitted: Sequence[Request],
+        on_text: OnText | None,
+    ) -> WorkResult:
+        began_s = self.clock.now_s()
+        expires_s = max(each.expires_s for each in admitted)
+        decoded = await self._decode_all(pool, work.pictures, arrived_s, expires_s)
+        submitted_s = self.clock.now_s()
+        pixels = [each.pixels for each in decoded]
+        futures = [
+            self._submit(pool, each, request.make_input(pixels), on_text)
+            for each, request in zip(admitted, work.requests, strict=True)
+        ]
+        waits = [_awaitable(future, self.clock.now_s) for future in futures]
+        timed = await asyncio.gather(*waits)
         return WorkResult(
             began_s=began_s,
             submitted_s=submitted_s,
@@ -112,6 +138,14 @@ class Answerer:
             return pool.submit(each, made, on_text)
         except Cancelled as error:
             raise DeadlineExpired(self.clock.now_s() - each.arrived_s) from error
+
+
+def _outcome(error: BaseException) -> Literal["cancelled", "invalid", "error"]:
+    """Return as what the requests count that end with an error: by whose fault."""
+    if isinstance(error, ImageError):
+        return "invalid"
+    ours = isinstance(error, Exception) and not isinstance(error, EngineError)
+    return "error" if ours or isinstance(error, BackendError | EngineStopped) else "cancelled"
 
 
 def _awaitable(

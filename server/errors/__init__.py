@@ -12,6 +12,7 @@ ServerError
 ├── TooManyBodies        the bodies in memory have reached their limit
 ├── ClientLeft           the connection closed before the answer
 ├── DecodeWorkerDied     the process that decoded the picture ended
+├── AnswerOverdue        the engine has not answered, long past the deadline
 ├── StillLoading         the engine is not ready yet
 ├── StillDraining        the server is shutting down
 ├── Unauthorized         no API key, or an unknown one
@@ -34,6 +35,7 @@ ServerError
 
 from server.errors.access import NotOperator, RateExceeded, Unauthorized
 from server.errors.availability import (
+    AnswerOverdue,
     DecodeWorkerDied,
     StillDraining,
     StillLoading,
@@ -71,6 +73,7 @@ from server.errors.requests import (
 )
 
 __all__ = [
+    "AnswerOverdue",
     "ArtifactOutside",
     "ArtifactRefused",
     "BodyTooLarge",

@@ -23,6 +23,14 @@ class TooManyBodies(ServerError):
         self.retry_after_s = retry_after_s
 
 
+class AnswerOverdue(ServerError):
+    """The engine has not said anything of a request, long past its deadline: a fault of ours."""
+
+    def __init__(self, retry_after_s: float = 1.0) -> None:
+        super().__init__("the engine has not answered, long past the deadline; try again")
+        self.retry_after_s = retry_after_s
+
+
 class StillLoading(ServerError):
     """The engine is loading, checking or warming its artifact."""
 

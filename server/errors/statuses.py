@@ -43,6 +43,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     engine.RequestError: Problem(422, "invalid-request", "The request cannot be served"),
     engine.QueueFull: Problem(429, "queue-full", "Every queue place is taken"),
     engine.Draining: Problem(503, "draining", "The server is shutting down"),
+    engine.EngineStopped: Problem(503, "engine-stopped", "The engine has stopped by a fault"),
     engine.NotReady: Problem(503, "not-ready", "The engine is not ready"),
     engine.CapacityError: Problem(503, "no-capacity", "The engine cannot take the request now"),
     engine.DeadlineUnattainable: Problem(
@@ -69,6 +70,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.ClientLeft: Problem(CLIENT_LEFT, "client-left", "The client left"),
     http.TooManyConnections: Problem(503, "too-many-connections", "Too many connections"),
     http.DecodeWorkerDied: Problem(503, "decoder-died", "The decoding process ended"),
+    http.AnswerOverdue: Problem(503, "answer-overdue", "The engine has not answered in time"),
     http.StillLoading: Problem(503, "not-ready", "The engine is not ready"),
     http.StillDraining: Problem(503, "draining", "The server is shutting down"),
     http.Unauthorized: Problem(401, "unauthorized", "An API key is needed"),
@@ -97,6 +99,7 @@ _RETRY_AFTER_S: dict[type[Exception], float] = {
     engine.CapacityError: 1.0,
     MemoryError: 1.0,
     engine.Draining: 5.0,
+    engine.EngineStopped: 5.0,
     engine.NotReady: 2.0,
     engine.LoadFailed: 10.0,
     engine.ParityFailed: 10.0,

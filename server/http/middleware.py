@@ -11,6 +11,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.clock import Clock
+from engine.telemetry import Telemetry
 from server.errors.problem_json import problem_response
 from server.observing.logs import access_fields, log_failure
 from server.observing.request_record import RequestRecord
@@ -24,11 +25,12 @@ _access = logging.getLogger("otmv.access")
 
 @dataclass(frozen=True)
 class RequestReports:
-    """What is written of every request that has ended: a log line, its texts in it, spans."""
+    """What is made of every request that has ended: a log line, its texts in it, spans, a count."""
 
     access_log: bool
     content: bool = False
     tracing: Tracing | None = None
+    telemetry: Telemetry | None = None
 
 
 class RequestStamp:
@@ -76,6 +78,8 @@ class RequestStamp:
     def _report(self, scope: Scope, inner: Scope, record: RequestRecord, status: int) -> None:
         """Record a request that has ended, its answer sent."""
         reports, ended_s = self._reports, self._clock.now_s()
+        if reports.telemetry is not None and status:
+            reports.telemetry.responded(status, record.problem)
         trace_id = record.trace.trace_id if record.trace else None
         if reports.tracing is not None and scope["path"].startswith(_TRACED):
             route = getattr(inner.get("route"), "path", None)

@@ -11,9 +11,11 @@ from http import HTTPStatus
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from engine.telemetry import Telemetry
 from server.configuration.settings import Settings
 from server.errors import HeadTooSlow, TooManyConnections
 from server.errors.problem_json import problem_response
+from server.errors.statuses import classify
 
 _log = logging.getLogger("otmv.server")
 _AFTER_BODY_S = 5.0
@@ -30,6 +32,7 @@ class LimitedProtocol(HttpToolsProtocol):
     head_timeout_s: float
     body_timeout_s: float
     most_connections: int
+    telemetry: Telemetry
     _due: asyncio.TimerHandle | None = None
     _in_head = False
 
@@ -96,6 +99,7 @@ class LimitedProtocol(HttpToolsProtocol):
         ours = isinstance(error, MemoryError)
         _log.log(logging.ERROR if ours else logging.DEBUG, "request %s: %r", request_id, error)
         response = problem_response(error, request_id, "")
+        self.telemetry.responded(response.status_code, classify(error).slug)
         phrase = HTTPStatus(response.status_code).phrase
         head = f"HTTP/1.1 {response.status_code} {phrase}\r\nconnection: close\r\n".encode()
         fields = [*response.raw_headers, (b"x-request-id", request_id.encode())]
@@ -104,12 +108,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def limited(settings: Settings, most_connections: int) -> type[LimitedProtocol]:
-    """Return the protocol with these limits."""
+def limited(
+    settings: Settings, most_connections: int, telemetry: Telemetry
+) -> type[LimitedProtocol]:
+    """Return the protocol with these limits; what it refuses is counted."""
 
     class Limited(LimitedProtocol):
         head_timeout_s = settings.head_timeout_s
         body_timeout_s = settings.body_timeout_s
 
-    Limited.most_connections = most_connections
+    Limited.most_connections, Limited.telemetry = most_connections, telemetry
     return Limited

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar
 
 from engine.clock import Clock
+from engine.errors import EngineStopped
 from engine.telemetry import Telemetry
 from server.answering.answerer import Answerer
 from server.answering.reply_time import ReplyTime
@@ -33,6 +34,8 @@ _log = logging.getLogger("otmv.server")
 _INTAKE_THREADS = 2
 _CLOSING_S = 1.0
 _OPERATORS_CLOSING_S = 5.0
+_WATCH_S = 0.25
+"""How often the engine's thread is looked at: a fault that ends it may leave no other sign."""
 
 
 class Serving:
@@ -77,9 +80,9 @@ class Serving:
         """Where the server is between loading and draining."""
         if self._draining:
             return "draining"
-        if self.failure is not None:
-            return "failed"
         pool = self.engines.pool
+        if self.failure is not None or (pool is not None and pool.stopped):
+            return "failed"
         return "ready" if pool is not None and pool.ready else "loading"
 
     def pool(self) -> Pool:
@@ -91,9 +94,18 @@ class Serving:
         if self._draining:
             raise StillDraining
         pool = self.engines.pool
+        if pool is not None and pool.stopped:
+            raise StillLoading("stopped by a fault")
         if pool is None or not pool.ready:
             raise StillLoading("loading failed" if self.failure else self.phase)
         return pool
+
+    async def engine_stopped(self) -> None:
+        """Wait until a fault has ended the engine that takes requests; then this has failed."""
+        # A thread that is killed may signal nothing, so it is looked at.
+        while (pool := self.engines.pool) is None or not pool.stopped:  # noqa: ASYNC110
+            await asyncio.sleep(_WATCH_S)
+        self.failure = EngineStopped()
 
     def reader_for(self, api_key: str | None) -> RequestReader:
         """Return the reader with the default budgets of an API key, by its name; None: no key."""

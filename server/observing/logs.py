@@ -15,6 +15,7 @@ from pythonjsonlogger.json import JsonFormatter
 from engine.types import Answer
 from server.answering.work import WorkResult
 from server.configuration.settings import Settings
+from server.errors import AnswerOverdue
 from server.errors.statuses import INTERNAL, classify
 from server.observing.redaction import traceback_text
 from server.observing.request_record import RequestRecord
@@ -82,7 +83,7 @@ def log_failure(error: Exception, request: RequestRecord) -> None:
     """Record how a request ended; log an error of the server's own, with its traceback."""
     problem = classify(error)
     request.problem = problem.slug
-    if problem.status == INTERNAL.status:
+    if problem.status == INTERNAL.status or isinstance(error, MemoryError | AnswerOverdue):
         extra = {_REQUEST: request}
         _log.error("request %s failed", request.request_id, exc_info=error, extra=extra)
 

@@ -49,7 +49,7 @@ def decode_rgb(data: bytes | bytearray, max_pixels: int) -> Image.Image:
         try:
             image.load()
             return to_rgb(_upright(image))
-        except MemoryError:
+        except MemoryError:  # ours, not the picture's
             raise
         except Exception as error:  # Pillow's plugins raise whatever damaged data makes them raise
             raise ImageUnreadable(_reason(error)) from error
@@ -75,7 +75,7 @@ def _open(data: bytes | bytearray, max_pixels: int) -> Image.Image:
         raise ImageTooManyPixels(None, None, max_pixels) from error
     except UnidentifiedImageError as error:
         raise ImageNotRecognised(ACCEPTED_FORMATS) from error
-    except MemoryError:
+    except MemoryError:  # ours, not the picture's
         raise
     except Exception as error:  # a damaged header can raise anything
         raise ImageUnreadable(_reason(error)) from error
@@ -85,7 +85,7 @@ def _upright(image: Image.Image) -> Image.Image:
     """Apply the EXIF orientation in place; damaged EXIF data counts as none."""
     try:
         ImageOps.exif_transpose(image, in_place=True)
-    except MemoryError:
+    except MemoryError:  # ours, not the picture's
         raise
     except Exception:  # EXIF is third-party data; the pixels are still good
         pass

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from fastapi import APIRouter, Request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import choose_encoder
 from pydantic import BaseModel
 from starlette.responses import Response
 
@@ -55,8 +55,7 @@ async def readyz(request: Request) -> Response:
 
 @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
 def metrics(request: Request) -> Response:
-    """Every instrument of the engine, in the Prometheus text format."""
+    """Every instrument, in the Prometheus text format, or as OpenMetrics where `Accept` says so."""
     serving: Serving = request.app.state.serving
-    return Response(
-        generate_latest(serving.telemetry.registry), headers={"content-type": CONTENT_TYPE_LATEST}
-    )
+    encode, content_type = choose_encoder(request.headers.get("accept", ""))
+    return Response(encode(serving.telemetry.registry), headers={"content-type": content_type})

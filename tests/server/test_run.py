@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import httpx
 import pytest
 
 from tests.server.kit.bad_requests import good_request
-from tests.server.kit.live_server import LiveServer, run_otmv, serving
+from tests.server.kit.live_server import ROOT, LiveServer, run_otmv, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -68,6 +70,37 @@ def test_a_wrong_setting_is_one_line(
     code, _, errors = run_otmv(*arguments, **{"OTMV_PORT": "0", **variable})
     assert code == 1
     assert words in last_words(errors)
+
+
+DYING = """
+from engine.loop.executor import Executor
+from cli.main import app
+
+def end(executor, request):
+    raise SystemExit
+
+Executor._take_in = end
+app()
+"""
+
+
+def test_a_process_whose_engine_has_stopped_answers_and_ends(artifact: Path, cache: Path) -> None:
+    words = [sys.executable, "-c", DYING, "serve", artifact, "--port", "0", "--cache-dir", cache]
+    process = subprocess.Popen(words, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        live = LiveServer(process)
+        good = good_request()
+        url = f"{live.url}{good.path}"
+        answer = httpx.post(url, content=good.body, headers=good.headers, timeout=30)
+        assert answer.status_code == 503
+        assert answer.json()["type"] == "urn:otmv:problem:engine-stopped"
+        assert live.wait() == 1
+    finally:
+        process.kill()
+        process.wait()
+    written = "".join(live.lines)
+    assert len(re.findall("critical|CRITICAL", written)) == 1
+    assert "the engine has stopped by a fault" in written.strip().splitlines()[-1]
 
 
 def test_sigterm_finishes_what_runs_and_leaves_with_zero(artifact: Path, cache: Path) -> None:

@@ -67,3 +67,45 @@ def test_a_damaged_picture_gives_its_place_back(client: TestClient, pool: FakePo
     assert response.status_code == 422
     assert [outcome for _, outcome in pool.cancelled] == ["invalid"]
     assert pool.open_places == 0
+
+
+def test_nobody_waits_for_an_engine_that_hangs(
+    client: TestClient, pool: FakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.answering.answerer.OVERDUE_S", 0.05)
+    pool.hold, pool.grace_s = True, 0.05
+    body = form([("image", sample_pictures.jpeg()), ("question", b"q?"), ("max_latency_ms", b"20")])
+    response = client.post(GOOD.path, content=body, headers=GOOD.headers)
+    assert response.status_code == 503
+    assert response.json()["type"] == "urn:otmv:problem:answer-overdue"
+    assert [outcome for _, outcome in pool.cancelled] == ["error"]
+    assert pool.open_places == 0
+
+
+def test_memory_that_is_used_up_while_decoding_is_our_fault(
+    client: TestClient,
+    pool: FakePool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def full(image: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("server.pictures.images.to_rgb", full)
+    response = post_good(client)
+    assert response.status_code == 503
+    assert response.json()["type"] == "urn:otmv:problem:no-memory"
+    assert [outcome for _, outcome in pool.cancelled] == ["error"]
+    assert "MemoryError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [(InferenceFailed("block[0]", "broken"), "error"), (ValueError("broken"), "error")],
+)
+def test_a_fault_of_ours_is_not_booked_as_a_client_that_left(
+    client: TestClient, pool: FakePool, error: Exception, outcome: str
+) -> None:
+    pool.answer_error = error
+    post_good(client)
+    assert [booked for _, booked in pool.cancelled] == [outcome]

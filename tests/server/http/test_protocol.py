@@ -89,3 +89,12 @@ def test_a_second_head_is_not_refused_in_the_middle_of_an_answer() -> None:
         found = connection.makefile("rb").read()
     assert found.startswith(b"HTTP/1.1 200 ")
     assert found.count(b"HTTP/1.1 408 ") == 1
+
+
+def test_what_is_refused_before_a_route_is_counted() -> None:
+    with serving_fake(FakePool(), head_timeout_s=HEAD_S) as fake:
+        answer(fake, b"nonsense\r\n\r\n")
+        answer(fake, b"GET /healthz HTTP/1.1\r\nHost:")
+        page = answer(fake, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    for labels in (b'problem="bad-request",status="400"', b'problem="head-too-slow",status="408"'):
+        assert b"otmv_http_responses_total{" + labels + b"} 1.0" in page

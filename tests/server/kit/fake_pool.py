@@ -53,6 +53,8 @@ class FakePool:
     admit_error: Exception | None = None
     answer_error: Exception | None = None
     ready: bool = True
+    stopped: bool = False
+    grace_s: float = math.inf
     draining: bool = False
     closed: bool = False
     shown: bool = False
@@ -92,7 +94,7 @@ class FakePool:
                 budget=budget,
                 arrived_s=arrived_s,
                 deadline_s=arrived_s + (budget.max_latency_ms or 30_000.0) / 1e3,
-                expires_s=math.inf,
+                expires_s=arrived_s + (budget.max_latency_ms or 30_000.0) / 1e3 + self.grace_s,
                 reply_s=reply_s,
                 request_bytes=0,
                 beams=rows,
@@ -153,7 +155,7 @@ class FakePool:
         return future
 
     def cancel(
-        self, request: Request, outcome: Literal["cancelled", "invalid"] = "cancelled"
+        self, request: Request, outcome: Literal["cancelled", "invalid", "error"] = "cancelled"
     ) -> None:
         self.cancelled.append((request, outcome))
         self._close(request.id)

@@ -12,6 +12,7 @@ from engine.telemetry import Telemetry
 from server.app import create_app
 from server.configuration.settings import Settings
 from server.engine_pool import Progress
+from tests.server.conftest import wait_ready
 from tests.server.kit.asgi_exchange import Exchange
 from tests.server.kit.bad_requests import good_request
 from tests.server.kit.fake_app import make_app, running
@@ -62,6 +63,18 @@ def test_a_failed_load_is_reported_and_never_ready(settings: Settings) -> None:
         response = client.get("/readyz")
         assert response.status_code == 503
         assert "secret" not in response.text
+
+
+def test_an_engine_that_has_stopped_is_not_ready(settings: Settings) -> None:
+    pool = FakePool()
+    with TestClient(create_app(settings, lambda progress: pool, Telemetry())) as client:
+        wait_ready(client)
+        assert client.get("/readyz").status_code == 200
+        pool.stopped = True
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").json()["state"] == "failed"
+        assert "\notmv_ready 0.0\n" in client.get("/metrics").text
+        assert post_good(client).status_code == 503
 
 
 async def _drains(pool: FakePool) -> tuple[Exchange, Exchange, Exchange, bool]:

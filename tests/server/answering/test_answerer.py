@@ -69,7 +69,7 @@ def test_a_damaged_picture_gives_its_place_back(client: TestClient, pool: FakePo
     assert pool.open_places == 0
 
 
-def test_nobody_waits_for_an_engine_that_hangs(
+def test_an_engine_that_hangs_is_not_awaited(
     client: TestClient, pool: FakePool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("server.answering.answerer.OVERDUE_S", 0.05)

@@ -29,7 +29,7 @@ from tests.engine.pools import inside
 from tests.engine.pools.fake_backend import fake_pool
 from tests.engine.pools.request_counts import request_counts
 
-ENGINE = Path(__file__).parents[2] / "engine"
+ENGINE = Path(__file__).parents[3] / "engine"
 SWEPT = frozenset(
     str(ENGINE / path)
     for path in (
@@ -191,8 +191,8 @@ class Play:
         assert self.pool.drain(10)
         assert inside.running(self.pool) == []
         assert inside.loop(self.pool).requests.idle
-        assert (inside.free_slots(self.pool), inside.texts(self.pool).taken) == (8, 0)
-        assert not inside.slots(self.pool)._of
+        assert (inside.free_slots(self.pool), inside.taken_slots(self.pool)) == (8, 0)
+        assert not inside.has_seated_rows(self.pool)
 
     def answers(self) -> dict[str, Answer]:
         """What was answered, without the last question."""

@@ -11,10 +11,10 @@ import pytest
 
 from artifact.store import Artifact
 from engine.types import Answer
-from tests.engine.faults.line_faults import ENGINE, SWEPT, Broken, Faults, Killed, Place, Play
+from tests.engine.faults.fault_lines import ENGINE, SWEPT, Broken, Faults, Killed, Place, Play
 
 _NO_LOG = 60
-"""Above every level: some thousand tracebacks are wanted by nobody."""
+"""Above every level: some thousand tracebacks help nothing."""
 
 
 @pytest.fixture

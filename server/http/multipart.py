@@ -12,6 +12,11 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from server.errors import MalformedBody
 
 _LIMIT_PARTS = 80
+_LIMIT_HEADERS = 16
+"""Of one part; browsers and libraries write two or three."""
+_LIMIT_HEADER_BYTES = 8192
+_SLICE_BYTES = 65_536
+"""What the parser is given at once, so that other threads go on."""
 
 
 @dataclass
@@ -19,7 +24,7 @@ class FormPart:
     """One part of a form: its field name, its bytes, and the file name if it is a file."""
 
     name: str
-    data: bytes
+    data: bytes | bytearray
     filename: str | None = None
 
 
@@ -29,15 +34,16 @@ class _Collector:
 
     parts: list[FormPart] = field(default_factory=list)
     complete: bool = False
-    _chunks: list[bytes] = field(default_factory=list)
+    _data: bytearray = field(default_factory=bytearray)
     _headers: dict[bytes, bytes] = field(default_factory=dict)
+    _header_count: int = 0
     _header_name: bytes = b""
     _header_value: bytes = b""
 
     def callbacks(self) -> dict[str, Callable[..., None]]:
         return {
             "on_part_begin": self._begin,
-            "on_part_data": lambda data, start, end: self._chunks.append(data[start:end]),
+            "on_part_data": self._add,
             "on_part_end": self._end,
             "on_header_field": self._name,
             "on_header_value": self._value,
@@ -48,16 +54,30 @@ class _Collector:
     def _begin(self) -> None:
         if len(self.parts) >= _LIMIT_PARTS:
             raise MalformedBody(f"the form has more than {_LIMIT_PARTS} parts")
-        self._chunks, self._headers = [], {}
+        self._data, self._headers, self._header_count = bytearray(), {}, 0
+
+    def _add(self, data: bytes, start: int, end: int) -> None:
+        self._data += data[start:end]
 
     def _name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
+        self._check_headers()
 
     def _value(self, data: bytes, start: int, end: int) -> None:
         self._header_value += data[start:end]
+        self._check_headers()
+
+    def _check_headers(self) -> None:
+        size = len(self._header_name) + len(self._header_value)
+        if size > _LIMIT_HEADER_BYTES or self._header_count >= _LIMIT_HEADERS:
+            raise MalformedBody(
+                f"a part has more than {_LIMIT_HEADERS} headers, "
+                f"or one of more than {_LIMIT_HEADER_BYTES} bytes"
+            )
 
     def _header_done(self) -> None:
         self._headers[self._header_name.lower()] = self._header_value
+        self._header_count += 1
         self._header_name, self._header_value = b"", b""
 
     def _end(self) -> None:
@@ -72,7 +92,7 @@ class _Collector:
             raise MalformedBody(f"part {name!r} is transfer-encoded; send its bytes as they are")
         filename = options.get(b"filename")
         text = None if filename is None else filename.decode("utf-8", errors="replace")
-        self.parts.append(FormPart(name, b"".join(self._chunks), text))
+        self.parts.append(FormPart(name, self._data, text))
 
     def _done(self) -> None:
         self.complete = True
@@ -93,7 +113,8 @@ def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
     callbacks: Any = collector.callbacks()
     try:
         parser = MultipartParser(boundary, callbacks)
-        parser.write(body)
+        for start in range(0, len(body), _SLICE_BYTES):
+            parser.write(body[start : start + _SLICE_BYTES])
         parser.finalize()
     except (FormParserError, ValueError) as error:
         raise MalformedBody(f"the form cannot be parsed: {error}") from error

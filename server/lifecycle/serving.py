@@ -150,7 +150,9 @@ class Serving:
         self._draining = True
         self.reloader.stop()
         await asyncio.sleep(self.settings.drain_delay_s)
-        return await self.engines.drain(self.settings.drain_timeout_s)
+        finished = await self.engines.drain(self.settings.drain_timeout_s)
+        self.decoder.close()
+        return finished
 
     async def close(self) -> None:
         """Stop every thread and free the engine."""

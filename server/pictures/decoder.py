@@ -13,15 +13,13 @@ from PIL import Image
 from artifact.preprocess import to_pixels
 from engine.clock import Clock
 from server.errors import DecodeWorkerDied, ImageError, ImageTooComplex
+from server.pictures.decode_time import Backlog, DecodeTime
 from server.pictures.headers import read_header
 from server.pictures.images import decode_rgb
 from server.pictures.lanes import Lanes
 from server.pictures.picture import ACCEPTED_FORMATS, LIMIT_BYTES_PER_PIXEL, PictureHeader
 from server.pictures.worker_process import TOO_LONG, Decoded, DecodeLimits, WorkerProcess
 
-_FIXED_S = 0.0005
-_FIRST_GUESS_S_PER_MEGAPIXEL = 0.03
-_LEARNING_RATE = 0.2
 _SAMPLE_PX = (480, 360)
 _RESTED_S = 1.0
 _SMALL_MEGAPIXELS = 16.0
@@ -33,37 +31,6 @@ _CPU_S_PER_MEGAPIXEL = 0.4
 _OWN_BYTES = 128 * 2**20
 """What a worker takes beside pixels: the encoded picture twice, and its libraries' tables."""
 _log = logging.getLogger("otmv.server")
-
-
-class DecodeTime:
-    """Predicts decode + preprocess seconds from a header's pixel count, learning as it goes.
-
-    A fixed cost plus seconds per megapixel; one rate per format, since formats differ several
-    times. A tiny picture says little about the rate, so it moves it little.
-    """
-
-    def __init__(self) -> None:
-        self._rates: dict[str, float] = {}
-        self._first: dict[str, float] = {}
-
-    def predict_s(self, header: PictureHeader, *, rested: bool = False) -> float:
-        """Return the predicted seconds for one picture.
-
-        `rested`: nothing was decoded lately, so a rate learned under load counts no more than the
-        first one, which was measured before any.
-        """
-        rate = self._rates.get(header.format, _FIRST_GUESS_S_PER_MEGAPIXEL)
-        if rested:
-            rate = min(rate, self._first.get(header.format, rate))
-        return _FIXED_S + rate * header.megapixels
-
-    def learn(self, header: PictureHeader, took_s: float) -> None:
-        """Take in one measurement; a format's first one counts in full."""
-        observed = max(0.0, took_s - _FIXED_S) / header.megapixels
-        self._first.setdefault(header.format, observed)
-        rate = self._rates.get(header.format, observed)
-        weight = _LEARNING_RATE * header.megapixels**2 / (header.megapixels**2 + 0.01)
-        self._rates[header.format] = rate + weight * (observed - rate)
 
 
 class Decoder:
@@ -82,7 +49,7 @@ class Decoder:
         self._clock = clock
         self._timeout_s = timeout_s
         self._time = DecodeTime()
-        self._backlog_s = 0.0
+        self._backlog = Backlog(workers)
         self._learned_s = -math.inf
         self._lanes = Lanes(workers, memory_bytes, clock)
         self._idle: list[WorkerProcess] = []
@@ -94,7 +61,8 @@ class Decoder:
         """Return the predicted seconds until these pictures would be decoded, backlog included."""
         rested = self._clock.now_s() - self._learned_s > _RESTED_S
         each_s = [self._time.predict_s(header, rested=rested) for header in headers]
-        return self._backlog_s / self._count + max(max(each_s), sum(each_s) / self._count)
+        wait_s = self._backlog.wait_s(any(_is_large(header) for header in headers))
+        return wait_s + max(max(each_s), sum(each_s) / self._count)
 
     def calibrate(self, side_px: int = 224) -> None:
         """Measure every format once on a drawn picture; blocking, before the first request.
@@ -135,13 +103,14 @@ class Decoder:
             DecodeWorkerDied, MemoryError: the worker ended or ran out of memory.
             TimeoutError: `expires_s` came first.
         """
+        large = _is_large(header)
         expected_s = self._time.predict_s(header)
-        self._backlog_s += expected_s
+        self._backlog.add(large, expected_s)
         try:
             async with asyncio.timeout(self._left_s(expires_s, math.inf)):
-                place = await self._lanes.enter(_is_large(header), header.decoded_bytes)
+                place = await self._lanes.enter(large, header.decoded_bytes)
         except BaseException:
-            self._shorten_backlog(expected_s)
+            self._backlog.take(large, expected_s)
             raise
         work = asyncio.ensure_future(self._decode(picture, header, side_px, expires_s))
         self._running.add(work)
@@ -149,7 +118,7 @@ class Decoder:
         def ended(_: asyncio.Task[Decoded]) -> None:
             self._running.discard(work)
             self._lanes.leave(place)
-            self._shorten_backlog(expected_s)
+            self._backlog.take(large, expected_s)
             if not work.cancelled():
                 work.exception()  # its request may have been cancelled; then it is not asked for
 
@@ -157,16 +126,15 @@ class Decoder:
         return await asyncio.shield(work)
 
     def close(self) -> None:
-        """Kill the workers; what they decode fails."""
+        """Kill the workers; what they decode fails. May be called twice."""
         self._closed = True
-        workers = (*self._idle, *self._busy)
-        self._idle.clear()
-        for task in self._running:
-            task.cancel()
-        for worker in workers:
+        for worker in self._busy:
+            worker.end()  # its task sees that, and frees the rest
+        for worker in self._idle:
             worker.kill()
-        for worker in workers:
+        for worker in (*self._busy, *self._idle):
             worker.reap()
+        self._idle.clear()
 
     async def _decode(
         self, picture: bytes | bytearray, header: PictureHeader, side_px: int, expires_s: float
@@ -203,7 +171,13 @@ class Decoder:
         return decoded
 
     def _take(self) -> WorkerProcess:
-        """Return an idle worker; one that died while it was idle is replaced."""
+        """Return an idle worker; one that died while it was idle is replaced.
+
+        Raises:
+            DecodeWorkerDied: the decoder is closed.
+        """
+        if self._closed:
+            raise DecodeWorkerDied
         while self._idle:
             worker = self._idle.pop()
             if worker.alive:
@@ -229,9 +203,6 @@ class Decoder:
         """Return the seconds until `expires_s`, `most_s` at most; None: without end."""
         left_s = min(most_s, expires_s - self._clock.now_s())
         return None if math.isinf(left_s) else max(0.0, left_s)
-
-    def _shorten_backlog(self, seconds: float) -> None:
-        self._backlog_s = max(0.0, self._backlog_s - seconds)
 
 
 def _is_large(header: PictureHeader) -> bool:

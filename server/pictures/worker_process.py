@@ -106,8 +106,15 @@ class WorkerProcess:
         pixels = np.frombuffer(payload, np.uint8).reshape(side_px, side_px, 3)
         return Decoded(pixels, decode_s, preprocess_s)
 
+    def end(self) -> None:
+        """End the process at once; a task that waits for it fails."""
+        self._process.kill()
+
     def kill(self) -> None:
-        """End the process at once, and free what it holds here; may be called twice."""
+        """End the process at once, and free what it holds here; may be called twice.
+
+        No task may be waiting for it.
+        """
         if self._life >= 0:
             os.close(self._life)
             self._life = -1

@@ -17,7 +17,7 @@ _WANTED = {
 
 def read_form(
     body: bytes, content_type: str, own: Collection[str], repeatable: Collection[str], wanted: int
-) -> tuple[list[bytes], dict[str, Any]]:
+) -> tuple[list[bytes | bytearray], dict[str, Any]]:
     """Return the bytes of `wanted` pictures and the other fields' texts.
 
     `own` are the fields that the form may have beside pictures and budget. A `repeatable` field has
@@ -27,7 +27,7 @@ def read_form(
         MalformedBody: it is no form.
         InvalidFields: a field is unknown, given too often, or not of UTF-8 text.
     """
-    pictures: list[bytes] = []
+    pictures: list[bytes | bytearray] = []
     values: dict[str, Any] = {}
     budget: dict[str, str] = {}
     for part in parse_multipart(body, content_type):

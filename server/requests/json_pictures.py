@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
+from collections.abc import Iterator
 from typing import Annotated
 
 from pydantic import Field
 
 from server.errors import InvalidFields, RemoteUrlRefused
 from server.requests.fields import WireModel
+from server.requests.json_scan import JsonString
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _DATA_URL = re.compile(r"data:(?:image/[A-Za-z0-9.+\-]+|application/octet-stream)?;base64,", re.I)
+_LONGEST_PREFIX = 200
+_WHITE_SPACE = b" \t\n\r\v\f"
 
 
 class OnePicture(WireModel):
@@ -45,25 +48,58 @@ class TwoPictures(WireModel):
         return {f"images.{index}": text for index, text in enumerate(self.images)}
 
 
-def picture_bytes(text: str, field: str) -> bytes:
+def picture_bytes(string: JsonString, field: str) -> bytearray:
     """Return the bytes of a base64 text or data: URL; errors name its `field`.
 
     Raises:
         RemoteUrlRefused: any other address.
         InvalidFields: not base64.
     """
-    text = text.strip()
-    prefix = _DATA_URL.match(text)
-    if prefix:
-        text = text[prefix.end() :]
-    elif text[:5].lower() == "data:":
-        raise InvalidFields.one(field, "the data: URL is not data:image/...;base64,...")
-    elif _SCHEME.match(text) or text.startswith("//"):
-        raise RemoteUrlRefused(field)
     try:
-        picture = base64.b64decode("".join(text.split()), validate=True)
+        picture = _from_base64(_without_prefix(string.pieces(), field))
     except (binascii.Error, ValueError) as error:
         raise InvalidFields.one(field, "is not valid base64") from error
     if not picture:
         raise InvalidFields.one(field, "is empty")
+    return picture
+
+
+def _without_prefix(pieces: Iterator[bytes], field: str) -> Iterator[bytes]:
+    """Yield what follows the start of a data: URL, or all, if it is no address."""
+    for piece in pieces:
+        start = piece.lstrip()
+        if start:
+            break
+    else:
+        return
+    head = start[:_LONGEST_PREFIX].decode("latin-1")
+    prefix = _DATA_URL.match(head)
+    if not prefix:
+        if head[:5].lower() == "data:":
+            raise InvalidFields.one(field, "the data: URL is not data:image/...;base64,...")
+        if _SCHEME.match(head) or head.startswith("//"):
+            raise RemoteUrlRefused(field)
+    yield start[prefix.end() :] if prefix else start
+    yield from pieces
+
+
+def _from_base64(pieces: Iterator[bytes]) -> bytearray:
+    """Undo base64 piece by piece, white space left out.
+
+    Raises:
+        binascii.Error: it is not base64.
+    """
+    picture = bytearray()
+    rest = b""
+    padded = False
+    for piece in pieces:
+        text = rest + piece.translate(None, _WHITE_SPACE)
+        if padded and text:
+            raise binascii.Error("data after padding")
+        whole = len(text) // 4 * 4
+        picture += binascii.a2b_base64(text[:whole], strict_mode=True)
+        padded = text[:whole].endswith(b"=")
+        rest = text[whole:]
+    if rest:
+        raise binascii.Error("cut off")
     return picture

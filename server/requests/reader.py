@@ -14,7 +14,9 @@ from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_hea
 from server.requests.fields import WireModel, from_json, from_texts
 from server.requests.form import read_form
 from server.requests.json_pictures import OnePicture, TwoPictures, picture_bytes
+from server.requests.json_scan import scan_json
 
+_Bytes = bytes | bytearray
 _NAMES = {1: ("image",), 2: ("left image", "right image")}
 
 
@@ -88,21 +90,24 @@ class RequestReader:
         read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))
         return CheckedRequest(read, fields, budget)
 
-    def _picture(self, data: bytes, name: str) -> Picture:
+    def _picture(self, data: _Bytes, name: str) -> Picture:
         with naming_picture(name):
             return Picture(data, read_header(data, self.max_pixels), name)
 
 
-def _from_json(shape: RequestShape[Fields], body: bytes) -> tuple[Sequence[bytes], Fields]:
-    request = from_json(shape.json, body)
-    pictures = [picture_bytes(text, name) for name, text in request.encoded.items()]
+def _from_json(shape: RequestShape[Fields], body: bytes) -> tuple[Sequence[_Bytes], Fields]:
+    scanned = scan_json(body)
+    request = from_json(shape.json, scanned.text)
+    pictures = [
+        picture_bytes(scanned.picture(text), name) for name, text in request.encoded.items()
+    ]
     assert isinstance(request, shape.fields)
     return pictures, request
 
 
 def _from_form(
     shape: RequestShape[Fields], body: bytes, headers: Mapping[str, str]
-) -> tuple[Sequence[bytes], Fields]:
+) -> tuple[Sequence[_Bytes], Fields]:
     content_type = headers.get("content-type", "")
     pictures, values = read_form(body, content_type, shape.form_fields, shape.lists, shape.pictures)
     for name, listed in shape.lists.items():

@@ -32,11 +32,11 @@ def _check_chunks(data: bytes | bytearray) -> None:
     for _ in range(LIMIT_CHUNKS):
         if at + _AROUND_CHUNK > len(data):
             return
-        if data[at + 4 : at + 8] in _COMPRESSED:
-            compressed += 1
+        kind = bytes(data[at + 4 : at + 8])
+        compressed += kind in _COMPRESSED
         if compressed > LIMIT_COMPRESSED_CHUNKS:
             raise ImageTooComplex(f"it has more than {LIMIT_COMPRESSED_CHUNKS} compressed chunks")
-        if data[at + 4 : at + 8] == b"IEND":
+        if kind == b"IEND":
             return
         at += _AROUND_CHUNK + one(">I", data, at)
     raise ImageTooComplex(f"it has more than {LIMIT_CHUNKS} chunks")

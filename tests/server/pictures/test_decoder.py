@@ -8,7 +8,8 @@ import pytest
 
 from engine.clock import SystemClock
 from server.errors import ImageUnreadable
-from server.pictures.decoder import Decoder, DecodeTime
+from server.pictures.decode_time import Backlog, DecodeTime
+from server.pictures.decoder import Decoder
 from server.pictures.headers import read_header
 from server.pictures.picture import ACCEPTED_FORMATS, PictureHeader
 from tests.server.kit import sample_pictures
@@ -99,3 +100,19 @@ def test_waiting_pictures_count_until_they_are_done() -> None:
         decoder.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("workers", "small_s", "large_s"), [(1, 8.0, 8.0), (2, 1.0, 7.0), (4, 0.5, 2.5)]
+)
+def test_small_pictures_do_not_wait_for_large_ones(
+    workers: int, small_s: float, large_s: float
+) -> None:
+    backlog = Backlog(workers)
+    backlog.add(True, 6.0)
+    backlog.add(False, 2.0)
+    assert backlog.wait_s(large=False) == pytest.approx(small_s)
+    assert backlog.wait_s(large=True) == pytest.approx(large_s)
+    backlog.take(True, 6.0)
+    backlog.take(False, 2.0)
+    assert backlog.wait_s(large=True) == 0

@@ -280,8 +280,10 @@ def test_closing_kills_what_decodes() -> None:
             decoder.close()
             assert CLOCK.now_s() - started_s < 0.5
             assert all(gone(pid) for pid in pids)
-            with pytest.raises(asyncio.CancelledError):
+            with pytest.raises(DecodeWorkerDied):
                 await slow
+            with pytest.raises(DecodeWorkerDied):
+                await a_small_one(decoder)  # nothing is started any more
 
     asyncio.run(scenario())
 

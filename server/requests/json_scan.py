@@ -1,0 +1,166 @@
+"""A JSON body before it is parsed: its shape bounded, its pictures set aside.
+
+Nothing here works on more than `SLICE_BYTES` of a body at once, and the steps are bounded, so that
+other threads go on whatever was sent. What is left for the parser is small: pictures' texts stay
+where they are, and a short name stands in their place.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from server.errors import InvalidFields, MalformedBody
+
+SLICE_BYTES = 65_536
+LIMIT_DEPTH = 16
+LIMIT_ITEMS = 200
+"""Commas, lists and objects; the largest good request has fewer than fifty. It bounds how many
+errors are built, too."""
+LIMIT_TEXT_BYTES = 800_000
+"""Bytes beside pictures: 32 questions of 2,000 characters, each of them escaped as 12 bytes."""
+_LONGEST_INLINE_BYTES = 16_384
+_PICTURE_KEYS = frozenset({b"image", b"images"})
+_MARKS = re.compile(rb'[{}\[\],"]')
+_QUOTE_OR_ESCAPE = re.compile(rb'["\\]')
+_TO_UNDO = re.compile(rb"[\\\x00-\x1f]")
+_LONGEST_ESCAPE = 6
+_NAME = f"held-{secrets.token_hex(16)}-"
+"""Begins the names of texts set aside; a client cannot know it."""
+
+
+@dataclass(frozen=True)
+class JsonText:
+    """A body's text without long pictures, and where each of them stands, by its name."""
+
+    text: bytes
+    held: Mapping[str, memoryview]
+
+    def picture(self, value: str) -> JsonString:
+        """Return the text that a field of the parsed body stands for."""
+        if value in self.held:
+            return JsonString(self.held[value], escaped=True)
+        return JsonString(memoryview(value.encode(errors="surrogatepass")), escaped=False)
+
+
+@dataclass(frozen=True)
+class JsonString:
+    """A string of a body; `escaped`: as it stands there, which is not undone yet."""
+
+    text: memoryview
+    escaped: bool
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield the string in short pieces, escapes undone.
+
+        Raises:
+            ValueError: an escape is wrong, or a control character is not escaped.
+        """
+        at = 0
+        while at < len(self.text):
+            piece = bytes(self.text[at : at + SLICE_BYTES])
+            if self.escaped and _TO_UNDO.search(piece):
+                last = at + len(piece) >= len(self.text)
+                end = len(piece) if last else _whole_escapes(piece)
+                at += end
+                yield json.loads(b'"' + piece[:end] + b'"').encode(errors="surrogatepass")
+            else:
+                at += len(piece)
+                yield piece
+
+
+def _whole_escapes(piece: bytes) -> int:
+    """Return how much of a piece ends with no escape cut in two."""
+    begins = piece.rfind(b"\\", len(piece) - _LONGEST_ESCAPE)
+    return begins if begins > 0 else len(piece)
+
+
+def scan_json(body: bytes) -> JsonText:
+    """Check a JSON body's depth, number of items and size; set aside long texts of pictures.
+
+    Raises:
+        MalformedBody: it is too deep.
+        InvalidFields: it has too many items, or too much text beside its pictures.
+    """
+    return _Scan(body).run()
+
+
+@dataclass
+class _Scan:
+    body: bytes
+    pieces: list[bytes] = field(default_factory=list)
+    held: dict[str, memoryview] = field(default_factory=dict)
+    depth: int = 0
+    items: int = 0
+    kept_to: int = 0
+    kept_bytes: int = 0
+    key: bytes = b""
+
+    def run(self) -> JsonText:
+        at = 0
+        while (mark := self._next(_MARKS, at)) is not None:
+            at = mark + 1
+            kind = self.body[mark]
+            if kind == ord('"'):
+                at = self._string(at)
+            elif kind in b"{[":
+                self._deeper()
+            elif kind in b"}]":
+                self.depth -= 1
+            else:
+                self._count()
+        self._keep(len(self.body))
+        return JsonText(b"".join(self.pieces), self.held)
+
+    def _string(self, start: int) -> int:
+        """Skip a string, or set it aside; return the place behind it."""
+        end = self._end_of_string(start)
+        if end - start <= _LONGEST_INLINE_BYTES:
+            if self.depth == 1:  # a key, or a short value, which no long one follows
+                self.key = self.body[start:end]
+        elif self.key in _PICTURE_KEYS and self.depth <= 2:
+            self._keep(start)
+            name = f"{_NAME}{len(self.held)}"
+            self.pieces.append(name.encode())
+            self.held[name] = memoryview(self.body)[start:end]
+            self.kept_to = end
+        return end + 1
+
+    def _end_of_string(self, start: int) -> int:
+        at = start
+        while (found := self._next(_QUOTE_OR_ESCAPE, at)) is not None:
+            if self.body[found] == ord('"'):
+                return found
+            at = found + 2
+        return len(self.body)  # the parser says that it does not end
+
+    def _next(self, wanted: re.Pattern[bytes], at: int) -> int | None:
+        """Return the next place of a byte, one slice at a time."""
+        while at < len(self.body):
+            end = min(len(self.body), at + SLICE_BYTES)
+            found = wanted.search(self.body, at, end)
+            if found:
+                return found.start()
+            at = end
+        return None
+
+    def _keep(self, end: int) -> None:
+        """Take over what stands between the last picture and `end`."""
+        self.kept_bytes += end - self.kept_to
+        if self.kept_bytes > LIMIT_TEXT_BYTES:
+            raise InvalidFields.one("body", f"has over {LIMIT_TEXT_BYTES} bytes beside pictures")
+        self.pieces.append(self.body[self.kept_to : end])
+
+    def _deeper(self) -> None:
+        self._count()
+        self.depth += 1
+        if self.depth > LIMIT_DEPTH:
+            raise MalformedBody(f"the JSON is nested more than {LIMIT_DEPTH} deep")
+
+    def _count(self) -> None:
+        self.items += 1
+        if self.items > LIMIT_ITEMS:
+            raise InvalidFields.one("body", f"has more than {LIMIT_ITEMS} fields and entries")

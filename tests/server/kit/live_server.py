@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -106,11 +107,14 @@ def serving(
 class FakeServer:
     """The real server code on a real socket, in a thread, before a fake pool."""
 
-    def __init__(self, pool: FakePool, **changes: Any) -> None:
+    def __init__(self, pool: FakePool, most_connections: int = 1024, **changes: Any) -> None:
         settings = Settings(artifact=Path("/nowhere"), access_log=False, **changes)
         self.app = create_app(settings, lambda progress: pool, Telemetry())
         self._ready = threading.Event()
-        self._server: DrainingServer = draining_server(self.app, lambda _: self._ready.set())
+        self._server: DrainingServer = draining_server(
+            self.app, lambda _: self._ready.set(), most_connections
+        )
+        self.limits = self._server.limits
         sock = bind("127.0.0.1", 0)
         self.address: tuple[str, int] = sock.getsockname()
         self.url = f"http://127.0.0.1:{self.address[1]}"
@@ -119,6 +123,17 @@ class FakeServer:
     def start(self) -> None:
         self.thread.start()
         assert self._ready.wait(10)
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._server.server_state.connections)
+
+    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
+        """Wait for something that the event loop does by itself."""
+        end_s = time.monotonic() + timeout_s
+        while not holds():
+            assert time.monotonic() < end_s
+            time.sleep(0.005)
 
     def terminate(self) -> None:
         """Do what SIGTERM does."""

@@ -15,7 +15,7 @@ _LIMIT_PARTS = 80
 
 
 @dataclass
-class Part:
+class FormPart:
     """One part of a form: its field name, its bytes, and the file name if it is a file."""
 
     name: str
@@ -27,7 +27,7 @@ class Part:
 class _Collector:
     """Receives the parser's callbacks and builds parts from them."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[FormPart] = field(default_factory=list)
     complete: bool = False
     _chunks: list[bytes] = field(default_factory=list)
     _headers: dict[bytes, bytes] = field(default_factory=dict)
@@ -72,13 +72,13 @@ class _Collector:
             raise MalformedBody(f"part {name!r} is transfer-encoded; send its bytes as they are")
         filename = options.get(b"filename")
         text = None if filename is None else filename.decode("utf-8", errors="replace")
-        self.parts.append(Part(name, b"".join(self._chunks), text))
+        self.parts.append(FormPart(name, b"".join(self._chunks), text))
 
     def _done(self) -> None:
         self.complete = True
 
 
-def parse_multipart(body: bytes, content_type: str) -> list[Part]:
+def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
     """Split a form body into its parts, in order.
 
     Raises:

@@ -31,8 +31,7 @@ _REFUSED_AT_ONCE = 32
 class LimitedProtocol(HttpToolsProtocol):
     """One connection. A request must arrive within limits, whether a route reads it or not.
 
-    A request is parsed when the one before it is answered and the client has read most of it. Until
-    then its bytes wait, at most one read of them, and nothing more is read.
+    It is parsed when the answer before it has been read, nearly: until then one read of bytes waits.
     """
 
     transport: PatientTransport  # type: ignore[assignment]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from tests.server.kit.bad_requests import good_request
-from tests.server.kit.live_server import FakeServer
+from tests.server.kit.live_server import ServerThread
 
 GOOD = good_request()
 
@@ -27,7 +27,7 @@ def question_head(*fields: str, length: int | None = len(GOOD.body), version: st
     return "\r\n".join([*lines, *fields, "", ""]).encode()
 
 
-def said(server: FakeServer, *parts: bytes, closes: bool = False) -> bytes:
+def said(server: ServerThread, *parts: bytes, closes: bool = False) -> bytes:
     """Send parts, each by itself, and perhaps the end of sending; return all until the end."""
     with socket.create_connection(server.address, timeout=10) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

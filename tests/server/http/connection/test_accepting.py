@@ -14,7 +14,7 @@ from server.http.connection import accepting
 from server.http.connection.accepting import Acceptor
 from server.run import bind
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.live_server import FakeServer, serving_fake
+from tests.server.kit.live_server import ServerThread, serving_fake
 from tests.server.kit.raw_socket import get, said, statuses
 
 CLIENTS = 200
@@ -91,7 +91,7 @@ def test_without_files_it_waits_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> 
     assert asyncio.run(met_when_files_are_back()) == (1, 0)
 
 
-def ask(server: FakeServer) -> list[int]:
+def ask(server: ServerThread) -> list[int]:
     return statuses(said(server, get("/healthz", "Connection: close")))
 
 

@@ -13,7 +13,7 @@ from server import run
 from server.configuration.api_key import ApiKey
 from server.http.connection import transport
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.live_server import FakeServer, serving_fake
+from tests.server.kit.live_server import ServerThread, serving_fake
 from tests.server.kit.raw_socket import GOOD, everything, get, question_head, said, statuses
 
 MB = 2**20
@@ -110,7 +110,7 @@ def test_one_request_at_a_time_is_run() -> None:
         pool.release()
 
 
-def drained(server: FakeServer, sent: bytes) -> bytes:
+def drained(server: ServerThread, sent: bytes) -> bytes:
     server.terminate()
     server.wait_until(lambda: server.app.state.serving.state == "draining")
     return said(server, sent)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.server.kit.bad_requests import CAPTION, FORM_TYPE, form
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.live_server import FakeServer, serving_fake
+from tests.server.kit.live_server import ServerThread, serving_fake
 from tests.server.kit.raw_socket import GOOD, everything, get, question_head, said, statuses
 from tests.server.kit.sample_pictures import jpeg
 
@@ -18,13 +18,13 @@ STREAM = form([("image", jpeg()), ("stream", b"true")])
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[FakeServer]:
+def server() -> Iterator[ServerThread]:
     with serving_fake(FakePool()) as fake:
         yield fake
 
 
 @pytest.mark.parametrize("sent", [get(), QUESTION, QUESTION + get() + QUESTION])
-def test_what_was_sent_before_the_end_is_answered(server: FakeServer, sent: bytes) -> None:
+def test_what_was_sent_before_the_end_is_answered(server: ServerThread, sent: bytes) -> None:
     wanted = [200] * (sent.count(QUESTION) + sent.count(get()))
     assert statuses(said(server, sent, closes=True)) == wanted
 
@@ -45,22 +45,22 @@ def test_a_client_that_waits_is_not_taken_for_one_that_left(version: str) -> Non
 
 
 @pytest.mark.parametrize("cut", [5, len(question_head()), len(QUESTION) - 1])
-def test_half_a_request_is_no_request(server: FakeServer, cut: int) -> None:
+def test_half_a_request_is_no_request(server: ServerThread, cut: int) -> None:
     assert 200 not in statuses(said(server, QUESTION[:cut], closes=True))
 
 
-def test_http_1_0_is_answered_and_closed(server: FakeServer) -> None:
+def test_http_1_0_is_answered_and_closed(server: ServerThread) -> None:
     found = said(server, question_head(version="1.0") + GOOD.body)
     assert statuses(found) == [200]
     assert b"100 Continue" not in found
 
 
-def test_http_1_0_is_never_told_to_continue(server: FakeServer) -> None:
+def test_http_1_0_is_never_told_to_continue(server: ServerThread) -> None:
     found = said(server, question_head("Expect: 100-continue", version="1.0") + GOOD.body)
     assert found.startswith(b"HTTP/1.1 200")
 
 
-def test_http_1_0_gets_a_stream_whole(server: FakeServer) -> None:
+def test_http_1_0_gets_a_stream_whole(server: ServerThread) -> None:
     lines = [f"POST {CAPTION} HTTP/1.0", f"Content-Length: {len(STREAM)}"]
     lines += [f"{name}: {value}" for name, value in FORM_TYPE.items()]
     found = said(server, "\r\n".join([*lines, "", ""]).encode() + STREAM)

@@ -9,7 +9,7 @@ import pytest
 
 from server.http.connection.heads import MOST_HEAD_BYTES, MOST_HEAD_LINES, WaitingBytes
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.live_server import FakeServer, serving_fake
+from tests.server.kit.live_server import ServerThread, serving_fake
 from tests.server.kit.raw_socket import everything, get, question_head, said, statuses
 
 SLUG = b"urn:otmv:problem:head-too-large"
@@ -17,7 +17,7 @@ LINE = "x" * 100
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[FakeServer]:
+def server() -> Iterator[ServerThread]:
     with serving_fake(FakePool()) as fake:
         yield fake
 
@@ -28,7 +28,7 @@ def with_size(size: int) -> bytes:
     return get("/healthz", "Connection: close", "X-Pad: " + "a" * (size - len(plain)))
 
 
-def test_a_head_may_have_its_bytes_and_no_more(server: FakeServer) -> None:
+def test_a_head_may_have_its_bytes_and_no_more(server: ServerThread) -> None:
     assert statuses(said(server, with_size(MOST_HEAD_BYTES))) == [200]
     found = said(server, with_size(MOST_HEAD_BYTES + 1))
     assert statuses(found) == [431]
@@ -36,7 +36,7 @@ def test_a_head_may_have_its_bytes_and_no_more(server: FakeServer) -> None:
     assert b"connection: close" in found
 
 
-def test_a_head_may_have_its_lines_and_no_more(server: FakeServer) -> None:
+def test_a_head_may_have_its_lines_and_no_more(server: ServerThread) -> None:
     own = 4  # request line, Host, Connection, blank
     fields = [f"X-{i}: v" for i in range(MOST_HEAD_LINES - own)]
     assert statuses(said(server, get("/healthz", "Connection: close", *fields))) == [200]
@@ -53,11 +53,11 @@ def test_a_head_may_have_its_lines_and_no_more(server: FakeServer) -> None:
     ],
     ids=["request line", "one header", "10,000 lines", "empty lines"],
 )
-def test_a_sender_of_too_much_still_reads_the_refusal(server: FakeServer, endless: bytes) -> None:
+def test_a_sender_of_too_much_still_reads_the_refusal(server: ServerThread, endless: bytes) -> None:
     assert statuses(said(server, endless)) == [431]
 
 
-def test_byte_by_byte_the_same_limit_holds(server: FakeServer) -> None:
+def test_byte_by_byte_the_same_limit_holds(server: ServerThread) -> None:
     with socket.create_connection(server.address, timeout=20) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
         for _ in range(MOST_HEAD_LINES):
@@ -66,7 +66,7 @@ def test_byte_by_byte_the_same_limit_holds(server: FakeServer) -> None:
         assert statuses(everything(connection)) == [431]
 
 
-def test_the_second_head_has_a_limit_of_its_own(server: FakeServer) -> None:
+def test_the_second_head_has_a_limit_of_its_own(server: ServerThread) -> None:
     most = with_size(MOST_HEAD_BYTES).replace(b"Connection: close", b"Connection: alive")
     assert statuses(said(server, most, most, with_size(MOST_HEAD_BYTES + 1))) == [200, 200, 431]
 
@@ -81,13 +81,13 @@ def test_the_second_head_has_a_limit_of_its_own(server: FakeServer) -> None:
     ids=["trailer", "chunk extension", "trailers"],
 )
 def test_what_stands_beside_a_chunked_body_is_limited_too(
-    server: FakeServer, beside: bytes
+    server: ServerThread, beside: bytes
 ) -> None:
     head = question_head("Transfer-Encoding: chunked", length=None)
     assert statuses(said(server, head + beside)) == [431]
 
 
-def test_trailers_are_no_headers(server: FakeServer) -> None:
+def test_trailers_are_no_headers(server: ServerThread) -> None:
     head = question_head("Transfer-Encoding: chunked", "Connection: close", length=None)
     found = said(server, head + b"0\r\nX-Request-Id: from-a-trailer\r\n\r\n")
     assert statuses(found) == [422]
@@ -105,7 +105,7 @@ def test_bytes_of_all_connections_have_one_limit() -> None:
 
 
 def test_heads_are_counted_out_when_they_are_answered_or_their_client_leaves(
-    server: FakeServer,
+    server: ServerThread,
 ) -> None:
     waiting = server.limits.waiting
     with socket.create_connection(server.address, timeout=10) as connection:

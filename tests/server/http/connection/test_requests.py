@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.live_server import FakeServer, serving_fake
+from tests.server.kit.live_server import ServerThread, serving_fake
 from tests.server.kit.raw_socket import GOOD, chunks, get, question_head, said, statuses
 
 H2C = (
@@ -32,7 +32,7 @@ def pool() -> FakePool:
 
 
 @pytest.fixture(scope="module")
-def server(pool: FakePool) -> Iterator[FakeServer]:
+def server(pool: FakePool) -> Iterator[ServerThread]:
     with serving_fake(pool) as fake:
         yield fake
 
@@ -41,7 +41,7 @@ def server(pool: FakePool) -> Iterator[FakeServer]:
 @pytest.mark.parametrize("apart", [True, False], ids=["apart", "at once"])
 @pytest.mark.parametrize("chunked", [True, False], ids=["chunked", "length"])
 def test_an_offered_upgrade_is_ignored_and_the_body_read(
-    server: FakeServer, offer: tuple[str, ...], apart: bool, chunked: bool
+    server: ServerThread, offer: tuple[str, ...], apart: bool, chunked: bool
 ) -> None:
     head = question_head(*offer, CHUNKED, length=None) if chunked else question_head(*offer)
     body = chunks(GOOD.body, [700]) if chunked else GOOD.body
@@ -52,14 +52,16 @@ def test_an_offered_upgrade_is_ignored_and_the_body_read(
 
 
 @pytest.mark.parametrize("offer", [H2C, WEBSOCKET], ids=["h2c", "websocket"])
-def test_an_upgrade_without_a_body_is_a_request(server: FakeServer, offer: tuple[str, ...]) -> None:
+def test_an_upgrade_without_a_body_is_a_request(
+    server: ServerThread, offer: tuple[str, ...]
+) -> None:
     assert statuses(said(server, get("/healthz", *offer) + get("/readyz", CLOSE))) == [200, 200]
 
 
 @pytest.mark.parametrize("offer", [H2C, WEBSOCKET], ids=["h2c", "websocket"])
 @pytest.mark.parametrize("apart", [True, False], ids=["apart", "at once"])
 def test_a_body_is_never_run_as_a_request(
-    server: FakeServer, offer: tuple[str, ...], apart: bool
+    server: ServerThread, offer: tuple[str, ...], apart: bool
 ) -> None:
     head = question_head(*offer, length=len(INNER))
     sent = (head, INNER) if apart else (head + INNER,)
@@ -68,7 +70,7 @@ def test_a_body_is_never_run_as_a_request(
     assert b"ran-the-body" not in found
 
 
-def test_chunks_of_blank_lines_are_a_body(server: FakeServer) -> None:
+def test_chunks_of_blank_lines_are_a_body(server: ServerThread) -> None:
     body = b"\r\n\r\n" * 20_000
     head = question_head(CHUNKED, length=None)
     found = said(server, head + chunks(body, [3, 70_000]) + get("/healthz", CLOSE))
@@ -76,7 +78,7 @@ def test_chunks_of_blank_lines_are_a_body(server: FakeServer) -> None:
 
 
 @pytest.mark.parametrize("split", [1, 7, 100])
-def test_requests_in_any_parts_are_the_same_requests(server: FakeServer, split: int) -> None:
+def test_requests_in_any_parts_are_the_same_requests(server: ServerThread, split: int) -> None:
     head = question_head(CHUNKED, length=None)
     sent = get() + head + chunks(GOOD.body, [60]) + question_head() + GOOD.body + get("/", CLOSE)
     parts = [sent[i : i + split] for i in range(0, len(sent), split)]
@@ -114,7 +116,7 @@ def test_requests_in_any_parts_are_the_same_requests(server: FakeServer, split: 
     ],
 )
 def test_what_could_be_read_in_two_ways_is_refused(
-    server: FakeServer, pool: FakePool, sent: bytes, status: int
+    server: ServerThread, pool: FakePool, sent: bytes, status: int
 ) -> None:
     admitted = len(pool.admitted)
     found = said(server, sent, closes=status == 405)
@@ -127,13 +129,13 @@ def test_what_could_be_read_in_two_ways_is_refused(
 @pytest.mark.parametrize(
     ("target", "status"), [("http://elsewhere.example/healthz", 200), ("//healthz", 404)]
 )
-def test_a_target_may_be_absolute(server: FakeServer, target: str, status: int) -> None:
+def test_a_target_may_be_absolute(server: ServerThread, target: str, status: int) -> None:
     assert statuses(said(server, get(target, CLOSE))) == [status]
 
 
 @pytest.mark.parametrize("path", ["/v1/vqa/", "/healthz/", "/v1/variants/", "/docs/", "//"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
-def test_nothing_leads_to_another_address(server: FakeServer, path: str, method: str) -> None:
+def test_nothing_leads_to_another_address(server: ServerThread, path: str, method: str) -> None:
     found = said(server, get(path, CLOSE, method=method))
     assert statuses(found) == [404]
     assert b"location:" not in found.lower()

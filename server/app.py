@@ -16,13 +16,14 @@ from engine.clock import Clock, SystemClock
 from engine.errors import EngineError
 from engine.telemetry import Telemetry
 from server.access.guard import KeyGuard, open_paths
+from server.access.hosts import HostGuard
 from server.configuration.settings import Settings
 from server.engine_pool import OpenPool
-from server.errors import BodyTooLarge, FieldProblem, InvalidFields, ServerError
+from server.errors import FieldProblem, InvalidFields, ServerError
 from server.errors.problem_json import problem_response
 from server.http.cors import Cors
 from server.http.middleware import RequestReports, RequestStamp
-from server.http.unread_body import UnreadBodyResponse
+from server.http.whole_answers import WholeAnswers
 from server.lifecycle.serving import Serving
 from server.observing.logs import log_failure
 from server.observing.request_record import record_of
@@ -56,6 +57,7 @@ def create_app(
         version=version,
         description=DESCRIPTION,
         lifespan=_lifespan(tracing),
+        redirect_slashes=False,  # Starlette's would name the host that the client named
         # FastAPI's own, which the environment can turn on, writes down exceptions with messages.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
@@ -105,8 +107,13 @@ def _add_middleware(
         )
     if settings.cors_origins:
         app.add_middleware(Cors, origins=settings.cors_origins, sent=tuple(BUDGET_HEADERS))
+    if settings.allowed_hosts:
+        app.add_middleware(HostGuard, allowed=settings.allowed_hosts)
+    app.add_middleware(WholeAnswers)
     reports = RequestReports(settings.access_log, settings.log_content, tracing, serving.telemetry)
-    app.add_middleware(RequestStamp, clock=clock, reports=reports)
+    app.add_middleware(
+        RequestStamp, clock=clock, reports=reports, is_draining=lambda: serving.state == "draining"
+    )
 
 
 async def _as_problem(request: Request, error: Exception) -> Response:
@@ -114,8 +121,7 @@ async def _as_problem(request: Request, error: Exception) -> Response:
         return Response(status_code=204, headers={"Allow": _allowed(error)})
     record = record_of(request)
     log_failure(error, record)
-    response = problem_response(error, record.request_id, request.scope["path"])
-    return UnreadBodyResponse(response) if isinstance(error, BodyTooLarge) else response
+    return problem_response(error, record.request_id, request.scope["path"])
 
 
 def _allowed(error: HTTPException) -> str:

@@ -18,7 +18,9 @@ from fastapi import FastAPI
 
 from server.engine_pool import LOADER_THREAD
 from server.errors import ArtifactRefused, ServerError
-from server.http.protocol import limited
+from server.http.connection.accepting import Acceptor
+from server.http.connection.limits import ConnectionLimits
+from server.http.connection.protocol import LimitedProtocol
 from server.lifecycle.serving import Serving
 
 _BACKLOG = 2048
@@ -86,9 +88,9 @@ def draining_server(
     app: FastAPI, on_ready: Callable[[Serving], None], most_connections: int = 1024
 ) -> DrainingServer:
     """Return the server that `run` runs."""
+    serving: Serving = app.state.serving
     config = uvicorn.Config(
         app,
-        http=limited(app.state.serving.settings, most_connections, app.state.serving.telemetry),
         ws="none",
         lifespan="on",
         log_config=None,
@@ -97,7 +99,10 @@ def draining_server(
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_CLOSING_S,
     )
-    return DrainingServer(config, app.state.serving, on_ready)
+    limits = ConnectionLimits.of(
+        serving.settings, most_connections, serving.clock, serving.telemetry
+    )
+    return DrainingServer(config, serving, limits, on_ready)
 
 
 def _most_connections() -> int:
@@ -117,21 +122,38 @@ class DrainingServer(uvicorn.Server):
     """uvicorn, but the first signal drains while it still listens; the second one stops at once."""
 
     def __init__(
-        self, config: uvicorn.Config, serving: Serving, on_ready: Callable[[Serving], None]
+        self,
+        config: uvicorn.Config,
+        serving: Serving,
+        limits: ConnectionLimits,
+        on_ready: Callable[[Serving], None],
     ) -> None:
         super().__init__(config)
         self._serving = serving
+        self.limits = limits
         self._on_ready = on_ready
         self._signals = 0
+        self._acceptors: list[Acceptor] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and call `on_ready` when the engine is loaded."""
         self._loop = asyncio.get_running_loop()
-        await super().startup(sockets)
+        await super().startup([])
+        self._acceptors = [Acceptor(sock, self._connection) for sock in sockets or []]
         self._start(self._announce())
         self._reload_on_hangup()
+
+    def _connection(self) -> asyncio.Protocol:
+        state = self.lifespan.state
+        return LimitedProtocol(self.config, self.server_state, state, self.limits)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing more, and end what is open."""
+        for acceptor in self._acceptors:
+            acceptor.close()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain at the first signal, stop at the second."""

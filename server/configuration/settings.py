@@ -21,6 +21,7 @@ from server.configuration.api_key import ApiKey, KeyName
 
 PREFIX = "OTMV_"
 _READ_BY_CLIENTS = frozenset({"OTMV_URL", "OTMV_KEY", "OTMV_WORLD"})
+_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 _ORIGIN = re.compile(r"\*|https?://[^/\s@?#]+")
 
 
@@ -145,6 +146,9 @@ class Settings(BaseSettings):
     cors_origins: tuple[str, ...] = Field(
         default=(), description="Origins of web pages that may read answers; * for every one."
     )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="Hosts that the header Host may name; default: any."
+    )
     guard_metrics: bool = Field(
         default=False, description="Ask for an API key at /metrics too, where keys are configured."
     )
@@ -173,6 +177,14 @@ class Settings(BaseSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is no origin such as https://app.example")
         return origins
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is no host such as otmv.example, without a port")
+        return hosts
 
     @field_validator("keys")
     @classmethod

@@ -6,9 +6,11 @@ ServerError
 ├── RemoteUrlRefused     the picture is given as an address instead of bytes
 ├── UnsupportedBody      content type or content encoding this server does not read
 ├── BodyTooLarge         more bytes than one request may have
+├── HeadTooLarge         more bytes or lines than a request's head may have
 ├── HeadTooSlow          the request's head did not arrive in time
 ├── BodyTooSlow          the body did not arrive in time
 ├── TooManyConnections   more are open than this process may have files
+├── TooManyHeads         the heads in memory have reached their limit
 ├── TooManyBodies        the bodies in memory have reached their limit
 ├── ClientLeft           the connection closed before the answer
 ├── DecodeWorkerDied     the process that decoded the picture ended
@@ -16,6 +18,8 @@ ServerError
 ├── StillLoading         the engine is not ready yet
 ├── StillDraining        the server is shutting down
 ├── Unauthorized         no API key, or an unknown one
+├── FromWebPage          a page of another site may not ask for this
+├── HostNotAllowed       the header Host names a host that is not listed
 ├── RateExceeded         the API key's rate is used up
 ├── ReloadOff            the server was started without reloading
 ├── NotOperator          the API key may not change what is served
@@ -33,7 +37,13 @@ ServerError
         └── ImageTooComplex      it takes too much time for its size
 """
 
-from server.errors.access import NotOperator, RateExceeded, Unauthorized
+from server.errors.access import (
+    FromWebPage,
+    HostNotAllowed,
+    NotOperator,
+    RateExceeded,
+    Unauthorized,
+)
 from server.errors.availability import (
     AnswerOverdue,
     DecodeWorkerDied,
@@ -41,6 +51,7 @@ from server.errors.availability import (
     StillLoading,
     TooManyBodies,
     TooManyConnections,
+    TooManyHeads,
 )
 from server.errors.base import ServerError
 from server.errors.operation import (
@@ -65,6 +76,7 @@ from server.errors.requests import (
     BodyTooSlow,
     ClientLeft,
     FieldProblem,
+    HeadTooLarge,
     HeadTooSlow,
     InvalidFields,
     MalformedBody,
@@ -81,7 +93,10 @@ __all__ = [
     "ClientLeft",
     "DecodeWorkerDied",
     "FieldProblem",
+    "FromWebPage",
+    "HeadTooLarge",
     "HeadTooSlow",
+    "HostNotAllowed",
     "ImageError",
     "ImageNotRecognised",
     "ImageTooComplex",
@@ -103,6 +118,7 @@ __all__ = [
     "StillLoading",
     "TooManyBodies",
     "TooManyConnections",
+    "TooManyHeads",
     "Unauthorized",
     "UnsupportedBody",
 ]

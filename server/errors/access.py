@@ -35,3 +35,23 @@ class NotOperator(ServerError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the API key {name} is no operator's; give it operator = true if it is")
+
+
+class FromWebPage(ServerError):
+    """A browser sent this for a page of another site, and without an API key."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a web page of another site may not ask for this without an API key; "
+            "configure keys, or send the request from a program"
+        )
+
+
+class HostNotAllowed(ServerError):
+    """The request names a host that the operator has not listed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this server does not answer for the host in the header Host; "
+            "list it in OTMV_ALLOWED_HOSTS on the server"
+        )

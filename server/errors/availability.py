@@ -15,6 +15,14 @@ class TooManyConnections(ServerError):
         self.retry_after_s = retry_after_s
 
 
+class TooManyHeads(ServerError):
+    """The heads of all open requests have reached the server's limit; try again shortly."""
+
+    def __init__(self, retry_after_s: float = 1.0) -> None:
+        super().__init__("too many request heads in memory; try again")
+        self.retry_after_s = retry_after_s
+
+
 class TooManyBodies(ServerError):
     """Bodies waiting in memory have reached the server's limit; try again shortly."""
 

@@ -48,14 +48,25 @@ class UnsupportedBody(ServerError):
 
 
 class BodyTooLarge(ServerError):
-    """The request body is larger than allowed."""
+    """The request body is larger than allowed; the connection is closed."""
 
     def __init__(self, limit_bytes: int) -> None:
         super().__init__(
             f"the body is larger than {limit_bytes} bytes; send a smaller picture, "
             "or raise OTMV_MAX_BODY_BYTES on the server"
         )
+        self.headers = {"Connection": "close"}
         self.limit_bytes = limit_bytes
+
+
+class HeadTooLarge(ServerError):
+    """The request line and headers are larger than allowed; the connection is closed."""
+
+    def __init__(self, most_bytes: int, most_lines: int) -> None:
+        super().__init__(
+            f"the request's head has more than {most_bytes} bytes or {most_lines} lines"
+        )
+        self.most_bytes, self.most_lines = most_bytes, most_lines
 
 
 class HeadTooSlow(ServerError):

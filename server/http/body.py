@@ -78,7 +78,7 @@ class BodyReader:
         announced = request.headers.get("content-length")
         if announced is None:
             return
-        if not announced.isdecimal():
+        if not (announced.isascii() and announced.isdecimal()):
             raise MalformedBody("Content-Length is not a number")
         if int(announced) > self._max_body_bytes:
             raise BodyTooLarge(self._max_body_bytes)

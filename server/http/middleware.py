@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +21,8 @@ from server.observing.trace_context import read_trace_context
 from server.observing.tracing import Tracing
 
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+ARRIVED = "arrived_s"
+"""In a scope's state: when the first byte of the request came, on the server's clock."""
 _TRACED = "/v1/"
 _access = logging.getLogger("otmv.access")
 
@@ -34,24 +38,31 @@ class RequestReports:
 
 
 class RequestStamp:
-    """Stamps every request on arrival and answers for errors that nothing else caught.
+    """Makes every request's record and answers for errors that nothing else caught.
 
     Sets `scope["state"]["record"]`: when it arrived (the deadline counts from here), its id, and
     what the log line and the spans are made of once it has ended.
     """
 
-    def __init__(self, app: ASGIApp, clock: Clock, reports: RequestReports) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        clock: Clock,
+        reports: RequestReports,
+        is_draining: Callable[[], bool],
+    ) -> None:
         self._app = app
         self._clock = clock
         self._reports = reports
+        self._is_draining = is_draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request; other ASGI scopes pass through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        record = _begin(scope, self._clock.now_s())
-        scope.setdefault("state", {})["record"] = record
+        state = scope.setdefault("state", {})
+        record = state["record"] = _begin(scope, state.get(ARRIVED, self._clock.now_s()))
         head_only = scope["method"] == "HEAD"
         status = 0
 
@@ -59,7 +70,10 @@ class RequestStamp:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["x-request-id"] = record.request_id
+                headers = MutableHeaders(scope=message)
+                headers["x-request-id"] = record.request_id
+                if status == HTTPStatus.SERVICE_UNAVAILABLE and self._is_draining():
+                    headers["connection"] = "close"  # so that the client looks elsewhere
             elif head_only:
                 message = {**message, "body": b""}
             await send(message)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -20,6 +21,7 @@ Text = Annotated[
     StringConstraints(min_length=SHORTEST_TEXT, max_length=LONGEST_TEXT, pattern=_HAS_WORDS),
 ]
 """A text that is given to the model."""
+_DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _BLANK = "has no words"
 _MOST_SHOWN = 20
 
@@ -50,9 +52,34 @@ def from_texts(model: type[Model], values: Mapping[str, Any]) -> Model:
         InvalidFields: they are not what the model says.
     """
     try:
-        return model.model_validate(values, strict=False)
+        return model.model_validate(_decimals_only(model, values), strict=False)
     except ValidationError as error:
         raise _refusal(error) from error
+
+
+def _decimals_only(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return texts of which those for numbers are decimals: others are emptied, so are refused.
+
+    Pydantic takes what Python does, such as `1_0`.
+    """
+    kept = dict(values)
+    for name, value in values.items():
+        taken = _types(model, name)
+        if isinstance(value, str) and not taken.isdisjoint((int, float)):
+            kept[name] = value if _DECIMAL.fullmatch(value.strip(" \t")) else ""
+        elif isinstance(value, dict):
+            inner = next(
+                one for one in taken if isinstance(one, type) and issubclass(one, BaseModel)
+            )
+            kept[name] = _decimals_only(inner, value)
+    return kept
+
+
+def _types(model: type[BaseModel], name: str) -> set[Any]:
+    """Return the types that a field takes."""
+    field = model.model_fields.get(name)
+    annotation = None if field is None else field.annotation
+    return set(get_args(annotation)) or {annotation}
 
 
 def _refusal(error: ValidationError) -> InvalidFields | MalformedBody:

@@ -8,12 +8,14 @@ from fastapi import Request
 
 from server import errors as http
 from server.access.operators import check_operator
+from server.access.web_pages import check_no_foreign_page
 from server.http.media_types import JSON, media_type
 from server.lifecycle.serving import Serving
 from server.observing.request_record import record_of
 from server.requests.fields import Model, from_json
 
 OPERATOR_REQUEST_ERRORS: tuple[type[Exception], ...] = (
+    http.FromWebPage,
     http.StillLoading,
     http.StillDraining,
     http.MalformedBody,
@@ -35,10 +37,13 @@ async def read_operator_request(
 
     Raises:
         NotOperator: the API key is no operator's.
+        FromWebPage: a web page of another site sent it.
         ServerError: the body is wrong.
     """
     serving: Serving = request.app.state.serving
-    check_operator(serving.settings.keys, record_of(request).api_key)
+    api_key = record_of(request).api_key
+    check_operator(serving.settings.keys, api_key)
+    check_no_foreign_page(request, api_key, serving.settings.allowed_hosts)
     if request.scope["query_string"]:
         raise http.InvalidFields.one("query", "takes no parameters; send them in the body")
     with closing(await serving.bodies.read(request)) as body:

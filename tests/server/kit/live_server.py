@@ -9,7 +9,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -110,10 +111,19 @@ def serving(
 class ServerThread:
     """The real server code on a real socket, in a thread of this process."""
 
-    def __init__(self, settings: Settings, open_pool: OpenPool, telemetry: Telemetry) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        open_pool: OpenPool,
+        telemetry: Telemetry,
+        most_connections: int = 1024,
+    ) -> None:
         self.app = create_app(settings, open_pool, telemetry)
         self._ready = threading.Event()
-        self._server: DrainingServer = draining_server(self.app, lambda _: self._ready.set())
+        self._server: DrainingServer = draining_server(
+            self.app, lambda _: self._ready.set(), most_connections
+        )
+        self.limits = self._server.limits
         sock = bind("127.0.0.1", 0)
         self.address: tuple[str, int] = sock.getsockname()
         self.url = f"http://127.0.0.1:{self.address[1]}"
@@ -128,6 +138,17 @@ class ServerThread:
             raise failure
         assert self._ready.is_set()
 
+    @property
+    def open_connections(self) -> int:
+        return len(self._server.server_state.connections)
+
+    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
+        """Wait for something that the event loop does by itself."""
+        end_s = time.monotonic() + timeout_s
+        while not holds():
+            assert time.monotonic() < end_s
+            time.sleep(0.005)
+
     def terminate(self) -> None:
         """Do what SIGTERM does."""
         self._server.handle_exit(signal.SIGTERM, None)
@@ -139,10 +160,12 @@ class ServerThread:
 
 
 @contextmanager
-def serving_fake(pool: FakePool, **changes: Any) -> Iterator[ServerThread]:
+def serving_fake(
+    pool: FakePool, most_connections: int = 1024, **changes: Any
+) -> Iterator[ServerThread]:
     """Serve a fake pool on a free port, with some settings changed, until the block ends."""
     settings = Settings(artifact=Path("/nowhere"), access_log=False, **changes)
-    server = ServerThread(settings, lambda progress: pool, Telemetry())
+    server = ServerThread(settings, lambda progress: pool, Telemetry(), most_connections)
     server.start()
     try:
         yield server

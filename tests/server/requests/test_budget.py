@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from starlette.testclient import TestClient
 
 from tests.server.kit.fake_pool import FakePool
@@ -43,3 +44,24 @@ def test_without_a_budget_the_engine_decides(client: TestClient, pool: FakePool)
     (ticket,) = pool.admitted
     assert ticket.budget.max_latency_ms is None
     assert ticket.budget.on_miss == "degrade"
+
+
+@pytest.mark.parametrize("text", ["250", " 250 ", "2.5e2", "+250", "250.", "0250"])
+def test_decimals_are_numbers(client: TestClient, pool: FakePool, text: str) -> None:
+    question = {"question": "q?"}
+    client.post("/v1/vqa", files=FILE, data=question, headers={"X-Otmv-Max-Latency-Ms": text})
+    client.post("/v1/vqa", files=FILE, data={**question, "max_latency_ms": text})
+    assert [ticket.budget.max_latency_ms for ticket in pool.admitted] == [250, 250]
+
+
+@pytest.mark.parametrize("text", ["1_0", "1_0.0", "\u0661\u0660", "nan", "0x10", "1e1_0", "True"])
+def test_nothing_else_is(client: TestClient, pool: FakePool, text: str) -> None:
+    for name in ("max_latency_ms", "max_memory_mb", "min_quality", "top_k"):
+        response = client.post("/v1/vqa", files=FILE, data={"question": "q?", name: text})
+        assert response.status_code == 422
+        (error,) = response.json()["errors"]
+        assert error["field"].endswith(name)
+    for name in ("max_new_tokens", "num_beams"):
+        response = client.post("/v1/caption", files=FILE, data={name: text})
+        assert response.status_code == 422
+    assert not pool.admitted

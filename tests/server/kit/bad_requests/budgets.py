@@ -15,6 +15,9 @@ from tests.server.kit.bad_requests.request import (
     vqa_document,
 )
 
+NO_DECIMALS = ("1_0", "1__0", "0_1", "1e1_0", "\xb2", "1 0", "--1", "1.2.3", ".", "e5", "infinity")
+"""What some languages or libraries take for a number in a text."""
+
 
 def budgets() -> Iterator[BadRequest]:
     numbers: tuple[Any, ...] = (0, -1, -0.5, 1e300, 10**40, "5", True, [], {})
@@ -42,7 +45,7 @@ def budget_headers() -> Iterator[BadRequest]:
     body = json.dumps(vqa_document()).encode()
     numeric = ("X-Otmv-Max-Latency-Ms", "X-Otmv-Max-Memory-Mb", "X-Otmv-Min-Quality")
     for name in numeric:
-        for value in ("0", "-1", "nan", "inf", "1e999", "five", "", "0x10", "1,5"):
+        for value in ("0", "-1", "nan", "inf", "1e999", "five", "", "0x10", "1,5", *NO_DECIMALS):
             yield BadRequest(f"{name}: {value!r}", body, {**JSON_TYPE, name: value})
     for name, value in (
         ("X-Otmv-On-Miss", "maybe"),

@@ -1,0 +1,75 @@
+"""Accepting every connection that waits, each time the event loop looks."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import socket
+from collections.abc import Callable
+
+_AT_ONCE = 256
+"""Connections accepted before requests get their turn."""
+_PAUSE_S = 0.5
+_NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_log = logging.getLogger("otmv.server")
+
+
+class Acceptor:
+    """Accepts connections of one listening socket; stands in for an `asyncio.Server`.
+
+    uvloop's own accepts one connection each turn of the loop, so that many clients which connect at
+    once wait for each other's requests.
+    """
+
+    def __init__(self, sock: socket.socket, make_protocol: Callable[[], asyncio.Protocol]) -> None:
+        self._sock = sock
+        self._make_protocol = make_protocol
+        self._loop = asyncio.get_running_loop()
+        self._starting: set[asyncio.Task[None]] = set()
+        self._closed = False
+        sock.setblocking(False)
+        self._loop.add_reader(sock, self._accept)
+
+    def close(self) -> None:
+        """Accept nothing more; connections that are open stay."""
+        if not self._closed:
+            self._closed = True
+            self._loop.remove_reader(self._sock)
+
+    async def wait_closed(self) -> None:
+        """Wait for connections that were just accepted."""
+        await asyncio.gather(*self._starting, return_exceptions=True)
+
+    def _accept(self) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                connection, _ = self._sock.accept()
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                if error.errno in _NO_ROOM:
+                    self._pause(error)
+                    return
+                continue  # a client that had left before we looked
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            task = self._loop.create_task(self._start(connection))
+            self._starting.add(task)
+            task.add_done_callback(self._starting.discard)
+
+    async def _start(self, connection: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(self._make_protocol, connection)
+        except OSError as error:
+            _log.debug("a connection ended as it began: %s", error)
+            connection.close()
+
+    def _pause(self, error: OSError) -> None:
+        _log.error("no connection can be accepted for %g s: %s", _PAUSE_S, error.strerror)
+        self._loop.remove_reader(self._sock)
+        self._loop.call_later(_PAUSE_S, self._go_on)
+
+    def _go_on(self) -> None:
+        if not self._closed:
+            self._loop.add_reader(self._sock, self._accept)

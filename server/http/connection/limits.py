@@ -1,0 +1,36 @@
+"""What the connections of one server share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from engine.clock import Clock
+from engine.telemetry import Telemetry
+from server.configuration.settings import Settings
+from server.http.connection.heads import WaitingBytes
+
+_AFTER_BODY_S = 5.0
+"""A route refuses a slow body itself: only what it does not read comes to this limit."""
+
+
+@dataclass(frozen=True)
+class ConnectionLimits:
+    """Limits of each connection, and of all together.
+
+    `clock` stamps arrivals; `telemetry` counts what is refused before a route sees it.
+    """
+
+    head_timeout_s: float
+    body_timeout_s: float
+    most_connections: int
+    clock: Clock
+    telemetry: Telemetry
+    waiting: WaitingBytes = field(default_factory=WaitingBytes)
+
+    @classmethod
+    def of(
+        cls, settings: Settings, most_connections: int, clock: Clock, telemetry: Telemetry
+    ) -> ConnectionLimits:
+        """Return what the settings say."""
+        body_timeout_s = settings.body_timeout_s + _AFTER_BODY_S
+        return cls(settings.head_timeout_s, body_timeout_s, most_connections, clock, telemetry)

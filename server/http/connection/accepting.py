@@ -16,7 +16,7 @@ _log = logging.getLogger("otmv.server")
 
 
 class Acceptor:
-    """Accepts connections of one listening socket; stands in for an `asyncio.Server`.
+    """Accepts connections of one listening socket, which stays its owner's.
 
     uvloop's own accepts one connection each turn of the loop, so that many clients which connect at
     once wait for each other's requests.
@@ -36,10 +36,6 @@ class Acceptor:
         if not self._closed:
             self._closed = True
             self._loop.remove_reader(self._sock)
-
-    async def wait_closed(self) -> None:
-        """Wait for connections that were just accepted."""
-        await asyncio.gather(*self._starting, return_exceptions=True)
 
     def _accept(self) -> None:
         for _ in range(_AT_ONCE):

@@ -31,8 +31,7 @@ _REFUSED_AT_ONCE = 32
 class LimitedProtocol(HttpToolsProtocol):
     """One connection. A request must arrive within limits, whether a route reads it or not.
 
-    It is parsed when most of the answer before it has been read; until then one read of bytes
-    waits.
+    It is parsed when most of the answer before it has been read; until then one read waits.
     """
 
     transport: PatientTransport  # type: ignore[assignment]

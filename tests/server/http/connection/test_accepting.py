@@ -43,7 +43,6 @@ async def turns_until_met() -> list[int]:
         turn[0] += 1
     acceptor.close()
     acceptor.close()
-    await acceptor.wait_closed()
     for each in (*clients, listening):
         each.close()
     return met

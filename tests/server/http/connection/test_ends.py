@@ -118,7 +118,7 @@ def drained(server: ServerThread, sent: bytes) -> bytes:
 
 @pytest.mark.parametrize("sent", [get("/readyz"), question_head() + GOOD.body])
 def test_every_503_of_a_draining_server_closes(sent: bytes) -> None:
-    with serving_fake(FakePool(), drain_delay_s=3) as server:
+    with serving_fake(FakePool(), drain_delay_s=1) as server:
         found = drained(server, sent)
     assert statuses(found) == [503]
     assert b"connection: close" in found

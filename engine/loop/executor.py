@@ -6,22 +6,46 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from artifact.stage import stage_name
+from engine.clock import Clock
 from engine.elastic.course import WORD
 from engine.elastic.decide import decide
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import Decision, RowView, Run, Snapshot
 from engine.errors import EngineStopped
+from engine.loop.caption_rounds import CaptionRounds
 from engine.loop.leaving import Leaving
-from engine.loop.parts import LoopParts
 from engine.loop.running import Running
+from engine.loop.stepper import Stepper
+from engine.requests.endings import Endings
+from engine.requests.open_requests import OpenRequests
+from engine.requests.prediction import Predictor
 from engine.requests.request import Request
+from engine.requests.variants import VariantSetter
+from engine.residency.stages import StageSet
+from engine.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
 
 _MOST_FAULTS = 16
 """Turns in a row that may throw and meet no request: then the loop itself is broken."""
+
+
+@dataclass(frozen=True)
+class LoopParts:
+    """What the loop works with; `captions` is None where no task writes."""
+
+    stages: StageSet
+    stepper: Stepper
+    captions: CaptionRounds | None
+    variants: VariantSetter
+    requests: OpenRequests
+    endings: Endings
+    predictor: Predictor
+    clock: Clock
+    telemetry: Telemetry
 
 
 class Executor:

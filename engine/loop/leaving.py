@@ -3,19 +3,83 @@
 from __future__ import annotations
 
 import logging
+from typing import Protocol
 
+from engine.clock import Clock
 from engine.errors import BackendError, EngineError, EngineStopped, InferenceFailed
-from engine.loop.parts import LoopParts
 from engine.loop.running import Running
+from engine.loop.stepper import Stepper
+from engine.requests.open_requests import OpenRequests
+from engine.requests.prediction import Predictor
 from engine.requests.request import Request
+from engine.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
+
+
+class EndsRequests(Protocol):
+    """What resolves the futures of requests; `Endings` does."""
+
+    def fail(self, request: Request, error: EngineError) -> None:
+        """End a request that a fault has met."""
+        ...
+
+    def done(self, request: Request, now: float, error: EngineError | None) -> None:
+        """End a request that ran to its end."""
+        ...
+
+
+class LearnsLengths(Protocol):
+    """What learns how long captions are; `VariantSetter` does."""
+
+    def learn_length(self, request: Request) -> None:
+        """Learn from a finished caption."""
+        ...
+
+
+class LeavingParts(Protocol):
+    """What it takes to let a request go; `LoopParts` has it."""
+
+    @property
+    def stepper(self) -> Stepper:
+        """Runs steps, and holds slots for hidden states."""
+        ...
+
+    @property
+    def variants(self) -> LearnsLengths:
+        """Learns how long captions are."""
+        ...
+
+    @property
+    def requests(self) -> OpenRequests:
+        """The open requests."""
+        ...
+
+    @property
+    def endings(self) -> EndsRequests:
+        """Resolves futures."""
+        ...
+
+    @property
+    def predictor(self) -> Predictor:
+        """Learns from ways."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The time."""
+        ...
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Every instrument."""
+        ...
 
 
 class Leaving:
     """Lets requests go and ends them. Belongs to the engine's thread."""
 
-    def __init__(self, parts: LoopParts, running: Running) -> None:
+    def __init__(self, parts: LeavingParts, running: Running) -> None:
         self._parts = parts
         self._running = running
 
@@ -38,8 +102,9 @@ class Leaving:
             Exception: it cannot let go of what it holds; its caller has heard then.
         """
         _LOG.error("request %d: a fault ends it", request.id, exc_info=problem)
-        known = isinstance(problem, EngineError)
-        error = problem if known else InferenceFailed("engine", repr(problem))
+        error = problem
+        if not isinstance(error, EngineError):
+            error = InferenceFailed("engine", repr(problem))
         try:
             self._forget(request)
         finally:

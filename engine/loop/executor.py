@@ -15,7 +15,7 @@ from engine.elastic.snapshot import Decision, RowView, Run, Snapshot
 from engine.errors import EngineStopped
 from engine.loop.leaving import Leaving
 from engine.loop.parts import LoopParts
-from engine.loop.running import Running
+from engine.loop.taken_in import TakenIn
 from engine.requests.request import Request
 
 _LOG = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ class Executor:
         self.parts = parts
         self._max_batch = max_batch
         self._rate = ArrivalRate()
-        self.running = Running()
-        self._leaving = Leaving(parts, self.running)
+        self.taken_in = TakenIn()
+        self._leaving = Leaving(parts, self.taken_in)
         self._arrived: deque[Request] = deque()
         self._left: deque[int] = deque()
         self._woken = False
@@ -117,11 +117,11 @@ class Executor:
             Exception: nothing can be ended or mended any more.
         """
         _LOG.error("engine loop", exc_info=error)
-        self.running.mend()
-        met = self.running.of(_touched(decision))
+        self.taken_in.mend()
+        met = self.taken_in.of(_touched(decision))
         if self.parts.captions is not None and decision.run and decision.run.stage == WORD[0]:
-            met += self.running.of(each.view for each in self.parts.captions.drop())
-        met = met or list(self.running.requests.values())
+            met += self.taken_in.of(each.view for each in self.parts.captions.drop())
+        met = met or list(self.taken_in.requests.values())
         for request in met:
             self._leaving.fail(request, error)
         self._faults = 0 if met else self._faults + 1
@@ -141,7 +141,7 @@ class Executor:
         What is taken in leaves its queue last: a fault meanwhile loses nothing.
         """
         with self._changed:
-            while not (self._interrupted or self.running.views):
+            while not (self._interrupted or self.taken_in.views):
                 self._changed.wait()
             if self._closing:
                 return False
@@ -150,12 +150,12 @@ class Executor:
             self._guarded(self._take_in, self._arrived[0])
             self._arrived.popleft()
         while self._left:
-            gone = self.running.requests.get(self._left[0])
+            gone = self.taken_in.requests.get(self._left[0])
             if gone is not None:
                 self._guarded(self._leaving.drop, gone)
             self._left.popleft()
         if woken:
-            for request in list(self.running.requests.values()):
+            for request in list(self.taken_in.requests.values()):
                 self._guarded(self._route_again, request)
         return True
 
@@ -171,7 +171,7 @@ class Executor:
             self._leaving.drop(request)
             return
         self._rate.add(self.parts.clock.now_s())
-        self.running.add(request)
+        self.taken_in.add(request)
 
     def _route_again(self, request: Request) -> None:
         if not request.started:
@@ -183,10 +183,10 @@ class Executor:
 
     def _snapshot(self) -> Snapshot:
         now = self.parts.clock.now_s()
-        self.running.prolong(now)
+        self.taken_in.prolong(now)
         correction = self.parts.predictor.calls.high
         return Snapshot(
-            self.running.views,
+            self.taken_in.views,
             self._max_batch,
             self._rate.hz(now),
             correction,
@@ -197,19 +197,19 @@ class Executor:
     def _apply(self, decision: Decision) -> None:
         now = self.parts.clock.now_s()
         for view in decision.expire:
-            request = self.running.requests[view.id]
+            request = self.taken_in.requests[view.id]
             self._leaving.finish(request, self.parts.variants.give_up(request, now))
         for view, route in decision.turn:
-            self.parts.variants.turn(self.running.requests[view.id], route)
+            self.parts.variants.turn(self.taken_in.requests[view.id], route)
         for view in decision.final:
-            request = self.running.requests[view.id]
+            request = self.taken_in.requests[view.id]
             self.parts.stepper.leave(request)
             self.parts.variants.settle(request, now, len(decision.final))
         if decision.run is not None:
             self._run(decision.run, now)
 
     def _run(self, run: Run, now: float) -> None:
-        requests = [self.running.requests[view.id] for view in run.rows]
+        requests = [self.taken_in.requests[view.id] for view in run.rows]
         starting = [request for request in requests if not request.started]
         if starting and not self._start(starting, now, run.stage):
             return
@@ -219,12 +219,12 @@ class Executor:
         """Let requests begin; False if the decision must be made again."""
         refused = self.parts.variants.plan(requests, now)
         for request_id, error in refused.items():
-            self._leaving.finish(self.running.requests[request_id], error)
+            self._leaving.finish(self.taken_in.requests[request_id], error)
         if refused or any(
             request.view.route.calls[request.view.position][0] != stage for request in requests
         ):
             return False
-        under_way = sum(view.position > 0 and not view.final for view in self.running.views)
+        under_way = sum(view.position > 0 and not view.final for view in self.taken_in.views)
         rows = sum(request.view.route.rows for request in requests)
         batch = min(self._max_batch, rows + under_way)
         for request in requests:
@@ -237,7 +237,7 @@ class Executor:
         Words come in rounds; while others wait too, the loop decides again within a round.
         """
         if stage == WORD[0] and self.parts.captions is not None:
-            alone = len(requests) == len(self.running.views)
+            alone = len(requests) == len(self.taken_in.views)
             requests, failed = self.parts.captions.run(
                 requests, lambda: self._interrupted or not alone
             )

@@ -6,7 +6,7 @@ import logging
 
 from engine.errors import BackendError, EngineError, EngineStopped, InferenceFailed
 from engine.loop.parts import LoopParts
-from engine.loop.running import Running
+from engine.loop.taken_in import TakenIn
 from engine.requests.request import Request
 
 _LOG = logging.getLogger(__name__)
@@ -15,9 +15,9 @@ _LOG = logging.getLogger(__name__)
 class Leaving:
     """Lets requests go and ends them. Belongs to the engine's thread."""
 
-    def __init__(self, parts: LoopParts, running: Running) -> None:
+    def __init__(self, parts: LoopParts, taken_in: TakenIn) -> None:
         self._parts = parts
-        self._running = running
+        self._taken_in = taken_in
 
     def finish(self, request: Request, error: EngineError | None) -> None:
         """End a request, with its answer or why it has none; if that throws, as a fault of ours."""
@@ -73,7 +73,7 @@ class Leaving:
 
     def _forget(self, request: Request) -> None:
         """Give back all that a request holds; again does nothing."""
-        self._running.remove(request)
+        self._taken_in.remove(request)
         self._parts.stepper.leave(request)
         request.row.leave()
         self._parts.requests.free(request)

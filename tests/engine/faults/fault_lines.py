@@ -35,7 +35,7 @@ SWEPT = frozenset(
     for path in (
         "loop/executor.py",
         "loop/leaving.py",
-        "loop/running.py",
+        "loop/taken_in.py",
         "loop/stepper.py",
         "loop/caption_rounds.py",
         "requests/endings.py",

@@ -8,8 +8,7 @@ from artifact.store import Artifact
 from engine.clock import Clock
 from engine.config import EngineConfig
 from engine.loop.caption_rounds import CaptionRounds
-from engine.loop.executor import Executor
-from engine.loop.parts import LoopParts
+from engine.loop.executor import Executor, LoopParts
 from engine.loop.stepper import Stepper
 from engine.opening.open import OpenedEngine
 from engine.requests.admission import Admission

@@ -7,6 +7,7 @@ import logging
 import secrets
 import sys
 from http import HTTPStatus
+from typing import cast
 
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,6 +17,7 @@ from server.configuration.settings import Settings
 from server.errors import HeadTooSlow, TooManyConnections
 from server.errors.problem_json import problem_response
 from server.errors.statuses import classify
+from server.http.closed_transport import ForgivingTransport
 
 _log = logging.getLogger("otmv.server")
 _AFTER_BODY_S = 5.0
@@ -38,7 +40,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request; refuse if there are too many connections."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", ForgivingTransport(transport)))
         if len(self.connections) > self.most_connections:
             self._refuse(TooManyConnections(self.most_connections))
         else:

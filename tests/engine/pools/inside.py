@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from engine.backends.arrays import AnyArray
 from engine.loop.caption_rounds import CaptionRounds, RoundUnderWay
-from engine.loop.parts import LoopParts
+from engine.loop.executor import LoopParts
 from engine.pool import EnginePool
 from engine.requests.request import Request
 from engine.residency.stages import StageSet

@@ -94,3 +94,9 @@ class Decision:
     expire: tuple[RowView, ...] = ()
     final: tuple[RowView, ...] = ()
     turn: tuple[tuple[RowView, Route], ...] = ()
+
+    @property
+    def rows(self) -> tuple[RowView, ...]:
+        """The rows it is about."""
+        ran = self.run.rows if self.run is not None else ()
+        return (*self.expire, *self.final, *(view for view, _ in self.turn), *ran)

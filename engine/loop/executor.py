@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -13,12 +12,12 @@ from engine.clock import Clock
 from engine.elastic.course import WORD
 from engine.elastic.decide import decide
 from engine.elastic.rate import ArrivalRate
-from engine.elastic.snapshot import Decision, RowView, Run, Snapshot
-from engine.errors import EngineStopped
+from engine.elastic.snapshot import Decision, Run, Snapshot
+from engine.errors import BackendError, EngineError, EngineStopped, InferenceFailed
 from engine.loop.caption_rounds import CaptionRounds
-from engine.loop.leaving import Leaving
-from engine.loop.running import Running
+from engine.loop.inbox import Inbox
 from engine.loop.stepper import Stepper
+from engine.loop.taken_in import TakenIn
 from engine.requests.endings import Endings
 from engine.requests.open_requests import OpenRequests
 from engine.requests.prediction import Predictor
@@ -58,17 +57,11 @@ class Executor:
 
     def __init__(self, parts: LoopParts, max_batch: int) -> None:
         self.parts = parts
+        self.taken_in = TakenIn()
+        self.inbox = Inbox()
         self._max_batch = max_batch
         self._rate = ArrivalRate()
-        self.running = Running()
-        self._leaving = Leaving(parts, self.running)
-        self._arrived: deque[Request] = deque()
-        self._left: deque[int] = deque()
-        self._woken = False
-        self._closing = False
-        self._stopped = False
         self._faults = 0
-        self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._loop, name="otmv-engine", daemon=True)
 
     def start(self) -> None:
@@ -78,7 +71,7 @@ class Executor:
     @property
     def stopped(self) -> bool:
         """Whether a fault has ended the thread."""
-        return self._stopped or not (self._closing or self._thread.is_alive())
+        return self.inbox.stopped or not (self.inbox.closing or self._thread.is_alive())
 
     def submit(self, request: Request) -> None:
         """Add a request.
@@ -86,29 +79,19 @@ class Executor:
         Raises:
             EngineStopped: nothing runs any more.
         """
-        with self._changed:
-            if self._stopped:
-                raise EngineStopped
-            self._arrived.append(request)
-            self._changed.notify()
+        self.inbox.add(request)
 
     def cancel(self, request_id: int) -> None:
         """Drop a request before its next step; its caller has been told."""
-        with self._changed:
-            self._left.append(request_id)
-            self._changed.notify()
+        self.inbox.cancel(request_id)
 
     def wake(self) -> None:
         """Look again: the resident keys may have changed."""
-        with self._changed:
-            self._woken = True
-            self._changed.notify()
+        self.inbox.wake()
 
     def close(self) -> None:
         """Stop after the step in progress; requests left are dropped, their callers were told."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify()
+        self.inbox.close()
         if self._thread.is_alive():
             self._thread.join()
 
@@ -141,45 +124,46 @@ class Executor:
             Exception: nothing can be ended or mended any more.
         """
         _LOG.error("engine loop", exc_info=error)
-        self.running.mend()
-        met = self.running.of(_touched(decision))
+        self.taken_in.mend()
+        met = self.taken_in.of(decision.rows)
         if self.parts.captions is not None and decision.run and decision.run.stage == WORD[0]:
-            met += self.running.of(each.view for each in self.parts.captions.drop())
-        met = met or list(self.running.requests.values())
+            met += self.taken_in.of(each.view for each in self.parts.captions.drop())
+        met = met or list(self.taken_in.requests.values())
         for request in met:
-            self._leaving.fail(request, error)
+            self._fail(request, error)
         self._faults = 0 if met else self._faults + 1
         if self._faults > _MOST_FAULTS:
             raise error
 
     def _stop(self, error: BaseException) -> None:
-        """End every request: the thread ends, and nothing runs any more."""
-        with self._changed:
-            self._stopped = True
+        """End every request, also one not taken in yet: the thread ends, and nothing runs."""
+        self.inbox.stop()
         _LOG.critical("the engine has stopped", exc_info=error)
-        self._leaving.fail_all()
+        for request in self.parts.requests.close():
+            try:
+                self.parts.requests.free(request)
+                self.parts.endings.fail(request, EngineStopped())
+            except Exception:  # the others hear too
+                _LOG.exception("request %d: its end", request.id)
 
     def _take(self) -> bool:
-        """Take in what has happened; sleep while there is nothing to do. False: closing.
-
-        What is taken in leaves its queue last: a fault meanwhile loses nothing.
-        """
-        with self._changed:
-            while not (self._interrupted or self.running.views):
-                self._changed.wait()
-            if self._closing:
-                return False
-            woken, self._woken = self._woken, False
-        while self._arrived:
-            self._guarded(self._take_in, self._arrived[0])
-            self._arrived.popleft()
-        while self._left:
-            gone = self.running.requests.get(self._left[0])
+        """Take in what has happened; sleep while there is nothing to do. False: closing."""
+        inbox = self.inbox
+        if not self.taken_in.views:
+            inbox.wait()
+        if inbox.closing:
+            return False
+        woken = inbox.was_woken()
+        while inbox.arrived:
+            self._guarded(self._take_in, inbox.arrived[0])
+            inbox.arrived.popleft()
+        while inbox.left:
+            gone = self.taken_in.requests.get(inbox.left[0])
             if gone is not None:
-                self._guarded(self._leaving.drop, gone)
-            self._left.popleft()
+                self._guarded(self._drop, gone)
+            inbox.left.popleft()
         if woken:
-            for request in list(self.running.requests.values()):
+            for request in list(self.taken_in.requests.values()):
                 self._guarded(self._route_again, request)
         return True
 
@@ -188,29 +172,25 @@ class Executor:
         try:
             do(request)
         except Exception as error:  # a fault of ours
-            self._leaving.fail(request, error)
+            self._fail(request, error)
 
     def _take_in(self, request: Request) -> None:
         if request.future.done():  # it was cancelled, or a fault has met it, before it came here
-            self._leaving.drop(request)
+            self._drop(request)
             return
         self._rate.add(self.parts.clock.now_s())
-        self.running.add(request)
+        self.taken_in.add(request)
 
     def _route_again(self, request: Request) -> None:
         if not request.started:
             self.parts.variants.route_again([request])
 
-    @property
-    def _interrupted(self) -> bool:
-        return bool(self._arrived or self._left or self._woken or self._closing)
-
     def _snapshot(self) -> Snapshot:
         now = self.parts.clock.now_s()
-        self.running.prolong(now)
+        self.taken_in.prolong(now)
         correction = self.parts.predictor.calls.high
         return Snapshot(
-            self.running.views,
+            self.taken_in.views,
             self._max_batch,
             self._rate.hz(now),
             correction,
@@ -221,19 +201,19 @@ class Executor:
     def _apply(self, decision: Decision) -> None:
         now = self.parts.clock.now_s()
         for view in decision.expire:
-            request = self.running.requests[view.id]
-            self._leaving.finish(request, self.parts.variants.give_up(request, now))
+            request = self.taken_in.requests[view.id]
+            self._finish(request, self.parts.variants.give_up(request, now))
         for view, route in decision.turn:
-            self.parts.variants.turn(self.running.requests[view.id], route)
+            self.parts.variants.turn(self.taken_in.requests[view.id], route)
         for view in decision.final:
-            request = self.running.requests[view.id]
+            request = self.taken_in.requests[view.id]
             self.parts.stepper.leave(request)
             self.parts.variants.settle(request, now, len(decision.final))
         if decision.run is not None:
             self._run(decision.run, now)
 
     def _run(self, run: Run, now: float) -> None:
-        requests = [self.running.requests[view.id] for view in run.rows]
+        requests = [self.taken_in.requests[view.id] for view in run.rows]
         starting = [request for request in requests if not request.started]
         if starting and not self._start(starting, now, run.stage):
             return
@@ -243,12 +223,12 @@ class Executor:
         """Let requests begin; False if the decision must be made again."""
         refused = self.parts.variants.plan(requests, now)
         for request_id, error in refused.items():
-            self._leaving.finish(self.running.requests[request_id], error)
+            self._finish(self.taken_in.requests[request_id], error)
         if refused or any(
             request.view.route.calls[request.view.position][0] != stage for request in requests
         ):
             return False
-        under_way = sum(view.position > 0 and not view.final for view in self.running.views)
+        under_way = sum(view.position > 0 and not view.final for view in self.taken_in.views)
         rows = sum(request.view.route.rows for request in requests)
         batch = min(self._max_batch, rows + under_way)
         for request in requests:
@@ -261,25 +241,66 @@ class Executor:
         Words come in rounds; while others wait too, the loop decides again within a round.
         """
         if stage == WORD[0] and self.parts.captions is not None:
-            alone = len(requests) == len(self.running.views)
+            alone = len(requests) == len(self.taken_in.views)
             requests, failed = self.parts.captions.run(
-                requests, lambda: self._interrupted or not alone
+                requests, lambda: self.inbox.filled or not alone
             )
         else:
             failed = self.parts.stepper.run(
-                stage_name(stage), requests, steps, lambda: self._interrupted
+                stage_name(stage), requests, steps, lambda: self.inbox.filled
             )
         now = self.parts.clock.now_s()
         for request in requests:
             view = request.view
             if request.id in failed or request.row.done:
-                self._leaving.finish(request, failed.get(request.id))
+                self._finish(request, failed.get(request.id))
             elif view.route.passed[view.position]:
-                self._leaving.learn(request, now)
+                self._learn(request, now)
 
+    def _finish(self, request: Request, error: EngineError | None) -> None:
+        """End a request, with its answer or why it has none; if that throws, as a fault of ours."""
+        try:
+            now = self.parts.clock.now_s()
+            self._drop(request)
+            if not isinstance(error, BackendError):
+                self._learn(request, now)
+            if error is None:
+                self.parts.variants.learn_length(request)
+                if request.answer_s > 0 and not request.lost:
+                    ratio = (now - request.started_s) / request.answer_s
+                    self.parts.telemetry.prediction(ratio)
+            self.parts.endings.done(request, now, error)
+        except Exception as problem:  # its caller hears all the same
+            self._fail(request, problem)
 
-def _touched(decision: Decision) -> tuple[RowView, ...]:
-    """Return the rows a decision is about."""
-    ran = decision.run.rows if decision.run is not None else ()
-    turned = tuple(view for view, _ in decision.turn)
-    return (*decision.expire, *decision.final, *turned, *ran)
+    def _fail(self, request: Request, problem: Exception) -> None:
+        """End a request that a fault has met, as far as it has not ended.
+
+        Raises:
+            Exception: it cannot let go of what it holds; its caller has heard then.
+        """
+        _LOG.error("request %d: a fault ends it", request.id, exc_info=problem)
+        error = problem
+        if not isinstance(error, EngineError):
+            error = InferenceFailed("engine", repr(problem))
+        try:
+            self._forget(request)
+        finally:
+            self.parts.endings.fail(request, error)
+
+    def _learn(self, request: Request, now: float) -> None:
+        way = request.end_way()
+        if way is not None:
+            self.parts.predictor.learn(way, now)
+
+    def _drop(self, request: Request) -> None:
+        """Let go of a request and count its work."""
+        self._forget(request)
+        self.parts.telemetry.work(*request.labels, request.busy_s, request.blocks)
+
+    def _forget(self, request: Request) -> None:
+        """Give back all that a request holds; again does nothing."""
+        self.taken_in.remove(request)
+        self.parts.stepper.leave(request)
+        request.row.leave()
+        self.parts.requests.free(request)

@@ -51,6 +51,16 @@ def pool(artifact: Artifact, cache_dir: Path) -> Iterator[EnginePool]:
     opened.close()
 
 
+PROCESS = (
+    "cpu_seconds",
+    "resident_memory_bytes",
+    "virtual_memory_bytes",
+    "start_time_seconds",
+    "open_fds",
+    "max_fds",
+)
+
+
 def ask(pool: EnginePool, budget: Budget | None = None, seed: int = 0) -> Answer:
     request = pool.admit("vqa", budget or Budget(), NOW())
     return pool.submit(request, VqaInput(picture(seed), "what colour", top_k=3)).result(20)
@@ -221,8 +231,9 @@ def test_every_instrument_is_there(pool: EnginePool) -> None:
             "artifact_info",
             "reloads",
             "api_key_requests",
+            "http_responses",
         )
-    }
+    } | {f"process_{name}" for name in PROCESS}
 
 
 def test_errors_are_one_family() -> None:

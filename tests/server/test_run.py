@@ -74,13 +74,13 @@ def test_a_wrong_setting_is_one_line(
 
 DYING = """
 from engine.loop.executor import Executor
-from cli.main import app
+from cli.main import main
 
 def end(executor, request):
     raise SystemExit
 
 Executor._take_in = end
-app()
+main()
 """
 
 

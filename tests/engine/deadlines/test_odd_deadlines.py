@@ -110,7 +110,7 @@ def test_without_a_deadline_no_request_waits_longer_than_patience_lasts(
     tiny: Artifact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Newcomers with a deadline come at every step, more than can be served."""
-    for module in ("loop.executor", "requests.row_maker"):
+    for module in ("loop.taken_in", "requests.row_maker"):
         monkeypatch.setattr(f"engine.{module}.PATIENCE_S", 1.0)
     engine = FakeEngine(tiny, default_latency_ms=None, max_batch=1)
     engine.backend.hold()

@@ -34,8 +34,8 @@ SWEPT = frozenset(
     str(ENGINE / path)
     for path in (
         "loop/executor.py",
-        "loop/leaving.py",
-        "loop/running.py",
+        "loop/inbox.py",
+        "loop/taken_in.py",
         "loop/stepper.py",
         "loop/caption_rounds.py",
         "requests/endings.py",
@@ -132,7 +132,7 @@ class Play:
 
     def run(self) -> None:
         """Send all and wait for every answer; whatever has no answer after seconds, fails."""
-        with inside.parts(self.pool).executor._changed:  # they are taken in together
+        with inside.parts(self.pool).executor.inbox._changed:  # they are taken in together
             self._come("question", VqaInput(picture(0), "what colour"))
             self._come("hurried", VqaInput(picture(1), "what colour"), max_latency_ms=6.0)
             self._come("strict", VqaInput(picture(2), "what"), max_latency_ms=9.0, on_miss="reject")

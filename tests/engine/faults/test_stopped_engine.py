@@ -50,9 +50,10 @@ def test_a_request_that_comes_to_a_thread_that_has_ended_is_told(
     engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It was being handed over when the thread ended."""
-    monkeypatch.setattr(inside.parts(engine.pool).executor, "_stopped", True)
+    request = engine.admit()
+    monkeypatch.setattr(inside.parts(engine.pool).executor.inbox, "stopped", True)
     with pytest.raises(EngineStopped):
-        engine.send()
+        engine.pool.submit(request, ASKED)
     assert request_counts(engine.pool) == {("full", "error"): 1}
 
 

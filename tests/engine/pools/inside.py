@@ -56,7 +56,7 @@ def free_slots(pool: EnginePool) -> int:
 
 def running(pool: EnginePool) -> list[Request]:
     """Return the requests the engine's thread has taken in."""
-    return list(parts(pool).executor.running.requests.values())
+    return list(parts(pool).executor.taken_in.requests.values())
 
 
 def now_s(pool: EnginePool) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from collections.abc import Iterator
 
 import pytest
@@ -98,3 +99,21 @@ def test_what_is_refused_before_a_route_is_counted() -> None:
         page = answer(fake, b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     for labels in (b'problem="bad-request",status="400"', b'problem="head-too-slow",status="408"'):
         assert b"otmv_http_responses_total{" + labels + b"} 1.0" in page
+
+
+def test_a_client_that_resets_its_connection_leaves_no_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Also while the server writes, to a client that reads nothing."""
+    wanted = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    with serving_fake(FakePool()) as fake:
+        for sent in (b"", b"GET /hea", head(len(GOOD.body)) + GOOD.body[:99], wanted * 2000):
+            with socket.create_connection(fake.address, timeout=10) as connection:
+                connection.sendall(sent)
+                for _ in range(50):  # meanwhile it reads, and writes until nothing more goes out
+                    answer(fake, last)
+                linger = struct.pack("ii", 1, 0)
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        assert answer(fake, last)
+    assert not [each.getMessage() for each in caplog.records if each.exc_info]

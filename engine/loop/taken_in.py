@@ -10,7 +10,7 @@ from engine.elastic.snapshot import RowView, urgency
 from engine.requests.request import PATIENCE_S, Request
 
 
-class Running:
+class TakenIn:
     """A table and a sorted list of the same requests. Belongs to the engine's thread.
 
     What changes both may be done again after a fault: `add` and `remove` then do what is left.

@@ -1,1 +1,1 @@
-"""The contract on disk between tuning/exporting and serving."""
+"""The contract on disk between exporting and serving."""

@@ -28,7 +28,7 @@ _OF_NUMBERS = {"int": (int,), "float": (int, float), "bool": (bool,)}
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Everything about a model that is not a weight (docs/adr/0006).
+    """Everything about a model that is not a weight (ADR 0006).
 
     Orders are 0-based over the whole stack. `key_of_order[k]` is the key block that order k
     reuses; keys are numbered from 0 in the order they appear. A plain dataclass, so that models

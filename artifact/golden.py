@@ -35,7 +35,8 @@ class LabelledCase:
     """One end-to-end case; `image` is a file inside the artifact.
 
     VQA: `question` and its `answers` (each annotator's). Captions: `phrases` a right caption
-    contains. Reason: `statement` about `image` on the left and `right_image`, and its `truth`.
+    contains. Reason: `statement` about `image` on the left and `right_image`, and its `truth`. A
+    new task keeps its text in `question` and its right labels in `answers`, as VQA does.
     """
 
     image: str
@@ -51,6 +52,11 @@ class LabelledCase:
     def images(self) -> tuple[str, ...]:
         """The pictures' files, left to right."""
         return (self.image,) if self.right_image is None else (self.image, self.right_image)
+
+    @property
+    def text(self) -> str | None:
+        """What is asked or said about the pictures: the question, or the statement."""
+        return self.question if self.statement is None else self.statement
 
 
 def write_stage_cases(path: Path, cases: Iterable[StageCase]) -> None:

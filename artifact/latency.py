@@ -1,4 +1,4 @@
-"""LatencyProfile: measured mean times per stage, shape bucket and batch size (docs/adr/0014)."""
+"""LatencyProfile: measured mean times per stage, shape bucket and batch size (ADR 0014)."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from typing import Self
 
 @dataclass(frozen=True)
 class SkipPattern:
-    """Frozen gates of one variant, stated positively: the orders that are executed (docs/adr/0006).
+    """Frozen gates of one variant, stated positively: the orders that are executed (ADR 0006).
 
     `executed` is ascending, starts with order 0 (which is never skipped) and stays below
     `orders`. An order that is not executed is bypassed: h passes it unchanged and its term is

@@ -15,17 +15,12 @@ TaskName = str
 """A task's name in files, requests, metrics and results: a key of `TASKS`."""
 
 
-class Case(Protocol):
-    """What a labelled case asks, and what is right; the fields are those of `LabelledCase`."""
+class CaseFields(Protocol):
+    """What a labelled case asks, and what is right; as `LabelledCase` has it."""
 
     @property
-    def question(self) -> str | None:
-        """The question about its picture."""
-        ...
-
-    @property
-    def statement(self) -> str | None:
-        """The statement about its pictures."""
+    def text(self) -> str | None:
+        """What is asked or said about its pictures; None if they come without a text."""
         ...
 
     @property
@@ -55,7 +50,7 @@ class Measure:
     """
 
     name: str
-    score: Callable[[Sequence[str], Sequence[Case]], float]
+    score: Callable[[Sequence[str], Sequence[CaseFields]], float]
 
 
 @dataclass(frozen=True)
@@ -82,7 +77,7 @@ class Task:
         rows: rows of a batch that a request takes through stem and blocks.
         passes: the ways through the stack, one after the other. A task that `writes` repeats its
             last pass for every word.
-        reads: the tokens whose outputs are the read-out of one row, in the head's order.
+        reads: the tokens whose outputs are the readout of one row, in the head's order.
         labels: what its logits say; None: the artifact's list of answers, or its vocabulary if it
             writes.
         measure: how its answers are scored.
@@ -111,7 +106,7 @@ class Task:
 
     @property
     def head(self) -> StageName:
-        """The stage that turns its read-out into logits.
+        """The stage that turns its readout into logits.
 
         Raises:
             ValueError: its last pass has none, so that it can answer nothing.
@@ -131,12 +126,12 @@ class Task:
         return tuple(StageName.whole(self.name, variant, each.whole) for each in self.passes)
 
 
-def _vqa_score(given: Sequence[str], cases: Sequence[Case]) -> float:
+def _vqa_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
     pairs = zip(given, cases, strict=True)
     return float(np.mean([vqa_accuracy(answer, case.answers) for answer, case in pairs]))
 
 
-def _caption_score(given: Sequence[str], cases: Sequence[Case]) -> float:
+def _caption_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
     return objects_named(given, (case.phrases for case in cases))
 
 
@@ -144,13 +139,13 @@ TRUTHS = ("false", "true")
 """What the two logits of a statement say."""
 
 
-def _reason_score(given: Sequence[str], cases: Sequence[Case]) -> float:
+def _reason_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
     pairs = zip(given, cases, strict=True)
     return float(np.mean([answer == TRUTHS[bool(case.truth)] for answer, case in pairs]))
 
 
 ONE_PASS_READS = ("image", "text")
-"""The read-out of a row that goes through the stack once: image token 0 and text token 0."""
+"""The readout of a row that goes through the stack once: image token 0 and text token 0."""
 
 _QUESTION_STEM = StageName.stem("vqa")
 

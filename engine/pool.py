@@ -147,7 +147,7 @@ class EnginePool:
             raise
 
     def check_question(self, question: str) -> int:
-        """Refuse a question or a statement the model cannot read; needs no ticket.
+        """Refuse a question or a statement the model cannot read; comes before `admit`.
 
         Returns:
             Its tokens, [BOS] and [EOS] counted.
@@ -158,7 +158,7 @@ class EnginePool:
         return self._parts.row_maker.check_text(question)
 
     def check_caption(self, max_new_tokens: int | None, num_beams: int) -> None:
-        """Refuse a caption that cannot be written; needs no ticket.
+        """Refuse a caption that cannot be written; comes before `admit`.
 
         Raises:
             InvalidInput: naming the field that is wrong.
@@ -170,7 +170,7 @@ class EnginePool:
     ) -> Future[Answer]:
         """Hand over the input of an admitted request; the future holds the answer or an error.
 
-        `on_text` hears a greedy caption piece by piece, on the engine's thread, and must not block;
+        `on_text` gets a greedy caption piece by piece, on the engine's thread, and must not block;
         joined, the pieces are the answer's text.
 
         Raises:

@@ -1,4 +1,4 @@
-"""The engine's public values: what goes in, what comes out (docs/adr/0014)."""
+"""The engine's public values: what goes in, what comes out (ADR 0014)."""
 
 from __future__ import annotations
 
@@ -84,10 +84,10 @@ class Answer:
 
     `predicted_s` was predicted when the variant was settled, for the time from the request's
     first step to its answer. `deadline_met` is None when no deadline applied. `degraded`: a lower
-    variant than the best qualifying one was chosen because of latency. `labels` are (answer,
-    softmax score), best first, for VQA, and "true" and "false" of a statement. `text` is the
-    caption. `phases_s` are wall seconds: queue
-    (submitted, not running), stem, blocks, head.
+    variant than the best qualifying one was chosen because of latency. `labels` are (label,
+    softmax score), best first: VQA's answers, "true" and "false" of a statement, or whatever a
+    task's logits say. `text` is the caption. `phases_s` are wall seconds: queue (submitted, not
+    running), stem, blocks, head.
     """
 
     task: TaskName

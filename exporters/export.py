@@ -22,7 +22,7 @@ from exporters.examples import Example
 from exporters.golden import write_golden
 from exporters.ladder import Ladder
 from exporters.onnx_ import file_of, stage_record, to_onnx
-from exporters.stages import Stage
+from exporters.stages import UncompiledStage
 from exporters.tasks import cut, exported_task, exported_tasks
 from exporters.weights import WeightFile
 from models.checkpoint import Checkpoint
@@ -125,7 +125,7 @@ def _wholes(
     family: Sequence[SkipPattern],
     ids: dict[SkipPattern, str],
     options: ExportOptions,
-) -> list[Stage]:
+) -> list[UncompiledStage]:
     if options.whole == "none":
         return []
     chosen = family if options.whole == "all" else family[-1:]
@@ -140,7 +140,7 @@ def _wholes(
 
 
 def _trace(
-    checkpoint: Checkpoint, stages: Sequence[Stage], folder: Path, report: Report
+    checkpoint: Checkpoint, stages: Sequence[UncompiledStage], folder: Path, report: Report
 ) -> dict[str, StageFile]:
     weights = WeightFile(checkpoint.model)
     records: dict[str, StageFile] = {}
@@ -157,7 +157,7 @@ def _sizes(config: ModelConfig, rows: int, text: int, words: int) -> dict[str, i
     return {"B": rows, "L": text, "N": image + text, "T": image + words}
 
 
-def _reference(config: ModelConfig, stages: Sequence[Stage]) -> list[StageCase]:
+def _reference(config: ModelConfig, stages: Sequence[UncompiledStage]) -> list[StageCase]:
     sizes = [_sizes(config, 1, 6, 1), _sizes(config, 2, 11, 7)]
     return [
         case

@@ -22,7 +22,7 @@ from artifact.store import Artifact, ArtifactWriter
 from exporters import describe, parity
 from exporters.export import GOLDEN_SEED, Report
 from exporters.onnx_ import file_of, stage_record, to_onnx
-from exporters.stages import Stage
+from exporters.stages import UncompiledStage
 from exporters.tasks import exported_task
 from exporters.weights import WeightLog
 from models.comparators.build import Comparator, build
@@ -102,7 +102,7 @@ class _Gallery:
         record = describe.variant(model, pattern, method, self._text, composed=False)
         self._variants.append(record)
 
-    def _check(self, stage: Stage) -> None:
+    def _check(self, stage: UncompiledStage) -> None:
         """Check a stage that was just written; keep its golden cases."""
         sizes: list[Mapping[str, int]] = [
             _sizes(self._base, rows=1, text=6, cached=5),

@@ -15,7 +15,7 @@ from onnx import helper, numpy_helper
 from torch.onnx import ONNXProgram
 
 from artifact.manifest import StageFile
-from exporters.stages import Stage
+from exporters.stages import UncompiledStage
 
 OPSET = 20
 """First opset with Gelu; newest that every runtime we name reads."""
@@ -25,7 +25,7 @@ INLINE_BYTES = 1024
 
 
 @dataclass(frozen=True)
-class Graph:
+class TracedGraph:
     """A traced stage. Large weights lie beside it: one message cannot hold all of BEiT-3 Large.
 
     Attributes:
@@ -37,7 +37,7 @@ class Graph:
     tensors: dict[str, NDArray[np.generic]]
 
 
-def to_onnx(stage: Stage, sizes: Mapping[str, int]) -> Graph:
+def to_onnx(stage: UncompiledStage, sizes: Mapping[str, int]) -> TracedGraph:
     """Trace one stage.
 
     Args:
@@ -79,7 +79,7 @@ def to_onnx(stage: Stage, sizes: Mapping[str, int]) -> Graph:
     return graph
 
 
-def _without_weights(program: ONNXProgram) -> Graph:
+def _without_weights(program: ONNXProgram) -> TracedGraph:
     """Take the large weights out before the graph becomes one message."""
     held = program.model.graph.initializers
     tensors: dict[str, NDArray[np.generic]] = {
@@ -91,7 +91,7 @@ def _without_weights(program: ONNXProgram) -> Graph:
         del held[name]
     model = program.model_proto
     model.graph.initializer.extend(_empty(name, array) for name, array in tensors.items())
-    return Graph(model, tensors)
+    return TracedGraph(model, tensors)
 
 
 def _empty(name: str, array: NDArray[np.generic]) -> onnx.TensorProto:
@@ -105,7 +105,7 @@ def _empty(name: str, array: NDArray[np.generic]) -> onnx.TensorProto:
     )
 
 
-def _fold_transposes(graph: Graph) -> None:
+def _fold_transposes(graph: TracedGraph) -> None:
     """Replace every transposed weight by a weight that lies transposed.
 
     The tracer does so only for weights used once; a key's are used by many orders, and every graph
@@ -139,7 +139,7 @@ def _fold_transposes(graph: Graph) -> None:
         tensors.pop(initializer.name, None)
 
 
-def _name_dimensions(model: onnx.ModelProto, stage: Stage) -> None:
+def _name_dimensions(model: onnx.ModelProto, stage: UncompiledStage) -> None:
     """Give inputs and outputs the contract's symbols in place of the tracer's."""
     for values, shapes in ((model.graph.input, stage.inputs), (model.graph.output, stage.outputs)):
         for value in values:
@@ -167,7 +167,7 @@ def file_of(stage: str) -> str:
     return stage.replace("[", ".").replace("]", "").replace(":", ".") + ".onnx"
 
 
-def stage_record(stage: Stage, initializers: Iterable[str]) -> StageFile:
+def stage_record(stage: UncompiledStage, initializers: Iterable[str]) -> StageFile:
     """Return the manifest's record of a stage."""
     return StageFile(
         file=file_of(stage.name),

@@ -11,7 +11,7 @@ import torch
 from artifact.golden import StageCase, relative_l2
 from artifact.manifest import ParityRecord, StageFile
 from engine.backends.registry import open_backend
-from exporters.stages import Stage
+from exporters.stages import UncompiledStage
 
 LIMIT = 1e-5
 """Largest relative L2 of fp32 outputs (docs/architecture.md)."""
@@ -28,7 +28,7 @@ class ParityError(Exception):
 
 
 def reference_cases(
-    stage: Stage, sizes: Sequence[Mapping[str, int]], seed: int
+    stage: UncompiledStage, sizes: Sequence[Mapping[str, int]], seed: int
 ) -> Iterator[StageCase]:
     """Run the torch module on seeded, distinct random inputs.
 

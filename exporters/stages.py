@@ -46,7 +46,7 @@ class TensorShape:
 
 
 @dataclass(frozen=True)
-class Stage:
+class UncompiledStage:
     """A stage before it is compiled."""
 
     name: StageName

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from artifact.manifest import WEIGHTS_NAME
-from exporters.onnx_ import Graph
+from exporters.onnx_ import TracedGraph
 
 _Array = NDArray[np.generic]
 
@@ -45,7 +45,7 @@ class WeightFile:
             if array.ndim == 2:
                 self._names.setdefault(_digest(array.T), f"{name}.transposed")
 
-    def add(self, file: str, graph: Graph) -> tuple[str, ...]:
+    def add(self, file: str, graph: TracedGraph) -> tuple[str, ...]:
         """Take a graph in; returns the names of the tensors it reads."""
         used: dict[str, str] = {}
         for initializer, array in graph.tensors.items():
@@ -86,7 +86,7 @@ class WeightLog:
         self._stream.seek(self._end)
         return self
 
-    def add(self, file: str, graph: Graph) -> tuple[str, ...]:
+    def add(self, file: str, graph: TracedGraph) -> tuple[str, ...]:
         """Write a graph and its tensors that are new; returns the names it reads."""
         places: dict[str, tuple[int, int]] = {}
         names = set()

@@ -17,8 +17,8 @@ from locust import constant_throughput, events
 from artifact.atomic import write_atomically
 from loadtests.locust import page, report
 from loadtests.locust.errors import LoadTestError, OptionError
-from loadtests.locust.options import Options, add_options, read_options
-from loadtests.locust.run import Ground, Run, lay_ground
+from loadtests.locust.options import LoadOptions, add_options, read_options
+from loadtests.locust.run import LoadRun, RunBasis, measure_basis
 from loadtests.locust.schedules import Mix
 from loadtests.locust.shapes import Scheduled
 from loadtests.locust.thresholds import with_default
@@ -48,7 +48,7 @@ def prepare(environment: Any, **_: Any) -> None:
             user_class.wait_time = constant_throughput(options.rate_hz / users)
 
 
-def _ground(environment: Any, options: Options) -> Ground:
+def _ground(environment: Any, options: LoadOptions) -> RunBasis:
     classes: list[type[OpenLoopUser]] = environment.user_classes
     if len(classes) != 1:
         raise OptionError(f"name one user class: {', '.join(each.__name__ for each in classes)}")
@@ -56,20 +56,20 @@ def _ground(environment: Any, options: Options) -> Ground:
         raise OptionError("--host is missing: -H http://127.0.0.1:8000")
     (user,) = classes
     mix = Mix(user.mix, options.classes or user.classes)
-    return lay_ground(options, environment.host, user.__name__, mix)
+    return measure_basis(options, environment.host, user.__name__, mix)
 
 
 def start(environment: Any, **_: Any) -> None:
     """Begin a run: note the server's counters."""
-    environment.otmv = Run(environment.otmv_ground, environment.host)
+    environment.otmv = LoadRun(environment.otmv_ground, environment.host)
 
 
 def finish(environment: Any, **_: Any) -> None:
     """Tell what came of it, and settle the exit code."""
-    run: Run | None = getattr(environment, "otmv", None)
+    run: LoadRun | None = getattr(environment, "otmv", None)
     if run is None:
         return
-    bars = [each.bar(run.marks) for each in with_default(run.ground.options.thresholds)]
+    bars = [each.bar(run.marks) for each in with_default(run.basis.options.thresholds)]
     found = report.write(run, bars)
     html = environment.parsed_options.html_file
     if html and Path(html).is_file():
@@ -85,7 +85,7 @@ def _add_to_page(html: Path, found: dict[str, Any]) -> None:
     write_atomically(html, page.insert(html.read_text("utf-8"), page.section(found)))
 
 
-def _compare_counts(run: Run) -> bool:
+def _compare_counts(run: LoadRun) -> bool:
     """Print what was sent and what the server counted; return whether they agree."""
     try:
         counted = run.counted()

@@ -1,4 +1,4 @@
-"""The OTMV series over BEiT-3: one chain over all orders, read out as a sum (docs/adr/0006).
+"""The OTMV series over BEiT-3: one chain over all orders, read out as a sum (ADR 0006).
 
     h_k = c_k F(h_{k-1})            every executed order k (a closed gate leaves h alone)
     y   = sum of executed h_k       readout "series" (supplement, eq. 3, its nested form)

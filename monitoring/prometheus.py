@@ -47,7 +47,7 @@ class NoData(PrometheusError):
 
 
 @dataclass(frozen=True)
-class Span:
+class TimeSpan:
     """A stretch of time: Unix seconds, and the step between points."""
 
     start_s: float
@@ -73,7 +73,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Series:
+class MetricSeries:
     """A labelled course of values."""
 
     labels: Mapping[str, str]
@@ -113,7 +113,7 @@ class Prometheus:
             raise BadAnswer(self.url, f"a sample is not as it should be ({error!r})") from error
         return [sample for sample in samples if math.isfinite(sample.value)]
 
-    def range(self, query: str, span: Span) -> list[Series]:
+    def range(self, query: str, span: TimeSpan) -> list[MetricSeries]:
         """Return what a query gives over a span, a point each step.
 
         Raises:
@@ -122,7 +122,7 @@ class Prometheus:
         times = {"start": str(span.start_s), "end": str(span.end_s), "step": str(span.step_s)}
         return self._courses(self._ask("query_range", {"query": query, **times}, "matrix"))
 
-    def scraped(self, selector: str, at_s: float | None = None) -> list[Series]:
+    def scraped(self, selector: str, at_s: float | None = None) -> list[MetricSeries]:
         """Return the samples that a range selector finds, as they were scraped.
 
         Raises:
@@ -130,9 +130,9 @@ class Prometheus:
         """
         return self._courses(self._ask("query", _at(selector, at_s), "matrix"))
 
-    def _courses(self, found: list[Any]) -> list[Series]:
+    def _courses(self, found: list[Any]) -> list[MetricSeries]:
         try:
-            return [Series(each["metric"], _points(each["values"])) for each in found]
+            return [MetricSeries(each["metric"], _points(each["values"])) for each in found]
         except (KeyError, TypeError, ValueError) as error:
             raise BadAnswer(self.url, f"a series is not as it should be ({error!r})") from error
 

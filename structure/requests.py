@@ -14,7 +14,7 @@ OTHERS = {
     "Holding": "the part of a caption's row that the pool of keys and values changes",
     "Round": "the captions of one call, made anew for each round",
     "RoundUnderWay": "one round of captions, put aside between two of its calls",
-    "Rows": "the rows of one decision, sorted while it is made",
+    "SortedRows": "the rows of one decision, sorted while it is made",
 }
 """Dataclasses of `engine/` that change and belong to no request, with what they belong to."""
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from artifact.preprocess import TextCodec
 from artifact.task import Task
 from models.checkpoint import Checkpoint, token_id
-from tuning.labelled import Data
+from tuning.labelled import LabelledData
 from tuning.tokens import PAD
 
 BATCH = 256
@@ -23,7 +23,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
-class _TextLimits:
+class _CodecLimits:
     bos: int
     eos: int
     pad: int
@@ -47,13 +47,13 @@ class Evaluation:
         pad_id: id of PAD.
     """
 
-    def __init__(self, checkpoint: Checkpoint, data: Data, device: torch.device) -> None:
+    def __init__(self, checkpoint: Checkpoint, data: LabelledData, device: torch.device) -> None:
         self.model = checkpoint.model.to(device).eval()
         self.data = data
         self.special = special = checkpoint.special
         self.pad_id = token_id(checkpoint.tokenizer, PAD)
         longest = self.model.config.max_text_positions
-        limits = _TextLimits(special.bos, special.eos, self.pad_id, special.mask, longest)
+        limits = _CodecLimits(special.bos, special.eos, self.pad_id, special.mask, longest)
         self.codec = TextCodec(checkpoint.tokenizer, limits)
         self._answers, self._device = checkpoint.labels, device
 

@@ -54,7 +54,7 @@ class PairStatement:
 
 
 @dataclass(frozen=True)
-class Data:
+class LabelledData:
     """What is measured on.
 
     Attributes:
@@ -69,12 +69,12 @@ class Data:
     objects: tuple[tuple[str, ...], ...]
     statements: tuple[PairStatement, ...] = ()
 
-    def blank(self) -> Data:
+    def blank(self) -> LabelledData:
         """Return the same data with every picture replaced by a grey one."""
         return dataclasses.replace(self, pixels=np.full_like(self.pixels, GREY))
 
 
-def generated(seed: int, count: int, questions: int, side_px: int) -> Data:
+def generated(seed: int, count: int, questions: int, side_px: int) -> LabelledData:
     """Make the data that `otmv world --seed --count --questions` would have written.
 
     Raises:
@@ -94,10 +94,10 @@ def generated(seed: int, count: int, questions: int, side_px: int) -> Data:
         for index in range(1, count)
         for each in pair(seed, index, STATEMENTS)
     ]
-    return Data(np.stack(pixels), tuple(asked), tuple(objects), tuple(stated))
+    return LabelledData(np.stack(pixels), tuple(asked), tuple(objects), tuple(stated))
 
 
-def from_folder(folder: Path, side_px: int) -> Data:
+def from_folder(folder: Path, side_px: int) -> LabelledData:
     """Read a world that `otmv world` wrote.
 
     Raises:
@@ -121,7 +121,9 @@ def from_folder(folder: Path, side_px: int) -> Data:
         raise WorldError(f"{folder} has no caption of {error}", "write it anew") from error
     if not asked:
         raise WorldError(f"{folder} has no questions", "write it anew")
-    return Data(np.stack(pixels), asked, tuple(record.objects for record in captions), stated)
+    return LabelledData(
+        np.stack(pixels), asked, tuple(record.objects for record in captions), stated
+    )
 
 
 def _picture(path: Path, side_px: int) -> NDArray[np.uint8]:

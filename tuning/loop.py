@@ -37,7 +37,7 @@ class TaskProgress:
 
 
 @dataclass(frozen=True)
-class Progress:
+class TuningProgress:
     """What a step reports: its number from 0, and what each task's part came to."""
 
     step: int
@@ -77,7 +77,7 @@ def tune(
     pool: PicturePool,
     out: Path,
     device: torch.device,
-    on_step: Callable[[Progress], None] | None = None,
+    on_step: Callable[[TuningProgress], None] | None = None,
     checkpoint_every: int = 250,
 ) -> OtmvModel:
     """Tune one model for all its variants; resumes from `out` when a checkpoint is there.
@@ -123,7 +123,7 @@ def _update(recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer, step
 
 def _step(
     recipe: Recipe, pool: PicturePool, model: OtmvModel, step: int, device: torch.device
-) -> Progress:
+) -> TuningProgress:
     """Accumulate the gradients of one step; each task draws its own gates."""
     gates = random.Random(f"{recipe.seed}/{step}")
     config = recipe.config
@@ -133,4 +133,4 @@ def _step(
         part = tuned_task(task).loss(TuningStep(recipe, pool, model, step, device, executed))
         part.loss.backward()  # type: ignore[no-untyped-call]
         parts[task] = TaskProgress(part.loss.item(), part.right, executed)
-    return Progress(step, parts)
+    return TuningProgress(step, parts)

@@ -13,7 +13,7 @@ from tuning.tasks.contract import TaskScore
 
 
 @dataclass(frozen=True)
-class Score:
+class VariantScore:
     """How well one variant does.
 
     Attributes:
@@ -35,7 +35,7 @@ def score(
     evaluation: Evaluation,
     pattern: SkipPattern,
     on_progress: Callable[[float], None] | None = None,
-) -> Score:
+) -> VariantScore:
     """Measure one variant.
 
     Args:
@@ -56,4 +56,4 @@ def score(
             report((done + share) / len(tasks))
 
         found[task] = tuned_task(task).score(evaluation, pattern, part)
-    return Score(pattern, found)
+    return VariantScore(pattern, found)

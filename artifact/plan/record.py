@@ -17,11 +17,11 @@ PlanLibrary = Literal["tensorrt", "tensorrt-rtx"]
 PlanDtype = Literal["uint8", "int32", "int64", "bool", "float32", "float16", "bfloat16"]
 
 
-class _Record(BaseModel):
+class _PlanPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class PlanTarget(_Record):
+class PlanTarget(_PlanPart):
     """What a plan runs on: library and version to the letter, GPU, and precision of its products.
 
     `arch` is the compute capability: 8.9 is `sm_89`, 12.0 is `sm_120`; or `portable`.
@@ -46,7 +46,7 @@ class PlanTarget(_Record):
         return self.model_copy(update={"arch": PORTABLE})
 
 
-class PlanTensor(_Record):
+class PlanTensor(_PlanPart):
     """One binding. `dtype` is what the plan takes or gives, which may differ from the stage's.
 
     The caller casts. Symbols of `shape` are those of the manifest.
@@ -56,7 +56,7 @@ class PlanTensor(_Record):
     shape: tuple[int | str, ...]
 
 
-class SizeRange(_Record):
+class SizeRange(_PlanPart):
     """What a symbol may be, and the size the kernels were chosen for."""
 
     smallest: int = Field(ge=1)
@@ -70,7 +70,7 @@ class SizeRange(_Record):
         return self
 
 
-class OptimizationProfile(_Record):
+class OptimizationProfile(_PlanPart):
     """Smallest, usual and largest shapes, written as sizes of the symbols (B, N, L, T)."""
 
     sizes: dict[str, SizeRange]
@@ -83,7 +83,7 @@ class OptimizationProfile(_Record):
         )
 
 
-class PlanRecord(_Record):
+class PlanRecord(_PlanPart):
     """The file beside a plan: what it was built from, by what, and what it takes.
 
     `artifact` is the artifact's hash and `graph_sha256` that of the stage's file. `source` is the

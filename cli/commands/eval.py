@@ -12,8 +12,8 @@ from cli.console import fail, first_line, say, share_progress, show, table
 if TYPE_CHECKING:
     from artifact.pattern import SkipPattern
     from models.checkpoint import Checkpoint
-    from tuning.labelled import Data
-    from tuning.scores import Score
+    from tuning.labelled import LabelledData
+    from tuning.scores import VariantScore
 
 app = typer.Typer()
 
@@ -91,8 +91,8 @@ def _patterns(text: str | None, orders: int) -> list[SkipPattern]:
 
 
 def _measure(
-    checkpoint: Checkpoint, data: Data, patterns: list[SkipPattern], device: str
-) -> list[Score]:
+    checkpoint: Checkpoint, data: LabelledData, patterns: list[SkipPattern], device: str
+) -> list[VariantScore]:
     """Score every pattern under one progress bar."""
     from tuning.device import choose_device
     from tuning.evaluation import Evaluation
@@ -111,7 +111,7 @@ def _measure(
     return scores
 
 
-def print_scores(data: Data, scores: list[Score], title: str) -> None:
+def print_scores(data: LabelledData, scores: list[VariantScore], title: str) -> None:
     """Print one row per variant, and for the one with most orders each kind of text."""
     from artifact.task import TASKS
     from tuning.tasks import TUNED_TASKS

@@ -39,7 +39,7 @@ def report(
     [bold]otmv report --from-prometheus http://127.0.0.1:9090 --last 6h --out report.html[/bold]
     """
     from artifact.atomic import write_atomically
-    from monitoring.prometheus import Prometheus, PrometheusError, Span
+    from monitoring.prometheus import Prometheus, PrometheusError, TimeSpan
     from monitoring.report.gather import gather
     from monitoring.report.page import page
 
@@ -47,7 +47,7 @@ def report(
     end_s = float(int(time.time()))
     step_s = max(round(seconds / _POINTS), 1)
     rate_s = _seconds("--window", window) if window else max(step_s, _LEAST_WINDOW_S)
-    span = Span(end_s - seconds, end_s, step_s)
+    span = TimeSpan(end_s - seconds, end_s, step_s)
     try:
         with Prometheus(from_prometheus) as prometheus:
             findings = gather(prometheus, span, f"{rate_s}s", where)

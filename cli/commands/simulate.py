@@ -14,7 +14,7 @@ from cli.commands.bench.console import fail, print_bars, write
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
     from loadtests.simulate.program import Studies
-    from loadtests.simulate.world import World
+    from loadtests.simulate.world import SimulatedDevice
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 
@@ -81,14 +81,14 @@ class Costs:
     block_ms: tuple[float, float]
     stem_ms: tuple[float, float]
 
-    def world(self) -> World:
+    def world(self) -> SimulatedDevice:
         """Return it in seconds."""
-        from loadtests.simulate.world import World
+        from loadtests.simulate.world import SimulatedDevice
 
         block, stem = (
             (fixed_ms / 1e3, row_ms / 1e3) for fixed_ms, row_ms in (self.block_ms, self.stem_ms)
         )
-        return World(
+        return SimulatedDevice(
             keys=self.keys, noise=self.noise, max_batch=self.max_batch, block=block, stem=stem
         )
 

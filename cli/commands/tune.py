@@ -16,7 +16,7 @@ from cli.console import counted_progress, fail, note
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
-    from tuning.loop import Progress
+    from tuning.loop import TuningProgress
     from tuning.recipe import Recipe
 
 app = typer.Typer()
@@ -101,12 +101,12 @@ def _run(recipe: Recipe, out: Path, device_name: str, cache: Path) -> None:
     note(f"tuned: {out}  ({(time.monotonic() - started_s) / 60:.0f} minutes)")
 
 
-def _shown_steps(bars: Bars, steps: int, started_s: float) -> Callable[[Progress], None]:
+def _shown_steps(bars: Bars, steps: int, started_s: float) -> Callable[[TuningProgress], None]:
     """Return what shows a step: in the bar, and in a pipe as a line now and then."""
     stepping = bars.add_task("steps", total=steps, facts="")
-    window: deque[Progress] = deque(maxlen=_WINDOW_STEPS)
+    window: deque[TuningProgress] = deque(maxlen=_WINDOW_STEPS)
 
-    def on_step(at: Progress) -> None:
+    def on_step(at: TuningProgress) -> None:
         window.append(at)
         facts = _facts(window)
         done = at.step + 1
@@ -117,7 +117,7 @@ def _shown_steps(bars: Bars, steps: int, started_s: float) -> Callable[[Progress
     return on_step
 
 
-def _facts(window: Sequence[Progress]) -> str:
+def _facts(window: Sequence[TuningProgress]) -> str:
     """Say the recent share of right answers of every task, the last loss of one that writes."""
     right, losses = [], []
     for task, last in window[-1].tasks.items():

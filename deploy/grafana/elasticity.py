@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.common import StackingMode
 
-from deploy.grafana.panels import SCOPE, Ask, bars, graph
+from deploy.grafana.panels import SCOPE, PanelQuery, bars, graph
 from deploy.grafana.sheet import Rows
 from monitoring import promql
 from monitoring.tasks import TITLES
@@ -21,30 +21,30 @@ def _variants() -> tuple[object, ...]:
             "Variants",
             "Share of answers by variant.",
             "percentunit",
-            Ask(promql.answers_by_variant(SCOPE), "{{variant}}"),
+            PanelQuery(promql.answers_by_variant(SCOPE), "{{variant}}"),
             stacked=StackingMode.PERCENT,
         ),
         graph(
             "Quality served",
             "Mean quality of answers by task, beside the best variant's.",
             "none",
-            Ask(promql.quality_served(SCOPE), "{{task}}"),
-            Ask(promql.best_quality(SCOPE), "best for {{task}}", dashed=True),
+            PanelQuery(promql.quality_served(SCOPE), "{{task}}"),
+            PanelQuery(promql.best_quality(SCOPE), "best for {{task}}", dashed=True),
             top=1,
         ),
         graph(
             "Degraded and refused",
             "Answered by a lower variant because of latency; refused at admission.",
             "reqps",
-            Ask(SCOPE.grown("otmv_degraded_total", "task"), "degraded: {{task}}"),
-            Ask(promql.shed_in_all(SCOPE), "refused"),
+            PanelQuery(SCOPE.grown("otmv_degraded_total", "task"), "degraded: {{task}}"),
+            PanelQuery(promql.shed_in_all(SCOPE), "refused"),
         ),
         graph(
             "Effective accuracy",
             "Quality of on-time answers over offered requests; a miss counts 0.",
             "none",
-            Ask(promql.effective_accuracy(SCOPE), "effective accuracy"),
-            Ask(promql.attainment(SCOPE), "attainment"),
+            PanelQuery(promql.effective_accuracy(SCOPE), "effective accuracy"),
+            PanelQuery(promql.attainment(SCOPE), "attainment"),
             top=1,
         ),
     )
@@ -58,23 +58,23 @@ def _steps() -> tuple[object, ...]:
             "Rows per step",
             "How many rows share a step.",
             "none",
-            Ask(promql.mean(SCOPE, "otmv_step_rows"), "mean"),
-            Ask(promql.quantile(SCOPE, "otmv_step_rows", 0.9), "90 %"),
+            PanelQuery(promql.mean(SCOPE, "otmv_step_rows"), "mean"),
+            PanelQuery(promql.quantile(SCOPE, "otmv_step_rows", 0.9), "90 %"),
             span=8,
         ),
         graph(
             "Blocks per answer",
             "Blocks executed over pictures answered.",
             "none",
-            Ask(f"{blocks} / ({SCOPE.grown('otmv_images_total')} > 0)", "blocks"),
+            PanelQuery(f"{blocks} / ({SCOPE.grown('otmv_images_total')} > 0)", "blocks"),
             span=8,
         ),
         graph(
             "Slack at the first step",
             "Deadline less now less the predicted time to a first answer.",
             "s",
-            Ask(promql.quantile(SCOPE, slack, 0.5), "half"),
-            Ask(promql.quantile(SCOPE, slack, 0.1), "10 %"),
+            PanelQuery(promql.quantile(SCOPE, slack, 0.5), "half"),
+            PanelQuery(promql.quantile(SCOPE, slack, 0.1), "10 %"),
             span=8,
         ),
     )
@@ -88,9 +88,11 @@ def _memory() -> tuple[object, ...]:
             "Memory by key block",
             "Loaded stages and open requests; the budget bounds all but the requests.",
             "bytes",
-            Ask(f"sum by (kind) ({resident})", "{{kind}}"),
-            Ask(f"sum by (key) ({keys})", "key block {{key}}"),
-            Ask(f"sum({SCOPE.pick('otmv_memory_budget_bytes')} < Inf)", "budget", dashed=True),
+            PanelQuery(f"sum by (kind) ({resident})", "{{kind}}"),
+            PanelQuery(f"sum by (key) ({keys})", "key block {{key}}"),
+            PanelQuery(
+                f"sum({SCOPE.pick('otmv_memory_budget_bytes')} < Inf)", "budget", dashed=True
+            ),
             stacked=StackingMode.NORMAL,
         ),
         bars(

@@ -37,7 +37,7 @@ OUTCOMES = {
 
 
 @dataclass(frozen=True)
-class Ask:
+class PanelQuery:
     """One query of a panel: PromQL, how its series are called, a dashed line for a limit."""
 
     expr: str
@@ -49,7 +49,7 @@ def graph(
     title: str,
     note: str,
     unit: str,
-    *asks: Ask,
+    *asks: PanelQuery,
     span: int = 12,
     height: int = 8,
     top: float | None = None,
@@ -85,7 +85,7 @@ def graph(
     return _asking(panel, asks)
 
 
-def _asking(panel: timeseries.Panel, asks: Sequence[Ask]) -> timeseries.Panel:
+def _asking(panel: timeseries.Panel, asks: Sequence[PanelQuery]) -> timeseries.Panel:
     """Give a panel its queries."""
     for ref, ask in zip("ABCDEFGH", asks, strict=False):
         panel.with_target(_query(ask, ref))
@@ -116,7 +116,7 @@ def number(title: str, note: str, unit: str, expr: str, limits: Sequence[float] 
         .graph_mode(kinds.BigValueGraphMode.AREA)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
         .thresholds(dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
-        .with_target(_query(Ask(expr, title), "A"))
+        .with_target(_query(PanelQuery(expr, title), "A"))
     )
 
 
@@ -146,7 +146,7 @@ def _columns(panel: barchart.Panel, columns: Mapping[str, str]) -> barchart.Pane
     """Ask for each column now, and join them by variant."""
     names = {}
     for ref, (name, expr) in zip("ABCDEFGH", columns.items(), strict=False):
-        table = _query(Ask(expr, name), ref).instant()
+        table = _query(PanelQuery(expr, name), ref).instant()
         panel.with_target(table.format(PromQueryFormat.TABLE))
         names[f"Value #{ref}"] = name
     hidden = {label: True for label in ("Time", *(f"Time {n}" for n in range(1, 9)))}
@@ -161,7 +161,7 @@ def _transformation(name: str, options: Mapping[str, Any]) -> models.DataTransfo
     return models.DataTransformerConfig(id_val=name, options=options)
 
 
-def _query(ask: Ask, ref: str) -> prometheus.Dataquery:
+def _query(ask: PanelQuery, ref: str) -> prometheus.Dataquery:
     return (
         prometheus.Dataquery()
         .datasource(SOURCE)

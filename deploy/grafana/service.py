@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grafana_foundation_sdk.models.common import StackingMode
 
-from deploy.grafana.panels import JOB, OUTCOMES, SCOPE, Ask, graph, number
+from deploy.grafana.panels import JOB, OUTCOMES, SCOPE, PanelQuery, graph, number
 from deploy.grafana.sheet import Rows
 from monitoring import promql
 
@@ -53,8 +53,8 @@ def _traffic() -> tuple[object, ...]:
             "Traffic",
             "Requests by how they ended; refused ones count all refusals, also before the engine.",
             "reqps",
-            Ask(promql.ended(SCOPE), "{{outcome}}"),
-            Ask(promql.shed_in_all(SCOPE), "refused"),
+            PanelQuery(promql.ended(SCOPE), "{{outcome}}"),
+            PanelQuery(promql.shed_in_all(SCOPE), "refused"),
             stacked=StackingMode.NORMAL,
             colours=OUTCOMES,
         ),
@@ -62,19 +62,19 @@ def _traffic() -> tuple[object, ...]:
             "Latency",
             "Arrival to answer, of answered requests.",
             "s",
-            *(Ask(promql.latency(SCOPE, share), name) for share, name in quantiles),
+            *(PanelQuery(promql.latency(SCOPE, share), name) for share, name in quantiles),
         ),
         graph(
             "Latency by variant, 90 %",
             "Arrival to answer, by the variant that answered.",
             "s",
-            Ask(promql.latency(SCOPE, 0.9, "variant"), "{{variant}}"),
+            PanelQuery(promql.latency(SCOPE, 0.9, "variant"), "{{variant}}"),
         ),
         graph(
             "Where time goes",
             "Mean seconds of each phase.",
             "s",
-            Ask(promql.mean(SCOPE, "otmv_phase_seconds", "phase"), "{{phase}}"),
+            PanelQuery(promql.mean(SCOPE, "otmv_phase_seconds", "phase"), "{{phase}}"),
             stacked=StackingMode.NORMAL,
         ),
     )
@@ -86,9 +86,9 @@ def _objective() -> tuple[object, ...]:
             "Attainment",
             "Of all offered requests; by task, of those that reached the engine.",
             "percentunit",
-            Ask(promql.attainment(SCOPE), "all"),
-            Ask(promql.task_attainment(SCOPE), "{{task}}"),
-            Ask(promql.OBJECTIVE, "objective", dashed=True),
+            PanelQuery(promql.attainment(SCOPE), "all"),
+            PanelQuery(promql.task_attainment(SCOPE), "{{task}}"),
+            PanelQuery(promql.OBJECTIVE, "objective", dashed=True),
             span=8,
             top=1,
         ),
@@ -96,16 +96,16 @@ def _objective() -> tuple[object, ...]:
             "Burn",
             "How many times faster than the objective allows requests are missed, by window.",
             "none",
-            *(Ask(f"otmv:slo_burn:rate{window}{JOB}", window) for window in _BURNS),
-            Ask("vector(14.4)", "page", dashed=True),
+            *(PanelQuery(f"otmv:slo_burn:rate{window}{JOB}", window) for window in _BURNS),
+            PanelQuery("vector(14.4)", "page", dashed=True),
             span=8,
         ),
         graph(
             "Misses by reason",
             "Admitted and not answered in time, and refused.",
             "reqps",
-            Ask(_MISSED, "{{outcome}}"),
-            Ask(promql.shed(SCOPE), "refused: {{reason}}"),
+            PanelQuery(_MISSED, "{{outcome}}"),
+            PanelQuery(promql.shed(SCOPE), "refused: {{reason}}"),
             span=8,
             stacked=StackingMode.NORMAL,
             colours=OUTCOMES,
@@ -120,16 +120,18 @@ def _prediction() -> tuple[object, ...]:
             "Actual over predicted time",
             "From the moment the variant was settled; an alert waits outside 0.5 to 1.5.",
             "none",
-            Ask(promql.quantile(SCOPE, ratio, 0.5), "half"),
-            Ask(promql.quantile(SCOPE, ratio, 0.9), "90 %"),
-            Ask("vector(1.5)", "too slow", dashed=True),
-            Ask("vector(0.5)", "too fast", dashed=True),
+            PanelQuery(promql.quantile(SCOPE, ratio, 0.5), "half"),
+            PanelQuery(promql.quantile(SCOPE, ratio, 0.9), "90 %"),
+            PanelQuery("vector(1.5)", "too slow", dashed=True),
+            PanelQuery("vector(0.5)", "too fast", dashed=True),
         ),
         graph(
             "Captions: first word, 90 %",
             "Arrival to a caption's first word.",
             "s",
-            Ask(promql.quantile(SCOPE, "otmv_first_token_seconds", 0.9, "variant"), "{{variant}}"),
+            PanelQuery(
+                promql.quantile(SCOPE, "otmv_first_token_seconds", 0.9, "variant"), "{{variant}}"
+            ),
         ),
     )
 

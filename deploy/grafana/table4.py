@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deploy.grafana.panels import Ask, bars, graph
+from deploy.grafana.panels import PanelQuery, bars, graph
 from deploy.grafana.sheet import Rows
 from monitoring.table4 import RATIO, THROUGHPUT
 from monitoring.tasks import TITLES
@@ -44,8 +44,8 @@ def _task(task: str) -> tuple[object, ...]:
             "Ours over time",
             _OURS,
             "none",
-            Ask(ours, "{{variant}}"),
-            Ask(best, "OTMV in the paper", dashed=True),
+            PanelQuery(ours, "{{variant}}"),
+            PanelQuery(best, "OTMV in the paper", dashed=True),
             span=10,
             height=11,
         ),
@@ -53,7 +53,7 @@ def _task(task: str) -> tuple[object, ...]:
             "Pictures per second of engine time",
             "Before it is divided by that of full.",
             "none",
-            Ask(throughput, "{{variant}}"),
+            PanelQuery(throughput, "{{variant}}"),
             span=24,
         ),
     )

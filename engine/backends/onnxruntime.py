@@ -19,7 +19,7 @@ from engine.errors import InferenceFailed, LoadFailed
 _PROVIDER = "CPUExecutionProvider"
 
 
-class _Process:
+class _ProcessResources:
     """What the library has once per process: one thread pool and one arena for activations.
 
     The first backend creates both. From then on every session of the process must use the thread
@@ -52,7 +52,7 @@ class _Process:
             raise LoadFailed(f"{threads} threads", problem, "start another process")
 
 
-_PROCESS = _Process()
+_PROCESS = _ProcessResources()
 
 
 class OnnxRuntimeStage:

@@ -21,7 +21,7 @@ WORD: Call = ("word", 0)
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """A variant met on the way: after `steps` steps its read-out is complete.
+    """A variant met on the way: after `steps` steps its readout is complete.
 
     `quality` is in points of 100 and rises from stop to stop.
     """
@@ -36,7 +36,7 @@ class Course:
     """Calls of the deepest variant without its head, and the stops on the way, in order.
 
     Every stop's executed orders begin those of the next, so a row settles on a variant only when
-    it stops. It keeps the read-out of the last stop it passed and can answer from that at any time.
+    it stops. It keeps the readout of the last stop it passed and can answer from that at any time.
 
     `orders[p]` is what call p runs: an order of the stack, None for a stem. `head` None: the last
     call has the answer (a caption's words, a whole variant in one graph), or the row takes another

@@ -17,7 +17,7 @@ from engine.elastic.kinds import best_kind
 from engine.elastic.legs import onward, to_first_stops
 from engine.elastic.newcomers import starting
 from engine.elastic.snapshot import Decision, RowView, Run, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows, fill, load, sort_rows
+from engine.elastic.sorting import EPSILON_S, SortedRows, fill, load, sort_rows
 from engine.elastic.tails import too_dear
 
 
@@ -37,7 +37,7 @@ def decide(snapshot: Snapshot, now: float) -> Decision:
     return _settle_or_run(Run(*call, tuple(batch)), rows, snapshot, now)
 
 
-def _following(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
+def _following(rows: SortedRows, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the batch that runs next among rows of one kind; none if no row is live."""
     batch = starting(rows, snapshot, now)
     if not batch and rows.first:
@@ -55,10 +55,10 @@ def _heads(heads: list[RowView], max_batch: int) -> Run:
     return Run(*call, tuple(batch))
 
 
-def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Decision:
+def _settle_or_run(run: Run, rows: SortedRows, snapshot: Snapshot, now: float) -> Decision:
     """Settle banked rows that would be late after this step and their head; if there is none, run.
 
-    Whoever is settled is answered before anything else runs, so there is nothing to run then.
+    A settled row is answered before anything else runs, so there is nothing to run then.
     """
     lead = run.rows[0]
     stretch = snapshot.correction * snapshot.spread
@@ -82,7 +82,7 @@ def _settle_or_run(run: Run, rows: Rows, snapshot: Snapshot, now: float) -> Deci
     return _decision(replace(run, steps=_steps(run, rows, step_s, stretch, now)), rows)
 
 
-def _steps(run: Run, rows: Rows, step_s: float, stretch: float, now: float) -> int:
+def _steps(run: Run, rows: SortedRows, step_s: float, stretch: float, now: float) -> int:
     """Return how many calls may follow each other before there is anything new to decide.
 
     More than one only where every live row rides; then up to the next stop or the next stage, and
@@ -106,7 +106,7 @@ def _steps(run: Run, rows: Rows, step_s: float, stretch: float, now: float) -> i
     return max(steps, 1)
 
 
-def _make_room(rows: Rows, snapshot: Snapshot) -> None:
+def _make_room(rows: SortedRows, snapshot: Snapshot) -> None:
     """Settle banked rows while too many are open: those with least to gain by going on."""
     excess = snapshot.crowded - len(rows.final)
     if excess > 0:
@@ -116,5 +116,5 @@ def _make_room(rows: Rows, snapshot: Snapshot) -> None:
         rows.final += banked[:excess]
 
 
-def _decision(run: Run | None, rows: Rows) -> Decision:
+def _decision(run: Run | None, rows: SortedRows) -> Decision:
     return Decision(run, tuple(rows.expire), tuple(rows.final))

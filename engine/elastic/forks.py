@@ -54,7 +54,7 @@ def _keeps_up(route: Route, snapshot: Snapshot) -> bool:
 
 
 def _time_for_all(route: Route, company: int, slack_s: float, snapshot: Snapshot) -> bool:
-    """Tell whether the slack covers a whole course of every row, twice over."""
+    """Tell whether the slack is twice what a whole course of every row takes."""
     fixed_s, row_s = route.rest(0)
     whole_s = (fixed_s / snapshot.max_batch + row_s) * snapshot.correction
     return 2 * (company * whole_s + fixed_s) < slack_s
@@ -64,7 +64,7 @@ def _reaches(
     route: Route, position: int, together: int, slack_s: float, snapshot: Snapshot
 ) -> tuple[float, float]:
     """Return (quality of the last stop in time, minus the seconds it takes)."""
-    stretch = snapshot.correction * snapshot.tuning.margin
+    stretch = snapshot.correction * snapshot.numbers.margin
     best, took_s = 0.0, 0.0
     begin = route.rest(position)
     for leg in range(route.passed[position], route.legs):

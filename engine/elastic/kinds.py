@@ -11,12 +11,12 @@ from collections.abc import Callable
 from engine.elastic.course import Call
 from engine.elastic.legs import gain_rate
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import Rows, load
+from engine.elastic.sorting import SortedRows, load
 
-Next = Callable[[Rows, Snapshot, float], list[RowView]]
+Next = Callable[[SortedRows, Snapshot, float], list[RowView]]
 
 
-def best_kind(rows: Rows, following: Next, snapshot: Snapshot, now: float) -> list[RowView]:
+def best_kind(rows: SortedRows, following: Next, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the batch that runs next; `following` proposes one for each kind."""
     routes = {row.route for row in (*rows.newcomers, *rows.first, *rows.onward)}
     if len({route.kind for route in routes}) <= 1:
@@ -37,22 +37,22 @@ def _kind(row: RowView) -> Call:
     return row.route.kind
 
 
-def _split(rows: Rows) -> dict[Call, Rows]:
+def _split(rows: SortedRows) -> dict[Call, SortedRows]:
     """Return newcomers, first and onward by kind; order is kept."""
-    kinds: dict[Call, Rows] = {}
+    kinds: dict[Call, SortedRows] = {}
     for row in rows.newcomers:
-        kinds.setdefault(_kind(row), Rows()).newcomers.append(row)
+        kinds.setdefault(_kind(row), SortedRows()).newcomers.append(row)
     for row in rows.first:
-        kinds.setdefault(_kind(row), Rows()).first.append(row)
+        kinds.setdefault(_kind(row), SortedRows()).first.append(row)
     for row in rows.onward:
-        kinds.setdefault(_kind(row), Rows()).onward.append(row)
+        kinds.setdefault(_kind(row), SortedRows()).onward.append(row)
     return kinds
 
 
-def _pressed(kind: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
+def _pressed(kind: SortedRows, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the rows that reach their first stop only if it is soon their turn."""
     together = min(load((*kind.newcomers, *kind.first)), snapshot.max_batch)
-    stretch = snapshot.correction * snapshot.tuning.margin * 2
+    stretch = snapshot.correction * snapshot.numbers.margin * 2
     found = []
     for row in (*kind.newcomers, *kind.first):
         route, position = row.route, row.position

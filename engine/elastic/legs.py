@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from engine.elastic.course import Call, Route
 from engine.elastic.snapshot import RowView, Snapshot
-from engine.elastic.sorting import EPSILON_S, Rows, enough, fill, load, reaches, together
+from engine.elastic.sorting import EPSILON_S, SortedRows, enough, fill, load, reaches, together
 
 
-def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
+def to_first_stops(rows: SortedRows, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the batch that brings rows to their first stop, filled with rows going further."""
     group = _which_first(rows.first, snapshot, now)
     size = together(group, snapshot.max_batch, now, snapshot.correction)
@@ -29,7 +29,7 @@ def to_first_stops(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     return chosen
 
 
-def onward(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
+def onward(rows: SortedRows, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the batch going to further stops that gains most per second.
 
     Newcomers cannot interrupt a step, so it is no larger than the device needs to be well used: on
@@ -60,7 +60,7 @@ def _which_first(first: list[RowView], snapshot: Snapshot, now: float) -> list[R
     together = min(rows, snapshot.max_batch)
     fixed_s = laggard.route.fixed_s[laggard.position]
     catch_up_s = fixed_s + laggard.route.row_s[laggard.position] * together
-    limit = now + catch_up_s * snapshot.tuning.margin * snapshot.correction
+    limit = now + catch_up_s * snapshot.numbers.margin * snapshot.correction
     if rows > snapshot.max_batch or any(g[0].deadline_s < limit for g in groups[1:]):
         return min(groups, key=lambda group: (group[0].priority, group[0].deadline_s))
     return groups[0]

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from engine.elastic.course import Call
 from engine.elastic.snapshot import RowView, Snapshot, urgency
-from engine.elastic.sorting import EPSILON_S, Rows, fill, load, reaches, together
+from engine.elastic.sorting import EPSILON_S, SortedRows, fill, load, reaches, together
 
 
-def starting(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
+def starting(rows: SortedRows, snapshot: Snapshot, now: float) -> list[RowView]:
     """Return the newcomers to start now, or none: those that need the most urgent one's stem."""
     if not rows.newcomers:
         return []
@@ -34,16 +34,18 @@ def starting(rows: Rows, snapshot: Snapshot, now: float) -> list[RowView]:
     return _in_time(fill(group, room) or group[:1], rows.first, snapshot, now)
 
 
-def _due(urgent: RowView, group: list[RowView], rows: Rows, snapshot: Snapshot, now: float) -> bool:
+def _due(
+    urgent: RowView, group: list[RowView], rows: SortedRows, snapshot: Snapshot, now: float
+) -> bool:
     """Tell whether to start: the slack is gone, or enough have gathered and it is worth it."""
-    tuning, route, most = snapshot.tuning, urgent.route, snapshot.max_batch
+    numbers, route, most = snapshot.numbers, urgent.route, snapshot.max_batch
     slack_s = urgent.deadline_s - now
     ride = route.calls[min(1, len(route.calls) - 1)]
     under_way = [*rows.first, *rows.onward]
     riding = [row for row in under_way if row.route.calls[row.position] == ride]
     gathered = load(group)
     company = min(most, gathered + load(riding))
-    needed_s = (route.fixed_s[0] + route.row_s[0] * company) * tuning.margin * snapshot.correction
+    needed_s = (route.fixed_s[0] + route.row_s[0] * company) * numbers.margin * snapshot.correction
     if slack_s <= needed_s:
         return True
     held = [row for row in under_way if not _rides_to_the_end(row, ride)]
@@ -53,13 +55,13 @@ def _due(urgent: RowView, group: list[RowView], rows: Rows, snapshot: Snapshot, 
     gather_s = min(slack_s, (whole_fixed_s + whole_row_s * most) * snapshot.correction)
     expected = snapshot.arrivals_hz * gather_s
     if 2 * len(riding) >= len(under_way):
-        return len(under_way) < 2 or gathered >= min(expected * tuning.ride_share, most)
+        return len(under_way) < 2 or gathered >= min(expected * numbers.ride_share, most)
     if any(
         not row.route.at_stop[row.position] and row.route.calls[row.position] != ride
         for row in rows.onward
     ):
         return False
-    return gathered >= min(max(tuning.wait_least, expected * tuning.wait_share), most)
+    return gathered >= min(max(numbers.wait_least, expected * numbers.wait_share), most)
 
 
 def _rides_to_the_end(row: RowView, ride: Call) -> bool:

@@ -34,7 +34,7 @@ def urgency(row: RowView) -> tuple[int, float, int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuning:
+class PolicyNumbers:
     """The scheduler's few numbers, chosen in the simulator (docs/scheduling.md).
 
     `margin`: times are stretched by this when newcomers or leaders could still wait.
@@ -49,7 +49,7 @@ class Tuning:
     wait_least: int = 4
 
 
-DEFAULT = Tuning()
+DEFAULT = PolicyNumbers()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Snapshot:
     arrivals_hz: float = 0.0
     correction: float = 1.0
     spread: float = 1.5
-    tuning: Tuning = DEFAULT
+    numbers: PolicyNumbers = DEFAULT
     crowded: int = 0
 
 

@@ -1,4 +1,4 @@
-"""Who is where: live rows by what they need next."""
+"""Live rows, sorted by what they need next."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEARLY = 1.1
 
 
 @dataclass(slots=True)
-class Rows:
+class SortedRows:
     """Rows by need, each list in order of urgency.
 
     `expire`: no answer can come in time. `final`: answer from the last stop. `heads`: waiting for
@@ -37,9 +37,9 @@ class Rows:
     lost: list[RowView] = field(default_factory=list)
 
 
-def sort_rows(snapshot: Snapshot, now: float) -> Rows:
+def sort_rows(snapshot: Snapshot, now: float) -> SortedRows:
     """Sort the snapshot's rows by need; a stop that even a row alone would miss is no aim."""
-    rows, correction, start_s = Rows(), snapshot.correction, now - EPSILON_S
+    rows, correction, start_s = SortedRows(), snapshot.correction, now - EPSILON_S
     for row in snapshot.rows:
         if row.final:
             (rows.heads if row.expires_s > now else rows.expire).append(row)

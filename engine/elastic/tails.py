@@ -11,7 +11,7 @@ def too_dear(row: RowView, snapshot: Snapshot, now: float) -> bool:
 
     A question that goes deeper can stop at any time and loses nothing; a caption then pays for it
     with every word. So it goes on only if the device could take every arrival that far in full
-    batches, or if there is time for every row here to go that far, twice over.
+    batches, or if there is twice the time that all rows here need to go that far.
     """
     route, position = row.route, row.position
     if not (route.tailed and route.at_stop[position]):

@@ -1,4 +1,4 @@
-"""Measuring the latency profile, once per artifact, machine and library (docs/adr/0014)."""
+"""Measuring the latency profile, once per artifact, machine and library (ADR 0014)."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from PIL import Image
 from artifact.golden import LabelledCase, read_labelled_cases
 from artifact.preprocess import to_pixels
 from artifact.store import Artifact
-from artifact.task import TASKS, Case, TaskName
+from artifact.task import TASKS, CaseFields, TaskName
 from engine.opening.golden import Measured
 from engine.opening.solo import Solo
 from engine.tasks import ENGINE_TASKS
@@ -53,7 +53,7 @@ def score(
     solo: Solo,
     task: TaskName,
     variant: str,
-    cases: Sequence[Case],
+    cases: Sequence[CaseFields],
     pictures: Sequence[Sequence[Picture]],
 ) -> float:
     """Return a variant's quality on cases of one task, by that task's measure, in 0..1.

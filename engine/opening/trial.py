@@ -58,7 +58,7 @@ def work_seconds(opened: OpenedEngine, max_batch: int) -> dict[str, float]:
 
 
 def main() -> None:
-    """Read an order, try, print the trial."""
+    """Read what to try from standard input, try it, print the trial."""
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     fields = order["config"] | {"cache_dir": Path(order["config"]["cache_dir"])}

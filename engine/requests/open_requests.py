@@ -1,4 +1,4 @@
-"""Open requests: bounded, each ended exactly once, and how much work they are (docs/adr/0014)."""
+"""Open requests: bounded, each ended exactly once, and how much work they are (ADR 0014)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which variant a request gets (docs/adr/0014). Pure: facts in, a choice or a typed error out."""
+"""Which variant a request gets (ADR 0014). Pure: facts in, a choice or a typed error out."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class Predictor:
         return True
 
     def learn(self, way: Way, now: float) -> None:
-        """Score a way that has ended, at its first answer or before: then for what has run.
+        """Learn from a way that has ended, at its first answer or before: then from what has run.
 
         Without the unfinished ones, a machine that became slower would let every `reject` request
         expire half-way and learn nothing from it.

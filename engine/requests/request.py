@@ -1,4 +1,4 @@
-"""A request from its admission to its answer: one object, and who may write what of it."""
+"""A request from its admission to its answer: one object, and which part writes which field."""
 
 from __future__ import annotations
 

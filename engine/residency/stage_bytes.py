@@ -1,4 +1,4 @@
-"""What loaded stages cost in memory, shared weights counted once (docs/adr/0014)."""
+"""What loaded stages cost in memory, shared weights counted once (ADR 0014)."""
 
 from __future__ import annotations
 

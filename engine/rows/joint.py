@@ -16,7 +16,7 @@ from engine.rows.one_pass import OnePassRow
 class JointRow:
     """Rows that go the same way and answer as one.
 
-    The head reads all read-outs [P, 2, D]; a whole variant sees all P pictures [P, S, S, 3].
+    The head reads all readouts [P, 2, D]; a whole variant sees all P pictures [P, S, S, 3].
 
     Args:
         rows: one for each picture, in the order the head reads them.
@@ -60,7 +60,7 @@ class JointRow:
             row.follow(programs)
 
     def bank(self) -> None:
-        """Keep every read-out."""
+        """Keep every readout."""
         for row in self.riders:
             row.bank()
 

@@ -18,7 +18,7 @@ class OnePassRow:
     """A picture and a text: stem, executed blocks, head; or all in one step.
 
     It is a question, or one picture of a statement. `h` [N, D] and `y` [2, D] (fp32) are its hidden
-    state and read-out so far, `mask` [N] says which tokens are real. h lies in the backend's memory
+    state and readout so far, `mask` [N] says which tokens are real. h lies in the backend's memory
     (ADR 0023). While it rides in a batch (engine/rows/slots.py), h and y are slices of that batch's
     arrays.
 
@@ -92,7 +92,7 @@ class OnePassRow:
         self._program = program
 
     def bank(self) -> None:
-        """Keep the read-out of the blocks run so far: a variant's answer can be made from it."""
+        """Keep the readout of the blocks run so far: a variant's answer can be made from it."""
         self._banked = self.y.copy()
 
     def settle(self, programs: tuple[Program, ...]) -> None:

@@ -26,8 +26,8 @@ _BATCHES = 3
 class Rider(Protocol):
     """A row that rides in a batch while blocks run.
 
-    `h` [N, D] and `y` [2, D] (fp32) are its hidden state and read-out, `mask` [N] says which tokens
-    are real; `series`: terms are added to the read-out, else the last one is it.
+    `h` [N, D] and `y` [2, D] (fp32) are its hidden state and readout, `mask` [N] says which tokens
+    are real; `series`: terms are added to the readout, else the last one is it.
     """
 
     h: AnyArray

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from artifact.program import Program
-from artifact.task import CAPTION, REASON, VQA, Case, TaskName
+from artifact.task import CAPTION, REASON, VQA, CaseFields, TaskName
 from engine.rows.row import Row
 from engine.tasks.caption import CAPTION_WORK
 from engine.tasks.context import CheckedInput, Picture, TaskContext
@@ -34,7 +34,7 @@ class EngineTask(Protocol[Given]):
         """Return a row at its first step, as the variant whose programs these are."""
         ...
 
-    def of_case(self, case: Case, pictures: Sequence[Picture]) -> Input:
+    def of_case(self, case: CaseFields, pictures: Sequence[Picture]) -> Input:
         """Return the input that asks what a golden case asks about its pictures."""
         ...
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from artifact.program import Program
-from artifact.task import CAPTION, Case, TaskName
+from artifact.task import CAPTION, CaseFields, TaskName
 from engine.errors import InvalidInput
 from engine.rows.caption.beams import BeamSearch
 from engine.rows.caption.row import CaptionRow
@@ -56,7 +56,7 @@ class CaptionWork:
         search = BeamSearch(asked.beams, manifest.text.eos, words)
         return CaptionRow(programs[0], context.texts, given.pixels, search, manifest.stages)
 
-    def of_case(self, case: Case, pictures: Sequence[Picture]) -> CaptionInput:
+    def of_case(self, case: CaseFields, pictures: Sequence[Picture]) -> CaptionInput:
         """Return the input of a golden case; see `EngineTask.of_case`."""
         return CaptionInput(pictures[0])
 

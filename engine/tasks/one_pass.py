@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from artifact.program import Program
-from artifact.task import Case, Task
+from artifact.task import CaseFields, Task
 from engine.errors import InvalidInput
 from engine.rows.joint import JointRow
 from engine.rows.one_pass import OnePassRow
@@ -26,14 +26,14 @@ class OnePassWork(Generic[Given]):
         pictures: an input's pictures, each uint8 [S, S, 3].
         text: an input's text.
         top_k: how many labels an input wants.
-        make: an input of a golden case and its pictures.
+        make: an input of a golden case's text and pictures.
     """
 
     task: Task
     pictures: Callable[[Given], Sequence[Picture]]
     text: Callable[[Given], str]
     top_k: Callable[[Given], int]
-    make: Callable[[Case, Sequence[Picture]], Given]
+    make: Callable[[str, Sequence[Picture]], Given]
 
     def read(self, given: Given, context: TaskContext) -> CheckedInput:
         """Check pictures, text and number of labels; see `EngineTask.read`."""
@@ -58,6 +58,6 @@ class OnePassWork(Generic[Given]):
         ]
         return rows[0] if len(rows) == 1 else JointRow(rows)
 
-    def of_case(self, case: Case, pictures: Sequence[Picture]) -> Input:
+    def of_case(self, case: CaseFields, pictures: Sequence[Picture]) -> Input:
         """Return the input of a golden case; see `EngineTask.of_case`."""
-        return self.make(case, pictures)
+        return self.make(case.text or "", pictures)

@@ -25,6 +25,6 @@ REASON_WORK = OnePassWork[ReasonInput](
     pictures=lambda given: given.pixels,
     text=lambda given: given.statement,
     top_k=lambda given: len(TRUTHS),
-    make=lambda case, pictures: ReasonInput((pictures[0], pictures[1]), case.statement or ""),
+    make=lambda text, pictures: ReasonInput((pictures[0], pictures[1]), text),
 )
 """How the engine judges statements."""

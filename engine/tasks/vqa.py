@@ -26,6 +26,6 @@ VQA_WORK = OnePassWork[VqaInput](
     pictures=lambda given: (given.pixels,),
     text=lambda given: given.question,
     top_k=lambda given: given.top_k,
-    make=lambda case, pictures: VqaInput(pictures[0], case.question or "", top_k=1),
+    make=lambda text, pictures: VqaInput(pictures[0], text, top_k=1),
 )
 """How the engine answers questions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from artifact.task import CAPTION, REASON, VQA, TaskName
-from exporters.stages import Stage
+from exporters.stages import UncompiledStage
 from exporters.tasks.caption import EXPORTED_CAPTION
 from exporters.tasks.contract import ExportedTask
 from exporters.tasks.reason import EXPORTED_REASON
@@ -41,13 +41,13 @@ def exported_tasks(names: Iterable[TaskName]) -> tuple[ExportedTask, ...]:
     return tuple(sorted((exported_task(name) for name in names), key=order.index))
 
 
-def cut(model: OtmvModel) -> list[Stage]:
+def cut(model: OtmvModel) -> list[UncompiledStage]:
     """Return every stage that composes variants for the model's tasks, each once.
 
     Args:
         model: in eval mode.
     """
-    made: dict[str, Stage] = {}
+    made: dict[str, UncompiledStage] = {}
     for each in exported_tasks(model.config.tasks):
         for stage in each.stages(model):
             made.setdefault(stage.name, stage)

@@ -15,7 +15,7 @@ from artifact.preprocess import TextCodec
 from artifact.task import CAPTION
 from exporters.accounting import block_flops, matrix_macs, patch_flops
 from exporters.examples import Example, padded, picture
-from exporters.stages import Stage
+from exporters.stages import UncompiledStage
 from exporters.tasks import caption_stages
 from exporters.tasks.contract import ExportedTask, SearchRows
 from models.checkpoint import Checkpoint
@@ -43,11 +43,13 @@ class ExportedCaption(ExportedTask):
 
     task = CAPTION
 
-    def stages(self, model: OtmvModel) -> Iterator[Stage]:
+    def stages(self, model: OtmvModel) -> Iterator[UncompiledStage]:
         """Yield both stems, the blocks of both passes for each key, and the head."""
         return caption_stages.composed(model)
 
-    def whole(self, model: OtmvModel, variant: str, pattern: SkipPattern) -> tuple[Stage, ...]:
+    def whole(
+        self, model: OtmvModel, variant: str, pattern: SkipPattern
+    ) -> tuple[UncompiledStage, ...]:
         """Return a stage for the picture and a stage for a word."""
         return caption_stages.whole(model, variant, pattern)
 

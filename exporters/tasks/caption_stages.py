@@ -12,8 +12,8 @@ from artifact.stage import StageName
 from artifact.task import CAPTION
 from exporters.stages import (
     Call,
-    Stage,
     TensorShape,
+    UncompiledStage,
     each_key,
     order_shape,
     pixels_shape,
@@ -25,7 +25,7 @@ from models.series import OtmvModel
 _SEE, _WRITE = CAPTION.passes
 
 
-def composed(model: OtmvModel) -> Iterator[Stage]:
+def composed(model: OtmvModel) -> Iterator[UncompiledStage]:
     """Yield the stages that any variant is composed of: both stems, blocks, and the head."""
     config = model.config
     image = TensorShape(torch.float32, ("B", config.image_tokens, config.width))
@@ -34,7 +34,7 @@ def composed(model: OtmvModel) -> Iterator[Stage]:
     yield from _stems(model, image, pair)
     for index, key in each_key(model):
         seen = _cache(model, config.image_tokens)
-        yield Stage(
+        yield UncompiledStage(
             StageName.block(index, _SEE.blocks),
             Call(key, key.image_pass),
             {"h": image, "order": order_shape(key)},
@@ -48,23 +48,23 @@ def composed(model: OtmvModel) -> Iterator[Stage]:
         return logits[:, 0]
 
     logits = TensorShape(torch.float32, ("B", config.vocab_size))
-    yield Stage(CAPTION.head, Call(module, head), {"y": read}, {"logits": logits})
+    yield UncompiledStage(CAPTION.head, Call(module, head), {"y": read}, {"logits": logits})
 
 
-def _stems(model: OtmvModel, image: TensorShape, pair: TensorShape) -> Iterator[Stage]:
+def _stems(model: OtmvModel, image: TensorShape, pair: TensorShape) -> Iterator[UncompiledStage]:
     inputs = {"pixels": pixels_shape(model)}
-    yield Stage(_SEE.stem, Call(model.stem, model.stem.image), inputs, {"h": image})
+    yield UncompiledStage(_SEE.stem, Call(model.stem, model.stem.image), inputs, {"h": image})
 
     def words(tokens: Tensor, position: Tensor) -> Tensor:
         return model.stem.text(tokens, torch.stack([position, position + 1], dim=1))
 
     inputs = {"tokens": tokens_shape(model, "B", 2), "position": _position(model)}
-    yield Stage(_WRITE.stem, Call(model.stem, words), inputs, {"h": pair})
+    yield UncompiledStage(_WRITE.stem, Call(model.stem, words), inputs, {"h": pair})
 
 
 def _word_block(
     name: StageName, model: OtmvModel, key: KeyBlock, pair: TensorShape, read: TensorShape
-) -> Stage:
+) -> UncompiledStage:
     def decode(h: Tensor, order: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> object:
         h, k_new, v_new = key.decode(h, order, k, v, mask)
         return h, h[:, 1:], k_new, v_new
@@ -73,10 +73,12 @@ def _word_block(
     cache, new = _cache(model, "T"), _cache(model, 1)
     inputs = {"h": pair, "order": order_shape(key), "k": cache, "v": cache, "mask": mask}
     outputs = {"h_out": pair, "r": read, "k_new": new, "v_new": new}
-    return Stage(name, Call(key, decode), inputs, outputs)
+    return UncompiledStage(name, Call(key, decode), inputs, outputs)
 
 
-def whole(model: OtmvModel, variant: str, pattern: SkipPattern) -> tuple[Stage, Stage]:
+def whole(
+    model: OtmvModel, variant: str, pattern: SkipPattern
+) -> tuple[UncompiledStage, UncompiledStage]:
     """Return the two stages of a whole variant: its picture, and a word.
 
     Args:
@@ -88,7 +90,7 @@ def whole(model: OtmvModel, variant: str, pattern: SkipPattern) -> tuple[Stage, 
     return _whole_image(image, model, pattern), _whole_word(word, model, pattern)
 
 
-def _whole_image(name: StageName, model: OtmvModel, pattern: SkipPattern) -> Stage:
+def _whole_image(name: StageName, model: OtmvModel, pattern: SkipPattern) -> UncompiledStage:
     """Return a caption's first stage: a picture's keys and values at every executed order."""
 
     def see(pixels: Tensor) -> tuple[Tensor, ...]:
@@ -96,10 +98,10 @@ def _whole_image(name: StageName, model: OtmvModel, pattern: SkipPattern) -> Sta
         return tuple(tensor for order in pattern.executed for tensor in cache[order])
 
     cache = _caches(model, pattern, model.config.image_tokens)
-    return Stage(name, Call(model, see), {"pixels": pixels_shape(model)}, cache)
+    return UncompiledStage(name, Call(model, see), {"pixels": pixels_shape(model)}, cache)
 
 
-def _whole_word(name: StageName, model: OtmvModel, pattern: SkipPattern) -> Stage:
+def _whole_word(name: StageName, model: OtmvModel, pattern: SkipPattern) -> UncompiledStage:
     """Return a caption's second stage: one more word."""
 
     def word(tokens: Tensor, position: Tensor, mask: Tensor, *kv: Tensor) -> tuple[Tensor, ...]:
@@ -109,7 +111,7 @@ def _whole_word(name: StageName, model: OtmvModel, pattern: SkipPattern) -> Stag
         return logits, *(tensor for order in pattern.executed for tensor in new[order])
 
     logits = TensorShape(torch.float32, ("B", model.config.vocab_size))
-    return Stage(
+    return UncompiledStage(
         name,
         Call(model, word),
         {

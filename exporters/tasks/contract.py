@@ -12,7 +12,7 @@ from artifact.manifest import TextRecord
 from artifact.pattern import SkipPattern
 from artifact.task import Task
 from exporters.examples import Example
-from exporters.stages import Stage
+from exporters.stages import UncompiledStage
 from models.checkpoint import Checkpoint
 from models.series import OtmvModel
 
@@ -25,7 +25,7 @@ class SearchRows:
         start: output of the stem, float32 `[rows, tokens, width]`.
         bias: additive attention bias, as key blocks take it.
         read: picks the tokens that are read out, `[rows, tokens, width]` to `[rows, read, width]`.
-        logits: from the read-out to logits over the classes, `[..., classes]`.
+        logits: from the readout to logits over the classes, `[..., classes]`.
         truths: right classes, int64 `[...]`; negative where nothing is asked.
     """
 
@@ -49,7 +49,7 @@ class ExportedTask(ABC):
     whole_beside_stages: bool = False
 
     @abstractmethod
-    def stages(self, model: OtmvModel) -> Iterator[Stage]:
+    def stages(self, model: OtmvModel) -> Iterator[UncompiledStage]:
         """Yield every stage that composes its variants; stages of one name are shared by tasks.
 
         Args:
@@ -57,7 +57,9 @@ class ExportedTask(ABC):
         """
 
     @abstractmethod
-    def whole(self, model: OtmvModel, variant: str, pattern: SkipPattern) -> tuple[Stage, ...]:
+    def whole(
+        self, model: OtmvModel, variant: str, pattern: SkipPattern
+    ) -> tuple[UncompiledStage, ...]:
         """Return the stages that hold a variant, one for each pass of the task (ADR 0021).
 
         Args:

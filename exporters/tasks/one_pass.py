@@ -19,8 +19,8 @@ from exporters.accounting import matrix_macs, row_flops
 from exporters.examples import Example, lengths_mask, padded, picture
 from exporters.stages import (
     Call,
-    Stage,
     TensorShape,
+    UncompiledStage,
     each_key,
     order_shape,
     pixels_shape,
@@ -77,7 +77,7 @@ class ExportedOnePass(ExportedTask):
         self.whole_beside_stages = whole_beside_stages
         self._right_class = right_class
 
-    def stages(self, model: OtmvModel) -> Iterator[Stage]:
+    def stages(self, model: OtmvModel) -> Iterator[UncompiledStage]:
         """Yield the stem, a block for each key, and the head."""
         (through,) = self.task.passes
         width = model.config.width
@@ -88,14 +88,16 @@ class ExportedOnePass(ExportedTask):
             yield _block(StageName.block(index, through.blocks), model, key, hidden, read)
         head, rows = model.heads[self.task.name], self.task.rows
         shape = ("B", read, width) if rows == 1 else ("B", rows, read, width)
-        yield Stage(
+        yield UncompiledStage(
             self.task.head,
             Call(head, lambda y: head(y)),
             {"y": TensorShape(torch.float32, shape)},
             {"logits": self._logits_shape(model)},
         )
 
-    def whole(self, model: OtmvModel, variant: str, pattern: SkipPattern) -> tuple[Stage, ...]:
+    def whole(
+        self, model: OtmvModel, variant: str, pattern: SkipPattern
+    ) -> tuple[UncompiledStage, ...]:
         """Return the one stage that answers a request."""
         (name,) = self.task.whole_stages(variant)
         task, image_tokens = self.task, model.config.image_tokens
@@ -108,7 +110,11 @@ class ExportedOnePass(ExportedTask):
             "tokens": tokens_shape(model, "B", "L"),
             "mask": TensorShape(torch.bool, ("B", "N")),
         }
-        return (Stage(name, Call(model, answer), inputs, {"logits": self._logits_shape(model)}),)
+        return (
+            UncompiledStage(
+                name, Call(model, answer), inputs, {"logits": self._logits_shape(model)}
+            ),
+        )
 
     def _logits_shape(self, model: OtmvModel) -> TensorShape:
         labels = self.task.labels
@@ -180,17 +186,17 @@ def _pixels(example: Example, side_px: int) -> NDArray[np.uint8]:
     return seen[0] if len(seen) == 1 else np.stack(seen)
 
 
-def _stem(name: StageName, model: OtmvModel, hidden: TensorShape) -> Stage:
+def _stem(name: StageName, model: OtmvModel, hidden: TensorShape) -> UncompiledStage:
     def stem(pixels: Tensor, tokens: Tensor) -> Tensor:
         return torch.cat([model.stem.image(pixels), model.stem.text(tokens)], dim=1)
 
     inputs = {"pixels": pixels_shape(model), "tokens": tokens_shape(model, "B", "L")}
-    return Stage(name, Call(model.stem, stem), inputs, {"h": hidden})
+    return UncompiledStage(name, Call(model.stem, stem), inputs, {"h": hidden})
 
 
 def _block(
     name: StageName, model: OtmvModel, key: KeyBlock, hidden: TensorShape, read: int
-) -> Stage:
+) -> UncompiledStage:
     image_tokens = model.config.image_tokens
 
     def block(h: Tensor, order: Tensor, mask: Tensor) -> object:
@@ -199,4 +205,4 @@ def _block(
 
     inputs = {"h": hidden, "order": order_shape(key), "mask": TensorShape(torch.bool, ("B", "N"))}
     read_out = TensorShape(torch.float32, ("B", read, model.config.width))
-    return Stage(name, Call(key, block), inputs, {"h_out": hidden, "r": read_out})
+    return UncompiledStage(name, Call(key, block), inputs, {"h_out": hidden, "r": read_out})

@@ -1,1 +1,1 @@
-"""From an artifact to TensorRT plans in the cache folder (docs/adr/0024-plans.md). No torch."""
+"""From an artifact to TensorRT plans in the cache folder (ADR 0024). No torch."""

@@ -102,7 +102,7 @@ def build_plans(
     """
     if options.arch not in library.archs:
         raise ArchUnsupported(library.name, options.arch, library.archs)
-    run = _Run(artifact, library, options)
+    run = _SharedParts(artifact, library, options)
     done = []
     for number, stage in enumerate(stages):
         report(stage, number / len(stages))
@@ -111,7 +111,7 @@ def build_plans(
     return done
 
 
-class _Run:
+class _SharedParts:
     """What the stages of one run share."""
 
     def __init__(self, artifact: Artifact, library: PlanBuilder, options: BuildOptions) -> None:

@@ -8,7 +8,7 @@ from typing import Self
 from artifact.task import VQA
 from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
 from loadtests.kit.errors import BenchError
-from loadtests.kit.processes.serving import Server
+from loadtests.kit.processes.serving import ServerProcess
 
 
 def question_bytes(picture: bytes, question: str, variant: str) -> bytes:
@@ -29,7 +29,7 @@ class Connection:
         self._writer = writer
 
     @classmethod
-    async def open(cls, server: Server) -> Self:
+    async def open(cls, server: ServerProcess) -> Self:
         """Connect."""
         return cls(*await asyncio.open_connection(server.host, server.port))
 

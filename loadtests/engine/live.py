@@ -46,7 +46,7 @@ class StepWatch(Telemetry):
         self.stepped.set()
 
 
-class Live:
+class LiveEngine:
     """An open engine whose every call goes the way a server's does."""
 
     def __init__(
@@ -79,9 +79,9 @@ class Live:
 
         Admission, which a server does while pictures are still to be decoded, lies before.
         """
-        tickets = self._admit(variants)
+        requests = self._admit(variants)
         begun_s = time.perf_counter()
-        answers = [future.result() for future in self._submit(tickets, inputs)]
+        answers = [future.result() for future in self._submit(requests, inputs)]
         return time.perf_counter() - begun_s, answers
 
     def ask_together(self, inputs: Sequence[VqaInput], variant: str = "full") -> float:
@@ -94,9 +94,9 @@ class Live:
         """
         for _ in range(_TRIES):
             self._watch.restart()
-            tickets = self._admit([variant] * len(inputs))
+            requests = self._admit([variant] * len(inputs))
             begun_s = time.perf_counter()
-            futures = self._submit(tickets, inputs)
+            futures = self._submit(requests, inputs)
             self._watch.stepped.wait()
             if self._watch.rows[0] == len(inputs):
                 wait(futures)
@@ -104,13 +104,13 @@ class Live:
                 if set(self._watch.rows) == {len(inputs)}:
                     return seconds
             self.apart += 1
-            self.clear(tickets, inputs[0])
+            self.clear(requests, inputs[0])
         raise BenchError(f"{len(inputs)} rows never shared every step in {_TRIES} tries")
 
-    def clear(self, tickets: Iterable[Request], given: VqaInput) -> None:
+    def clear(self, requests: Iterable[Request], given: VqaInput) -> None:
         """Cancel requests and wait until the engine is idle."""
-        for ticket in tickets:
-            self.pool.cancel(ticket)
+        for request in requests:
+            self.pool.cancel(request)
         self.ask([given], [self._least])
 
     def _admit(self, variants: Sequence[str]) -> list[Request]:
@@ -118,10 +118,10 @@ class Live:
         return [self.pool.admit(VQA.name, Budget(variant=each), now_s) for each in variants]
 
     def _submit(
-        self, tickets: Sequence[Request], inputs: Sequence[VqaInput]
+        self, requests: Sequence[Request], inputs: Sequence[VqaInput]
     ) -> list[Future[Answer]]:
-        pairs = zip(tickets, inputs, strict=True)
-        return [self.pool.submit(ticket, each) for ticket, each in pairs]
+        pairs = zip(requests, inputs, strict=True)
+        return [self.pool.submit(request, each) for request, each in pairs]
 
 
 class Monolith:

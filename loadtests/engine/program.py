@@ -15,7 +15,7 @@ from loadtests.kit.progress import Report
 
 
 @dataclass(frozen=True)
-class Measured:
+class EngineResults:
     """Bars of all comparisons, seconds each run took, and what failed in a way it should not."""
 
     bars: list[Bar]
@@ -35,12 +35,12 @@ class _OneRun:
 
 def run_all(
     comparisons: Sequence[Comparison], backends: Sequence[str], setup: EngineBench, report: Report
-) -> Measured:
+) -> EngineResults:
     """Measure comparisons; `backends` are the installed ones to use, at least one.
 
     A comparison that fails does not stop the others; its bar is "not-run" and it is in `failures`.
     """
-    found = Measured([], {}, [])
+    found = EngineResults([], {}, [])
     tasks = [task for comparison in comparisons for task in _tasks(comparison, backends)]
     for number, task in enumerate(tasks):
 

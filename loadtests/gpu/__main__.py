@@ -13,7 +13,7 @@ from loadtests.gpu.device.device import Kind
 from loadtests.gpu.suite.bars import bars
 from loadtests.gpu.suite.parts import PARTS
 from loadtests.gpu.suite.plot import plot
-from loadtests.gpu.suite.run import Options, Outcome, Part, run_suite
+from loadtests.gpu.suite.run import PartOutcome, SuiteOptions, SuitePart, run_suite
 from loadtests.gpu.suite.sizes import SIZES
 from loadtests.gpu.suite.tables import show, tables
 from loadtests.kit.bars import Bar
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    options = Options(asked.device, SIZES[asked.size], asked.minutes * 60, asked.seed)
+    options = SuiteOptions(asked.device, SIZES[asked.size], asked.minutes * 60, asked.seed)
     outcomes = run_suite(options, parts, lambda said: print(said, flush=True))
     command = " ".join(["python -m loadtests.gpu", *(arguments or sys.argv[1:])])
     took_s = round(time.monotonic() - begun_s, 1)
@@ -57,7 +57,7 @@ def _no_claim(device: Kind, size: str) -> str:
     return f"measured at size {size} on {device}; bars are for large on cuda"
 
 
-def _draw(outcomes: Mapping[str, Outcome], picture: Path) -> None:
+def _draw(outcomes: Mapping[str, PartOutcome], picture: Path) -> None:
     try:
         if plot(outcomes, picture):
             print(f"drawn: {picture}")
@@ -65,7 +65,7 @@ def _draw(outcomes: Mapping[str, Outcome], picture: Path) -> None:
         print("no picture: matplotlib is not installed")
 
 
-def chosen(only: str | None) -> list[Part]:
+def chosen(only: str | None) -> list[SuitePart]:
     """Return the parts named, in the suite's order; the machine's facts always come along.
 
     Raises:

@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from loadtests.kit.asking.answers import Score, WrongAnswer, problem_kind
+from loadtests.kit.asking.answers import RightAnswers, WrongAnswer, problem_kind
 from loadtests.kit.asking.cases import Cases
 from loadtests.kit.asking.tasks import ASKED
-from loadtests.locust.marks import REJECTED, Outcome
+from loadtests.locust.marks import REJECTED, JudgedReply
 
 _SHOWN = 200
 
 
 @dataclass(frozen=True)
-class Request:
+class HttpRequest:
     """A path and a body; `check` raises `WrongAnswer` where an answer is not whole."""
 
     path: str
@@ -27,26 +27,26 @@ class Request:
 
 
 def request_for(
-    task: str, cases: Cases, fields: Mapping[str, str], score: Score, rng: random.Random
-) -> Request:
+    task: str, cases: Cases, fields: Mapping[str, str], score: RightAnswers, rng: random.Random
+) -> HttpRequest:
     """Return a request on a random case of a task; its check counts the right answers."""
     case = rng.choice(cases[task])
-    return Request(ASKED[task].path, case.form(fields), partial(case.check, score=score))
+    return HttpRequest(ASKED[task].path, case.form(fields), partial(case.check, score=score))
 
 
-def judge(status: int, text: str, may_reject: bool, request: Request) -> Outcome:
+def judge(status: int, text: str, may_reject: bool, request: HttpRequest) -> JudgedReply:
     """Judge a reply; `status` 0 is none, `text` then says why."""
     if status == 504 and may_reject:
-        return Outcome(miss=REJECTED)
+        return JudgedReply(miss=REJECTED)
     if status != 200:
-        return Outcome(miss=_refusal(status, text))
+        return JudgedReply(miss=_refusal(status, text))
     try:
         found = json.loads(text)
         request.check(found)
         served = found["answers"][0] if "answers" in found else found
-        return Outcome(str(served["variant"]), served["quality"])
+        return JudgedReply(str(served["variant"]), served["quality"])
     except (WrongAnswer, KeyError, ValueError, TypeError) as error:
-        return Outcome(miss=f"not a whole answer: {error!r}"[:_SHOWN])
+        return JudgedReply(miss=f"not a whole answer: {error!r}"[:_SHOWN])
 
 
 def _refusal(status: int, text: str) -> str:

@@ -15,7 +15,7 @@ LATE, REJECTED = "late", "rejected"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JudgedReply:
     """A reply judged: what answered and its quality, or why there is no answer.
 
     `miss` is "" for a whole answer, `REJECTED` for a 504 that the request asked for by
@@ -28,14 +28,14 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Mark:
+class RequestMark:
     """One request judged. Latency counts from the intended send, as does the deadline."""
 
     arrival: Arrival
     late_send_s: float
     latency_s: float
     deadline_s: float | None
-    outcome: Outcome
+    outcome: JudgedReply
 
     @property
     def may_degrade(self) -> bool:
@@ -54,22 +54,22 @@ class Mark:
         return self.outcome.miss not in ("", REJECTED)
 
 
-def attainment(marks: Sequence[Mark]) -> float | None:
+def attainment(marks: Sequence[RequestMark]) -> float | None:
     """Return the share answered by the deadline asked for; None of nothing."""
     return sum(not mark.miss for mark in marks) / len(marks) if marks else None
 
 
-def error_share(marks: Sequence[Mark]) -> float | None:
+def error_share(marks: Sequence[RequestMark]) -> float | None:
     """Return the share that failed; None of nothing."""
     return sum(mark.failed for mark in marks) / len(marks) if marks else None
 
 
-def answered_s(marks: Sequence[Mark]) -> list[float]:
+def answered_s(marks: Sequence[RequestMark]) -> list[float]:
     """Return the latencies of the answers, late ones included."""
     return [mark.latency_s for mark in marks if not mark.outcome.miss]
 
 
-def summary(marks: Sequence[Mark], seconds: float) -> dict[str, Any]:
+def summary(marks: Sequence[RequestMark], seconds: float) -> dict[str, Any]:
     """Return what a results file holds of a run whose intended sends spanned `seconds`."""
     degradable = [mark for mark in marks if mark.may_degrade]
     return {
@@ -87,13 +87,15 @@ def summary(marks: Sequence[Mark], seconds: float) -> dict[str, Any]:
     }
 
 
-def answers_over_time(marks: Sequence[Mark], seconds: float) -> list[dict[str, int]]:
+def answers_over_time(marks: Sequence[RequestMark], seconds: float) -> list[dict[str, int]]:
     """Count answers on time per variant, and misses per reason, per second of intended sends."""
     ends = ((mark.arrival.at_s, mark.miss or str(mark.outcome.variant)) for mark in marks)
     return timeline(ends, seconds)
 
 
-def _groups(marks: Sequence[Mark], name: Callable[[Mark], str]) -> dict[str, dict[str, Any]]:
+def _groups(
+    marks: Sequence[RequestMark], name: Callable[[RequestMark], str]
+) -> dict[str, dict[str, Any]]:
     names = sorted(dict.fromkeys(map(name, marks)), key=_place)
     return {each: _group([mark for mark in marks if name(mark) == each]) for each in names}
 
@@ -103,7 +105,7 @@ def _place(name: str) -> int:
     return list(CLASSES).index(name) if name in CLASSES else 0
 
 
-def _group(marks: Sequence[Mark]) -> dict[str, Any]:
+def _group(marks: Sequence[RequestMark]) -> dict[str, Any]:
     degradable = [mark for mark in marks if mark.may_degrade]
     return {
         "offered": len(marks),
@@ -115,12 +117,12 @@ def _group(marks: Sequence[Mark]) -> dict[str, Any]:
     }
 
 
-def _variants(marks: Sequence[Mark]) -> Mapping[str, int]:
+def _variants(marks: Sequence[RequestMark]) -> Mapping[str, int]:
     """Count answers, late ones included, by variant."""
     return Counter(str(mark.outcome.variant) for mark in marks if not mark.outcome.miss)
 
 
-def _effective(marks: Sequence[Mark]) -> float | None:
+def _effective(marks: Sequence[RequestMark]) -> float | None:
     """Return the quality of the answers on time over everything offered; None if one has none."""
     met = [mark.outcome.quality for mark in marks if not mark.miss]
     known = [quality for quality in met if quality is not None]

@@ -22,7 +22,7 @@ CLOSED = "closed"
 
 
 @dataclass(frozen=True)
-class Options:
+class LoadOptions:
     """What was asked for. None of `capacity_hz` and `solo_ms` means to measure it first."""
 
     world: Path | None
@@ -102,7 +102,7 @@ def add_options(parser: Any) -> None:
     add("--report", default="", help="write the results here, as JSON")
 
 
-def read_options(parsed: Any) -> Options:
+def read_options(parsed: Any) -> LoadOptions:
     """Check what the command line says.
 
     Raises:
@@ -113,7 +113,7 @@ def read_options(parsed: Any) -> Options:
         for kind, option in OPTIONS.items()
         for text in getattr(parsed, option.removeprefix("--").replace("-", "_"))
     ]
-    found = Options(
+    found = LoadOptions(
         world=Path(parsed.world) if parsed.world else None,
         requests=parsed.requests or None,
         rate_hz=parsed.rate,
@@ -137,7 +137,7 @@ def read_options(parsed: Any) -> Options:
     return found
 
 
-def _check(options: Options, timed: bool) -> None:
+def _check(options: LoadOptions, timed: bool) -> None:
     positive = {
         "--sizing-seconds": options.sizing_seconds,
         "--seconds": options.seconds,

@@ -12,25 +12,25 @@ from loadtests.kit.origin import LIBRARIES, Origin, library_versions
 from loadtests.kit.results import results, rounded, write_results
 from loadtests.locust.budgets import CLASSES
 from loadtests.locust.marks import summary
-from loadtests.locust.run import Ground, Run
+from loadtests.locust.run import LoadRun, RunBasis
 
 
-def record(run: Run, bars: Sequence[Bar]) -> dict[str, Any]:
+def record(run: LoadRun, bars: Sequence[Bar]) -> dict[str, Any]:
     """Return what the results file holds."""
-    ground = run.ground
+    basis = run.basis
     sent_s = max((mark.arrival.at_s for mark in run.marks), default=0.0)
-    measured = ground.options.capacity_hz is None and ground.capacity_hz is not None
-    origin = Origin(shlex.join(["locust", *sys.argv[1:]]), ground.options.seed)
+    measured = basis.options.capacity_hz is None and basis.capacity_hz is not None
+    origin = Origin(shlex.join(["locust", *sys.argv[1:]]), basis.options.seed)
     facts = {
         "libraries": library_versions((*LIBRARIES, "locust")),
-        "model": ground.offer.model,
-        "artifact_sha256": ground.offer.artifact_sha256,
-        "user": ground.user,
-        "tasks": dict(ground.mix.tasks),
-        "shape": ground.options.record(),
-        "capacity_hz": rounded(ground.capacity_hz),
+        "model": basis.offer.model,
+        "artifact_sha256": basis.offer.artifact_sha256,
+        "user": basis.user,
+        "tasks": dict(basis.mix.tasks),
+        "shape": basis.options.record(),
+        "capacity_hz": rounded(basis.capacity_hz),
         "capacity_measured": measured,
-        "budgets": _budgets(ground, [mark.arrival.budget for mark in run.marks]),
+        "budgets": _budgets(basis, [mark.arrival.budget for mark in run.marks]),
         "seconds": rounded(run.seconds),
         "client_cpu": rounded(run.client_cpu),
         "sent": run.sent,
@@ -39,36 +39,36 @@ def record(run: Run, bars: Sequence[Bar]) -> dict[str, Any]:
     return results(origin, facts, bars)
 
 
-def _budgets(ground: Ground, used: Sequence[str]) -> dict[str, Any]:
+def _budgets(basis: RunBasis, used: Sequence[str]) -> dict[str, Any]:
     """Return each budget class of the mix or the trace, with its deadlines in ms by task."""
     return {
         name: {
-            "weight": ground.mix.classes.get(name, 0),
+            "weight": basis.mix.classes.get(name, 0),
             "on_miss": CLASSES[name].on_miss,
             "over_solo": CLASSES[name].over_solo,
             "deadline_ms": {
                 task: None if limit_s is None else round(limit_s * 1e3, 3)
-                for task, solo_s in ground.solo_s.items()
+                for task, solo_s in basis.solo_s.items()
                 for limit_s in (CLASSES[name].deadline_s(solo_s),)
             },
         }
-        for name in dict.fromkeys([*ground.mix.classes, *used])
+        for name in dict.fromkeys([*basis.mix.classes, *used])
     }
 
 
-def write(run: Run, bars: Sequence[Bar]) -> dict[str, Any]:
+def write(run: LoadRun, bars: Sequence[Bar]) -> dict[str, Any]:
     """Return the results, after writing them if a file was named.
 
     Raises:
         OSError: it cannot be written.
     """
     found = record(run, bars)
-    if run.ground.options.report is not None:
-        write_results(run.ground.options.report, found)
+    if run.basis.options.report is not None:
+        write_results(run.basis.options.report, found)
     return found
 
 
-def lines(run: Run, found: Mapping[str, Any]) -> Iterator[str]:
+def lines(run: LoadRun, found: Mapping[str, Any]) -> Iterator[str]:
     """Yield what the terminal shows of a run, apart from counts and bars."""
     for task, score in run.score.items():
         if score.asked:

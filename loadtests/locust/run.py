@@ -12,35 +12,35 @@ from typing import Any
 import httpx
 from locust.exception import StopUser
 
-from loadtests.kit.asking.answers import Score, requests_by_outcome
+from loadtests.kit.asking.answers import RightAnswers, requests_by_outcome
 from loadtests.kit.asking.cases import Cases, load_cases
 from loadtests.kit.asking.tasks import ASKED
 from loadtests.locust.errors import LoadTestError, OptionError
 from loadtests.locust.levels import arrivals
-from loadtests.locust.marks import Mark
-from loadtests.locust.options import Options
+from loadtests.locust.marks import RequestMark
+from loadtests.locust.options import LoadOptions
 from loadtests.locust.schedules import REPLAY, Arrival, Mix, read_trace, replay, schedule
-from loadtests.locust.sizing import Offer, Sizing
+from loadtests.locust.sizing import ServedArtifact, Sizing
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What a run stands on: measured or given before its first request.
+class RunBasis:
+    """What a run needs before its first request: measured, or given as options.
 
     `schedule` is None without a shape; `capacity_hz` where nothing is a multiple of it.
     """
 
-    options: Options
+    options: LoadOptions
     user: str
     mix: Mix
     cases: Cases
-    offer: Offer
+    offer: ServedArtifact
     solo_s: Mapping[str, float]
     capacity_hz: float | None
     schedule: Sequence[Arrival] | None
 
 
-def lay_ground(options: Options, host: str, user: str, mix: Mix) -> Ground:
+def measure_basis(options: LoadOptions, host: str, user: str, mix: Mix) -> RunBasis:
     """Measure what the options leave open and draw the schedule.
 
     Raises:
@@ -67,37 +67,39 @@ def lay_ground(options: Options, host: str, user: str, mix: Mix) -> Ground:
     elif options.shape:
         stretches = options.stretches(capacity_hz or 0.0)
         drawn = schedule(arrivals(stretches, options.cv2, options.seed), mix, options.seed)
-    return Ground(options, user, mix, cases, offer, solo_s, capacity_hz, drawn)
+    return RunBasis(options, user, mix, cases, offer, solo_s, capacity_hz, drawn)
 
 
 @dataclass
-class Run:
+class LoadRun:
     """One run: counts, marks, and the clock of its first send."""
 
-    ground: Ground
+    basis: RunBasis
     host: str
     sent: int = 0
     over: bool = False
-    marks: list[Mark] = field(default_factory=list)
-    score: dict[str, Score] = field(default_factory=lambda: {task: Score() for task in ASKED})
+    marks: list[RequestMark] = field(default_factory=list)
+    score: dict[str, RightAnswers] = field(
+        default_factory=lambda: {task: RightAnswers() for task in ASKED}
+    )
     begun: tuple[float, float] | None = None
     ended: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
-        self.random = random.Random(self.ground.options.seed)
+        self.random = random.Random(self.basis.options.seed)
         self._before = requests_by_outcome(self._metrics())
 
     def take(self) -> None:
         """Count one request, or stop the user when the run has sent enough."""
-        if self.sent == self.ground.options.requests:
+        if self.sent == self.basis.options.requests:
             raise StopUser
         self.sent += 1
 
-    def finish(self, mark: Mark, environment: Any) -> None:
+    def finish(self, mark: RequestMark, environment: Any) -> None:
         """Keep what became of one request; the last one of a counted run ends it."""
         self.marks.append(mark)
         self.ended = _clocks()
-        if len(self.marks) == self.ground.options.requests:
+        if len(self.marks) == self.basis.options.requests:
             threading.Thread(target=environment.runner.quit).start()  # a greenlet: locust patches
 
     def begin(self) -> float:

@@ -13,7 +13,7 @@ import gevent
 from locust.contrib.fasthttp import FastHttpSession
 from locust.event import EventHook
 
-from loadtests.kit.asking.answers import Score
+from loadtests.kit.asking.answers import RightAnswers
 from loadtests.kit.asking.cases import Cases
 from loadtests.kit.asking.forms import CONTENT_TYPE
 from loadtests.locust.asking import request_for
@@ -26,7 +26,7 @@ _TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
-class Offer:
+class ServedArtifact:
     """What the server says it serves: its artifact and, per task, its deepest variant."""
 
     model: str
@@ -49,7 +49,7 @@ class Sizing:
         self._cases = cases
         self._random = random.Random(seed)
 
-    def offer(self) -> Offer:
+    def offer(self) -> ServedArtifact:
         """Return what the server serves.
 
         Raises:
@@ -64,7 +64,7 @@ class Sizing:
         for each in sorted(found["variants"], key=lambda each: int(each["executed_blocks"])):
             if each["resident"]:
                 full[each["task"]] = each["variant"]
-        return Offer(found["model"], found["artifact_sha256"], full)
+        return ServedArtifact(found["model"], found["artifact_sha256"], full)
 
     def solo_s(self, task: str, variant: str) -> float:
         """Return a variant's median latency, one request at a time.
@@ -96,7 +96,7 @@ class Sizing:
         return max(_closed_loop(one, count, seconds) for count in CONNECTIONS)
 
     def _ask(self, task: str, variant: str) -> None:
-        request = request_for(task, self._cases, {"variant": variant}, Score(), self._random)
+        request = request_for(task, self._cases, {"variant": variant}, RightAnswers(), self._random)
         headers = {"Content-Type": CONTENT_TYPE}
         response = self._session.post(request.path, data=request.body, headers=headers)
         if response.status_code != 200:

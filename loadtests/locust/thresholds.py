@@ -10,7 +10,7 @@ from loadtests.kit.bars import Bar
 from loadtests.kit.latencies import percentile_ms
 from loadtests.locust.budgets import CLASSES
 from loadtests.locust.errors import OptionError
-from loadtests.locust.marks import Mark, answered_s, attainment, error_share
+from loadtests.locust.marks import RequestMark, answered_s, attainment, error_share
 
 Kind = Literal["attainment", "p99-ms", "error-share"]
 OPTIONS: dict[Kind, str] = {
@@ -31,7 +31,7 @@ class Threshold:
     scope: str
     limit: float
 
-    def bar(self, marks: Sequence[Mark]) -> Bar:
+    def bar(self, marks: Sequence[RequestMark]) -> Bar:
         """Hold it against what was measured; not run if nothing was."""
         chosen = [mark for mark in marks if self._covers(mark)]
         measured = _MEASURES[self.kind](chosen)
@@ -39,7 +39,7 @@ class Threshold:
         name = f"locust.{self.kind}" + (f".{self.scope}" if self.scope else "")
         return Bar(name, measured, self.limit, self.kind == "attainment", spread)
 
-    def _covers(self, mark: Mark) -> bool:
+    def _covers(self, mark: RequestMark) -> bool:
         if self.scope in CLASSES:
             return mark.arrival.budget == self.scope
         if self.scope and mark.arrival.stretch != self.scope:

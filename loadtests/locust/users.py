@@ -14,9 +14,9 @@ from artifact.task import CAPTION, REASON, VQA
 from loadtests.kit.asking.forms import CONTENT_TYPE
 from loadtests.locust.asking import judge, request_for
 from loadtests.locust.budgets import CLASSES
-from loadtests.locust.marks import Mark
+from loadtests.locust.marks import RequestMark
 from loadtests.locust.options import CLOSED
-from loadtests.locust.run import Run
+from loadtests.locust.run import LoadRun
 from loadtests.locust.schedules import Arrival
 
 _HEADERS = {"Content-Type": CONTENT_TYPE}
@@ -40,9 +40,9 @@ class OpenLoopUser(FastHttpUser):  # type: ignore[misc]
     classes: ClassVar[dict[str, float]] = {"patient": 1}
 
     @property
-    def shared(self) -> Run:
+    def shared(self) -> LoadRun:
         """What the run's users share."""
-        found: Run = self.environment.otmv
+        found: LoadRun = self.environment.otmv
         return found
 
     def follow(self, schedule: list[Arrival]) -> None:
@@ -59,7 +59,7 @@ class OpenLoopUser(FastHttpUser):  # type: ignore[misc]
     def ask(self) -> None:
         """Ask one request of the mix and wait for its answer."""
         self.shared.take()
-        mix, random = self.shared.ground.mix, self.shared.random
+        mix, random = self.shared.basis.mix, self.shared.random
         begun_s, now_s = self.shared.begin(), time.perf_counter()
         task, budget = mix.task(random), mix.budget(random)
         self.send(Arrival(now_s - begun_s, task, budget, CLOSED), now_s)
@@ -67,9 +67,9 @@ class OpenLoopUser(FastHttpUser):  # type: ignore[misc]
     def send(self, arrival: Arrival, due_s: float) -> None:
         """Send one request and keep what became of it; `due_s` is its intended send."""
         run, allowed = self.shared, CLASSES[arrival.budget]
-        solo_s = run.ground.solo_s[arrival.task]
+        solo_s = run.basis.solo_s[arrival.task]
         fields, score = allowed.fields(solo_s), run.score[arrival.task]
-        request = request_for(arrival.task, run.ground.cases, fields, score, run.random)
+        request = request_for(arrival.task, run.basis.cases, fields, score, run.random)
         late_s = time.perf_counter() - due_s
         with self.client.post(
             request.path,
@@ -81,7 +81,7 @@ class OpenLoopUser(FastHttpUser):  # type: ignore[misc]
             latency_s = time.perf_counter() - due_s
             response.request_meta["response_time"] = latency_s * 1e3
             outcome = judge(*_reply(response), allowed.on_miss == "reject", request)
-            mark = Mark(arrival, late_s, latency_s, allowed.deadline_s(solo_s), outcome)
+            mark = RequestMark(arrival, late_s, latency_s, allowed.deadline_s(solo_s), outcome)
             response.failure(mark.outcome.miss) if mark.failed else response.success()
         run.finish(mark, self.environment)
 
@@ -95,7 +95,7 @@ def _reply(response: Any) -> tuple[int, str]:
 
 def work(user: OpenLoopUser) -> None:
     """Send the run's schedule and end it, or ask once."""
-    schedule = user.shared.ground.schedule
+    schedule = user.shared.basis.schedule
     if schedule is None:
         user.ask()
         return

@@ -1,1 +1,1 @@
-"""Other people's servers, each serving one ONNX graph of an artifact with its own batching."""
+"""Other servers, each serving one ONNX graph of an artifact with its own batching."""

@@ -7,14 +7,14 @@ from typing import Any
 
 import litserve
 
-from loadtests.rivals.options import PATH, Options
+from loadtests.rivals.options import PATH, RivalOptions
 from loadtests.rivals.work import Model, Prepared, Preparer
 
 
-class Vqa(litserve.LitAPI):  # type: ignore[misc]
+class LitServeModel(litserve.LitAPI):  # type: ignore[misc]
     """Its worker prepares the requests of a batch one after the other, then runs them."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: RivalOptions) -> None:
         wait_s = options.wait_ms / 1e3
         super().__init__(max_batch_size=options.max_batch, batch_timeout=wait_s, api_path=PATH)
         self._options = options
@@ -45,8 +45,11 @@ class Vqa(litserve.LitAPI):  # type: ignore[misc]
 
 
 if __name__ == "__main__":
-    options = Options.from_json(sys.argv[1])
+    options = RivalOptions.from_json(sys.argv[1])
     server = litserve.LitServer(
-        Vqa(options), accelerator="cpu", workers_per_device=1, timeout=options.timeout_ms / 1e3
+        LitServeModel(options),
+        accelerator="cpu",
+        workers_per_device=1,
+        timeout=options.timeout_ms / 1e3,
     )
     server.run(host="127.0.0.1", port=options.port, log_level="warning", generate_client_file=False)

@@ -9,15 +9,15 @@ from typing import Any
 
 from mosec import Runtime, Server, Worker
 
-from loadtests.rivals.options import PATH, Options
+from loadtests.rivals.options import PATH, RivalOptions
 from loadtests.rivals.work import Model, Prepared, Preparer
 
 _OPTIONS = "RIVAL_OPTIONS"
 """Variable that carries the options into the workers, which mosec starts without arguments."""
 
 
-def _options() -> Options:
-    return Options.from_json(os.environ[_OPTIONS])
+def _options() -> RivalOptions:
+    return RivalOptions.from_json(os.environ[_OPTIONS])
 
 
 class Prepare(Worker):  # type: ignore[misc]
@@ -45,7 +45,7 @@ class Infer(Worker):  # type: ignore[misc]
 
 
 if __name__ == "__main__":
-    options = Options.from_json(sys.argv[1])
+    options = RivalOptions.from_json(sys.argv[1])
     os.environ |= {
         _OPTIONS: sys.argv[1],
         "MOSEC_ADDRESS": "127.0.0.1",

@@ -12,7 +12,7 @@ PATH = f"/v1/{VQA.name}"
 
 
 @dataclass(frozen=True)
-class Options:
+class RivalOptions:
     """What a rival serves, where, and its own settings.
 
     `artifact` is an absolute path. `max_batch` and `wait_ms` set its batching; a request older
@@ -32,6 +32,6 @@ class Options:
         return json.dumps(asdict(self))
 
     @classmethod
-    def from_json(cls, text: str) -> Options:
+    def from_json(cls, text: str) -> RivalOptions:
         """Read `to_json`'s text."""
         return cls(**json.loads(text))

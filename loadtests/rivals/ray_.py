@@ -12,17 +12,17 @@ import ray
 from ray import serve
 from starlette.requests import Request
 
-from loadtests.rivals.options import PATH, Options
+from loadtests.rivals.options import PATH, RivalOptions
 from loadtests.rivals.work import Model, Prepared, Preparer
 
 _ONGOING = 256
 """Requests a replica takes in: the default of 5 would leave batches half empty."""
 
 
-class Vqa:
+class RayModel:
     """Prepares requests in threads while a batch runs in another."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: RivalOptions) -> None:
         self._prepare, self._model = Preparer(options), Model(options)
         self.answer.set_max_batch_size(options.max_batch)
         self.answer.set_batch_wait_timeout_s(options.wait_ms / 1e3)
@@ -39,7 +39,7 @@ class Vqa:
         return answer
 
 
-def main(options: Options) -> None:
+def main(options: RivalOptions) -> None:
     """Serve until SIGTERM."""
     stop = threading.Event()
     ray.init(num_cpus=options.threads, include_dashboard=False, log_to_driver=False)
@@ -53,7 +53,7 @@ def main(options: Options) -> None:
     serve.start(http_options=http)
     deployment = serve.deployment(
         num_replicas=1, max_ongoing_requests=_ONGOING, ray_actor_options={"num_cpus": 1}
-    )(Vqa)
+    )(RayModel)
     serve.run(deployment.bind(options), route_prefix=PATH)
     stop.wait()
     serve.shutdown()
@@ -61,4 +61,4 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
-    main(Options.from_json(sys.argv[1]))
+    main(RivalOptions.from_json(sys.argv[1]))

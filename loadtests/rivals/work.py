@@ -20,7 +20,7 @@ from PIL import Image
 from artifact.preprocess import to_pixels
 from artifact.store import Artifact, open_artifact
 from artifact.task import VQA
-from loadtests.rivals.options import Options
+from loadtests.rivals.options import RivalOptions
 
 Prepared = tuple[NDArray[np.uint8], list[int]]
 """Pixels uint8 [S, S, 3] and token ids of one question."""
@@ -29,7 +29,7 @@ Prepared = tuple[NDArray[np.uint8], list[int]]
 class Preparer:
     """Turns a request's JSON into arrays, one request at a time."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: RivalOptions) -> None:
         opened = _open(options)
         self._codec = opened.text_codec()
         self._side_px = opened.manifest.config.image_size
@@ -44,7 +44,7 @@ class Preparer:
 class Model:
     """One variant as one ONNX graph; `answer` runs a batch of any size."""
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: RivalOptions) -> None:
         opened = _open(options)
         self._variant = options.variant
         self._manifest, self._labels = opened.manifest, opened.labels()
@@ -77,5 +77,5 @@ class Model:
         return {"pixels": np.stack([pixels for pixels, _ in rows]), "tokens": tokens, "mask": mask}
 
 
-def _open(options: Options) -> Artifact:
+def _open(options: RivalOptions) -> Artifact:
     return open_artifact(Path(options.artifact), verify=False)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from loadtests.kit.bars import Bar
 from loadtests.simulate.overhead import rounds_us
 from loadtests.simulate.study import ELASTIC, LOCKSTEP, SLACKFIT, Result, fixed_name
-from loadtests.simulate.world import World
+from loadtests.simulate.world import SimulatedDevice
 
 
 def mean_effective(results: Iterable[Result], policy: str) -> float:
@@ -24,7 +24,7 @@ def by_point(results: Iterable[Result]) -> dict[str, list[Result]]:
     return points
 
 
-def one_key_bars(results: Sequence[Result], world: World) -> list[Bar]:
+def one_key_bars(results: Sequence[Result], world: SimulatedDevice) -> list[Bar]:
     """Return the bars of the standard study with one key."""
     ours = mean_effective(results, ELASTIC)
     best_fixed = max(
@@ -83,7 +83,7 @@ def overhead_bar(rows: int = 256, rounds: int = 1001) -> Bar:
     Median microseconds; of 1, 2 and 12 keys the slowest.
     """
     slowest = max(
-        (sorted(rounds_us(World(keys=keys), rows, rounds)) for keys in (1, 2, 12)),
+        (sorted(rounds_us(SimulatedDevice(keys=keys), rows, rounds)) for keys in (1, 2, 12)),
         key=statistics.median,
     )
     spread = f"p10 {slowest[rounds // 10]:.0f}, p90 {slowest[-rounds // 10]:.0f}"

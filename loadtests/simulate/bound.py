@@ -16,12 +16,12 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse import coo_matrix, hstack, identity, kron, vstack
 
-from loadtests.simulate.world import World
+from loadtests.simulate.world import SimulatedDevice
 
 _CHUNK = 1500
 
 
-def fluid_bound(arrivals: Sequence[float], budget_s: float, world: World) -> float:
+def fluid_bound(arrivals: Sequence[float], budget_s: float, world: SimulatedDevice) -> float:
     """Return an upper bound of effective accuracy (points of 100) for these arrivals.
 
     Arrivals are solved in chunks of 1500; a chunk starts with an idle device, which only raises
@@ -36,7 +36,7 @@ def fluid_bound(arrivals: Sequence[float], budget_s: float, world: World) -> flo
     return sum(_points(chunk, budget_s, world) for chunk in chunks) / len(arrivals)
 
 
-def _points(arrivals: Sequence[float], budget_s: float, world: World) -> float:
+def _points(arrivals: Sequence[float], budget_s: float, world: SimulatedDevice) -> float:
     """Return the most quality points that requests of one chunk can collect."""
     route = world.route()
     starts = [0, *(stop.steps for stop in route.course.stops[:-1])]

@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from loadtests.simulate.world import Outcome, World
+from loadtests.simulate.world import SimulatedDevice, SimulatedOutcome
 
 Rule = Callable[[float, int], tuple[int, int]]
 """(slack of the most urgent in seconds, requests waiting) -> (batch, index of the depth)."""
 
 
-def slackfit(world: World, buckets: int = 32) -> Rule:
+def slackfit(world: SimulatedDevice, buckets: int = 32) -> Rule:
     """SuperServe's SlackFit: `buckets` evenly spaced latencies, each with its largest batch.
 
     Buckets run from the smallest variant at batch 1 to the largest at `max_batch`; each holds the
@@ -39,7 +39,7 @@ def slackfit(world: World, buckets: int = 32) -> Rule:
     return rule
 
 
-def fixed(world: World, depth: int) -> Rule:
+def fixed(world: SimulatedDevice, depth: int) -> Rule:
     """One variant for every request (an index into `depths`); the largest batch in time."""
 
     def rule(slack_s: float, waiting: int) -> tuple[int, int]:
@@ -51,17 +51,17 @@ def fixed(world: World, depth: int) -> Rule:
     return rule
 
 
-def largest_batch(world: World) -> Rule:
+def largest_batch(world: SimulatedDevice) -> Rule:
     """The largest batch of the waiting requests that is in time; then the best quality in time."""
     return _best_pair(world, lambda batch, depth: (batch, depth))
 
 
-def most_accurate(world: World) -> Rule:
+def most_accurate(world: SimulatedDevice) -> Rule:
     """The best quality that is in time; then the largest batch."""
     return _best_pair(world, lambda batch, depth: (depth, batch))
 
 
-def _best_pair(world: World, key: Callable[[int, int], tuple[int, int]]) -> Rule:
+def _best_pair(world: SimulatedDevice, key: Callable[[int, int], tuple[int, int]]) -> Rule:
     pairs = _pairs(world, world.max_batch)
 
     def rule(slack_s: float, waiting: int) -> tuple[int, int]:
@@ -71,7 +71,7 @@ def _best_pair(world: World, key: Callable[[int, int], tuple[int, int]]) -> Rule
     return rule
 
 
-def _pairs(world: World, most: int) -> list[tuple[float, int, int]]:
+def _pairs(world: SimulatedDevice, most: int) -> list[tuple[float, int, int]]:
     return [
         (world.service_s(depth, batch), batch, index)
         for batch in range(1, most + 1)
@@ -85,9 +85,9 @@ def run_gangs(
     smallest: int,
     arrivals: Sequence[float],
     budget_s: float,
-    world: World,
+    world: SimulatedDevice,
     seed: int = 0,
-) -> Outcome:
+) -> SimulatedOutcome:
     """Simulate one gang policy; `smallest` is the index of the least depth it may use."""
     rng = np.random.default_rng([seed, 2])
     least_s = world.service_s(world.depths[smallest], 1)
@@ -109,4 +109,4 @@ def run_gangs(
         on_time += met
         points += met * world.quality[depth]
     offered = max(len(arrivals), 1)
-    return Outcome(policy, len(arrivals), on_time / offered, points / offered)
+    return SimulatedOutcome(policy, len(arrivals), on_time / offered, points / offered)

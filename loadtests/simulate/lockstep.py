@@ -56,7 +56,7 @@ class Lockstep:
             return False
         leg_s = route.fixed_s[position] + route.row_s[position] * len(gang)
         batch = min(len(waiting), snapshot.max_batch)
-        needed_s = (route.fixed_s[0] + route.row_s[0] * batch) * snapshot.tuning.margin
+        needed_s = (route.fixed_s[0] + route.row_s[0] * batch) * snapshot.numbers.margin
         return len(waiting) >= self.eager or waiting[0].deadline_s - now - leg_s < needed_s
 
 

@@ -11,9 +11,17 @@ import numpy as np
 
 from engine.elastic.correction import Correction
 from engine.elastic.rate import ArrivalRate
-from engine.elastic.snapshot import DEFAULT, Decision, RowView, Run, Snapshot, Tuning, urgency
+from engine.elastic.snapshot import (
+    DEFAULT,
+    Decision,
+    PolicyNumbers,
+    RowView,
+    Run,
+    Snapshot,
+    urgency,
+)
 from engine.elastic.spread import CallSpread
-from loadtests.simulate.world import Outcome, World
+from loadtests.simulate.world import SimulatedDevice, SimulatedOutcome
 
 Decide = Callable[[Snapshot, float], Decision]
 
@@ -43,11 +51,15 @@ class Machine:
     """Simulates one policy over one list of arrivals; use once."""
 
     def __init__(
-        self, world: World, decide: Decide, tuning: Tuning = DEFAULT, seed: int = 0
+        self,
+        world: SimulatedDevice,
+        decide: Decide,
+        numbers: PolicyNumbers = DEFAULT,
+        seed: int = 0,
     ) -> None:
         self._world = world
         self._decide = decide
-        self._tuning = tuning
+        self._numbers = numbers
         self._route = world.route()
         self._rng = np.random.default_rng([seed, 2])
         self._rows: list[RowView] = []
@@ -62,7 +74,7 @@ class Machine:
         self._points = 0.0
         self._scored = self._covered = 0
 
-    def run(self, policy: str, arrivals: Sequence[float], budget_s: float) -> Outcome:
+    def run(self, policy: str, arrivals: Sequence[float], budget_s: float) -> SimulatedOutcome:
         """Return what became of requests with one latency budget, dropped when it is lost.
 
         Raises:
@@ -79,7 +91,9 @@ class Machine:
             self._apply(self._decide(self._snapshot(), self._now))
         whole = max(offered, 1)
         coverage = self._covered / self._scored if self._scored else None
-        return Outcome(policy, offered, self._on_time / whole, self._points / whole, coverage)
+        return SimulatedOutcome(
+            policy, offered, self._on_time / whole, self._points / whole, coverage
+        )
 
     def _arrive(self, number: int, at_s: float, budget_s: float) -> None:
         self._rate.add(at_s)
@@ -93,7 +107,7 @@ class Machine:
             self._rate.hz(self._now),
             self._calls.high,
             self._spread.over(self._calls.high),
-            self._tuning,
+            self._numbers,
         )
 
     def _apply(self, decision: Decision) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from engine.elastic.decide import decide
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import Decision, RowView, Snapshot, urgency
-from loadtests.simulate.world import World
+from loadtests.simulate.world import SimulatedDevice
 
 _BUDGETS_S = (0.05, 0.7)
 _SETTLING_ROUNDS = 300
@@ -19,7 +19,7 @@ _SETTLING_ROUNDS = 300
 class _Owner:
     """Keeps `live` rows: one that ends is replaced by an arrival at the next round."""
 
-    def __init__(self, world: World, live: int) -> None:
+    def __init__(self, world: SimulatedDevice, live: int) -> None:
         self._world, self._live = world, live
         self._route = world.route()
         self._random = random.Random(0)
@@ -65,7 +65,7 @@ class _Owner:
             self._rows = [row for row in self._rows if row.id not in gone]
 
 
-def rounds_us(world: World, live: int, rounds: int) -> Iterator[float]:
+def rounds_us(world: SimulatedDevice, live: int, rounds: int) -> Iterator[float]:
     """Yield the microseconds of each round, once rows are spread over all depths."""
     owner = _Owner(world, live)
     for _ in range(_SETTLING_ROUNDS):

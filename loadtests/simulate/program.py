@@ -18,7 +18,7 @@ from loadtests.simulate.study import (
     standard_study,
     with_gangs,
 )
-from loadtests.simulate.world import World
+from loadtests.simulate.world import SimulatedDevice
 
 NOISE = 0.2
 """Deviation of log step time in the study of predictions: a p90 of 1.27 times the mean."""
@@ -58,7 +58,7 @@ class Load:
 
 
 def run_load(
-    world: World, load: Load, budget_ms: float, seeds: Sequence[int], progress: Progress
+    world: SimulatedDevice, load: Load, budget_ms: float, seeds: Sequence[int], progress: Progress
 ) -> Studies:
     """Return every policy on one load, once per seed."""
     results = []
@@ -75,11 +75,15 @@ def run_standard(
 
     `jobs` processes share the work.
     """
-    world = World()
+    world = SimulatedDevice()
     studies: Studies = {}
     took_s: dict[str, float] = {}
-    worlds = {"1 key": world, "2 keys": World(keys=2), "12 keys": World(keys=12)}
-    for name, each in {**worlds, "1 key, noise": World(noise=NOISE)}.items():
+    worlds = {
+        "1 key": world,
+        "2 keys": SimulatedDevice(keys=2),
+        "12 keys": SimulatedDevice(keys=12),
+    }
+    for name, each in {**worlds, "1 key, noise": SimulatedDevice(noise=NOISE)}.items():
         begun = time.monotonic()
         policies: Policies = "all" if each == world else "ours"
         studies[name] = standard_study(each, seeds, seconds, jobs, progress, policies)
@@ -98,4 +102,4 @@ def run_standard(
 
 def run_sweep(seeds: Sequence[int], seconds: float, jobs: int, progress: Progress) -> Studies:
     """Return lock-step gangs at every threshold, on the sixteen loads."""
-    return {"gangs": standard_study(World(), seeds, seconds, jobs, progress, "sweep")}
+    return {"gangs": standard_study(SimulatedDevice(), seeds, seconds, jobs, progress, "sweep")}

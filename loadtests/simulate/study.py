@@ -13,7 +13,7 @@ from loadtests.simulate.bound import fluid_bound
 from loadtests.simulate.gangs import fixed, largest_batch, most_accurate, run_gangs, slackfit
 from loadtests.simulate.lockstep import Lockstep
 from loadtests.simulate.machine import Decide, Machine
-from loadtests.simulate.world import Outcome, World
+from loadtests.simulate.world import SimulatedDevice, SimulatedOutcome
 
 ELASTIC = "elastic"
 SLACKFIT = "slackfit"
@@ -54,10 +54,10 @@ class Result:
 
     point: str
     seed: int
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[SimulatedOutcome, ...]
     bound: float | None
 
-    def of(self, policy: str) -> Outcome:
+    def of(self, policy: str) -> SimulatedOutcome:
         """Return one policy's outcome.
 
         Raises:
@@ -66,7 +66,7 @@ class Result:
         return next(outcome for outcome in self.outcomes if outcome.policy == policy)
 
 
-def fixed_name(world: World, index: int) -> str:
+def fixed_name(world: SimulatedDevice, index: int) -> str:
     """Return the policy name of one fixed variant."""
     return f"{FIXED} d{world.depths[index]}"
 
@@ -79,12 +79,12 @@ def gangs_name(eager: int) -> str:
 def stepwise(
     arrivals: Sequence[float],
     budget_s: float,
-    world: World,
+    world: SimulatedDevice,
     seed: int,
     eager: Sequence[int] = (),
     *,
     ours: bool = True,
-) -> list[Outcome]:
+) -> list[SimulatedOutcome]:
     """Simulate policies that decide at every step: ours, and gangs at the thresholds `eager`."""
     policies: dict[str, Decide] = {ELASTIC: decide} if ours else {}
     policies |= {gangs_name(count): Lockstep(count) for count in eager}
@@ -98,7 +98,7 @@ def compare(
     point: str,
     arrivals: Sequence[float],
     budget_s: float,
-    world: World,
+    world: SimulatedDevice,
     seed: int,
     *,
     bound: bool = True,
@@ -122,7 +122,7 @@ Policies = Literal["all", "ours", "sweep"]
 class SimulatedRun:
     """One point and seed to simulate."""
 
-    world: World
+    world: SimulatedDevice
     point: Point
     seed: int
     duration_s: float
@@ -141,7 +141,7 @@ class SimulatedRun:
 
 
 def standard_study(
-    world: World,
+    world: SimulatedDevice,
     seeds: Sequence[int],
     duration_s: float,
     jobs: int,

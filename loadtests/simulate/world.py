@@ -12,7 +12,7 @@ STEM, HEAD = VQA.passes[0].stem, VQA.head
 
 
 @dataclass(frozen=True)
-class World:
+class SimulatedDevice:
     """One device and one ladder: `depths` executed orders with `quality` points each.
 
     `block`, `stem`, `head`: mean seconds (fixed, per row) of one call. `keys` divide the orders
@@ -52,7 +52,7 @@ class World:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SimulatedOutcome:
     """What became of the offered requests.
 
     `attainment`: share answered by their deadline. `effective`: Σ quality of those / offered.

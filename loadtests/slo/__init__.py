@@ -1,1 +1,1 @@
-"""The live benchmark: an open loop over HTTP against our server and other people's."""
+"""The live benchmark: an open loop over HTTP against our server and other servers."""

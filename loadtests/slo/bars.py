@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from loadtests.kit.bars import Bar
-from loadtests.slo.visits import OURS, Ground, Row
+from loadtests.slo.visits import OURS, CellResult, Yardstick
 from loadtests.slo.workload import Cell
 
 OVER_FULL, OVER_HINDSIGHT, OVER_FIXED_POINTS = 1.5, 1.0, 5.0
@@ -19,10 +19,10 @@ _LEAST_POINTS = 0.1
 
 
 @dataclass(frozen=True)
-class Table:
+class CellTable:
     """Rows by side, variant and cell; of several turns the median counts."""
 
-    rows: Sequence[Row]
+    rows: Sequence[CellResult]
 
     @property
     def cells(self) -> list[Cell]:
@@ -33,7 +33,7 @@ class Table:
         """Return the fixed variants of a rival."""
         return list(dict.fromkeys(row.variant for row in self.rows if row.side == side))
 
-    def turns(self, side: str, variant: str, cell: Cell) -> list[Row]:
+    def turns(self, side: str, variant: str, cell: Cell) -> list[CellResult]:
         """Return the rows of one cell, one per turn."""
         key = (side, variant, cell)
         return [row for row in self.rows if (row.side, row.variant, row.cell) == key]
@@ -44,7 +44,7 @@ class Table:
         return statistics.median(row.score.effective for row in found)
 
     def attainment(self, side: str, variant: str, cell: Cell) -> float:
-        """Return the share of offers answered on time."""
+        """Return the share of requests answered on time."""
         found = self.turns(side, variant, cell)
         return statistics.median(row.score.attainment for row in found)
 
@@ -55,10 +55,10 @@ class Table:
         return name, found[name]
 
 
-def rival_bars(rows: Sequence[Row], ground: Ground, rival: str) -> list[Bar]:
+def rival_bars(rows: Sequence[CellResult], yardstick: Yardstick, rival: str) -> list[Bar]:
     """Return the three bars against one rival."""
-    table = Table(rows)
-    over_full = partial(_over_full, table, ground.full, rival)
+    table = CellTable(rows)
+    over_full = partial(_over_full, table, yardstick.full, rival)
     over_best = partial(_over_best, table, rival)
     bursts = list(dict.fromkeys(cell.cv2 for cell in table.cells))
     leads = {f"CV² {cv2:g}": _over_single(table, rival, cv2) for cv2 in bursts}
@@ -69,7 +69,7 @@ def rival_bars(rows: Sequence[Row], ground: Ground, rival: str) -> list[Bar]:
     return [
         _with_ceiling(
             _worst(f"slo.{rival}.over-full", over_full, loaded, OVER_FULL),
-            {cell.name: _ceiling(table, ground, rival, cell) for cell in loaded},
+            {cell.name: _ceiling(table, yardstick, rival, cell) for cell in loaded},
         ),
         _worst(f"slo.{rival}.over-hindsight-best", over_best, table.cells, OVER_HINDSIGHT),
         Bar(
@@ -83,13 +83,13 @@ def rival_bars(rows: Sequence[Row], ground: Ground, rival: str) -> list[Bar]:
     ]
 
 
-def own_bars(rows: Sequence[Row], ground: Ground) -> list[Bar]:
+def own_bars(rows: Sequence[CellResult], yardstick: Yardstick) -> list[Bar]:
     """Return the bars on our own attainment, and on what it is promised for."""
-    table = Table(rows)
+    table = CellTable(rows)
     cells = [cell for cell in table.cells if cell.load == _ATTAINED_LOAD]
     shares = partial(table.attainment, OURS, "")
-    ratio = ground.smallest_over_full
-    spread = f"{next(iter(ground.quality))} over {ground.full}, each at its best batch"
+    ratio = yardstick.smallest_over_full
+    spread = f"{next(iter(yardstick.quality))} over {yardstick.full}, each at its best batch"
     return [
         _worst("slo.attainment-at-2x", shares, cells, ATTAINMENT),
         Bar("slo.smallest-over-full-capacity", ratio, SMALLEST_OVER_FULL, True, spread),
@@ -106,15 +106,15 @@ def not_run(rival: str, why: str) -> list[Bar]:
     return [Bar(f"slo.{rival}.{name}", None, limit, True, why) for name, limit in limits.items()]
 
 
-def _over_full(table: Table, full: str, rival: str, cell: Cell) -> float:
+def _over_full(table: CellTable, full: str, rival: str, cell: Cell) -> float:
     theirs = table.effective(rival, full, cell)
     return table.effective(OURS, "", cell) / max(theirs, _LEAST_POINTS)
 
 
-def _ceiling(table: Table, ground: Ground, rival: str, cell: Cell) -> float:
+def _ceiling(table: CellTable, yardstick: Yardstick, rival: str, cell: Cell) -> float:
     """Return what a server that answers every request on time with the full variant would score."""
-    theirs = table.effective(rival, ground.full, cell)
-    return 100 * ground.quality[ground.full] / max(theirs, _LEAST_POINTS)
+    theirs = table.effective(rival, yardstick.full, cell)
+    return 100 * yardstick.quality[yardstick.full] / max(theirs, _LEAST_POINTS)
 
 
 def _with_ceiling(bar: Bar, ceilings: Mapping[str, float]) -> Bar:
@@ -127,12 +127,12 @@ def _with_ceiling(bar: Bar, ceilings: Mapping[str, float]) -> Bar:
     return replace(bar, spread=spread, evidence=evidence)
 
 
-def _over_best(table: Table, rival: str, cell: Cell) -> float:
+def _over_best(table: CellTable, rival: str, cell: Cell) -> float:
     _, theirs = table.hindsight(rival, cell)
     return table.effective(OURS, "", cell) / max(theirs, _LEAST_POINTS)
 
 
-def _over_single(table: Table, rival: str, cv2: float) -> tuple[str, float]:
+def _over_single(table: CellTable, rival: str, cv2: float) -> tuple[str, float]:
     """Return the rival's best single variant over all loads, and our mean lead on it in points."""
     cells = [cell for cell in table.cells if cell.cv2 == cv2]
     means = {

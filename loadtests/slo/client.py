@@ -34,7 +34,7 @@ class Send:
 
 
 @dataclass(frozen=True)
-class Job(Message):
+class SendJob(Message):
     """What to send where. A request without an answer after `give_up_s` is given up."""
 
     host: str
@@ -64,7 +64,7 @@ class Sent(Message):
     cpu_s: float
 
 
-class _Answer:
+class _ResponseCollector:
     """Collects one response for httptools."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Connections:
         reader, writer = await self._connected()
         try:
             writer.write(request)
-            answer = _Answer()
+            answer = _ResponseCollector()
             while not answer.done:
                 data = await reader.read(_CHUNK_BYTES)
                 if not data:
@@ -121,7 +121,7 @@ class Connections:
             writer.close()
 
 
-async def run(job: Job) -> Sent:
+async def run(job: SendJob) -> Sent:
     """Send everything at its time and return what came back."""
     requests = [_request(job, body) for body in job.bodies]
     connections = Connections(job.host, job.port)
@@ -147,7 +147,7 @@ async def run(job: Job) -> Sent:
     return Sent(replies, time.perf_counter() - begun_s, cpu_s)
 
 
-def _request(job: Job, text: str) -> bytes:
+def _request(job: SendJob, text: str) -> bytes:
     body = text.encode()
     head = (
         f"POST {job.path} HTTP/1.1\r\nHost: {job.host}:{job.port}\r\n"
@@ -162,7 +162,7 @@ def exact_loop() -> asyncio.AbstractEventLoop:
 
 
 if __name__ == "__main__":
-    job = Job.from_json(sys.stdin.read())
+    job = SendJob.from_json(sys.stdin.read())
     gc.disable()
     with asyncio.Runner(loop_factory=exact_loop) as runner:
         print(runner.run(run(job)).to_json())

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.kit.latencies import BIN_S
-from loadtests.slo.bars import Table
+from loadtests.slo.bars import CellTable
 from loadtests.slo.scoring import MISS
-from loadtests.slo.visits import OURS, Ground, Row
+from loadtests.slo.visits import OURS, CellResult, Yardstick
 from loadtests.slo.workload import Cell
 
 _INK, _GRID, _OURS = "#22303c", "#dfe5ea", "#d1495b"
@@ -18,7 +18,7 @@ _DEPTHS = ("#f6d3b3", "#eda27c", "#d96c5f", "#a63d57")
 _MISSED = "#c9d1d8"
 
 
-def plot(rows: Sequence[Row], ground: Ground, path: Path) -> None:
+def plot(rows: Sequence[CellResult], yardstick: Yardstick, path: Path) -> None:
     """Draw a results picture.
 
     Raises:
@@ -29,7 +29,7 @@ def plot(rows: Sequence[Row], ground: Ground, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    table = Table(rows)
+    table = CellTable(rows)
     bursts = sorted({cell.cv2 for cell in table.cells}, reverse=True)
     pyplot.rcParams.update({"font.size": 9.5, "text.color": _INK, "axes.labelcolor": _INK})
     figure, axes = pyplot.subplots(
@@ -38,11 +38,11 @@ def plot(rows: Sequence[Row], ground: Ground, path: Path) -> None:
     for column, cv2 in enumerate(bursts):
         cells = sorted((c for c in table.cells if c.cv2 == cv2), key=lambda cell: cell.load)
         above, middle, below = axes[:, column]
-        _lines(above, table, ground, cells, "effective")
-        _lines(middle, table, ground, cells, "attainment")
+        _lines(above, table, yardstick, cells, "effective")
+        _lines(middle, table, yardstick, cells, "attainment")
         above.set_title(f"{'bursts' if cv2 > 1 else 'Poisson'}, CV² {cv2:g}", fontweight="bold")
         middle.set_xlabel("offered load / capacity of the full variant")
-        _variants(below, table, ground, cells[-1])
+        _variants(below, table, yardstick, cells[-1])
     axes[0, 0].set_ylabel("effective accuracy, points")
     axes[1, 0].set_ylabel("answered on time, %")
     axes[2, 0].set_ylabel("share of our answers, %")
@@ -52,7 +52,9 @@ def plot(rows: Sequence[Row], ground: Ground, path: Path) -> None:
     pyplot.close(figure)
 
 
-def _lines(axes: Any, table: Table, ground: Ground, cells: Sequence[Cell], what: str) -> None:
+def _lines(
+    axes: Any, table: CellTable, yardstick: Yardstick, cells: Sequence[Cell], what: str
+) -> None:
     """Draw ours, and of each rival the full variant (dashed) and the best one at each load."""
     loads = [cell.load for cell in cells]
 
@@ -64,7 +66,7 @@ def _lines(axes: Any, table: Table, ground: Ground, cells: Sequence[Cell], what:
     rivals = [side for side in dict.fromkeys(row.side for row in table.rows) if side != OURS]
     for rival, colour in zip(rivals, _RIVALS, strict=False):
         best = [up(rival, table.hindsight(rival, cell)[0], cell) for cell in cells]
-        full = [up(rival, ground.full, cell) for cell in cells]
+        full = [up(rival, yardstick.full, cell) for cell in cells]
         style = {"color": colour, "linewidth": 1.6, "markersize": 5}
         axes.plot(loads, best, marker="s", label=f"{rival}, best variant in hindsight", **style)
         axes.plot(loads, full, marker="o", linestyle="--", label=f"{rival}, full variant", **style)
@@ -75,12 +77,12 @@ def _lines(axes: Any, table: Table, ground: Ground, cells: Sequence[Cell], what:
     _plain(axes)
 
 
-def _variants(axes: Any, table: Table, ground: Ground, cell: Cell) -> None:
+def _variants(axes: Any, table: CellTable, yardstick: Yardstick, cell: Cell) -> None:
     """Draw what our server answered with over the time of one cell."""
     timeline = table.turns(OURS, "", cell)[0].score.timeline
     across = [index * BIN_S for index in range(len(timeline))]
     floor = [0.0] * len(timeline)
-    colours = dict(zip(ground.quality, _DEPTHS, strict=False)) | {MISS: _MISSED}
+    colours = dict(zip(yardstick.quality, _DEPTHS, strict=False)) | {MISS: _MISSED}
     for name, colour in colours.items():
         part = [_share(each, name) for each in timeline]
         label = {MISS: "missed"}.get(name, name)

@@ -1,4 +1,4 @@
-"""What `otmv bench slo` does: our server and the rivals in turns, on one ground."""
+"""What `otmv bench slo` does: our server and the rivals in turns, against one yardstick."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from loadtests.kit.asking.tasks import WORKLOAD
 from loadtests.kit.errors import BenchError
 from loadtests.kit.processes.ports import free_port
 from loadtests.kit.progress import Report
-from loadtests.rivals.options import Options
+from loadtests.rivals.options import RivalOptions
 from loadtests.slo import capacity, servers
-from loadtests.slo.sweep import CELL, GRID, Settings, Trial
-from loadtests.slo.visits import OURS, Ground, Offering, Row, solo_s
+from loadtests.slo.sweep import CELL, GRID, RivalSettings, Trial
+from loadtests.slo.visits import OURS, CellResult, Offering, Yardstick, solo_s
 from loadtests.slo.workload import Cell, bodies
 
 LOADS = (0.5, 1.0, 1.5, 2.0)
@@ -46,16 +46,16 @@ class SloBench:
 
 
 @dataclass
-class Measured:
+class SloResults:
     """What came of a run; `absent` says why a rival has no rows, `failures` are among those."""
 
-    ground: Ground
-    rows: list[Row] = field(default_factory=list)
+    yardstick: Yardstick
+    rows: list[CellResult] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
 
-def lay_ground(artifact: Path, setup: SloBench, report: Report) -> Ground:
+def measure_yardstick(artifact: Path, setup: SloBench, report: Report) -> Yardstick:
     """Measure capacity and solo time of an artifact's variants.
 
     Raises:
@@ -65,25 +65,27 @@ def lay_ground(artifact: Path, setup: SloBench, report: Report) -> Ground:
     deep = sorted(variants, key=lambda variant: len(variant.pattern))
     quality = {v.id: v.quality_of(WORKLOAD.name, "fp32") or 0.0 for v in deep}
     report("capacity of each variant's graph", 0.0)
-    ground = Ground(artifact.absolute(), quality, capacity.measure(artifact), 0.0)
+    yardstick = Yardstick(artifact.absolute(), quality, capacity.measure(artifact), 0.0)
     report("solo time of the full variant", 0.0)
     with servers.ours(artifact, setup.cache) as server:
-        found_s = solo_s(server, ground.full, ground.capacity_hz, setup.offering.seed)
-    return replace(ground, solo_s=found_s)
+        found_s = solo_s(server, yardstick.full, yardstick.capacity_hz, setup.offering.seed)
+    return replace(yardstick, solo_s=found_s)
 
 
-def run_alone(artifact: Path, setup: SloBench, report: Report) -> Measured:
+def run_alone(artifact: Path, setup: SloBench, report: Report) -> SloResults:
     """Measure our server only.
 
     Raises:
         BenchError: it could not be measured.
     """
-    measured = Measured(lay_ground(artifact, setup, report))
+    measured = SloResults(measure_yardstick(artifact, setup, report))
     _visit_ours(measured, setup, 0, report, 0.0)
     return measured
 
 
-def run_beside(settings: Mapping[str, Settings], setup: SloBench, report: Report) -> Measured:
+def run_beside(
+    settings: Mapping[str, RivalSettings], setup: SloBench, report: Report
+) -> SloResults:
     """Measure our server before each rival and after the last; each rival with every variant.
 
     A rival that fails does not stop the others.
@@ -91,13 +93,13 @@ def run_beside(settings: Mapping[str, Settings], setup: SloBench, report: Report
     Raises:
         BenchError: our own server or the client could not be measured.
     """
-    measured = Measured(lay_ground(setup.artifacts / FAMILY, setup, report))
-    steps = len(settings) * (1 + len(measured.ground.quality)) + 1
+    measured = SloResults(measure_yardstick(setup.artifacts / FAMILY, setup, report))
+    steps = len(settings) * (1 + len(measured.yardstick.quality)) + 1
     for turn, (rival, chosen) in enumerate(settings.items()):
-        begun = turn * (1 + len(measured.ground.quality))
+        begun = turn * (1 + len(measured.yardstick.quality))
         _visit_ours(measured, setup, turn, report, begun / steps)
         try:
-            for number, variant in enumerate(measured.ground.quality, 1):
+            for number, variant in enumerate(measured.yardstick.quality, 1):
                 share = (begun + number) / steps
                 _visit_rival(measured, setup, (rival, variant, chosen), report, share)
         except BenchError as error:
@@ -114,54 +116,54 @@ def sweep(rivals: Sequence[str], setup: SloBench, report: Report) -> dict[str, l
     Raises:
         BenchError: a rival cannot be measured.
     """
-    ground = lay_ground(setup.artifacts / FAMILY, setup, report)
+    yardstick = measure_yardstick(setup.artifacts / FAMILY, setup, report)
     offering = replace(setup.offering, cells=(CELL,))
     trials: dict[str, list[Trial]] = {rival: [] for rival in rivals}
     tasks = [(rival, settings) for rival in rivals for settings in GRID]
     for number, (rival, settings) in enumerate(tasks):
         report(f"{rival}: {settings}", number / len(tasks))
-        with _rival(setup, ground, (rival, ground.full, settings)) as server:
-            for _, score in offering.visit(server, ground):
+        with _rival(setup, yardstick, (rival, yardstick.full, settings)) as server:
+            for _, score in offering.visit(server, yardstick):
                 trials[rival].append(Trial(settings, score.effective, score.attainment))
     return trials
 
 
 def _visit_ours(
-    measured: Measured, setup: SloBench, turn: int, report: Report, share: float
+    measured: SloResults, setup: SloBench, turn: int, report: Report, share: float
 ) -> None:
     report(f"{OURS}: starting", share)
-    with servers.ours(measured.ground.artifact, setup.cache) as server:
-        for cell, score in setup.offering.visit(server, measured.ground):
+    with servers.ours(measured.yardstick.artifact, setup.cache) as server:
+        for cell, score in setup.offering.visit(server, measured.yardstick):
             report(f"{OURS}: {cell.name}: {score.effective:.1f}", share)
-            measured.rows.append(Row(OURS, "", turn, cell, score))
+            measured.rows.append(CellResult(OURS, "", turn, cell, score))
 
 
-Rival = tuple[str, str, Settings]
+Rival = tuple[str, str, RivalSettings]
 """Name, variant, settings."""
 
 
 def _visit_rival(
-    measured: Measured, setup: SloBench, chosen: Rival, report: Report, share: float
+    measured: SloResults, setup: SloBench, chosen: Rival, report: Report, share: float
 ) -> None:
     rival, variant, _ = chosen
     report(f"{rival} {variant}: starting", share)
-    with _rival(setup, measured.ground, chosen) as server:
-        for cell, score in setup.offering.visit(server, measured.ground):
+    with _rival(setup, measured.yardstick, chosen) as server:
+        for cell, score in setup.offering.visit(server, measured.yardstick):
             report(f"{rival} {variant}: {cell.name}: {score.effective:.1f}", share)
-            measured.rows.append(Row(rival, variant, 0, cell, score))
+            measured.rows.append(CellResult(rival, variant, 0, cell, score))
 
 
 @contextmanager
-def _rival(setup: SloBench, ground: Ground, chosen: Rival) -> Iterator[servers.Running]:
+def _rival(setup: SloBench, yardstick: Yardstick, chosen: Rival) -> Iterator[servers.Running]:
     rival, variant, settings = chosen
-    options = Options(
-        artifact=str(ground.artifact),
+    options = RivalOptions(
+        artifact=str(yardstick.artifact),
         variant=variant,
         port=free_port(),
         threads=usable_cores(),
         max_batch=settings.max_batch,
         wait_ms=settings.wait_ms,
-        timeout_ms=round(settings.timeout_over_solo * ground.solo_s * 1e3),
+        timeout_ms=round(settings.timeout_over_solo * yardstick.solo_s * 1e3),
     )
     probe = bodies([{}], setup.offering.seed)[0]
     with servers.rival(setup.rivals_folder, rival, options, probe) as server:

@@ -11,18 +11,21 @@ from rich.markup import escape
 from rich.table import Table as Shown
 
 from loadtests.kit.results import rounded
-from loadtests.slo.bars import Table
-from loadtests.slo.visits import OURS, Ground, Row
+from loadtests.slo.bars import CellTable
+from loadtests.slo.visits import OURS, CellResult, Yardstick
 
 
-def cells_table(title: str, rows: Sequence[Row], ground: Ground) -> Shown:
+def cells_table(title: str, rows: Sequence[CellResult], yardstick: Yardstick) -> Shown:
     """Return ours per cell, beside each rival's full and hindsight-best variant, a row a rival."""
-    table = Table(rows)
+    table = CellTable(rows)
     rivals = [side for side in dict.fromkeys(row.side for row in rows) if side != OURS]
     shown = Shown(title=title, title_style="bold", box=box.SIMPLE_HEAD)
     shown.caption = "effective accuracy, points of 100 (answered on time, %)"
     shown.add_column("load", no_wrap=True)
-    for heading in (OURS, *(["rival", f"its {ground.full}", "its best fixed"] if rivals else [])):
+    for heading in (
+        OURS,
+        *(["rival", f"its {yardstick.full}", "its best fixed"] if rivals else []),
+    ):
         shown.add_column(escape(heading), justify="right", no_wrap=True)
     for cell in table.cells:
         ours = _cell(table, OURS, "", cell)
@@ -30,30 +33,30 @@ def cells_table(title: str, rows: Sequence[Row], ground: Ground) -> Shown:
             name, _ = table.hindsight(rival, cell)
             best = f"{_cell(table, rival, name, cell)} {name}"
             shown.add_row(
-                escape(cell.name), ours, rival, _cell(table, rival, ground.full, cell), best
+                escape(cell.name), ours, rival, _cell(table, rival, yardstick.full, cell), best
             )
         if not rivals:
             shown.add_row(escape(cell.name), ours)
     return shown
 
 
-def _cell(table: Table, side: str, variant: str, cell: Any) -> str:
+def _cell(table: CellTable, side: str, variant: str, cell: Any) -> str:
     share = 100 * table.attainment(side, variant, cell)
     return f"{table.effective(side, variant, cell):.1f} ({share:.1f})"
 
 
-def ground_record(ground: Ground) -> dict[str, Any]:
-    """Return what the results file holds of the ground."""
+def yardstick_record(yardstick: Yardstick) -> dict[str, Any]:
+    """Return what the results file holds of the yardstick."""
     return {
-        "solo_ms": round(ground.solo_s * 1e3, 3),
-        "capacity_hz": round(ground.capacity_hz, 3),
-        "smallest_over_full": round(ground.smallest_over_full, 3),
-        "rates_hz": rounded(ground.rates),
-        "quality": dict(ground.quality),
+        "solo_ms": round(yardstick.solo_s * 1e3, 3),
+        "capacity_hz": round(yardstick.capacity_hz, 3),
+        "smallest_over_full": round(yardstick.smallest_over_full, 3),
+        "rates_hz": rounded(yardstick.rates),
+        "quality": dict(yardstick.quality),
     }
 
 
-def row_record(row: Row) -> dict[str, Any]:
+def row_record(row: CellResult) -> dict[str, Any]:
     """Return what the results file holds of a row; the timeline only of our first turn."""
     found = {
         "side": row.side,

@@ -10,31 +10,33 @@ from dataclasses import dataclass
 from loadtests.kit.asking.answers import problem_kind
 from loadtests.kit.latencies import late_sends, percentiles_ms, timeline
 from loadtests.slo.client import LEFT, Reply, Sent
-from loadtests.slo.workload import FACTORS, Offer
+from loadtests.slo.workload import FACTORS, PlannedRequest
 
 MISS = "miss"
 
 
 @dataclass(frozen=True)
-class Mark:
+class JudgedRequest:
     """One request judged. `latency_s` counts from the intended send; `miss` is why, "" if none.
 
     `variant` is what answered, on time or late; None if nothing did.
     """
 
-    offer: Offer
+    offer: PlannedRequest
     latency_s: float
     late_send_s: float
     variant: str | None
     miss: str
 
 
-def judge(offers: Sequence[Offer], replies: Sequence[Reply], solo_s: float) -> list[Mark]:
+def judge(
+    planned: Sequence[PlannedRequest], replies: Sequence[Reply], solo_s: float
+) -> list[JudgedRequest]:
     """Judge every reply by its request's deadline: late, refused, broken and silent are misses."""
-    return [_mark(*pair, solo_s) for pair in zip(offers, replies, strict=True)]
+    return [_mark(*pair, solo_s) for pair in zip(planned, replies, strict=True)]
 
 
-def _mark(offer: Offer, reply: Reply, solo_s: float) -> Mark:
+def _mark(offer: PlannedRequest, reply: Reply, solo_s: float) -> JudgedRequest:
     latency_s = reply.ended_s - offer.at_s
     variant, miss = None, ""
     if reply.status == 200:
@@ -42,7 +44,7 @@ def _mark(offer: Offer, reply: Reply, solo_s: float) -> Mark:
         miss = "late" if latency_s > offer.factor * solo_s else ""
     else:
         miss = reply.body if reply.status == LEFT else _refusal(reply)
-    return Mark(offer, latency_s, reply.sent_s - offer.at_s, variant, miss)
+    return JudgedRequest(offer, latency_s, reply.sent_s - offer.at_s, variant, miss)
 
 
 def _refusal(reply: Reply) -> str:
@@ -52,14 +54,14 @@ def _refusal(reply: Reply) -> str:
 
 
 @dataclass(frozen=True)
-class Score:
+class CellScore:
     """One cell of one side.
 
-    `attainment` is on-time answers over offers; `effective` the sum of on-time answers' quality
-    over offers, in points of 100; `goodput_hz` on-time answers per second. `variants` counts
-    on-time answers. `classes` holds attainment and p50, p95, p99 of the answers' latency, late
-    ones included, per deadline class; `timeline` counts answers on time per variant, and misses,
-    per `BIN_S` of intended send times.
+    `attainment` is on-time answers over offered requests; `effective` the sum of on-time answers'
+    quality over offered requests, in points of 100; `goodput_hz` on-time answers per second.
+    `variants` counts on-time answers. `classes` holds attainment and p50, p95, p99 of the answers'
+    latency, late ones included, per deadline class; `timeline` counts answers on time per variant,
+    and misses, per `BIN_S` of intended send times.
     """
 
     offered: int
@@ -76,16 +78,16 @@ class Score:
 
 
 def score(
-    marks: Sequence[Mark],
+    marks: Sequence[JudgedRequest],
     quality: Mapping[str, float],
     seconds: float,
     sent: Sent,
     server_cpu_s: float,
-) -> Score:
+) -> CellScore:
     """Sum up a cell of `seconds`; processor shares are of one core, over the time to the end."""
     met = [mark for mark in marks if not mark.miss]
     count = max(1, len(marks))
-    return Score(
+    return CellScore(
         offered=len(marks),
         attainment=len(met) / count,
         effective=100 * sum(quality[str(mark.variant)] for mark in met) / count,
@@ -102,7 +104,7 @@ def score(
     )
 
 
-def _class(marks: Sequence[Mark], factor: int) -> dict[str, float | None]:
+def _class(marks: Sequence[JudgedRequest], factor: int) -> dict[str, float | None]:
     of_class = [mark for mark in marks if mark.offer.factor == factor]
     answered_s = [mark.latency_s for mark in of_class if mark.variant is not None]
     return {

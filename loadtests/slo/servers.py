@@ -12,7 +12,7 @@ from pathlib import Path
 from loadtests.kit.processes.child import ROOT, environment
 from loadtests.kit.processes.serving import serving
 from loadtests.kit.processes.started import started
-from loadtests.rivals.options import PATH, Options
+from loadtests.rivals.options import PATH, RivalOptions
 
 RIVALS = {"litserve": "litserve", "ray": "ray", "mosec": "mosec"}
 """Rival to the library it needs; its program is `loadtests.rivals.<rival>_`."""
@@ -59,7 +59,7 @@ def ours(artifact: Path, cache: Path) -> Iterator[Running]:
 
 
 @contextmanager
-def rival(folder: Path, name: str, options: Options, probe: str) -> Iterator[Running]:
+def rival(folder: Path, name: str, options: RivalOptions, probe: str) -> Iterator[Running]:
     """Run a rival's program with its options until the block ends.
 
     Args:

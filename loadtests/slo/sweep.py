@@ -19,7 +19,7 @@ SETTINGS = Path(__file__).with_name("rival_settings.json")
 
 
 @dataclass(frozen=True)
-class Settings:
+class RivalSettings:
     """A rival's batching, and the age over the full variant's solo time that it drops requests at.
 
     All three rivals have such a limit; without one, all of them answer everything too late for
@@ -31,19 +31,19 @@ class Settings:
     timeout_over_solo: int
 
 
-GRID = tuple(itertools.starmap(Settings, itertools.product((2, 4, 8), (1, 10), FACTORS)))
+GRID = tuple(itertools.starmap(RivalSettings, itertools.product((2, 4, 8), (1, 10), FACTORS)))
 
 
 @dataclass(frozen=True)
 class Trial:
     """What a setting reached at `CELL`."""
 
-    settings: Settings
+    settings: RivalSettings
     effective: float
     attainment: float
 
 
-def best_of(trials: Sequence[Trial]) -> Settings:
+def best_of(trials: Sequence[Trial]) -> RivalSettings:
     """Return the settings of the best effective accuracy; the first of equals."""
     return max(trials, key=lambda trial: trial.effective).settings
 
@@ -57,7 +57,7 @@ def record(trials: Mapping[str, Sequence[Trial]]) -> dict[str, Any]:
     }
 
 
-def read_settings(path: Path, rivals: Sequence[str]) -> dict[str, Settings]:
+def read_settings(path: Path, rivals: Sequence[str]) -> dict[str, RivalSettings]:
     """Read the best settings of these rivals.
 
     Raises:
@@ -65,6 +65,6 @@ def read_settings(path: Path, rivals: Sequence[str]) -> dict[str, Settings]:
     """
     try:
         found = json.loads(path.read_text("utf-8"))["settings"]
-        return {rival: Settings(**found[rival]) for rival in rivals}
+        return {rival: RivalSettings(**found[rival]) for rival in rivals}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BenchError(f"{path}: no settings of {error}: otmv bench slo --sweep") from error

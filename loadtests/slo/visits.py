@@ -13,8 +13,8 @@ from loadtests.kit.processes.child import run_child
 from loadtests.kit.processes.tree import tree_cpu_s
 from loadtests.rivals.options import PATH
 from loadtests.slo.capacity import Rates, best
-from loadtests.slo.client import Job, Send, Sent
-from loadtests.slo.scoring import Score, judge, score
+from loadtests.slo.client import Send, SendJob, Sent
+from loadtests.slo.scoring import CellScore, judge, score
 from loadtests.slo.servers import Running, ask
 from loadtests.slo.workload import FACTORS, Cell, bodies, class_budgets, draw
 
@@ -29,8 +29,8 @@ _GIVE_UP = 4
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What a run stands on, measured in it.
+class Yardstick:
+    """What loads, deadlines and scores of a run are measured against; itself measured in the run.
 
     `quality` is per variant, shallow to deep; `rates` what each one's graph reaches, per batch;
     `solo_s` the full variant's median latency over HTTP on our idle server.
@@ -58,41 +58,41 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Row:
+class CellResult:
     """One cell of one side; `variant` is "" for ours, `turn` counts a side's visits from 0."""
 
     side: str
     variant: str
     turn: int
     cell: Cell
-    score: Score
+    score: CellScore
 
 
 @dataclass(frozen=True)
 class Offering:
-    """The same for every side: cells, their length, and the seed of arrivals and pictures."""
+    """Offered alike to every side: cells, their length, the seed of arrivals and pictures."""
 
     cells: tuple[Cell, ...]
     seconds: float
     seed: int
 
-    def visit(self, server: Running, ground: Ground) -> Iterator[tuple[Cell, Score]]:
+    def visit(self, server: Running, yardstick: Yardstick) -> Iterator[tuple[Cell, CellScore]]:
         """Warm a server up, then yield the score of each cell.
 
         Raises:
             BenchError: the client failed, or the server stopped answering.
         """
-        texts = bodies(class_budgets(ground.solo_s), self.seed)
-        warm = draw(_WARM, ground.capacity_hz, _WARM_S, _WARM_SEED + self.seed)
-        _send(_job(server, texts, ground.solo_s, (offer.send for offer in warm)))
+        texts = bodies(class_budgets(yardstick.solo_s), self.seed)
+        warm = draw(_WARM, yardstick.capacity_hz, _WARM_S, _WARM_SEED + self.seed)
+        _send(_job(server, texts, yardstick.solo_s, (each.send for each in warm)))
         for cell in self.cells:
             _settle(server, bodies([{}], self.seed)[0])
-            offers = draw(cell, ground.capacity_hz, self.seconds, self.seed)
+            planned = draw(cell, yardstick.capacity_hz, self.seconds, self.seed)
             before_s = tree_cpu_s(server.pid)
-            sent = _send(_job(server, texts, ground.solo_s, (offer.send for offer in offers)))
+            sent = _send(_job(server, texts, yardstick.solo_s, (each.send for each in planned)))
             cpu_s = tree_cpu_s(server.pid) - before_s
-            marks = judge(offers, sent.replies, ground.solo_s)
-            yield cell, score(marks, ground.quality, self.seconds, sent, cpu_s)
+            marks = judge(planned, sent.replies, yardstick.solo_s)
+            yield cell, score(marks, yardstick.quality, self.seconds, sent, cpu_s)
 
 
 def solo_s(server: Running, full: str, capacity_hz: float, seed: int) -> float:
@@ -111,12 +111,12 @@ def solo_s(server: Running, full: str, capacity_hz: float, seed: int) -> float:
     return statistics.median(reply.ended_s - send.at_s for reply, send in pairs)
 
 
-def _job(server: Running, texts: list[str], solo_s: float, sends: Iterable[Send]) -> Job:
+def _job(server: Running, texts: list[str], solo_s: float, sends: Iterable[Send]) -> SendJob:
     give_up_s = _GIVE_UP * max(FACTORS) * solo_s
-    return Job(server.host, server.port, PATH, texts, list(sends), give_up_s)
+    return SendJob(server.host, server.port, PATH, texts, list(sends), give_up_s)
 
 
-def _send(job: Job) -> Sent:
+def _send(job: SendJob) -> Sent:
     said = run_child("loadtests.slo.client", [], "the client", given=job.to_json())
     return Sent.from_json(said)
 

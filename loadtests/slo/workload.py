@@ -42,7 +42,7 @@ class Cell:
 
 
 @dataclass(frozen=True)
-class Offer:
+class PlannedRequest:
     """One request: its time in seconds from the start, its deadline class, its picture."""
 
     at_s: float
@@ -55,14 +55,14 @@ class Offer:
         return Send(self.at_s, self.picture * len(FACTORS) + FACTORS.index(self.factor))
 
 
-def draw(cell: Cell, capacity_hz: float, seconds: float, seed: int) -> list[Offer]:
-    """Return the offers of a cell; classes are dealt evenly, pictures at random."""
+def draw(cell: Cell, capacity_hz: float, seconds: float, seed: int) -> list[PlannedRequest]:
+    """Return the planned requests of a cell; classes are dealt evenly, pictures at random."""
     times_s = gamma_arrivals(cell.load * capacity_hz, seconds, cell.cv2, seed)
     rng = np.random.default_rng([seed, len(times_s)])
     factors = rng.permutation(np.resize(FACTORS, len(times_s)))
     pictures = rng.integers(_PICTURES, size=len(times_s))
     return [
-        Offer(at_s, int(factor), int(picture))
+        PlannedRequest(at_s, int(factor), int(picture))
         for at_s, factor, picture in zip(times_s, factors, pictures, strict=True)
     ]
 

@@ -18,14 +18,14 @@ from artifact.store import open_artifact
 from artifact.task import TaskName
 from engine.backends.registry import open_backend
 from engine.errors import EngineError
-from loadtests.kit.asking.tasks.asked import Work
+from loadtests.kit.asking.tasks.asked import PassWork
 from loadtests.kit.errors import BenchError
 from loadtests.kit.processes.message import Message
 from loadtests.kit.progress import Report
 from loadtests.kit.rounds import take_rounds
 from loadtests.table4.galleries import check_gallery, flops
 from loadtests.table4.passes import Passes, draw_inputs
-from loadtests.table4.rows import Row
+from loadtests.table4.rows import MethodSpeed
 
 _WARM = 2
 _LOADING = 0.4
@@ -33,19 +33,19 @@ _LOADING = 0.4
 
 
 @dataclass(frozen=True)
-class Job(Message):
+class TaskJob(Message):
     """One task: its gallery, the methods (`full` among them), and how they are measured."""
 
     gallery: str
     task: TaskName
-    work: Work
+    work: PassWork
     methods: Sequence[str]
     backend: str
     rounds: int
     seed: int
 
 
-def measure(job: Job, report: Report) -> tuple[list[Row], str]:
+def measure(job: TaskJob, report: Report) -> tuple[list[MethodSpeed], str]:
     """Return a row per method, and the library they ran on.
 
     Raises:
@@ -67,13 +67,15 @@ def measure(job: Job, report: Report) -> tuple[list[Row], str]:
 
     times_s = take_rounds(sides, job.rounds, within)
     rows = [
-        Row(job.task, method, flops(gallery.manifest, job.task, method, job.work), times_s[method])
+        MethodSpeed(
+            job.task, method, flops(gallery.manifest, job.task, method, job.work), times_s[method]
+        )
         for method in job.methods
     ]
     return rows, backend.library
 
 
-def run(job: Job, send: Callable[[dict[str, Any]], None]) -> None:
+def run(job: TaskJob, send: Callable[[dict[str, Any]], None]) -> None:
     """Measure, and send what comes of it."""
     try:
         rows, library = measure(job, lambda what, share: send({"at": what, "share": share}))
@@ -84,4 +86,4 @@ def run(job: Job, send: Callable[[dict[str, Any]], None]) -> None:
 
 
 if __name__ == "__main__":
-    run(Job.from_json(sys.argv[1]), lambda line: print(json.dumps(line), flush=True))
+    run(TaskJob.from_json(sys.argv[1]), lambda line: print(json.dumps(line), flush=True))

@@ -20,7 +20,7 @@ import httpx
 from artifact.task import TASKS, TaskName
 from loadtests.kit.asking.cases import load_cases
 from loadtests.kit.asking.tasks import ASKED
-from loadtests.kit.asking.tasks.asked import Case
+from loadtests.kit.asking.tasks.asked import SendableCase
 from loadtests.kit.errors import BenchError
 from loadtests.kit.progress import Report
 from loadtests.kit.rounds import turned
@@ -50,13 +50,13 @@ class Drive:
 
 
 @dataclass
-class _Run:
+class _RunningDrive:
     """A run under way."""
 
     drive: Drive
     client: httpx.AsyncClient
     report: Report
-    cases: Sequence[Case]
+    cases: Sequence[SendableCase]
     now_s: Callable[[], float]
     counts: dict[str, Count] = field(default_factory=dict)
 
@@ -80,7 +80,7 @@ async def _drive(
     settings: dict[str, Any] = {"base_url": drive.url, "timeout": _TIMEOUT_S, "limits": limits}
     try:
         async with httpx.AsyncClient(**settings, transport=transport) as client:
-            run = _Run(drive, client, report, load_cases(None)[drive.task], now_s)
+            run = _RunningDrive(drive, client, report, load_cases(None)[drive.task], now_s)
             variants = await _variants(run)
             begun_at_s = time.time()
             await _send_all(run, variants)
@@ -100,7 +100,7 @@ async def _drive(
     )
 
 
-async def _send_all(run: _Run, variants: Sequence[str]) -> None:
+async def _send_all(run: _RunningDrive, variants: Sequence[str]) -> None:
     """Send one request for each variant, alone, so that a wrong one is named; then the traffic."""
     for name in variants:
         run.counts[name] = Count()
@@ -115,7 +115,7 @@ async def _send_all(run: _Run, variants: Sequence[str]) -> None:
         raise errors.exceptions[0] from errors
 
 
-async def _variants(run: _Run) -> list[str]:
+async def _variants(run: _RunningDrive) -> list[str]:
     """Return what the server offers for the task: all of it, or those asked for and `full`."""
     drive = run.drive
     answer = await run.client.get("/v1/variants", params={"task": drive.task})
@@ -129,7 +129,7 @@ async def _variants(run: _Run) -> list[str]:
     return [name for name in offered if not drive.variants or name in (FULL, *drive.variants)]
 
 
-def _requests(run: _Run, variants: Sequence[str]) -> Iterator[tuple[str, int]]:
+def _requests(run: _RunningDrive, variants: Sequence[str]) -> Iterator[tuple[str, int]]:
     """Yield (variant, number of its turn's request) until a round ends after the time."""
     begun_s, number = run.now_s(), 0
     while number == 0 or run.now_s() < begun_s + run.drive.seconds:
@@ -141,12 +141,12 @@ def _requests(run: _Run, variants: Sequence[str]) -> Iterator[tuple[str, int]]:
         number += 1
 
 
-async def _work(run: _Run, requests: Iterator[tuple[str, int]]) -> None:
+async def _work(run: _RunningDrive, requests: Iterator[tuple[str, int]]) -> None:
     for name, number in requests:
         await _send(run, name, number)
 
 
-async def _send(run: _Run, variant: str, number: int) -> str:
+async def _send(run: _RunningDrive, variant: str, number: int) -> str:
     """Send one request and count what came of it; return the problem, "" if there is none."""
     body = _body(run.drive, variant, run.cases, number)
     answer = await run.client.post(ASKED[run.drive.task].path, json=body)
@@ -160,7 +160,7 @@ async def _send(run: _Run, variant: str, number: int) -> str:
     return _problem(answer)
 
 
-def _body(drive: Drive, variant: str, cases: Sequence[Case], number: int) -> dict[str, Any]:
+def _body(drive: Drive, variant: str, cases: Sequence[SendableCase], number: int) -> dict[str, Any]:
     """Return a request's JSON; turns send the same ones in the same order."""
     budget = {"variant": variant, "max_latency_ms": _PATIENCE_MS}
     words = {"max_new_tokens": drive.words} if TASKS[drive.task].writes else {}

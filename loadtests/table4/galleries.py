@@ -9,7 +9,7 @@ from artifact.manifest import MANIFEST_NAME, Manifest, VariantRecord
 from artifact.store import Artifact, open_artifact
 from artifact.task import TASKS, TaskName
 from loadtests.kit.artifacts import export
-from loadtests.kit.asking.tasks.asked import Work
+from loadtests.kit.asking.tasks.asked import PassWork
 from loadtests.kit.errors import BenchError
 from loadtests.kit.progress import Report
 from loadtests.table4.presets import Preset
@@ -77,7 +77,7 @@ def _free_bytes() -> int | None:
     return int(fields["MemAvailable"].split()[0]) * 1024
 
 
-def flops(manifest: Manifest, task: TaskName, method: str, work: Work) -> int:
+def flops(manifest: Manifest, task: TaskName, method: str, work: PassWork) -> int:
     """Return the FLOPs of one request: of a caption, the picture and `work.words` words.
 
     Raises:

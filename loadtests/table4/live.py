@@ -16,7 +16,7 @@ from loadtests.table4.ledger import Ledger
 from loadtests.table4.report import Direct
 from models.comparators.methods import FULL
 from monitoring import table4
-from monitoring.prometheus import NoData, Prometheus, Sample, Series
+from monitoring.prometheus import MetricSeries, NoData, Prometheus, Sample
 from monitoring.promql import Scope
 from monitoring.table4 import COLUMNS
 
@@ -43,7 +43,7 @@ class LiveRow:
 
 
 @dataclass(frozen=True)
-class Live:
+class LiveWindow:
     """What Prometheus says of a window that ends at `at_s` (Unix seconds).
 
     `rows_per_step` is of all traffic in the window; `words` are those per caption, by variant.
@@ -66,7 +66,7 @@ def check_window(window: str) -> None:
         raise BenchError(f"--window {window}: write it as Prometheus does, as in 90s, 5m or 1h")
 
 
-def read_live(prometheus: Prometheus, window: str, at_s: float) -> Live:
+def read_live(prometheus: Prometheus, window: str, at_s: float) -> LiveWindow:
     """Return the table of a window.
 
     Raises:
@@ -87,7 +87,7 @@ def read_live(prometheus: Prometheus, window: str, at_s: float) -> Live:
         for key in relative
         if key[0] == task
     ]
-    return Live(
+    return LiveWindow(
         window,
         at_s,
         tuple(rows),
@@ -139,7 +139,7 @@ def await_counted(
         sleep(_POLL_S)
 
 
-def counted(series: list[Series], ledger: Ledger) -> Counted | None:
+def counted(series: list[MetricSeries], ledger: Ledger) -> Counted | None:
     """Return the counters over a run; None if some variant was not scraped after it."""
     pictures: dict[str, float] = {}
     last_s = 0.0
@@ -156,7 +156,7 @@ def counted(series: list[Series], ledger: Ledger) -> Counted | None:
     return Counted(pictures, last_s) if expected <= pictures.keys() else None
 
 
-def with_counted(live: Live, task: TaskName, found: Counted) -> Live:
+def with_counted(live: LiveWindow, task: TaskName, found: Counted) -> LiveWindow:
     """Return the table with the pictures counted instead of those that PromQL estimates."""
     rows = [
         replace(row, pictures=found.pictures.get(row.variant, 0.0)) if row.task == task else row
@@ -186,7 +186,7 @@ def counters_bar(ledger: Ledger, found: Counted) -> Bar:
     return Bar("table4.prometheus.counters", apart[worst], MOST_APART, False, spread, evidence)
 
 
-def direct_bars(live: Live, direct: Direct) -> list[Bar]:
+def direct_bars(live: LiveWindow, direct: Direct) -> list[Bar]:
     """Return a bar for every method that both know: how far the two ratios are apart."""
     bars = []
     for row in live.rows:

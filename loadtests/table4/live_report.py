@@ -11,14 +11,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from loadtests.table4.ledger import Ledger
-from loadtests.table4.live import Live, LiveRow
+from loadtests.table4.live import LiveRow, LiveWindow
 from loadtests.table4.report import Direct
 from monitoring import table4
 from monitoring.promql import Scope
 from monitoring.table4 import SOURCE, method_title, paper_speed
 
 
-def live_table(live: Live, direct: Direct) -> Table:
+def live_table(live: LiveWindow, direct: Direct) -> Table:
     """Return a line per task and variant; `direct` is empty if none was given."""
     shown = Table(
         title=f"pictures per busy second over {live.window}",
@@ -44,7 +44,7 @@ def live_table(live: Live, direct: Direct) -> Table:
     return shown
 
 
-def _caption(live: Live) -> str:
+def _caption(live: LiveWindow) -> str:
     parts = [SOURCE]
     if live.rows_per_step is not None:
         parts.append(f"rows per step {live.rows_per_step:.2f}")
@@ -63,7 +63,7 @@ def paper(row: LiveRow) -> float | None:
     return paper_speed(row.variant, row.task)
 
 
-def live_facts(live: Live, direct: Direct, ledger: Ledger | None) -> dict[str, Any]:
+def live_facts(live: LiveWindow, direct: Direct, ledger: Ledger | None) -> dict[str, Any]:
     """Return what the results file holds beside the bars and where it comes from."""
     return {
         "window": live.window,

@@ -18,13 +18,13 @@ from artifact.manifest import Manifest, StageFile
 from artifact.store import Artifact
 from artifact.task import TASKS, TaskName
 from engine.backends.base import Array, Backend, LoadedStage
-from loadtests.kit.asking.tasks.asked import Work
+from loadtests.kit.asking.tasks.asked import PassWork
 from loadtests.kit.errors import BenchError
 from loadtests.kit.pairs import Side
 
 
 @dataclass(frozen=True)
-class Inputs:
+class PassInputs:
     """What every method of a task is given.
 
     `first`: pixels uint8 [B,S,S,3] ([B,2,S,S,3] of a statement) and, but of a caption, tokens int64
@@ -36,7 +36,7 @@ class Inputs:
     words: Array
 
 
-def draw_inputs(manifest: Manifest, task: TaskName, work: Work, seed: int) -> Inputs:
+def draw_inputs(manifest: Manifest, task: TaskName, work: PassWork, seed: int) -> PassInputs:
     """Return random inputs.
 
     Raises:
@@ -56,13 +56,15 @@ def draw_inputs(manifest: Manifest, task: TaskName, work: Work, seed: int) -> In
         length = manifest.buckets.text_lengths[-1]
         first["tokens"] = rng.integers(0, config.vocab_size, (work.batch, length))
         first["mask"] = np.ones((work.batch, config.image_tokens + length), np.bool_)
-    return Inputs(first, words)
+    return PassInputs(first, words)
 
 
 class Passes:
     """Makes every method's pass. Arrays for keys and values are shared: passes come in turns."""
 
-    def __init__(self, gallery: Artifact, backend: Backend, task: TaskName, inputs: Inputs) -> None:
+    def __init__(
+        self, gallery: Artifact, backend: Backend, task: TaskName, inputs: PassInputs
+    ) -> None:
         self._gallery, self._backend = gallery, backend
         self._task, self._inputs = task, inputs
         self._caches: dict[tuple[str, tuple[int, ...]], Array] = {}

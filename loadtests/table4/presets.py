@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from artifact.task import TaskName
 from loadtests.kit.asking.tasks import ASKED
-from loadtests.kit.asking.tasks.asked import Work
+from loadtests.kit.asking.tasks.asked import PassWork
 from loadtests.kit.errors import BenchError
 
 
@@ -17,7 +17,7 @@ class Preset:
 
     name: str
     model: str
-    work: Mapping[TaskName, Work]
+    work: Mapping[TaskName, PassWork]
 
     def gallery(self, task: TaskName) -> str:
         """Return the folder of a task's gallery."""

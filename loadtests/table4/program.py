@@ -10,9 +10,9 @@ from pathlib import Path
 from artifact.task import TaskName
 from loadtests.kit.processes.apart import run_apart
 from loadtests.kit.progress import Report
-from loadtests.table4.child import Job
+from loadtests.table4.child import TaskJob
 from loadtests.table4.presets import Preset
-from loadtests.table4.rows import Row
+from loadtests.table4.rows import MethodSpeed
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,18 @@ class Table4Bench:
 
 
 @dataclass
-class Measured:
+class Table4Results:
     """Rows of all tasks, why a task has none, the library, and the seconds each task took."""
 
-    rows: list[Row] = field(default_factory=list)
+    rows: list[MethodSpeed] = field(default_factory=list)
     failed: dict[TaskName, str] = field(default_factory=dict)
     library: str = ""
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def run_all(setup: Table4Bench, report: Report) -> Measured:
+def run_all(setup: Table4Bench, report: Report) -> Table4Results:
     """Measure the tasks; galleries must be there. One that fails does not stop the others."""
-    found, count = Measured(), len(setup.tasks)
+    found, count = Table4Results(), len(setup.tasks)
     for number, task in enumerate(setup.tasks):
 
         def within(what: str, share: float, number: int = number, task: TaskName = task) -> None:
@@ -57,14 +57,14 @@ def run_all(setup: Table4Bench, report: Report) -> Measured:
         if problem is not None:
             found.failed[task] = problem
         else:
-            found.rows += [Row(**row) for row in said["rows"]]
+            found.rows += [MethodSpeed(**row) for row in said["rows"]]
             found.library = said["library"]
     return found
 
 
-def _job(setup: Table4Bench, task: TaskName) -> Job:
+def _job(setup: Table4Bench, task: TaskName) -> TaskJob:
     gallery = setup.artifacts / setup.preset.gallery(task)
-    return Job(
+    return TaskJob(
         str(gallery.absolute()),
         task,
         setup.preset.work[task],

@@ -14,8 +14,8 @@ from artifact.task import TaskName
 from loadtests.kit.errors import BenchError
 from loadtests.kit.pairs import side_record
 from loadtests.table4.notes import note
-from loadtests.table4.program import Measured, Table4Bench
-from loadtests.table4.rows import Row, Speed
+from loadtests.table4.program import Table4Bench, Table4Results
+from loadtests.table4.rows import MethodSpeed, Speed
 from models.comparators.methods import METHODS
 from monitoring.table4 import SOURCE
 
@@ -43,7 +43,7 @@ def table(found: Sequence[Speed], task: TaskName, *, notes: bool = True) -> Tabl
     return shown
 
 
-def facts(setup: Table4Bench, measured: Measured, found: Sequence[Speed]) -> dict[str, Any]:
+def facts(setup: Table4Bench, measured: Table4Results, found: Sequence[Speed]) -> dict[str, Any]:
     """Return what the results file holds beside the bars and where it comes from."""
     preset = setup.preset
     work = {
@@ -62,7 +62,7 @@ def facts(setup: Table4Bench, measured: Measured, found: Sequence[Speed]) -> dic
     }
 
 
-def _record(row: Row, speed: Speed) -> dict[str, Any]:
+def _record(row: MethodSpeed, speed: Speed) -> dict[str, Any]:
     return {
         "task": row.task,
         "method": row.method,

@@ -12,7 +12,7 @@ from monitoring.table4 import paper_speed
 
 
 @dataclass(frozen=True)
-class Row:
+class MethodSpeed:
     """A method's passes on one task, in seconds, one per round; `flops` are of one request."""
 
     task: TaskName
@@ -42,13 +42,13 @@ class Speed:
         return self.ratio[1] / self.ideal
 
 
-def speeds(rows: Sequence[Row]) -> list[Speed]:
+def speeds(rows: Sequence[MethodSpeed]) -> list[Speed]:
     """Return the speed of every row, over `full` of the same task."""
     fulls = {row.task: row for row in rows if row.method == FULL}
     return [_speed(row, fulls[row.task]) for row in rows]
 
 
-def _speed(row: Row, full: Row) -> Speed:
+def _speed(row: MethodSpeed, full: MethodSpeed) -> Speed:
     ratios = [a / b for a, b in zip(full.times_s, row.times_s, strict=True)]
     paper = paper_speed(row.method, row.task)
     ideal = full.flops / row.flops

@@ -28,7 +28,7 @@ class CaptionHead(Head):
         """Score the next word.
 
         Args:
-            y: fp32 `[batch, masks, width]`, read-out at the MASK tokens.
+            y: fp32 `[batch, masks, width]`, readout at the MASK tokens.
 
         Returns:
             logits `[batch, masks, vocab_size]`.

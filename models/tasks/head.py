@@ -12,7 +12,7 @@ from artifact.config import ModelConfig
 
 
 class Head(nn.Module, ABC):
-    """The last part of a task's model: from the read-out to logits. A final norm, if any, is here.
+    """The last part of a task's model: from the readout to logits. A final norm, if any, is here.
 
     Args:
         config: shape of the model. Nothing else may decide a head's own shape.
@@ -30,10 +30,10 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, y: Tensor) -> Tensor:
-        """Turn a read-out into logits.
+        """Turn a readout into logits.
 
         Args:
-            y: fp32 `[batch, tokens, width]`, the read-out at the tokens that `Task.reads` lists;
+            y: fp32 `[batch, tokens, width]`, the readout at the tokens that `Task.reads` lists;
                 `[batch, rows, tokens, width]` if a request of the task has several rows.
 
         Returns:

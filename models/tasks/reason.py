@@ -42,7 +42,7 @@ class ReasonHead(Head):
         """Score a statement.
 
         Args:
-            y: fp32 `[batch, 2, 2, width]`: of the left and the right picture, the read-out at image
+            y: fp32 `[batch, 2, 2, width]`: of the left and the right picture, the readout at image
                 token 0 and text token 0.
 
         Returns:

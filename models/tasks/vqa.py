@@ -38,7 +38,7 @@ class VqaHead(Head):
         """Score the answers.
 
         Args:
-            y: fp32 `[batch, 2, width]`, read-out at image token 0 and text token 0.
+            y: fp32 `[batch, 2, width]`, readout at image token 0 and text token 0.
 
         Returns:
             logits `[batch, num_answers]`.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from monitoring.prometheus import Points, Span
+from monitoring.prometheus import Points, TimeSpan
 from monitoring.report.contents import Unit
 from monitoring.report.gather import Curve, Figure
 from monitoring.report.scales import Scale, ceiling, moment_text, ticks, time_ticks, value_text
@@ -34,7 +34,7 @@ def colours(figure: Figure) -> list[str]:
     return [colour(each, i, count, figure.plot.depths) for i, each in enumerate(figure.curves)]
 
 
-def chart(figure: Figure, span: Span) -> str:
+def chart(figure: Figure, span: TimeSpan) -> str:
     """Return a figure as one <svg>."""
     plot = figure.plot
     stacked = plot.kind != "lines"
@@ -60,7 +60,7 @@ def _top(figure: Figure, layers: list[Points] | None) -> float:
     return ceiling(max((value for points in lines for _, value in points), default=1.0), _ABOUT_Y)
 
 
-def _frame(span: Span, across: Scale, up: Scale, unit: Unit) -> Iterator[str]:
+def _frame(span: TimeSpan, across: Scale, up: Scale, unit: Unit) -> Iterator[str]:
     """Yield grid, labels and base line."""
     for value in ticks(up.low, up.high, _ABOUT_Y):
         y = up(value)
@@ -88,7 +88,7 @@ def _stack(curves: Sequence[Curve], shares: bool) -> list[Points]:
 
 
 def _areas(
-    layers: Sequence[Points], tints: Sequence[str], across: Scale, up: Scale, span: Span
+    layers: Sequence[Points], tints: Sequence[str], across: Scale, up: Scale, span: TimeSpan
 ) -> Iterator[str]:
     """Yield areas from the top one down, each drawn to the base, edged in the page's colour."""
     for points, tint in reversed(list(zip(layers, tints, strict=True))):
@@ -100,7 +100,7 @@ def _areas(
 
 
 def _lines(
-    curves: Sequence[Curve], tints: Sequence[str], across: Scale, up: Scale, span: Span
+    curves: Sequence[Curve], tints: Sequence[str], across: Scale, up: Scale, span: TimeSpan
 ) -> Iterator[str]:
     for each, tint in zip(curves, tints, strict=True):
         kind = "line dashed" if each.dashed else "line"
@@ -113,7 +113,7 @@ def _lines(
                 yield f'<path class="{kind}" style="stroke:{tint}" d="{path}"/>'
 
 
-def _runs(points: Points, span: Span) -> Iterator[Points]:
+def _runs(points: Points, span: TimeSpan) -> Iterator[Points]:
     """Yield stretches of points without a gap."""
     begin = 0
     for index in range(1, len(points) + 1):
@@ -128,7 +128,7 @@ def _path(points: Points, across: Scale, up: Scale) -> str:
     return "M" + "L".join(places)
 
 
-def _bands(figure: Figure, span: Span, across: Scale) -> Iterator[str]:
+def _bands(figure: Figure, span: TimeSpan, across: Scale) -> Iterator[str]:
     """Yield one unseen band per moment; held over it, the pointer shows every value."""
     values = [dict(curve.points) for curve in figure.curves]
     width = max(across(span.start_s + span.step_s) - across(span.start_s), 1.0)

@@ -19,7 +19,7 @@ Query = Callable[[Scope], str]
 
 
 @dataclass(frozen=True)
-class Ask:
+class PlotQuery:
     """One query of a plot.
 
     A series is named by the value of its label `by`, looked up in `names`, or by `name` where the
@@ -44,7 +44,7 @@ class Plot:
     note: str
     kind: Kind
     unit: Unit
-    asks: tuple[Ask, ...]
+    asks: tuple[PlotQuery, ...]
     depths: bool = False
 
 
@@ -73,10 +73,10 @@ PLOTS = (
         "areas",
         "per second",
         (
-            Ask(
+            PlotQuery(
                 promql.ended, by="outcome", names=OUTCOMES, tints={name: name for name in OUTCOMES}
             ),
-            Ask(promql.shed_in_all, "refused", tint="shed"),
+            PlotQuery(promql.shed_in_all, "refused", tint="shed"),
         ),
     ),
     Plot(
@@ -85,9 +85,9 @@ PLOTS = (
         "lines",
         "seconds",
         (
-            Ask(partial(promql.latency, share=0.99), "99 %", tint="high"),
-            Ask(partial(promql.latency, share=0.9), "90 %", tint="middle"),
-            Ask(partial(promql.latency, share=0.5), "half", tint="low"),
+            PlotQuery(partial(promql.latency, share=0.99), "99 %", tint="high"),
+            PlotQuery(partial(promql.latency, share=0.9), "90 %", tint="middle"),
+            PlotQuery(partial(promql.latency, share=0.5), "half", tint="low"),
         ),
     ),
     Plot(
@@ -96,8 +96,8 @@ PLOTS = (
         "lines",
         "share",
         (
-            Ask(promql.attainment, "attainment", tint="accent"),
-            Ask(_objective, "objective", tint="limit", dashed=True),
+            PlotQuery(promql.attainment, "attainment", tint="accent"),
+            PlotQuery(_objective, "objective", tint="limit", dashed=True),
         ),
     ),
     Plot(
@@ -105,7 +105,7 @@ PLOTS = (
         "share of answers, shallow at the bottom",
         "shares",
         "share",
-        (Ask(promql.answers_by_variant, by="variant"),),
+        (PlotQuery(promql.answers_by_variant, by="variant"),),
         depths=True,
     ),
     Plot(
@@ -114,8 +114,8 @@ PLOTS = (
         "lines",
         "quality",
         (
-            Ask(promql.quality_served, by="task", names=_TASKS),
-            Ask(promql.effective_accuracy, "effective accuracy", tint="ink"),
+            PlotQuery(promql.quality_served, by="task", names=_TASKS),
+            PlotQuery(promql.effective_accuracy, "effective accuracy", tint="ink"),
         ),
     ),
     Plot(
@@ -124,8 +124,8 @@ PLOTS = (
         "lines",
         "rows",
         (
-            Ask(partial(promql.mean, histogram="otmv_step_rows"), "mean", tint="accent"),
-            Ask(
+            PlotQuery(partial(promql.mean, histogram="otmv_step_rows"), "mean", tint="accent"),
+            PlotQuery(
                 partial(promql.quantile, histogram="otmv_step_rows", share=0.9),
                 "90 %",
                 tint="low",

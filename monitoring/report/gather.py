@@ -6,9 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from monitoring import promql, table4
-from monitoring.prometheus import Points, Prometheus, PrometheusError, Sample, Series, Span
+from monitoring.prometheus import (
+    MetricSeries,
+    Points,
+    Prometheus,
+    PrometheusError,
+    Sample,
+    TimeSpan,
+)
 from monitoring.promql import Scope
-from monitoring.report.contents import PLOTS, TILES, Ask, Plot, Tile
+from monitoring.report.contents import PLOTS, TILES, Plot, PlotQuery, Tile
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Findings:
     """Everything the page is made of."""
 
     url: str
-    span: Span
+    span: TimeSpan
     window: str
     where: str
     tiles: tuple[tuple[Tile, float | None], ...]
@@ -52,7 +59,7 @@ class Findings:
     table4: Table4
 
 
-def gather(prometheus: Prometheus, span: Span, window: str, where: str = "") -> Findings:
+def gather(prometheus: Prometheus, span: TimeSpan, window: str, where: str = "") -> Findings:
     """Ask for every plot, number and column.
 
     Args:
@@ -78,7 +85,7 @@ def gather(prometheus: Prometheus, span: Span, window: str, where: str = "") -> 
 
 
 def _figure(
-    prometheus: Prometheus, plot: Plot, scope: Scope, span: Span, variants: Sequence[str]
+    prometheus: Prometheus, plot: Plot, scope: Scope, span: TimeSpan, variants: Sequence[str]
 ) -> Figure:
     queries = tuple(ask.query(scope) for ask in plot.asks)
     found: list[Curve] = []
@@ -91,7 +98,7 @@ def _figure(
     return Figure(plot, tuple(found) if measured else (), queries)
 
 
-def _named(ask: Ask, lines: Sequence[Series], order: Sequence[str]) -> list[Curve]:
+def _named(ask: PlotQuery, lines: Sequence[MetricSeries], order: Sequence[str]) -> list[Curve]:
     if not ask.by:
         return [Curve(ask.name, line.points, ask.tint, ask.dashed) for line in lines[:1]]
     names, tints = ask.names or {}, ask.tints or {}
@@ -100,18 +107,18 @@ def _named(ask: Ask, lines: Sequence[Series], order: Sequence[str]) -> list[Curv
     return [Curve(names.get(v, v), by_label[v], tints.get(v, "")) for v in ranked]
 
 
-def _by_quality(prometheus: Prometheus, scope: Scope, span: Span) -> list[str]:
+def _by_quality(prometheus: Prometheus, scope: Scope, span: TimeSpan) -> list[str]:
     """Return the variants whose quality is known, the lowest first."""
     found = prometheus.values(promql.mean_quality(scope), span.end_s)
     return [each.labels["variant"] for each in sorted(found, key=lambda each: each.value)]
 
 
-def _number(prometheus: Prometheus, tile: Tile, whole: Scope, span: Span) -> float | None:
+def _number(prometheus: Prometheus, tile: Tile, whole: Scope, span: TimeSpan) -> float | None:
     found = prometheus.values(tile.query(whole), span.end_s)
     return found[0].value if found else None
 
 
-def _table4(prometheus: Prometheus, whole: Scope, span: Span) -> Table4:
+def _table4(prometheus: Prometheus, whole: Scope, span: TimeSpan) -> Table4:
     queries = table4.throughput_over_full(whole), table4.PAPER_RATIO
     ours, paper = (_by_method(prometheus.values(query, span.end_s)) for query in queries)
     return Table4(ours, paper, queries)

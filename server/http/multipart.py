@@ -17,7 +17,7 @@ _SLICE_BYTES = 65_536
 
 
 @dataclass
-class Part:
+class FormPart:
     """One part of a form: its field name, its bytes, and the file name if it is a file."""
 
     name: str
@@ -29,7 +29,7 @@ class Part:
 class _Collector:
     """Receives the parser's callbacks and builds parts from them."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[FormPart] = field(default_factory=list)
     complete: bool = False
     _data: bytearray = field(default_factory=bytearray)
     _headers: dict[bytes, bytes] = field(default_factory=dict)
@@ -77,13 +77,13 @@ class _Collector:
             raise MalformedBody(f"part {name!r} is transfer-encoded; send its bytes as they are")
         filename = options.get(b"filename")
         text = None if filename is None else filename.decode("utf-8", errors="replace")
-        self.parts.append(Part(name, self._data, text))
+        self.parts.append(FormPart(name, self._data, text))
 
     def _done(self) -> None:
         self.complete = True
 
 
-def parse_multipart(body: bytes, content_type: str) -> list[Part]:
+def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
     """Split a form body into its parts, in order.
 
     Raises:

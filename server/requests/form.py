@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any
 
 from server.errors import InvalidFields
-from server.http.multipart import Part, parse_multipart
+from server.http.multipart import FormPart, parse_multipart
 from server.requests.budget import BudgetFields
 
 _WANTED = {
@@ -46,7 +46,7 @@ def read_form(
     return pictures, values | ({"budget": budget} if budget else {})
 
 
-def _add(values: dict[str, Any], part: Part, repeatable: bool) -> None:
+def _add(values: dict[str, Any], part: FormPart, repeatable: bool) -> None:
     if part.filename is not None:
         raise InvalidFields.one(part.name, "is a file; send it as text")
     try:

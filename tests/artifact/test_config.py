@@ -15,7 +15,7 @@ from artifact.manifest import MANIFEST_NAME, Manifest
 from artifact.pattern import SkipPattern
 from artifact.program import composed_programs, whole_programs
 from artifact.task import CAPTION, REASON, VQA
-from tests.engine.tiny_model import tiny_config
+from tests.engine.artifacts.tiny_model import tiny_config
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo-artifact"
 

@@ -48,7 +48,9 @@ def test_labelled_cases_round_trip(tmp_path: Path) -> None:
         ),
     )
     write_labelled_cases(tmp_path / "cases.jsonl", cases)
-    assert read_labelled_cases(tmp_path / "cases.jsonl") == cases
+    found = read_labelled_cases(tmp_path / "cases.jsonl")
+    assert found == cases
+    assert [case.text for case in found] == ["what colour?", None, "both images contain a red cube"]
 
 
 def test_cases_written_before_there_were_statements_are_read(tmp_path: Path) -> None:

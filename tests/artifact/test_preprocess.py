@@ -8,7 +8,7 @@ from PIL import Image
 
 from artifact.errors import EmptyQuestion, InvalidManifest, QuestionTooLong
 from artifact.preprocess import TextCodec, to_pixels
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 
 
 @pytest.fixture(scope="module")

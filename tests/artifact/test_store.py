@@ -17,7 +17,7 @@ from artifact.errors import (
 )
 from artifact.manifest import MANIFEST_NAME, WEIGHTS_NAME
 from artifact.store import ArtifactWriter, open_artifact
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 
 
 @pytest.fixture

@@ -109,7 +109,7 @@ def test_it_is_healthy_when_it_is_ready(server: Container) -> None:
     assert server.healthy()  # before it was ready it was not: see the fixture
 
 
-def test_it_runs_as_nobody_special(server: Container) -> None:
+def test_it_runs_as_an_ordinary_user(server: Container) -> None:
     status = server.python("print(open('/proc/1/status').read())").said
     lines = dict(re.findall(r"^(\w+):\s+(.*)$", status, re.M))
     assert set(lines["Uid"].split()) == set(lines["Gid"].split()) == {"10001"}

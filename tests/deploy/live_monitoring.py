@@ -21,11 +21,11 @@ import pytest
 import yaml
 
 from monitoring import table4
-from monitoring.prometheus import Prometheus, Span
+from monitoring.prometheus import Prometheus, TimeSpan
 from monitoring.promql import Scope
 from tests.deploy.boards import Query, queries
 from tests.deploy.test_rules import PROMETHEUS, ROOT
-from tests.e2e.open_loop import Post, closed_loop, open_loop
+from tests.e2e.http_load import Post, closed_loop, open_loop
 from tests.e2e.prometheus import program as prometheus_program
 from tests.e2e.prometheus import running
 from tests.server.kit.live_server import LiveServer, otmv, serving
@@ -87,7 +87,7 @@ class Watched:
         text = query.filled(WINDOW)
         if query.instant:
             return bool(self.prometheus.values(text, self.loaded_s))
-        found = self.prometheus.range(text, Span(self.began_s, self.loaded_s, SCRAPE_S))
+        found = self.prometheus.range(text, TimeSpan(self.began_s, self.loaded_s, SCRAPE_S))
         return any(series.points for series in found)
 
     def firing(self) -> set[str]:
@@ -178,7 +178,7 @@ def test_the_recorded_ratio_is_the_one_of_the_report(watched: Watched) -> None:
 @pytest.mark.parametrize(
     "alert", ["OtmvSloBurnFast", "OtmvSloBurnSlow", "OtmvShedding", "OtmvMemoryBudgetNear"]
 )
-def test_an_overloaded_server_is_told_of(watched: Watched, alert: str) -> None:
+def test_an_overloaded_server_raises_an_alert(watched: Watched, alert: str) -> None:
     until(lambda: alert in watched.firing(), f"{alert} does not fire")
     assert "OtmvNotReady" not in watched.firing()
 
@@ -197,7 +197,7 @@ def test_the_report_shows_all_of_it(watched: Watched, tmp_path: Path) -> None:
         assert expected in text
 
 
-def test_a_server_that_is_gone_is_told_of(watched: Watched) -> None:
+def test_a_server_that_is_gone_raises_an_alert(watched: Watched) -> None:
     """Last: it stops the server."""
     assert watched.server.stop() == 0
     until(lambda: "OtmvNotReady" in watched.firing(), "OtmvNotReady does not fire")

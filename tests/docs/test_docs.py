@@ -20,6 +20,7 @@ from server.errors.statuses import PROBLEMS
 from server.requests.budget import BUDGET_HEADERS, BudgetFields
 from server.tasks import SERVED_TASKS
 from server.tasks.answer_body import AnswerBody
+from structure.tree import Tree
 from tuning.recipe import CHOOSING_SEED, LADDER_SEED, QUALITY_SEED, RECIPES, TUNING_SEED
 
 ROOT = Path(__file__).parents[2]
@@ -130,6 +131,15 @@ def test_every_stage_is_in_the_architecture() -> None:
     assert named | kinds | wholes <= set(table)
 
 
+def test_every_place_of_a_task_has_the_registry_that_is_named() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    places = re.findall(r"^\| \d \| `(\S+)` \| `([A-Z_]+)` \|", text, re.M)
+    assert len(places) == 6
+    for where, registry in places:
+        path = ROOT / where / "__init__.py" if where.endswith("/") else ROOT / where
+        assert re.search(rf"^{registry}: dict\[TaskName, ", path.read_text("utf-8"), re.M), where
+
+
 def test_recipes_and_seeds_are_documented() -> None:
     text = page("tuning.md")
     assert set(RECIPES) <= set(rows(text))
@@ -173,6 +183,16 @@ def test_every_decision_record_is_listed_and_whole() -> None:
         assert text.startswith(f"# ADR {path.name[:4]}: ")
         for heading in ("Context", "Decision", "Why", "Consequences", "What would change our mind"):
             assert f"\n## {heading}" in text, f"{path.name}: {heading}"
+
+
+def test_decision_records_are_cited_in_one_form() -> None:
+    for path in PAGES:
+        text = re.sub(r"^# ADR .*$", "", path.read_text("utf-8"), flags=re.M)
+        bare = re.findall(r"(?<!\[)(?<!`)ADR \d{4}", text)
+        assert bare == [], f"{path.name}: {bare} without a link"
+    for path in (ROOT / name for name in Tree.of_git(ROOT).files if name.endswith(".py")):
+        if "tests" not in path.relative_to(ROOT).parts:
+            assert not re.search(r"adr/\d{4}", path.read_text("utf-8")), path
 
 
 def test_the_glossary_defines_each_word_once() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact, open_artifact
-from tests.e2e.twins import DEMO, ROOT, write_twin
+from tests.e2e.demo_copies import DEMO, ROOT, write_demo_copy
 from tests.server.kit.live_server import LiveServer, serving
 from tuning.world.dataset import write_world
 
@@ -37,7 +37,7 @@ def server(cache: Path) -> Iterator[LiveServer]:
 @pytest.fixture(scope="session")
 def quick(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What starts in seconds without a cache folder too."""
-    return write_twin(tmp_path_factory.mktemp("artifact") / "quick", "quick")
+    return write_demo_copy(tmp_path_factory.mktemp("artifact") / "quick", "quick")
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.open_loop import Sender
-from tests.e2e.shop import answers, ended, metric, question
-from tests.e2e.twins import DEMO
+from tests.e2e.demo_copies import DEMO
+from tests.e2e.http_load import Sender
+from tests.e2e.questions import answers, question
+from tests.e2e.server_numbers import ended, metric
 from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
@@ -33,7 +34,7 @@ FEW_FILES = 64
 
 @contextmanager
 def many_files(count: int) -> Iterator[None]:
-    """Let this process open so many files, or skip."""
+    """Let this process open `count` files, or skip."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < count:
         pytest.skip(f"this process may not open {count} files (ulimit -Hn is {hard})")

@@ -15,9 +15,10 @@ import httpx
 import pytest
 
 from monitoring.prometheus import Prometheus
+from tests.e2e.demo_copies import DEMO
 from tests.e2e.prometheus import scraping
-from tests.e2e.shop import answers, ended, half_sent, metric, question, send
-from tests.e2e.twins import DEMO
+from tests.e2e.questions import answers, half_sent, question, send
+from tests.e2e.server_numbers import ended, metric
 from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e

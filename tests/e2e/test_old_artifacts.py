@@ -1,4 +1,4 @@
-"""Artifacts that older releases exported, served today: the answers over HTTP are those of then."""
+"""Artifacts that older releases exported, served today: over HTTP they answer as they did then."""
 
 from __future__ import annotations
 

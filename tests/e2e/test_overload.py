@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
-import httpx
 import pytest
 from client import Budget, OtmvClient
 
 from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
-from tests.e2e.open_loop import Load, Post, closed_loop, open_loop
-from tests.e2e.twins import DEMO, ROOT
+from tests.e2e.demo_copies import DEMO, ROOT
+from tests.e2e.http_load import Load, Post, closed_loop, open_loop
+from tests.e2e.server_numbers import ended
 from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
@@ -59,17 +59,6 @@ def posts(seed: int) -> Iterator[Post]:
         yield pick.choice(pick.choice((captions, captions, questions)))
 
 
-def counted(server: LiveServer) -> dict[str, float]:
-    """Requests by outcome, as the server counts them."""
-    page = httpx.get(f"{server.url}/metrics", timeout=60).text
-    found: dict[str, float] = {}
-    for labels, value in re.findall(r"^otmv_requests_total\{(.*)\} (\S+)$", page, re.MULTILINE):
-        outcome = re.search(r'outcome="(\w+)"', labels)
-        assert outcome is not None
-        found[outcome[1]] = found.get(outcome[1], 0.0) + float(value)
-    return found
-
-
 def resident_bytes(server: LiveServer) -> int:
     status = Path(f"/proc/{server.process.pid}/status")
     if not status.is_file():
@@ -80,7 +69,7 @@ def resident_bytes(server: LiveServer) -> int:
 
 
 def check_replies(load: Load) -> None:
-    """Everything sent has exactly one reply, and it is one of those there may be."""
+    """Everything sent has exactly one reply, and it is one that may be."""
     assert not load.lost, list(load.lost.items())[:3]
     assert load.surplus_bytes == 0
     assert set(load.replies) == {f"load-{number}" for number in range(load.sent)}
@@ -112,7 +101,7 @@ def overload(server: LiveServer, seconds: float) -> None:
     capacity = asyncio.run(closed_loop(address, posts(1), QUEUE_LIMIT - 4, MEASURE_S))
     rate_hz = OVERLOAD * len(capacity.of(200)) / MEASURE_S
     memory: list[tuple[float, int]] = []
-    before = counted(server)
+    before = ended(server)
     load = asyncio.run(
         open_loop(
             address,
@@ -125,7 +114,7 @@ def overload(server: LiveServer, seconds: float) -> None:
     memory.append((seconds, resident_bytes(server)))
     print(_summary(load, rate_hz, memory))
     check_replies(load)
-    check_counts(load, before, counted(server))
+    check_counts(load, before, ended(server))
     settled = next((held for since_s, held in memory if since_s >= SETTLED_S), memory[0][1])
     assert memory[-1][1] - settled <= MOST_GROWTH_BYTES
     with OtmvClient(server.url) as client:

@@ -16,16 +16,10 @@ import httpx
 import pytest
 from client import OtmvClient
 
-from tests.e2e.open_loop import Load, open_loop
-from tests.e2e.shop import (
-    PICTURE,
-    answers,
-    half_sent,
-    metric,
-    mixed,
-    resident_bytes,
-)
-from tests.e2e.twins import write_twin
+from tests.e2e.demo_copies import write_demo_copy
+from tests.e2e.http_load import Load, open_loop
+from tests.e2e.questions import PICTURE, answers, half_sent, mixed
+from tests.e2e.server_numbers import metric, resident_bytes
 from tests.server.kit.live_server import LiveServer, serving
 
 pytestmark = pytest.mark.e2e
@@ -41,8 +35,8 @@ MOST_GROWTH_BYTES = 24 * 2**20
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two artifacts: the answers of `two` claim half the quality."""
     folder = tmp_path_factory.mktemp("artifacts")
-    write_twin(folder / "one", "one")
-    write_twin(folder / "two", "two", halved=True)
+    write_demo_copy(folder / "one", "one")
+    write_demo_copy(folder / "two", "two", halved=True)
     return folder
 
 

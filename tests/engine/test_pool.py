@@ -1,9 +1,7 @@
-"""The façade on real ONNX Runtime: open, ask, refuse, measure."""
+"""A pool on real ONNX Runtime: it answers, refuses and counts."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,21 +19,18 @@ from engine.errors import (
     Draining,
     EngineError,
     InvalidInput,
-    LoadFailed,
     NotReady,
     NoVariantFits,
-    ParityFailed,
     UnknownVariant,
 )
 from engine.pool import EnginePool
 from engine.tasks.caption import CaptionInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget
-from tests.engine.fakes import picture
-from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_model import LABELS, WORDS, TinyModel
+from tests.engine.artifacts.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_model import LABELS, MODEL, WORDS, picture
+from tests.engine.pools.request_counts import request_counts
 
-MODEL = TinyModel()
 NOW = SystemClock().now_s
 
 
@@ -57,19 +52,8 @@ def pool(artifact: Artifact, cache_dir: Path) -> Iterator[EnginePool]:
 
 
 def ask(pool: EnginePool, budget: Budget | None = None, seed: int = 0) -> Answer:
-    ticket = pool.admit("vqa", budget or Budget(), NOW())
-    return pool.submit(ticket, VqaInput(picture(seed), "what colour", top_k=3)).result(20)
-
-
-def requests(pool: EnginePool) -> dict[tuple[str, str], float]:
-    """Return requests_total summed per (variant, outcome)."""
-    found: dict[tuple[str, str], float] = {}
-    for metric in pool.telemetry.registry.collect():
-        for sample in metric.samples:
-            if sample.name == "otmv_requests_total" and sample.value:
-                key = (sample.labels["variant"], sample.labels["outcome"])
-                found[key] = found.get(key, 0) + sample.value
-    return found
+    request = pool.admit("vqa", budget or Budget(), NOW())
+    return pool.submit(request, VqaInput(picture(seed), "what colour", top_k=3)).result(20)
 
 
 def test_an_answer_is_right_and_says_how(pool: EnginePool, artifact: Artifact) -> None:
@@ -89,8 +73,8 @@ def test_an_answer_is_right_and_says_how(pool: EnginePool, artifact: Artifact) -
 def test_a_caption_of_the_variant_asked_for(
     pool: EnginePool, artifact: Artifact, variant: str
 ) -> None:
-    ticket = pool.admit("caption", Budget(variant=variant), NOW())
-    answer = pool.submit(ticket, CaptionInput(picture(3), None)).result(20)
+    request = pool.admit("caption", Budget(variant=variant), NOW())
+    answer = pool.submit(request, CaptionInput(picture(3), None)).result(20)
     words = MODEL.caption(artifact.manifest.pattern(variant), picture(3), 6)
     assert answer.text == " ".join(WORDS[word] for word in words if word > 4)
     assert (answer.variant, answer.labels) == (variant, ())
@@ -101,10 +85,10 @@ def test_a_hundred_requests_in_company_are_each_right(pool: EnginePool, artifact
     futures = []
     for number in range(100):
         variant = variants[number % 4]
-        ticket = pool.admit("vqa", Budget(variant=variant), NOW())
+        request = pool.admit("vqa", Budget(variant=variant), NOW())
         question = "what colour is red"[: 4 + 7 * (number % 3)]
-        request = VqaInput(picture(number), question, top_k=1)
-        futures.append((variant, question, pool.submit(ticket, request)))
+        asked = VqaInput(picture(number), question, top_k=1)
+        futures.append((variant, question, pool.submit(request, asked)))
     codec = artifact.text_codec()
     for number, (variant, question, future) in enumerate(futures):
         pattern = artifact.manifest.pattern(variant)
@@ -167,16 +151,16 @@ def test_impossible_budgets(pool: EnginePool, budget: Budget) -> None:
 def test_bad_input_frees_its_place(
     pool: EnginePool, request_: VqaInput | CaptionInput, field: str
 ) -> None:
-    before = requests(pool)
-    ticket = pool.admit("vqa", Budget(), NOW())
+    before = request_counts(pool)
+    request = pool.admit("vqa", Budget(), NOW())
     with pytest.raises(InvalidInput, match=f"^{field}"):
-        pool.submit(ticket, request_)
-    after = requests(pool)
+        pool.submit(request, request_)
+    after = request_counts(pool)
     assert after.pop(("full", "invalid")) == before.pop(("full", "invalid"), 0) + 1
     assert after == before
     assert ask(pool)
     with pytest.raises(Cancelled):
-        pool.submit(ticket, VqaInput(picture(), "what"))
+        pool.submit(request, VqaInput(picture(), "what"))
 
 
 def test_every_request_is_counted_once(artifact: Artifact, cache_dir: Path) -> None:
@@ -197,7 +181,7 @@ def test_every_request_is_counted_once(artifact: Artifact, cache_dir: Path) -> N
     pool.close()
     with pytest.raises(NotReady):
         ask(pool)
-    assert requests(pool) == {
+    assert request_counts(pool) == {
         ("full", "ok"): 7,
         ("d1", "late"): 1,
         ("none", "invalid"): 3,
@@ -207,7 +191,7 @@ def test_every_request_is_counted_once(artifact: Artifact, cache_dir: Path) -> N
     }
 
 
-def test_all_instruments_of_the_design_are_there(pool: EnginePool) -> None:
+def test_every_instrument_is_there(pool: EnginePool) -> None:
     ask(pool)
     names = {metric.name for metric in pool.telemetry.registry.collect()}
     assert names == {
@@ -239,79 +223,6 @@ def test_all_instruments_of_the_design_are_there(pool: EnginePool) -> None:
             "api_key_requests",
         )
     }
-
-
-def test_the_latency_profile_is_measured_once(artifact: Artifact, tmp_path: Path) -> None:
-    seen: list[str] = []
-    config = EngineConfig(cache_dir=tmp_path)
-    EnginePool.open(artifact, config, on_progress=lambda what, share: seen.append(what)).close()
-    assert any(what.startswith("measuring") for what in seen)
-    seen.clear()
-    EnginePool.open(artifact, config, on_progress=lambda what, share: seen.append(what)).close()
-    assert not any(what.startswith("measuring") for what in seen)
-    (cached,) = (tmp_path / "latency").glob("*.json")
-    cached.write_text("{}")
-    EnginePool.open(artifact, config, on_progress=lambda what, share: seen.append(what)).close()
-    assert any(what.startswith("measuring") for what in seen)
-    assert json.loads(cached.read_text())["curves"]
-
-
-def test_the_quality_is_measured_once(tmp_path: Path) -> None:
-    """The second start needs no labelled cases; a file that cannot be read does."""
-    copy = write_tiny(tmp_path / "copy", MODEL)
-    config = EngineConfig(cache_dir=tmp_path / "cache")
-    EnginePool.open(copy, config).close()
-    assert copy.manifest.golden is not None
-    assert copy.manifest.golden.cases is not None
-    copy.path(copy.manifest.golden.cases).unlink()
-    EnginePool.open(copy, config).close()
-    (cached,) = (tmp_path / "cache/quality").glob("*.json")
-    assert json.loads(cached.read_text()) == {"vqa": {"full": 1.0}}
-    cached.write_text("not JSON")
-    with pytest.raises(FileNotFoundError):
-        EnginePool.open(copy, config)
-
-
-def test_a_cache_that_cannot_be_written_is_no_reason_to_stop(
-    artifact: Artifact, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("")
-    pool = EnginePool.open(artifact, EngineConfig(cache_dir=tmp_path / "file"))
-    assert ask(pool)
-    pool.close()
-
-
-def test_a_stage_that_left_its_golden_record_stops_the_start(
-    tmp_path: Path, cache_dir: Path
-) -> None:
-    artifact = write_tiny(tmp_path / "tiny", MODEL)
-    weights = artifact.path("weights.safetensors")
-    raw = bytearray(weights.read_bytes())
-    raw[-3] ^= 0x40
-    weights.write_bytes(raw)
-    with pytest.raises(ParityFailed, match="relative L2") as caught:
-        EnginePool.open(artifact, EngineConfig(cache_dir=cache_dir))
-    assert caught.value.what in artifact.manifest.stages
-    assert caught.value.measured > 1e-5
-
-
-def test_lost_golden_quality_stops_the_start(tmp_path: Path, cache_dir: Path) -> None:
-    artifact = write_tiny(tmp_path / "tiny", MODEL, golden_quality=1.0)
-    record = artifact.manifest.golden
-    assert record is not None
-    boosted = record.model_copy(update={"quality": {"vqa": {"full": 1.006}}})
-    manifest = artifact.manifest.model_copy(update={"golden": boosted})
-    with pytest.raises(ParityFailed, match="golden quality of vqa full"):
-        EnginePool.open(
-            dataclasses.replace(artifact, manifest=manifest), EngineConfig(cache_dir=cache_dir)
-        )
-
-
-def test_a_missing_stage_file_is_a_load_error(tmp_path: Path, cache_dir: Path) -> None:
-    artifact = write_tiny(tmp_path / "tiny", MODEL)
-    artifact.path("block_1.onnx").write_bytes(b"")
-    with pytest.raises(LoadFailed, match=r"block\[1\]"):
-        EnginePool.open(artifact, EngineConfig(cache_dir=cache_dir))
 
 
 def test_errors_are_one_family() -> None:

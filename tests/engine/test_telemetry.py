@@ -12,7 +12,8 @@ from engine.errors import QueueFull
 from engine.pool import EnginePool
 from engine.telemetry import NO_VARIANT, SHED_REASONS, Telemetry
 from engine.types import Budget, Outcome
-from tests.engine.bench import Bench
+from tests.engine.pools import inside
+from tests.engine.pools.fake_engine import FakeEngine
 
 
 def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
@@ -47,12 +48,12 @@ def test_every_reason_is_counted_from_zero() -> None:
 
 
 def test_a_refusal_is_counted_under_a_reason_that_was_announced(tiny: Artifact) -> None:
-    bench = Bench(tiny, queue_limit=1)
-    bench.admit()
+    engine = FakeEngine(tiny, queue_limit=1)
+    engine.admit()
     with pytest.raises(QueueFull):
-        bench.admit()
-    bench.pool.close()
-    telemetry = bench.pool.telemetry
+        engine.admit()
+    engine.pool.close()
+    telemetry = engine.pool.telemetry
     samples = next(m for m in telemetry.registry.collect() if m.name == "otmv_shed").samples
     reasons = {s.labels["reason"] for s in samples if s.name == "otmv_shed_total"}
     assert reasons == set(SHED_REASONS)
@@ -63,12 +64,12 @@ def key_bytes(pool: EnginePool) -> list[float | None]:
     return [value(pool.telemetry, "key_block_bytes", key=key) for key in ("0", "1")]
 
 
-def test_memory_follows_the_budget_and_the_key_blocks(bench: Bench) -> None:
-    pool, stages = bench.pool, bench.pool._stages
+def test_memory_follows_the_budget_and_the_key_blocks(engine: FakeEngine) -> None:
+    pool, stages = engine.pool, inside.stages(engine.pool)
     both = key_bytes(pool)
     assert all(held for held in both)
     assert value(pool.telemetry, "memory_budget_bytes") == math.inf
-    assert bench.send(Budget()).result(20).variant == "full"
+    assert engine.send(Budget()).result(20).variant == "full"
     stages.set_budget(stages.total_bytes(1))  # past the pool: nothing else evicts meanwhile
     stages.evict(0)
     assert key_bytes(pool) == [both[0], 0]

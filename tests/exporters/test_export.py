@@ -18,7 +18,7 @@ from engine.opening.open import open_solo
 from exporters.examples import Example
 from exporters.tasks.one_pass import Requests
 from models.checkpoint import Checkpoint
-from tests.engine.solo_answers import caption_words, reason_logits, vqa_logits
+from tests.engine.answers.solo_answers import caption_words, reason_logits, vqa_logits
 
 
 def test_composed_equals_monolithic_equals_torch(

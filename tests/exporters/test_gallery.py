@@ -26,7 +26,7 @@ from exporters.tasks.caption import image_flops
 from exporters.tasks.one_pass import request_flops
 from models.comparators.build import build
 from models.comparators.methods import METHODS
-from tests.engine.solo_answers import vqa_logits
+from tests.engine.answers.solo_answers import vqa_logits
 from tests.models.comparators.shapes import base
 from tuning.tokens import world_tokenizer
 

@@ -9,7 +9,7 @@ import pytest
 from artifact.pattern import SkipPattern
 from artifact.store import Artifact
 from exporters import parity
-from exporters.stages import Stage
+from exporters.stages import UncompiledStage
 from exporters.tasks import cut
 from exporters.tasks.vqa import EXPORTED_VQA
 from models.checkpoint import Checkpoint
@@ -22,7 +22,7 @@ SIZES = (
 """Rows, text, tokens (17 of them the picture's) and cache lengths no graph was traced with."""
 
 
-def stages_of(checkpoint: Checkpoint, artifact: Artifact) -> dict[str, Stage]:
+def stages_of(checkpoint: Checkpoint, artifact: Artifact) -> dict[str, UncompiledStage]:
     model = checkpoint.model
     stages = {stage.name: stage for stage in cut(model)}
     for variant in artifact.manifest.variants:

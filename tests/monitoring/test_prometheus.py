@@ -11,12 +11,12 @@ from monitoring.prometheus import (
     Prometheus,
     PrometheusError,
     QueryRefused,
-    Span,
+    TimeSpan,
     Unreachable,
 )
 from tests.monitoring.fake_prometheus import START_S
 
-SPAN = Span(START_S, START_S + 600, 60)
+SPAN = TimeSpan(START_S, START_S + 600, 60)
 
 
 def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Prometheus:
@@ -40,10 +40,10 @@ def test_queries_are_posted_with_their_moment() -> None:
 
 def test_nothing_there_is_one_line() -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    with Prometheus(url) as prometheus, pytest.raises(Unreachable) as told:
+    with Prometheus(url) as prometheus, pytest.raises(Unreachable) as raised:
         prometheus.values("up")
-    assert f"cannot reach Prometheus at {url}" in str(told.value)
-    assert len(str(told.value).splitlines()) == 1
+    assert f"cannot reach Prometheus at {url}" in str(raised.value)
+    assert len(str(raised.value).splitlines()) == 1
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_nothing_there_is_one_line() -> None:
         ),
     ],
 )
-def test_what_is_not_as_the_api_says_is_told(
+def test_what_is_not_as_the_api_says_is_reported(
     response: httpx.Response, error: type[PrometheusError], said: str
 ) -> None:
     with pytest.raises(error, match=said):

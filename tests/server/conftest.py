@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 from engine.telemetry import Telemetry
 from server.app import create_app
 from server.configuration.settings import Settings
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.live_server import LiveServer, serving
 from tests.server.kit.reload_app import write_folder

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from models.checkpoint import WEIGHTS, load
 from models.series import OtmvModel
-from tuning.loop import Progress, learning_rate, optimiser, tune
+from tuning.loop import TuningProgress, learning_rate, optimiser, tune
 from tuning.pool import PicturePool
 from tuning.recipe import Phase, Recipe
 from tuning.state import ResumeError
@@ -27,7 +27,7 @@ class Interrupted(Exception):
 def test_a_run_leaves_a_checkpoint_anyone_can_load(
     smoke: Recipe, pool: PicturePool, tmp_path: Path
 ) -> None:
-    seen: list[Progress] = []
+    seen: list[TuningProgress] = []
     tuned = tune(smoke, pool, tmp_path, CPU, seen.append)
     assert [each.step for each in seen] == list(range(smoke.steps))
     losses = [part.loss for each in seen for part in each.tasks.values()]
@@ -46,16 +46,16 @@ def test_a_run_leaves_a_checkpoint_anyone_can_load(
 def test_a_resumed_run_equals_an_uninterrupted_one(
     smoke: Recipe, pool: PicturePool, tmp_path: Path
 ) -> None:
-    def stop_at_3(progress: Progress) -> None:
+    def stop_at_3(progress: TuningProgress) -> None:
         if progress.step == 3:
             raise Interrupted
 
     whole, resumed = tmp_path / "whole", tmp_path / "resumed"
-    expected: list[Progress] = []
+    expected: list[TuningProgress] = []
     tune(smoke, pool, whole, CPU, expected.append, checkpoint_every=2)
     with pytest.raises(Interrupted):
         tune(smoke, pool, resumed, CPU, stop_at_3, checkpoint_every=2)
-    rest: list[Progress] = []
+    rest: list[TuningProgress] = []
     tune(smoke, pool, resumed, CPU, rest.append, checkpoint_every=2)
     assert rest == expected[2:]
     weights, again = load_file(whole / WEIGHTS), load_file(resumed / WEIGHTS)
@@ -64,7 +64,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
 
 def test_a_finished_run_is_not_run_again(smoke: Recipe, pool: PicturePool, tmp_path: Path) -> None:
     tune(smoke, pool, tmp_path, CPU)
-    seen: list[Progress] = []
+    seen: list[TuningProgress] = []
     tune(smoke, pool, tmp_path, CPU, seen.append)
     assert seen == []
 
@@ -90,7 +90,7 @@ def test_the_losses_fall_on_few_pictures(smoke: Recipe, pool: PicturePool, tmp_p
         batch_sizes={"vqa": 32, "caption": 8, "reason": 16},
         learning_rate=4e-3,
     )
-    seen: list[Progress] = []
+    seen: list[TuningProgress] = []
     tune(recipe, pool, tmp_path, CPU, seen.append)
     for task in ("vqa", "caption"):
         first, last = (
@@ -103,7 +103,7 @@ def test_gates_are_drawn_anew_at_every_step(
     smoke: Recipe, pool: PicturePool, tmp_path: Path
 ) -> None:
     config = dataclasses.replace(smoke.config, skip_probability=0.5)
-    seen: list[Progress] = []
+    seen: list[TuningProgress] = []
     tune(dataclasses.replace(smoke, config=config), pool, tmp_path, CPU, seen.append)
     for task in smoke.config.tasks:
         executed = [each.tasks[task].executed for each in seen]

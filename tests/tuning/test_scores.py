@@ -13,7 +13,7 @@ from artifact.task import REASON, VQA, Task
 from models.checkpoint import Checkpoint
 from models.series import OtmvModel
 from tuning.evaluation import Evaluation
-from tuning.labelled import Data, PairStatement, Question, generated
+from tuning.labelled import LabelledData, PairStatement, Question, generated
 from tuning.recipe import RECIPES
 from tuning.scores import ladder
 from tuning.scores import score as scored
@@ -33,7 +33,7 @@ def checkpoint() -> Checkpoint:
 class Knowing(OtmvModel):
     """Answers and captions by heart: row i of a batch is case i of the data."""
 
-    def __init__(self, data: Data, captions: list[str]) -> None:
+    def __init__(self, data: LabelledData, captions: list[str]) -> None:
         super().__init__(RECIPES["smoke"].config)
         self.data, self.captions = data, captions
         self.executed: set[tuple[int, ...]] = set()
@@ -65,12 +65,12 @@ class Knowing(OtmvModel):
         return torch.tensor([ids + [eos] * (longest - len(ids)) for ids in rows])
 
 
-def knowing(data: Data, captions: list[str]) -> Checkpoint:
+def knowing(data: LabelledData, captions: list[str]) -> Checkpoint:
     return Checkpoint(Knowing(data, captions).eval(), world_tokenizer(), ANSWERS, None, {})
 
 
 class TestScores:
-    DATA = Data(
+    DATA = LabelledData(
         np.zeros((2, SIDE, SIDE, 3), np.uint8),
         (
             Question(0, "is there a red circle?", "yes", "existence"),

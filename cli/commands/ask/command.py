@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.commands.ask.sending import Server, fail
+from cli.commands.ask.sending import AskedServer, fail
 from cli.commands.ask.tasks import caption as captions
 from cli.commands.ask.tasks import reason, vqa
 from cli.console import say_pairs
@@ -68,7 +68,7 @@ def ask(
         variant=variant,
         on_miss=on_miss,
     )
-    server = Server(url.rstrip("/"), {"Authorization": f"Bearer {key}"} if key else {})
+    server = AskedServer(url.rstrip("/"), {"Authorization": f"Bearer {key}"} if key else {})
     if text is None:
         served = captions.ask(server, image, form, stream=stream, num_beams=num_beams)
     elif right is not None:

@@ -17,7 +17,7 @@ _TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
-class Server:
+class AskedServer:
     """A running server.
 
     Attributes:
@@ -34,7 +34,9 @@ def fail(problem: str, code: int = 1) -> NoReturn:
     console.fail(f"otmv ask: {problem}", code=code)
 
 
-def post(server: Server, path: str, images: Sequence[Path], form: dict[str, str]) -> dict[str, Any]:
+def post(
+    server: AskedServer, path: str, images: Sequence[Path], form: dict[str, str]
+) -> dict[str, Any]:
     """Return the answer to pictures and form fields, or end with one line."""
     with _request(server, path, images, form) as response:
         response.read()
@@ -45,7 +47,7 @@ def post(server: Server, path: str, images: Sequence[Path], form: dict[str, str]
 
 
 def events(
-    server: Server, path: str, images: Sequence[Path], form: dict[str, str]
+    server: AskedServer, path: str, images: Sequence[Path], form: dict[str, str]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the name and the data of each server-sent event of an answer."""
     name = ""
@@ -69,7 +71,7 @@ def problem_of(body: Any, status: int) -> str:
 
 @contextmanager
 def _request(
-    server: Server, path: str, images: Sequence[Path], form: dict[str, str]
+    server: AskedServer, path: str, images: Sequence[Path], form: dict[str, str]
 ) -> Iterator[httpx.Response]:
     """Send pictures and form; an error until the answer is read is one line."""
     files = [("image", (image.name, _read(image))) for image in images]

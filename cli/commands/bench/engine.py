@@ -14,7 +14,7 @@ from cli.commands.bench.table4 import HELP, table4
 
 if TYPE_CHECKING:
     from loadtests.engine.comparisons import Comparison
-    from loadtests.engine.program import Measured
+    from loadtests.engine.program import EngineResults
     from loadtests.engine.setup import EngineBench
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
@@ -116,7 +116,7 @@ def _backends(chosen: list[str] | None) -> list[str]:
 
 def _measure(
     comparisons: list[Comparison], backends: list[str], setup: EngineBench
-) -> tuple[Measured, dict[str, str]]:
+) -> tuple[EngineResults, dict[str, str]]:
     """Return what was measured, and the hash of every artifact it was measured on."""
     from loadtests.engine.program import run_all
     from loadtests.kit.artifacts import ensure_artifacts
@@ -127,7 +127,7 @@ def _measure(
         return run_all(comparisons, backends, setup, report), hashes
 
 
-def _show(measured: Measured) -> None:
+def _show(measured: EngineResults) -> None:
     from loadtests.kit.bars_table import bars_table
 
     console = Console()
@@ -137,7 +137,7 @@ def _show(measured: Measured) -> None:
         say(failure)
 
 
-def _facts(measured: Measured, setup: EngineBench, hashes: dict[str, str]) -> dict[str, Any]:
+def _facts(measured: EngineResults, setup: EngineBench, hashes: dict[str, str]) -> dict[str, Any]:
     return {
         "pairs": setup.pairs,
         "artifacts": hashes,

@@ -1,4 +1,4 @@
-"""`otmv bench slo`: our server and other people's under the same live load."""
+"""`otmv bench slo`: our server and other servers under the same live load."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from cli.commands.bench.console import (
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
-    from loadtests.slo.program import Measured, SloBench
+    from loadtests.slo.program import SloBench, SloResults
 
 _DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
 _SWEEP = Path("slo_sweep.json")
@@ -73,14 +73,14 @@ def slo(
     folder = artifacts or default_cache_dir() / "bench"
     offering = Offering(EVERY_CELL if full else QUICK_CELLS, seconds, seed)
     setup = SloBench(folder, ENVIRONMENT, offering)
-    chosen = _rivals(rival, everyone=full or sweep)
+    chosen = _rivals(rival, full=full or sweep)
     if sweep:
         _sweep(setup, chosen, settings or _SWEEP)
     else:
         _measure(setup, chosen, (demo, settings or SETTINGS), json_file, plot_file)
 
 
-def _rivals(only: Sequence[str] | None, *, everyone: bool) -> list[str]:
+def _rivals(only: Sequence[str] | None, *, full: bool) -> list[str]:
     """Return those asked for, or those of the quick or the full run."""
     from loadtests.slo.program import QUICK_RIVALS
     from loadtests.slo.servers import RIVALS
@@ -88,7 +88,7 @@ def _rivals(only: Sequence[str] | None, *, everyone: bool) -> list[str]:
     for name in only or ():
         if name not in RIVALS:
             fail(f"no rival {name!r}; there are {', '.join(RIVALS)}")
-    return [name for name in RIVALS if name in (only or (RIVALS if everyone else QUICK_RIVALS))]
+    return [name for name in RIVALS if name in (only or (RIVALS if full else QUICK_RIVALS))]
 
 
 def _sweep(setup: SloBench, rivals: Sequence[str], path: Path) -> None:
@@ -131,25 +131,25 @@ def _measure(
     bars = _bars(measured)
     _show(measured, alone, bars)
     if json_file is not None:
-        from loadtests.slo.report import ground_record, row_record
+        from loadtests.slo.report import row_record, yardstick_record
 
         facts["settings"] = {name: asdict(each) for name, each in settings.items()}
         for name, part in {"family": measured, "demo": alone}.items():
             rows = [row_record(row) for row in part.rows]
-            facts[name] = {**ground_record(part.ground), "rows": rows}
+            facts[name] = {**yardstick_record(part.yardstick), "rows": rows}
         facts["failures"] = measured.failures
         write(json_file, facts, bars, seed=setup.offering.seed)
     if plot_file is not None:
         from loadtests.slo.plot import plot
 
-        plot(measured.rows, measured.ground, plot_file)
+        plot(measured.rows, measured.yardstick, plot_file)
     for failure in measured.failures:
         say(failure)
     if measured.failures or any(bar.verdict == "short" for bar in bars):
         raise typer.Exit(1)
 
 
-def _bars(measured: Measured) -> list[Bar]:
+def _bars(measured: SloResults) -> list[Bar]:
     """Return every bar of the live benchmark; further parts append theirs here."""
     from loadtests.slo.bars import not_run, own_bars, rival_bars
     from loadtests.slo.servers import RIVALS
@@ -157,22 +157,22 @@ def _bars(measured: Measured) -> list[Bar]:
     bars: list[Bar] = []
     for name in RIVALS:
         if any(row.side == name for row in measured.rows):
-            bars += rival_bars(measured.rows, measured.ground, name)
+            bars += rival_bars(measured.rows, measured.yardstick, name)
         else:
             bars += not_run(name, measured.absent.get(name, "not part of this run: --full"))
-    return [*bars, *own_bars(measured.rows, measured.ground)]
+    return [*bars, *own_bars(measured.rows, measured.yardstick)]
 
 
-def _show(measured: Measured, alone: Measured, bars: Sequence[Bar]) -> None:
+def _show(measured: SloResults, alone: SloResults, bars: Sequence[Bar]) -> None:
     from loadtests.slo.report import cells_table
 
     console = Console()
     for title, part in {"beit3_base": measured, "demo, no bars": alone}.items():
-        ground = part.ground
-        console.print(cells_table(title, part.rows, ground))
+        yardstick = part.yardstick
+        console.print(cells_table(title, part.rows, yardstick))
         console.print(
-            f"solo {ground.solo_s * 1e3:.1f} ms, capacity {ground.capacity_hz:.1f}/s, "
-            f"smallest variant {ground.smallest_over_full:.2f} times that",
+            f"solo {yardstick.solo_s * 1e3:.1f} ms, capacity {yardstick.capacity_hz:.1f}/s, "
+            f"smallest variant {yardstick.smallest_over_full:.2f} times that",
             highlight=False,
         )
     print_bars(bars)

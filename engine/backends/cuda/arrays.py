@@ -22,7 +22,7 @@ _REUSED_BYTES = 1 << 26
 """Freed allocations up to this size stay allocated for the next array of their size."""
 
 
-class _Block:
+class _Allocation:
     """An allocation. When no array uses it any more, its memory gives it to the next one."""
 
     def __init__(self, memory: CudaMemory, pointer: Pointer, size_bytes: int) -> None:
@@ -40,7 +40,7 @@ class CudaArray(DeviceArray):
 
     def __init__(
         self,
-        block: _Block,
+        block: _Allocation,
         pointer: Pointer,
         shape: tuple[int, ...],
         strides: tuple[int, ...],
@@ -198,7 +198,7 @@ class CudaMemory:
         size_bytes = _size_class(prod(sizes) * kind.itemsize)
         pointer = self._take(size_bytes)
         strides = packed_strides(sizes, kind.itemsize)
-        return CudaArray(_Block(self, pointer, size_bytes), pointer, sizes, strides, kind)
+        return CudaArray(_Allocation(self, pointer, size_bytes), pointer, sizes, strides, kind)
 
     def held_bytes(self) -> int:
         """Return how much more device memory is in use than at first, other processes included."""

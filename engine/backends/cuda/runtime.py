@@ -50,7 +50,7 @@ _FIXES = {
 _RESTART = "restart the server; nvidia-smi and the kernel's log tell more"
 
 
-class Graph:
+class CapturedGraph:
     """Captured work, ready to launch. CUDA's own object is destroyed when this one is dropped."""
 
     def __init__(self, runtime: Any, handle: Any) -> None:
@@ -137,7 +137,7 @@ class Cuda:
         """Return when all work in the stream is done."""
         self._call("cudaStreamSynchronize", self.stream)
 
-    def capture(self, enqueue: Callable[[int], None]) -> Graph:
+    def capture(self, enqueue: Callable[[int], None]) -> CapturedGraph:
         """Return the work that `enqueue(stream)` gives a stream, as a graph; none of it runs.
 
         The graph is captured on a second stream, so it holds no work that other threads give the
@@ -156,7 +156,7 @@ class Cuda:
             self._abandon_capture()
             raise
         try:
-            return Graph(self._rt, self._call("cudaGraphInstantiate", graph, 0))
+            return CapturedGraph(self._rt, self._call("cudaGraphInstantiate", graph, 0))
         finally:
             self._call("cudaGraphDestroy", graph)
 
@@ -167,7 +167,7 @@ class Cuda:
         self._rt.cudaGetLastError()
         self._capture_stream = self._new_stream()
 
-    def launch(self, graph: Graph) -> None:
+    def launch(self, graph: CapturedGraph) -> None:
         """Run a graph in the stream's order."""
         self._call("cudaGraphLaunch", graph.handle, self.stream)
 

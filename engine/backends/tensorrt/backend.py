@@ -24,7 +24,7 @@ from engine.backends.cuda.runtime import Cuda, CudaError
 from engine.backends.cuda.workspace import Workspace
 from engine.backends.stage_memory import stays_in_memory
 from engine.backends.tensorrt.call import RuntimeLibrary, Shape, ShapedCall
-from engine.backends.tensorrt.detect import LIBRARIES, Ready
+from engine.backends.tensorrt.detect import LIBRARIES, StartedLibrary
 from engine.backends.tensorrt.stage import TensorRtStage
 from engine.errors import LoadFailed
 
@@ -61,7 +61,7 @@ class TensorRtBackend:
 
     def __init__(
         self,
-        ready: Ready,
+        ready: StartedLibrary,
         artifact: Artifact,
         cache_dir: Path,
         module: Any = None,
@@ -114,7 +114,7 @@ class TensorRtBackend:
         return TensorRtStage(stage, spec, record, self._cuda, self._lock, new_call)
 
 
-def _target(ready: Ready, artifact: Artifact, cache_dir: Path) -> PlanTarget:
+def _target(ready: StartedLibrary, artifact: Artifact, cache_dir: Path) -> PlanTarget:
     """Return the target of the plans to run: this library and GPU, the first precision with plans.
 
     Raises:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from engine.backends.arrays import Array
-from engine.backends.cuda.runtime import Cuda, CudaError, Graph, Pointer
+from engine.backends.cuda.runtime import CapturedGraph, Cuda, CudaError, Pointer
 from engine.backends.cuda.workspace import ALIGNMENT, Workspace, aligned
 
 _LOG = logging.getLogger(__name__)
@@ -156,7 +156,7 @@ class ShapedCall:
         for name in self.locations:
             if not self._context.set_tensor_address(name, self.device_address(name)):
                 raise library.refusal(f"no address for {name}")
-        self._graph: Graph | None = None
+        self._graph: CapturedGraph | None = None
         self._may_capture = True
 
     def _set_shapes(self, shapes: Mapping[str, Shape], profile: int) -> None:

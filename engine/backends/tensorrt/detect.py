@@ -31,7 +31,7 @@ _OLDEST_MAJOR = 10
 
 
 @dataclass(frozen=True)
-class Ready:
+class StartedLibrary:
     """A library that started here, and the GPU it starts on.
 
     `arch` is the compute capability: 8.9 is `sm_89`. `driver` and `runtime` are CUDA versions, the
@@ -55,7 +55,7 @@ class Unready:
     fix: str
 
 
-Finding = Ready | Unready
+Finding = StartedLibrary | Unready
 
 
 class _Missing(Exception):
@@ -72,7 +72,7 @@ def find_tensorrt() -> Finding:
     lacking: Finding | None = None
     for module in filter(is_installed, LIBRARIES):
         found = try_library(module)
-        if isinstance(found, Ready):
+        if isinstance(found, StartedLibrary):
             return found
         lacking = lacking or found
     if lacking is not None:
@@ -109,14 +109,14 @@ def _read_finding(module: str, output: str, code: int, fix: str) -> Finding:
         except ValueError:  # what a library prints on standard output
             continue
     try:
-        return Unready(module, **last) if "problem" in last else Ready(**last)
+        return Unready(module, **last) if "problem" in last else StartedLibrary(**last)
     except TypeError:
         end = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         step = last.get("step", "start")
         return Unready(module, f"its process ended with {end} at: {step}", fix)
 
 
-def _check_all(module: str) -> Ready:
+def _check_all(module: str) -> StartedLibrary:
     """Check what the library needs, in order: CUDA must start before the library's runtime."""
     library = _import(module)
     driver = _driver()
@@ -127,7 +127,7 @@ def _check_all(module: str) -> Ready:
         raise _Missing(
             f"{module} does not start on {device}", "see docs/gpu.md for what it supports"
         )
-    return Ready(module, str(library.__version__), device, arch, newest, runtime)
+    return StartedLibrary(module, str(library.__version__), device, arch, newest, runtime)
 
 
 def _import(module: str) -> Any:

@@ -75,10 +75,10 @@ class Writers:
         on_text: Callable[[str], None] | None = None,
     ) -> Future[Answer]:
         """Submit one caption."""
-        ticket = self.pool.admit(
+        request = self.pool.admit(
             CAPTION.name, Budget(variant="full"), time.perf_counter(), rows=beams
         )
-        return self.pool.submit(ticket, CaptionInput(pixels, words, beams), on_text)
+        return self.pool.submit(request, CaptionInput(pixels, words, beams), on_text)
 
     def texts(self, pictures: Sequence[Pixels], together: int) -> list[str]:
         """Write captions, `together` at once; return them in order."""

@@ -17,7 +17,7 @@ from artifact.program import composed_programs
 from artifact.store import Artifact
 from artifact.task import VQA
 from engine.backends.base import Array, Backend
-from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch
+from loadtests.engine.live import LiveEngine, Monolith, draw_inputs, one_batch
 from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.errors import BenchError
@@ -75,7 +75,7 @@ def measure(setup: EngineBench, report: Report) -> list[Bar]:
 def _one(setup: EngineBench, batch: int, report: Report) -> Bar:
     name = f"engine.composed.{setup.backend}.batch{batch}.time-ratio"
     report("opening", 0.0)
-    with Live(setup.artifacts / "base1", setup.backend, batch, setup.cache) as live:
+    with LiveEngine(setup.artifacts / "base1", setup.backend, batch, setup.cache) as live:
         inputs = draw_inputs(live.artifact, batch, TOKENS, setup.seed)
         stacked = one_batch(live.artifact, inputs)
         monolith = Monolith(live.artifact, live.pool.backend)

@@ -15,14 +15,14 @@ from pathlib import Path
 from artifact.store import open_artifact
 from engine.backends.registry import open_backend
 from engine.residency.memory import release_freed, resident_bytes
-from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch
+from loadtests.engine.live import LiveEngine, Monolith, draw_inputs, one_batch
 
 BATCH = 8
 
 
 def composed(root: Path, backend: str, cache: Path, seed: int) -> dict[str, int | None]:
     """Return the footprint of a live engine after batches of every kind of variant."""
-    with Live(root, backend, BATCH, cache) as live:
+    with LiveEngine(root, backend, BATCH, cache) as live:
         names = [variant.id for variant in live.artifact.manifest.variants]
         step = max(len(names) // BATCH, 1)
         mixed = (names[::step] * BATCH)[:BATCH]

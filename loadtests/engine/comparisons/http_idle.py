@@ -20,12 +20,12 @@ from PIL import Image
 from artifact.preprocess import to_pixels
 from engine.tasks.vqa import VqaInput
 from loadtests.engine.connection import Connection, question_bytes
-from loadtests.engine.live import Live
+from loadtests.engine.live import LiveEngine
 from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.errors import BenchError
 from loadtests.kit.pairs import Side, difference_bar, take_pairs
-from loadtests.kit.processes.serving import Server, serving
+from loadtests.kit.processes.serving import ServerProcess, serving
 from loadtests.kit.progress import Report
 
 LIMIT_MS = 3.0
@@ -41,12 +41,14 @@ def measure(setup: EngineBench, report: Report) -> list[Bar]:
     report("starting the server", 0.0)
     with (
         serving(setup.demo, setup.backend, setup.cache) as server,
-        Live(setup.demo, setup.backend, 8, setup.cache, check_golden=False) as live,
+        LiveEngine(setup.demo, setup.backend, 8, setup.cache, check_golden=False) as live,
     ):
         return [_compare(setup, server, live, picture.read_bytes(), report)]
 
 
-def _compare(setup: EngineBench, server: Server, live: Live, picture: bytes, report: Report) -> Bar:
+def _compare(
+    setup: EngineBench, server: ServerProcess, live: LiveEngine, picture: bytes, report: Report
+) -> Bar:
     with Image.open(io.BytesIO(picture)) as image:
         pixels = to_pixels(image.convert("RGB"), live.artifact.manifest.config.image_size)
     given = VqaInput(pixels, QUESTION)

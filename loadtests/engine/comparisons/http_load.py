@@ -24,11 +24,11 @@ from engine.tasks.vqa import VqaInput
 from engine.types import Budget
 from loadtests.engine.comparisons.composed import TOKENS
 from loadtests.engine.connection import Connection, question_bytes
-from loadtests.engine.live import Live, draw_inputs
+from loadtests.engine.live import LiveEngine, draw_inputs
 from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import ratio_bar, take_pairs
-from loadtests.kit.processes.serving import Server, serving
+from loadtests.kit.processes.serving import ServerProcess, serving
 from loadtests.kit.progress import Report
 
 LIMIT = 0.97
@@ -45,12 +45,12 @@ def measure(setup: EngineBench, report: Report) -> list[Bar]:
     root = setup.artifacts / "base1"
     with (
         serving(root, setup.backend, setup.cache) as server,
-        Live(root, setup.backend, 8, setup.cache) as live,
+        LiveEngine(root, setup.backend, 8, setup.cache) as live,
     ):
         return [_compare(setup, server, live, report)]
 
 
-def _compare(setup: EngineBench, server: Server, live: Live, report: Report) -> Bar:
+def _compare(setup: EngineBench, server: ServerProcess, live: LiveEngine, report: Report) -> Bar:
     drawn = draw_inputs(live.artifact, CLIENTS, TOKENS, setup.seed)
     pictures = [_jpeg(each) for each in drawn]
     given = [VqaInput(_decoded(picture), drawn[0].question) for picture in pictures]
@@ -88,7 +88,7 @@ def _compare(setup: EngineBench, server: Server, live: Live, report: Report) -> 
     )
 
 
-async def _http_window(server: Server, requests: list[bytes], last: bytes) -> float:
+async def _http_window(server: ServerProcess, requests: list[bytes], last: bytes) -> float:
     """Return answers per second over connections, one per request."""
     times_s: list[float] = []
     done = asyncio.Event()
@@ -121,16 +121,18 @@ async def _http_window(server: Server, requests: list[bytes], last: bytes) -> fl
     return _rate(times_s)
 
 
-def _direct_window(live: Live, given: list[VqaInput]) -> float:
+def _direct_window(live: LiveEngine, given: list[VqaInput]) -> float:
     """Return answers per second with as many requests in flight as `given`."""
     pool = live.pool
     ended: SimpleQueue[int] = SimpleQueue()
-    tickets: dict[int, Request] = {}
+    requests: dict[int, Request] = {}
     times_s: list[float] = []
 
     def submit(index: int) -> None:
-        ticket = tickets[index] = pool.admit(VQA.name, Budget(variant="full"), time.perf_counter())
-        pool.submit(ticket, given[index]).add_done_callback(lambda _: ended.put(index))
+        request = requests[index] = pool.admit(
+            VQA.name, Budget(variant="full"), time.perf_counter()
+        )
+        pool.submit(request, given[index]).add_done_callback(lambda _: ended.put(index))
 
     for index in range(len(given)):
         submit(index)
@@ -138,7 +140,7 @@ def _direct_window(live: Live, given: list[VqaInput]) -> float:
         index = ended.get()
         times_s.append(time.perf_counter())
         submit(index)
-    live.clear(tickets.values(), given[0])
+    live.clear(requests.values(), given[0])
     return _rate(times_s)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from loadtests.engine.comparisons.composed import TOKENS
-from loadtests.engine.live import Live, draw_inputs
+from loadtests.engine.live import LiveEngine, draw_inputs
 from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import ratio_bar, take_pairs
@@ -22,8 +22,8 @@ def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of one backend."""
     report("opening", 0.0)
     with (
-        Live(setup.artifacts / "base12", setup.backend, BATCH, setup.cache) as twelve,
-        Live(setup.artifacts / "base1", setup.backend, BATCH, setup.cache) as one,
+        LiveEngine(setup.artifacts / "base12", setup.backend, BATCH, setup.cache) as twelve,
+        LiveEngine(setup.artifacts / "base1", setup.backend, BATCH, setup.cache) as one,
     ):
         inputs = draw_inputs(one.artifact, BATCH, TOKENS, setup.seed)
         sides = partial(twelve.ask_together, inputs), partial(one.ask_together, inputs)

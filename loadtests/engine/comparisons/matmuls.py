@@ -20,7 +20,7 @@ from artifact.config import ModelConfig
 from artifact.manifest import StageFile, TensorSpec
 from engine.backends.base import Array, Backend, LoadedStage
 from loadtests.engine.comparisons.composed import TOKENS
-from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch
+from loadtests.engine.live import LiveEngine, Monolith, draw_inputs, one_batch
 from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import ratio_bar, summary, take_pairs
@@ -159,7 +159,7 @@ class Products:
 def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of one backend."""
     report("opening", 0.0)
-    with Live(setup.artifacts / "base1", setup.backend, BATCH, setup.cache) as live:
+    with LiveEngine(setup.artifacts / "base1", setup.backend, BATCH, setup.cache) as live:
         products = Products(live.artifact.manifest.config, TOKENS, BATCH)
         stage = products.load(live.pool.backend)
         inputs = draw_inputs(live.artifact, BATCH, TOKENS, setup.seed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from loadtests.engine.live import Live
+from loadtests.engine.live import LiveEngine
 from loadtests.engine.setup import EngineBench
 from loadtests.kit.artifacts import MANY, VARIANTS
 from loadtests.kit.bars import Bar
@@ -24,7 +24,7 @@ CLAIM_PAIRS = 5
 def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of one backend, on the resident set; the proportional set is in evidence."""
     report("measuring step times once", 0.0)
-    with Live(setup.artifacts / MANY, setup.backend, 8, setup.cache):
+    with LiveEngine(setup.artifacts / MANY, setup.backend, 8, setup.cache):
         pass  # what follows finds the latency profile in the cache
     proportional: dict[str, list[float]] = {"composed": [], "monolithic": []}
 

@@ -12,7 +12,7 @@ from artifact.stage import StageName
 from artifact.task import VQA
 from engine.types import Budget
 from loadtests.engine.comparisons.composed import TOKENS
-from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch
+from loadtests.engine.live import LiveEngine, Monolith, draw_inputs, one_batch
 from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import difference_bar, side_record, take_pairs
@@ -27,7 +27,7 @@ _ROUNDS_PER_PAIR = 3
 def measure(setup: EngineBench, report: Report) -> list[Bar]:
     """Return the bar of one backend."""
     report("opening", 0.0)
-    with Live(setup.artifacts / "base1", setup.backend, 8, setup.cache) as live:
+    with LiveEngine(setup.artifacts / "base1", setup.backend, 8, setup.cache) as live:
         inputs = draw_inputs(live.artifact, 1, TOKENS, setup.seed)
         batch = one_batch(live.artifact, inputs)
         reloads_s: list[float] = []
@@ -65,12 +65,12 @@ def measure(setup: EngineBench, report: Report) -> list[Bar]:
         ]
 
 
-def _admissions_ms(live: Live, count: int) -> list[float]:
+def _admissions_ms(live: LiveEngine, count: int) -> list[float]:
     """Return the milliseconds of planning alone, the variant changing every time."""
     times_ms = []
     for number in range(count):
         begun_s = time.perf_counter()
-        ticket = live.pool.admit(VQA.name, Budget(variant=("d1", "d2")[number % 2]), begun_s)
+        request = live.pool.admit(VQA.name, Budget(variant=("d1", "d2")[number % 2]), begun_s)
         times_ms.append((time.perf_counter() - begun_s) * 1e3)
-        live.pool.cancel(ticket)
+        live.pool.cancel(request)
     return times_ms

@@ -43,9 +43,9 @@ class Device:
         if self.is_cuda:
             torch.cuda.synchronize()
 
-    def mark(self) -> Mark:
+    def mark(self) -> DeviceMoment:
         """Return a moment of the device's time: after everything launched so far."""
-        return Mark(self.is_cuda)
+        return DeviceMoment(self.is_cuda)
 
     def free_bytes(self) -> int | None:
         """Return the memory that can still be had; None where it is not counted."""
@@ -99,7 +99,7 @@ class Device:
         return Replay(call, output, graph)
 
 
-class Mark:
+class DeviceMoment:
     """A moment on the device; reading it waits until the device has come there."""
 
     def __init__(self, is_cuda: bool) -> None:
@@ -116,7 +116,7 @@ class Mark:
         if self._event is not None:
             self._event.synchronize()
 
-    def since_s(self, earlier: Mark) -> float:
+    def since_s(self, earlier: DeviceMoment) -> float:
         """Return the seconds between an earlier mark and this one."""
         if self._event is None:
             return self._at_s - earlier._at_s

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadtests.gpu.device.device import Device
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.kit.quartiles import quartiles
 
 Call = Callable[[], None]
@@ -49,7 +49,7 @@ def ratios(over: Sequence[float], under: Sequence[float]) -> Quartiles:
 
 
 def rounds(
-    device: Device, calls: Mapping[str, Call], deadline: Deadline, most: int = 20, least: int = 3
+    device: Device, calls: Mapping[str, Call], deadline: TimeLimit, most: int = 20, least: int = 3
 ) -> Samples:
     """Time calls in turns, `least` to `most` rounds as the deadline allows; the first call rotates.
 

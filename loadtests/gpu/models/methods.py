@@ -22,7 +22,7 @@ from artifact.task import CAPTION, TASKS
 from loadtests.gpu.device.device import Device, Replay
 from loadtests.gpu.models.captions import Captioner
 from loadtests.gpu.suite.rig import Rig
-from loadtests.gpu.suite.sizes import Work
+from loadtests.gpu.suite.sizes import SizedWork
 from models.comparators.build import build
 from models.series import OtmvModel
 
@@ -65,7 +65,7 @@ def made(method: str, config: ModelConfig, rig: Rig) -> tuple[OtmvModel, SkipPat
 
 
 @dataclass(frozen=True)
-class Inputs:
+class RandomInputs:
     """What every method is given: random, the same for all.
 
     Attributes:
@@ -76,13 +76,13 @@ class Inputs:
     pixels: Tensor
     tokens: Tensor | None
 
-    def first(self, count: int) -> Inputs:
+    def first(self, count: int) -> RandomInputs:
         """Return those of the first requests."""
         tokens = None if self.tokens is None else self.tokens[:count]
-        return Inputs(self.pixels[:count], tokens)
+        return RandomInputs(self.pixels[:count], tokens)
 
 
-def draw(work: Work, config: ModelConfig, rig: Rig) -> Inputs:
+def draw(work: SizedWork, config: ModelConfig, rig: Rig) -> RandomInputs:
     """Draw a task's inputs."""
     chance = torch.Generator(rig.device.place).manual_seed(rig.seed)
     place = rig.device.place
@@ -91,14 +91,14 @@ def draw(work: Work, config: ModelConfig, rig: Rig) -> Inputs:
     shape = (work.batch, *pictures, work.side_px, work.side_px, 3)
     pixels = torch.randint(0, 256, shape, generator=chance, device=place, dtype=torch.uint8)
     if asked.text is None:
-        return Inputs(pixels, None)
+        return RandomInputs(pixels, None)
     length = (work.batch, work.text_tokens)
     tokens = torch.randint(WORDS_FROM, config.vocab_size, length, generator=chance, device=place)
-    return Inputs(pixels, tokens)
+    return RandomInputs(pixels, tokens)
 
 
 def whole(
-    model: OtmvModel, pattern: SkipPattern, work: Work, inputs: Inputs
+    model: OtmvModel, pattern: SkipPattern, work: SizedWork, inputs: RandomInputs
 ) -> Callable[[], Tensor]:
     """Return the call that does a task once: question or statement. No text is padded: no mask."""
     assert inputs.tokens is not None, "a caption takes several calls"
@@ -116,7 +116,7 @@ class Launched:
 
 
 def captured(
-    model: OtmvModel, pattern: SkipPattern, work: Work, inputs: Inputs, device: Device
+    model: OtmvModel, pattern: SkipPattern, work: SizedWork, inputs: RandomInputs, device: Device
 ) -> Launched:
     """Capture a task as graphs: one, or for captions the image pass and one word."""
     if not TASKS[work.task].writes:
@@ -134,7 +134,7 @@ def captured(
     return Launched(launch, lambda: word.output)
 
 
-def flops(model: OtmvModel, pattern: SkipPattern, work: Work, inputs: Inputs) -> int:
+def flops(model: OtmvModel, pattern: SkipPattern, work: SizedWork, inputs: RandomInputs) -> int:
     """Count the FLOPs of one request, from the products that it really launches.
 
     Attention is counted by its products whatever kernel would run it.

@@ -15,16 +15,16 @@ from torch import Tensor
 from artifact.stage import StageKind
 from artifact.task import VQA
 from loadtests.gpu.device.device import Replay
-from loadtests.gpu.models.methods import Inputs
+from loadtests.gpu.models.methods import RandomInputs
 from loadtests.gpu.suite.rig import Rig
 from models.key_block import KeyBlock
 from models.series import OtmvModel
 
-Block = Callable[[KeyBlock, "Slots"], None]
+Block = Callable[[KeyBlock, "BatchState"], None]
 
 
 @dataclass(frozen=True)
-class Slots:
+class BatchState:
     """What the rows of one batch keep between steps.
 
     Attributes:
@@ -48,20 +48,20 @@ class Stages:
         block: runs one order in place; `plain_block`, or the same compiled.
     """
 
-    def __init__(self, rig: Rig, model: OtmvModel, inputs: Inputs, block: Block) -> None:
+    def __init__(self, rig: Rig, model: OtmvModel, inputs: RandomInputs, block: Block) -> None:
         self.model = model
         self._rig, self._inputs, self._block = rig, inputs, block
-        self._slots: dict[int, Slots] = {}
+        self._slots: dict[int, BatchState] = {}
         self._graphs: dict[tuple[str, int, int], Replay] = {}
 
-    def slots(self, batch: int) -> Slots:
+    def slots(self, batch: int) -> BatchState:
         """Return the batch's slots."""
         if batch not in self._slots:
             config, place = self.model.config, self._rig.device.place
             assert self._inputs.tokens is not None, "stages are those of questions"
             tokens = config.image_tokens + self._inputs.tokens.shape[1]
             dtype = self.model.stem.cls_token.dtype
-            self._slots[batch] = Slots(
+            self._slots[batch] = BatchState(
                 torch.zeros(batch, tokens, config.width, dtype=dtype, device=place),
                 torch.zeros(batch, 2, config.width, device=place),
                 torch.zeros(batch, dtype=torch.int64, device=place),
@@ -100,7 +100,7 @@ class Stages:
             for step, order in enumerate(known):
                 owner = self.model.keys[self._key(step)]
                 assert isinstance(owner, KeyBlock)
-                self._block(owner, Slots(slots.h, slots.y, order))
+                self._block(owner, BatchState(slots.h, slots.y, order))
             return self.model.heads[VQA.name](slots.y)
 
         return self._graph(StageKind.WHOLE, 0, batch, call)
@@ -142,7 +142,7 @@ def plain_block(model: OtmvModel) -> Block:
     """Return the step of one order by torch's own kernels, in place."""
     image_tokens = model.config.image_tokens
 
-    def step(key: KeyBlock, slots: Slots) -> None:
+    def step(key: KeyBlock, slots: BatchState) -> None:
         slots.h.copy_(key(slots.h, slots.order, image_tokens, None))
         slots.y.add_(model.read_joint(slots.h).float())
 
@@ -159,7 +159,7 @@ def compiled_block(model: OtmvModel) -> Block:
 
     fused = torch.compile(step, dynamic=None)
 
-    def call(key: KeyBlock, slots: Slots) -> None:
+    def call(key: KeyBlock, slots: BatchState) -> None:
         for tensor in (slots.h, slots.y, slots.order):
             torch._dynamo.maybe_mark_dynamic(tensor, 0)
         fused(key, slots.h, slots.y, slots.order)

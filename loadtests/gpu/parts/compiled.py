@@ -8,7 +8,7 @@ from artifact.task import TASKS
 from loadtests.gpu.device.timing import Call, Quartiles, ratios, rounds
 from loadtests.gpu.models.methods import captured, draw, flops, made, relative_l2
 from loadtests.gpu.suite.rig import NotRun, Rig
-from loadtests.gpu.suite.sizes import Work
+from loadtests.gpu.suite.sizes import SizedWork
 from models.comparators.methods import FULL
 
 COMPARED = (FULL, "otmv")
@@ -31,7 +31,7 @@ def run(rig: Rig) -> None:
             _task(rig, work, left)
 
 
-def _task(rig: Rig, work: Work, left: int) -> None:
+def _task(rig: Rig, work: SizedWork, left: int) -> None:
     config = rig.size.config(work)
     inputs = draw(work, config, rig)
     calls: dict[str, Call] = {}

@@ -18,12 +18,12 @@ from torch import Tensor
 
 from artifact.preprocess import to_pixels
 from artifact.task import VQA
-from loadtests.gpu.device.device import Mark, Replay
+from loadtests.gpu.device.device import DeviceMoment, Replay
 from loadtests.gpu.device.timing import Call, Quartiles, rounds
 from loadtests.gpu.models.methods import draw, made, whole
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import Rig
-from loadtests.gpu.suite.sizes import Work
+from loadtests.gpu.suite.sizes import SizedWork
 
 RING = 4
 """Batches under way: being decoded, being copied, being answered."""
@@ -94,8 +94,8 @@ class Lane:
     device: Tensor
     answers: Tensor
     decoding: Sequence[Future[float]] = ()
-    uploaded: tuple[Mark, Mark] | None = None
-    answered: tuple[Mark, Mark] | None = None
+    uploaded: tuple[DeviceMoment, DeviceMoment] | None = None
+    answered: tuple[DeviceMoment, DeviceMoment] | None = None
 
 
 class Pipeline:
@@ -106,7 +106,7 @@ class Pipeline:
         work: questions; the texts are drawn once.
     """
 
-    def __init__(self, rig: Rig, work: Work) -> None:
+    def __init__(self, rig: Rig, work: SizedWork) -> None:
         self._rig, self.batch = rig, work.batch
         self.threads = len(os.sched_getaffinity(0))
         config = rig.size.config(work)
@@ -132,7 +132,7 @@ class Pipeline:
             self._finish(self._launch(lane))
 
     def alone(
-        self, pool: ThreadPoolExecutor, files: Sequence[bytes], deadline: Deadline
+        self, pool: ThreadPoolExecutor, files: Sequence[bytes], deadline: TimeLimit
     ) -> dict[str, float]:
         """Return pictures a second of each stage by itself."""
         lane = self._lanes[0]
@@ -149,7 +149,7 @@ class Pipeline:
         rates["decode"] = decoded / (time.perf_counter() - begun_s)
         return rates
 
-    def flow(self, pool: ThreadPoolExecutor, files: Sequence[bytes], deadline: Deadline) -> Flow:
+    def flow(self, pool: ThreadPoolExecutor, files: Sequence[bytes], deadline: TimeLimit) -> Flow:
         """Keep every lane busy until the deadline, and say how busy each stage was."""
         busy = dict.fromkeys(("decode", "upload", "model"), 0.0)
         under_way: deque[Lane] = deque()
@@ -195,7 +195,7 @@ class Pipeline:
         self._graph()
         lane.answers.copy_(self._graph.output, non_blocking=True)
 
-    def _marked(self, call: Callable[[], None]) -> tuple[Mark, Mark]:
+    def _marked(self, call: Callable[[], None]) -> tuple[DeviceMoment, DeviceMoment]:
         begun = self._rig.device.mark()
         call()
         return begun, self._rig.device.mark()
@@ -214,7 +214,9 @@ def _upload(lane: Lane) -> None:
     lane.device.copy_(lane.host, non_blocking=True)
 
 
-def _beside(stream: object, call: Callable[[], tuple[Mark, Mark]]) -> tuple[Mark, Mark]:
+def _beside(
+    stream: object, call: Callable[[], tuple[DeviceMoment, DeviceMoment]]
+) -> tuple[DeviceMoment, DeviceMoment]:
     """Launch on another stream, if there is one."""
     if stream is None:
         return call()

@@ -10,12 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 from loadtests.gpu.scheduling.costs import world
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import NotRun, Rig
 from loadtests.simulate.arrivals import gamma_arrivals
 from loadtests.simulate.bars import by_point, one_key_bars
 from loadtests.simulate.study import STANDARD, Point, Result, compare
-from loadtests.simulate.world import World
+from loadtests.simulate.world import SimulatedDevice
 
 SECONDS = (20.0, 10.0, 5.0, 2.0, 1.0, 0.5, 0.2, 0.1)
 """Simulated time of a run: the longest that fits."""
@@ -48,20 +48,20 @@ def run(rig: Rig) -> None:
             rig.note(name, found)
 
 
-def relative(here: World) -> tuple[Point, ...]:
+def relative(here: SimulatedDevice) -> tuple[Point, ...]:
     """Return the sixteen loads at the same share of the device's capacity as in the standard."""
-    assumed = World()
+    assumed = SimulatedDevice()
     slower = _full_s(here) / _full_s(assumed)
     busier = (here.max_batch / _full_s(here)) / (assumed.max_batch / _full_s(assumed))
     return tuple(Point(p.budget_ms * slower, p.rate_hz * busier, p.cv2) for p in STANDARD)
 
 
-def _full_s(of: World) -> float:
+def _full_s(of: SimulatedDevice) -> float:
     return of.service_s(of.depths[-1], of.max_batch)
 
 
 def study(
-    here: World, points: Sequence[Point], longest_s: float, deadline: Deadline
+    here: SimulatedDevice, points: Sequence[Point], longest_s: float, deadline: TimeLimit
 ) -> Iterator[dict[str, Any]]:
     """Simulate seed by seed while there is time, and yield what is known after each.
 
@@ -88,7 +88,7 @@ def _all(work: Sequence[Future[Result]]) -> list[Result]:
     return [done.result() for done in work]
 
 
-def _speed(here: World, points: Sequence[Point]) -> float:
+def _speed(here: SimulatedDevice, points: Sequence[Point]) -> float:
     """Return seconds of work for one simulated second, at the busiest load."""
     busiest = max(points, key=lambda point: point.rate_hz)
     short_s = min(0.25, 400 / busiest.rate_hz)
@@ -97,14 +97,14 @@ def _speed(here: World, points: Sequence[Point]) -> float:
     return (time.monotonic() - begun_s) / short_s
 
 
-def one(point: Point, here: World, seconds: float, seed: int) -> Result:
+def one(point: Point, here: SimulatedDevice, seconds: float, seed: int) -> Result:
     """Simulate every policy at one load, without the bound (a linear program of minutes)."""
     arrivals = gamma_arrivals(point.rate_hz, seconds, point.cv2, seed)
     return compare(point.name, arrivals, point.budget_ms / 1e3, here, seed, bound=False)
 
 
 def _record(
-    results: Sequence[Result], here: World, seconds: float, seeds: Sequence[int]
+    results: Sequence[Result], here: SimulatedDevice, seconds: float, seeds: Sequence[int]
 ) -> dict[str, Any]:
     loads = {}
     for name, found in by_point(results).items():

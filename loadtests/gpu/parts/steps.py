@@ -16,13 +16,13 @@ from artifact.task import VQA
 from loadtests.gpu.device.device import Replay
 from loadtests.gpu.device.timing import Call, Quartiles, ratios, rounds
 from loadtests.gpu.models.memory import memory
-from loadtests.gpu.models.methods import Inputs, draw, made, relative_l2, whole
+from loadtests.gpu.models.methods import RandomInputs, draw, made, relative_l2, whole
 from loadtests.gpu.models.stages import Stages, compiled_block, plain_block
 from loadtests.gpu.scheduling.costs import world
 from loadtests.gpu.scheduling.fitting import fit
 from loadtests.gpu.scheduling.loop import Loop
 from loadtests.gpu.suite.rig import Rig
-from loadtests.gpu.suite.sizes import Work
+from loadtests.gpu.suite.sizes import SizedWork
 from models.key_block import KeyBlock
 
 OneGraph = Callable[[int], Replay]
@@ -67,11 +67,11 @@ def _compiled(rig: Rig, stages: Stages) -> None:
         rig.note("compiled.why_not", f"{type(error).__name__}: {lines[0]}")
 
 
-def _as_it_is(stages: Stages, pattern: SkipPattern, inputs: Inputs) -> OneGraph:
+def _as_it_is(stages: Stages, pattern: SkipPattern, inputs: RandomInputs) -> OneGraph:
     """Return what captures the model's own forward as one graph."""
 
     def capture(batch: int) -> Replay:
-        work = Work(VQA.name, batch, stages.model.config.image_size)
+        work = SizedWork(VQA.name, batch, stages.model.config.image_size)
         return stages.capture(whole(stages.model, pattern, work, inputs.first(batch)))
 
     return capture

@@ -13,8 +13,8 @@ from artifact.pattern import SkipPattern
 from artifact.task import TASKS
 from loadtests.gpu.device.timing import Quartiles, Samples, ratios, rounds
 from loadtests.gpu.models.methods import (
-    Inputs,
     Launched,
+    RandomInputs,
     captured,
     draw,
     flops,
@@ -22,9 +22,9 @@ from loadtests.gpu.models.methods import (
     relative_l2,
     whole,
 )
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import Rig
-from loadtests.gpu.suite.sizes import Work
+from loadtests.gpu.suite.sizes import SizedWork
 from models.comparators.methods import FULL, METHODS
 from models.series import OtmvModel
 from monitoring.table4 import paper_speed
@@ -38,7 +38,7 @@ KEPT_FREE = 0.15
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedMethod:
     """A method with its graphs; `flops` of one request."""
 
     method: str
@@ -62,7 +62,7 @@ def in_turn() -> list[str]:
     return [*FIRST, *(method for method in METHODS if method not in (FULL, *FIRST))]
 
 
-def column(rig: Rig, work: Work, deadline: Deadline, methods: Sequence[str]) -> None:
+def column(rig: Rig, work: SizedWork, deadline: TimeLimit, methods: Sequence[str]) -> None:
     """Measure one task: all methods in turns, or in groups beside `full` where memory is short."""
     config = rig.size.config(work)
     inputs = draw(work, config, rig)
@@ -85,11 +85,11 @@ def column(rig: Rig, work: Work, deadline: Deadline, methods: Sequence[str]) -> 
 
 def _group(
     rig: Rig,
-    work: Work,
+    work: SizedWork,
     config: ModelConfig,
-    inputs: Inputs,
+    inputs: RandomInputs,
     waiting: deque[str],
-) -> list[Ready]:
+) -> list[PreparedMethod]:
     """Make `full` ready, and methods that wait while there is memory and time for them."""
     group = _ready(rig, work, config, inputs, FULL)
     allowed = int((rig.device.free_bytes() or 0) * KEPT_FREE)
@@ -109,7 +109,9 @@ def _group(
     return group
 
 
-def _ready(rig: Rig, work: Work, config: ModelConfig, inputs: Inputs, method: str) -> list[Ready]:
+def _ready(
+    rig: Rig, work: SizedWork, config: ModelConfig, inputs: RandomInputs, method: str
+) -> list[PreparedMethod]:
     """Return the method made ready, or nothing and its error in the findings.
 
     Raises:
@@ -126,23 +128,27 @@ def _ready(rig: Rig, work: Work, config: ModelConfig, inputs: Inputs, method: st
     except (RuntimeError, ValueError, TypeError) as error:
         _fail(rig, work, method, error)
         return []
-    return [Ready(method, launched, counted)]
+    return [PreparedMethod(method, launched, counted)]
 
 
-def _fail(rig: Rig, work: Work, method: str, error: Exception) -> None:
+def _fail(rig: Rig, work: SizedWork, method: str, error: Exception) -> None:
     first = (str(error).splitlines() or [""])[0]
     rig.note(f"{work.task}.methods.{method}", {"error": f"{type(error).__name__}: {first}"})
 
 
 def strayed(
-    model: OtmvModel, pattern: SkipPattern, work: Work, inputs: Inputs, launched: Launched
+    model: OtmvModel,
+    pattern: SkipPattern,
+    work: SizedWork,
+    inputs: RandomInputs,
+    launched: Launched,
 ) -> float:
     """Return how far a graph's answers are from the eager model's, as relative L2."""
     launched.launch()
     return relative_l2(launched.output(), whole(model, pattern, work, inputs)())
 
 
-def _report(rig: Rig, work: Work, group: Sequence[Ready], samples: Samples) -> None:
+def _report(rig: Rig, work: SizedWork, group: Sequence[PreparedMethod], samples: Samples) -> None:
     full = group[0]
     for ready in group:
         speed = ratios(samples[FULL], samples[ready.method])

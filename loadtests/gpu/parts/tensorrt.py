@@ -45,7 +45,7 @@ def run(rig: Rig) -> None:
     model, _ = made("literal", config, rig)
     key = model.keys[0]
     assert isinstance(key, KeyBlock)
-    block = _Block(key.half(), config.image_tokens)
+    block = _KeyBlockGraph(key.half(), config.image_tokens)
     tokens = config.image_tokens + work.text_tokens
     chance = torch.Generator(rig.device.place).manual_seed(rig.seed)
     shape = (work.batch, tokens, config.width)
@@ -103,7 +103,7 @@ def _library() -> Any:
     raise NotRun("; ".join(problems) or ABSENT)
 
 
-class _Block(nn.Module):
+class _KeyBlockGraph(nn.Module):
     """A key block whose graph has two inputs: h and each row's order."""
 
     def __init__(self, key: KeyBlock, image_tokens: int) -> None:

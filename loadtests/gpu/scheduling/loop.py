@@ -18,11 +18,11 @@ from artifact.stage import StageName, stage_name
 from engine.elastic.decide import decide
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import Decision, RowView, Run, Snapshot, urgency
-from loadtests.gpu.device.device import Mark
-from loadtests.gpu.models.stages import Slots, Stages
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.device.device import DeviceMoment
+from loadtests.gpu.models.stages import BatchState, Stages
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import Rig
-from loadtests.simulate.world import World
+from loadtests.simulate.world import SimulatedDevice
 
 LEAD = 2
 """Steps that the host may be ahead of the device: the next decision is made while it works."""
@@ -37,7 +37,7 @@ _BUDGETS = (1.5, 4.0)
 class _Driven:
     """What the loop did: the device's time from begin to end of each decision's steps, and sums."""
 
-    marks: list[tuple[Mark, Mark]] = field(default_factory=list)
+    marks: list[tuple[DeviceMoment, DeviceMoment]] = field(default_factory=list)
     busy_s: float = 0.0
     host_s: float = 0.0
     steps: int = 0
@@ -69,7 +69,7 @@ class Loop:
     """
 
     def __init__(
-        self, rig: Rig, stages: Stages, world: World, times_s: Mapping[str, float]
+        self, rig: Rig, stages: Stages, world: SimulatedDevice, times_s: Mapping[str, float]
     ) -> None:
         self._rig, self._stages, self._world, self._times_s = rig, stages, world, times_s
         self._route = world.route()
@@ -83,7 +83,7 @@ class Loop:
         self._riding: tuple[int, ...] = ()
         self._bucket = 0
         slots = stages.slots(max(world.max_batch, 1))
-        self._kept = Slots(
+        self._kept = BatchState(
             slots.h.new_zeros(self._live, *slots.h.shape[1:]),
             slots.y.new_zeros(self._live, *slots.y.shape[1:]),
             torch.zeros(self._live, dtype=torch.int64, device=slots.h.device),
@@ -92,14 +92,14 @@ class Loop:
         self._uploads = uploads.pin_memory() if rig.device.is_cuda else uploads
         self._uploaded = 0
 
-    def run(self, deadline: Deadline) -> dict[str, Any]:
+    def run(self, deadline: TimeLimit) -> dict[str, Any]:
         """Drive the device and return the share of time it stood idle or moved rows.
 
         `idle_share`: 1 − (seconds its stages take back to back) / (seconds it took).
         `between_share`: the part of the time from one step's end to the host's next word.
         """
         driven = _Driven()
-        ahead: deque[Mark] = deque()
+        ahead: deque[DeviceMoment] = deque()
         for _ in range(_STEPS):
             if deadline.over() and len(driven.marks) > LEAD:
                 break

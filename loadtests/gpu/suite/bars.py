@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from artifact.task import TaskName
-from loadtests.gpu.suite.run import Outcome
+from loadtests.gpu.suite.run import PartOutcome
 from loadtests.kit.bars import Bar
 from loadtests.table4.rows import Speed, inverted
 from models.comparators.methods import METHODS
@@ -21,7 +21,7 @@ MOST_COMPOSED, MOST_IDLE, LEAST_PEAK = 1.03, 0.05, 0.55
 Found = Mapping[str, Any]
 
 
-def bars(outcomes: Mapping[str, Outcome], claim: str) -> list[Bar]:
+def bars(outcomes: Mapping[str, PartOutcome], claim: str) -> list[Bar]:
     """Return every bar; one that could not be measured says why.
 
     Args:
@@ -34,7 +34,7 @@ def bars(outcomes: Mapping[str, Outcome], claim: str) -> list[Bar]:
     return [Bar(bar.name, None, bar.limit, bar.at_least, claim) for bar in found]
 
 
-def _why(outcomes: Mapping[str, Outcome], part: str) -> str:
+def _why(outcomes: Mapping[str, PartOutcome], part: str) -> str:
     """Return why a part did not find something."""
     if part not in outcomes:
         return f"the {part} part was not asked for"
@@ -42,7 +42,7 @@ def _why(outcomes: Mapping[str, Outcome], part: str) -> str:
     return f"{part} {outcome.status}: {outcome.why}" if outcome.why else f"not in {part}'s findings"
 
 
-def _table4(outcomes: Mapping[str, Outcome]) -> Iterator[Bar]:
+def _table4(outcomes: Mapping[str, PartOutcome]) -> Iterator[Bar]:
     why = _why(outcomes, "table4")
     for task in COLUMNS:
         part = outcomes.get("table4")
@@ -93,7 +93,7 @@ def _speed(task: TaskName, method: str, row: Found) -> Speed:
     return Speed(task, method, quartiles, row["ideal"], speed["n"], row["paper"])
 
 
-def _steps(outcomes: Mapping[str, Outcome]) -> Iterator[Bar]:
+def _steps(outcomes: Mapping[str, PartOutcome]) -> Iterator[Bar]:
     """Yield the composed engine's bars, from its fused form if that was measured."""
     why = _why(outcomes, "steps")
     found = outcomes["steps"].found if "steps" in outcomes else {}
@@ -124,7 +124,7 @@ def _composed(name: str, limit: float, form: str, by_batch: Found) -> Bar:
     return Bar(name, ratio["median"], limit, False, spread, {"by_batch": medians})
 
 
-def _simulator(outcomes: Mapping[str, Outcome]) -> Iterator[Bar]:
+def _simulator(outcomes: Mapping[str, PartOutcome]) -> Iterator[Bar]:
     """Yield the simulator's own bars, at the loads relative to this device."""
     found = outcomes["simulator"].found if "simulator" in outcomes else {}
     study = found.get("relative") or found.get("as_is")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 Clock = Callable[[], float]
 
 
-class Deadline:
+class TimeLimit:
     """A moment that work looks at between its pieces.
 
     Args:
@@ -29,9 +29,9 @@ class Deadline:
         """Tell whether less than `needed_s` seconds are left."""
         return self.left_s < max(needed_s, 0.0) or self.left_s <= 0.0
 
-    def part(self, share: float) -> Deadline:
+    def part(self, share: float) -> TimeLimit:
         """Return the deadline of a piece that may take this share of what is left."""
-        return Deadline(max(self.left_s, 0.0) * share, self._clock)
+        return TimeLimit(max(self.left_s, 0.0) * share, self._clock)
 
 
 def allotted_s(left_s: float, shares: Sequence[float]) -> float:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from loadtests.gpu.suite.run import Outcome
+from loadtests.gpu.suite.run import PartOutcome
 from monitoring.table4 import COLUMNS
 
 
-def plot(outcomes: Mapping[str, Outcome], path: Path) -> bool:
+def plot(outcomes: Mapping[str, PartOutcome], path: Path) -> bool:
     """Draw measured, ideal and the paper's speeds; return whether there was something to draw.
 
     Raises:

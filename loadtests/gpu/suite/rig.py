@@ -13,7 +13,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from artifact.atomic import write_atomically
 from loadtests.gpu.device.device import Device
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.sizes import Size
 
 
@@ -35,7 +35,7 @@ class Rig:
     device: Device
     size: Size
     seed: int
-    deadline: Deadline
+    deadline: TimeLimit
     earlier: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     path: Path | None = None
     found: dict[str, Any] = field(default_factory=dict)

@@ -25,7 +25,7 @@ import torch
 
 from artifact.atomic import write_atomically
 from loadtests.gpu.device.device import Device, Kind
-from loadtests.gpu.suite.deadlines import Clock, Deadline, allotted_s
+from loadtests.gpu.suite.deadlines import Clock, TimeLimit, allotted_s
 from loadtests.gpu.suite.rig import NotRun, Rig
 from loadtests.gpu.suite.sizes import Size
 
@@ -33,7 +33,7 @@ Status = Literal["done", "failed", "cut off", "skipped", "not-run"]
 
 
 @dataclass(frozen=True)
-class Part:
+class SuitePart:
     """One part of the suite.
 
     `share`: of the time, in relation to the others'. `least_s`: what it needs on a GPU to say
@@ -48,7 +48,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class PartOutcome:
     """What became of a part: how it ended, why if not well, what it found, how long it took."""
 
     status: Status
@@ -63,7 +63,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Options:
+class SuiteOptions:
     """What is measured, on what, for how long; `reserve_s` is kept for the summary."""
 
     kind: Kind
@@ -83,24 +83,24 @@ POISONED = "forked subprocess"
 
 
 def run_suite(
-    options: Options,
-    parts: Sequence[Part],
+    options: SuiteOptions,
+    parts: Sequence[SuitePart],
     progress: Progress,
     clock: Clock = time.monotonic,
-) -> dict[str, Outcome]:
+) -> dict[str, PartOutcome]:
     """Run the parts in order; what one does not use of its time falls to those after it."""
-    deadline = Deadline(options.seconds - options.reserve_s, clock)
-    outcomes: dict[str, Outcome] = {}
+    deadline = TimeLimit(options.seconds - options.reserve_s, clock)
+    outcomes: dict[str, PartOutcome] = {}
     shut = ""
     start: Start = "fork"
     for index, part in enumerate(parts):
         if shut:
-            outcomes[part.name] = Outcome("skipped", why=shut)
+            outcomes[part.name] = PartOutcome("skipped", why=shut)
             continue
         seconds = allotted_s(deadline.left_s, [each.share for each in parts[index:]])
         if deadline.over() or (options.kind == "cuda" and seconds < part.least_s):
             why = f"{max(seconds, 0.0):.0f} s were left for it; give more --minutes"
-            outcomes[part.name] = Outcome("skipped", why=why)
+            outcomes[part.name] = PartOutcome("skipped", why=why)
             continue
         most_s = deadline.left_s
         progress(f"{part.name}: up to {seconds:.0f} s")
@@ -117,13 +117,13 @@ def run_suite(
 
 
 def run_part(
-    options: Options,
-    part: Part,
+    options: SuiteOptions,
+    part: SuitePart,
     seconds: float,
     most_s: float,
     earlier: dict[str, dict[str, Any]],
     start: Start = "fork",
-) -> Outcome:
+) -> PartOutcome:
     """Run one part in a process of its own; end it where it overruns its time by far.
 
     Args:
@@ -151,7 +151,7 @@ def run_part(
             end = {"status": "failed", "why": f"its process ended with {child.exitcode}"}
         kept = json.loads(found.read_text("utf-8")) if found.is_file() else {}
     took_s = time.monotonic() - begun_s
-    return Outcome(end["status"], kept, end.get("why", ""), took_s)  # type: ignore[arg-type]
+    return PartOutcome(end["status"], kept, end.get("why", ""), took_s)  # type: ignore[arg-type]
 
 
 def _end(child: multiprocessing.process.BaseProcess) -> None:
@@ -165,8 +165,8 @@ def _end(child: multiprocessing.process.BaseProcess) -> None:
 
 
 def _child(
-    options: Options,
-    part: Part,
+    options: SuiteOptions,
+    part: SuitePart,
     seconds: float,
     earlier: dict[str, dict[str, Any]],
     found: Path,
@@ -176,7 +176,7 @@ def _child(
     os.setsid()
     gc.freeze()  # every capture collects garbage; what was imported is none
     end = {"status": "done"}
-    rig = Rig(Device(options.kind), options.size, options.seed, Deadline(seconds), earlier, found)
+    rig = Rig(Device(options.kind), options.size, options.seed, TimeLimit(seconds), earlier, found)
     torch.manual_seed(options.seed)
     torch.set_float32_matmul_precision("high")
     try:

@@ -11,7 +11,7 @@ from models.presets import beit3_config, spread_keys
 
 
 @dataclass(frozen=True)
-class Work:
+class SizedWork:
     """One task at one batch.
 
     `text_tokens`: real tokens of every text, none padded. `words`: that every caption has.
@@ -37,7 +37,7 @@ class Size:
 
     name: str
     base: ModelConfig
-    work: tuple[Work, ...]
+    work: tuple[SizedWork, ...]
     batches: tuple[int, ...]
     compared: tuple[int, ...]
     peak_batch: int
@@ -47,11 +47,11 @@ class Size:
     picture_px: tuple[int, int]
     simulated_s: float
 
-    def config(self, work: Work) -> ModelConfig:
+    def config(self, work: SizedWork) -> ModelConfig:
         """Return the base model for one task."""
         return replace(self.base, image_size=work.side_px, tasks=(work.task,))
 
-    def of(self, task: TaskName) -> Work:
+    def of(self, task: TaskName) -> SizedWork:
         """Return the work of a task."""
         return next(work for work in self.work if work.task == task)
 
@@ -61,9 +61,9 @@ def _released(name: str, depths: tuple[int, ...]) -> Size:
         name=name,
         base=beit3_config(name),
         work=(
-            Work(VQA.name, 16, 480, text_tokens=64),
-            Work(CAPTION.name, 32, 480, words=16),
-            Work(REASON.name, 32, 224, text_tokens=64),
+            SizedWork(VQA.name, 16, 480, text_tokens=64),
+            SizedWork(CAPTION.name, 32, 480, words=16),
+            SizedWork(REASON.name, 32, 224, text_tokens=64),
         ),
         batches=(1, 2, 4, 8, 16, 32, 64),
         compared=(1, 8, 16, 32),
@@ -100,9 +100,9 @@ SIZES: Mapping[str, Size] = {
         name="tiny",
         base=_TINY,
         work=(
-            Work(VQA.name, 4, 32, text_tokens=8),
-            Work(CAPTION.name, 4, 32, words=4),
-            Work(REASON.name, 4, 16, text_tokens=8),
+            SizedWork(VQA.name, 4, 32, text_tokens=8),
+            SizedWork(CAPTION.name, 4, 32, words=4),
+            SizedWork(REASON.name, 4, 16, text_tokens=8),
         ),
         batches=(1, 2, 4, 8),
         compared=(1, 4),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadtests.gpu.suite.run import Outcome
+from loadtests.gpu.suite.run import PartOutcome
 from loadtests.kit.bars import Bar
 from monitoring.table4 import COLUMNS
 
 
 @dataclass(frozen=True)
-class Table:
+class PrintedTable:
     """A title, a line of headings, and lines of cells."""
 
     title: str
@@ -19,10 +19,10 @@ class Table:
     lines: tuple[tuple[str, ...], ...]
 
 
-def tables(outcomes: Mapping[str, Outcome]) -> Iterator[Table]:
+def tables(outcomes: Mapping[str, PartOutcome]) -> Iterator[PrintedTable]:
     """Yield what a person reads first."""
     lines = [(n, o.status, f"{o.seconds:.1f}", o.why[:90]) for n, o in outcomes.items()]
-    yield Table("parts", ("part", "ended", "seconds", "why"), tuple(lines))
+    yield PrintedTable("parts", ("part", "ended", "seconds", "why"), tuple(lines))
     for task in COLUMNS:
         yield from _column(task, outcomes)
     for form in ("plain", "compiled"):
@@ -30,7 +30,7 @@ def tables(outcomes: Mapping[str, Outcome]) -> Iterator[Table]:
     yield from _launching(outcomes)
 
 
-def _column(task: str, outcomes: Mapping[str, Outcome]) -> Iterator[Table]:
+def _column(task: str, outcomes: Mapping[str, PartOutcome]) -> Iterator[PrintedTable]:
     rows = outcomes["table4"].found.get(task, {}).get("methods") if "table4" in outcomes else None
     if not rows:
         return
@@ -51,10 +51,10 @@ def _column(task: str, outcomes: Mapping[str, Outcome]) -> Iterator[Table]:
             )
         )
     heads = ("method", "ms", "speed over full", "ideal", "share", "paper")
-    yield Table(f"Table 4: {task}", heads, tuple(lines))
+    yield PrintedTable(f"Table 4: {task}", heads, tuple(lines))
 
 
-def _steps(form: str, outcomes: Mapping[str, Outcome]) -> Iterator[Table]:
+def _steps(form: str, outcomes: Mapping[str, PartOutcome]) -> Iterator[PrintedTable]:
     found = outcomes["steps"].found.get(form, {}) if "steps" in outcomes else {}
     lines = [
         (f"{kind}: a + b rows", f"{fit['fixed_us']:.1f} + {fit['row_us']:.2f} us", _percent(fit))
@@ -73,14 +73,14 @@ def _steps(form: str, outcomes: Mapping[str, Outcome]) -> Iterator[Table]:
         host = f"{found['idle']['host_us_per_decision']:.0f} us a decision"
         lines.append(("idle share", f"{found['idle']['idle_share']:.3f}", host))
     if lines:
-        yield Table(f"steps, {form} kernels", ("what", "measured", ""), tuple(lines))
+        yield PrintedTable(f"steps, {form} kernels", ("what", "measured", ""), tuple(lines))
 
 
 def _percent(fit: Mapping[str, float]) -> str:
     return f"worst {fit['worst']:.0%} off"
 
 
-def _launching(outcomes: Mapping[str, Outcome]) -> Iterator[Table]:
+def _launching(outcomes: Mapping[str, PartOutcome]) -> Iterator[PrintedTable]:
     found = outcomes["launching"].found if "launching" in outcomes else {}
     lines = []
     for batch, methods in found.items():
@@ -98,10 +98,10 @@ def _launching(outcomes: Mapping[str, Outcome]) -> Iterator[Table]:
                 )
     if lines:
         heads = ("", "ms eager / graph", "speed over full", "kernels", "idle, eager")
-        yield Table("launching", heads, tuple(lines))
+        yield PrintedTable("launching", heads, tuple(lines))
 
 
-def show(shown: Sequence[Table], bars: Sequence[Bar]) -> None:
+def show(shown: Sequence[PrintedTable], bars: Sequence[Bar]) -> None:
     """Print tables and bars, with rich if it is installed."""
     try:
         from rich.console import Console
@@ -123,7 +123,7 @@ def show(shown: Sequence[Table], bars: Sequence[Bar]) -> None:
         print(bar.line())
 
 
-def plain(table: Table) -> str:
+def plain(table: PrintedTable) -> str:
     """Return a table as text."""
     lines = (table.heads, *table.lines)
     wide = [max(len(line[column]) for line in lines) for column in range(len(table.heads))]

@@ -30,7 +30,7 @@ class WrongAnswer(Exception):
 
 
 @dataclass
-class Score:
+class RightAnswers:
     """Right answers per variant, as sums of scores in 0..1."""
 
     right: dict[str, float] = field(default_factory=lambda: defaultdict(float))

@@ -10,10 +10,10 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from loadtests.kit.asking.tasks import ASKED
-from loadtests.kit.asking.tasks.asked import Case
+from loadtests.kit.asking.tasks.asked import SendableCase
 from loadtests.kit.asking.world import World
 
-Cases = Mapping[str, Sequence[Case]]
+Cases = Mapping[str, Sequence[SendableCase]]
 """By task."""
 
 _COLORS = {"red": (220, 40, 40), "green": (40, 160, 60), "blue": (40, 70, 220)}

@@ -20,7 +20,7 @@ _GRACE_S = 30.0
 
 
 @dataclass(frozen=True)
-class Server:
+class ServerProcess:
     """Where a running server listens."""
 
     process: subprocess.Popen[bytes]
@@ -33,7 +33,7 @@ class Server:
 
 
 @contextmanager
-def serving(artifact: Path, backend: str, cache: Path) -> Iterator[Server]:
+def serving(artifact: Path, backend: str, cache: Path) -> Iterator[ServerProcess]:
     """Serve an artifact on a free port until the block ends.
 
     Raises:
@@ -44,7 +44,7 @@ def serving(artifact: Path, backend: str, cache: Path) -> Iterator[Server]:
     private = {"OTMV_ACCESS_LOG": "false", "COLUMNS": "200"}
     with started(command, environment() | private, _address, _START_LIMIT_S, _GRACE_S) as found:
         process, (host, port) = found
-        yield Server(process, host, port)
+        yield ServerProcess(process, host, port)
 
 
 def _address(said: str) -> tuple[str, int] | None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 
 
 @pytest.fixture

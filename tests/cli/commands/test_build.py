@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from cli.commands.build import app
 from exporters.tensorrt import library
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 
 
 def run(*arguments: object) -> tuple[int, str]:

@@ -7,7 +7,7 @@ from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
 from cli.commands.inspect import app, variant_table
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 
 
 def shown(what: RenderableType) -> str:

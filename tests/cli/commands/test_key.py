@@ -21,9 +21,9 @@ def make(*words: str) -> tuple[int, str, str]:
 
 
 def test_the_entry_lets_the_key_in(tmp_path: Path) -> None:
-    code, entry, told = make("alice", "--rate-per-s", "2.5", "--burst", "7")
+    code, entry, shown = make("alice", "--rate-per-s", "2.5", "--burst", "7")
     assert code == 0
-    found = re.search(r"otmv-\S+", told)
+    found = re.search(r"otmv-\S+", shown)
     assert found is not None
     key = found[0]
     assert key not in entry

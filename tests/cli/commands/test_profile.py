@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.commands.profile import app
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 
 
 def run(*arguments: object) -> tuple[int, str, str]:

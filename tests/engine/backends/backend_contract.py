@@ -16,9 +16,9 @@ from engine.opening.golden import PARITY_LIMITS
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
-from tests.engine.solo_answers import vqa_logits
-from tests.engine.tiny_gallery import COMPOSED, inputs_of, write_gallery
-from tests.engine.tiny_model import SIDE, TRIO, VOCAB
+from tests.engine.answers.solo_answers import vqa_logits
+from tests.engine.artifacts.tiny_gallery import COMPOSED, inputs_of, write_gallery
+from tests.engine.artifacts.tiny_model import SIDE, TRIO, VOCAB
 
 STAGES = [*COMPOSED, *(s for task in TRIO for s in TASKS[task].whole_stages("slim"))]
 

@@ -9,7 +9,7 @@ from typing import Any
 from artifact.manifest import StageFile
 from engine.backends.arrays import AnyArray
 from engine.backends.base import Backend, LoadedStage
-from tests.engine.fakes import FakeBackend, Hook
+from tests.engine.pools.fake_backend import FakeBackend, Hook
 
 
 class HookedBackend:

@@ -18,7 +18,7 @@ from engine.backends.arrays import (
     stack,
     takes_outputs,
 )
-from tests.engine.tiny_model import Array
+from tests.engine.artifacts.tiny_model import Array
 
 NUMPY: dict[str, Callable[[DeviceArray], object]] = {
     "asarray": np.asarray,

@@ -21,14 +21,14 @@ from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.probe import buckets_of, stage_call
 from engine.residency.stages import StageSet
+from tests.engine.answers.solo_answers import caption_words, reason_logits
+from tests.engine.artifacts.tiny_gallery import COMPOSED, write_gallery
+from tests.engine.artifacts.tiny_model import TRIO, picture
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.memory_contract import MemoryContract
-from tests.engine.crowd import Crowd, check_alone
-from tests.engine.fakes import FakeBackend, picture
-from tests.engine.remote import RemoteBackend, RemoteMemory, look
-from tests.engine.solo_answers import caption_words, reason_logits
-from tests.engine.tiny_gallery import COMPOSED, write_gallery
-from tests.engine.tiny_model import TRIO
-from tests.engine.tiny_whole import WHOLE
+from tests.engine.backends.remote_memory import RemoteBackend, RemoteMemory, look
+from tests.engine.pools.fake_backend import FakeBackend
+from tests.engine.pools.random_traffic import RandomTraffic, check_alone
 
 
 class TestRemoteMemory(MemoryContract):
@@ -106,7 +106,7 @@ def test_every_request_gets_the_answer_of_the_host_and_nothing_crosses(
     trio: Artifact, gallery: Artifact, seed: int, faults: bool, whole: bool
 ) -> None:
     artifact, backend = gallery if whole else trio, RemoteBackend(WHOLE)
-    answered = Crowd(artifact, backend, seed, faults).play()
+    answered = RandomTraffic(artifact, backend, seed, faults).run()
     assert len(answered) >= 10
     alone = Solo(Family(artifact.manifest, "fp32"), FakeBackend(WHOLE).call, max_batch=3)
     for made, answer in answered:
@@ -132,7 +132,7 @@ def test_a_crowd_without_the_protocol_does_cross(trio: Artifact) -> None:
             self.memory = HOST  # type: ignore[assignment]
 
     backend = Careless()
-    Crowd(trio, backend, 0, False).play()
+    RandomTraffic(trio, backend, 0, False).run()
     assert {"h", "k", "v"} <= backend.crossed["up"].keys()
     assert {"h", "h_out", "k_new"} <= backend.crossed["down"].keys()
 
@@ -162,7 +162,7 @@ def test_the_golden_check_and_the_profile_run_as_requests_do(
     check_crossings(backend)
 
 
-def test_a_stages_bytes_are_also_those_on_the_device(trio: Artifact) -> None:
+def test_a_stages_bytes_include_the_bytes_on_the_device(trio: Artifact) -> None:
     class Heavy(RemoteBackend):
         def load(self, *args: Any) -> Any:
             self.memory.held += 1 << 30

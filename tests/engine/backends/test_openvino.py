@@ -14,11 +14,10 @@ from engine.opening.auto import open_chosen
 from engine.pool import EnginePool
 from engine.tasks.vqa import VqaInput
 from engine.types import Budget
+from tests.engine.artifacts.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_graphs import example_inputs
+from tests.engine.artifacts.tiny_model import LABELS, TinyModel, picture
 from tests.engine.backends.backend_contract import BackendContract
-from tests.engine.fakes import picture
-from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_graphs import example_inputs
-from tests.engine.tiny_model import LABELS, TinyModel
 
 pytest.importorskip(
     "openvino", reason="OpenVINO is not installed: pip install otmv-serve[openvino]"
@@ -77,8 +76,8 @@ def test_the_facade_answers_on_it(tmp_path: Path) -> None:
     pool = EnginePool.open(artifact, config)
     try:
         now_s = SystemClock().now_s()
-        ticket = pool.admit("vqa", Budget(variant="full"), now_s)
-        answer = pool.submit(ticket, VqaInput(picture(), "what colour")).result(20)
+        request = pool.admit("vqa", Budget(variant="full"), now_s)
+        answer = pool.submit(request, VqaInput(picture(), "what colour")).result(20)
         logits = TinyModel().vqa(artifact.manifest.pattern("full"), picture(), [1, 5, 6, 2])
         assert answer.labels[0][0] == LABELS[int(logits.argmax())]
         assert pool.backend.name == "openvino"

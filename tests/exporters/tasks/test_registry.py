@@ -37,7 +37,7 @@ def test_the_stages_are_those_that_programs_run_each_once(checkpoint: Checkpoint
     run = {
         stage
         for task in config.tasks
-        for program in composed_programs(task, config, full)
+        for program in composed_programs(TASKS[task], config, full)
         for stage in program.stages
     }
     assert set(names) == run

@@ -32,7 +32,9 @@ from exporters.quality import QualityCurve
 from exporters.tasks import cut
 from models.checkpoint import Checkpoint
 from models.series import OtmvModel
-from tests.toy_task import EXPORTED_SIZE, PROMPT, SIZE, add_size_task, size_example
+from tests.toy_task.exported import EXPORTED_SIZE, size_example
+from tests.toy_task.registered import add_size_task
+from tests.toy_task.task import PROMPT, SIZE
 from tuning.world.dataset import read_captions, write_world
 
 SHARED = ["stem[vqa]", "block[0]", "block[1]"]

@@ -6,9 +6,9 @@ import pytest
 
 from artifact.store import open_artifact
 from engine.backends.registry import open_backend
-from loadtests.engine.live import Live, Monolith, draw_inputs, one_batch, question_of
+from loadtests.engine.live import LiveEngine, Monolith, draw_inputs, one_batch, question_of
 from loadtests.kit.errors import BenchError
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,7 +22,7 @@ def test_one_graph_and_the_live_engine_answer_alike(tmp_path: Path) -> None:
     assert question_of(artifact, 8).startswith("what color is the circle")
     monolith = Monolith(artifact, open_backend("onnxruntime"))
     best = monolith.best(one_batch(artifact, inputs))
-    with Live(DEMO, "onnxruntime", 4, tmp_path, check_golden=False) as live:
+    with LiveEngine(DEMO, "onnxruntime", 4, tmp_path, check_golden=False) as live:
         assert live.ask_together(inputs) > 0
         _, answers = live.ask(inputs, ["full"] * 3)
     labels = artifact.labels()

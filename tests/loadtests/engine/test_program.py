@@ -27,21 +27,21 @@ def a_setup(folder: Path, pairs: int = 1) -> EngineBench:
 @pytest.mark.e2e
 def test_a_comparison_runs_in_its_own_process_and_has_both_sides(tmp_path: Path) -> None:
     (tmp_path / "base1").symlink_to(DEMO)
-    told: list[str] = []
+    reported: list[str] = []
     setup = a_setup(tmp_path, pairs=2)
     found = run_all(
-        [BY_NAME["variant"]], ["onnxruntime"], setup, lambda what, share: told.append(what)
+        [BY_NAME["variant"]], ["onnxruntime"], setup, lambda what, share: reported.append(what)
     )
     assert found.failures == []
     (bar,) = found.bars
     assert bar.name == "engine.variant-change.onnxruntime.ms"
     assert min(bar.evidence["ours"]["values"]) > 0 < min(bar.evidence["theirs"]["values"])
     assert bar.evidence["rival_reload"]["quartiles"][1] > 0
-    assert any("pair 6 of 6" in what for what in told)
+    assert any("pair 6 of 6" in what for what in reported)
     assert list(found.seconds) == ["variant onnxruntime"]
 
 
-def test_a_comparison_that_fails_is_told_and_does_not_stop_the_others(tmp_path: Path) -> None:
+def test_a_comparison_that_fails_is_reported_and_does_not_stop_the_others(tmp_path: Path) -> None:
     found = run_all(
         [BY_NAME["variant"], BY_NAME["http-idle"]],
         ["onnxruntime"],

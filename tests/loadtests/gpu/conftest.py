@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from loadtests.gpu.device.device import Device
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import Rig
 from loadtests.gpu.suite.sizes import SIZES
 
@@ -20,4 +20,4 @@ def no_grad() -> Iterator[None]:
 @pytest.fixture
 def rig() -> Rig:
     """Return what a part works with on the CPU, with little time: three rounds of everything."""
-    return Rig(Device("cpu"), SIZES["tiny"], 0, Deadline(0.05))
+    return Rig(Device("cpu"), SIZES["tiny"], 0, TimeLimit(0.05))

@@ -9,8 +9,8 @@ from artifact.store import open_artifact
 from loadtests.kit import artifacts
 from loadtests.kit.artifacts import VARIANTS, ensure_artifacts, write_many
 from loadtests.kit.errors import BenchError
-from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_model import TinyModel, tiny_config
+from tests.engine.artifacts.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_model import TinyModel, tiny_config
 
 ROOT = Path(__file__).parents[3]
 
@@ -42,7 +42,7 @@ def test_many_variants_follow_their_source(tmp_path: Path) -> None:
     assert second["base1-64"] != first["base1-64"]
 
 
-def test_what_is_missing_is_exported_or_told(
+def test_what_is_missing_is_exported_or_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(artifacts, "find_spec", lambda name: None)

@@ -13,17 +13,17 @@ def test_sides_take_turns_and_the_first_alternates() -> None:
         seen.append(name)
         return value
 
-    told: list[tuple[str, float]] = []
+    reported: list[tuple[str, float]] = []
     pairs = take_pairs(
         lambda: side("ours", 2.0),
         lambda: side("theirs", 1.0),
         3,
-        lambda what, share: told.append((what, share)),
+        lambda what, share: reported.append((what, share)),
     )
     assert seen == ["ours", "theirs", "theirs", "ours", "ours", "theirs"]
     assert pairs == Pairs((2.0, 2.0, 2.0), (1.0, 1.0, 1.0))
-    assert [what for what, _ in told] == ["pair 1 of 3", "pair 2 of 3", "pair 3 of 3"]
-    assert [share for _, share in told] == pytest.approx([0, 1 / 3, 2 / 3])
+    assert [what for what, _ in reported] == ["pair 1 of 3", "pair 2 of 3", "pair 3 of 3"]
+    assert [share for _, share in reported] == pytest.approx([0, 1 / 3, 2 / 3])
 
 
 def test_the_measured_ratio_is_the_median_of_the_pairs_own() -> None:

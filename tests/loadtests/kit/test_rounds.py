@@ -22,10 +22,10 @@ class Watched:
 
 def test_every_method_once_a_round_and_none_always_first() -> None:
     watched = Watched("abc")
-    told: list[str] = []
-    found = take_rounds(watched.sides, 4, lambda what, share: told.append(what))
+    reported: list[str] = []
+    found = take_rounds(watched.sides, 4, lambda what, share: reported.append(what))
     rounds = [watched.order[3 * k : 3 * k + 3] for k in range(4)]
     assert rounds == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"], ["a", "b", "c"]]
     assert found == {"a": (1, 6, 8, 10), "b": (2, 4, 9, 11), "c": (3, 5, 7, 12)}
-    assert told[0] == "round 1 of 4, a"
+    assert reported[0] == "round 1 of 4, a"
     assert turned(["a"], 5) == ["a"]

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from loadtests.locust.marks import REJECTED, Mark, Outcome
+from loadtests.locust.marks import REJECTED, JudgedReply, RequestMark
 from loadtests.locust.schedules import Arrival
 
-FULL, SMALL = Outcome("full", 0.9), Outcome("d3", 0.7)
+FULL, SMALL = JudgedReply("full", 0.9), JudgedReply("d3", 0.7)
 
 
-REFUSED, BROKEN = Outcome(miss=REJECTED), Outcome(miss="429 queue-full")
+REFUSED, BROKEN = JudgedReply(miss=REJECTED), JudgedReply(miss="429 queue-full")
 
 
 def mark(
     budget: str,
     latency_s: float,
-    outcome: Outcome = FULL,
+    outcome: JudgedReply = FULL,
     stretch: str = "steady",
     at_s: float = 0.5,
-) -> Mark:
+) -> RequestMark:
     deadline_s = None if budget == "patient" else 0.2
-    return Mark(Arrival(at_s, "vqa", budget, stretch), 0.0, latency_s, deadline_s, outcome)
+    return RequestMark(Arrival(at_s, "vqa", budget, stretch), 0.0, latency_s, deadline_s, outcome)
 
 
 RUN = [

@@ -98,8 +98,8 @@ def test_what_cannot_start_says_why_in_one_line(server: LiveServer) -> None:
 
 
 def test_every_command_in_the_documents_can_be_typed() -> None:
-    told = [ROOT / "README.md", ROOT / "loadtests" / "README.md"]
-    text = "".join(path.read_text("utf-8") for path in told).replace("\\\n", " ")
+    pages = [ROOT / "README.md", ROOT / "loadtests" / "README.md"]
+    text = "".join(path.read_text("utf-8") for path in pages).replace("\\\n", " ")
     lines = re.findall(r"^(?:\S*/)?locust (.*)$", text, re.MULTILINE)
     assert len(lines) >= 9
     ours = configargparse.ArgumentParser()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.locust.marks import Mark, Outcome, answers_over_time, attainment, summary
+from loadtests.locust.marks import JudgedReply, RequestMark, answers_over_time, attainment, summary
 from tests.loadtests.locust.made_up_marks import FULL, RUN, mark
 
 
@@ -33,12 +33,15 @@ def test_the_summary_counts_by_class_phase_and_variant() -> None:
     ]
 
 
-def test_quality_that_nobody_measured_makes_no_effective_accuracy() -> None:
-    assert summary([mark("hurried", 0.1, Outcome("full", None))], 1.0)["effective_accuracy"] is None
+def test_a_quality_that_was_never_measured_makes_no_effective_accuracy() -> None:
+    assert (
+        summary([mark("hurried", 0.1, JudgedReply("full", None))], 1.0)["effective_accuracy"]
+        is None
+    )
 
 
-def test_late_sends_are_told() -> None:
-    late = [Mark(RUN[0].arrival, s, 0.1, None, FULL) for s in (0.0, 0.002, 0.007)]
+def test_late_sends_are_reported() -> None:
+    late = [RequestMark(RUN[0].arrival, s, 0.1, None, FULL) for s in (0.0, 0.002, 0.007)]
     assert summary(late, 1.0)["late_sends"] == {"over_1_ms": 2, "over_5_ms": 1, "max_ms": 7.0}
 
 

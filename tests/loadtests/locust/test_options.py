@@ -9,10 +9,10 @@ import pytest
 
 from loadtests.locust.errors import OptionError
 from loadtests.locust.levels import Level
-from loadtests.locust.options import Options, add_options, read_options
+from loadtests.locust.options import LoadOptions, add_options, read_options
 
 
-def read(*words: str) -> Options:
+def read(*words: str) -> LoadOptions:
     parser = configargparse.ArgumentParser()
     parser.add_argument("--run-time", default=None)
     add_options(parser)

@@ -17,7 +17,7 @@ from artifact.store import open_artifact
 from engine.backends.registry import open_backend
 from engine.tasks.vqa import VqaInput
 from loadtests.engine.live import Monolith, one_batch
-from loadtests.rivals.options import PATH, Options
+from loadtests.rivals.options import PATH, RivalOptions
 from loadtests.slo import servers
 
 DEMO = Path(__file__).parents[3] / "examples/demo-artifact"
@@ -46,7 +46,7 @@ def test_a_rival_starts_and_answers_what_the_graph_answers(name: str) -> None:
     graph = Monolith(artifact, open_backend("onnxruntime"), "d2")
     labels = artifact.labels()
     wanted = [labels[best] for best in graph.best(one_batch(artifact, inputs))]
-    options = Options(str(DEMO), "d2", servers.free_port(), 1, 4, 1, 30_000)
+    options = RivalOptions(str(DEMO), "d2", servers.free_port(), 1, 4, 1, 30_000)
     with servers.rival(servers.ENVIRONMENT, name, options, texts[0]) as server:
         found = [_ask(server, text) for text in texts]
     assert [each["answer"] for each in found] == wanted

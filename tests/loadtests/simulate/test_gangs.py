@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from loadtests.simulate.gangs import fixed, run_gangs, slackfit
-from loadtests.simulate.world import World
+from loadtests.simulate.world import SimulatedDevice
 
-WORLD = World()
+WORLD = SimulatedDevice()
 
 
 def test_slackfit_takes_the_bucket_below_the_slack() -> None:

@@ -8,9 +8,9 @@ from loadtests.simulate.arrivals import (
     gamma_arrivals,
 )
 from loadtests.simulate.machine import Machine
-from loadtests.simulate.world import World
+from loadtests.simulate.world import SimulatedDevice
 
-WORLD = World()
+WORLD = SimulatedDevice()
 
 
 def test_a_lone_request_goes_all_the_way() -> None:
@@ -30,7 +30,7 @@ def test_heads_that_cost_are_run() -> None:
     assert Machine(world, decide).run("heads", arrivals, 0.036).attainment == 1.0
 
 
-def test_a_run_of_several_steps_ends_where_somebody_arrives_or_the_stage_changes() -> None:
+def test_a_run_of_several_steps_ends_where_a_request_arrives_or_the_stage_changes() -> None:
     calls: list[int] = []
 
     def eight(snapshot: Snapshot, now: float) -> Decision:
@@ -42,9 +42,9 @@ def test_a_run_of_several_steps_ends_where_somebody_arrives_or_the_stage_changes
             else replace(decision, run=replace(decision.run, steps=8))
         )
 
-    outcome = Machine(World(keys=2), eight).run("alone", [0.0], 0.036)
+    outcome = Machine(SimulatedDevice(keys=2), eight).run("alone", [0.0], 0.036)
     assert outcome.effective == 82.5
     assert calls[:5] == [0, 1, 9, 13, 21]
     calls.clear()
-    Machine(World(keys=2), eight).run("two", [0.0, 0.5e-3], 0.036)
+    Machine(SimulatedDevice(keys=2), eight).run("two", [0.0, 0.5e-3], 0.036)
     assert calls[:3] == [0, 1, 2]

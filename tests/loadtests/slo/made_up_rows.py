@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loadtests.slo.scoring import Score
-from loadtests.slo.visits import OURS, Ground, Row
+from loadtests.slo.scoring import CellScore
+from loadtests.slo.visits import OURS, CellResult, Yardstick
 from loadtests.slo.workload import Cell
 
 SOLO_S = 0.1
@@ -14,15 +14,15 @@ SOLO_S = 0.1
 QUALITY = {"d3": 0.7, "full": 0.95}
 
 
-GROUND = Ground(
+GROUND = Yardstick(
     Path("family"), QUALITY, {"d3": {1: 30.0, 8: 40.0}, "full": {1: 10.0, 8: 12.5}}, SOLO_S
 )
 
 
-def row(side: str, variant: str, cell: Cell, effective: float, turn: int = 0) -> Row:
+def row(side: str, variant: str, cell: Cell, effective: float, turn: int = 0) -> CellResult:
     share = effective / 100
-    made = Score(100, share, effective, 1.0, {}, {}, {}, [{"full": 1}], {}, 0.0, 0.0)
-    return Row(side, variant, turn, cell, made)
+    made = CellScore(100, share, effective, 1.0, {}, {}, {}, [{"full": 1}], {}, 0.0, 0.0)
+    return CellResult(side, variant, turn, cell, made)
 
 
 LOW, HIGH = Cell(0.5, 1.0), Cell(2.0, 1.0)

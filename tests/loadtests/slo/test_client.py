@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from loadtests.slo.client import LEFT, Connections, Job, Send, Sent, exact_loop, run
+from loadtests.slo.client import LEFT, Connections, Send, SendJob, Sent, exact_loop, run
 
 ROOT = Path(__file__).parents[3]
 
@@ -69,13 +69,13 @@ def server() -> Iterator[tuple[ThreadingHTTPServer, type[Handler]]]:
     listening.server_close()
 
 
-def job(server: ThreadingHTTPServer, *does: str, give_up_s: float = 30.0) -> Job:
+def job(server: ThreadingHTTPServer, *does: str, give_up_s: float = 30.0) -> SendJob:
     bodies = [json.dumps({"do": do}) for do in does]
     sends = [Send(0.001 * index, index) for index in range(len(does))]
-    return Job("127.0.0.1", server.server_port, "/v1/vqa", bodies, sends, give_up_s)
+    return SendJob("127.0.0.1", server.server_port, "/v1/vqa", bodies, sends, give_up_s)
 
 
-def go(what: Job) -> Sent:
+def go(what: SendJob) -> Sent:
     with asyncio.Runner(loop_factory=exact_loop) as runner:
         return runner.run(run(what))
 
@@ -120,7 +120,7 @@ def test_who_gets_no_answer_gives_up_and_a_closed_port_is_no_crash(
     listening, _ = server
     (reply,) = go(job(listening, "wait", give_up_s=0.05)).replies
     assert (reply.status, reply.body) == (LEFT, "TimeoutError")
-    absent = Job("127.0.0.1", 1, "/", ["{}"], [Send(0.0, 0)], 5.0)
+    absent = SendJob("127.0.0.1", 1, "/", ["{}"], [Send(0.0, 0)], 5.0)
     assert go(absent).replies[0].status == LEFT
 
 
@@ -144,7 +144,7 @@ def test_it_runs_as_a_process_and_the_job_survives_the_trip(
 ) -> None:
     listening, _ = server
     wanted = job(listening, "answer", "refuse")
-    assert Job.from_json(wanted.to_json()) == wanted
+    assert SendJob.from_json(wanted.to_json()) == wanted
     done = subprocess.run(
         [sys.executable, "-m", "loadtests.slo.client"],
         input=wanted.to_json(),

@@ -15,15 +15,15 @@ import pytest
 
 from loadtests.kit.artifacts import FAMILY
 from loadtests.kit.errors import BenchError
-from loadtests.rivals.options import Options
+from loadtests.rivals.options import RivalOptions
 from loadtests.slo import capacity, program, servers, visits
-from loadtests.slo.client import Job, Sent, exact_loop, run
+from loadtests.slo.client import SendJob, Sent, exact_loop, run
 from loadtests.slo.program import SloBench, run_alone, run_beside, sweep
 from loadtests.slo.servers import Running
-from loadtests.slo.sweep import GRID, Settings
+from loadtests.slo.sweep import GRID, RivalSettings
 from loadtests.slo.visits import OURS, Offering
 from loadtests.slo.workload import Cell
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 
 CELLS = (Cell(1.0, 1.0), Cell(2.0, 4.0))
 FAMILY_OF_TINY = ["d1", "d2", "d3", "full"]
@@ -67,14 +67,14 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str, int]]:
             yield server
 
     @contextmanager
-    def rival(folder: Path, name: str, options: Options, probe: str) -> Iterator[Running]:
+    def rival(folder: Path, name: str, options: RivalOptions, probe: str) -> Iterator[Running]:
         calls.append((name, options.variant, options.max_batch))
         if name == "ray" and options.variant == "d2":
             raise BenchError("it did not become ready: why")
         with answering(options.variant) as server:
             yield server
 
-    def send(job: Job) -> Sent:
+    def send(job: SendJob) -> Sent:
         with asyncio.Runner(loop_factory=exact_loop) as runner:
             return runner.run(run(job))
 
@@ -101,13 +101,13 @@ def silent(what: str, share: float) -> None:
 def test_ours_is_measured_before_each_rival_and_after_the_last(
     started: list[tuple[str, str, int]], setup: SloBench
 ) -> None:
-    settings = {"mosec": Settings(4, 1, 2), "litserve": Settings(8, 1, 8)}
+    settings = {"mosec": RivalSettings(4, 1, 2), "litserve": RivalSettings(8, 1, 8)}
     measured = run_beside(settings, setup, silent)
     solo, *others = [name for name, _, _ in started]
     assert [solo, *others] == [OURS, OURS, *["mosec"] * 4, OURS, *["litserve"] * 4, OURS]
     assert [batch for name, _, batch in started if name == "mosec"] == [4] * 4
-    assert list(measured.ground.quality) == FAMILY_OF_TINY
-    assert measured.ground.full == "full"
+    assert list(measured.yardstick.quality) == FAMILY_OF_TINY
+    assert measured.yardstick.full == "full"
     assert {row.turn for row in measured.rows if row.side == OURS} == {0, 1, 2}
     assert len(measured.rows) == (3 + 8) * len(CELLS)
     offered = {(row.cell, row.score.offered) for row in measured.rows}
@@ -118,7 +118,7 @@ def test_ours_is_measured_before_each_rival_and_after_the_last(
 def test_a_rival_that_fails_is_left_out_and_the_others_go_on(
     started: list[tuple[str, str, int]], setup: SloBench
 ) -> None:
-    settings = {"ray": Settings(4, 1, 2), "mosec": Settings(4, 1, 2)}
+    settings = {"ray": RivalSettings(4, 1, 2), "mosec": RivalSettings(4, 1, 2)}
     measured = run_beside(settings, setup, silent)
     assert measured.absent == {"ray": "it did not become ready: why"}
     assert measured.failures == ["ray: it did not become ready: why"]
@@ -142,6 +142,6 @@ def test_our_real_server_takes_the_requests_and_its_answers_are_read(tmp_path: P
     measured = run_alone(demo, setup, silent)
     (row,) = measured.rows
     assert row.score.offered > 0
-    assert set(row.score.variants) <= set(measured.ground.quality)
+    assert set(row.score.variants) <= set(measured.yardstick.quality)
     refused = ("late", "504 deadline-unattainable", "504 deadline-expired")
     assert set(row.score.misses) <= set(refused)

@@ -6,7 +6,7 @@ import pytest
 
 from loadtests.slo.client import LEFT, Reply, Sent
 from loadtests.slo.scoring import judge, score
-from loadtests.slo.workload import FACTORS, Offer
+from loadtests.slo.workload import FACTORS, PlannedRequest
 from tests.loadtests.slo.made_up_rows import QUALITY, SOLO_S
 
 
@@ -15,7 +15,7 @@ def answer(variant: str, ended_s: float, sent_s: float = 0.0) -> Reply:
 
 
 def test_latency_counts_from_the_intended_send_and_a_miss_is_a_miss() -> None:
-    offers = [Offer(1.0, 2, 0) for _ in range(6)]
+    offers = [PlannedRequest(1.0, 2, 0) for _ in range(6)]
     problem = json.dumps({"type": "urn:otmv:problem:deadline-expired"})
     replies = [
         answer("full", 1.15),
@@ -39,13 +39,18 @@ def test_latency_counts_from_the_intended_send_and_a_miss_is_a_miss() -> None:
 
 
 def test_the_deadline_is_the_class_own() -> None:
-    offers = [Offer(0.0, factor, 0) for factor in FACTORS]
+    offers = [PlannedRequest(0.0, factor, 0) for factor in FACTORS]
     marks = judge(offers, [answer("d3", 0.5) for _ in offers], SOLO_S)
     assert [mark.miss for mark in marks] == ["late", "late", ""]
 
 
 def test_a_score_adds_up() -> None:
-    offers = [Offer(0.1, 2, 0), Offer(0.2, 4, 0), Offer(1.5, 8, 0), Offer(1.6, 8, 0)]
+    offers = [
+        PlannedRequest(0.1, 2, 0),
+        PlannedRequest(0.2, 4, 0),
+        PlannedRequest(1.5, 8, 0),
+        PlannedRequest(1.6, 8, 0),
+    ]
     replies = [
         answer("full", 0.2, sent_s=0.1015),
         answer("d3", 0.3, sent_s=0.2),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from loadtests.kit.errors import BenchError
-from loadtests.slo.sweep import GRID, Settings, Trial, best_of, read_settings, record
+from loadtests.slo.sweep import GRID, RivalSettings, Trial, best_of, read_settings, record
 
 
 def test_the_sweep_takes_the_most_effective_setting_and_is_read_back(tmp_path: Path) -> None:
@@ -20,4 +20,4 @@ def test_the_sweep_takes_the_most_effective_setting_and_is_read_back(tmp_path: P
     with pytest.raises(BenchError, match="otmv bench slo --sweep"):
         read_settings(tmp_path / "none.json", ["ray"])
     assert len(set(GRID)) == len(GRID)
-    assert isinstance(GRID[0], Settings)
+    assert isinstance(GRID[0], RivalSettings)

@@ -64,7 +64,7 @@ class Gathering(FakePool):
         return future
 
 
-def test_so_many_requests_are_open_and_never_more() -> None:
+def test_as_many_requests_are_open_as_asked_and_never_more() -> None:
     pool = Gathering(limit=ONE_ROUND.concurrency)
     with serving_fake(pool) as server:
         ledger = run(replace(ONE_ROUND, url=server.url), silent)
@@ -104,7 +104,7 @@ def test_what_the_server_refuses_at_first_ends_the_run() -> None:
 
 @dataclass
 class Filling(FakePool):
-    """Refuses what comes after so many."""
+    """Refuses every request after the first few."""
 
     def submit(
         self, ticket: Request, request: Input, on_text: OnText | None = None
@@ -123,7 +123,7 @@ def test_what_is_refused_later_is_counted_apart() -> None:
     assert (answered, refused) == (WARM + 7, 5)
 
 
-def test_nobody_there_is_one_line() -> None:
+def test_a_server_that_is_not_there_is_one_line() -> None:
     url = f"http://127.0.0.1:{free_port()}"
     with pytest.raises(BenchError, match=f"cannot reach {url}") as told:
         run(replace(ONE_ROUND, url=url), silent)

@@ -7,8 +7,8 @@ import pytest
 from artifact.manifest import Manifest, VariantRecord
 from loadtests.kit.errors import BenchError
 from loadtests.table4.galleries import ensure_galleries, flops
-from loadtests.table4.presets import CPU, Work
-from tests.engine.tiny_model import tiny_config
+from loadtests.table4.presets import CPU, PassWork
+from tests.engine.artifacts.tiny_model import tiny_config
 from tests.loadtests.table4.made_up_speeds import silent
 
 
@@ -21,14 +21,14 @@ def hand_made(**flops_of: int) -> Manifest:
 
 def test_the_ideal_counts_the_picture_and_every_word() -> None:
     manifest = hand_made(vqa=10, reason=20, caption=3, caption_image=100)
-    assert flops(manifest, "vqa", "otmv", Work(4, 1)) == 10
-    assert flops(manifest, "reason", "otmv", Work(4, 1)) == 20
-    assert flops(manifest, "caption", "otmv", Work(4, 1, words=8)) == 124
+    assert flops(manifest, "vqa", "otmv", PassWork(4, 1)) == 10
+    assert flops(manifest, "reason", "otmv", PassWork(4, 1)) == 20
+    assert flops(manifest, "caption", "otmv", PassWork(4, 1, words=8)) == 124
 
 
-def test_a_gallery_that_says_no_operations_is_told() -> None:
+def test_a_gallery_that_says_no_operations_is_reported() -> None:
     with pytest.raises(BenchError, match="does not say the FLOPs of otmv: remove the folder"):
-        flops(hand_made(caption=3), "caption", "otmv", Work(4, 1, words=8))
+        flops(hand_made(caption=3), "caption", "otmv", PassWork(4, 1, words=8))
 
 
 def test_exporting_needs_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,8 +14,8 @@ from loadtests.kit.errors import BenchError
 from loadtests.table4.ledger import Count, Ledger
 from loadtests.table4.live import (
     Counted,
-    Live,
     LiveRow,
+    LiveWindow,
     await_counted,
     check_window,
     counted,
@@ -27,7 +27,7 @@ from loadtests.table4.live import (
 )
 from loadtests.table4.live_report import live_facts
 from monitoring import table4
-from monitoring.prometheus import NoData, Prometheus, Series
+from monitoring.prometheus import MetricSeries, NoData, Prometheus
 from monitoring.promql import Scope
 
 BEGUN_S, ENDED_S = 1000.0, 1060.0
@@ -38,8 +38,8 @@ def a_ledger(**pictures: int) -> Ledger:
     return Ledger("http://server", "vqa", 8, 32, 0, BEGUN_S, ENDED_S, counts)
 
 
-def series(variant: str, *points: tuple[float, float]) -> Series:
-    return Series({"task": "vqa", "variant": variant, "instance": "a"}, points)
+def series(variant: str, *points: tuple[float, float]) -> MetricSeries:
+    return MetricSeries({"task": "vqa", "variant": variant, "instance": "a"}, points)
 
 
 def answering(answer: Callable[[httpx.Request], httpx.Response]) -> Prometheus:
@@ -119,9 +119,9 @@ def test_the_worst_variant_is_the_bar() -> None:
     assert counters_bar(ledger, Counted({"full": 99.0, "otmv": 104.0}, 0)).verdict == "ok"
 
 
-def a_live(**relative: float) -> Live:
+def a_live(**relative: float) -> LiveWindow:
     rows = [LiveRow("vqa", name, 96, 20 * ratio, ratio) for name, ratio in relative.items()]
-    return Live("60s", 1061.0, tuple(rows), 3.9, {})
+    return LiveWindow("60s", 1061.0, tuple(rows), 3.9, {})
 
 
 def test_the_two_measurements_are_held_against_each_other() -> None:
@@ -149,12 +149,12 @@ def test_windows_are_prometheus_own(window: str) -> None:
 
 
 @pytest.mark.parametrize("window", ["", "5", "m", "5m]", "5 m"])
-def test_a_wrong_window_is_told(window: str) -> None:
+def test_a_wrong_window_is_reported(window: str) -> None:
     with pytest.raises(BenchError, match="as in 90s, 5m or 1h"):
         check_window(window)
 
 
-def test_a_ledger_is_kept_and_another_file_is_told(tmp_path: Path) -> None:
+def test_a_ledger_is_kept_and_another_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "run.json"
     ledger = a_ledger(full=3)
     ledger.write(path)

@@ -24,8 +24,8 @@ from loadtests.kit.errors import BenchError
 from loadtests.table4 import galleries
 from loadtests.table4.galleries import check_gallery
 from loadtests.table4.passes import Passes, draw_inputs
-from loadtests.table4.presets import Work
-from tests.engine.tiny_model import HEAD_WIDTH, NV, SIDE, TRIO, VOCAB, tiny_config
+from loadtests.table4.presets import PassWork
+from tests.engine.artifacts.tiny_model import HEAD_WIDTH, NV, SIDE, TRIO, VOCAB, tiny_config
 
 WORDS, BATCH = 3, 2
 HEADS = {"full": 2, "upop": 1}
@@ -89,7 +89,7 @@ class Looking:
         return Stage()
 
 
-def passes(task: TaskName, looking: Looking, work: Work) -> Passes:
+def passes(task: TaskName, looking: Looking, work: PassWork) -> Passes:
     gallery = a_gallery()
     return Passes(gallery, looking, task, draw_inputs(gallery.manifest, task, work, 0))  # type: ignore[arg-type]
 
@@ -97,7 +97,7 @@ def passes(task: TaskName, looking: Looking, work: Work) -> Passes:
 def test_a_question_and_a_statement_are_one_call_of_the_longest_text() -> None:
     for task, pictures in (("vqa", (BATCH,)), ("reason", (BATCH, 2))):
         looking = Looking()
-        side = passes(task, looking, Work(SIDE, BATCH)).side("full")  # type: ignore[arg-type]
+        side = passes(task, looking, PassWork(SIDE, BATCH)).side("full")  # type: ignore[arg-type]
         assert side() > 0
         assert [stage for stage, _ in looking.calls] == [f"whole[{task}:full]"] * 2
         first, second = (inputs for _, inputs in looking.calls)
@@ -110,7 +110,7 @@ def test_a_question_and_a_statement_are_one_call_of_the_longest_text() -> None:
 
 def test_a_caption_is_its_picture_and_every_word_on_what_was_kept() -> None:
     looking = Looking()
-    side = passes("caption", looking, Work(SIDE, BATCH, WORDS)).side("full")
+    side = passes("caption", looking, PassWork(SIDE, BATCH, WORDS)).side("full")
     looking.calls.clear()  # those of the check at loading
     side()
     names = [stage for stage, _ in looking.calls]
@@ -131,7 +131,7 @@ def test_a_caption_is_its_picture_and_every_word_on_what_was_kept() -> None:
 
 def test_methods_of_other_heads_have_other_arrays_and_the_same_words() -> None:
     looking = Looking()
-    made = passes("caption", looking, Work(SIDE, BATCH, WORDS))
+    made = passes("caption", looking, PassWork(SIDE, BATCH, WORDS))
     sides = [made.side(method) for method in HEADS]
     looking.calls.clear()
     for side in sides:
@@ -141,24 +141,24 @@ def test_methods_of_other_heads_have_other_arrays_and_the_same_words() -> None:
     assert np.array_equal(full["tokens"], upop["tokens"])
 
 
-def test_an_answer_that_is_no_number_is_told() -> None:
+def test_an_answer_that_is_no_number_is_reported() -> None:
     looking = Looking()
     looking.worth = np.nan
     with pytest.raises(BenchError, match="the answers of full are not finite"):
-        passes("vqa", looking, Work(SIDE, BATCH)).side("full")
+        passes("vqa", looking, PassWork(SIDE, BATCH)).side("full")
 
 
-def test_more_words_than_captions_have_are_told() -> None:
+def test_more_words_than_captions_have_are_reported() -> None:
     with pytest.raises(BenchError, match="captions have 6 words"):
-        draw_inputs(a_gallery().manifest, "caption", Work(SIDE, BATCH, 7), 0)
+        draw_inputs(a_gallery().manifest, "caption", PassWork(SIDE, BATCH, 7), 0)
 
 
-def test_a_method_that_is_not_there_is_told() -> None:
+def test_a_method_that_is_not_there_is_reported() -> None:
     with pytest.raises(BenchError, match="has no otmv for vqa: remove the folder"):
         check_gallery(a_gallery(), "vqa", ["otmv"])
 
 
-def test_what_does_not_fit_in_memory_is_told_before_it_is_loaded(
+def test_what_does_not_fit_in_memory_is_reported_before_it_is_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     meminfo = tmp_path / "meminfo"

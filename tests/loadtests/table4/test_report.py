@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from loadtests.kit.errors import BenchError
-from loadtests.table4.program import Measured
+from loadtests.table4.program import Table4Results
 from loadtests.table4.report import facts, read_direct, table
-from loadtests.table4.rows import Row, speeds
+from loadtests.table4.rows import MethodSpeed, speeds
 from models.comparators.methods import FULL
 from tests.loadtests.table4.made_up_speeds import a_setup, a_speed
 
@@ -28,8 +28,8 @@ def test_the_table_has_ours_the_ideal_and_the_papers() -> None:
 
 
 def test_the_file_is_what_the_live_table_reads(tmp_path: Path) -> None:
-    rows = [Row("vqa", FULL, 9, (2.0, 2.0)), Row("vqa", "otmv", 6, (1.0, 1.6))]
-    measured = Measured(rows, {"reason": "it broke"}, "onnxruntime 1", {"vqa": 0.1})
+    rows = [MethodSpeed("vqa", FULL, 9, (2.0, 2.0)), MethodSpeed("vqa", "otmv", 6, (1.0, 1.6))]
+    measured = Table4Results(rows, {"reason": "it broke"}, "onnxruntime 1", {"vqa": 0.1})
     found = facts(a_setup(tmp_path), measured, speeds(rows))
     path = tmp_path / "table4.json"
     path.write_text(json.dumps(found))
@@ -50,7 +50,7 @@ def test_the_file_is_what_the_live_table_reads(tmp_path: Path) -> None:
         ('{"rows": [{"task": "vqa"}]}', "is no result of"),
     ],
 )
-def test_a_file_that_is_no_measured_table_is_told(
+def test_a_file_that_is_no_measured_table_is_reported(
     text: str | None, problem: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "table4.json"

@@ -3,16 +3,16 @@ from __future__ import annotations
 import pytest
 
 from loadtests.table4.bars import bars
-from loadtests.table4.rows import Row, inverted, speeds
+from loadtests.table4.rows import MethodSpeed, inverted, speeds
 from models.comparators.methods import FULL
 from tests.loadtests.table4.made_up_speeds import a_speed
 
 
 def test_the_ratio_is_of_the_same_round() -> None:
     rows = [
-        Row("vqa", "otmv", 60, (1.0, 2.0, 1.0)),
-        Row("vqa", FULL, 90, (1.5, 4.0, 3.0)),
-        Row("caption", FULL, 50, (7.0, 7.0, 7.0)),
+        MethodSpeed("vqa", "otmv", 60, (1.0, 2.0, 1.0)),
+        MethodSpeed("vqa", FULL, 90, (1.5, 4.0, 3.0)),
+        MethodSpeed("caption", FULL, 50, (7.0, 7.0, 7.0)),
     ]
     otmv, full, other = speeds(rows)
     assert otmv.ratio == pytest.approx((1.75, 2.0, 2.5))

@@ -8,15 +8,17 @@ import pytest
 
 from artifact.store import open_artifact
 from loadtests.table4.galleries import ensure_galleries, flops
-from loadtests.table4.presets import Preset, Work
-from loadtests.table4.program import Measured, Table4Bench, run_all
+from loadtests.table4.presets import PassWork, Preset
+from loadtests.table4.program import Table4Bench, Table4Results, run_all
 from loadtests.table4.rows import speeds
 from monitoring.table4 import COLUMNS
 from tests.loadtests.table4.tiny_gallery import GALLERY_METHODS, write_gallery
 
 ROUNDS = 3
 TINY = Preset(
-    "tiny", "tiny", {"vqa": Work(8, 2), "reason": Work(8, 2), "caption": Work(8, 2, words=4)}
+    "tiny",
+    "tiny",
+    {"vqa": PassWork(8, 2), "reason": PassWork(8, 2), "caption": PassWork(8, 2, words=4)},
 )
 
 
@@ -35,7 +37,7 @@ def a_setup(folder: Path, backend: str = "onnxruntime") -> Table4Bench:
 
 
 @pytest.fixture(scope="module")
-def measured(folder: Path) -> Measured:
+def measured(folder: Path) -> Table4Results:
     told: list[str] = []
     found = run_all(a_setup(folder), lambda what, share: told.append(what))
     assert "caption: loading otmv" in told
@@ -44,7 +46,7 @@ def measured(folder: Path) -> Measured:
 
 
 @pytest.mark.slow
-def test_every_method_is_measured_on_every_task(measured: Measured) -> None:
+def test_every_method_is_measured_on_every_task(measured: Table4Results) -> None:
     assert measured.failed == {}
     assert [(row.task, row.method) for row in measured.rows] == [
         (task, method) for task in COLUMNS for method in GALLERY_METHODS
@@ -56,7 +58,7 @@ def test_every_method_is_measured_on_every_task(measured: Measured) -> None:
 
 
 @pytest.mark.slow
-def test_the_ideals_are_the_manifests(measured: Measured, folder: Path) -> None:
+def test_the_ideals_are_the_manifests(measured: Table4Results, folder: Path) -> None:
     manifest = open_artifact(folder / "all", verify=False).manifest
     found = {(speed.task, speed.method): speed for speed in speeds(measured.rows)}
     for task, work in TINY.work.items():
@@ -72,7 +74,7 @@ def test_galleries_that_are_there_are_not_exported_again(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_method_the_gallery_lacks_is_told(folder: Path) -> None:
+def test_a_method_the_gallery_lacks_is_reported(folder: Path) -> None:
     setup = Table4Bench(TINY, ["vqa"], ["full", "upop"], folder, "onnxruntime", 1, 0)
     found = run_all(setup, lambda what, share: None)
     assert "has no upop for vqa: remove the folder" in found.failed["vqa"]

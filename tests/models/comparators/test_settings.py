@@ -20,7 +20,7 @@ from tests.models.comparators.shapes import base as small
 
 TEXT_TOKENS = 64
 
-IDEAL = {  # in Table 4's order: FLOPs of full fine-tuning over the method's (docs/adr/0022)
+IDEAL = {  # in Table 4's order: FLOPs of full fine-tuning over the method's (ADR 0022)
     "full": 1.0,
     "petadapter": 0.98,
     "lora": 1.0,

@@ -7,13 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from monitoring.prometheus import Points, Span
+from monitoring.prometheus import Points, TimeSpan
 from monitoring.report.charts import HEIGHT, WIDTH, chart, colours
 from monitoring.report.contents import Kind, Plot, Unit
 from monitoring.report.gather import Curve, Figure
 from monitoring.report.scales import Scale, ceiling, ticks, time_ticks, value_text
 
-SPAN = Span(0.0, 100.0, 10.0)
+SPAN = TimeSpan(0.0, 100.0, 10.0)
 
 
 def figure(kind: Kind, *curves: Curve, unit: Unit = "per second", depths: bool = False) -> Figure:

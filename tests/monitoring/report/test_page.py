@@ -6,13 +6,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from monitoring.prometheus import Prometheus, PrometheusError, Span
+from monitoring.prometheus import Prometheus, PrometheusError, TimeSpan
 from monitoring.report.contents import PLOTS
 from monitoring.report.gather import Findings, Table4, gather
 from monitoring.report.page import page
 from tests.monitoring.fake_prometheus import BUSY, NOTHING, START_S, Answers, labels, transport
 
-SPAN = Span(START_S, START_S + 600, 60)
+SPAN = TimeSpan(START_S, START_S + 600, 60)
 
 
 def findings(answers: Answers = BUSY, where: str = "", asked: list[str] | None = None) -> Findings:

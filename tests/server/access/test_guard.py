@@ -1,4 +1,4 @@
-"""API keys: who is let in, how often, with which budgets, and how the rest is refused."""
+"""API keys: which requests pass, how often, with which budgets, and how the rest is refused."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def counted(telemetry: Telemetry, key: str, outcome: str) -> float | None:
     return telemetry.registry.get_sample_value("otmv_api_key_requests_total", labels)
 
 
-def test_without_keys_everyone_is_served() -> None:
+def test_without_keys_every_request_is_served() -> None:
     telemetry = Telemetry()
     with ready_client(telemetry=telemetry) as client:
         assert ask(client).status_code == 200
@@ -63,7 +63,9 @@ def test_without_keys_everyone_is_served() -> None:
         (bearer("\xff\xfe"), True),
     ],
 )
-def test_who_has_no_key_is_told_how_to_send_one(headers: dict[str, str], given: bool) -> None:
+def test_a_request_without_a_key_is_told_how_to_send_one(
+    headers: dict[str, str], given: bool
+) -> None:
     pool, telemetry = FakePool(), Telemetry()
     with ready_client(pool, telemetry, keys=keys()) as client:
         raw = {name: value.encode("latin-1") for name, value in headers.items()}
@@ -117,7 +119,7 @@ def test_metrics_can_be_guarded_too() -> None:
         assert client.get("/readyz").status_code == 200
 
 
-def test_a_key_used_too_often_waits_as_long_as_it_is_told() -> None:
+def test_a_key_used_too_often_waits_as_long_as_the_answer_says() -> None:
     clock, telemetry, pool = ManualClock(), Telemetry(), FakePool()
     with ready_client(pool, telemetry, clock, keys=keys(rate_per_s=0.4, burst=2)) as client:
         assert [ask(client, bearer(ALICE)).status_code for _ in range(2)] == [200, 200]
@@ -146,7 +148,7 @@ def test_a_client_that_is_still_sending_reads_its_refusal() -> None:
         assert client.get(f"{server.url}/readyz").status_code == 200
 
 
-def test_a_guess_takes_nothing_from_anybodys_rate() -> None:
+def test_a_guessed_key_takes_nothing_from_the_rate_of_another() -> None:
     with ready_client(clock=ManualClock(), keys=keys(rate_per_s=1)) as client:
         assert [ask(client, bearer("otmv-eve")).status_code for _ in range(5)] == [401] * 5
         assert ask(client, bearer(ALICE)).status_code == 200

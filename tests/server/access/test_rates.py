@@ -26,7 +26,7 @@ def test_no_span_of_time_passes_more_than_was_promised(
 
 
 @given(RATES, CAPACITIES, TIMES)
-def test_whoever_waits_as_long_as_told_passes(
+def test_a_request_that_waits_as_long_as_the_answer_says_passes(
     rate_per_s: float, capacity: int, times_s: list[float]
 ) -> None:
     bucket = TokenBucket(rate_per_s, capacity)

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from server.access.keys import fresh_key, sha256_of
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.server.kit.bad_requests import good_request
 from tests.server.kit.live_server import otmv
 
@@ -67,8 +67,8 @@ burst = 1
     asked = [
         line for line in lines if line["logger"] == "otmv.access" and line["path"] == good.path
     ]
-    told = [(line["status"], line.get("api_key"), line.get("variant")) for line in asked]
-    assert told[0] == (401, None, None)
-    assert told[1][:2] == (200, "alice")
-    assert told[1][2]
-    assert told[2] == (429, "alice", None)
+    logged = [(line["status"], line.get("api_key"), line.get("variant")) for line in asked]
+    assert logged[0] == (401, None, None)
+    assert logged[1][:2] == (200, "alice")
+    assert logged[1][2]
+    assert logged[2] == (429, "alice", None)

@@ -1,4 +1,4 @@
-"""Where settings come from, which source wins, and how each mistake is told in one line."""
+"""Where settings come from, which source wins, and how each mistake is reported in one line."""
 
 from __future__ import annotations
 
@@ -91,11 +91,11 @@ def test_a_wrong_file_is_refused_in_one_line(tmp_path: Path, text: str, parts: l
     path.write_text(text)
     with pytest.raises(ConfigurationError) as caught:
         read_configuration({"config": path, "artifact": "a"})
-    told = str(caught.value)
-    assert "\n" not in told
+    message = str(caught.value)
+    assert "\n" not in message
     for part in parts:
-        assert part in told
-    assert SUM not in told
+        assert part in message
+    assert SUM not in message
 
 
 @pytest.mark.parametrize("made", [False, True])
@@ -115,7 +115,7 @@ def test_bytes_that_are_no_text_are_not_toml(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("OTMV_PORT", "many", r"port: .*\(in OTMV_PORT\)"),
         ("OTMV_PROT", "5", "unknown variables OTMV_PROT"),
@@ -123,10 +123,10 @@ def test_bytes_that_are_no_text_are_not_toml(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_variable_is_named(
-    monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(ConfigurationError, match=told):
+    with pytest.raises(ConfigurationError, match=message):
         read_configuration({"artifact": "a"})
 
 

@@ -21,7 +21,7 @@ from server.tasks.caption import CaptionResponse
 from tests.server.kit import sample_pictures
 from tests.server.kit.bad_requests import CAPTION, FORM_TYPE, form, good_request
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.live_server import FakeServer, example_client, serving_fake
+from tests.server.kit.live_server import ServerThread, example_client, serving_fake
 
 STREAM = form([("image", sample_pictures.jpeg()), ("stream", b"true")])
 ODD_PIECES = (
@@ -50,7 +50,7 @@ def read_events(text: str) -> list[Event]:
 
 
 @contextmanager
-def streaming(server: FakeServer) -> Iterator[httpx.Response]:
+def streaming(server: ServerThread) -> Iterator[httpx.Response]:
     with (
         httpx.Client(base_url=server.url, timeout=20) as client,
         client.stream("POST", CAPTION, content=STREAM, headers=FORM_TYPE) as response,
@@ -58,7 +58,7 @@ def streaming(server: FakeServer) -> Iterator[httpx.Response]:
         yield response
 
 
-def post(server: FakeServer, body: bytes = STREAM) -> httpx.Response:
+def post(server: ServerThread, body: bytes = STREAM) -> httpx.Response:
     return httpx.post(f"{server.url}{CAPTION}", content=body, headers=FORM_TYPE, timeout=20)
 
 
@@ -196,12 +196,12 @@ def test_leaving_the_clients_iterator_cancels_too() -> None:
         assert [outcome for _, outcome in pool.cancelled] == ["cancelled"]
 
 
-def test_a_reader_that_is_slow_holds_up_nobody() -> None:
+def test_a_slow_reader_holds_up_no_other_request() -> None:
     pool = FakePool(hold=True, early=1, pieces=tuple("x" * 20_000 for _ in range(512)))
     with serving_fake(pool) as server, streaming(server) as response:
         chunks = response.iter_text()
         text = next(chunks)
-        pool.release()  # returns when every piece has been told, though nobody reads
+        pool.release()  # returns when every piece was handed over, though no client reads
         assert pool.open_places == 0
         assert httpx.get(f"{server.url}/readyz", timeout=20).status_code == 200
         text += "".join(chunks)

@@ -9,14 +9,14 @@ import pytest
 
 from tests.server.kit.bad_requests import good_request
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.live_server import FakeServer, serving_fake
+from tests.server.kit.live_server import ServerThread, serving_fake
 
 HEAD_S = 0.2
 GOOD = good_request()
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[FakeServer]:
+def server() -> Iterator[ServerThread]:
     with serving_fake(FakePool(), head_timeout_s=HEAD_S, body_timeout_s=HEAD_S) as fake:
         yield fake
 
@@ -27,31 +27,31 @@ def head(length: int, path: str = GOOD.path) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode()
 
 
-def answer(server: FakeServer, sent: bytes) -> bytes:
+def answer(server: ServerThread, sent: bytes) -> bytes:
     """Send something unfinished; return all that comes until the server closes."""
     with socket.create_connection(server.address, timeout=10) as connection:
         connection.sendall(sent)
         return connection.makefile("rb").read()
 
 
-def test_an_unfinished_head_gets_a_problem_and_the_end(server: FakeServer) -> None:
+def test_an_unfinished_head_gets_a_problem_and_the_end(server: ServerThread) -> None:
     found = answer(server, b"GET /healthz HTTP/1.1\r\nHost:")
     assert found.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert b"urn:otmv:problem:head-too-slow" in found
     assert b"x-request-id" in found
 
 
-def test_who_says_nothing_hears_nothing(server: FakeServer) -> None:
+def test_a_client_that_sends_nothing_gets_no_answer(server: ServerThread) -> None:
     assert answer(server, b"") == b""
 
 
-def test_an_unfinished_body_gets_a_problem_and_the_end(server: FakeServer) -> None:
+def test_an_unfinished_body_gets_a_problem_and_the_end(server: ServerThread) -> None:
     found = answer(server, head(len(GOOD.body)) + GOOD.body[:20])
     assert found.startswith(b"HTTP/1.1 408 ")
     assert b"urn:otmv:problem:body-too-slow" in found
 
 
-def test_the_head_of_a_second_request_has_a_limit_too(server: FakeServer) -> None:
+def test_the_head_of_a_second_request_has_a_limit_too(server: ServerThread) -> None:
     found = answer(server, head(len(GOOD.body)) + GOOD.body + b"GET /healthz HTT")
     assert found.startswith(b"HTTP/1.1 200 ")
     assert b"HTTP/1.1 408 " in found

@@ -32,7 +32,8 @@ from tests.server.kit.fake_artifact import OFFERS, fake_artifact, offer
 from tests.server.kit.fake_memory import FakeMemory
 
 LABELS = (("red", 0.75), ("blue", 0.2), ("two", 0.05))
-JUDGED = (("false", 0.875), ("true", 0.125))
+SCORES = (0.875, 0.125)
+"""Of the first labels of a task that has its own."""
 MAX_BEAMS = 4
 
 
@@ -233,7 +234,8 @@ class FakePool:
 
     def _answer(self, request: Request, given: Input) -> Answer:
         chosen = OFFERS[request.variant]
-        labels = LABELS[: given.top_k] if isinstance(given, VqaInput) else JUDGED
+        own = tuple(zip(request.task.labels or (), SCORES, strict=False))
+        labels = LABELS[: given.top_k] if isinstance(given, VqaInput) else own
         is_caption = isinstance(given, CaptionInput)
         return Answer(
             task=request.task.name,

@@ -1,4 +1,4 @@
-"""Real servers for tests: a process with an artifact, or a thread with a fake pool."""
+"""Real servers for tests: a process, or a thread, with an artifact or a fake pool."""
 
 from __future__ import annotations
 
@@ -15,9 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from artifact.store import open_artifact
+from cli.commands.serve import engine_config
+from engine.pool import EnginePool
 from engine.telemetry import Telemetry
 from server.app import create_app
 from server.configuration.settings import Settings
+from server.engine_pool import OpenPool, Pool, Progress
 from server.run import DrainingServer, bind, draining_server
 from tests.server.kit.fake_pool import FakePool
 
@@ -103,12 +107,11 @@ def serving(
         process.wait()
 
 
-class FakeServer:
-    """The real server code on a real socket, in a thread, before a fake pool."""
+class ServerThread:
+    """The real server code on a real socket, in a thread of this process."""
 
-    def __init__(self, pool: FakePool, **changes: Any) -> None:
-        settings = Settings(artifact=Path("/nowhere"), access_log=False, **changes)
-        self.app = create_app(settings, lambda progress: pool, Telemetry())
+    def __init__(self, settings: Settings, open_pool: OpenPool, telemetry: Telemetry) -> None:
+        self.app = create_app(settings, open_pool, telemetry)
         self._ready = threading.Event()
         self._server: DrainingServer = draining_server(self.app, lambda _: self._ready.set())
         sock = bind("127.0.0.1", 0)
@@ -117,26 +120,55 @@ class FakeServer:
         self.thread = threading.Thread(target=self._server.run, kwargs={"sockets": [sock]})
 
     def start(self) -> None:
+        """Wait until requests are taken; raise what loading raises."""
         self.thread.start()
-        assert self._ready.wait(10)
+        while self.thread.is_alive() and not self._ready.wait(0.05):
+            pass
+        if (failure := self.app.state.serving.failure) is not None:
+            raise failure
+        assert self._ready.is_set()
 
     def terminate(self) -> None:
         """Do what SIGTERM does."""
         self._server.handle_exit(signal.SIGTERM, None)
 
+    def join(self) -> None:
+        """Wait for the end."""
+        self.thread.join(20)
+        assert not self.thread.is_alive()
+
 
 @contextmanager
-def serving_fake(pool: FakePool, **changes: Any) -> Iterator[FakeServer]:
+def serving_fake(pool: FakePool, **changes: Any) -> Iterator[ServerThread]:
     """Serve a fake pool on a free port, with some settings changed, until the block ends."""
-    server = FakeServer(pool, **changes)
+    settings = Settings(artifact=Path("/nowhere"), access_log=False, **changes)
+    server = ServerThread(settings, lambda progress: pool, Telemetry())
     server.start()
     try:
         yield server
     finally:
         server.terminate()
         pool.release()
-        server.thread.join(20)
-        assert not server.thread.is_alive()
+        server.join()
+
+
+@contextmanager
+def serving_here(artifact: Path, cache_dir: Path, **changes: Any) -> Iterator[ServerThread]:
+    """Serve an artifact from this process, so that what a test has patched holds there too."""
+    settings = Settings(artifact=artifact, cache_dir=cache_dir, access_log=False, **changes)
+    telemetry = Telemetry()
+
+    def open_pool(progress: Progress) -> Pool:
+        config = engine_config(settings)
+        return EnginePool.open(open_artifact(artifact), config, telemetry, on_progress=progress)
+
+    server = ServerThread(settings, open_pool, telemetry)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.terminate()
+        server.join()
 
 
 def example_client() -> ModuleType:

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from artifact.store import Artifact
 from server.engine_pool import Progress
 from server.lifecycle.serving import Serving
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.server.kit.asgi_exchange import Exchange
 from tests.server.kit.bad_requests import good_request
 from tests.server.kit.fake_app import make_app, running

@@ -16,7 +16,7 @@ from engine.telemetry import Telemetry
 from server.app import create_app
 from server.configuration.settings import Settings
 from server.engine_pool import Progress
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.server.conftest import wait_ready
 from tests.server.kit.good_question import FILE
 

@@ -1,4 +1,4 @@
-"""A reload: nobody is refused, one at a time, all or nothing."""
+"""A reload: no request is refused, one reload at a time, all or nothing."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_requests_go_to_the_new_engine_and_the_old_one_finishes(folder: Path) ->
 
 
 def test_a_request_between_its_body_and_its_place_is_not_refused(folder: Path) -> None:
-    """Whoever holds the old engine may still be admitted by it after the swap."""
+    """The old engine still admits a request that holds it after the swap."""
     old = FakePool(next=open_fake)
 
     async def scenario() -> None:
@@ -90,7 +90,7 @@ def test_a_failure_changes_nothing(folder: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_what_nobody_expected_is_opaque_and_changes_nothing(folder: Path) -> None:
+def test_an_unforeseen_error_is_opaque_and_changes_nothing(folder: Path) -> None:
     def broken(artifact: Artifact, progress: Progress) -> FakePool:
         raise ValueError("/secret")
 

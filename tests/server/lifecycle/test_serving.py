@@ -50,7 +50,7 @@ def test_liveness_answers_while_loading_and_readiness_waits(settings: Settings) 
         assert post_good(client).status_code == 200
 
 
-def test_a_failed_load_is_told_and_never_ready(settings: Settings) -> None:
+def test_a_failed_load_is_reported_and_never_ready(settings: Settings) -> None:
     def broken(progress: Progress) -> FakePool:
         raise RuntimeError("no such stage in /secret")
 

@@ -1,4 +1,4 @@
-"""A failure is told with its place and its kind, and never with what was asked."""
+"""A failure is logged with its place and its kind, and never with what was asked."""
 
 from __future__ import annotations
 
@@ -67,22 +67,22 @@ def _failing() -> Exception:
 
 @pytest.mark.parametrize("texts", [[QUESTION], None])
 def test_a_traceback_names_places_and_kinds_only(texts: list[str] | None) -> None:
-    told = traceback_text(_failing(), texts)
-    assert told.count("Traceback (most recent call last):") == 2
-    assert "in _failing" in told
-    assert told.index("ValidationError: message withheld") < told.index("which led to:")
-    assert told.endswith("RuntimeError: message withheld")
+    written = traceback_text(_failing(), texts)
+    assert written.count("Traceback (most recent call last):") == 2
+    assert "in _failing" in written
+    assert written.index("ValidationError: message withheld") < written.index("which led to:")
+    assert written.endswith("RuntimeError: message withheld")
     for part in ("patient", "Diagnos", "please"):
-        assert part not in told
+        assert part not in written
 
 
-def test_groups_are_told_and_circles_end() -> None:
+def test_groups_are_written_and_circles_end() -> None:
     inner = ValueError(QUESTION)
     group = ExceptionGroup("several", [inner])
     inner.__cause__ = group
-    told = traceback_text(group, [QUESTION])
-    assert "ValueError: message withheld" in told
-    assert "several" in told
+    written = traceback_text(group, [QUESTION])
+    assert "ValueError: message withheld" in written
+    assert "several" in written
 
 
 def test_a_long_message_is_cut() -> None:

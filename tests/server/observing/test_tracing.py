@@ -137,7 +137,7 @@ def test_tracing_is_off_by_default_and_imports_nothing() -> None:
     assert open_tracing(settings, "0", SystemClock()) is None
 
 
-def test_a_missing_extra_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_reported_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("opentelemetry.sdk")]:
         monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, "server.observing.otel")

@@ -1,4 +1,4 @@
-"""Which artifacts a reload takes, and from whom."""
+"""Which artifacts a reload takes, and with which API keys."""
 
 from __future__ import annotations
 

@@ -73,7 +73,9 @@ def test_what_is_not_http_gets_a_problem_too(server: LiveServer, raw: bytes) -> 
 
 
 @pytest.mark.parametrize("share", [1, 50, 99])
-def test_a_body_cut_off_by_its_client_harms_nobody(server: LiveServer, share: int) -> None:
+def test_a_body_cut_off_by_its_client_harms_no_other_request(
+    server: LiveServer, share: int
+) -> None:
     good = good_request()
     head = f"POST {VQA} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(good.body)}\r\n"
     head += "".join(f"{name}: {value}\r\n" for name, value in good.headers.items()) + "\r\n"

@@ -39,7 +39,7 @@ def put(client: TestClient, budget_mb: Any) -> Any:
     return client.put(BUDGET, json={"memory_budget_mb": budget_mb})
 
 
-def told(client: TestClient) -> tuple[float | None, list[int], list[str]]:
+def listed(client: TestClient) -> tuple[float | None, list[int], list[str]]:
     """Return what the list of variants says: the budget, the key blocks, the resident variants."""
     body = client.get("/v1/variants").json()
     resident = [entry["variant"] for entry in body["variants"] if entry["resident"]]
@@ -47,7 +47,7 @@ def told(client: TestClient) -> tuple[float | None, list[int], list[str]]:
 
 
 def test_the_answer_the_variants_and_the_gauges_tell_the_same(changeable: TestClient) -> None:
-    assert told(changeable) == (None, [0, 1], ["full", "d2"])
+    assert listed(changeable) == (None, [0, 1], ["full", "d2"])
     assert "\notmv_memory_budget_bytes +Inf\n" in changeable.get("/metrics").text
     answer = put(changeable, 20.5)
     assert answer.status_code == 200
@@ -57,14 +57,14 @@ def test_the_answer_the_variants_and_the_gauges_tell_the_same(changeable: TestCl
         "resident_keys": [0],
         "resident_variants": {"vqa": ["d2"]},
     }
-    assert told(changeable) == (20.5, [0], ["d2"])
+    assert listed(changeable) == (20.5, [0], ["d2"])
     page = changeable.get("/metrics").text
     assert "\notmv_memory_budget_bytes 2.05e+07\n" in page
     assert '\notmv_resident_bytes{kind="keys"} 1e+07\n' in page
     answer = put(changeable, None)
     assert (answer.status_code, answer.json()["memory_budget_mb"]) == (200, None)
     assert answer.json()["resident_variants"] == {"vqa": ["full", "d2"]}
-    assert told(changeable) == (None, [0, 1], ["full", "d2"])
+    assert listed(changeable) == (None, [0, 1], ["full", "d2"])
 
 
 def test_a_budget_that_holds_no_variant_names_the_smallest_that_does(
@@ -77,12 +77,12 @@ def test_a_budget_that_holds_no_variant_names_the_smallest_that_does(
     assert problem["type"] == "urn:otmv:problem:memory-budget-too-small"
     assert problem["smallest_memory_budget_mb"] == 15.0
     assert "15.000 MB" in problem["detail"]
-    assert told(changeable) == (None, [0, 1], ["full", "d2"])
+    assert listed(changeable) == (None, [0, 1], ["full", "d2"])
     assert put(changeable, problem["smallest_memory_budget_mb"]).status_code == 200
-    assert told(changeable) == (15.0, [0], ["d2"])
+    assert listed(changeable) == (15.0, [0], ["d2"])
 
 
-def test_a_key_block_that_cannot_be_loaded_is_told_and_the_budget_holds(
+def test_a_key_block_that_cannot_be_loaded_is_reported_and_the_budget_holds(
     changeable: TestClient, memory: FakeMemory
 ) -> None:
     put(changeable, 15)
@@ -90,7 +90,7 @@ def test_a_key_block_that_cannot_be_loaded_is_told_and_the_budget_holds(
     answer = put(changeable, None)
     assert (answer.status_code, answer.json()["type"]) == (503, "urn:otmv:problem:load-failed")
     assert "secret" not in answer.text
-    assert told(changeable) == (None, [0], ["d2"])
+    assert listed(changeable) == (None, [0], ["d2"])
 
 
 @pytest.mark.parametrize(

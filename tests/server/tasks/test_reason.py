@@ -118,7 +118,7 @@ def test_a_refusal_comes_before_decoding(client: TestClient, pool: FakePool) -> 
     assert not pool.seen
 
 
-def test_a_blank_statement_is_told_so_and_a_variant_is_not(client: TestClient) -> None:
+def test_a_blank_statement_is_refused_as_such_and_a_variant_is_not(client: TestClient) -> None:
     blank = client.post("/v1/reason", json=document(statement=" ")).json()
     assert blank["errors"] == [{"field": "statement", "problem": "has no words"}]
     odd = client.post("/v1/reason", json=document(budget={"variant": "a b"})).json()

@@ -13,10 +13,12 @@ from artifact.pattern import SkipPattern
 from artifact.task import Task
 from models.checkpoint import Checkpoint, load
 from models.series import OtmvModel
-from tests.toy_task import SIZE, add_size_task, size_batch, size_label
+from tests.toy_task.registered import add_size_task
+from tests.toy_task.task import SIZE, size_label
+from tests.toy_task.tuned import size_batch
 from tuning.evaluation import Evaluation
 from tuning.labelled import generated
-from tuning.loop import Progress, tune
+from tuning.loop import TuningProgress, tune
 from tuning.pool import PicturePool
 from tuning.recipe import Recipe
 from tuning.scores import score
@@ -54,7 +56,7 @@ def test_it_is_tuned(config: ModelConfig, smoke: Recipe, pool: PicturePool, tmp_
     recipe = dataclasses.replace(
         smoke.shortened(40), config=config, batch_sizes={"size": 16}, learning_rate=4e-3
     )
-    seen: list[Progress] = []
+    seen: list[TuningProgress] = []
     tuned = tune(recipe, pool, tmp_path, CPU, seen.append)
     assert {name for each in seen for name in each.tasks} == {"size"}
     losses = [each.tasks["size"].loss for each in seen]
@@ -70,7 +72,7 @@ def test_it_is_tuned_beside_the_others(
 ) -> None:
     config = dataclasses.replace(smoke.config, tasks=(*smoke.config.tasks, size_task.name))
     sizes = {**smoke.batch_sizes, size_task.name: 4}
-    seen: list[Progress] = []
+    seen: list[TuningProgress] = []
     tune(
         dataclasses.replace(smoke, config=config, batch_sizes=sizes),
         pool,

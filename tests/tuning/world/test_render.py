@@ -36,7 +36,7 @@ def test_same_scene_same_pixels_and_any_side():
     assert (picture.size, picture.mode) == ((96, 96), "RGB")
 
 
-def test_every_color_is_told_apart_by_its_nearest_mean():
+def test_every_color_is_distinguished_by_its_nearest_mean():
     seen: dict[str, list[np.ndarray]] = {}
     for scene in SCENES:
         picture = as_the_model_sees(scene)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cli.commands.ask.sending import Server, events, fail, post, problem_of
+from cli.commands.ask.sending import AskedServer, events, fail, post, problem_of
 from cli.console import say
 
 _PATH = "/v1/caption"
 
 
 def ask(
-    server: Server, image: Path, form: dict[str, str], *, stream: bool, num_beams: int | None
+    server: AskedServer, image: Path, form: dict[str, str], *, stream: bool, num_beams: int | None
 ) -> dict[str, Any]:
     """Print a caption, with `stream` while it is written; return what the server says of it."""
     if num_beams is not None:
@@ -24,7 +24,7 @@ def ask(
     return served
 
 
-def _streamed(server: Server, image: Path, form: dict[str, str]) -> dict[str, Any]:
+def _streamed(server: AskedServer, image: Path, form: dict[str, str]) -> dict[str, Any]:
     event = ""
     data: dict[str, Any] = {}
     for event, data in events(server, _PATH, [image], form):

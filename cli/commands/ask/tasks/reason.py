@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cli.commands.ask.sending import Server, post
+from cli.commands.ask.sending import AskedServer, post
 from cli.console import say
 
 
 def ask(
-    server: Server, images: tuple[Path, Path], statement: str, form: dict[str, str]
+    server: AskedServer, images: tuple[Path, Path], statement: str, form: dict[str, str]
 ) -> dict[str, Any]:
     """Print whether it is true and how sure that is; return what the server says of it."""
     served = post(server, "/v1/reason", images, form | {"statement": statement})

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cli.commands.ask.sending import Server, post
+from cli.commands.ask.sending import AskedServer, post
 from cli.console import say
 
 
 def ask(
-    server: Server, image: Path, question: str, top_k: int, form: dict[str, str]
+    server: AskedServer, image: Path, question: str, top_k: int, form: dict[str, str]
 ) -> dict[str, Any]:
     """Print the likeliest answers with their scores; return what the server says of the first."""
     said = form | {"question": question, "top_k": str(top_k)}

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from artifact.task import Task
-from loadtests.kit.asking.answers import Score
+from loadtests.kit.asking.answers import RightAnswers
 from loadtests.kit.asking.world import World
 
 
-class Case(Protocol):
+class SendableCase(Protocol):
     """One request that can be sent, and how its answer is judged."""
 
     def form(self, fields: Mapping[str, str]) -> bytes:
@@ -22,7 +22,7 @@ class Case(Protocol):
         """Return it as a JSON body, pictures in base64."""
         ...
 
-    def check(self, found: Mapping[str, Any], score: Score) -> None:
+    def check(self, found: Mapping[str, Any], score: RightAnswers) -> None:
         """Check that an answer is whole, and count whether it is right.
 
         Raises:
@@ -32,7 +32,7 @@ class Case(Protocol):
 
 
 @dataclass(frozen=True)
-class Work:
+class PassWork:
     """What a method does of a task in one pass of Table 4.
 
     `image_px`: side of a picture; `batch`: requests; `words`: of each caption.
@@ -55,9 +55,9 @@ class AskedTask:
     """
 
     task: Task
-    read: Callable[[World, int], Sequence[Case]]
-    draw: Callable[[Sequence[bytes]], Sequence[Case]]
-    table4: Mapping[str, Work] = field(default_factory=dict)
+    read: Callable[[World, int], Sequence[SendableCase]]
+    draw: Callable[[Sequence[bytes]], Sequence[SendableCase]]
+    table4: Mapping[str, PassWork] = field(default_factory=dict)
 
     @property
     def path(self) -> str:

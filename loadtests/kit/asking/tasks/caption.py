@@ -8,9 +8,9 @@ from typing import Any
 
 from artifact.scoring import phrase_recall
 from artifact.task import CAPTION
-from loadtests.kit.asking.answers import Score, check_served, need
+from loadtests.kit.asking.answers import RightAnswers, check_served, need
 from loadtests.kit.asking.forms import encode_form, encoded
-from loadtests.kit.asking.tasks.asked import AskedTask, Work
+from loadtests.kit.asking.tasks.asked import AskedTask, PassWork
 from loadtests.kit.asking.world import World
 
 
@@ -29,7 +29,7 @@ class CaptionCase:
         """Return it as a JSON body."""
         return {"image": encoded(self.image)}
 
-    def check(self, found: Mapping[str, Any], score: Score) -> None:
+    def check(self, found: Mapping[str, Any], score: RightAnswers) -> None:
         """Check a response and count the share of phrases it names.
 
         Raises:
@@ -51,5 +51,5 @@ def _draw(pictures: Sequence[bytes]) -> list[CaptionCase]:
 
 
 ASKED = AskedTask(
-    CAPTION, _read, _draw, {"cpu": Work(224, 4, words=8), "paper": Work(480, 32, words=16)}
+    CAPTION, _read, _draw, {"cpu": PassWork(224, 4, words=8), "paper": PassWork(480, 32, words=16)}
 )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from artifact.task import REASON
-from loadtests.kit.asking.answers import Score, WrongAnswer, check_served, need
+from loadtests.kit.asking.answers import RightAnswers, WrongAnswer, check_served, need
 from loadtests.kit.asking.forms import encode_form, encoded
-from loadtests.kit.asking.tasks.asked import AskedTask, Work
+from loadtests.kit.asking.tasks.asked import AskedTask, PassWork
 from loadtests.kit.asking.world import World
 
 _DRAWN_STATEMENT = "there is a circle in both pictures"
@@ -33,7 +33,7 @@ class ReasonCase:
         pictures = [encoded(self.left), encoded(self.right)]
         return {"images": pictures, "statement": self.statement}
 
-    def check(self, found: Mapping[str, Any], score: Score) -> None:
+    def check(self, found: Mapping[str, Any], score: RightAnswers) -> None:
         """Check what is said of the statement and count whether it is right.
 
         Raises:
@@ -66,4 +66,4 @@ def _draw(pictures: Sequence[bytes]) -> list[ReasonCase]:
     return [ReasonCase(left, right, _DRAWN_STATEMENT, None) for left, right in pairs]
 
 
-ASKED = AskedTask(REASON, _read, _draw, {"cpu": Work(224, 4), "paper": Work(224, 32)})
+ASKED = AskedTask(REASON, _read, _draw, {"cpu": PassWork(224, 4), "paper": PassWork(224, 32)})

@@ -8,9 +8,9 @@ from typing import Any
 
 from artifact.scoring import vqa_accuracy
 from artifact.task import VQA
-from loadtests.kit.asking.answers import Score, WrongAnswer, check_served, need
+from loadtests.kit.asking.answers import RightAnswers, WrongAnswer, check_served, need
 from loadtests.kit.asking.forms import encode_form, encoded
-from loadtests.kit.asking.tasks.asked import AskedTask, Work
+from loadtests.kit.asking.tasks.asked import AskedTask, PassWork
 from loadtests.kit.asking.world import World
 
 _DRAWN_QUESTION = "what color is the circle?"
@@ -32,7 +32,7 @@ class VqaCase:
         """Return it as a JSON body."""
         return {"image": encoded(self.image), "question": self.question}
 
-    def check(self, found: Mapping[str, Any], score: Score) -> None:
+    def check(self, found: Mapping[str, Any], score: RightAnswers) -> None:
         """Check a response to one question and count whether it is right.
 
         Raises:
@@ -59,4 +59,4 @@ def _draw(pictures: Sequence[bytes]) -> list[VqaCase]:
     return [VqaCase(picture, _DRAWN_QUESTION, None) for picture in pictures]
 
 
-ASKED = AskedTask(VQA, _read, _draw, {"cpu": Work(224, 4), "paper": Work(480, 16)})
+ASKED = AskedTask(VQA, _read, _draw, {"cpu": PassWork(224, 4), "paper": PassWork(480, 16)})

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from cli.commands.bench.console import progress
 from cli.main import build
 from loadtests.engine import program
-from loadtests.engine.program import Measured
+from loadtests.engine.program import EngineResults
 from loadtests.engine.setup import EngineBench
 from loadtests.kit import artifacts
 from loadtests.kit.bars import Bar
@@ -30,10 +30,10 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[str], EngineBench]
 
     def run_all(
         comparisons: list[object], backends: list[str], setup: EngineBench, report: object
-    ) -> Measured:
+    ) -> EngineResults:
         calls.append(([*backends], setup))
         bars = [Bar("engine.a", 1.0, 1.05, False), Bar("engine.b", None, 1.0, False, "why")]
-        return Measured(bars, {"a": 0.1}, [])
+        return EngineResults(bars, {"a": 0.1}, [])
 
     monkeypatch.setattr(program, "run_all", run_all)
     monkeypatch.setattr(artifacts, "ensure_artifacts", lambda folder, names, report: {"base1": "h"})
@@ -93,18 +93,18 @@ def test_the_file_and_the_lines_say_the_same(
 @pytest.mark.parametrize(
     "measured",
     [
-        Measured([Bar("engine.a", 2.0, 1.05, False)], {}, []),
-        Measured([Bar("engine.a", None, 1.05, False)], {}, ["a: it broke"]),
+        EngineResults([Bar("engine.a", 2.0, 1.05, False)], {}, []),
+        EngineResults([Bar("engine.a", None, 1.05, False)], {}, ["a: it broke"]),
     ],
 )
 def test_a_short_bar_or_a_broken_row_ends_with_1(
-    measured: Measured, faked: object, monkeypatch: pytest.MonkeyPatch
+    measured: EngineResults, faked: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program, "run_all", lambda *_: measured)
     assert run("engine")[0] == 1
 
 
-def test_being_stopped_is_told() -> None:
+def test_being_stopped_is_reported() -> None:
     with pytest.raises(SystemExit, match="stopped by SIGTERM"), progress():
         signal.raise_signal(signal.SIGTERM)
 

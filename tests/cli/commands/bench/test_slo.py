@@ -11,10 +11,10 @@ from cli.main import build
 from loadtests.kit import artifacts
 from loadtests.kit.errors import BenchError
 from loadtests.slo import program, servers
-from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, Measured, SloBench
-from loadtests.slo.scoring import Score
-from loadtests.slo.sweep import GRID, Settings, Trial, record
-from loadtests.slo.visits import OURS, Ground, Row
+from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, SloBench, SloResults
+from loadtests.slo.scoring import CellScore
+from loadtests.slo.sweep import GRID, RivalSettings, Trial, record
+from loadtests.slo.visits import OURS, CellResult, Yardstick
 from loadtests.slo.workload import Cell
 
 
@@ -24,7 +24,7 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-GROUND = Ground(
+GROUND = Yardstick(
     Path("family"),
     {"d3": 0.7, "full": 0.95},
     {"d3": {1: 40.0}, "full": {1: 10.0}},
@@ -32,10 +32,10 @@ GROUND = Ground(
 )
 
 
-def a_row(side: str, variant: str, cell: Cell, effective: float) -> Row:
+def a_row(side: str, variant: str, cell: Cell, effective: float) -> CellResult:
     timeline = [{"d3": 1, "full": 2}, {"miss": 1}]
-    made = Score(100, 1.0, effective, 1.0, {}, {}, {}, timeline, {}, 0.0, 0.0)
-    return Row(side, variant, 0, cell, made)
+    made = CellScore(100, 1.0, effective, 1.0, {}, {}, {}, timeline, {}, 0.0, 0.0)
+    return CellResult(side, variant, 0, cell, made)
 
 
 @pytest.fixture
@@ -43,16 +43,18 @@ def faked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[list[st
     """Replace the measuring; the list gets what it was called with. All but ray are installed."""
     calls: list[tuple[list[str], SloBench]] = []
 
-    def run_beside(settings: dict[str, Settings], setup: SloBench, report: object) -> Measured:
+    def run_beside(
+        settings: dict[str, RivalSettings], setup: SloBench, report: object
+    ) -> SloResults:
         calls.append(([*settings], setup))
         sides = [(OURS, "", 90.0), *((r, v, 30.0) for r in settings for v in GROUND.quality)]
         cells = setup.offering.cells
-        return Measured(
+        return SloResults(
             GROUND, [a_row(*side[:2], cell, side[2]) for side in sides for cell in cells]
         )
 
-    def run_alone(artifact: Path, setup: SloBench, report: object) -> Measured:
-        return Measured(GROUND, [a_row(OURS, "", cell, 80.0) for cell in setup.offering.cells])
+    def run_alone(artifact: Path, setup: SloBench, report: object) -> SloResults:
+        return SloResults(GROUND, [a_row(OURS, "", cell, 80.0) for cell in setup.offering.cells])
 
     def sweep(rivals: list[str], setup: SloBench, report: object) -> dict[str, list[Trial]]:
         return {rival: [Trial(GRID[1], 50.0, 0.6), Trial(GRID[0], 40.0, 0.5)] for rival in rivals}
@@ -112,8 +114,8 @@ def test_full_is_every_cell_and_every_rival_that_is_there(
 @pytest.mark.parametrize(
     "measured",
     [
-        Measured(GROUND, [a_row(OURS, "", cell, 10.0) for cell in QUICK_CELLS], failures=["ray"]),
-        Measured(
+        SloResults(GROUND, [a_row(OURS, "", cell, 10.0) for cell in QUICK_CELLS], failures=["ray"]),
+        SloResults(
             GROUND,
             [
                 a_row(side, v, c, 50.0)
@@ -124,7 +126,7 @@ def test_full_is_every_cell_and_every_rival_that_is_there(
     ],
 )
 def test_a_short_bar_or_a_rival_that_failed_ends_with_1(
-    measured: Measured, faked: object, settings: str, monkeypatch: pytest.MonkeyPatch
+    measured: SloResults, faked: object, settings: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(program, "run_beside", lambda *_: measured)
     assert run("--quick", "--settings", settings)[0] == 1
@@ -159,7 +161,7 @@ def test_what_is_missing_is_one_line(arguments: list[str], problem: str, faked: 
 def test_our_own_server_failing_is_one_line(
     faked: object, settings: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*_: object) -> Measured:
+    def broken(*_: object) -> SloResults:
         raise BenchError("the server ended: why")
 
     monkeypatch.setattr(program, "run_beside", broken)

@@ -12,8 +12,8 @@ from loadtests.table4 import drive, galleries, program
 from loadtests.table4.drive import Drive
 from loadtests.table4.ledger import Count, Ledger
 from loadtests.table4.presets import CPU
-from loadtests.table4.program import Measured, Table4Bench
-from loadtests.table4.rows import Row
+from loadtests.table4.program import Table4Bench, Table4Results
+from loadtests.table4.rows import MethodSpeed
 from models.comparators.methods import METHODS
 from monitoring.table4 import COLUMNS
 
@@ -24,15 +24,15 @@ def run(*arguments: str) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-def measured(setup: Table4Bench, slow: str = "") -> Measured:
+def measured(setup: Table4Bench, slow: str = "") -> Table4Results:
     """Return every method at exactly its ideal, 1.2; but `slow` at half of it."""
     rows = []
     for task in setup.tasks:
         for method in setup.methods:
             flops = 12 if method == "full" else 10
             time_s = flops * (2.0 if method == slow else 1.0)
-            rows.append(Row(task, method, flops, (time_s,) * setup.rounds))
-    return Measured(rows, {}, "onnxruntime 9", dict.fromkeys(setup.tasks, 1.0))
+            rows.append(MethodSpeed(task, method, flops, (time_s,) * setup.rounds))
+    return Table4Results(rows, {}, "onnxruntime 9", dict.fromkeys(setup.tasks, 1.0))
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> list[Table4Bench]:
     """Replace the measuring; the list gets what it was called with."""
     calls: list[Table4Bench] = []
 
-    def run_all(setup: Table4Bench, report: object) -> Measured:
+    def run_all(setup: Table4Bench, report: object) -> Table4Results:
         calls.append(setup)
         return measured(setup)
 
@@ -86,10 +86,10 @@ def test_a_short_bar_ends_with_1(faked: list[Table4Bench], monkeypatch: pytest.M
     assert "BAR table4.cpu.vqa.otmv.share-of-ideal 0.500 >=0.93 short" in out
 
 
-def test_a_task_that_failed_is_told_beside_the_others(
+def test_a_task_that_failed_is_reported_beside_the_others(
     faked: list[Table4Bench], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def run_all(setup: Table4Bench, report: object) -> Measured:
+    def run_all(setup: Table4Bench, report: object) -> Table4Results:
         found = measured(setup)
         found.rows = [row for row in found.rows if row.task != "vqa"]
         found.failed["vqa"] = "it broke"

@@ -9,15 +9,15 @@ from artifact.store import Artifact
 from engine.backends.base import LoadedStage
 from engine.backends.stage_memory import moved_inputs, places_for_outputs
 from engine.backends.tensorrt.backend import TensorRtBackend
-from engine.backends.tensorrt.detect import Ready
+from engine.backends.tensorrt.detect import StartedLibrary
+from tests.engine.artifacts.tiny_gallery import inputs_of
+from tests.engine.artifacts.tiny_model import TinyModel
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.cuda.fake_runtime import FakeCuda
 from tests.engine.backends.tensorrt.fake_library import FakeTensorRt
-from tests.engine.tiny_gallery import inputs_of
-from tests.engine.tiny_model import TinyModel
-from tests.engine.tiny_whole import WHOLE
 
 Named = dict[str, Any]
-READY = Ready("tensorrt_rtx", "1.7.1.116", "Imagined GPU", "sm_89", "13.0", "13.0")
+READY = StartedLibrary("tensorrt_rtx", "1.7.1.116", "Imagined GPU", "sm_89", "13.0", "13.0")
 
 
 class BackendOnFakes:

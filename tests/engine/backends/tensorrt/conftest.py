@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from artifact.store import Artifact
+from tests.engine.artifacts.tiny_gallery import COMPOSED, write_gallery
 from tests.engine.backends.tensorrt.backend_on_fakes import BackendOnFakes
 from tests.engine.backends.tensorrt.fake_plans import write_plans
-from tests.engine.tiny_gallery import COMPOSED, write_gallery
 
 
 @pytest.fixture(scope="module")

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from tests.engine.artifacts.tiny_model import NV, Array, TinyModel
 from tests.engine.backends.cuda.fake_runtime import FakeCuda
 from tests.engine.backends.cuda.fake_values import Fault, cudaError_t
-from tests.engine.tiny_model import NV, Array, TinyModel
 
 MAX_BATCH = 16
 WEIGHTS_BYTES = 1 << 20

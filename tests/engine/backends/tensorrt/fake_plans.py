@@ -30,7 +30,7 @@ def write_plans(
     dtypes: Mapping[str, str] | None = None,
     **changes: Any,
 ) -> None:
-    """Write a plan of every stage; `dtypes` are those a plan has instead of the manifest's."""
+    """Write a plan of every stage; `dtypes` replace the manifest's."""
     for stage, spec in artifact.manifest.stages.items():
         sides = [
             {

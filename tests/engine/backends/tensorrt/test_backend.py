@@ -18,16 +18,16 @@ from engine.errors import LoadFailed
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
+from tests.engine.answers.solo_answers import caption_words, vqa_logits
+from tests.engine.artifacts.tiny_gallery import inputs_of
+from tests.engine.artifacts.tiny_model import TRIO_MODEL, picture
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.backend_contract import STAGES, BackendContract
 from tests.engine.backends.hooked_backend import HookedBackend
 from tests.engine.backends.tensorrt.backend_on_fakes import BackendOnFakes
 from tests.engine.backends.tensorrt.fake_plans import write_plans
-from tests.engine.bench import JUDGE
-from tests.engine.crowd import Crowd, check_alone
-from tests.engine.fakes import FakeBackend, picture
-from tests.engine.solo_answers import caption_words, vqa_logits
-from tests.engine.tiny_gallery import inputs_of
-from tests.engine.tiny_whole import WHOLE
+from tests.engine.pools.fake_backend import FakeBackend
+from tests.engine.pools.random_traffic import RandomTraffic, check_alone
 
 
 class TestOnStandIns(BackendContract):
@@ -124,10 +124,10 @@ def test_warm_up_makes_every_graph_that_requests_need(on_fakes: BackendOnFakes) 
 def test_the_engine_answers_on_it_as_on_the_host(trio: Artifact, tmp_path: Path, seed: int) -> None:
     write_plans(tmp_path, trio)
     on_fakes = BackendOnFakes(trio, tmp_path)
-    watched = FakeBackend(JUDGE)
-    crowd = Crowd(trio, HookedBackend(on_fakes.backend, watched), seed, faults=seed == 2)
-    answered = crowd.play()
+    watched = FakeBackend(TRIO_MODEL)
+    traffic = RandomTraffic(trio, HookedBackend(on_fakes.backend, watched), seed, faults=seed == 2)
+    answered = traffic.run()
     assert len(answered) >= 10
-    alone = Solo(Family(trio.manifest, "fp32"), FakeBackend(JUDGE).call, max_batch=3)
+    alone = Solo(Family(trio.manifest, "fp32"), FakeBackend(TRIO_MODEL).call, max_batch=3)
     for made, answer in answered:
         check_alone(trio, made, answer, alone)

@@ -19,7 +19,7 @@ from artifact.store import Artifact
 from engine.backends import installed
 from engine.backends.registry import installed_backends, open_backend
 from engine.backends.tensorrt import detect
-from engine.backends.tensorrt.detect import Finding, Ready, Unready
+from engine.backends.tensorrt.detect import Finding, StartedLibrary, Unready
 from engine.errors import LoadFailed
 from tests.engine.backends.cuda.fake_driver import compile_driver
 
@@ -138,7 +138,7 @@ def with_driver(
 
 def test_a_machine_that_has_all(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = with_driver(folder, monkeypatch)
-    assert found == Ready("tensorrt", "11.4.0", "Imagined GPU", "sm_90", "13.2", "13.0")
+    assert found == StartedLibrary("tensorrt", "11.4.0", "Imagined GPU", "sm_90", "13.2", "13.0")
     monkeypatch.setattr(subprocess, "run", pytest.fail)
     assert detect.try_library("tensorrt") is found, "asked once"
     assert installed_backends()["tensorrt"] == "tensorrt 11.4.0 sm_90"
@@ -188,7 +188,7 @@ def test_a_missing_binding_names_the_one_for_the_driver(
 
 
 def test_the_first_that_is_ready_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    ready = Ready("tensorrt_rtx", "1.7.1", "Imagined GPU", "sm_89", "13.0", "13.0")
+    ready = StartedLibrary("tensorrt_rtx", "1.7.1", "Imagined GPU", "sm_89", "13.0", "13.0")
     broken = Unready("tensorrt", "half installed", "install it again")
     answers: dict[str, Finding] = {"tensorrt": broken, "tensorrt_rtx": ready}
     monkeypatch.setattr(detect, "is_installed", lambda module: True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.cuda.fake_runtime import FakeCuda
 from tests.engine.backends.tensorrt.fake_library import (
     Context,
@@ -16,7 +17,6 @@ from tests.engine.backends.tensorrt.fake_library import (
     FakeTensorRt,
     RuntimeConfig,
 )
-from tests.engine.tiny_whole import WHOLE
 
 SNAPSHOTS = sorted((Path(__file__).parents[3] / "exporters/tensorrt/api").glob("*.json"))
 """What the bindings of TensorRT 10 and 11 offer."""

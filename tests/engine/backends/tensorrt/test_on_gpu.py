@@ -21,11 +21,12 @@ from engine.opening.open import open_engine
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
+from tests.engine.answers.solo_answers import caption_words, vqa_logits
+from tests.engine.artifacts.tiny_gallery import COMPOSED, inputs_of, write_gallery
+from tests.engine.artifacts.tiny_model import picture
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.backend_contract import STAGES, BackendContract
-from tests.engine.fakes import FakeBackend, picture
-from tests.engine.solo_answers import caption_words, vqa_logits
-from tests.engine.tiny_gallery import COMPOSED, inputs_of, write_gallery
-from tests.engine.tiny_whole import WHOLE
+from tests.engine.pools.fake_backend import FakeBackend
 
 pytestmark = pytest.mark.gpu
 

@@ -13,16 +13,16 @@ from artifact.store import Artifact
 from engine.backends.registry import installed_backends
 from engine.backends.tensorrt import detect
 from engine.backends.tensorrt.backend import TensorRtBackend
-from engine.backends.tensorrt.detect import Ready
+from engine.backends.tensorrt.detect import StartedLibrary
 from engine.config import EngineConfig
 from engine.errors import LoadFailed
 from engine.opening.trial import try_backend
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.cuda.fake_runtime import FakeCuda
 from tests.engine.backends.cuda.fake_values import cudaError_t
 from tests.engine.backends.tensorrt.backend_on_fakes import READY, BackendOnFakes
 from tests.engine.backends.tensorrt.fake_library import FakeTensorRt
 from tests.engine.backends.tensorrt.fake_plans import TARGET, write_plans
-from tests.engine.tiny_whole import WHOLE
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +121,7 @@ def test_a_driver_too_old_is_one_line(tiny: Artifact, cache_dir: Path) -> None:
 
 
 def test_it_is_not_taken_for_another_library(tiny: Artifact, cache_dir: Path) -> None:
-    other: Ready = dataclasses.replace(READY, module="tensorrt", version="11.4.0")
+    other: StartedLibrary = dataclasses.replace(READY, module="tensorrt", version="11.4.0")
     with pytest.raises(LoadFailed, match="--library tensorrt "):
         TensorRtBackend(other, tiny, cache_dir, None, FakeCuda())
 

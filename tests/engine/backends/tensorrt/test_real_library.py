@@ -86,7 +86,9 @@ def test_the_real_library_on_a_stand_in_for_cuda_refuses_to_load(
 ) -> None:
     """All of opening and loading with the real library, up to where it asks for a device."""
     folder, target = built
-    ready = detect.Ready("tensorrt_rtx", target.version, "Imagined GPU", "sm_89", "13.0", "13.0")
+    ready = detect.StartedLibrary(
+        "tensorrt_rtx", target.version, "Imagined GPU", "sm_89", "13.0", "13.0"
+    )
     backend = TensorRtBackend(ready, tiny, folder, trt, FakeCuda())
     assert backend.library == f"tensorrt-rtx {target.version} Imagined GPU sm_89 fp32"
     spec = tiny.manifest.stages["head[vqa]"]

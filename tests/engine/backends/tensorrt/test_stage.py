@@ -11,12 +11,12 @@ import pytest
 from engine.backends.cuda.arrays import CudaArray
 from engine.backends.stage_memory import moved_inputs, stays_in_memory
 from engine.errors import InferenceFailed
+from tests.engine.artifacts.tiny_gallery import inputs_of
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.backend_contract import STAGES
 from tests.engine.backends.cuda.fake_values import cudaError_t
+from tests.engine.backends.remote_memory import RemoteMemory
 from tests.engine.backends.tensorrt.backend_on_fakes import BackendOnFakes
-from tests.engine.remote import RemoteMemory
-from tests.engine.tiny_gallery import inputs_of
-from tests.engine.tiny_whole import WHOLE
 
 
 @pytest.mark.parametrize("stage", STAGES)

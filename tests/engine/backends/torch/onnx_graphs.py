@@ -11,8 +11,8 @@ import onnx
 from onnx import TensorProto, helper
 
 from artifact.manifest import StageFile, TensorSpec
-from tests.engine.tiny_graphs import ONNX_TYPES
-from tests.engine.tiny_model import Array
+from tests.engine.artifacts.tiny_graphs import ONNX_TYPES
+from tests.engine.artifacts.tiny_model import Array
 
 Node = tuple[str, Sequence[str], str, Mapping[str, Any]]
 """Operator, inputs, outputs with spaces between, attributes."""

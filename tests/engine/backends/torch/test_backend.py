@@ -17,10 +17,10 @@ from engine.backends.base import Backend
 from engine.backends.registry import open_backend
 from engine.errors import InferenceFailed, LoadFailed
 from engine.opening.golden import PARITY_LIMITS
+from tests.engine.artifacts.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_graphs import example_inputs
+from tests.engine.artifacts.tiny_model import TinyModel
 from tests.engine.backends.backend_contract import BackendContract
-from tests.engine.tiny_artifact import write_tiny
-from tests.engine.tiny_graphs import example_inputs
-from tests.engine.tiny_model import TinyModel
 
 pytest.importorskip("torch", reason="pip install otmv-serve[torch]")
 

@@ -18,8 +18,7 @@ from engine.opening.auto import open_chosen
 from engine.pool import EnginePool
 from engine.tasks.vqa import VqaInput
 from engine.types import Budget
-from tests.engine.fakes import picture
-from tests.engine.tiny_model import LABELS, TinyModel
+from tests.engine.artifacts.tiny_model import LABELS, TinyModel, picture
 
 pytest.importorskip("torch", reason="pip install otmv-serve[torch]")
 
@@ -29,8 +28,8 @@ def test_the_facade_answers_on_it(tmp_path: Path, tiny: Artifact) -> None:
     pool = EnginePool.open(tiny, config)
     try:
         now_s = SystemClock().now_s()
-        ticket = pool.admit("vqa", Budget(variant="full"), now_s)
-        answer = pool.submit(ticket, VqaInput(picture(), "what colour")).result(20)
+        request = pool.admit("vqa", Budget(variant="full"), now_s)
+        answer = pool.submit(request, VqaInput(picture(), "what colour")).result(20)
         logits = TinyModel().vqa(tiny.manifest.pattern("full"), picture(), [1, 5, 6, 2])
         assert answer.labels[0][0] == LABELS[int(logits.argmax())]
         assert pool.backend.name == "torch"

@@ -16,14 +16,14 @@ from engine.backends.stage_memory import stays_in_memory
 from engine.errors import InferenceFailed, LoadFailed
 from engine.opening.solo import Solo
 from engine.residency.family import Family
+from tests.engine.artifacts.tiny_graphs import example_inputs
+from tests.engine.artifacts.tiny_model import Array, TinyModel
+from tests.engine.artifacts.whole_model import WHOLE
 from tests.engine.backends.backend_contract import BackendContract
 from tests.engine.backends.hooked_backend import HookedBackend
 from tests.engine.backends.memory_contract import MemoryContract
-from tests.engine.crowd import Crowd, check_alone
-from tests.engine.fakes import FakeBackend
-from tests.engine.tiny_graphs import example_inputs
-from tests.engine.tiny_model import Array, TinyModel
-from tests.engine.tiny_whole import WHOLE
+from tests.engine.pools.fake_backend import FakeBackend
+from tests.engine.pools.random_traffic import RandomTraffic, check_alone
 
 pytest.importorskip("torch", reason="pip install otmv-serve[torch]")
 
@@ -176,7 +176,7 @@ def test_the_engine_answers_on_it_as_on_the_host(
     monkeypatch.setattr(DeviceRunner, "_send", watched)
     artifact = gallery if whole else trio
     backend = HookedBackend(StandIn(), FakeBackend(WHOLE))  # type: ignore[arg-type]
-    answered = Crowd(artifact, backend, seed=int(whole), faults=whole).play()  # type: ignore[arg-type]
+    answered = RandomTraffic(artifact, backend, seed=int(whole), faults=whole).run()  # type: ignore[arg-type]
     assert len(answered) >= 10
     alone = Solo(Family(artifact.manifest, "fp32"), FakeBackend(WHOLE).call, max_batch=3)
     for made, answer in answered:

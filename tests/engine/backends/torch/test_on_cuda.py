@@ -17,12 +17,11 @@ from engine.opening.golden import PARITY_LIMITS
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
+from tests.engine.artifacts.tiny_graphs import example_inputs
+from tests.engine.artifacts.tiny_model import TRIO_MODEL, TinyModel, picture
 from tests.engine.backends.backend_contract import BackendContract
 from tests.engine.backends.memory_contract import MemoryContract
-from tests.engine.bench import JUDGE
-from tests.engine.fakes import FakeBackend, picture
-from tests.engine.tiny_graphs import example_inputs
-from tests.engine.tiny_model import TinyModel
+from tests.engine.pools.fake_backend import FakeBackend
 
 pytest.importorskip("torch", reason="pip install otmv-serve[torch]")
 
@@ -31,7 +30,7 @@ import torch
 from engine.backends.torch.arrays import TorchArray, TorchMemory
 from engine.backends.torch.backend import TorchBackend
 from engine.backends.torch.device import CudaGraphs, DeviceRunner, Work
-from tests.engine.solo_answers import caption_words
+from tests.engine.answers.solo_answers import caption_words
 
 pytestmark = [
     pytest.mark.gpu,
@@ -111,14 +110,14 @@ def test_one_graph_per_shape_serves_mixed_orders_on_cuda(
     assert len(captured) == 2
 
 
-def test_captions_on_cuda_are_those_of_the_host(cuda: TorchBackend, trio: Artifact) -> None:
+def test_captions_on_cuda_are_the_same_as_on_the_host(cuda: TorchBackend, trio: Artifact) -> None:
     backend = TorchBackend(device="cuda", precision="fp32")
     family = Family(trio.manifest, "fp32")
     stages = StageSet(trio, backend, family, max_batch=4)
     stages.load(lambda what, share: None)
     assert stages.bytes_of("block[0]") > 0
     solo = Solo(family, stages.run, 4, backend.memory)
-    host = Solo(family, FakeBackend(JUDGE).call, 4)
+    host = Solo(family, FakeBackend(TRIO_MODEL).call, 4)
     pixels = [picture(seed) for seed in range(5)]
     assert caption_words(solo, "d3", pixels, beams=2) == caption_words(host, "d3", pixels, beams=2)
 

@@ -14,8 +14,8 @@ import pytest
 from artifact.golden import StageCase, read_stage_cases, relative_l2
 from artifact.store import Artifact, open_artifact
 from engine.backends.registry import open_backend
+from tests.engine.artifacts.tiny_model import Array
 from tests.engine.backends.torch.onnx_graphs import Node, spec_of, write_graph
-from tests.engine.tiny_model import Array
 
 pytest.importorskip("torch", reason="pip install otmv-serve[torch]")
 
@@ -132,7 +132,7 @@ OTHERS: dict[str, dict[str, Node]] = {
 
 
 def ordered(nodes: list[Node]) -> list[Node]:
-    """Return nodes so that each comes after those it reads."""
+    """Return nodes so that each comes after the ones it reads."""
     done: list[Node] = []
     while nodes:
         names = {output for _, _, output, _ in nodes}

@@ -8,8 +8,8 @@ import pytest
 
 from loadtests.engine.comparisons.captions import BEAMS, WORDS, Writers, measure
 from loadtests.engine.setup import EngineBench
-from tests.engine.fakes import picture
-from tests.engine.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_artifact import write_tiny
+from tests.engine.artifacts.tiny_model import picture
 
 DEMO = Path(__file__).parents[4] / "examples/demo-artifact"
 

@@ -5,7 +5,7 @@ import pytest
 from loadtests.gpu.device.device import Device
 from loadtests.gpu.device.profiling import covered
 from loadtests.gpu.device.timing import Quartiles, ratios, rounds
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 
 
 def test_quartiles() -> None:
@@ -25,7 +25,7 @@ def test_ratios_are_taken_round_by_round() -> None:
 def test_there_are_as_many_rounds_as_time_allows(seconds: float, count: int) -> None:
     turns: list[str] = []
     calls = {name: lambda name=name: turns.append(name) or sum(range(40_000)) for name in "ab"}
-    samples = rounds(Device("cpu"), calls, Deadline(seconds), most=5)  # type: ignore[arg-type]
+    samples = rounds(Device("cpu"), calls, TimeLimit(seconds), most=5)  # type: ignore[arg-type]
     assert {name: len(times) for name, times in samples.items()} == {"a": count, "b": count}
     assert all(time > 0 for times in samples.values() for time in times)
     after_warming = "".join(turns[4:])

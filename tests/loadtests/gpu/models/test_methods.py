@@ -72,8 +72,8 @@ def test_static_memory_writes_the_captions_that_growing_memory_does(method: str,
     built = build(method, config)
     inputs = draw(work, config, rig)
     writer = Captioner(built.model, built.pattern, inputs.pixels, work.words, BOS, MASK)
-    nobody_ends = SpecialTokens(BOS, -1, MASK)
-    written = built.model.generate(inputs.pixels, nobody_ends, built.pattern.executed, work.words)
+    none_ends = SpecialTokens(BOS, -1, MASK)
+    written = built.model.generate(inputs.pixels, none_ends, built.pattern.executed, work.words)
     for _ in range(2):  # a second picture pass begins anew
         writer.see()
         words = [writer.word().argmax(-1) for _ in range(work.words)]

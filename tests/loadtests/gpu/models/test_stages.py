@@ -9,9 +9,9 @@ from loadtests.gpu.models.stages import Stages, plain_block
 from loadtests.gpu.parts.steps import KINDS, in_company, in_step
 from loadtests.gpu.scheduling.costs import world
 from loadtests.gpu.scheduling.loop import Loop
-from loadtests.gpu.suite.deadlines import Deadline
+from loadtests.gpu.suite.deadlines import TimeLimit
 from loadtests.gpu.suite.rig import Rig
-from loadtests.simulate.world import World
+from loadtests.simulate.world import SimulatedDevice
 
 NEAR = 2e-2
 """bf16 (ADR 0016)."""
@@ -63,13 +63,13 @@ def test_rows_in_company_run_whole_variants_one_after_another(rig: Rig) -> None:
 
 def test_the_world_has_the_costs_that_were_measured() -> None:
     lines = {"stem": (1e-4, 2e-5), "block": (3e-5, 5e-5), "head": (1e-5, 1e-6)}
-    released = world(World().depths, 16, lines)
-    assert released.quality == World().quality
+    released = world(SimulatedDevice().depths, 16, lines)
+    assert released.quality == SimulatedDevice().quality
     assert (released.block, released.stem, released.head) == tuple(
         lines[kind] for kind in ("block", "stem", "head")
     )
     few = world((1, 2, 3, 4), 4, lines)
-    assert few.quality[-1] == pytest.approx(World().quality[-1], abs=0.1)
+    assert few.quality[-1] == pytest.approx(SimulatedDevice().quality[-1], abs=0.1)
     assert sorted(set(few.quality)) == list(few.quality)
 
 
@@ -82,7 +82,7 @@ def test_the_scheduler_drives_every_stage(rig: Rig) -> None:
     costs = {f"{kind}.{batch}": 1e-4 for kind in KINDS for batch in batches}
     lines = {kind: (5e-5, 1e-5) for kind in KINDS}
     loop = Loop(rig, stages, world(rig.size.depths, rig.size.peak_batch, lines), costs)
-    found = loop.run(Deadline(20))
+    found = loop.run(TimeLimit(20))
     assert found["decisions"] == 400
     assert 1.0 < found["rows_per_step"] <= rig.size.peak_batch
     assert found["idle_share"] < 1.0

@@ -18,7 +18,7 @@ def test_a_line_is_found_again(fixed_s: float, row_s: float) -> None:
     assert found.worst < 1e-6
 
 
-def test_noise_moves_it_little_and_is_told() -> None:
+def test_noise_moves_it_little_and_is_reported() -> None:
     chance = random.Random(4)
     times = {b: (20e-6 + 55e-6 * b) * chance.uniform(0.97, 1.03) for b in BATCHES}
     found = fit(times)

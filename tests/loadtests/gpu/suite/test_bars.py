@@ -7,13 +7,12 @@ import pytest
 
 from loadtests.gpu.suite.bars import bars
 from loadtests.gpu.suite.plot import plot
-from loadtests.gpu.suite.run import Outcome
+from loadtests.gpu.suite.run import PartOutcome
 from loadtests.gpu.suite.tables import plain, tables
 from loadtests.kit.bars import Bar
 from loadtests.simulate.bars import one_key_bars
 from loadtests.simulate.study import SLACKFIT, Result, fixed_name
-from loadtests.simulate.world import Outcome as Played
-from loadtests.simulate.world import World
+from loadtests.simulate.world import SimulatedDevice, SimulatedOutcome
 
 
 def row(speed: float, ideal: float) -> dict[str, Any]:
@@ -27,7 +26,7 @@ def row(speed: float, ideal: float) -> dict[str, Any]:
     }
 
 
-def outcomes(**methods: dict[str, Any]) -> dict[str, Outcome]:
+def outcomes(**methods: dict[str, Any]) -> dict[str, PartOutcome]:
     column = {"methods": {"full": row(1.0, 1.0), **methods}}
     ratio = {"low": 1.0, "high": 1.0, "n": 15}
     steps = {
@@ -48,9 +47,9 @@ def outcomes(**methods: dict[str, Any]) -> dict[str, Outcome]:
         },
     }
     return {
-        "table4": Outcome("done", {"vqa": column}),
-        "steps": Outcome("done", steps),
-        "simulator": Outcome("failed", {}, "KeyError: x"),
+        "table4": PartOutcome("done", {"vqa": column}),
+        "steps": PartOutcome("done", steps),
+        "simulator": PartOutcome("failed", {}, "KeyError: x"),
     }
 
 
@@ -104,9 +103,9 @@ def test_another_machine_claims_nothing() -> None:
 
 
 def test_the_simulators_bars_are_those_named_when_it_did_not_run() -> None:
-    world = World(depths=(1, 2), quality=(50.0, 60.0))
+    world = SimulatedDevice(depths=(1, 2), quality=(50.0, 60.0))
     played = [
-        Played(policy, 10, 1.0, 60.0)
+        SimulatedOutcome(policy, 10, 1.0, 60.0)
         for policy in ("elastic", SLACKFIT, fixed_name(world, 0), fixed_name(world, 1))
     ]
     real = one_key_bars([Result("p", 0, tuple(played), None)], world)

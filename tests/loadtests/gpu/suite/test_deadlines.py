@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.gpu.suite.deadlines import Deadline, allotted_s
+from loadtests.gpu.suite.deadlines import TimeLimit, allotted_s
 
 
 class Now:
@@ -15,7 +15,7 @@ class Now:
 
 def test_a_deadline_counts_down_and_may_be_over_before_it_comes() -> None:
     now = Now()
-    deadline = Deadline(10.0, now)
+    deadline = TimeLimit(10.0, now)
     assert deadline.left_s == 10.0
     now.s += 8
     assert not deadline.over(2.0)
@@ -26,7 +26,7 @@ def test_a_deadline_counts_down_and_may_be_over_before_it_comes() -> None:
 
 def test_a_piece_gets_a_share_of_what_is_left() -> None:
     now = Now()
-    deadline = Deadline(10.0, now)
+    deadline = TimeLimit(10.0, now)
     now.s += 4
     piece = deadline.part(0.5)
     assert piece.left_s == pytest.approx(3.0)

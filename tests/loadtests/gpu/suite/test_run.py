@@ -10,7 +10,7 @@ import pytest
 
 from loadtests.gpu.parts import machine
 from loadtests.gpu.suite.rig import NotRun, Rig
-from loadtests.gpu.suite.run import Options, Outcome, Part, run_suite
+from loadtests.gpu.suite.run import PartOutcome, SuiteOptions, SuitePart, run_suite
 from loadtests.gpu.suite.sizes import SIZES
 
 
@@ -46,17 +46,17 @@ def forked(rig: Rig) -> None:
     rig.note("anew", True)
 
 
-def run(parts: list[Part], seconds: float = 60.0, **changes: Any) -> dict[str, Outcome]:
-    options = Options("cpu", SIZES["tiny"], seconds, **{"reserve_s": 0.0} | changes)
+def run(parts: list[SuitePart], seconds: float = 60.0, **changes: Any) -> dict[str, PartOutcome]:
+    options = SuiteOptions("cpu", SIZES["tiny"], seconds, **{"reserve_s": 0.0} | changes)
     return run_suite(options, parts, lambda said: None)
 
 
 def test_a_part_that_fails_does_not_stop_the_others() -> None:
     parts = [
-        Part("failing", failing, 1),
-        Part("crashing", crashing, 1),
-        Part("absent", absent, 1),
-        Part("good", good, 1),
+        SuitePart("failing", failing, 1),
+        SuitePart("crashing", crashing, 1),
+        SuitePart("absent", absent, 1),
+        SuitePart("good", good, 1),
     ]
     found = run(parts)
     statuses = {name: outcome.status for name, outcome in found.items()}
@@ -75,7 +75,7 @@ def test_a_part_that_fails_does_not_stop_the_others() -> None:
 
 
 def test_processes_begin_anew_where_cuda_cannot_be_forked() -> None:
-    found = run([Part("fingerprint", machine.run, 1), Part("forked", forked, 1)])
+    found = run([SuitePart("fingerprint", machine.run, 1), SuitePart("forked", forked, 1)])
     assert found["fingerprint"].status == "done"
     assert found["forked"].record() == {
         "status": "done",
@@ -86,7 +86,7 @@ def test_processes_begin_anew_where_cuda_cannot_be_forked() -> None:
 
 def test_a_part_that_hangs_is_cut_off_and_what_it_knew_is_kept() -> None:
     begun_s = time.monotonic()
-    found = run([Part("hanging", hanging, 1), Part("good", good, 3)], seconds=1.0)
+    found = run([SuitePart("hanging", hanging, 1), SuitePart("good", good, 3)], seconds=1.0)
     assert found["hanging"].status == "cut off"
     assert found["hanging"].found == {"half": "known"}
     assert time.monotonic() - begun_s < 10
@@ -99,35 +99,37 @@ def test_what_is_left_when_time_is_over_is_skipped_with_the_reason() -> None:
         nonlocal now_s  # a part is announced once its time is settled
         now_s += 100.0
 
-    options = Options("cpu", SIZES["tiny"], 60.0, reserve_s=0.0)
-    parts = [Part("first", good, 1), Part("second", good, 1)]
+    options = SuiteOptions("cpu", SIZES["tiny"], 60.0, reserve_s=0.0)
+    parts = [SuitePart("first", good, 1), SuitePart("second", good, 1)]
     found = run_suite(options, parts, said, clock=lambda: now_s)
     assert found["first"].status == "done"
-    assert found["second"] == Outcome("skipped", why="0 s were left for it; give more --minutes")
+    assert found["second"] == PartOutcome(
+        "skipped", why="0 s were left for it; give more --minutes"
+    )
 
 
 def test_on_a_gpu_a_part_that_needs_more_than_its_share_is_skipped() -> None:
-    options = Options("cuda", SIZES["tiny"], 10.0, reserve_s=0.0)
-    found = run_suite(options, [Part("long", good, 1, least_s=30.0)], lambda said: None)
+    options = SuiteOptions("cuda", SIZES["tiny"], 10.0, reserve_s=0.0)
+    found = run_suite(options, [SuitePart("long", good, 1, least_s=30.0)], lambda said: None)
     assert found["long"].status == "skipped"
     assert "--minutes" in found["long"].why
 
 
 def test_nothing_runs_behind_a_gate_that_is_shut() -> None:
-    found = run([Part("gate", absent, 1, gate=True), Part("good", good, 1)])
+    found = run([SuitePart("gate", absent, 1, gate=True), SuitePart("good", good, 1)])
     assert found["good"].status == "skipped"
     assert found["good"].why == "gate: no such library; pip install it"
 
 
 @pytest.mark.parametrize("seconds", [2.0, 8.0])
 def test_the_whole_keeps_to_its_time(seconds: float) -> None:
-    told: list[float] = []
+    reported: list[float] = []
 
     def watch(rig: Rig) -> None:
         rig.note("left_s", rig.deadline.left_s)
 
-    found = run([Part("a", watch, 1), Part("b", watch, 3)], seconds)
-    told = [found[name].found["left_s"] for name in "ab"]
-    assert told[0] == pytest.approx(seconds / 4, abs=0.3)
-    assert told[1] == pytest.approx(seconds, abs=0.9)
-    assert told[1] < seconds
+    found = run([SuitePart("a", watch, 1), SuitePart("b", watch, 3)], seconds)
+    reported = [found[name].found["left_s"] for name in "ab"]
+    assert reported[0] == pytest.approx(seconds / 4, abs=0.3)
+    assert reported[1] == pytest.approx(seconds, abs=0.9)
+    assert reported[1] < seconds

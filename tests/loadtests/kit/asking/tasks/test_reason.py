@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from loadtests.kit.asking.answers import Score, WrongAnswer
+from loadtests.kit.asking.answers import RightAnswers, WrongAnswer
 from loadtests.kit.asking.tasks.reason import ReasonCase
 from tests.loadtests.kit.asking.served import served
 
 
 def test_statements_are_checked_and_scored() -> None:
-    case, score = ReasonCase(b"", b"", "both are red", truth=True), Score()
+    case, score = ReasonCase(b"", b"", "both are red", truth=True), RightAnswers()
     said = {**served(), "statement": "both are red"}
     case.check({**said, "answer": True}, score)
     case.check({**said, "answer": False}, score)

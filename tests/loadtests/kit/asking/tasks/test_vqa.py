@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from loadtests.kit.asking.answers import Score, WrongAnswer
+from loadtests.kit.asking.answers import RightAnswers, WrongAnswer
 from loadtests.kit.asking.tasks.vqa import VqaCase
 from tests.loadtests.kit.asking.served import answered
 
@@ -12,7 +12,7 @@ CASE = VqaCase(b"", "what color?", "red")
 
 
 def test_a_right_answer_counts_for_its_variant() -> None:
-    score = Score()
+    score = RightAnswers()
     CASE.check(answered(), score)
     CASE.check(answered(answer="blue"), score)
     assert score.lines() == ["full       0.500 of 2"]
@@ -30,6 +30,6 @@ def test_a_right_answer_counts_for_its_variant() -> None:
         {"answers": [{"answer": "red"}]},
     ],
 )
-def test_what_is_not_whole_is_told(body: dict[str, Any]) -> None:
+def test_what_is_not_whole_is_reported(body: dict[str, Any]) -> None:
     with pytest.raises(WrongAnswer):
-        CASE.check(body, Score())
+        CASE.check(body, RightAnswers())

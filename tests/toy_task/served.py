@@ -1,0 +1,67 @@
+"""6. The server: the fields of a request, what the engine is asked, and the body of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.answering.work import EngineRequest, WorkResult
+from server.engine_pool import Pool
+from server.requests.budget import BudgetFields
+from server.requests.fields import Text
+from server.requests.json_pictures import OnePicture
+from server.requests.reader import RequestShape, TaskFields
+from server.tasks.answer_body import AnswerBody, how_computed
+from server.tasks.served_task import ServedTask
+from tests.toy_task.task import SIZE
+from tests.toy_task.worked import SizeInput
+
+
+class SizeFields(TaskFields):
+    """What is asked about a picture, apart from the picture."""
+
+    prompt: Text
+    budget: BudgetFields = BudgetFields()
+
+
+class SizeRequest(OnePicture, SizeFields):
+    """A picture and what is asked about it."""
+
+
+class SizeResponse(AnswerBody):
+    """How full the picture is."""
+
+    request_id: str
+    size: str
+    scores: dict[str, float]
+
+
+def _engine_requests(fields: SizeFields, pool: Pool) -> list[EngineRequest]:
+    tokens = pool.check_question(fields.prompt)
+    return [EngineRequest(partial(_size_input, fields.prompt), SIZE.rows, tokens)]
+
+
+def _size_input(prompt: str, pixels: Sequence[NDArray[np.uint8]]) -> SizeInput:
+    return SizeInput(pixels[0], prompt)
+
+
+def _body(result: WorkResult, fields: SizeFields, request_id: str) -> SizeResponse:
+    labels = result.answers[0].labels
+    return SizeResponse(
+        request_id=request_id, size=labels[0][0], scores=dict(labels), **how_computed(result, 0)
+    )
+
+
+SERVED_SIZE = ServedTask(
+    task=SIZE,
+    summary="Say how full a picture is",
+    description="Say how full a picture is: small, medium or large.",
+    shape=RequestShape(SizeFields, SizeRequest, SIZE.pictures),
+    answer=SizeResponse,
+    texts=lambda fields: (fields.prompt,),
+    engine_requests=_engine_requests,
+    body=_body,
+)

@@ -35,6 +35,8 @@ class Problem:
 CLIENT_LEFT = 499
 INTERNAL = Problem(500, "internal", "The server failed; quote the request id when reporting it")
 LOAD_FAILED = Problem(503, "load-failed", "A stage could not be loaded")
+IMAGE_TOO_LARGE = Problem(413, "image-too-large", "The picture has too many pixels")
+IMAGE_UNREADABLE = Problem(422, "image-unreadable", "The picture cannot be decoded")
 
 PROBLEMS: dict[type[Exception], Problem] = {
     engine.UnknownVariant: Problem(422, "unknown-variant", "No variant has that name"),
@@ -92,8 +94,10 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.ArtifactOutside: Problem(403, "artifact-outside", "The artifact may not be loaded"),
     http.ArtifactRefused: Problem(422, "artifact-refused", "The artifact cannot be served"),
     http.ImageNotRecognised: Problem(415, "image-format", "The picture's format is not supported"),
-    http.ImageTooManyPixels: Problem(413, "image-too-large", "The picture has too many pixels"),
-    http.ImageUnreadable: Problem(422, "image-unreadable", "The picture cannot be decoded"),
+    http.ImageTooManyPixels: IMAGE_TOO_LARGE,
+    http.ImageTooManyBytes: IMAGE_TOO_LARGE,
+    http.ImageUnreadable: IMAGE_UNREADABLE,
+    http.ImageTooComplex: IMAGE_UNREADABLE,
     http.ImageError: Problem(422, "image", "The picture cannot be used"),
     http.ServerError: INTERNAL,
     MemoryError: Problem(503, "no-memory", "The server has no memory for this now"),

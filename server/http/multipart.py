@@ -12,9 +12,6 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from server.errors import MalformedBody
 
 _LIMIT_PARTS = 80
-_LIMIT_HEADERS = 16
-"""Of one part; browsers and libraries write two or three."""
-_LIMIT_HEADER_BYTES = 8192
 _SLICE_BYTES = 65_536
 """What the parser is given at once, so that other threads go on."""
 
@@ -36,7 +33,6 @@ class _Collector:
     complete: bool = False
     _data: bytearray = field(default_factory=bytearray)
     _headers: dict[bytes, bytes] = field(default_factory=dict)
-    _header_count: int = 0
     _header_name: bytes = b""
     _header_value: bytes = b""
 
@@ -54,30 +50,19 @@ class _Collector:
     def _begin(self) -> None:
         if len(self.parts) >= _LIMIT_PARTS:
             raise MalformedBody(f"the form has more than {_LIMIT_PARTS} parts")
-        self._data, self._headers, self._header_count = bytearray(), {}, 0
+        self._data, self._headers = bytearray(), {}
 
     def _add(self, data: bytes, start: int, end: int) -> None:
         self._data += data[start:end]
 
     def _name(self, data: bytes, start: int, end: int) -> None:
         self._header_name += data[start:end]
-        self._check_headers()
 
     def _value(self, data: bytes, start: int, end: int) -> None:
         self._header_value += data[start:end]
-        self._check_headers()
-
-    def _check_headers(self) -> None:
-        size = len(self._header_name) + len(self._header_value)
-        if size > _LIMIT_HEADER_BYTES or self._header_count >= _LIMIT_HEADERS:
-            raise MalformedBody(
-                f"a part has more than {_LIMIT_HEADERS} headers, "
-                f"or one of more than {_LIMIT_HEADER_BYTES} bytes"
-            )
 
     def _header_done(self) -> None:
         self._headers[self._header_name.lower()] = self._header_value
-        self._header_count += 1
         self._header_name, self._header_value = b"", b""
 
     def _end(self) -> None:

@@ -40,7 +40,7 @@ class DecodeTime:
         self._rates[header.format] = rate + weight * (observed - rate)
 
 
-class Backlog:
+class DecodeBacklog:
     """The predicted seconds of work before a new picture, apart for small and large ones."""
 
     def __init__(self, workers: int) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from artifact.preprocess import to_pixels
 from engine.clock import Clock
 from server.errors import DecodeWorkerDied, ImageError, ImageTooComplex
-from server.pictures.decode_time import Backlog, DecodeTime
+from server.pictures.decode_time import DecodeBacklog, DecodeTime
 from server.pictures.headers import read_header
 from server.pictures.images import decode_rgb
 from server.pictures.lanes import Lanes
@@ -49,7 +49,7 @@ class Decoder:
         self._clock = clock
         self._timeout_s = timeout_s
         self._time = DecodeTime()
-        self._backlog = Backlog(workers)
+        self._backlog = DecodeBacklog(workers)
         self._learned_s = -math.inf
         self._lanes = Lanes(workers, memory_bytes, clock)
         self._idle: list[WorkerProcess] = []

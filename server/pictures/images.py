@@ -115,10 +115,12 @@ def _samples(image: Image.Image) -> NDArray[np.float64]:
 
 def _units_per_step(image: Image.Image) -> float:
     """Return how many of a 16-bit, 32-bit or float picture's units are one of 8 bits."""
+    if image.mode.startswith("I;16"):
+        return 257.0
     peak = max(float(_samples(band).max(initial=0.0)) for _, band in _bands(image))
     if image.mode == "F" and peak <= 1.0:
         return 1 / 255.0
-    return 257.0 if image.mode.startswith("I;16") or peak > 255.0 else 1.0
+    return 257.0 if peak > 255.0 else 1.0
 
 
 def _from_deep(image: Image.Image, units: float) -> Image.Image:

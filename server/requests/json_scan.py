@@ -18,14 +18,15 @@ from server.errors import InvalidFields, MalformedBody
 SLICE_BYTES = 65_536
 LIMIT_DEPTH = 16
 LIMIT_ITEMS = 200
-"""Commas, lists and objects; the largest good request has fewer than fifty. It bounds how many
+"""Brackets, commas and strings; the largest good request has about a hundred. It bounds how many
 errors are built, too."""
 LIMIT_TEXT_BYTES = 800_000
 """Bytes beside pictures: 32 questions of 2,000 characters, each of them escaped as 12 bytes."""
 _LONGEST_INLINE_BYTES = 16_384
 _PICTURE_KEYS = frozenset({b"image", b"images"})
 _MARKS = re.compile(rb'[{}\[\],"]')
-_QUOTE_OR_ESCAPE = re.compile(rb'["\\]')
+_INSIDE = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
+"""A string up to its end, or up to an escape that is cut in two."""
 _TO_UNDO = re.compile(rb"[\\\x00-\x1f]")
 _LONGEST_ESCAPE = 6
 _NAME = f"held-{secrets.token_hex(16)}-"
@@ -101,8 +102,9 @@ class _Scan:
 
     def run(self) -> JsonText:
         at = 0
-        while (mark := self._next(_MARKS, at)) is not None:
+        while (mark := self._next_mark(at)) is not None:
             at = mark + 1
+            self._count()
             kind = self.body[mark]
             if kind == ord('"'):
                 at = self._string(at)
@@ -110,8 +112,6 @@ class _Scan:
                 self._deeper()
             elif kind in b"}]":
                 self.depth -= 1
-            else:
-                self._count()
         self._keep(len(self.body))
         return JsonText(b"".join(self.pieces), self.held)
 
@@ -131,17 +131,21 @@ class _Scan:
 
     def _end_of_string(self, start: int) -> int:
         at = start
-        while (found := self._next(_QUOTE_OR_ESCAPE, at)) is not None:
-            if self.body[found] == ord('"'):
-                return found
-            at = found + 2
+        while at < len(self.body):
+            found = _INSIDE.match(self.body, at, min(len(self.body), at + SLICE_BYTES))
+            end = at if found is None else found.end()
+            if self.body[end : end + 1] == b'"':
+                return end
+            if end == at:  # an escape that the body's end cuts
+                break
+            at = end
         return len(self.body)  # the parser says that it does not end
 
-    def _next(self, wanted: re.Pattern[bytes], at: int) -> int | None:
-        """Return the next place of a byte, one slice at a time."""
+    def _next_mark(self, at: int) -> int | None:
+        """Return the next bracket, comma or quote, looked for in one slice at a time."""
         while at < len(self.body):
             end = min(len(self.body), at + SLICE_BYTES)
-            found = wanted.search(self.body, at, end)
+            found = _MARKS.search(self.body, at, end)
             if found:
                 return found.start()
             at = end
@@ -155,7 +159,6 @@ class _Scan:
         self.pieces.append(self.body[self.kept_to : end])
 
     def _deeper(self) -> None:
-        self._count()
         self.depth += 1
         if self.depth > LIMIT_DEPTH:
             raise MalformedBody(f"the JSON is nested more than {LIMIT_DEPTH} deep")
@@ -163,4 +166,6 @@ class _Scan:
     def _count(self) -> None:
         self.items += 1
         if self.items > LIMIT_ITEMS:
-            raise InvalidFields.one("body", f"has more than {LIMIT_ITEMS} fields and entries")
+            raise InvalidFields.one(
+                "body", f"has more than {LIMIT_ITEMS} strings, commas and brackets"
+            )

@@ -19,26 +19,22 @@ def read(data: bytes | bytearray) -> PictureHeader:
     """
     width, height, flags = unpacked("<HHB", data, 6)
     at = _SCREEN_END + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    in_extension = False
     for _ in range(LIMIT_BLOCKS):
         kind = one("B", data, at)
-        if kind == _FRAME:
+        if in_extension:  # a block: its length, and as many bytes; the last one is empty
+            in_extension = kind > 0
+            at += 1 + kind
+        elif kind == _FRAME:
             left, top, frame_width, frame_height = unpacked("<HHHH", data, at + 1)
             return PictureHeader(
                 "GIF", max(width, left + frame_width), max(height, top + frame_height), 9
             )
-        if kind == _EXTENSION:
-            at = _after_blocks(data, at + 2)
+        elif kind == _EXTENSION:
+            in_extension = True
+            at += 2
         elif kind == ord(";"):
             raise ImageUnreadable("it has no frame")
         else:
             at += 1
-    raise ImageTooComplex(f"it has more than {LIMIT_BLOCKS} blocks before its first frame")
-
-
-def _after_blocks(data: bytes | bytearray, at: int) -> int:
-    for _ in range(LIMIT_BLOCKS):
-        length = one("B", data, at)
-        at += 1 + length
-        if not length:
-            return at
     raise ImageTooComplex(f"it has more than {LIMIT_BLOCKS} blocks before its first frame")

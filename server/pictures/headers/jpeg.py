@@ -18,7 +18,8 @@ _SLICE_BYTES = 65_536
 _EOI, _SOS, _APP1 = 0xD9, 0xDA, 0xE1
 _SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+_MARKER = re.compile(rb"\xff[^\x00\xff]")
+_MARKER_IN_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def read(data: bytes | bytearray) -> PictureHeader:
@@ -61,21 +62,16 @@ def _bytes_per_pixel(channels: int, passes: int) -> int:
 
 def _next_marker(data: bytes | bytearray, at: int) -> tuple[int, int]:
     """Return the next marker and the place behind it; what stands before it is skipped."""
-    end = min(len(data), at + _LIMIT_JUNK_BYTES)
-    while True:
-        at = data.find(b"\xff", at, end)
-        if at < 0 or at + 1 >= len(data):
-            raise CutOff
-        kind = data[at + 1]
-        if kind not in (0, 0xFF):
-            return kind, at + 2
-        at += 1
+    found = _MARKER.search(data, at, min(len(data), at + _LIMIT_JUNK_BYTES))
+    if found is None:
+        raise CutOff
+    return data[found.end() - 1], found.end()
 
 
 def _after_scan(data: bytes | bytearray, at: int) -> int:
     """Return where the coded pixels of a scan end: at the next marker, or at the end."""
     while at < len(data):
-        found = _MARKER.search(data, at, min(len(data), at + _SLICE_BYTES))
+        found = _MARKER_IN_SCAN.search(data, at, min(len(data), at + _SLICE_BYTES))
         if found:
             return found.start()
         at += _SLICE_BYTES - 1

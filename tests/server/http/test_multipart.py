@@ -23,14 +23,13 @@ def test_data_is_whole_wherever_slices_cut_it(near: int) -> None:
     assert (part.name, part.data, part.filename) == ("a", data, None)
 
 
-def test_headers_of_a_part_are_bounded() -> None:
-    more = b"x: y\r\n" * (multipart._LIMIT_HEADERS - 1)
-    (part,) = parse_multipart(form(more), TYPE)
+def test_the_library_bounds_the_headers_of_a_part() -> None:
+    (part,) = parse_multipart(form(b"x: y\r\n" * 5), TYPE)
     assert part.data == b"x"
     for headers in (
-        b"".join(b"x%d: y\r\n" % index for index in range(multipart._LIMIT_HEADERS)),
-        b"x: " + b"y" * multipart._LIMIT_HEADER_BYTES + b"\r\n",
-        b"x" * multipart._LIMIT_HEADER_BYTES + b": y\r\n",
+        b"x: y\r\n" * 500_000,
+        b"x: " + b"y" * 15_000_000 + b"\r\n",
+        b"x" * 15_000_000 + b": y\r\n",
     ):
         with pytest.raises(MalformedBody):
             parse_multipart(form(headers), TYPE)

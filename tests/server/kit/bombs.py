@@ -117,6 +117,17 @@ def gif_comments(count: int = 1_000_000) -> bytes:
     return screen + b"\x21\xfe" + b"\x01x" * count + b"\0"
 
 
+def gif_extensions(count: int = 9000) -> bytes:
+    """Return a GIF with many extensions of many blocks of one byte before its first frame."""
+    screen = b"GIF89a" + struct.pack("<HHBBB", 16, 16, 0, 0, 0)
+    return screen + (b"\x21\xfe" + b"\x01x" * 900 + b"\0") * count
+
+
+def jpeg_fill(segments: int = 200) -> bytes:
+    """Return a JPEG with many fill bytes before each segment."""
+    return b"\xff\xd8" + (b"\xff" * 65_000 + b"\xfe\0\2") * segments
+
+
 def webp_chunks(count: int = 1_000_000) -> bytes:
     """Return an extended WebP of many empty chunks."""
     canvas = b"VP8X" + struct.pack("<IIHBHB", 10, 2, 15, 0, 15, 0)
@@ -137,6 +148,8 @@ REFUSED_UNDECODED = {
     "tiff whose tags overlap": tiff_tags,
     "tiff whose few tags overlap": lambda: tiff_tags(200),
     "gif of comments": gif_comments,
+    "gif of extensions": gif_extensions,
+    "jpeg of fill bytes": jpeg_fill,
     "webp of chunks": webp_chunks,
 }
 """Each is refused from its header alone."""

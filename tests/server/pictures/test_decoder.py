@@ -8,7 +8,7 @@ import pytest
 
 from engine.clock import SystemClock
 from server.errors import ImageUnreadable
-from server.pictures.decode_time import Backlog, DecodeTime
+from server.pictures.decode_time import DecodeBacklog, DecodeTime
 from server.pictures.decoder import Decoder
 from server.pictures.headers import read_header
 from server.pictures.picture import ACCEPTED_FORMATS, PictureHeader
@@ -108,7 +108,7 @@ def test_waiting_pictures_count_until_they_are_done() -> None:
 def test_small_pictures_do_not_wait_for_large_ones(
     workers: int, small_s: float, large_s: float
 ) -> None:
-    backlog = Backlog(workers)
+    backlog = DecodeBacklog(workers)
     backlog.add(True, 6.0)
     backlog.add(False, 2.0)
     assert backlog.wait_s(large=False) == pytest.approx(small_s)

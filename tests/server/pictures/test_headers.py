@@ -101,7 +101,7 @@ AT_LIMIT = {
         )
     ),
     "run lengths": (lambda more: bombs.bmp_runs(bmp.LIMIT_RUN_LENGTH_PIXELS // 1000, 1000 + more)),
-    "gif blocks": (lambda more: gif_with_comments(gif.LIMIT_BLOCKS - 1 + more)),
+    "gif blocks": (lambda more: gif_with_comments(gif.LIMIT_BLOCKS - 3 + more)),
     "webp chunks": (lambda more: webp_with(webp.LIMIT_CHUNKS - 2 + more)),
 }
 

@@ -319,19 +319,34 @@ def test_no_worker_outlives_its_server() -> None:
         time.sleep(0.01)
 
 
-def test_a_worker_is_small_and_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTMV_SECRET", "hush")
+def resident_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
 
-    def look(pid: int) -> None:
-        status = Path(f"/proc/{pid}/status").read_text()
-        resident_kb = int(status.split("VmRSS:")[1].split()[0])
-        assert resident_kb * 1024 <= 60e6
-        assert "hush" not in Path(f"/proc/{pid}/environ").read_text()
+
+def test_a_worker_is_small_before_and_after_large_pictures() -> None:
+    async def scenario() -> None:
+        async with decoding(workers=1) as decoder:
+            await a_small_one(decoder)
+            (pid,) = decoder.worker_pids
+            assert resident_bytes(pid) <= 60e6
+            for large in (bombs.transparent_palette_png(4000), bombs.png(4000, 16, 0)) * 2:
+                await decode(decoder, large)
+            await until(lambda: resident_bytes(pid) <= 60e6)
+
+    asyncio.run(scenario())
+
+
+def test_a_worker_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTMV_SECRET", "hush")
 
     async def scenario() -> None:
         async with decoding(workers=1) as decoder:
             await a_small_one(decoder)
-            look(*decoder.worker_pids)
+            assert "hush" not in await asyncio.to_thread(environment, *decoder.worker_pids)
+
+    def environment(pid: int) -> str:
+        return Path(f"/proc/{pid}/environ").read_text()
 
     asyncio.run(scenario())
 

@@ -123,8 +123,8 @@ def test_a_body_at_a_limit_passes_and_one_beyond_does_not() -> None:
     def nested(depth: int) -> bytes:
         return b"[" * depth + b"]" * depth
 
-    def listed(items: int) -> bytes:  # one list, and a comma before all entries but the first
-        return b"[" + b",".join([b"0"] * items) + b"]"
+    def listed(marks: int) -> bytes:  # two brackets, and a comma before all entries but the first
+        return b"[" + b",".join([b"0"] * (marks - 1)) + b"]"
 
     assert scan_json(nested(LIMIT_DEPTH)).text == nested(LIMIT_DEPTH)
     assert scan_json(listed(LIMIT_ITEMS)).text == listed(LIMIT_ITEMS)
@@ -147,6 +147,8 @@ BOMBS = {
     "depth": b'{"a":' * 2_000_000,
     "strings": b"[" + b'"",' * 3_000_000,
     "quotes": b'"' * 10_000_000,
+    "ends": b"}" * 10_000_000,
+    "escape cut off": b'{"image":"' + b"A" * 100_000 + b"\\",
     "one string": b'{"question":"' + b"\\n" * 5_000_000 + b'"}',
     "unended string": b'{"image":"' + b"A" * 10_000_000,
     "number": b'{"top_k":' + b"9" * 700_000 + b"}",

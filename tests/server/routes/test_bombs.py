@@ -14,18 +14,18 @@ import pytest
 from tests.server.kit import bombs
 from tests.server.kit.bad_requests import form, good_request
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.live_server import FakeServer, serving_fake
+from tests.server.kit.live_server import ServerThread, serving_fake
 
 GOOD = good_request()
 SLOW = bombs.jpeg_scans(4096, 4096, 90)
 
 
-def ask(server: FakeServer, picture: bytes, **fields: bytes) -> httpx.Response:
+def ask(server: ServerThread, picture: bytes, **fields: bytes) -> httpx.Response:
     body = form([("image", picture), ("question", b"q?"), *fields.items()])
     return httpx.post(server.url + GOOD.path, content=body, headers=GOOD.headers, timeout=60)
 
 
-def ask_good(server: FakeServer) -> float:
+def ask_good(server: ServerThread) -> float:
     """Ask a good question; return the seconds until it was answered."""
     started_s = time.monotonic()
     response = httpx.post(server.url + GOOD.path, content=GOOD.body, headers=GOOD.headers)

@@ -24,7 +24,7 @@ from server.http.connection.transport import PatientTransport
 from server.http.middleware import ARRIVED
 
 _PIECES_A_TURN = 64
-_REFUSED_AT_ONCE = 32
+_REFUSED_AT_ONCE = 8
 """Connections too many that stay until their client has read why."""
 
 

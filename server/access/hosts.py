@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from ipaddress import ip_address
 
@@ -11,6 +12,7 @@ from server.errors import HostNotAllowed
 from server.errors.problem_json import problem_response
 from server.observing.logs import log_failure
 
+_HOST = re.compile(r"\[?(.*?)[.\]]?(?::[0-9]*)?")
 _PROBES = frozenset({"/healthz", "/readyz"})
 """What asks for these names the address of one server, and learns nothing else."""
 
@@ -40,12 +42,8 @@ class HostGuard:
 def host_of(headers: Sequence[tuple[bytes, bytes]]) -> str:
     """Return the host that the header `Host` names, small and without its port; "" without one."""
     values = [value.decode("latin-1") for name, value in headers if name == b"host"]
-    if len(values) != 1:
-        return ""
-    host = values[0].strip().lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].removesuffix(".")
+    found = _HOST.fullmatch(values[0].strip().lower()) if len(values) == 1 else None
+    return found[1] if found else ""
 
 
 def cannot_be_rebound(host: str) -> bool:

@@ -8,8 +8,8 @@ import logging
 import socket
 from collections.abc import Callable
 
-_AT_ONCE = 256
-"""Connections accepted before requests get their turn."""
+_AT_ONCE = 16
+"""Connections accepted each turn. One too many has a file until it is refused, in the next turns."""
 _PAUSE_S = 0.5
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log = logging.getLogger("otmv.server")

@@ -9,6 +9,6 @@ class Awaits(Enum):
     """What a connection waits for; a request until its first byte has come."""
 
     REQUEST = auto()
-    HEAD = auto()
+    HEADERS = auto()
     BODY = auto()
     ANSWER = auto()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from server.errors import HeadTooLarge
 
-MOST_HEAD_BYTES = 64 * 2**10
-MOST_HEAD_LINES = 256
+MOST_BYTES = 64 * 2**10
+MOST_LINES = 256
 MOST_WAITING_BYTES = 64 * 2**20
 
 
@@ -29,8 +29,8 @@ class HeadSize:
         """
         self.size_bytes += len(piece)
         self._lines += piece.count(b"\n")
-        if self.size_bytes > MOST_HEAD_BYTES or self._lines > MOST_HEAD_LINES:
-            raise HeadTooLarge(MOST_HEAD_BYTES, MOST_HEAD_LINES)
+        if self.size_bytes > MOST_BYTES or self._lines > MOST_LINES:
+            raise HeadTooLarge(MOST_BYTES, MOST_LINES)
 
 
 class WaitingBytes:

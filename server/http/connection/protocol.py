@@ -24,7 +24,7 @@ from server.http.connection.transport import PatientTransport
 from server.http.middleware import ARRIVED
 
 _PIECES_A_TURN = 64
-_REFUSED_AT_ONCE = 32
+_REFUSED_AT_ONCE = 8
 """Connections too many that stay until their client has read why."""
 
 
@@ -117,11 +117,11 @@ class LimitedProtocol(HttpToolsProtocol):
         """Wait for the rest of the head."""
         super().on_message_begin()
         self.scope["state"][ARRIVED] = self._first_byte_s
-        self._await(Awaits.HEAD, self._limits.head_timeout_s)
+        self._await(Awaits.HEADERS, self._limits.head_timeout_s)
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; what follows a chunked body is none."""
-        if self._awaits is Awaits.HEAD:
+        if self._awaits is Awaits.HEADERS:
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -208,7 +208,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self._refuse(TooManyHeads())
 
     def _may_still_send(self) -> bool:
-        unfinished = self._awaits in (Awaits.HEAD, Awaits.BODY)
+        unfinished = self._awaits in (Awaits.HEADERS, Awaits.BODY)
         return self._refused or unfinished or bool(self._pieces)
 
     def _await(self, what: Awaits, seconds: float | None = None) -> None:
@@ -222,7 +222,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def _too_slow(self) -> None:
         if self._awaits is Awaits.BODY and self.flow.read_paused:  # its route wants no more yet
             self._late.set(self._limits.body_timeout_s)
-        elif self._awaits is Awaits.HEAD:
+        elif self._awaits is Awaits.HEADERS:
             self._refuse(HeadTooSlow(self._limits.head_timeout_s))
         else:
             self.transport.close_now()

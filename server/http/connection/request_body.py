@@ -8,7 +8,7 @@ from typing import Protocol, Self
 import httptools
 
 from server.errors import HeadTooLarge
-from server.http.connection.heads import MOST_HEAD_BYTES, MOST_HEAD_LINES
+from server.http.connection.heads import MOST_BYTES, MOST_LINES
 
 Headers = Sequence[tuple[bytes, bytes]]
 _FRAMING = (b"content-length", b"transfer-encoding")
@@ -39,8 +39,8 @@ class RequestBody:
             HeadTooLarge: what stands beside the body (sizes of chunks, their extensions, trailers)
                 is larger than a head may be.
         """
-        if self._beside_bytes > MOST_HEAD_BYTES:
-            raise HeadTooLarge(MOST_HEAD_BYTES, MOST_HEAD_LINES)
+        if self._beside_bytes > MOST_BYTES:
+            raise HeadTooLarge(MOST_BYTES, MOST_LINES)
         self._beside_bytes += len(piece)
 
     def came(self, count: int) -> None:
@@ -50,7 +50,7 @@ class RequestBody:
             self.left_bytes -= count
 
 
-class Connection(Protocol):
+class BodyTaker(Protocol):
     """What hears of a body."""
 
     def on_body(self, body: bytes) -> None:
@@ -68,7 +68,7 @@ class BodyOnly:
     the same body.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: BodyTaker) -> None:
         self.on_body = connection.on_body
         self.on_message_complete = connection.on_message_complete
 

@@ -18,10 +18,12 @@ ALLOWED = ("otmv.example", "::1")
         ("OTMV.Example:8000", 200),
         ("otmv.example.", 200),
         ("[::1]:8000", 200),
+        ("[::1]", 200),
         ("evil.example", 421),
         ("otmv.example.evil.example", 421),
         ("otmv.example@evil.example", 421),
         ("evil.example/otmv.example", 421),
+        ("otmv.example:8000:otmv.example", 421),
         ("", 421),
     ],
 )

@@ -7,7 +7,6 @@ import socket
 import time
 from typing import Any
 
-from tests.engine.fakes import FakeClock
 from uvicorn import Config
 from uvicorn.server import ServerState
 
@@ -16,6 +15,7 @@ from server.http.connection.heads import WaitingBytes
 from server.http.connection.limits import ConnectionLimits
 from server.http.connection.protocol import LimitedProtocol
 from server.http.middleware import ARRIVED
+from tests.engine.pools.fake_backend import FakeClock
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.live_server import serving_fake
 from tests.server.kit.raw_socket import GOOD, everything, get, question_head, statuses

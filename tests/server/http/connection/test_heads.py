@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from server.http.connection.heads import MOST_HEAD_BYTES, MOST_HEAD_LINES, WaitingBytes
+from server.http.connection.heads import MOST_BYTES, MOST_LINES, WaitingBytes
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.live_server import ServerThread, serving_fake
 from tests.server.kit.raw_socket import everything, get, question_head, said, statuses
@@ -29,8 +29,8 @@ def with_size(size: int) -> bytes:
 
 
 def test_a_head_may_have_its_bytes_and_no_more(server: ServerThread) -> None:
-    assert statuses(said(server, with_size(MOST_HEAD_BYTES))) == [200]
-    found = said(server, with_size(MOST_HEAD_BYTES + 1))
+    assert statuses(said(server, with_size(MOST_BYTES))) == [200]
+    found = said(server, with_size(MOST_BYTES + 1))
     assert statuses(found) == [431]
     assert SLUG in found
     assert b"connection: close" in found
@@ -38,7 +38,7 @@ def test_a_head_may_have_its_bytes_and_no_more(server: ServerThread) -> None:
 
 def test_a_head_may_have_its_lines_and_no_more(server: ServerThread) -> None:
     own = 4  # request line, Host, Connection, blank
-    fields = [f"X-{i}: v" for i in range(MOST_HEAD_LINES - own)]
+    fields = [f"X-{i}: v" for i in range(MOST_LINES - own)]
     assert statuses(said(server, get("/healthz", "Connection: close", *fields))) == [200]
     assert statuses(said(server, get("/healthz", "Connection: close", *fields, "X: v"))) == [431]
 
@@ -60,15 +60,15 @@ def test_a_sender_of_too_much_still_reads_the_refusal(server: ServerThread, endl
 def test_byte_by_byte_the_same_limit_holds(server: ServerThread) -> None:
     with socket.create_connection(server.address, timeout=20) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
-        for _ in range(MOST_HEAD_LINES):
+        for _ in range(MOST_LINES):
             connection.sendall(b"A:")
             connection.sendall(b"b\r\n")
         assert statuses(everything(connection)) == [431]
 
 
 def test_the_second_head_has_a_limit_of_its_own(server: ServerThread) -> None:
-    most = with_size(MOST_HEAD_BYTES).replace(b"Connection: close", b"Connection: alive")
-    assert statuses(said(server, most, most, with_size(MOST_HEAD_BYTES + 1))) == [200, 200, 431]
+    most = with_size(MOST_BYTES).replace(b"Connection: close", b"Connection: alive")
+    assert statuses(said(server, most, most, with_size(MOST_BYTES + 1))) == [200, 200, 431]
 
 
 @pytest.mark.parametrize(

@@ -80,18 +80,6 @@ HOMONYMS = (
     ),
     Homonym("cli/commands/serve.py", "_serve", "'reason'", "field of a log record: why it stopped"),
     Homonym("monitoring/promql.py", "shed", "'reason'", "label: why a request was refused"),
-    Homonym("server/access/hosts.py", "host_of", "'['", "how an IPv6 address is written"),
-    *(
-        Homonym(f"server/http/connection/{path}", within, text, "the head of an HTTP request")
-        for path, within, text in (
-            ("heads.py", "HeadSize.add", "MOST_HEAD_BYTES"),
-            ("heads.py", "HeadSize.add", "MOST_HEAD_LINES"),
-            ("protocol.py", "LimitedProtocol.on_header", "Awaits.HEAD"),
-            ("protocol.py", "LimitedProtocol._may_still_send", "Awaits.HEAD"),
-            ("protocol.py", "LimitedProtocol._too_slow", "Awaits.HEAD"),
-            ("request_body.py", "RequestBody.add", "MOST_HEAD_BYTES"),
-        )
-    ),
 )
 
 

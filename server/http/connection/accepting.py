@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable
 
 _AT_ONCE = 16
-"""Connections accepted each turn. One too many has a file until it is refused, in the next turns."""
+"""Connections accepted each turn; one that is refused keeps its file until a later turn."""
 _PAUSE_S = 0.5
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log = logging.getLogger("otmv.server")

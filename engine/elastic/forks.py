@@ -32,19 +32,32 @@ def turns(batch: Sequence[RowView], company: int, snapshot: Snapshot, now: float
 def _best(row: RowView, company: int, snapshot: Snapshot, now: float) -> Route:
     """Return the route to the best answer there is time for; on a busy device, to the cheapest.
 
-    A way is open while the device could take every arrival along it, in full batches, or the row
+    A row that has no answer and no time for one takes the quickest way. A way is open while the device could take every arrival along it, in full batches, or the row
     has time until every row here has gone that way. The choice does not depend on the route the row
     is on, so a row that has turned does not turn back.
     """
     position = row.position
     ways = [r for r in row.route.kin if r.course.agrees(row.route.course, position)]
     slack_s, together = row.deadline_s - now, min(max(company, 1), snapshot.max_batch)
+    if not any(_is_in_time(r, row, slack_s, snapshot) for r in ways):
+        return min(ways, key=lambda r: _quickest(r, position))
     open_ways = [
         r for r in ways if _keeps_up(r, snapshot) or _time_for_all(r, company, slack_s, snapshot)
     ]
     if open_ways:
         return max(open_ways, key=lambda r: _reaches(r, position, together, slack_s, snapshot))
     return max(ways, key=lambda r: _gain_rate(r, position, together))
+
+
+def _is_in_time(route: Route, row: RowView, slack_s: float, snapshot: Snapshot) -> bool:
+    """Tell whether a row has an answer, or reaches its next stop in time alone."""
+    needed_s = route.alone_s[row.position] * snapshot.correction - row.spent_s
+    return route.passed[row.position] > 0 or needed_s <= slack_s + EPSILON_S
+
+
+def _quickest(route: Route, position: int) -> tuple[float, float]:
+    """Return the seconds, alone, to the next stop; of equal ones the better stop is less."""
+    return route.alone_s[position], -route.course.stops[route.passed[position]].quality
 
 
 def _keeps_up(route: Route, snapshot: Snapshot) -> bool:
@@ -63,9 +76,13 @@ def _time_for_all(route: Route, company: int, slack_s: float, snapshot: Snapshot
 def _reaches(
     route: Route, position: int, together: int, slack_s: float, snapshot: Snapshot
 ) -> tuple[float, float]:
-    """Return (quality of the last stop in time, minus the seconds it takes)."""
+    """Return (quality of the last stop in time, minus the seconds it takes).
+
+    Where none is in time: no quality, and the seconds to the next stop.
+    """
     stretch = snapshot.correction * snapshot.numbers.margin
-    best, took_s = 0.0, 0.0
+    next_s = route.fixed_s[position] + route.row_s[position] * together
+    best, took_s = 0.0, next_s * stretch
     begin = route.rest(position)
     for leg in range(route.passed[position], route.legs):
         stop, tail = route.course.stops[leg], route.tails[leg]

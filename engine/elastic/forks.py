@@ -32,9 +32,10 @@ def turns(batch: Sequence[RowView], company: int, snapshot: Snapshot, now: float
 def _best(row: RowView, company: int, snapshot: Snapshot, now: float) -> Route:
     """Return the route to the best answer there is time for; on a busy device, to the cheapest.
 
-    A row that has no answer and no time for one takes the quickest way. A way is open while the device could take every arrival along it, in full batches, or the row
-    has time until every row here has gone that way. The choice does not depend on the route the row
-    is on, so a row that has turned does not turn back.
+    A row that has no answer and no time for one takes the quickest way. Else a way is open while
+    the device could take every arrival along it, in full batches, or the row has time until every
+    row here has gone that way. The choice does not depend on the route the row is on, so a row that
+    has turned does not turn back.
     """
     position = row.position
     ways = [r for r in row.route.kin if r.course.agrees(row.route.course, position)]

@@ -83,13 +83,18 @@ class Costs:
 
     def world(self) -> SimulatedDevice:
         """Return it in seconds."""
+        from loadtests.simulate.disturbance import Disturbance
         from loadtests.simulate.world import SimulatedDevice
 
         block, stem = (
             (fixed_ms / 1e3, row_ms / 1e3) for fixed_ms, row_ms in (self.block_ms, self.stem_ms)
         )
         return SimulatedDevice(
-            keys=self.keys, noise=self.noise, max_batch=self.max_batch, block=block, stem=stem
+            keys=self.keys,
+            disturbance=Disturbance(noise=self.noise),
+            max_batch=self.max_batch,
+            block=block,
+            stem=stem,
         )
 
 

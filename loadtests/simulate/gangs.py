@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
+from loadtests.simulate.disturbance import CallFactors
 from loadtests.simulate.world import SimulatedDevice, SimulatedOutcome
 
 Rule = Callable[[float, int], tuple[int, int]]
@@ -89,7 +88,7 @@ def run_gangs(
     seed: int = 0,
 ) -> SimulatedOutcome:
     """Simulate one gang policy; `smallest` is the index of the least depth it may use."""
-    rng = np.random.default_rng([seed, 2])
+    factors = CallFactors(world.disturbance, seed)
     least_s = world.service_s(world.depths[smallest], 1)
     waiting: list[float] = []
     now, after, on_time, points = 0.0, 0, 0, 0.0
@@ -102,8 +101,8 @@ def run_gangs(
         if not waiting:
             continue
         batch, depth = rule(waiting[0] - now, len(waiting))
-        factor = float(np.exp(rng.normal(-(world.noise**2) / 2, world.noise))) if world.noise else 1
-        now += world.service_s(world.depths[depth], batch) * factor
+        for mean_s in world.calls_s(world.depths[depth], batch):
+            now += mean_s * factors.next(now)
         met = sum(deadline >= now - 1e-9 for deadline in waiting[:batch])
         del waiting[:batch]
         on_time += met

@@ -7,8 +7,6 @@ from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from engine.elastic.correction import Correction
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import (
@@ -21,6 +19,7 @@ from engine.elastic.snapshot import (
     urgency,
 )
 from engine.elastic.spread import CallSpread
+from loadtests.simulate.disturbance import CallFactors
 from loadtests.simulate.world import SimulatedDevice, SimulatedOutcome
 
 Decide = Callable[[Snapshot, float], Decision]
@@ -61,7 +60,7 @@ class Machine:
         self._decide = decide
         self._numbers = numbers
         self._route = world.route()
-        self._rng = np.random.default_rng([seed, 2])
+        self._factors = CallFactors(world.disturbance, seed)
         self._rows: list[RowView] = []
         self._trips: dict[int, _Promised] = {}
         self._calls = Correction()  # actual / mean of a row's own calls: stretches every time
@@ -155,8 +154,7 @@ class Machine:
 
     def _call(self, run: Run) -> None:
         fixed_s, row_s = self._world.line(run.stage, 0)
-        mean_s, noise = fixed_s + row_s * len(run.rows), self._world.noise
-        factor = float(np.exp(self._rng.normal(-(noise**2) / 2, noise))) if noise else 1.0
+        mean_s, factor = fixed_s + row_s * len(run.rows), self._factors.next(self._now)
         self._now += mean_s * factor
         self._spread.add(factor)
         for row in run.rows:

@@ -10,6 +10,7 @@ from pathlib import Path
 from loadtests.kit.bars import Bar
 from loadtests.simulate.arrivals import gamma_arrivals, ramp_arrivals, trace_arrivals
 from loadtests.simulate.bars import coverage_bars, keys_bar, one_key_bars, overhead_bar
+from loadtests.simulate.disturbance import Disturbance
 from loadtests.simulate.study import (
     Policies,
     Progress,
@@ -83,7 +84,10 @@ def run_standard(
         "2 keys": SimulatedDevice(keys=2),
         "12 keys": SimulatedDevice(keys=12),
     }
-    for name, each in {**worlds, "1 key, noise": SimulatedDevice(noise=NOISE)}.items():
+    for name, each in {
+        **worlds,
+        "1 key, noise": SimulatedDevice(disturbance=Disturbance(noise=NOISE)),
+    }.items():
         begun = time.monotonic()
         policies: Policies = "all" if each == world else "ours"
         studies[name] = standard_study(each, seeds, seconds, jobs, progress, policies)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from artifact.stage import StageName, stage_name
 from artifact.task import VQA
 from engine.elastic.course import Course, Line, Route, Stop
+from loadtests.simulate.disturbance import QUIET, Disturbance
 
 STEM, HEAD = VQA.passes[0].stem, VQA.head
 
@@ -16,7 +17,7 @@ class SimulatedDevice:
     """One device and one ladder: `depths` executed orders with `quality` points each.
 
     `block`, `stem`, `head`: mean seconds (fixed, per row) of one call. `keys` divide the orders
-    evenly. `noise`: standard deviation of the logarithm of each call's time; its mean is kept.
+    evenly. `disturbance`: what makes calls take longer than their means.
     """
 
     depths: tuple[int, ...] = (6, 9, 12, 15, 18, 21, 24)
@@ -26,7 +27,7 @@ class SimulatedDevice:
     head: Line = (0.0, 0.0)
     keys: int = 1
     max_batch: int = 16
-    noise: float = 0.0
+    disturbance: Disturbance = QUIET
 
     def line(self, stage: str, bucket: int) -> Line:
         """Return a stage's mean seconds (fixed, per row)."""
@@ -39,6 +40,12 @@ class SimulatedDevice:
         """Return mean seconds of a whole gang: stem, `depth` blocks and head in one batch."""
         fixed = self.stem[0] + depth * self.block[0] + self.head[0]
         return fixed + batch * (self.stem[1] + depth * self.block[1] + self.head[1])
+
+    def calls_s(self, depth: int, batch: int) -> list[float]:
+        """Return mean seconds of each call of a whole gang."""
+        heads = [] if self.head == (0.0, 0.0) else [self.head]
+        lines = [self.stem, *[self.block] * depth, *heads]
+        return [fixed_s + row_s * batch for fixed_s, row_s in lines]
 
     def route(self) -> Route:
         """Return the ladder as the scheduler sees it."""

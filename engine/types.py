@@ -26,6 +26,8 @@ class Budget:
 
     `max_memory_mb` (1 MB = 10⁶ bytes), `min_quality` and `variant` are hard. `max_latency_ms`,
     counted from the arrival of the request head, is hard under `reject`, soft under `degrade`.
+    `min_on_time_probability`: a request with an answer never goes deeper below this chance of being
+    on time. None: under `reject` 0.99; under `degrade` there is no such limit.
     """
 
     max_latency_ms: float | None = None
@@ -33,6 +35,7 @@ class Budget:
     min_quality: float | None = None
     variant: str | None = None
     on_miss: OnMiss = "degrade"
+    min_on_time_probability: float | None = None
 
 
 class Input(Protocol):

@@ -84,7 +84,7 @@ def wire(
         admission=Admission(family, planner, requests, config, max_beams),
         row_maker=RowMaker(TaskContext(family, codec, texts, max_beams), router, variants),
         endings=endings,
-        executor=Executor(loop, max_batch),
+        executor=Executor(loop, max_batch, config.late_answer_worth),
     )
 
 

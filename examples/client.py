@@ -32,6 +32,7 @@ class Budget:
     min_quality: float | None = None
     variant: str | None = None
     on_miss: Literal["degrade", "reject"] | None = None
+    min_on_time_probability: float | None = None
 
     def fields(self) -> dict[str, str]:
         """Return the limits that are set, as form fields."""

@@ -156,6 +156,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         caption_slots=settings.caption_slots,
         threads=settings.engine_threads or 0,
         grace_s=settings.grace_s,
+        late_answer_worth=settings.late_answer_worth,
         default_latency_ms=settings.default_max_latency_ms,
         cache_dir=settings.cache_dir or default_cache_dir(),
     )

@@ -20,13 +20,12 @@ _CLAMP = (0.02, 20.0)
 class Way:
     """A row's way to its first answer: what was predicted and what it took, waits included.
 
-    `mean_s` is the prediction for the whole way, made at `began_s`. `calls_s` and `calls_mean_s`
-    are its own calls so far, as they were and by their means.
+    `mean_s` is the prediction for the whole way, made at `began_s`; `calls_mean_s` are the means of
+    its own calls so far.
     """
 
     began_s: float
     mean_s: float
-    calls_s: float
     calls_mean_s: float
 
 

@@ -95,7 +95,7 @@ class Route:
     `alone_s[p]` for one row alone.
     `rows`: how many rows of a batch it takes (two for a statement, the beams of a caption).
     `kind`: what rows have in common that may ever share a batch. `tails[j]`: what comes after stop
-    j: the head, or a caption's words. `tailed`: that differs from stop to stop.
+    j: the head, or a caption's words, `tail_calls` calls. `tailed`: that differs from stop to stop.
     `at_stop[p]`: no step since the last stop. `gain[j]`: points won from stop j to stop j + 1.
     `kin`: the routes a row may take, this one among them; at `forks` it may turn to another.
     """
@@ -118,6 +118,7 @@ class Route:
         "passed",
         "row_s",
         "rows",
+        "tail_calls",
         "tailed",
         "tails",
     )
@@ -129,6 +130,7 @@ class Route:
         rows: int = 1,
         tails: Sequence[Line] = (),
         kind: Call | None = None,
+        tail_calls: int = 1,
     ) -> None:
         self.course = course
         self.rows = rows
@@ -142,6 +144,7 @@ class Route:
         self.head_line: Line = (0.0, 0.0) if course.head is None else line(*course.head)
         self.tails: list[Line] = list(tails) or [self.head_line] * self.legs
         self.tailed = bool(tails)
+        self.tail_calls = tail_calls if tails or course.head else 0
         ends = [stop.steps for stop in course.stops]
         positions = range(len(course.calls) + 1)
         self.passed = [bisect_right(ends, p) for p in positions]

@@ -3,15 +3,16 @@
 The policy in one paragraph (docs/scheduling.md has the picture): every row to a first stop before
 any goes further; among first stops the earliest deadline; among further ones the most quality
 per second; newcomers gather; rows ride together whenever they need the same stage; and a row that
-has passed a stop can never lose its answer, since it is settled on that stop before a step that
-would end after its deadline.
+has passed a stop answers from there as soon as going on is worth less: quality times the chance of
+being on time.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
+from math import inf
 
-from engine.elastic.course import Line
 from engine.elastic.forks import turns
 from engine.elastic.kinds import best_kind
 from engine.elastic.legs import onward, to_first_stops
@@ -19,6 +20,7 @@ from engine.elastic.newcomers import starting
 from engine.elastic.snapshot import Decision, RowView, Run, Snapshot
 from engine.elastic.sorting import EPSILON_S, SortedRows, fill, load, sort_rows
 from engine.elastic.tails import too_dear
+from engine.elastic.worth import NextStep, stays_until_s
 
 
 def decide(snapshot: Snapshot, now: float) -> Decision:
@@ -56,21 +58,17 @@ def _heads(heads: list[RowView], max_batch: int) -> Run:
 
 
 def _settle_or_run(run: Run, rows: SortedRows, snapshot: Snapshot, now: float) -> Decision:
-    """Settle banked rows that would be late after this step and their head; if there is none, run.
+    """Settle banked rows whose answer is worth more now than after this step; if none is, run.
 
     A settled row is answered before anything else runs, so there is nothing to run then.
     """
     lead = run.rows[0]
-    stretch = snapshot.correction * snapshot.spread
     line = lead.route.head_line if lead.final else lead.route.lines[lead.position]
-    step_s = (line[0] + line[1] * load(run.rows)) * stretch
     together = min(load(rows.onward), snapshot.max_batch)
-    limits: dict[Line, float] = {}
+    step = NextStep(line, load(run.rows), together)
+    limits = _Limits(run, step, snapshot)
     for row in rows.onward:
-        tail = row.route.tail(row.position)
-        if tail not in limits:
-            limits[tail] = now + step_s + (tail[0] + tail[1] * together) * stretch - EPSILON_S
-        if row.deadline_s < limits[tail] or too_dear(row, snapshot, now):
+        if row.deadline_s - now < limits.of(row) - EPSILON_S or too_dear(row, snapshot, now):
             rows.final.append(row)
     _make_room(rows, snapshot)
     if rows.final:
@@ -79,30 +77,48 @@ def _settle_or_run(run: Run, rows: SortedRows, snapshot: Snapshot, now: float) -
     turned = turns(run.rows, live, snapshot, now)
     if turned:
         return Decision(None, tuple(rows.expire), (), tuple(turned))
-    return _decision(replace(run, steps=_steps(run, rows, step_s, stretch, now)), rows)
+    banked = (row for row in run.rows if not row.final and row.route.passed[row.position])
+    spare_s = min((row.deadline_s - now - limits.of(row) for row in banked), default=inf)
+    longest_s = step.mean_s * snapshot.chances.level * snapshot.chances.history.worst
+    spare = min(spare_s / max(longest_s, EPSILON_S), 1e9)
+    return _decision(replace(run, steps=_steps(run, rows, 1 + int(spare))), rows)
 
 
-def _steps(run: Run, rows: SortedRows, step_s: float, stretch: float, now: float) -> int:
+class _Limits:
+    """Seconds that rows must have left to go on, looked up once per place."""
+
+    def __init__(self, run: Run, step: NextStep, snapshot: Snapshot) -> None:
+        self._riding = {row.id for row in run.rows}
+        self._step, self._snapshot = step, snapshot
+        self._found: dict[Hashable, float] = {}
+
+    def of(self, row: RowView) -> float:
+        rides = row.id in self._riding
+        place = (row.route, row.position, rides, row.least_chance)
+        found = self._found.get(place)
+        if found is None:
+            found = stays_until_s(row, rides, self._step, self._snapshot)
+            self._found[place] = found
+        return found
+
+
+def _steps(run: Run, rows: SortedRows, most: int) -> int:
     """Return how many calls may follow each other before there is anything new to decide.
 
     More than one only where every live row rides; then up to the next stop or the next stage, and
-    no further than every banked row may surely go. An arrival or a cancel interrupts it anyhow.
+    no further than `most`, what every banked row surely has time for. An arrival or a cancel
+    interrupts it anyhow.
     """
     live = [*rows.first, *rows.onward, *rows.newcomers]
     if run.rows[0].final or len(run.rows) < len(live):
         return 1
-    under_way = load(live)
-    steps = 1 << 30
+    steps = most
     for row in run.rows:
         route, position = row.route, row.position
         stop = route.course.stops[route.passed[position]].steps
         calls = route.calls[position:stop]
         same = next((k for k, call in enumerate(calls) if call != calls[0]), len(calls))
         steps = min(steps, same)
-        if route.passed[position]:
-            tail = route.tail(position)
-            tail_s = (tail[0] + tail[1] * under_way) * stretch
-            steps = min(steps, int((row.deadline_s - now - tail_s) / max(step_s, EPSILON_S)))
     return max(steps, 1)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.elastic.chances import GUESS, Chances
 from engine.elastic.course import Route
 
 
@@ -16,6 +17,8 @@ class RowView:
     patience. `expires_s`: when work on it ends without an answer (deadline under `reject`,
     deadline + grace under `degrade`). `priority`: smaller goes first. `final`: only its head is
     left to run. `spent_s`: what the step it is at has had already, if it was put aside half-way.
+    `least_chance`: of being on time, which it never goes below by going deeper; a late answer of it
+    is worth nothing. None: it goes deeper as long as its answer is worth more on average.
     """
 
     id: int
@@ -26,6 +29,7 @@ class RowView:
     position: int = 0
     final: bool = False
     spent_s: float = 0.0
+    least_chance: float | None = None
 
 
 def urgency(row: RowView) -> tuple[int, float, int]:
@@ -56,17 +60,18 @@ DEFAULT = PolicyNumbers()
 class Snapshot:
     """Every row waiting for a step, in order of `urgency`.
 
-    `arrivals_hz`: observed rate of arriving rows. `correction` multiplies every mean time (the
-    learned quantile of actual / mean). `spread` stretches one step on top of that before a banked
-    row bets its answer on it (`spread.CallSpread` learns it; the default is a guess). `crowded`:
-    how many rows too many are open; as many rows with a banked answer must give it.
+    `arrivals_hz`: observed rate of arriving rows. `correction` multiplies every mean time.
+    `chances`: how far calls stray from that (`chances.CallTimes` learns it; the default is a
+    guess). `late_worth`: a late answer's worth as a share of its quality. `crowded`: how many rows
+    too many are open; as many rows with a banked answer must give it.
     """
 
     rows: list[RowView]
     max_batch: int
     arrivals_hz: float = 0.0
     correction: float = 1.0
-    spread: float = 1.5
+    chances: Chances = GUESS
+    late_worth: float = 0.0
     numbers: PolicyNumbers = DEFAULT
     crowded: int = 0
 

@@ -25,7 +25,8 @@ class SortedRows:
 
     `expire`: no answer can come in time. `final`: answer from the last stop. `heads`: waiting for
     their head. `newcomers`: nothing run yet. `first`: on the way to their first stop. `onward`:
-    banked a stop, on the way to the next. `lost`: will miss their deadline; best effort.
+    banked a stop, on the way to the next. `lost`: will miss their deadline; best effort. Among them
+    are rows with an answer, where a better one is worth more although it is late.
     """
 
     expire: list[RowView] = field(default_factory=list)
@@ -52,12 +53,29 @@ def sort_rows(snapshot: Snapshot, now: float) -> SortedRows:
         left_s = route.alone_s[position] * correction - row.spent_s
         soonest_s = start_s + max(left_s, 2 * EPSILON_S)
         if passed:
-            (rows.onward if soonest_s <= row.deadline_s else rows.final).append(row)
+            if soonest_s <= row.deadline_s:
+                rows.onward.append(row)
+            else:
+                late = soonest_s <= row.expires_s and _better_late(row, snapshot, now)
+                (rows.lost if late else rows.final).append(row)
         elif soonest_s <= row.deadline_s:
             (rows.first if position else rows.newcomers).append(row)
         else:
             (rows.lost if soonest_s <= row.expires_s else rows.expire).append(row)
     return rows
+
+
+def _better_late(row: RowView, snapshot: Snapshot, now: float) -> bool:
+    """Tell whether the next stop's answer, late, is worth more than the banked one now."""
+    worth = snapshot.late_worth
+    if not worth or row.least_chance is not None:
+        return False
+    route, position = row.route, row.position
+    (fixed_s, row_s), passed = route.tail(position), route.passed[position]
+    mean_s, left_s = fixed_s + row_s * route.rows, row.deadline_s - now
+    chance = snapshot.chances.in_time(route.tail_calls, mean_s, left_s)
+    banked, further = (route.course.stops[k].quality for k in (passed - 1, passed))
+    return further * worth > banked * (worth + (1 - worth) * chance)
 
 
 def load(rows: Iterable[RowView]) -> int:

@@ -107,14 +107,14 @@ class CaptionRounds:
     def _close(self, current: RoundUnderWay) -> tuple[list[Request], dict[int, BackendError]]:
         failed: dict[int, BackendError] = {}
         if current.expected_s > 0:
-            self._predictor.spread.add(current.took_s / current.expected_s)
+            self._predictor.times.add(current.took_s / current.expected_s, self._clock.now_s())
         ended, now = current.alive, self._clock.now_s()
         for row, request in ended:
             if row in current.round.failed:
                 failed[request.id] = backend_error(current.round.failed[row], "decode")
                 _LOG.error("request %d failed: %s", request.id, failed[request.id])
                 continue
-            request.ran(current.took_s, current.expected_s)
+            request.ran(current.expected_s)
             request.first_word_s = request.first_word_s or now
             if request.stream is not None and not row.done:
                 request.stream.grow(row.words)

@@ -55,11 +55,12 @@ class Executor:
     request: see `stopped`.
     """
 
-    def __init__(self, parts: LoopParts, max_batch: int) -> None:
+    def __init__(self, parts: LoopParts, max_batch: int, late_worth: float = 0.0) -> None:
         self.parts = parts
         self.taken_in = TakenIn()
         self.inbox = Inbox()
         self._max_batch = max_batch
+        self._late_worth = late_worth
         self._rate = ArrivalRate()
         self._faults = 0
         self._thread = threading.Thread(target=self._loop, name="otmv-engine", daemon=True)
@@ -188,13 +189,14 @@ class Executor:
     def _snapshot(self) -> Snapshot:
         now = self.parts.clock.now_s()
         self.taken_in.prolong(now)
-        correction = self.parts.predictor.calls.high
+        chances = self.parts.predictor.times.chances
         return Snapshot(
             self.taken_in.views,
             self._max_batch,
             self._rate.hz(now),
-            correction,
-            self.parts.predictor.spread.over(correction),
+            chances.level,
+            chances,
+            self._late_worth,
             crowded=self.parts.requests.crowd,
         )
 

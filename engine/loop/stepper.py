@@ -118,17 +118,17 @@ class Stepper:
             return
         weights = [1 if each.view.final else each.view.route.rows for each in requests]
         rows = sum(weights)
-        expected_s = _expected_s(requests[0], rows)
+        expected_s, now = _expected_s(requests[0], rows), self._clock.now_s()
         for step_s in took_s:
             self._telemetry.step(rows)
             if expected_s > 0:
-                self._predictor.spread.add(step_s / expected_s)
+                self._predictor.times.add(step_s / expected_s, now)
         for request, weight in zip(requests, weights, strict=True):
             request.spend(stage, sum(took_s), weight / rows, weight * len(took_s))
             view = request.view
             if view.final:
                 continue
-            request.ran(sum(took_s), expected_s * len(took_s), len(took_s))
+            request.ran(expected_s * len(took_s), len(took_s))
             if request.elastic and view.route.at_stop[view.position]:
                 request.row.bank()
 

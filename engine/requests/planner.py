@@ -102,7 +102,7 @@ class Planner:
         """Return the best of `fitting` that is in time.
 
         `waits`: its time is to hold waits for other rows too, at a high quantile. Else it is that
-        of its own calls, at the middle: a refusal must not count waits twice, nor be made in doubt.
+        of its own calls, as they are now: a refusal must not count waits twice, nor be in doubt.
 
         Raises:
             DeadlineUnattainable: see `engine.requests.policy`.
@@ -119,8 +119,7 @@ class Planner:
     def _timer(
         self, task: Task, bucket: int, batch: int, words: int | None, waits: bool = True
     ) -> Callable[[str], float]:
-        whole, calls = self._predictor.whole, self._predictor.calls
-        stretch = whole.high if waits else calls.middle
+        stretch = self._predictor.whole.high if waits else self._predictor.times.level
         return lambda variant: self._predictor.mean_s(task, variant, bucket, batch, words) * stretch
 
     def backlog(self, now: float, without: Collection[int] = ()) -> Backlog:
@@ -130,7 +129,7 @@ class Planner:
         def cost_s(task: Task, variant: str, bucket: int, count: int) -> float:
             batch = min(count, self._max_batch)
             mean_s = self._predictor.mean_s(task, variant, bucket or self._bucket, batch)
-            return mean_s / batch * self._predictor.calls.middle
+            return mean_s / batch * self._predictor.times.level
 
         return self._open_work(now, cost_s, without)
 

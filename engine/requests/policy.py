@@ -11,6 +11,9 @@ from engine.types import Budget, Offer
 
 _BYTES_PER_MB = 1e6
 
+STRICT_CHANCE = 0.99
+"""The least chance of being on time of a request under `reject` that names none."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -30,7 +33,8 @@ def check_budget(budget: Budget) -> None:
     """Refuse numbers that mean nothing.
 
     Raises:
-        InvalidInput: for NaN, infinite, zero or negative limits, or a quality above 1.
+        InvalidInput: for NaN, infinite, zero or negative limits, a quality above 1, or a chance
+            that is no share of 1.
     """
     for field in ("max_latency_ms", "max_memory_mb", "min_quality"):
         value = getattr(budget, field)
@@ -38,8 +42,21 @@ def check_budget(budget: Budget) -> None:
             raise InvalidInput(field, f"must be a positive finite number, not {value}")
     if budget.min_quality is not None and budget.min_quality > 1:
         raise InvalidInput("min_quality", f"is a share of 1, not {budget.min_quality}")
+    _check_chance(budget.min_on_time_probability)
     if budget.on_miss not in ("degrade", "reject"):
         raise InvalidInput("on_miss", f"must be degrade or reject, not {budget.on_miss!r}")
+
+
+def _check_chance(chance: float | None) -> None:
+    if chance is not None and not 0 <= chance <= 1:
+        raise InvalidInput("min_on_time_probability", f"is a share from 0 to 1, not {chance}")
+
+
+def least_chance(budget: Budget) -> float | None:
+    """Return the chance of being on time that a request with an answer never goes below."""
+    if budget.min_on_time_probability is None and budget.on_miss == "reject":
+        return STRICT_CHANCE
+    return budget.min_on_time_probability
 
 
 def qualifying(offers: Sequence[Offer], budget: Budget) -> tuple[Offer, ...]:

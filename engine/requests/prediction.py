@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from artifact.latency import LatencyProfile
 from artifact.stage import stage_name
 from artifact.task import Task, TaskName
+from engine.elastic.chances import CallTimes
 from engine.elastic.correction import CaptionLength, Correction, Way
 from engine.elastic.course import Line
-from engine.elastic.spread import CallSpread
 from engine.residency.family import Family
 from engine.residency.probe import buckets_of, largest_batch
 
@@ -19,9 +19,8 @@ _STALE_S = 1.0
 class Predictor:
     """Predicted seconds: means from the latency profile, times what was learned online.
 
-    `calls`: actual / mean of a row's own calls; it stretches every time the scheduler plans with.
-    `whole`: the same of a whole way, waits for other rows included; the p90 that is promised.
-    `spread`: how far single calls stray.
+    `times`: what single calls take now, and how far they stray; the scheduler plans with it.
+    `whole`: actual / mean of a whole way, waits for other rows included; the p90 that is promised.
     """
 
     def __init__(self, profile: LatencyProfile, family: Family, max_batch: int) -> None:
@@ -31,9 +30,8 @@ class Predictor:
         self._steps: dict[tuple[str, int, int], float] = {}
         self._means: dict[tuple[TaskName, str, int, int, int], float] = {}
         self._lines: dict[tuple[str, int], Line] = {}
-        self.calls = Correction()
         self.whole = Correction()
-        self.spread = CallSpread()
+        self.times = CallTimes()
         self._has_learned, self._learned_s = False, 0.0
         self.caption_length = CaptionLength(family.manifest.text.max_caption_tokens - 1)
 
@@ -112,14 +110,14 @@ class Predictor:
 
     def refresh(self, now: float) -> None:
         """Forget what was learned long ago."""
-        self.calls.refresh(now)
+        self.times.refresh(now)
         self.whole.refresh(now)
 
     def forget(self, now: float) -> bool:
         """Forget all that was learned, if nothing was for a second; tell whether there was any."""
         if not self._has_learned or now - self._learned_s <= _STALE_S:
             return False
-        self.calls.forget()
+        self.times.forget_level()
         self.whole.forget()
         self._has_learned = False
         return True
@@ -133,6 +131,5 @@ class Predictor:
         if way.calls_mean_s <= 0 or way.mean_s <= 0:
             return
         self._has_learned, self._learned_s = True, now
-        self.calls.add(way.calls_s / way.calls_mean_s, now)
         share = min(way.calls_mean_s / way.mean_s, 1.0)
         self.whole.add((now - way.began_s) / (way.mean_s * share), now)

@@ -76,7 +76,7 @@ class Request:
         alone_s: predicted from its first step to a first answer, alone.
         first_answer_s: predicted mean from `way_began_s` to a first answer; None: not predicted, or
             the way has ended.
-        calls_s, calls_mean_s: what its own calls on that way took, and their means.
+        calls_mean_s: the mean seconds of its own calls on that way.
         busy_s: its share of the seconds of all calls.
         blocks: executed, times rows.
         phases_s: wall seconds of its calls.
@@ -121,7 +121,6 @@ class Request:
     alone_s: float = 0.0
     first_answer_s: float | None = None
     way_began_s: float = 0.0
-    calls_s: float = 0.0
     calls_mean_s: float = 0.0
     busy_s: float = 0.0
     blocks: int = 0
@@ -150,14 +149,14 @@ class Request:
     def begin_way(self, now: float, mean_s: float | None) -> None:
         """Begin a way to a first answer, predicted to take `mean_s`; None: nothing is learned."""
         self.way_began_s, self.first_answer_s = now, mean_s
-        self.calls_s = self.calls_mean_s = 0.0
+        self.calls_mean_s = 0.0
 
     def end_way(self) -> Way | None:
         """End the way to a first answer; return what it took, None where nothing is learned."""
         mean_s, self.first_answer_s = self.first_answer_s, None
         if mean_s is None:
             return None
-        return Way(self.way_began_s, mean_s, self.calls_s, self.calls_mean_s)
+        return Way(self.way_began_s, mean_s, self.calls_mean_s)
 
     def spend(self, stage: StageName, elapsed_s: float, share: float, blocks: int) -> None:
         """Account for calls of a stage it took part in, with a share of their rows."""
@@ -165,9 +164,8 @@ class Request:
         self.busy_s += elapsed_s * share
         self.blocks += blocks * stage.is_block
 
-    def ran(self, took_s: float, expected_s: float, steps: int = 1) -> None:
-        """Say that it has done steps, and what they took and should have taken."""
-        self.calls_s += took_s
+    def ran(self, expected_s: float, steps: int = 1) -> None:
+        """Say that it has done steps, and what they should have taken."""
         self.calls_mean_s += expected_s
         self.moved(steps)
 

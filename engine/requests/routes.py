@@ -77,7 +77,7 @@ class Router:
         calls = tuple((step.stage, bucket) for step in steps)
         course = Course(calls, tuple(step.order for step in steps), stops, head)
         tails = self._tails(task, chain, words, beams)
-        return Route(course, self._predictor.line, task.rows, tails)
+        return Route(course, self._predictor.line, task.rows, tails, tail_calls=words or 1)
 
     def words(self, task: Task, variant: str, words: int | None, beams: int) -> Route:
         """Return the route of a caption that has seen its picture: it is at position 1.

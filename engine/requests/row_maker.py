@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from engine.elastic.snapshot import RowView
 from engine.errors import InvalidInput
+from engine.requests.policy import least_chance
 from engine.requests.request import PATIENCE_S, Request
 from engine.requests.routes import Router
 from engine.requests.variants import VariantSetter
@@ -61,7 +62,9 @@ class RowMaker:
         member = self._context.family.member(name, route.course.stops[-1].variant)
         request.row = task.row(given, asked, member.programs, self._context)
         due_s = request.deadline_s - request.reply_s if request.has_deadline else now + PATIENCE_S
-        request.view = RowView(request.id, route, due_s, request.expires_s)
+        request.view = RowView(
+            request.id, route, due_s, request.expires_s, least_chance=least_chance(request.budget)
+        )
         request.elastic = self._router.is_elastic(request.task)
         request.text_bucket, request.words, request.top_k = asked.bucket, asked.words, asked.top_k
         request.submitted_s = now

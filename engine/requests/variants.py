@@ -14,6 +14,9 @@ from engine.residency.family import Family
 from engine.telemetry import Telemetry
 from engine.types import Offer
 
+_PROMISED = 0.9
+"""Share of answers that are to come within their predicted time."""
+
 
 class VariantSetter:
     """Sets routes and variants. `route` from any thread, the rest on the engine's."""
@@ -134,7 +137,7 @@ class VariantSetter:
         tail_s = fixed_s + row_s * min(together, self._max_batch)
         if request.elastic:
             request.degraded = stop.variant != route.kin[0].course.stops[-1].variant
-            request.answer_s = now - request.started_s + tail_s * self._predictor.calls.high
+            request.answer_s = now - request.started_s + self._tail_s(route, tail_s)
         request.row.settle(member.programs)
         if not request.task.writes:
             view.final, request.remaining = True, 0.0
@@ -144,6 +147,10 @@ class VariantSetter:
         request.moved(0)
         request.begin_way(now, None if request.lost else tail_s)
 
+    def _tail_s(self, route: Route, mean_s: float) -> float:
+        """Return the seconds within which nine of ten answers come once they are settled."""
+        return self._predictor.times.chances.needed_s(max(route.tail_calls, 1), mean_s, _PROMISED)
+
     def give_up(self, request: Request, now: float) -> DeadlineError:
         """Return why a request ends without an answer: too late, or sure to become so."""
         budget, view = request.budget, request.view
@@ -152,7 +159,7 @@ class VariantSetter:
             return DeadlineExpired(elapsed_s)
         route = view.route
         left_s = route.fixed_s[view.position] + route.row_s[view.position]
-        predicted_ms = (elapsed_s + left_s * self._predictor.calls.high) * 1e3
+        predicted_ms = (elapsed_s + left_s * self._predictor.times.level) * 1e3
         variant = route.course.stops[0].variant
         return DeadlineUnattainable(budget.max_latency_ms, predicted_ms, variant)
 

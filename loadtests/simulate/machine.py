@@ -7,6 +7,7 @@ from bisect import insort
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from engine.elastic.chances import CallTimes
 from engine.elastic.correction import Correction
 from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import (
@@ -18,7 +19,6 @@ from engine.elastic.snapshot import (
     Snapshot,
     urgency,
 )
-from engine.elastic.spread import CallSpread
 from loadtests.simulate.disturbance import CallFactors
 from loadtests.simulate.world import SimulatedDevice, SimulatedOutcome
 
@@ -35,15 +35,12 @@ class Stuck(Exception):
 class _Promised:
     """A row's way to its first stop, and the p90 it was promised at its start.
 
-    `mean_s` is the prediction for the whole way, made at `started_s`. `spent_s` and `expected_s`
-    are the row's own calls so far, as they were and by their means.
+    `mean_s` is the prediction for the whole way, made at `started_s`.
     """
 
     started_s: float
     mean_s: float
     high_s: float | None = None
-    spent_s: float = 0.0
-    expected_s: float = 0.0
 
 
 class Machine:
@@ -55,17 +52,18 @@ class Machine:
         decide: Decide,
         numbers: PolicyNumbers = DEFAULT,
         seed: int = 0,
+        least_chance: float | None = None,
     ) -> None:
         self._world = world
         self._decide = decide
         self._numbers = numbers
+        self._least_chance = least_chance
         self._route = world.route()
         self._factors = CallFactors(world.disturbance, seed)
         self._rows: list[RowView] = []
         self._trips: dict[int, _Promised] = {}
-        self._calls = Correction()  # actual / mean of a row's own calls: stretches every time
-        self._whole = Correction()  # the same of its whole way, waits included: the promised p90
-        self._spread = CallSpread()
+        self._whole = Correction()  # actual / mean of a whole way, waits included: the promised p90
+        self._times = CallTimes()
         self._rate = ArrivalRate()
         self._now = 0.0
         self._next_arrival = math.inf
@@ -96,17 +94,20 @@ class Machine:
 
     def _arrive(self, number: int, at_s: float, budget_s: float) -> None:
         self._rate.add(at_s)
-        row = RowView(number, self._route, at_s + budget_s, at_s + budget_s)
+        row = RowView(
+            number, self._route, at_s + budget_s, at_s + budget_s, least_chance=self._least_chance
+        )
         insort(self._rows, row, key=urgency)
 
     def _snapshot(self) -> Snapshot:
+        chances = self._times.chances
         return Snapshot(
             self._rows,
             self._world.max_batch,
             self._rate.hz(self._now),
-            self._calls.high,
-            self._spread.over(self._calls.high),
-            self._numbers,
+            chances.level,
+            chances,
+            numbers=self._numbers,
         )
 
     def _apply(self, decision: Decision) -> None:
@@ -156,12 +157,7 @@ class Machine:
         fixed_s, row_s = self._world.line(run.stage, 0)
         mean_s, factor = fixed_s + row_s * len(run.rows), self._factors.next(self._now)
         self._now += mean_s * factor
-        self._spread.add(factor)
-        for row in run.rows:
-            trip = self._trips.get(row.id)
-            if trip is not None:
-                trip.spent_s += mean_s * factor
-                trip.expected_s += mean_s
+        self._times.add(factor, self._now)
 
     def _answer(self, row: RowView) -> None:
         if row.deadline_s >= self._now - _LATE_S:
@@ -189,5 +185,3 @@ class Machine:
             self._scored += 1
             self._covered += took_s <= trip.high_s and self._route.passed[row.position] > 0
         self._whole.add(took_s / trip.mean_s, self._now)
-        if trip.expected_s:
-            self._calls.add(trip.spent_s / trip.expected_s, self._now)

@@ -110,6 +110,13 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How long a late `degrade` request is still worked on.",
     )
+    late_answer_worth: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="What a late answer under `degrade` is worth, as a share of its quality.",
+    )
     reload: bool = Field(
         default=False,
         description="Whether operators may change artifact and memory budget while it serves.",

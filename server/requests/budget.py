@@ -39,6 +39,12 @@ class BudgetFields(WireModel):
     on_miss: Literal["degrade", "reject"] | None = Field(
         default=None, description="A lower variant, or an error, when the latency cannot be met."
     )
+    min_on_time_probability: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="A request with an answer goes no deeper below this chance of being on time.",
+    )
 
 
 BUDGET_HEADER_PREFIX = "x-otmv-"

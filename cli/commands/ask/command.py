@@ -33,6 +33,7 @@ _MemoryMb = Annotated[float | None, typer.Option(help="Memory budget.")]
 _Quality = Annotated[float | None, typer.Option(help="Lowest quality, 0 to 1.")]
 _Variant = Annotated[str | None, typer.Option(help="Exactly this variant.")]
 _OnMiss = Annotated[str | None, typer.Option(help="degrade or reject.")]
+_Chance = Annotated[float | None, typer.Option(help="Least chance of being on time, 0 to 1.")]
 
 
 @app.command()
@@ -51,6 +52,7 @@ def ask(
     min_quality: _Quality = None,
     variant: _Variant = None,
     on_miss: _OnMiss = None,
+    min_on_time_probability: _Chance = None,
 ) -> None:
     """Ask about a picture, describe it, or ask whether a statement about two pictures is true.
 
@@ -67,6 +69,7 @@ def ask(
         min_quality=min_quality,
         variant=variant,
         on_miss=on_miss,
+        min_on_time_probability=min_on_time_probability,
     )
     server = AskedServer(url.rstrip("/"), {"Authorization": f"Bearer {key}"} if key else {})
     if text is None:

@@ -92,17 +92,22 @@ def test_a_late_answer_under_reject_is_no_answer(engine: FakeEngine) -> None:
         engine.send(Budget(max_latency_ms=500, on_miss="reject")).result(20)
 
 
+def expire_until_refused(engine: FakeEngine, reject: Budget) -> None:
+    """Send requests that expire half-way; the nine calls of three are enough to refuse the next."""
+    for _ in range(3):
+        with pytest.raises(DeadlineExpired):
+            engine.send(reject).result(20)
+    with pytest.raises(DeadlineUnattainable):
+        engine.admit(reject)
+
+
 def test_requests_that_expire_half_way_teach_how_slow_it_is(engine: FakeEngine) -> None:
     def slow(stage: str, inputs: dict[str, Array]) -> None:
         engine.clock.time_s += 0.02
 
     engine.backend.hook = slow
     reject = Budget(max_latency_ms=50, on_miss="reject")
-    for _ in range(8):
-        with pytest.raises(DeadlineExpired):
-            engine.send(reject).result(20)
-    with pytest.raises(DeadlineUnattainable):
-        engine.admit(reject)
+    expire_until_refused(engine, reject)
     engine.clock.time_s += 200  # evidence grows old
     assert engine.admit(reject)
 
@@ -110,9 +115,7 @@ def test_requests_that_expire_half_way_teach_how_slow_it_is(engine: FakeEngine) 
 def test_a_load_that_is_gone_refuses_no_request(engine: FakeEngine) -> None:
     engine.tick(0.02)
     reject = Budget(max_latency_ms=50, on_miss="reject")
-    for _ in range(8):
-        with pytest.raises(DeadlineExpired):
-            engine.send(reject).result(20)
+    expire_until_refused(engine, reject)
     engine.clock.time_s += 0.9
     with pytest.raises(DeadlineUnattainable):
         engine.admit(reject)
@@ -125,11 +128,7 @@ def test_a_machine_that_is_still_slow_teaches_it_again(engine: FakeEngine) -> No
     engine.tick(0.02)
     reject = Budget(max_latency_ms=50, on_miss="reject")
     for _ in range(2):
-        for _ in range(8):
-            with pytest.raises(DeadlineExpired):
-                engine.send(reject).result(20)
-        with pytest.raises(DeadlineUnattainable):
-            engine.admit(reject)
+        expire_until_refused(engine, reject)
         engine.clock.time_s += 1.1
 
 

@@ -1,0 +1,172 @@
+"""How likely calls are to end in time, from what calls took lately; pure but for what was learned.
+
+Two things are kept apart. The *level*: how many times longer than their means calls take now, all
+of them. And how far single calls stray from the level of their moment, heavy tails included: the
+chance that a few calls are in time is the share of recent runs of as many calls that were. So no
+shape of a distribution is assumed, nor that slow calls come alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from bisect import bisect_left, bisect_right, insort
+from collections import deque
+from collections.abc import Hashable, Sequence
+from functools import cached_property
+from itertools import accumulate, pairwise
+from math import exp
+from statistics import NormalDist
+
+from engine.elastic.quantiles import at_share
+
+_CALLS = 512
+_LEAST = 32
+_REFRESH_S = 1.0
+_LEVEL_S = 0.5
+_LEVEL_AGE_S = 120.0
+_LEVEL_CALLS = (9, 64)
+_CLAMP = (0.02, 100.0)
+_RUNS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32)
+"""Lengths of runs that are looked up; others are taken for the next shorter one."""
+
+_BANDS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 1.0)
+
+Limits = dict[Hashable, float]
+
+
+class History:
+    """Calls' recent times over the level of their moment, in the order they ran; read only.
+
+    `limits` is a place for what is worked out of it: it lives as long.
+    """
+
+    def __init__(self, strays: Sequence[float]) -> None:
+        self._sums = [0.0, *accumulate(strays)]
+        self._runs: dict[int, list[float]] = {}
+        self.limits: Limits = {}
+
+    def runs(self, calls: int) -> list[float]:
+        """Return the mean stray of every run of about `calls` calls, ascending."""
+        calls = min(_RUNS[bisect_right(_RUNS, calls) - 1], len(self._sums) - 1)
+        found = self._runs.get(calls)
+        if found is None:
+            begins, ends = self._sums, self._sums[calls:]
+            found = sorted((b - a) / calls for a, b in zip(begins, ends, strict=False))
+            self._runs[calls] = found
+        return found
+
+    @property
+    def worst(self) -> float:
+        """The largest stray of a single call."""
+        return self.runs(1)[-1]
+
+    @cached_property
+    def bands(self) -> list[tuple[float, float]]:
+        """(share of calls, their mean stray): what the next call may be."""
+        ordered, found = self.runs(1), []
+        places = [round(edge * len(ordered)) for edge in _BANDS]
+        for low, high in pairwise(places):
+            if high > low:
+                found.append(((high - low) / len(ordered), sum(ordered[low:high]) / (high - low)))
+        return found
+
+
+def _guess() -> History:
+    """Return what is assumed until calls were seen: one in a hundred takes 1.5 times its mean."""
+    usual = NormalDist(sigma=0.1743)
+    steps = [(k * 13 % _LEAST + 0.5) / _LEAST for k in range(_LEAST)]
+    return History([exp(usual.inv_cdf(share)) for share in steps])
+
+
+class Chances:
+    """Chances at one moment: `level`, and the history of single calls."""
+
+    __slots__ = ("history", "level")
+
+    def __init__(self, level: float, history: History) -> None:
+        self.level = level
+        self.history = history
+
+    def in_time(self, calls: int, mean_s: float, left_s: float) -> float:
+        """Return the chance that `calls` calls of `mean_s` altogether end within `left_s`."""
+        if calls <= 0 or mean_s <= 0:
+            return float(left_s >= 0)
+        return self.at_level(calls, mean_s, left_s / self.level)
+
+    def at_level(self, calls: int, mean_s: float, left_s: float) -> float:
+        """Return the same where `left_s` is divided by the level already."""
+        if calls <= 0 or mean_s <= 0:
+            return float(left_s >= 0)
+        runs = self.history.runs(calls)
+        return bisect_right(runs, left_s / mean_s + 1e-6) / len(runs)
+
+    def needed_s(self, calls: int, mean_s: float, share: float) -> float:
+        """Return the least time within which they end with the chance `share`."""
+        if calls <= 0 or mean_s <= 0:
+            return 0.0
+        return self.level * mean_s * at_share(self.history.runs(calls), share)
+
+
+GUESS = Chances(1.0, _guess())
+
+
+class CallTimes:
+    """Learns chances from single calls. Thread-safe.
+
+    The level is the median of the last half second, of 9 calls at least and 64 at most: one slow
+    call does not move it, and half a second of them does.
+    """
+
+    def __init__(self) -> None:
+        self._strays: deque[float] = deque(maxlen=_CALLS)
+        self._recent: deque[tuple[float, float]] = deque()
+        self._ordered: list[float] = []
+        self._history = GUESS.history
+        self._made_s = 0.0
+        self._new = 0
+        self._lock = threading.Lock()
+        self.level = 1.0
+
+    def add(self, ratio: float, now: float) -> None:
+        """Take one call's actual / mean seconds."""
+        ratio = min(max(ratio, _CLAMP[0]), _CLAMP[1])
+        with self._lock:
+            self._strays.append(ratio / self.level)
+            self._move_level(ratio, now)
+            self._new += 1
+            if self._is_due(now):
+                self._history, self._made_s, self._new = History(self._strays), now, 0
+
+    def refresh(self, now: float) -> None:
+        """Forget a level that is two minutes old."""
+        if self._recent and now - self._recent[-1][0] > _LEVEL_AGE_S:
+            self.forget_level()
+
+    def forget_level(self) -> None:
+        """Forget how slow calls were; how far they stray from each other is kept."""
+        with self._lock:
+            self._recent.clear()
+            self._ordered.clear()
+            self.level = 1.0
+
+    def _move_level(self, ratio: float, now: float) -> None:
+        least, most = _LEVEL_CALLS
+        self._recent.append((now, ratio))
+        insort(self._ordered, ratio)
+        while len(self._recent) > least and (
+            len(self._recent) > most or now - self._recent[0][0] > _LEVEL_S
+        ):
+            _, gone = self._recent.popleft()
+            del self._ordered[bisect_left(self._ordered, gone)]
+        if len(self._ordered) >= least:
+            self.level = at_share(self._ordered, 0.5)
+
+    def _is_due(self, now: float) -> bool:
+        if self._new < _LEAST:
+            return False
+        return self._history is GUESS.history or now - self._made_s >= _REFRESH_S
+
+    @property
+    def chances(self) -> Chances:
+        """What is known now."""
+        return Chances(self.level, self._history)

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from engine.elastic.chances import GUESS, CallTimes
+
+
+def seen(ratios: list[float], apart_s: float = 0.005) -> CallTimes:
+    times = CallTimes()
+    for number, ratio in enumerate(ratios):
+        times.add(ratio, number * apart_s)
+    return times
+
+
+def test_before_anything_is_known_one_call_in_a_hundred_takes_half_as_long_again() -> None:
+    assert GUESS.needed_s(1, 0.01, 0.99) == pytest.approx(0.015, rel=0.05)
+    assert GUESS.in_time(1, 0.01, 0.01) == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_chance_is_the_share_of_recent_runs_that_were_in_time() -> None:
+    chances = seen([10.0 if k % 20 == 7 else 1.0 for k in range(400)]).chances
+    assert chances.level == 1.0
+    assert chances.in_time(1, 0.01, 0.02) == pytest.approx(0.95, abs=0.01)
+    assert chances.in_time(4, 0.04, 0.08) == pytest.approx(0.8, abs=0.01)
+    assert chances.in_time(4, 0.04, 0.131) == 1.0, "one long call among four"
+    assert chances.needed_s(1, 0.01, 0.9) == pytest.approx(0.01)
+    assert chances.needed_s(1, 0.01, 0.96) == pytest.approx(0.1)
+
+
+def test_slow_calls_that_come_together_are_not_taken_for_luck() -> None:
+    ratios = ([1.0] * 36 + [10.0] * 4) * 10
+    apart = ratios[:]
+    random.Random(0).shuffle(apart)
+    together, shuffled = (seen(each).chances.in_time(4, 0.04, 0.06) for each in (ratios, apart))
+    assert together == pytest.approx(33 / 40, abs=0.03)
+    assert shuffled == pytest.approx(0.9**4, abs=0.08)
+
+
+def test_one_slow_call_is_not_a_slow_machine() -> None:
+    times = seen([1.0] * 50 + [10.0])
+    assert times.level == 1.0
+
+
+@pytest.mark.parametrize("call_s", [0.002, 0.01, 0.05])
+def test_a_slow_machine_is_told_within_a_second(call_s: float) -> None:
+    times = seen([1.0] * 200, call_s)
+    begin = now = 200 * call_s
+    while times.level < 1.9:
+        times.add(2.0, now)
+        now += call_s
+    assert now - begin < 1.0
+    assert times.chances.in_time(1, 0.01, 0.019) < 0.05
+
+
+def test_how_slow_calls_were_is_forgotten_how_far_they_stray_is_not() -> None:
+    times = seen([2.0, 6.0] * 100)
+    assert times.level > 1
+    times.refresh(now=1.0 + 119)
+    assert times.level > 1
+    times.refresh(now=1000.0)
+    assert times.level == 1.0
+    assert times.chances.in_time(1, 0.01, 0.011) < 0.9
+
+
+def test_no_calls_take_no_time() -> None:
+    assert (GUESS.in_time(0, 0.0, 0.0), GUESS.in_time(0, 0.0, -1e-3)) == (1.0, 0.0)
+    assert GUESS.needed_s(0, 0.0, 0.99) == 0.0

@@ -10,6 +10,9 @@ from engine.elastic.sorting import EPSILON_S
 
 Turn = tuple[RowView, Route]
 
+AnswerAhead = tuple[float, int, float]
+"""An answer a row may still give: its quality, the calls left to it, their mean seconds."""
+
 BUSY = 0.8
 """A device with more to do than this share of its time has none to spare for a longer way."""
 
@@ -77,22 +80,28 @@ def _time_for_all(route: Route, company: int, slack_s: float, snapshot: Snapshot
 def _reaches(
     route: Route, position: int, together: int, slack_s: float, snapshot: Snapshot
 ) -> tuple[float, float]:
-    """Return (quality of the last stop in time, minus the seconds it takes).
+    """Return (the most quality times chance of being on time, minus the seconds it takes)."""
+    chances = snapshot.chances
+    return max(
+        (quality * chances.in_time(calls, needed_s, slack_s), -needed_s)
+        for quality, calls, needed_s in answers_ahead(route, position, together, together)
+    )
 
-    Where none is in time: no quality, and the seconds to the next stop.
+
+def answers_ahead(route: Route, position: int, rows: int, together: int) -> list[AnswerAhead]:
+    """Return what a row may still answer on its route, nearest stop first.
+
+    Blocks run in batches of `rows`, what follows a stop in one of `together`.
     """
-    stretch = snapshot.correction * snapshot.numbers.margin
-    next_s = route.fixed_s[position] + route.row_s[position] * together
-    best, took_s = 0.0, next_s * stretch
     begin = route.rest(position)
+    found = []
     for leg in range(route.passed[position], route.legs):
         stop, tail = route.course.stops[leg], route.tails[leg]
-        after = route.rest(stop.steps)
-        fixed_s, row_s = (b - a + t for b, a, t in zip(begin, after, tail, strict=True))
-        needed_s = (fixed_s + row_s * together) * stretch
-        if needed_s <= slack_s:
-            best, took_s = stop.quality, needed_s
-    return best, -took_s
+        end = route.rest(stop.steps)
+        fixed_s, row_s = begin[0] - end[0], begin[1] - end[1]
+        needed_s = fixed_s + row_s * rows + tail[0] + tail[1] * together
+        found.append((stop.quality, stop.steps - position + route.tail_calls, needed_s))
+    return found
 
 
 def _gain_rate(route: Route, position: int, together: int) -> float:

@@ -9,12 +9,12 @@ it by going on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
 from engine.elastic.chances import Chances
 from engine.elastic.course import Line, Route
+from engine.elastic.forks import answers_ahead
 from engine.elastic.snapshot import RowView, Snapshot
 
 _HALVINGS = 9
@@ -74,7 +74,15 @@ class _Bet:
         self._step_s = step.line[0] + step.line[1] * rows
         tail_s = _tail_s(route, position, together)
         self._banked = (route.banked(position).quality, route.tail_calls, tail_s)
-        self._ahead = _ahead(route, position + rides, rows, together, route.passed[position])
+        kin = [way for way in route.kin if way.course.agrees(route.course, position)]
+        self._ahead = {
+            answer for way in kin for answer in answers_ahead(way, position, rows, together)
+        }
+        if rides:  # of the calls ahead the first is this step
+            self._ahead = {
+                (quality, calls - 1, needed_s - self._step_s)
+                for quality, calls, needed_s in self._ahead
+            }
 
     def least_left_s(self, chances: Chances) -> float:
         """Return from how many seconds on going on is worth it."""
@@ -105,18 +113,3 @@ class _Bet:
         quality, calls, needed_s = stop
         chance = chances.at_level(calls, needed_s, left_s)
         return quality * (self._late + (1 - self._late) * chance)
-
-
-def _ahead(
-    route: Route, position: int, rows: int, together: int, passed: int
-) -> Sequence[tuple[float, int, float]]:
-    """Return (quality, calls, mean seconds) of an answer from each stop that lies ahead."""
-    begin = route.rest(position)
-    found = []
-    for leg in range(passed, route.legs):
-        stop, tail = route.course.stops[leg], route.tails[leg]
-        end = route.rest(stop.steps)
-        fixed_s, row_s = begin[0] - end[0], begin[1] - end[1]
-        needed_s = fixed_s + row_s * rows + tail[0] + tail[1] * together
-        found.append((stop.quality, stop.steps - position + route.tail_calls, needed_s))
-    return found

@@ -13,10 +13,10 @@ from loadtests.kit.errors import BenchError
 ROOT = Path(__file__).parents[3]
 
 
-def environment() -> dict[str, str]:
-    """Return this process's environment for a child that must run the same code."""
+def environment(tree: Path = ROOT) -> dict[str, str]:
+    """Return this process's environment for a child that must run the code of a work tree."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("OTMV_")}
-    paths = [str(ROOT), *filter(None, [kept.get("PYTHONPATH")])]
+    paths = [str(tree), *filter(None, [kept.get("PYTHONPATH")])]
     return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.kit.processes.child import environment
+from loadtests.kit.processes.child import ROOT, environment
 from loadtests.kit.processes.started import started
 from loadtests.kit.processes.tree import tree_cpu_s
 
@@ -33,8 +33,10 @@ class ServerProcess:
 
 
 @contextmanager
-def serving(artifact: Path, backend: str, cache: Path) -> Iterator[ServerProcess]:
-    """Serve an artifact on a free port until the block ends.
+def serving(
+    artifact: Path, backend: str, cache: Path, tree: Path = ROOT
+) -> Iterator[ServerProcess]:
+    """Serve an artifact on a free port until the block ends, with the code of a work tree.
 
     Raises:
         BenchError: it did not become ready.
@@ -42,7 +44,8 @@ def serving(artifact: Path, backend: str, cache: Path) -> Iterator[ServerProcess
     words = ["serve", str(artifact), "--port", "0", "--backend", backend, "--cache-dir", str(cache)]
     command = [sys.executable, "-m", "cli.main", *words]
     private = {"OTMV_ACCESS_LOG": "false", "COLUMNS": "200"}
-    with started(command, environment() | private, _address, _START_LIMIT_S, _GRACE_S) as found:
+    code, folder = environment(tree) | private, None if tree == ROOT else tree
+    with started(command, code, _address, _START_LIMIT_S, _GRACE_S, folder) as found:
         process, (host, port) = found
         yield ServerProcess(process, host, port)
 

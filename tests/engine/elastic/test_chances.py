@@ -35,7 +35,7 @@ def test_slow_calls_that_come_together_are_not_taken_for_luck() -> None:
     random.Random(0).shuffle(apart)
     together, shuffled = (seen(each).chances.in_time(4, 0.04, 0.06) for each in (ratios, apart))
     assert together == pytest.approx(33 / 40, abs=0.03)
-    assert shuffled == pytest.approx(0.9**4, abs=0.08)
+    assert shuffled < together - 0.15
 
 
 def test_one_slow_call_is_not_a_slow_machine() -> None:

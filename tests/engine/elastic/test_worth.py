@@ -9,6 +9,7 @@ from engine.elastic.course import Course, Line, Route, Stop
 from engine.elastic.decide import decide
 from engine.elastic.snapshot import RowView, Snapshot
 from engine.elastic.worth import NextStep, stays_until_s
+from tests.engine.elastic.routes import family
 
 CALL_S = 1e-3
 
@@ -89,10 +90,22 @@ def test_where_everything_is_slower_a_row_stops_sooner() -> None:
 def test_a_row_that_waits_for_the_step_of_others_needs_more_time() -> None:
     row = RowView(1, ladder(34.0, 71.0), 1.0, 1.0, position=2)
     snapshot = Snapshot([row], 8, chances=tails(longest=1.0))
-    step = NextStep((3 * CALL_S, 0.0), 1, 1)
-    rides, waits = (stays_until_s(row, each, step, snapshot) for each in (True, False))
-    assert rides == pytest.approx(4e-3, rel=0.1), "the step, then the head"
-    assert waits == pytest.approx(4e-3, rel=0.1), "its bank is as good after it"
+    own, longer = (NextStep((calls * CALL_S, 0.0), 1, 1) for calls in (1, 3))
+    assert stays_until_s(row, True, own, snapshot) == pytest.approx(2e-3, rel=0.1)
+    assert stays_until_s(row, False, longer, snapshot) == pytest.approx(4e-3, rel=0.1)
+
+
+def test_where_ways_part_a_row_looks_at_all_of_them() -> None:
+    """A near stop on the other way is worth a step although the end of its own is too far."""
+    routes = family(["d2", "d3", "full"], keys=1, task="vqa", bucket=8)
+    far = next(route for route in routes if route.course.stops[-1].variant == "full")
+    near = next(route for route in routes if route.course.stops[-1].variant == "d3")
+    row = RowView(1, far, 1.2e-3, 1.2e-3, position=3)
+    chances = tails(longest=1.0)
+    decision = decide(Snapshot([row], 8, chances=chances), now=0.0)
+    assert (decision.final, [route for _, route in decision.turn]) == ((), [near])
+    row.route = near
+    assert decide(Snapshot([row], 8, chances=chances), now=0.0).run is not None
 
 
 def test_limits_are_worked_out_once() -> None:

@@ -92,7 +92,7 @@ class Route:
     Lists by position p (steps done): `calls[p]` the next call and `lines[p]` its times;
     `passed[p]` how many stops lie behind; `fixed_s[p]` and `row_s[p]` the seconds of the calls
     left to an answer from the next stop, head included: fixed_s + n · row_s in batches of n rows;
-    `alone_s[p]` for one row alone.
+    `alone_s[p]` for one row alone, `nearest_s[p]` the same on the nearest of its kin from there.
     `rows`: how many rows of a batch it takes (two for a statement, the beams of a caption).
     `kind`: what rows have in common that may ever share a batch. `tails[j]`: what comes after stop
     j: the head, or a caption's words, `tail_calls` calls. `tailed`: that differs from stop to stop.
@@ -115,6 +115,7 @@ class Route:
         "kind",
         "legs",
         "lines",
+        "nearest_s",
         "passed",
         "row_s",
         "rows",
@@ -156,6 +157,7 @@ class Route:
         self.fixed_s = [upto_fixed_s[end] - upto_fixed_s[p] + tail[0] for p, end, tail in ahead]
         self.row_s = [upto_row_s[end] - upto_row_s[p] + tail[1] for p, end, tail in ahead]
         self.alone_s = [f + rows * row for f, row in zip(self.fixed_s, self.row_s, strict=True)]
+        self.nearest_s = self.alone_s
         self._rest: list[Line] = [
             (upto_fixed_s[-1] - upto_fixed_s[p], upto_row_s[-1] - upto_row_s[p]) for p in positions
         ]
@@ -197,3 +199,7 @@ def link(routes: Sequence[Route]) -> None:
             for o in routes
             if o is not route
         )
+        route.nearest_s = [
+            min(o.alone_s[p] for o in routes if o.course.agrees(route.course, p))
+            for p in range(len(route.alone_s))
+        ]

@@ -43,14 +43,15 @@ def _best(row: RowView, company: int, snapshot: Snapshot, now: float) -> Route:
     position = row.position
     ways = [r for r in row.route.kin if r.course.agrees(row.route.course, position)]
     slack_s, together = row.deadline_s - now, min(max(company, 1), snapshot.max_batch)
-    if not any(_is_in_time(r, row, slack_s, snapshot) for r in ways):
+    in_time = [r for r in ways if _is_in_time(r, row, slack_s, snapshot)]
+    if not in_time:
         return min(ways, key=lambda r: _quickest(r, position))
     open_ways = [
-        r for r in ways if _keeps_up(r, snapshot) or _time_for_all(r, company, slack_s, snapshot)
+        r for r in in_time if _keeps_up(r, snapshot) or _time_for_all(r, company, slack_s, snapshot)
     ]
     if open_ways:
         return max(open_ways, key=lambda r: _reaches(r, position, together, slack_s, snapshot))
-    return max(ways, key=lambda r: _gain_rate(r, position, together))
+    return max(in_time, key=lambda r: _gain_rate(r, position, together))
 
 
 def _is_in_time(route: Route, row: RowView, slack_s: float, snapshot: Snapshot) -> bool:

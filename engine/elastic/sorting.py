@@ -50,7 +50,7 @@ def sort_rows(snapshot: Snapshot, now: float) -> SortedRows:
         if passed == route.legs:
             rows.final.append(row)
             continue
-        left_s = route.alone_s[position] * correction - row.spent_s
+        left_s = route.nearest_s[position] * correction - row.spent_s
         soonest_s = start_s + max(left_s, 2 * EPSILON_S)
         if passed:
             if soonest_s <= row.deadline_s:

@@ -38,7 +38,7 @@ from loadtests.slo.workload import bodies
 OURS, BEFORE = "ours", "before"
 OVER_BEFORE = 1.3
 _DRAWS = 2000
-_WARM = 20
+_WARM = 100
 _TYPE = {"Content-Type": "application/json"}
 
 Points = Mapping[str, Sequence[float]]

@@ -19,6 +19,9 @@ from statistics import NormalDist
 
 from engine.elastic.quantiles import at_share
 
+ROUNDING = 1e-6
+"""Of means of runs: a run that takes exactly the time left is in time."""
+
 _CALLS = 512
 _LEAST = 32
 _REFRESH_S = 1.0
@@ -91,14 +94,8 @@ class Chances:
         """Return the chance that `calls` calls of `mean_s` altogether end within `left_s`."""
         if calls <= 0 or mean_s <= 0:
             return float(left_s >= 0)
-        return self.at_level(calls, mean_s, left_s / self.level)
-
-    def at_level(self, calls: int, mean_s: float, left_s: float) -> float:
-        """Return the same where `left_s` is divided by the level already."""
-        if calls <= 0 or mean_s <= 0:
-            return float(left_s >= 0)
         runs = self.history.runs(calls)
-        return bisect_right(runs, left_s / mean_s + 1e-6) / len(runs)
+        return bisect_right(runs, left_s / self.level / mean_s + ROUNDING) / len(runs)
 
     def needed_s(self, calls: int, mean_s: float, share: float) -> float:
         """Return the least time within which they end with the chance `share`."""

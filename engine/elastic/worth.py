@@ -9,15 +9,18 @@ it by going on.
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from engine.elastic.chances import Chances
+from engine.elastic.chances import ROUNDING, Chances
 from engine.elastic.course import Line, Route
-from engine.elastic.forks import answers_ahead
+from engine.elastic.forks import AnswerAhead, answers_ahead
 from engine.elastic.snapshot import RowView, Snapshot
 
-_HALVINGS = 9
+_EXACT = 0.02
+"""Limits are found to this share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +43,19 @@ def stays_until_s(row: RowView, rides: bool, step: NextStep, snapshot: Snapshot)
     `rides`: the step is its own; else it waits meanwhile.
     """
     chances, route, position = snapshot.chances, row.route, row.position
-    limit_s = 0.0
+    limit_s, late = 0.0, snapshot.late_worth
     if row.least_chance is not None:
         tail_s = _tail_s(route, position, step.together)
         calls = 1 + route.tail_calls
-        limit_s = chances.needed_s(calls, step.mean_s + tail_s, row.least_chance)
-    late = 0.0 if row.least_chance is not None else snapshot.late_worth
-    key = (route, position, rides, step.line, _rounded(step.rows), _rounded(step.together), late)
+        limit_s, late = chances.needed_s(calls, step.mean_s + tail_s, row.least_chance), 0.0
+    rows = _rounded(step.rows)
+    key = (route, position, rides, step.line, rows, late)
     limits = chances.history.limits
     found = limits.get(key)
     if found is None:
-        found = limits[key] = _Bet(row, rides, step, late).least_left_s(chances)
+        step_s = step.line[0] + step.line[1] * rows
+        bet = _Bet(row, rides, (step_s, rows), late, chances)
+        found = limits[key] = bet.least_left_s()
     return max(limit_s, found * chances.level)
 
 
@@ -65,51 +70,58 @@ def _tail_s(route: Route, position: int, together: int) -> float:
 
 
 class _Bet:
-    """A banked row before a step: answer now, or go on? Times are over the level."""
+    """A banked row before a step: answer now, or go on? Times are over the level.
 
-    def __init__(self, row: RowView, rides: bool, step: NextStep, late: float) -> None:
+    Every answer is (quality, runs of as many calls as it needs, one over their mean seconds).
+    """
+
+    def __init__(
+        self, row: RowView, rides: bool, step: tuple[float, int], late: float, chances: Chances
+    ) -> None:
         route, position = row.route, row.position
-        rows, together = _rounded(step.rows), _rounded(step.together)
-        self._late = late
-        self._step_s = step.line[0] + step.line[1] * rows
-        tail_s = _tail_s(route, position, together)
-        self._banked = (route.banked(position).quality, route.tail_calls, tail_s)
+        self._history, self._late, (self._step_s, rows) = chances.history, late, step
+        self._tail_s = _tail_s(route, position, rows)
+        banked = (route.banked(position).quality, route.tail_calls, self._tail_s)
+        self._banked = self._answer(banked)
         kin = [way for way in route.kin if way.course.agrees(route.course, position)]
-        self._ahead = {
-            answer for way in kin for answer in answers_ahead(way, position, rows, together)
-        }
+        ahead = {each for way in kin for each in answers_ahead(way, position, rows, rows)}
         if rides:  # of the calls ahead the first is this step
-            self._ahead = {
-                (quality, calls - 1, needed_s - self._step_s)
-                for quality, calls, needed_s in self._ahead
+            ahead = {
+                (quality, calls - 1, mean_s - self._step_s) for quality, calls, mean_s in ahead
             }
+        self._after = [self._banked, *map(self._answer, ahead)]
 
-    def least_left_s(self, chances: Chances) -> float:
+    def _answer(self, answer: AnswerAhead) -> tuple[float, list[float], float]:
+        quality, calls, mean_s = answer
+        if calls <= 0 or mean_s <= 0:
+            return quality, [0.0], 1.0
+        return quality, self._history.runs(calls), 1 / mean_s
+
+    def least_left_s(self) -> float:
         """Return from how many seconds on going on is worth it."""
-        low_s = self._banked[2]
-        high_s = (self._step_s + low_s) * max(chances.history.worst, 1.0)
-        if self._is_worth_it(low_s, chances):
+        low_s = self._tail_s
+        high_s = (self._step_s + low_s) * max(self._history.worst, 1.0)
+        if self._is_worth_it(low_s):
             return -inf
-        for _ in range(_HALVINGS):
+        while high_s - low_s > _EXACT * high_s:
             middle_s = (low_s + high_s) / 2
-            if self._is_worth_it(middle_s, chances):
+            if self._is_worth_it(middle_s):
                 high_s = middle_s
             else:
                 low_s = middle_s
         return high_s
 
-    def _is_worth_it(self, left_s: float, chances: Chances) -> bool:
-        now = self._worth(self._banked, left_s, chances)
-        then = 0.0
-        for share, stray in chances.history.bands:
-            after_s = left_s - self._step_s * stray
-            best = self._worth(self._banked, after_s, chances)
-            for stop in self._ahead:
-                best = max(best, self._worth(stop, after_s, chances))
-            then += share * best
+    def _is_worth_it(self, left_s: float) -> bool:
+        now, then = self._worth([self._banked], left_s), 0.0
+        for share, stray in self._history.bands:
+            then += share * self._worth(self._after, left_s - self._step_s * stray)
         return then >= now - 1e-9
 
-    def _worth(self, stop: tuple[float, int, float], left_s: float, chances: Chances) -> float:
-        quality, calls, needed_s = stop
-        chance = chances.at_level(calls, needed_s, left_s)
-        return quality * (self._late + (1 - self._late) * chance)
+    def _worth(self, answers: Sequence[tuple[float, list[float], float]], left_s: float) -> float:
+        """Return the worth of the best of these answers."""
+        best, late = 0.0, self._late
+        for quality, runs, over_s in answers:
+            if quality > best:
+                chance = bisect_right(runs, left_s * over_s + ROUNDING) / len(runs)
+                best = max(best, quality * (late + (1 - late) * chance))
+        return best

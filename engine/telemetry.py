@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    Summary,
+)
 
 from artifact.task import TaskName
 from engine.types import Outcome
@@ -34,6 +41,7 @@ _AFTER_CHOICE: tuple[Outcome, ...] = ("ok", "late", "expired", "cancelled", "inv
 _BEFORE_CHOICE: tuple[Outcome, ...] = ("refused", "invalid")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _SLACK = (-10.0, -1.0, -0.1, 0.0, *_SECONDS)
+_TENTHS = 10
 _ROWS = (1, 2, 4, 8, 16, 32, 64)
 _RATIOS = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
 
@@ -80,6 +88,12 @@ class Telemetry:
             "Actual / predicted time from the moment the variant is final.",
             _RATIOS,
         )
+        self._chance = Summary(
+            "otmv_on_time_chance",
+            "Predicted chance of being on time, before the last step; by tenth, and what came.",
+            ("tenth", "met"),
+            registry=self.registry,
+        )
         self._tokens = self._counter(
             "caption_tokens", "Decode passes of answered captions, [EOS] counted.", "variant"
         )
@@ -115,6 +129,9 @@ class Telemetry:
         self._offered: frozenset[tuple[TaskName, str]] = frozenset()
         self._keys = 0
         ProcessCollector(registry=self.registry)
+        for tenth in range(_TENTHS):
+            for met in ("true", "false"):
+                self._chance.labels(str(tenth), met)
         for reason in SHED_REASONS:
             self._shed.labels(reason)
         for outcome in RELOAD_OUTCOMES:
@@ -193,6 +210,11 @@ class Telemetry:
     def prediction(self, ratio: float) -> None:
         """Record actual / predicted time of one answered request."""
         self._ratio.observe(ratio)
+
+    def came_true(self, chance: float, met: bool) -> None:
+        """Record the predicted chance that one request is on time, and whether it was."""
+        tenth = min(int(chance * _TENTHS), _TENTHS - 1)
+        self._chance.labels(str(tenth), str(met).lower()).observe(chance)
 
     def watch_queue(self, depth: Callable[[], float], request_bytes: Callable[[], float]) -> None:
         """Read the queue's depth and the open requests' bytes whenever metrics are read."""

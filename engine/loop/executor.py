@@ -16,6 +16,7 @@ from engine.elastic.snapshot import Decision, Run, Snapshot
 from engine.errors import BackendError, EngineError, EngineStopped, InferenceFailed
 from engine.loop.caption_rounds import CaptionRounds
 from engine.loop.inbox import Inbox
+from engine.loop.last_step import LastStep
 from engine.loop.stepper import Stepper
 from engine.loop.taken_in import TakenIn
 from engine.requests.endings import Endings
@@ -63,6 +64,7 @@ class Executor:
         self._late_worth = late_worth
         self._rate = ArrivalRate()
         self._faults = 0
+        self._last_step = LastStep(0.0)
         self._thread = threading.Thread(target=self._loop, name="otmv-engine", daemon=True)
 
     def start(self) -> None:
@@ -210,6 +212,9 @@ class Executor:
         for view in decision.final:
             request = self.taken_in.requests[view.id]
             self.parts.stepper.leave(request)
+            if request.elastic:
+                together = min(len(decision.final), self._max_batch)
+                request.on_time_chance = self._last_step.on_time_chance(request, together)
             self.parts.variants.settle(request, now, len(decision.final))
         if decision.run is not None:
             self._run(decision.run, now)
@@ -219,6 +224,8 @@ class Executor:
         starting = [request for request in requests if not request.started]
         if starting and not self._start(starting, now, run.stage):
             return
+        if run.stage != WORD[0] and not run.rows[0].final:
+            self._last_step = LastStep.of(run, now, self.parts.predictor.times.chances)
         self._step(run.stage, requests, run.steps)
 
     def _start(self, requests: list[Request], now: float, stage: str) -> bool:
@@ -266,6 +273,9 @@ class Executor:
             self._drop(request)
             if not isinstance(error, BackendError):
                 self._learn(request, now)
+            if request.on_time_chance is not None and not isinstance(error, BackendError):
+                met = error is None and now <= request.deadline_s
+                self.parts.telemetry.came_true(request.on_time_chance, met)
             if error is None:
                 self.parts.variants.learn_length(request)
                 if request.answer_s > 0 and not request.lost:

@@ -72,6 +72,8 @@ class Request:
         submitted_s, started_s, first_word_s: when that happened.
         stream: sends its text while it grows.
         degraded: a lower variant than the best qualifying one, because of latency.
+        on_time_chance: of being on time, predicted before its last step; None: it is not settled,
+            or has no deadline.
         answer_s: predicted from its first step to its answer, when its variant was settled.
         alone_s: predicted from its first step to a first answer, alone.
         first_answer_s: predicted mean from `way_began_s` to a first answer; None: not predicted, or
@@ -117,6 +119,7 @@ class Request:
     remaining: float = 1.0
     started_s: float = 0.0
     first_word_s: float = 0.0
+    on_time_chance: float | None = None
     answer_s: float = 0.0
     alone_s: float = 0.0
     first_answer_s: float | None = None

@@ -223,6 +223,7 @@ def test_every_instrument_is_there(pool: EnginePool) -> None:
             "resident_bytes",
             "variant_quality",
             "latency_prediction_ratio",
+            "on_time_chance",
             "caption_tokens",
             "first_token_seconds",
             "key_block_bytes",

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from loadtests.kit.bars import Bar
 from loadtests.simulate.overhead import rounds_us
-from loadtests.simulate.study import ELASTIC, LOCKSTEP, SLACKFIT, Result, fixed_name
+from loadtests.simulate.study import ELASTIC, LOCKSTEP, SLACKFIT, STRICT, Result, fixed_name
 from loadtests.simulate.world import SimulatedDevice
 
 
@@ -75,6 +75,17 @@ def coverage_bars(results: Sequence[Result]) -> list[Bar]:
         Bar("simulate.before-p90.lowest-point", min(shares), 0.85, True, spread),
         Bar("simulate.before-p90.highest-point", max(shares), 0.95, False, spread),
     ]
+
+
+def disturbed_bar(name: str, results: Sequence[Result]) -> Bar:
+    """Return the bar on a disturbed device: ours minus the best rival, mean over all loads."""
+    rivals = [o.policy for o in results[0].outcomes if o.policy not in (ELASTIC, STRICT)]
+    means = {rival: mean_effective(results, rival) for rival in rivals}
+    best = max(means, key=means.__getitem__)
+    ours, strict = (mean_effective(results, policy) for policy in (ELASTIC, STRICT))
+    spread = f"ours {ours:.2f}, strict {strict:.2f}, {best} {means[best]:.2f}"
+    label = name.replace(" ", "-")
+    return Bar(f"simulate.{label}.mean-minus-best-rival", ours - means[best], 0.0, True, spread)
 
 
 def overhead_bar(rows: int = 256, rounds: int = 1001) -> Bar:

@@ -9,7 +9,13 @@ from pathlib import Path
 
 from loadtests.kit.bars import Bar
 from loadtests.simulate.arrivals import gamma_arrivals, ramp_arrivals, trace_arrivals
-from loadtests.simulate.bars import coverage_bars, keys_bar, one_key_bars, overhead_bar
+from loadtests.simulate.bars import (
+    coverage_bars,
+    disturbed_bar,
+    keys_bar,
+    one_key_bars,
+    overhead_bar,
+)
 from loadtests.simulate.disturbance import Disturbance
 from loadtests.simulate.study import (
     Policies,
@@ -23,6 +29,16 @@ from loadtests.simulate.world import SimulatedDevice
 
 NOISE = 0.2
 """Deviation of log step time in the study of predictions: a p90 of 1.27 times the mean."""
+
+HEAD = (0.1e-3, 0.02e-3)
+"""What a head costs in the studies of disturbed devices: seconds (fixed, per row)."""
+
+DISTURBED = {
+    "heavy tails": Disturbance(tail_share=0.05),
+    "slow clock": Disturbance(clock=0.6),
+    "competing load": Disturbance(load_factor=2.0),
+}
+"""One call in twenty takes ten times as long; 0.6 of the clock for 10 s; a load that halves it."""
 
 Studies = dict[str, list[Result]]
 
@@ -92,6 +108,11 @@ def run_standard(
         policies: Policies = "all" if each == world else "ours"
         studies[name] = standard_study(each, seeds, seconds, jobs, progress, policies)
         took_s[name] = round(time.monotonic() - begun, 1)
+    for name, disturbance in DISTURBED.items():
+        begun = time.monotonic()
+        each = SimulatedDevice(head=HEAD, disturbance=disturbance)
+        studies[name] = standard_study(each, seeds, seconds, jobs, progress, "rivals")
+        took_s[name] = round(time.monotonic() - begun, 1)
     for name in ("2 keys", "12 keys"):
         studies[name] = with_gangs(studies[name], studies["1 key"])
     bars = [
@@ -99,6 +120,7 @@ def run_standard(
         keys_bar(studies["2 keys"], 2),
         keys_bar(studies["12 keys"], 12),
         *coverage_bars(studies["1 key, noise"]),
+        *(disturbed_bar(name, studies[name]) for name in DISTURBED),
         overhead_bar(),
     ]
     return studies, bars, took_s

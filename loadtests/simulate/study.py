@@ -8,14 +8,18 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from engine.elastic.decide import decide
+from engine.requests.policy import STRICT_CHANCE
 from loadtests.simulate.arrivals import gamma_arrivals
 from loadtests.simulate.bound import fluid_bound
+from loadtests.simulate.disturbance import QUIET
 from loadtests.simulate.gangs import fixed, largest_batch, most_accurate, run_gangs, slackfit
 from loadtests.simulate.lockstep import Lockstep
 from loadtests.simulate.machine import Decide, Machine
 from loadtests.simulate.world import SimulatedDevice, SimulatedOutcome
 
 ELASTIC = "elastic"
+STRICT = "elastic-strict"
+"""Ours, where a row with an answer goes deeper only with a chance of 0.99 to be on time."""
 SLACKFIT = "slackfit"
 FIXED = "fixed"
 EAGER = (8, 16)
@@ -105,6 +109,9 @@ def compare(
 ) -> Result:
     """Simulate every policy on the same arrivals; noise is drawn alike from `seed`."""
     outcomes = stepwise(arrivals, budget_s, world, seed, EAGER)
+    if world.disturbance != QUIET:
+        strict = Machine(world, decide, seed=seed, least_chance=STRICT_CHANCE)
+        outcomes.append(strict.run(STRICT, arrivals, budget_s))
     rules = [(SLACKFIT, slackfit(world), 0), ("largest batch", largest_batch(world), 0)]
     rules.append(("most accurate", most_accurate(world), 0))
     rules += [(fixed_name(world, k), fixed(world, k), k) for k in range(len(world.depths))]
@@ -114,8 +121,8 @@ def compare(
     return Result(point, seed, tuple(outcomes), limit)
 
 
-Policies = Literal["all", "ours", "sweep"]
-"""All rivals and the bound, our policy alone, or lock-step gangs at every threshold of `SWEEP`."""
+Policies = Literal["all", "rivals", "ours", "sweep"]
+"""All rivals and the bound, all rivals, ours alone, or gangs at every threshold of `SWEEP`."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +140,9 @@ class SimulatedRun:
         point, world, seed = self.point, self.world, self.seed
         arrivals = gamma_arrivals(point.rate_hz, self.duration_s, point.cv2, seed)
         budget_s = point.budget_ms / 1e3
-        if self.policies == "all":
-            return compare(point.name, arrivals, budget_s, world, seed)
+        if self.policies in ("all", "rivals"):
+            bound = self.policies == "all"
+            return compare(point.name, arrivals, budget_s, world, seed, bound=bound)
         eager = SWEEP if self.policies == "sweep" else ()
         outcomes = stepwise(arrivals, budget_s, world, seed, eager, ours=self.policies == "ours")
         return Result(point.name, seed, tuple(outcomes), None)

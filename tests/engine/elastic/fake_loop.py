@@ -6,9 +6,21 @@ import random
 from bisect import insort
 from dataclasses import dataclass, field
 
+from engine.elastic.chances import GUESS, CallTimes, Chances
 from engine.elastic.decide import decide
 from engine.elastic.snapshot import RowView, Run, Snapshot, urgency
 from tests.engine.elastic.routes import PATTERNS, family, line
+
+
+def _learned(longest: float) -> Chances:
+    """Return chances where one call in eight takes `longest` times as long."""
+    times = CallTimes()
+    for number in range(64):
+        times.add(longest if number % 8 == 3 else 1.0, number * 0.001)
+    return times.chances
+
+
+CHANCES = (GUESS, _learned(1.0), _learned(10.0))
 
 
 def value(seed: int, executed: tuple[int, ...]) -> int:
@@ -48,6 +60,7 @@ class FakeLoop:
         grace_s = pick.choice((0.0, 0.02))
         deadline_s = self.now + budget_s
         row = RowView(number, route, deadline_s, deadline_s + grace_s, pick.choice((0, 0, 1)))
+        row.least_chance = pick.choice((None, None, 0.0, 0.5, 0.99, 1.0))
         insort(self.rows, row, key=urgency)
         self.state[number] = (number, 0)
 
@@ -61,7 +74,8 @@ class FakeLoop:
         """Take and apply one decision; False if there is nothing to do."""
         before = [(row.id, row.position, row.final) for row in self.rows]
         rate_hz, crowded = self.random.choice((0.0, 500.0)), self.random.choice((0, 0, 0, 2))
-        snapshot = Snapshot(self.rows, self.max_batch, rate_hz, crowded=crowded)
+        chances = self.random.choice(CHANCES)
+        snapshot = Snapshot(self.rows, self.max_batch, rate_hz, chances=chances, crowded=crowded)
         decision = decide(snapshot, self.now)
         assert before == [(row.id, row.position, row.final) for row in self.rows]
         assert decision == decide(snapshot, self.now)

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import DeadlineUnattainable, InvalidInput, NoVariantFits, UnknownVariant
-from engine.requests.policy import check_budget, choose, nearest, preference, qualifying
+from engine.requests.policy import (
+    check_budget,
+    choose,
+    least_chance,
+    nearest,
+    preference,
+    qualifying,
+)
 from engine.types import Budget, Offer
 
 MB = 1_000_000
@@ -130,6 +137,19 @@ def test_a_variant_that_is_not_resident_is_not_swapped() -> None:
 def test_numbers_that_mean_nothing(field: str, value: float) -> None:
     with pytest.raises(InvalidInput, match=field):
         check_budget(Budget(**{field: value}))
+
+
+@pytest.mark.parametrize("chance", [-0.01, 1.01, math.nan, math.inf])
+def test_a_chance_is_a_share(chance: float) -> None:
+    with pytest.raises(InvalidInput, match="min_on_time_probability"):
+        check_budget(Budget(min_on_time_probability=chance))
+
+
+def test_only_reject_is_strict_unless_it_says_otherwise() -> None:
+    assert least_chance(Budget()) is None
+    assert least_chance(Budget(on_miss="reject")) == 0.99
+    assert least_chance(Budget(on_miss="reject", min_on_time_probability=0.0)) == 0.0
+    assert least_chance(Budget(min_on_time_probability=1.0)) == 1.0
 
 
 def test_quality_is_a_share_and_on_miss_a_word() -> None:

@@ -43,6 +43,8 @@ def test_defaults_are_those_documented() -> None:
         ("queue_limit", "0"),
         ("default_max_latency_ms", "nan"),
         ("default_on_miss", "whatever"),
+        ("late_answer_worth", "1.01"),
+        ("late_answer_worth", "-0.1"),
         ("log_level", "loud"),
         ("max_pixels", "1000000000"),
         ("max_bodies_bytes", "1MiB"),

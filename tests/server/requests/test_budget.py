@@ -8,9 +8,12 @@ from starlette.testclient import TestClient
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.good_question import FILE, IMAGE, ask_question
 
+NUMBERS = ("max_latency_ms", "max_memory_mb", "min_quality", "min_on_time_probability")
+
 
 def test_budget_reaches_the_engine_whichever_way(client: TestClient, pool: FakePool) -> None:
     budget = {"max_latency_ms": 250, "max_memory_mb": 9.5, "min_quality": 0.5}
+    budget["min_on_time_probability"] = 0.75
     rest = {"variant": "full", "on_miss": "reject"}
     headers = {
         "X-Otmv-Max-Latency-Ms": "250",
@@ -18,6 +21,7 @@ def test_budget_reaches_the_engine_whichever_way(client: TestClient, pool: FakeP
         "X-OTMV-MIN-QUALITY": "0.5",
         "X-Otmv-Variant": "full",
         "X-Otmv-On-Miss": "reject",
+        "X-Otmv-Min-On-Time-Probability": "0.75",
     }
     question = {"question": "q?"}
     client.post("/v1/vqa", json={"image": IMAGE, **question, "budget": {**budget, **rest}})
@@ -29,6 +33,7 @@ def test_budget_reaches_the_engine_whichever_way(client: TestClient, pool: FakeP
     assert all(other == first for other in others)
     assert (first.max_latency_ms, first.max_memory_mb, first.min_quality) == (250, 9.5, 0.5)
     assert (first.variant, first.on_miss) == ("full", "reject")
+    assert first.min_on_time_probability == 0.75
 
 
 def test_body_wins_over_header_field_by_field(client: TestClient, pool: FakePool) -> None:
@@ -56,7 +61,7 @@ def test_decimals_are_numbers(client: TestClient, pool: FakePool, text: str) -> 
 
 @pytest.mark.parametrize("text", ["1_0", "1_0.0", "\u0661\u0660", "nan", "0x10", "1e1_0", "True"])
 def test_nothing_else_is(client: TestClient, pool: FakePool, text: str) -> None:
-    for name in ("max_latency_ms", "max_memory_mb", "min_quality", "top_k"):
+    for name in (*NUMBERS, "top_k"):
         response = client.post("/v1/vqa", files=FILE, data={"question": "q?", name: text})
         assert response.status_code == 422
         (error,) = response.json()["errors"]

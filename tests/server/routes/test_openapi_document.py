@@ -55,7 +55,14 @@ def test_both_bodies_and_the_budget_headers_are_described(
     form = content["multipart/form-data"]["schema"]["properties"]
     image = form["image"]
     assert (image["items"] if path == "/v1/reason" else image)["format"] == "binary"
-    assert {"max_latency_ms", "max_memory_mb", "min_quality", "variant", "on_miss"} <= set(form)
+    assert {
+        "max_latency_ms",
+        "max_memory_mb",
+        "min_quality",
+        "variant",
+        "on_miss",
+        "min_on_time_probability",
+    } <= set(form)
     headers = {entry["name"] for entry in operation["parameters"]}
     assert {"X-Otmv-Max-Latency-Ms", "X-Otmv-On-Miss"} <= headers
 

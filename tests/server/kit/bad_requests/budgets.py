@@ -28,6 +28,9 @@ def budgets() -> Iterator[BadRequest]:
             text = json.dumps(vqa_document(budget={field_name: 0})).replace(": 0}", f": {word}}}")
             yield BadRequest(f"{field_name} {word}", text.encode(), JSON_TYPE)
     yield json_request("min_quality above 1", vqa_document(budget={"min_quality": 1.01}))
+    for value in (-0.01, 1.01, 1e300, "0.5", True, [], {}):
+        budget = {"min_on_time_probability": value}
+        yield json_request(f"min_on_time_probability {value!r}", vqa_document(budget=budget))
     for value in ("", "no-such-variant", "../etc/passwd", "a b", "x" * 65, "<d6>", 6, [], "d6\n"):
         yield json_request(f"variant {value!r}", vqa_document(budget={"variant": value}))
     for value in ("", "DEGRADE", "ignore", 1, True, ["reject"]):
@@ -48,6 +51,10 @@ def budget_headers() -> Iterator[BadRequest]:
         for value in ("0", "-1", "nan", "inf", "1e999", "five", "", "0x10", "1,5", *NO_DECIMALS):
             yield BadRequest(f"{name}: {value!r}", body, {**JSON_TYPE, name: value})
     for name, value in (
+        ("X-Otmv-Min-On-Time-Probability", "1.01"),
+        ("X-Otmv-Min-On-Time-Probability", "-0.1"),
+        ("X-Otmv-Min-On-Time-Probability", "nan"),
+        ("X-Otmv-Min-On-Time-Probability", ""),
         ("X-Otmv-On-Miss", "maybe"),
         ("X-Otmv-Variant", "no such"),
         ("X-Otmv-Variant", "nosuchvariant"),

@@ -33,6 +33,7 @@ from loadtests.kit.processes.child import ROOT
 from loadtests.kit.processes.serving import ServerProcess, serving
 from loadtests.kit.results import results, rounded, write_results
 from loadtests.rivals.options import PATH
+from loadtests.slo.calibration import chances_bar, scrape
 from loadtests.slo.workload import bodies
 
 OURS, BEFORE = "ours", "before"
@@ -152,7 +153,9 @@ def measure(asked: argparse.Namespace) -> list[Bar]:
         for variant in quality:
             sides[variant] = Side(ours, bodies([{**limit, "variant": variant}], asked.seed))
         stack.enter_context(busy_cores())
-        return bars(take_rounds(sides, asked, quality), asked.seed)
+        found = bars(take_rounds(sides, asked, quality), asked.seed)
+        tenths = scrape(ours.host, ours.port)
+        return [*found, chances_bar("busy-cores.on-time-chances.mean-error", tenths)]
 
 
 def main() -> int:

@@ -16,6 +16,7 @@ from loadtests.kit.processes.ports import free_port
 from loadtests.kit.progress import Report
 from loadtests.rivals.options import RivalOptions
 from loadtests.slo import capacity, servers
+from loadtests.slo.calibration import Tenth, scrape
 from loadtests.slo.sweep import CELL, GRID, RivalSettings, Trial
 from loadtests.slo.visits import OURS, CellResult, Offering, Yardstick, solo_s
 from loadtests.slo.workload import Cell, bodies
@@ -47,12 +48,16 @@ class SloBench:
 
 @dataclass
 class SloResults:
-    """What came of a run; `absent` says why a rival has no rows, `failures` are among those."""
+    """What came of a run; `absent` says why a rival has no rows, `failures` are among those.
+
+    `tenths` has our server's chances of being on time, visit by visit.
+    """
 
     yardstick: Yardstick
     rows: list[CellResult] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
+    tenths: list[Sequence[Tenth]] = field(default_factory=list)
 
 
 def measure_yardstick(artifact: Path, setup: SloBench, report: Report) -> Yardstick:
@@ -136,6 +141,7 @@ def _visit_ours(
         for cell, score in setup.offering.visit(server, measured.yardstick):
             report(f"{OURS}: {cell.name}: {score.effective:.1f}", share)
             measured.rows.append(CellResult(OURS, "", turn, cell, score))
+        measured.tenths.append(scrape(server.host, server.port))
 
 
 Rival = tuple[str, str, RivalSettings]

@@ -140,9 +140,12 @@ def _measure(
         facts["failures"] = measured.failures
         write(json_file, facts, bars, seed=setup.offering.seed)
     if plot_file is not None:
+        from loadtests.slo.calibration import plot_tenths, together
         from loadtests.slo.plot import plot
 
         plot(measured.rows, measured.yardstick, plot_file)
+        chances_file = plot_file.with_name(f"{plot_file.stem}_chances{plot_file.suffix}")
+        plot_tenths(together(measured.tenths), chances_file)
     for failure in measured.failures:
         say(failure)
     if measured.failures or any(bar.verdict == "short" for bar in bars):
@@ -152,6 +155,7 @@ def _measure(
 def _bars(measured: SloResults) -> list[Bar]:
     """Return every bar of the live benchmark; further parts append theirs here."""
     from loadtests.slo.bars import not_run, own_bars, rival_bars
+    from loadtests.slo.calibration import chances_bar, together
     from loadtests.slo.servers import RIVALS
 
     bars: list[Bar] = []
@@ -160,7 +164,8 @@ def _bars(measured: SloResults) -> list[Bar]:
             bars += rival_bars(measured.rows, measured.yardstick, name)
         else:
             bars += not_run(name, measured.absent.get(name, "not part of this run: --full"))
-    return [*bars, *own_bars(measured.rows, measured.yardstick)]
+    bars += own_bars(measured.rows, measured.yardstick)
+    return [*bars, chances_bar("slo.on-time-chances.mean-error", together(measured.tenths))]
 
 
 def _show(measured: SloResults, alone: SloResults, bars: Sequence[Bar]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from loadtests.kit.bars import Bar
+from loadtests.kit.errors import BenchError
 
 MEAN_ERROR = 0.03
 TENTHS = 10
@@ -48,10 +49,13 @@ def scrape(host: str, port: int) -> list[Tenth]:
     """Return the tenths of a running server.
 
     Raises:
-        OSError: it does not answer.
+        BenchError: it does not answer.
     """
-    with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=10) as response:
-        return read_tenths(response.read().decode())
+    try:
+        with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=10) as response:
+            return read_tenths(response.read().decode())
+    except OSError as error:
+        raise BenchError(f"the server's metrics cannot be read: {error}") from error
 
 
 def together(visits: Iterable[Sequence[Tenth]]) -> list[Tenth]:

@@ -12,7 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from prometheus_client import generate_latest
 
+from engine.telemetry import Telemetry
 from loadtests.kit.artifacts import FAMILY
 from loadtests.kit.errors import BenchError
 from loadtests.rivals.options import RivalOptions
@@ -29,6 +31,9 @@ CELLS = (Cell(1.0, 1.0), Cell(2.0, 4.0))
 FAMILY_OF_TINY = ["d1", "d2", "d3", "full"]
 
 
+TELEMETRY = Telemetry()
+
+
 @contextmanager
 def answering(variant: str) -> Iterator[Running]:
     class Handler(BaseHTTPRequestHandler):
@@ -41,6 +46,13 @@ def answering(variant: str) -> Iterator[Running]:
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            found = generate_latest(TELEMETRY.registry)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(found)))
+            self.end_headers()
+            self.wfile.write(found)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -68,7 +68,8 @@ def _settle_or_run(run: Run, rows: SortedRows, snapshot: Snapshot, now: float) -
     step = NextStep(line, load(run.rows), together)
     limits = _Limits(run, step, snapshot)
     for row in rows.onward:
-        if row.deadline_s - now < limits.of(row) - EPSILON_S or too_dear(row, snapshot, now):
+        worse = row.deadline_s - now < limits.of(row) - EPSILON_S
+        if worse or (row.route.tailed and too_dear(row, snapshot, now)):
             rows.final.append(row)
     _make_room(rows, snapshot)
     if rows.final:

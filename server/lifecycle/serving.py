@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar
 
+from artifact.latency.machine import usable_cores
 from engine.clock import Clock
 from engine.errors import EngineStopped
 from engine.telemetry import Telemetry
@@ -23,7 +24,7 @@ from server.lifecycle.memory_budget import MemoryBudget
 from server.lifecycle.one_at_a_time import OneAtATime
 from server.lifecycle.reloader import Reloader
 from server.lifecycle.served_engines import ServedEngines
-from server.pictures.decoder import Decoder
+from server.pictures.decoder import Decoder, workers_for
 from server.pictures.images import prepare_decoders
 from server.requests.budget import BudgetDefaults
 from server.requests.reader import RequestReader
@@ -55,7 +56,7 @@ class Serving:
             settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s
         )
         self.decoder = Decoder(
-            settings.decode_workers,
+            settings.decode_workers or workers_for(usable_cores()),
             settings.max_pixels,
             clock,
             settings.decode_timeout_s,

@@ -1,7 +1,7 @@
 """How many threads a stage runs on: as many as pay, beside the front that feeds the engine.
 
-A thread of the engine takes a core from what answers HTTP and decodes pictures. Beside a small model
-that is missing, while a large one is worth every core.
+A thread of the engine takes a core from what answers HTTP and decodes pictures. Beside a small
+model that is missing, while a large one is worth every core.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ from server.lifecycle.served_engines import ServedEngines
 from server.pictures.decoder import Decoder, workers_for
 from server.pictures.images import prepare_decoders
 from server.requests.budget import BudgetDefaults
+from server.requests.json_scan import SLICE_BYTES
 from server.requests.reader import RequestReader
 
 State = Literal["loading", "ready", "draining", "failed"]
@@ -138,8 +139,10 @@ class Serving:
         """Wait until loading has succeeded or failed."""
         await self._settled.wait()
 
-    async def parse(self, read: Callable[..., T], *arguments: object) -> T:
-        """Run a parsing function off the event loop."""
+    async def parse(self, size_bytes: int, read: Callable[..., T], *arguments: object) -> T:
+        """Run a parsing function: at once on a short body, off the event loop on a long one."""
+        if size_bytes <= SLICE_BYTES:
+            return read(*arguments)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._parsers, read, *arguments)
 

@@ -27,7 +27,10 @@ SERVICE = "system.slice/otmv.service"
 
 def v1(quota: object, period: int = 100_000, group: str = SERVICE) -> dict[str, str]:
     folder = f"/sys/fs/cgroup/cpu,cpuacct/{group}".rstrip("/")
-    return {f"{folder}/cpu.cfs_quota_us": f"{quota}\n", f"{folder}/cpu.cfs_period_us": f"{period}\n"}
+    return {
+        f"{folder}/cpu.cfs_quota_us": f"{quota}\n",
+        f"{folder}/cpu.cfs_period_us": f"{period}\n",
+    }
 
 
 def v2(said: str, group: str = SERVICE) -> dict[str, str]:

@@ -16,6 +16,7 @@ from cli.console import errors, fail, literal, note, show, spinner, table
 from engine.clock import SystemClock
 from engine.config import EngineConfig, default_cache_dir
 from engine.errors import EngineError
+from engine.opening.threads import with_threads
 from engine.pool import EnginePool
 from engine.telemetry import Telemetry
 from engine.types import Offer
@@ -132,7 +133,7 @@ def _load_and_run(settings: Settings, *, as_json: bool) -> None:
 
         def open_pool(progress: Progress) -> Pool:
             artifact = open_artifact(settings.artifact.resolve())  # a link may be moved later
-            config = engine_config(settings)
+            config = with_threads(artifact, engine_config(settings))
             return EnginePool.open(artifact, config, telemetry, clock, _shown(status, progress))
 
         def on_ready(serving: Serving) -> None:

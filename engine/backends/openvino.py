@@ -10,7 +10,7 @@ import numpy as np
 import openvino
 
 from artifact.config import Precision
-from artifact.latency import usable_cores
+from artifact.latency.machine import usable_cores
 from artifact.manifest import StageFile
 from engine.backends.arrays import HOST
 from engine.backends.base import Array, PreparedCalls, check_into

@@ -83,7 +83,7 @@ class Answerer:
             for each, request in zip(admitted, work.requests, strict=True)
         ]
         waits = [_awaitable(future, self.clock.now_s) for future in futures]
-        timed = await asyncio.gather(*waits)
+        timed = [await waits[0]] if len(waits) == 1 else await asyncio.gather(*waits)
         return WorkResult(
             began_s=began_s,
             submitted_s=submitted_s,
@@ -114,9 +114,9 @@ class Answerer:
     ) -> list[Decoded]:
         """Decode the pictures; `expires_s`: when nothing waits for them any more."""
         side_px = pool.artifact.manifest.config.image_size
-        each = (self._decode(picture, side_px, expires_s) for picture in pictures)
+        each = [self._decode(picture, side_px, expires_s) for picture in pictures]
         try:
-            decoded = await asyncio.gather(*each)
+            decoded = [await each[0]] if len(each) == 1 else await asyncio.gather(*each)
         except TimeoutError as error:
             raise DeadlineExpired(self.clock.now_s() - arrived_s) from error
         decode_s = sum(each.decode_s for each in decoded)

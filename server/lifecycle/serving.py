@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar
 
+from artifact.latency.machine import usable_cores
 from engine.clock import Clock
 from engine.errors import EngineStopped
 from engine.telemetry import Telemetry
@@ -23,9 +24,10 @@ from server.lifecycle.memory_budget import MemoryBudget
 from server.lifecycle.one_at_a_time import OneAtATime
 from server.lifecycle.reloader import Reloader
 from server.lifecycle.served_engines import ServedEngines
-from server.pictures.decoder import Decoder
+from server.pictures.decoder import Decoder, workers_for
 from server.pictures.images import prepare_decoders
 from server.requests.budget import BudgetDefaults
+from server.requests.json_scan import SLICE_BYTES
 from server.requests.reader import RequestReader
 
 State = Literal["loading", "ready", "draining", "failed"]
@@ -55,7 +57,7 @@ class Serving:
             settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s
         )
         self.decoder = Decoder(
-            settings.decode_workers,
+            settings.decode_workers or workers_for(usable_cores()),
             settings.max_pixels,
             clock,
             settings.decode_timeout_s,
@@ -137,8 +139,10 @@ class Serving:
         """Wait until loading has succeeded or failed."""
         await self._settled.wait()
 
-    async def parse(self, read: Callable[..., T], *arguments: object) -> T:
-        """Run a parsing function off the event loop."""
+    async def parse(self, size_bytes: int, read: Callable[..., T], *arguments: object) -> T:
+        """Run a parsing function: at once on a short body, off the event loop on a long one."""
+        if size_bytes <= SLICE_BYTES:
+            return read(*arguments)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._parsers, read, *arguments)
 

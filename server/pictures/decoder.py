@@ -22,6 +22,7 @@ from server.pictures.worker_process import TOO_LONG, Decoded, DecodeLimits, Work
 
 _SAMPLE_PX = (480, 360)
 _RESTED_S = 1.0
+_LEAST_WORKERS, _MOST_WORKERS = 2, 4
 _SMALL_MEGAPIXELS = 16.0
 """Photographs of telephones are small; what takes longer stands in the lane of large pictures."""
 _PASSES_OF_A_PHOTOGRAPH = 10
@@ -203,6 +204,11 @@ class Decoder:
         """Return the seconds until `expires_s`, `most_s` at most; None: without end."""
         left_s = min(most_s, expires_s - self._clock.now_s())
         return None if math.isinf(left_s) else max(0.0, left_s)
+
+
+def workers_for(cores: int) -> int:
+    """Return how many workers suit a machine: two at least, so that none waits for a large one."""
+    return min(max(cores // 2, _LEAST_WORKERS), _MOST_WORKERS)
 
 
 def _is_large(header: PictureHeader) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,9 +75,11 @@ def _description(
     return CaptionInput(pixels[0], max_new_tokens, num_beams)
 
 
-def _body(result: WorkResult, fields: CaptionFields, request_id: str) -> CaptionResponse:
+def _body(result: WorkResult, fields: CaptionFields, request_id: str) -> dict[str, Any]:
+    """Return a `CaptionResponse`."""
     text = result.answers[0].text or ""
-    return CaptionResponse(request_id=request_id, caption=text, **how_computed(result, 0))
+    own = {"request_id": request_id, "task": CAPTION.name, "caption": text}
+    return how_computed(result, 0) | own
 
 
 SERVED_CAPTION = ServedTask(

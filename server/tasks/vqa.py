@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,21 +91,19 @@ def _question(question: str, top_k: int, pixels: Sequence[NDArray[np.uint8]]) ->
     return VqaInput(pixels[0], question, top_k)
 
 
-def _body(result: WorkResult, fields: VqaFields, request_id: str) -> VqaResponse:
-    """Return the answers in the order asked."""
+def _body(result: WorkResult, fields: VqaFields, request_id: str) -> dict[str, Any]:
+    """Return a `VqaResponse`: the answers in the order asked."""
     answers = []
     for index, (question, answer) in enumerate(zip(fields.asked, result.answers, strict=True)):
-        ranked = [ScoredAnswer(answer=label, score=score) for label, score in answer.labels]
-        answers.append(
-            VqaAnswer(
-                question=question,
-                answer=ranked[0].answer,
-                score=ranked[0].score,
-                top_k=ranked,
-                **how_computed(result, index),
-            )
-        )
-    return VqaResponse(request_id=request_id, answers=answers)
+        label, score = answer.labels[0]
+        own = {
+            "question": question,
+            "answer": label,
+            "score": score,
+            "top_k": [{"answer": label, "score": score} for label, score in answer.labels],
+        }
+        answers.append(how_computed(result, index) | own)
+    return {"request_id": request_id, "task": VQA.name, "answers": answers}
 
 
 SERVED_VQA = ServedTask(

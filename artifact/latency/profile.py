@@ -6,8 +6,6 @@ import bisect
 import hashlib
 import json
 import math
-import os
-import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,24 +14,6 @@ from artifact.atomic import write_atomically
 
 Curve = tuple[tuple[int, float], ...]
 """(batch, mean seconds), ascending in batch."""
-
-
-def machine_fingerprint() -> str:
-    """Return a short text that changes when times measured here no longer hold."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text("utf-8", "replace").splitlines():
-            if line.startswith("model name"):
-                model = line.partition(":")[2].strip()
-                break
-    return f"{platform.system()} {platform.machine()} {model} x{usable_cores()}"
-
-
-def usable_cores() -> int:
-    """Return how many processors this process may run on."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
 
 
 def profile_key(artifact_hash: str, machine: str, library: str, threads: int) -> str:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from artifact.latency import LatencyProfile, profile_key, undisturbed
+from artifact.latency.profile import LatencyProfile, profile_key, undisturbed
 
 PROFILE = LatencyProfile(
     "k",

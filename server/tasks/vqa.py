@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from artifact.task import VQA
 from engine.tasks.vqa import VqaInput
@@ -29,8 +29,16 @@ Question = Annotated[
 ]
 
 
+_EITHER = [
+    {"required": ["question"], "properties": {"question": {"type": "string"}}},
+    {"required": ["questions"], "properties": {"questions": {"type": "array"}}},
+]
+
+
 class VqaFields(TaskFields):
-    """What is asked about a picture, apart from the picture."""
+    """What is asked about a picture, apart from the picture: `question` or `questions`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _EITHER})
 
     question: Question | None = None
     questions: list[Question] | None = Field(default=None, min_length=1, max_length=LIMIT_QUESTIONS)

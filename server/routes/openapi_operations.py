@@ -50,13 +50,17 @@ def answered(answer: type[BaseModel], events_example: str | None) -> dict[str, A
     if events_example is None:
         return found
     text = (
-        "Server-sent events: `token` with the next piece of text; then `done` with a "
+        "One server-sent event: `token` with the next piece of text; then `done` with a "
         f"{answer.__name__}, or `error` with a Problem if it failed after the start."
     )
-    schema = {"type": "string", "description": text}
+    event = {
+        "event": {"enum": ["token", "done", "error"]},
+        "data": {"type": "string", "contentMediaType": JSON},
+    }
+    schema = {"type": "object", "description": text, "properties": event, "required": [*event]}
     return found | {
-        "description": f"{answer.__doc__} With `stream`, as server-sent events.",
-        "content": {EVENTS: {"schema": schema, "example": events_example}},
+        "description": f"{answer.__doc__} With `stream`, as events:\n\n```\n{events_example}```",
+        "content": {EVENTS: {"schema": schema}},
     }
 
 

@@ -33,7 +33,8 @@ _BASE64 = base64.b64encode(_PICTURE).decode()
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Make a request that should be accepted one that can be."""
-    if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+    parts = () if case.meta is None else case.meta.components.values()
+    if any(part.mode is not GenerationMode.POSITIVE for part in parts):
         return
     if isinstance(case.body, dict):
         case.body = _attainable(case.body, case.path, case.media_type != "application/json")

@@ -6,7 +6,6 @@ import dataclasses
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Literal
 
 from artifact.errors import TextError
 from artifact.store import Artifact
@@ -206,13 +205,12 @@ class EnginePool:
             self._parts.executor.cancel(request.id)
         return request.future
 
-    def cancel(
-        self, request: Request, outcome: Literal["cancelled", "invalid", "error"] = "cancelled"
-    ) -> None:
+    def cancel(self, request: Request, outcome: Outcome = "cancelled") -> None:
         """End a request early: its place is free at once, its rows stop within one step.
 
-        `invalid` counts a request whose picture turned out to be unreadable, `error` one that a
-        fault of ours has ended. Does nothing once the request has ended.
+        It counts as `outcome`: `invalid` if its picture turned out to be unreadable, `expired` if
+        that was not decoded in time, `refused` if another question about the same picture was,
+        `error` if a fault of ours has ended it. Does nothing once the request has ended.
         """
         try:
             self._parts.endings.end(request, outcome, Cancelled())

@@ -71,7 +71,8 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     unguarded = open_paths(settings.guard_metrics) if settings.keys else None
     _add_middleware(app, clock, tracing, unguarded)
-    install_openapi(app, [served.shape.json for served in tasks], unguarded)
+    requests = [served.shape.json for served in tasks]
+    install_openapi(app, requests, unguarded, named_hosts=bool(settings.allowed_hosts))
     return app
 
 

@@ -7,13 +7,19 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Literal
 
 from engine.clock import Clock
-from engine.errors import BackendError, Cancelled, DeadlineExpired, EngineError, EngineStopped
+from engine.errors import (
+    Cancelled,
+    CapacityError,
+    DeadlineExpired,
+    DeadlineUnattainable,
+    EngineStopped,
+    RequestError,
+)
 from engine.requests.request import Request
 from engine.telemetry import Telemetry
-from engine.types import Answer, Input
+from engine.types import Answer, Input, Outcome
 from server.answering.reply_time import ReplyTime
 from server.answering.work import Work, WorkResult
 from server.engine_pool import OnText, Pool
@@ -140,12 +146,16 @@ class Answerer:
             raise DeadlineExpired(self.clock.now_s() - each.arrived_s) from error
 
 
-def _outcome(error: BaseException) -> Literal["cancelled", "invalid", "error"]:
-    """Return as what the requests count that end with an error: by whose fault."""
-    if isinstance(error, ImageError):
+def _outcome(error: BaseException) -> Outcome:
+    """Return as what requests count that end with an error: as what their answer says."""
+    if isinstance(error, asyncio.CancelledError | Cancelled):
+        return "cancelled"
+    if isinstance(error, ImageError | RequestError):
         return "invalid"
-    ours = isinstance(error, Exception) and not isinstance(error, EngineError)
-    return "error" if ours or isinstance(error, BackendError | EngineStopped) else "cancelled"
+    if isinstance(error, DeadlineExpired):
+        return "expired"
+    refused = isinstance(error, CapacityError) and not isinstance(error, EngineStopped)
+    return "refused" if refused or isinstance(error, DeadlineUnattainable) else "error"
 
 
 def _awaitable(

@@ -36,6 +36,7 @@ CLIENT_LEFT = 499
 INTERNAL = Problem(500, "internal", "The server failed; quote the request id when reporting it")
 LOAD_FAILED = Problem(503, "load-failed", "A stage could not be loaded")
 IMAGE_TOO_LARGE = Problem(413, "image-too-large", "The picture has too many pixels")
+BAD_REQUEST = Problem(400, "bad-request", "Bad Request")
 IMAGE_UNREADABLE = Problem(422, "image-unreadable", "The picture cannot be decoded")
 
 PROBLEMS: dict[type[Exception], Problem] = {

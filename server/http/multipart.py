@@ -83,7 +83,7 @@ class _Collector:
         self.complete = True
 
 
-def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
+def parse_multipart(body: bytes | bytearray, content_type: str) -> list[FormPart]:
     """Split a form body into its parts, in order.
 
     Raises:
@@ -99,7 +99,7 @@ def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
     try:
         parser = MultipartParser(boundary, callbacks)
         for start in range(0, len(body), _SLICE_BYTES):
-            parser.write(body[start : start + _SLICE_BYTES])
+            parser.write(bytes(body[start : start + _SLICE_BYTES]))
         parser.finalize()
     except (FormParserError, ValueError) as error:
         raise MalformedBody(f"the form cannot be parsed: {error}") from error

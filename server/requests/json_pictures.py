@@ -39,6 +39,7 @@ class TwoPictures(WireModel):
     images: list[Annotated[str, Field(min_length=1)]] = Field(
         min_length=2,
         max_length=2,
+        fail_fast=True,
         description="The left picture, then the right one: base64, or data: URLs.",
     )
 

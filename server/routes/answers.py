@@ -28,7 +28,7 @@ from server.lifecycle.serving import Serving
 from server.observing.logs import log_failure
 from server.observing.request_record import RequestRecord, record_of
 from server.requests.reader import CheckedRequest, Fields
-from server.routes.openapi_operations import event_stream, task_operation
+from server.routes.openapi_operations import answered, task_operation
 from server.tasks.served_task import ServedTask
 
 _ERRORS: tuple[type[Exception], ...] = (
@@ -74,13 +74,13 @@ def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["answers"], route_class=_OwnRoute)
     for served in tasks:
         responses = openapi_responses(_ERRORS)
-        if served.events_example is not None:
-            responses[200] = event_stream(served.answer, served.events_example)
+        responses[200] = answered(served.answer, served.events_example)
         router.add_api_route(
             f"/{served.task.name}",
             _endpoint(served),
             methods=["POST"],
             name=served.task.name,
+            operation_id=served.task.name,
             summary=served.summary,
             description=served.description,
             response_model=served.answer,

@@ -8,14 +8,14 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from artifact.task import VQA
 from engine.tasks.vqa import VqaInput
 from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
-from server.requests.fields import Text, WireModel
+from server.requests.fields import Text, Whole, WireModel
 from server.requests.json_pictures import OnePicture
 from server.requests.reader import RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, how_computed
@@ -29,12 +29,22 @@ Question = Annotated[
 ]
 
 
+_EITHER = [
+    {"required": ["question"], "properties": {"question": {"type": "string"}}},
+    {"required": ["questions"], "properties": {"questions": {"type": "array"}}},
+]
+
+
 class VqaFields(TaskFields):
-    """What is asked about a picture, apart from the picture."""
+    """What is asked about a picture, apart from the picture: `question` or `questions`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _EITHER})
 
     question: Question | None = None
-    questions: list[Question] | None = Field(default=None, min_length=1, max_length=LIMIT_QUESTIONS)
-    top_k: int = Field(default=5, ge=1, le=100, description="Answers to return for each question.")
+    questions: list[Question] | None = Field(
+        default=None, min_length=1, max_length=LIMIT_QUESTIONS, fail_fast=True
+    )
+    top_k: Whole = Field(default=5, ge=1, le=100, description="Answers to return for each question.")
     budget: BudgetFields = BudgetFields()
 
     @model_validator(mode="after")

@@ -6,14 +6,13 @@
 
 ARG BASE_IMAGE=python:3.11-slim
 
-# What pyproject.toml asks for, in a layer of its own: it changes less often than the program.
+# The libraries, by their hashes, in a layer of their own: they change less often than the program.
 FROM ${BASE_IMAGE} AS libraries
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/pip && python -m venv --without-pip /opt/otmv
 WORKDIR /src
-COPY deploy/docker/requirements.py pyproject.toml constraints.txt ./
-RUN python requirements.py > requirements.txt \
-    && /opt/pip/bin/pip --python /opt/otmv/bin/python install -c constraints.txt -r requirements.txt \
+COPY requirements ./requirements
+RUN /opt/pip/bin/pip --python /opt/otmv/bin/python install --require-hashes -r requirements/serve.txt \
     && find /opt/otmv -type d -name tests -prune -exec rm -r {} +
 
 # The same and an extra: tensorrt (its libraries come from NVIDIA's own index: name it in
@@ -22,11 +21,11 @@ RUN python requirements.py > requirements.txt \
 FROM libraries AS libraries-gpu
 ARG GPU_EXTRA=tensorrt
 ARG PIP_EXTRA_INDEX_URL=
-RUN python requirements.py "${GPU_EXTRA}" > requirements-gpu.txt \
-    && /opt/pip/bin/pip --python /opt/otmv/bin/python install -c constraints.txt -r requirements-gpu.txt
+RUN /opt/pip/bin/pip --python /opt/otmv/bin/python install --require-hashes -r "requirements/${GPU_EXTRA}.txt"
 
 FROM libraries AS program
-COPY README.md LICENSE ./
+RUN /opt/pip/bin/pip install --require-hashes -r requirements/build.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY artifact ./artifact
 COPY cli ./cli
 COPY engine ./engine
@@ -36,7 +35,8 @@ COPY models ./models
 COPY monitoring ./monitoring
 COPY server ./server
 COPY tuning ./tuning
-RUN /opt/pip/bin/pip --python /opt/otmv/bin/python install --no-deps --prefix /opt/program .
+RUN /opt/pip/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . \
+    && /opt/pip/bin/pip --python /opt/otmv/bin/python install --no-deps --prefix /opt/program /opt/wheels/*.whl
 
 FROM ${BASE_IMAGE} AS base
 RUN groupadd --gid 10001 otmv \

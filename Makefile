@@ -3,6 +3,7 @@
 PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
+HASHED    = --quiet --disable-pip-version-check --require-hashes --no-deps --requirement
 
 .PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test clean
 
@@ -74,22 +75,39 @@ image-test: .venv/.installed
 gpu-suite:
 	$(PYTHON) -m loadtests.gpu $(GPU_SUITE)
 
-.venv-serve/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv-serve
-	.venv-serve/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --editable .
+# Every package from its hashes, none resolved anew; `make lock` wrote them. What builds our own
+# package goes again.
+define environment
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/pip install $(HASHED) requirements/build.txt
+	$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(1)/bin/pip uninstall --quiet --yes --requirement requirements/build.txt
+	$(1)/bin/pip install $(HASHED) requirements/$(2).txt
+endef
+
+.venv-serve/.installed: pyproject.toml requirements/serve.txt
+	$(call environment,.venv-serve,serve)
+	.venv-serve/bin/pip check
 	touch $@
 
-.venv-rivals/.installed: pyproject.toml constraints-rivals.txt
-	$(PYTHON) -m venv .venv-rivals
-	.venv-rivals/bin/pip install --quiet --disable-pip-version-check -c constraints-rivals.txt --editable ".[rivals]"
+.venv-rivals/.installed: pyproject.toml requirements/rivals.txt
+	$(call environment,.venv-rivals,rivals)
 	touch $@
 
-# torchscale is the reference in one test; its own requirements pull what we do not need.
-.venv/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --editable ".[dev]"
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps torchscale fairscale
+# If pip finds the build of torch for GPUs, it has its CUDA libraries too. torchscale is the reference
+# in one test; its own requirements pull what we do not need.
+.venv/.installed: pyproject.toml requirements/develop.txt
+	$(call environment,.venv,develop)
+	.venv/bin/pip check > /dev/null || .venv/bin/pip install $(HASHED) requirements/torch.txt
+	.venv/bin/pip check
+	.venv/bin/pip install $(HASHED) requirements/reference.txt
+	touch $@
+
+# Tools that nothing here imports, each in an environment of its own.
+.venv-supply/.installed .venv-lock/.installed: .venv-%/.installed: requirements/%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install $(HASHED) $<
 	touch $@
 
 clean:
-	rm -rf .venv .venv-serve .venv-rivals
+	rm -rf .venv .venv-serve .venv-rivals .venv-fuzz .venv-lock .venv-mutants .venv-supply

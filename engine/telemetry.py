@@ -15,7 +15,7 @@ from engine.types import Outcome
 NO_VARIANT = "none"
 """The variant label of a request that ended before one was chosen."""
 
-SHED_REASONS = ("queue_full", "draining", "not_ready", "intake_full", "deadline")
+SHED_REASONS = ("queue_full", "draining", "not_ready", "intake_full", "front_busy", "deadline")
 """Why a request was refused at admission."""
 
 NO_API_KEY = "none"

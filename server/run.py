@@ -19,9 +19,11 @@ from fastapi import FastAPI
 from server.engine_pool import LOADER_THREAD
 from server.errors import ArtifactRefused, ServerError
 from server.http.connection.accepting import Acceptor
+from server.http.connection.head_admission import HeadAdmission
 from server.http.connection.limits import ConnectionLimits
 from server.http.connection.protocol import LimitedProtocol
 from server.lifecycle.serving import Serving
+from server.routes.answers import answer_paths
 
 _BACKLOG = 2048
 _LINGER_S = 0.5
@@ -100,7 +102,11 @@ def draining_server(
         timeout_graceful_shutdown=_CLOSING_S,
     )
     limits = ConnectionLimits.of(
-        serving.settings, most_connections, serving.clock, serving.telemetry
+        serving.settings,
+        most_connections,
+        serving.clock,
+        serving.telemetry,
+        HeadAdmission(serving.front, serving.shares.of, answer_paths()),
     )
     return DrainingServer(config, serving, limits, on_ready)
 

@@ -123,7 +123,7 @@ class Connections:
 
 async def run(job: SendJob) -> Sent:
     """Send everything at its time and return what came back."""
-    requests = [_request(job, body) for body in job.bodies]
+    requests = [request_bytes(job, body) for body in job.bodies]
     connections = Connections(job.host, job.port)
     begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
 
@@ -147,7 +147,8 @@ async def run(job: SendJob) -> Sent:
     return Sent(replies, time.perf_counter() - begun_s, cpu_s)
 
 
-def _request(job: SendJob, text: str) -> bytes:
+def request_bytes(job: SendJob, text: str) -> bytes:
+    """Return a question as it goes over the wire."""
     body = text.encode()
     head = (
         f"POST {job.path} HTTP/1.1\r\nHost: {job.host}:{job.port}\r\n"

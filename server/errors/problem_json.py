@@ -118,6 +118,8 @@ def _extensions(error: Exception) -> dict[str, Any]:
         return {"smallest_memory_budget_mb": error.smallest_mb}
     if isinstance(error, engine.DeadlineUnattainable):
         return {"predicted_ms": round(error.predicted_ms, 3), "variant": error.variant}
+    if isinstance(error, http.FrontBusy):
+        return {"estimated_wait_ms": round(error.wait_s * 1e3, 3)}
     return {}
 
 

@@ -87,6 +87,8 @@ class RequestStamp:
                 response = problem_response(error, record.request_id, scope["path"])
                 await response(scope, receive, stamp)
         finally:
+            if record.when_over is not None:
+                record.when_over(self._clock.now_s())
             self._report(scope, inner, record, status)
 
     def _report(self, scope: Scope, inner: Scope, record: RequestRecord, status: int) -> None:
@@ -123,10 +125,10 @@ def _begin(scope: Scope, arrived_s: float) -> RequestRecord:
         elif name == b"tracestate":
             states.append(value.decode("latin-1"))
     trace = read_trace_context(parents, states) if parents else None
-    return RequestRecord(_request_id(given_id), arrived_s, trace)
+    return RequestRecord(request_id_of(given_id), arrived_s, trace)
 
 
-def _request_id(given: str | None) -> str:
+def request_id_of(given: str | None) -> str:
     """Return the caller's id if it is harmless in headers and logs, else a fresh one."""
     return given if given and _SANE_ID.fullmatch(given) else secrets.token_hex(8)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Literal, TypeVar
 
@@ -13,12 +13,15 @@ from artifact.latency.machine import usable_cores
 from engine.clock import Clock
 from engine.errors import EngineStopped
 from engine.telemetry import Telemetry
+from server.access.shares import Shares, of_key
 from server.answering.answerer import Answerer
-from server.answering.reply_time import ReplyTime
+from server.answering.times import FrontTimes
 from server.configuration.api_key import ApiKey
 from server.configuration.settings import Settings
 from server.engine_pool import LOADER_THREAD, LoadingStopped, OpenPool, Pool
 from server.errors import StillDraining, StillLoading
+from server.front.front import Front
+from server.front.gate import Gate
 from server.http.body import BodyReader
 from server.lifecycle.memory_budget import MemoryBudget
 from server.lifecycle.one_at_a_time import OneAtATime
@@ -34,6 +37,8 @@ State = Literal["loading", "ready", "draining", "failed"]
 T = TypeVar("T")
 _log = logging.getLogger("otmv.server")
 _INTAKE_THREADS = 2
+_PLACES = 2
+"""In the front beside those that are decoded: one is read, one is written."""
 _CLOSING_S = 1.0
 _OPERATORS_CLOSING_S = 5.0
 _WATCH_S = 0.25
@@ -56,14 +61,23 @@ class Serving:
         self.bodies = BodyReader(
             settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s
         )
+        workers = settings.decode_workers or workers_for(usable_cores())
         self.decoder = Decoder(
-            settings.decode_workers or workers_for(usable_cores()),
+            workers,
             settings.max_pixels,
             clock,
             settings.decode_timeout_s,
             settings.decode_memory,
         )
-        self.answerer = Answerer(self.decoder, ReplyTime(), telemetry, clock)
+        self.shares = Shares(settings.keys)
+        self.front = Front(
+            Gate(_PLACES + workers, settings.queue_limit),
+            clock,
+            telemetry,
+            _default_latency_s(settings),
+            lambda: self.state == "ready",
+        )
+        self.answerer = Answerer(self.decoder, FrontTimes(), self.front, telemetry, clock)
         self.engines = ServedEngines()
         self._one_at_a_time = OneAtATime()
         self.reloader = Reloader(settings, self.engines, self._one_at_a_time, telemetry, clock)
@@ -181,6 +195,15 @@ class Serving:
             self.engines.serve(outcome)
             self.telemetry.serving(outcome.artifact.manifest.name, outcome.artifact.hash)
         self._settled.set()
+
+
+def _default_latency_s(settings: Settings) -> dict[Hashable, float]:
+    """Return the latency budget of each share whose requests name none; None: of all others."""
+    found: dict[Hashable, float] = {None: settings.default_max_latency_ms / 1e3}
+    for name, key in settings.keys.items():
+        if key.default_max_latency_ms is not None:
+            found[of_key(name)] = key.default_max_latency_ms / 1e3
+    return found
 
 
 def _request_reader(key: ApiKey | None, settings: Settings) -> RequestReader:

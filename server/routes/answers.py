@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic
 
 from fastapi import APIRouter, Request
@@ -20,6 +21,8 @@ from server import errors as http
 from server.answering.work import Work, WorkResult
 from server.engine_pool import OnText, Pool
 from server.errors.problem_json import openapi_responses, problem_body
+from server.front.front import VISIT
+from server.front.gate import Visit
 from server.http.body import Body
 from server.http.client_left import unless_client_leaves
 from server.http.event_stream import EventStream
@@ -29,6 +32,7 @@ from server.observing.logs import log_failure
 from server.observing.request_record import RequestRecord, record_of
 from server.requests.reader import CheckedRequest, Fields
 from server.routes.openapi_operations import answered, task_operation
+from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
 
 _ERRORS: tuple[type[Exception], ...] = (
@@ -50,6 +54,8 @@ _ERRORS: tuple[type[Exception], ...] = (
     http.BodyTooLarge,
     http.BodyTooSlow,
     http.TooManyBodies,
+    http.FrontBusy,
+    http.ShareUsedUp,
     http.DecodeWorkerDied,
     http.AnswerOverdue,
     http.ImageNotRecognised,
@@ -90,12 +96,22 @@ def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
     return router
 
 
+def answer_paths() -> dict[bytes, str]:
+    """Return the task that each path answers."""
+    return {f"/v1/{name}".encode(): name for name in SERVED_TASKS}
+
+
 def _endpoint(
     served: ServedTask[Fields],
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     async def ask(request: Request) -> Response:
         serving: Serving = request.app.state.serving
-        return await _Exchange(request, served, serving, record_of(request)).respond()
+        record = record_of(request)
+        visit = request.scope["state"].get(VISIT) or serving.front.knock(
+            served.task.name, None, record.arrived_s
+        )
+        record.when_over = lambda now: serving.front.end(visit)
+        return await _Exchange(request, served, serving, record, visit).respond()
 
     return ask
 
@@ -108,6 +124,7 @@ class _Exchange(Generic[Fields]):
     served: ServedTask[Fields]
     serving: Serving
     record: RequestRecord
+    visit: Visit
 
     async def respond(self) -> Response:
         """Refuse what can be refused unread, then read, check, and answer until the client leaves.
@@ -140,6 +157,7 @@ class _Exchange(Generic[Fields]):
             raise
 
     async def _answer_body(self, body: Body) -> Response:
+        await self.serving.front.enter(self.visit, body.data)
         reader = self.serving.reader_for(self.record.api_key)
         checked = await self.serving.parse(
             len(body.data), reader.read, self.served.shape, body.data, self.request.headers
@@ -160,10 +178,7 @@ class _Exchange(Generic[Fields]):
             return await EventStream(run, self._problem).begun()
         result = await self._run(pool, work)
         body = served.body(result, fields, self.record.request_id)
-        response = _json_response(body, result)
-        if not served.task.writes:
-            self._learn_reply_time(result)
-        return response
+        return _json_response(body, result)
 
     def _body_while_written(
         self, pool: Pool, work: Work, fields: Fields
@@ -175,15 +190,33 @@ class _Exchange(Generic[Fields]):
         return run
 
     async def _run(self, pool: Pool, work: Work, on_text: OnText | None = None) -> WorkResult:
-        arrived_s = self.record.arrived_s
-        self.record.result = await self.serving.answerer.run(pool, work, arrived_s, on_text)
+        """Get the work done; whether it is on time is settled now, just before it is written.
+
+        Raises:
+            DeadlineExpired: the answer would come too late, and nobody wants it then.
+        """
+        answerer, clock = self.serving.answerer, self.serving.clock
+        try:
+            result = await answerer.run(pool, work, self.visit, on_text)
+        except engine.DeadlineUnattainable as error:
+            self.serving.front.learn(self.visit, self.visit.arrived_s + error.predicted_ms / 1e3)
+            raise
+        now = clock.now_s()
+        written_s = now + answerer.times.writing.predicted_s(now)
+        if written_s > result.deadline_s and work.budget.on_miss == "reject":
+            raise engine.DeadlineExpired(now - self.visit.arrived_s)
+        self.record.result = result.written_by(written_s)
+        self.record.when_over = partial(self._learn, result, now)
         return self.record.result
 
-    def _learn_reply_time(self, result: WorkResult) -> None:
-        """Learn how long it took from the last answer to the response."""
-        answered_s = self.record.arrived_s + max(result.total_s)
-        now = self.serving.clock.now_s()
-        self.serving.answerer.reply_time.add(now - answered_s, now)
+    def _learn(self, result: WorkResult, made_s: float, now: float) -> None:
+        """Learn from an answer that is written; a text is written as it grows."""
+        front, times = self.serving.front, self.serving.answerer.times
+        if not self.served.task.writes:
+            times.reply.add(now - self.visit.arrived_s - max(result.total_s), now)
+            times.writing.add(now - made_s, now)
+            front.learn(self.visit, now)
+        front.end(self.visit)
 
     def _problem(self, error: Exception) -> dict[str, Any]:
         log_failure(error, self.record)

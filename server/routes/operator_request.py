@@ -52,5 +52,5 @@ async def read_operator_request(
             return empty
         if media_type(request.headers) != JSON:
             raise http.UnsupportedBody(f"{what} reads {JSON} only")
-        scanned = await serving.parse(scan_json, body.data)
+        scanned = await serving.parse(len(body.data), scan_json, body.data)
         return from_json(model, scanned.text)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from engine.clock import Clock
 from engine.telemetry import Telemetry
 from server.configuration.settings import Settings
+from server.http.connection.head_admission import HeadAdmission
 from server.http.connection.heads import WaitingBytes
 
 _AFTER_BODY_S = 5.0
@@ -18,6 +19,7 @@ class ConnectionLimits:
     """Limits of each connection, and of all together.
 
     `clock` stamps arrivals; `telemetry` counts what is refused before a route sees it.
+    `admission` refuses what comes too late anyway; None: nothing.
     """
 
     head_timeout_s: float
@@ -26,11 +28,24 @@ class ConnectionLimits:
     clock: Clock
     telemetry: Telemetry
     waiting: WaitingBytes = field(default_factory=WaitingBytes)
+    admission: HeadAdmission | None = None
 
     @classmethod
     def of(
-        cls, settings: Settings, most_connections: int, clock: Clock, telemetry: Telemetry
+        cls,
+        settings: Settings,
+        most_connections: int,
+        clock: Clock,
+        telemetry: Telemetry,
+        admission: HeadAdmission | None = None,
     ) -> ConnectionLimits:
         """Return what the settings say."""
         body_timeout_s = settings.body_timeout_s + _AFTER_BODY_S
-        return cls(settings.head_timeout_s, body_timeout_s, most_connections, clock, telemetry)
+        return cls(
+            settings.head_timeout_s,
+            body_timeout_s,
+            most_connections,
+            clock,
+            telemetry,
+            admission=admission,
+        )

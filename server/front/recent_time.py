@@ -1,4 +1,4 @@
-"""How long an answer takes from the engine to the wire."""
+"""How long something takes now: a high quantile of recent times."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections import deque
 from engine.elastic.quantiles import quantile
 
 _RECENT_S = 2.0
-_WIRE_S = 5e-4
-"""What the event loop and the socket take after the response is made."""
 _LEARN_EVERY = 16
 
 
-class ReplyTime:
-    """Predicts the time from the engine's answer to the reply: a high quantile of recent ones.
+class RecentTime:
+    """Predicts a time from recent ones; 0 if there are none.
 
     Measurements older than two seconds are dropped: the load may have changed since.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, share: float = 0.95, extra_s: float = 0.0) -> None:
+        self._share = share
+        self._extra_s = extra_s
         self._recent: deque[tuple[float, float]] = deque(maxlen=128)
         self._since = 0
         self._predicted_s = 0.0
@@ -31,7 +31,7 @@ class ReplyTime:
             self._learn(now)
 
     def predicted_s(self, now: float) -> float:
-        """Return how long the next reply will take."""
+        """Return how long the next one will take."""
         if self._recent and now - self._recent[0][0] > _RECENT_S:
             self._learn(now)
         return self._predicted_s
@@ -40,5 +40,5 @@ class ReplyTime:
         while self._recent and now - self._recent[0][0] > _RECENT_S:
             self._recent.popleft()
         times_s = [seconds for _, seconds in self._recent]
-        self._predicted_s = quantile(times_s, 0.95) + _WIRE_S if times_s else 0.0
+        self._predicted_s = quantile(times_s, self._share) + self._extra_s if times_s else 0.0
         self._since = 0

@@ -21,8 +21,8 @@ _PROVIDER = "CPUExecutionProvider"
 
 
 _SPIN_US = 20
-"""How long a thread that has done its part looks for more before it sleeps. Within a graph more comes
-sooner. The library's own time is milliseconds: threads would take whole cores between calls."""
+"""How long a thread that has done its part looks for more before it sleeps. Within a graph more
+comes sooner. The library's own time is milliseconds: it would take whole cores between calls."""
 
 
 @cache

@@ -8,6 +8,7 @@ one engine thread only: what other threads do for a call is not counted.
 
 from __future__ import annotations
 
+import runpy
 import sys
 import time
 from collections.abc import Callable
@@ -16,8 +17,6 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-
-from cli.main import main as otmv
 
 
 def counted(times: Any, call: Callable[..., Any]) -> Callable[..., Any]:
@@ -42,7 +41,7 @@ def main() -> None:
     for name in ("run", "run_with_iobinding"):
         setattr(session, name, counted(times, getattr(session, name)))
     sys.argv = ["otmv", *sys.argv[2:]]
-    otmv()
+    runpy.run_module("cli.main", run_name="__main__")
 
 
 if __name__ == "__main__":

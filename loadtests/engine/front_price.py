@@ -1,8 +1,8 @@
 """What a question costs of the processor: two work trees in turns, with their own defaults.
 
-Each tree serves the demo. Eight connections ask it in turns, each again as soon as it has its answer;
-the processor time of all the server's processes is counted. Alone, and beside two processes that
-never rest. Then one server with one engine thread, whose time inside the library is counted apart.
+Each tree serves the demo. Eight connections ask it in turns, each again as soon as it has its
+answer; the processor time of all the server's processes is counted. Alone, and beside two processes
+that never rest. Then one server with one engine thread, whose time in the library is counted apart.
 
     python -m loadtests.engine.front_price ../before . --json front_price.json
 """
@@ -135,9 +135,7 @@ def front_bar(tree: Path, cache: Path, request: bytes, visits: int, seconds: flo
     return Bar("engine.front-price.outside-library.ms", median, MOST_FRONT_MS, False, spread)
 
 
-def _outside_ms(
-    server: ServerProcess, library: np.memmap, request: bytes, seconds: float
-) -> float:
+def _outside_ms(server: ServerProcess, library: np.memmap, request: bytes, seconds: float) -> float:
     before_s, before_cpu_s = _inside_s(server, library), server.cpu_s()
     count = asyncio.run(answers(server, request, seconds))
     all_s = server.cpu_s() - before_cpu_s
@@ -148,7 +146,10 @@ def _inside_s(server: ServerProcess, library: np.memmap) -> float:
     """Return the seconds so far inside the engine's library, and of decoding and resizing."""
     with urllib.request.urlopen(f"http://{server.host}:{server.port}/metrics") as page:
         lines = page.read().decode().splitlines()
-    pillow = ('otmv_phase_seconds_sum{phase="decode"}', 'otmv_phase_seconds_sum{phase="preprocess"}')
+    pillow = (
+        'otmv_phase_seconds_sum{phase="decode"}',
+        'otmv_phase_seconds_sum{phase="preprocess"}',
+    )
     decoded_s = sum(float(line.split()[-1]) for line in lines if line.startswith(pillow))
     return float(library[0]) / 1e9 + decoded_s
 
@@ -161,7 +162,9 @@ def measure(asked: argparse.Namespace) -> list[Bar]:
     with tempfile.TemporaryDirectory() as folder:
         caches = [Path(folder) / "before", Path(folder) / "after"]
         with ExitStack() as stack:
-            servers = [stack.enter_context(serving_tree(*pair)) for pair in zip(trees, caches)]
+            servers = [
+                stack.enter_context(serving_tree(*pair)) for pair in zip(trees, caches, strict=True)
+            ]
             for server in servers:
                 window(server, request, 2.0)
             alone = in_turns(servers, request, asked.visits, asked.seconds)

@@ -42,11 +42,14 @@ def serving(artifact: Path, backend: str, cache: Path) -> Iterator[ServerProcess
     words = ["serve", str(artifact), "--port", "0", "--backend", backend, "--cache-dir", str(cache)]
     command = [sys.executable, "-m", "cli.main", *words]
     private = {"OTMV_ACCESS_LOG": "false", "COLUMNS": "200"}
-    with started(command, environment() | private, ready_address, _START_LIMIT_S, _GRACE_S) as found:
+    with started(
+        command, environment() | private, ready_address, _START_LIMIT_S, _GRACE_S
+    ) as found:
         process, (host, port) = found
         yield ServerProcess(process, host, port)
 
 
 def ready_address(said: str) -> tuple[str, int] | None:
+    """Return where a server says it listens; None: it has not said so yet."""
     found = _READY.search(said)
     return None if found is None else (found[1], int(found[2]))

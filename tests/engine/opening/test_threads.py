@@ -76,8 +76,8 @@ def test_a_file_that_says_nothing_is_measured_again(
     (file,) = (tmp_path / "threads").iterdir()
     file.write_text(text)
     assert with_threads(tiny, config, measure=_large).threads == 4
+    file.write_text(text)
     with pytest.raises(AssertionError, match="measured"):
-        file.write_text(text)
         with_threads(tiny, config, measure=_never)
 
 

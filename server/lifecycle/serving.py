@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Literal, TypeVar
 
 from engine.clock import Clock
@@ -17,7 +18,7 @@ from server.answering.reply_time import ReplyTime
 from server.configuration.api_key import ApiKey
 from server.configuration.settings import Settings
 from server.engine_pool import LOADER_THREAD, LoadingStopped, OpenPool, Pool
-from server.errors import StillDraining, StillLoading
+from server.errors import DecodeWorkerDied, StillDraining, StillLoading
 from server.http.body import BodyReader
 from server.lifecycle.memory_budget import MemoryBudget
 from server.lifecycle.one_at_a_time import OneAtATime
@@ -126,7 +127,7 @@ class Serving:
             except Exception as error:  # reported through /readyz and the exit code
                 outcome = error
             try:
-                loop.call_soon_threadsafe(self._settle, outcome)
+                asyncio.run_coroutine_threadsafe(self._settle(outcome), loop)
             except RuntimeError:  # the loop closed while loading
                 _log.info("stopped while loading")
 
@@ -170,10 +171,14 @@ class Serving:
             raise LoadingStopped
         self.phase, self.done_share = phase, share
 
-    def _settle(self, outcome: Pool | Exception) -> None:
+    async def _settle(self, outcome: Pool | Exception) -> None:
+        """Take an engine into service, once pictures can be decoded; or note why there is none."""
         if isinstance(outcome, Exception):
             self.failure = outcome
         else:
+            with suppress(DecodeWorkerDied, TimeoutError):  # decoding starts another
+                async with asyncio.timeout(self.settings.decode_timeout_s):
+                    await self.decoder.ready()
             self.engines.serve(outcome)
             self.telemetry.serving(outcome.artifact.manifest.name, outcome.artifact.hash)
         self._settled.set()

@@ -22,6 +22,8 @@ from server.pictures.worker_process import TOO_LONG, Decoded, DecodeLimits, Work
 
 _SAMPLE_PX = (480, 360)
 _RESTED_S = 1.0
+_RESTART_S = 0.3
+"""What starting a worker takes."""
 _SMALL_MEGAPIXELS = 16.0
 """Photographs of telephones are small; what takes longer stands in the lane of large pictures."""
 _PASSES_OF_A_PHOTOGRAPH = 10
@@ -82,6 +84,15 @@ class Decoder:
         missing = self._count - len(self._idle) - len(self._busy)
         self._idle += [self._new_worker() for _ in range(missing)]
 
+    async def ready(self) -> None:
+        """Wait until the workers that were started take pictures.
+
+        Raises:
+            DecodeWorkerDied: one ended; decoding starts another.
+        """
+        for worker in list(self._idle):
+            await worker.ready()
+
     @property
     def worker_pids(self) -> list[int]:
         """The process ids of the workers that run."""
@@ -96,7 +107,8 @@ class Decoder:
     ) -> Decoded:
         """Decode and resize one picture, until `expires_s` on the clock at most.
 
-        A picture whose request was cancelled is decoded to its end: killing a worker costs more.
+        A picture whose request was cancelled leaves its lane. If it has begun, it may end within
+        the time that another worker would take to start; then its worker is killed.
 
         Raises:
             ImageError: the data is not what the header promised, or takes too long to decode.
@@ -123,7 +135,11 @@ class Decoder:
                 work.exception()  # its request may have been cancelled; then it is not asked for
 
         work.add_done_callback(ended)
-        return await asyncio.shield(work)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            asyncio.get_running_loop().call_later(_RESTART_S, work.cancel)
+            raise
 
     def close(self) -> None:
         """Kill the workers; what they decode fails. May be called twice."""

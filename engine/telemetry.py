@@ -99,6 +99,9 @@ class Telemetry:
             "problem",
         )
         self._depth = self._gauge("queue_depth", "Requests admitted and not yet running.")
+        self._silent = self._gauge(
+            "engine_silent_seconds", "Time of the engine's present turn; 0 while it is idle."
+        )
         self._resident = self._gauge(
             "resident_bytes", "Bytes of loaded stages (measured) and of open requests.", "kind"
         )
@@ -198,6 +201,10 @@ class Telemetry:
         """Read the queue's depth and the open requests' bytes whenever metrics are read."""
         self._depth.set_function(depth)
         self._resident.labels("requests").set_function(request_bytes)
+
+    def watch_engine(self, silent_s: Callable[[], float]) -> None:
+        """Read how long the engine's present turn has taken whenever metrics are read."""
+        self._silent.set_function(silent_s)
 
     def watch_stages(self, loaded_bytes: Callable[[], tuple[int, int]]) -> None:
         """Read the bytes of (shared stages, key blocks) whenever metrics are read."""

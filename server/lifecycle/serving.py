@@ -18,7 +18,7 @@ from server.answering.reply_time import ReplyTime
 from server.configuration.api_key import ApiKey
 from server.configuration.settings import Settings
 from server.engine_pool import LOADER_THREAD, LoadingStopped, OpenPool, Pool
-from server.errors import DecodeWorkerDied, StillDraining, StillLoading
+from server.errors import AnswerOverdue, DecodeWorkerDied, StillDraining, StillLoading
 from server.http.body import BodyReader
 from server.lifecycle.memory_budget import MemoryBudget
 from server.lifecycle.one_at_a_time import OneAtATime
@@ -84,22 +84,29 @@ class Serving:
         pool = self.engines.pool
         if self.failure is not None or (pool is not None and pool.stopped):
             return "failed"
+        if pool is not None and self._hangs(pool):
+            return "failed"
         return "ready" if pool is not None and pool.ready else "loading"
 
     def pool(self) -> Pool:
         """Return the engine if it takes requests now.
 
         Raises:
-            StillLoading, StillDraining: as named.
+            StillLoading, StillDraining: as named; AnswerOverdue: it hangs.
         """
         if self._draining:
             raise StillDraining
         pool = self.engines.pool
         if pool is not None and pool.stopped:
             raise StillLoading("stopped by a fault")
+        if pool is not None and self._hangs(pool):
+            raise AnswerOverdue
         if pool is None or not pool.ready:
             raise StillLoading("loading failed" if self.failure else self.phase)
         return pool
+
+    def _hangs(self, pool: Pool) -> bool:
+        return pool.silent_s > self.settings.hang_timeout_s
 
     async def engine_stopped(self) -> None:
         """Wait until a fault has ended the engine that takes requests; then this has failed."""

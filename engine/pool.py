@@ -119,6 +119,8 @@ class EnginePool:
 
     def show(self) -> None:
         """Let the gauges show this engine."""
+        requests = self._parts.requests
+        self.telemetry.watch_open(lambda: requests.open, lambda: requests.slots_taken)
         self.telemetry.watch_engine(lambda: self.silent_s)
         self.telemetry.watch_queue(self._parts.requests.waiting, self._parts.requests.request_bytes)
         self.telemetry.watch_stages(self._stages.loaded_bytes)

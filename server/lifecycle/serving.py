@@ -74,6 +74,7 @@ class Serving:
         self._loader: threading.Thread | None = None
         self._settled = asyncio.Event()
         self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
+        telemetry.watch_intake(lambda: self.bodies.held_bytes, lambda: self.decoder.pictures)
         telemetry.watch_ready(lambda: self.state == "ready")
 
     @property

@@ -57,6 +57,7 @@ class Decoder:
         self._idle: list[WorkerProcess] = []
         self._busy: set[WorkerProcess] = set()
         self._running: set[asyncio.Task[Decoded]] = set()
+        self._pictures = 0
         self._closed = False
 
     def predict_s(self, *headers: PictureHeader) -> float:
@@ -83,6 +84,11 @@ class Decoder:
         """Start the workers, so that the first requests do not wait for that."""
         missing = self._count - len(self._idle) - len(self._busy)
         self._idle += [self._new_worker() for _ in range(missing)]
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures are being decoded, or wait for it."""
+        return self._pictures
 
     async def ready(self) -> None:
         """Wait until the workers that were started take pictures.
@@ -118,11 +124,13 @@ class Decoder:
         large = _is_large(header)
         expected_s = self._time.predict_s(header)
         self._backlog.add(large, expected_s)
+        self._pictures += 1
         try:
             async with asyncio.timeout(self._left_s(expires_s, math.inf)):
                 place = await self._lanes.enter(large, header.decoded_bytes)
         except BaseException:
             self._backlog.take(large, expected_s)
+            self._pictures -= 1
             raise
         work = asyncio.ensure_future(self._decode(picture, header, side_px, expires_s))
         self._running.add(work)
@@ -131,6 +139,7 @@ class Decoder:
             self._running.discard(work)
             self._lanes.leave(place)
             self._backlog.take(large, expected_s)
+            self._pictures -= 1
             if not work.cancelled():
                 work.exception()  # its request may have been cancelled; then it is not asked for
 

@@ -4,7 +4,7 @@ PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 
-.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test clean
+.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test api-check clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -65,6 +65,10 @@ dashboards-test: .venv/.installed
 monitoring-test: .venv/.installed
 	.venv/bin/pytest tests/deploy/test_rules.py tests/deploy/live_monitoring.py
 
+# schemathesis (all checks) and redocly (npm) against the OpenAPI page of a real server.
+api-check: .venv/.installed .venv-api/.installed
+	.venv/bin/pytest tests/server/openapi/live_openapi.py
+
 # Build the CPU image and run it: buildah and podman, or docker. See tests/deploy/image_tools.py.
 image-test: .venv/.installed
 	.venv/bin/pytest -rA tests/deploy/live_image.py
@@ -84,6 +88,11 @@ gpu-suite:
 	.venv-rivals/bin/pip install --quiet --disable-pip-version-check -c constraints-rivals.txt --editable ".[rivals]"
 	touch $@
 
+.venv-api/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-api
+	.venv-api/bin/pip install --quiet --disable-pip-version-check "schemathesis>=4.32,<5" "pillow>=11.0"
+	touch $@
+
 # torchscale is the reference in one test; its own requirements pull what we do not need.
 .venv/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -92,4 +101,4 @@ gpu-suite:
 	touch $@
 
 clean:
-	rm -rf .venv .venv-serve .venv-rivals
+	rm -rf .venv .venv-serve .venv-rivals .venv-api

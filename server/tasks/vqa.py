@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from artifact.task import VQA
 from engine.tasks.vqa import VqaInput
@@ -29,7 +29,7 @@ Question = Annotated[
 ]
 
 
-_EITHER = [
+_EITHER: list[JsonValue] = [
     {"required": ["question"], "properties": {"question": {"type": "string"}}},
     {"required": ["questions"], "properties": {"questions": {"type": "array"}}},
 ]

@@ -1,4 +1,4 @@
-"""The documented memory limit is the one that is computed, and every setting moves it as it must."""
+"""The documented memory limit is the computed one, and every setting moves it as it must."""
 
 from __future__ import annotations
 

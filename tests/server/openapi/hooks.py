@@ -1,6 +1,6 @@
-"""What schemathesis cannot know of good requests: pictures, and budgets that this server can meet.
+"""What schemathesis cannot know of good requests: pictures, and budgets that can be met.
 
-Applied to requests that are meant to be accepted, by `schemathesis.toml`; bad ones stay as they are.
+Applied to requests that are meant to be accepted, by `schemathesis.toml`; bad ones stay so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The most memory that the server and its decode workers take, from the settings (docs/operations.md).
+"""The most memory that the server and its decode workers take, from the settings.
 
 It is what a container's limit must hold: computed here, tried with the worst pictures by a test.
 """

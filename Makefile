@@ -5,7 +5,7 @@ PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 HASHED    = --quiet --disable-pip-version-check --require-hashes --no-deps --requirement
 
-.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test clean
+.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test lock sbom audit fuzz mutants api-check clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -66,6 +66,10 @@ dashboards-test: .venv/.installed
 monitoring-test: .venv/.installed
 	.venv/bin/pytest tests/deploy/test_rules.py tests/deploy/live_monitoring.py
 
+# schemathesis (all checks) and redocly (npm) against the OpenAPI page of a real server.
+api-check: .venv/.installed .venv-api/.installed
+	.venv/bin/pytest tests/server/openapi/live_openapi.py
+
 # Build the CPU image and run it: buildah and podman, or docker. See tests/deploy/image_tools.py.
 image-test: .venv/.installed
 	.venv/bin/pytest -rA tests/deploy/live_image.py
@@ -103,6 +107,11 @@ endef
 	.venv/bin/pip install $(HASHED) requirements/reference.txt
 	touch $@
 
+.venv-api/.installed: pyproject.toml
+	$(PYTHON) -m venv .venv-api
+	.venv-api/bin/pip install --quiet --disable-pip-version-check "schemathesis>=4.32,<5" "pillow>=11.0"
+	touch $@
+
 # Tools that nothing here imports, each in an environment of its own.
 .venv-supply/.installed .venv-lock/.installed: .venv-%/.installed: requirements/%.txt
 	$(PYTHON) -m venv .venv-$*
@@ -110,4 +119,4 @@ endef
 	touch $@
 
 clean:
-	rm -rf .venv .venv-serve .venv-rivals .venv-fuzz .venv-lock .venv-mutants .venv-supply
+	rm -rf .venv .venv-serve .venv-rivals .venv-fuzz .venv-api .venv-lock .venv-mutants .venv-supply

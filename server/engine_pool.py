@@ -44,6 +44,11 @@ class Pool(Protocol):
         """Whether a fault has ended the engine; every request has failed then."""
         ...
 
+    @property
+    def silent_s(self) -> float:
+        """How long the engine has been at its present turn, seconds; 0 while it is idle."""
+        ...
+
     def admit(
         self,
         task: TaskName,

@@ -16,6 +16,7 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from engine.loop.executor import ENGINE_THREAD
 from server.engine_pool import LOADER_THREAD
 from server.errors import ArtifactRefused, ServerError
 from server.http.connection.accepting import Acceptor
@@ -79,9 +80,10 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
 
 
 def _leave_what_loads() -> None:
-    """End the process at once if a library still loads: the interpreter's end would crash in it."""
-    if any(thread.name == LOADER_THREAD for thread in threading.enumerate()):
-        _log.warning("stopped while loading")
+    """End the process at once if a library still runs: the interpreter's end would crash in it."""
+    busy = {thread.name for thread in threading.enumerate()} & {LOADER_THREAD, ENGINE_THREAD}
+    if busy:
+        _log.warning("stopped while running: %s", ", ".join(sorted(busy)))
         logging.shutdown()
         os._exit(0)
 

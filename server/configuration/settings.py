@@ -113,6 +113,12 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="How long a late `degrade` request is still worked on.",
     )
+    hang_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=3600,
+        description="Time one turn of the engine may take before it counts as hanging.",
+    )
     reload: bool = Field(
         default=False,
         description="Whether operators may change artifact and memory budget while it serves.",

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Literal, TypeVar
 
 from artifact.latency.machine import usable_cores
@@ -19,7 +20,7 @@ from server.answering.times import FrontTimes
 from server.configuration.api_key import ApiKey
 from server.configuration.settings import Settings
 from server.engine_pool import LOADER_THREAD, LoadingStopped, OpenPool, Pool
-from server.errors import StillDraining, StillLoading
+from server.errors import AnswerOverdue, DecodeWorkerDied, StillDraining, StillLoading
 from server.front.front import Front
 from server.front.gate import Gate
 from server.http.body import BodyReader
@@ -89,6 +90,7 @@ class Serving:
         self._loader: threading.Thread | None = None
         self._settled = asyncio.Event()
         self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
+        telemetry.watch_intake(lambda: self.bodies.held_bytes, lambda: self.decoder.pictures)
         telemetry.watch_ready(lambda: self.state == "ready")
 
     @property
@@ -99,22 +101,29 @@ class Serving:
         pool = self.engines.pool
         if self.failure is not None or (pool is not None and pool.stopped):
             return "failed"
+        if pool is not None and self._hangs(pool):
+            return "failed"
         return "ready" if pool is not None and pool.ready else "loading"
 
     def pool(self) -> Pool:
         """Return the engine if it takes requests now.
 
         Raises:
-            StillLoading, StillDraining: as named.
+            StillLoading, StillDraining: as named; AnswerOverdue: it hangs.
         """
         if self._draining:
             raise StillDraining
         pool = self.engines.pool
         if pool is not None and pool.stopped:
             raise StillLoading("stopped by a fault")
+        if pool is not None and self._hangs(pool):
+            raise AnswerOverdue
         if pool is None or not pool.ready:
             raise StillLoading("loading failed" if self.failure else self.phase)
         return pool
+
+    def _hangs(self, pool: Pool) -> bool:
+        return pool.silent_s > self.settings.hang_timeout_s
 
     async def engine_stopped(self) -> None:
         """Wait until a fault has ended the engine that takes requests; then this has failed."""
@@ -142,7 +151,7 @@ class Serving:
             except Exception as error:  # reported through /readyz and the exit code
                 outcome = error
             try:
-                loop.call_soon_threadsafe(self._settle, outcome)
+                asyncio.run_coroutine_threadsafe(self._settle(outcome), loop)
             except RuntimeError:  # the loop closed while loading
                 _log.info("stopped while loading")
 
@@ -188,10 +197,14 @@ class Serving:
             raise LoadingStopped
         self.phase, self.done_share = phase, share
 
-    def _settle(self, outcome: Pool | Exception) -> None:
+    async def _settle(self, outcome: Pool | Exception) -> None:
+        """Take an engine into service, once pictures can be decoded; or note why there is none."""
         if isinstance(outcome, Exception):
             self.failure = outcome
         else:
+            with suppress(DecodeWorkerDied, TimeoutError):  # decoding starts another
+                async with asyncio.timeout(self.settings.decode_timeout_s):
+                    await self.decoder.ready()
             self.engines.serve(outcome)
             self.telemetry.serving(outcome.artifact.manifest.name, outcome.artifact.hash)
         self._settled.set()

@@ -23,6 +23,8 @@ from server.pictures.worker_process import TOO_LONG, Decoded, DecodeLimits, Work
 _SAMPLE_PX = (480, 360)
 _RESTED_S = 1.0
 _LEAST_WORKERS, _MOST_WORKERS = 2, 4
+_RESTART_S = 0.3
+"""What starting a worker takes."""
 _SMALL_MEGAPIXELS = 16.0
 """Photographs of telephones are small; what takes longer stands in the lane of large pictures."""
 _PASSES_OF_A_PHOTOGRAPH = 10
@@ -56,6 +58,7 @@ class Decoder:
         self._idle: list[WorkerProcess] = []
         self._busy: set[WorkerProcess] = set()
         self._running: set[asyncio.Task[Decoded]] = set()
+        self._pictures = 0
         self._closed = False
 
     def predict_s(self, *headers: PictureHeader) -> float:
@@ -84,6 +87,20 @@ class Decoder:
         self._idle += [self._new_worker() for _ in range(missing)]
 
     @property
+    def pictures(self) -> int:
+        """How many pictures are being decoded, or wait for it."""
+        return self._pictures
+
+    async def ready(self) -> None:
+        """Wait until the workers that were started take pictures.
+
+        Raises:
+            DecodeWorkerDied: one ended; decoding starts another.
+        """
+        for worker in list(self._idle):
+            await worker.ready()
+
+    @property
     def worker_pids(self) -> list[int]:
         """The process ids of the workers that run."""
         return [worker.pid for worker in (*self._idle, *self._busy) if worker.alive]
@@ -97,7 +114,8 @@ class Decoder:
     ) -> Decoded:
         """Decode and resize one picture, until `expires_s` on the clock at most.
 
-        A picture whose request was cancelled is decoded to its end: killing a worker costs more.
+        A picture whose request was cancelled leaves its lane. If it has begun, it may end within
+        the time that another worker would take to start; then its worker is killed.
 
         Raises:
             ImageError: the data is not what the header promised, or takes too long to decode.
@@ -107,11 +125,13 @@ class Decoder:
         large = _is_large(header)
         expected_s = self._time.predict_s(header)
         self._backlog.add(large, expected_s)
+        self._pictures += 1
         try:
             async with asyncio.timeout(self._left_s(expires_s, math.inf)):
                 place = await self._lanes.enter(large, header.decoded_bytes)
         except BaseException:
             self._backlog.take(large, expected_s)
+            self._pictures -= 1
             raise
         work = asyncio.ensure_future(self._decode(picture, header, side_px, expires_s))
         self._running.add(work)
@@ -120,11 +140,16 @@ class Decoder:
             self._running.discard(work)
             self._lanes.leave(place)
             self._backlog.take(large, expected_s)
+            self._pictures -= 1
             if not work.cancelled():
                 work.exception()  # its request may have been cancelled; then it is not asked for
 
         work.add_done_callback(ended)
-        return await asyncio.shield(work)
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            asyncio.get_running_loop().call_later(_RESTART_S, work.cancel)
+            raise
 
     def close(self) -> None:
         """Kill the workers; what they decode fails. May be called twice."""

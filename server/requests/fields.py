@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
@@ -93,7 +93,8 @@ def _types(model: type[BaseModel], name: str) -> set[Any]:
     """Return the types that a field takes."""
     field = model.model_fields.get(name)
     annotation = None if field is None else field.annotation
-    return set(get_args(annotation)) or {annotation}
+    choices = get_args(annotation) or (annotation,)
+    return {get_args(each)[0] if get_origin(each) is Annotated else each for each in choices}
 
 
 def _refusal(error: ValidationError) -> InvalidFields | MalformedBody:

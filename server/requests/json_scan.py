@@ -20,8 +20,8 @@ LIMIT_DEPTH = 16
 LIMIT_ITEMS = 200
 """Brackets, commas and strings; the largest good request has about a hundred."""
 LIMIT_FIELDS = 16
-"""Names with a value, in all objects together; the largest good request has 9. As a list stops at its
-first bad entry, no more than `MOST_ERRORS` are built with those of fields that are missing."""
+"""Names with a value, in all objects together; the largest good request has 9. As a list stops
+at its first bad entry, no more errors than `MOST_ERRORS` are built, missing fields included."""
 LIMIT_TEXT_BYTES = 800_000
 """Bytes beside pictures: 32 questions of 2,000 characters, each of them escaped as 12 bytes."""
 _LONGEST_INLINE_BYTES = 16_384

@@ -109,9 +109,7 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
             yield path, operation
 
 
-def _add_refusals(
-    operation: dict[str, Any], errors: Iterable[type[Exception] | Problem]
-) -> None:
+def _add_refusals(operation: dict[str, Any], errors: Iterable[type[Exception] | Problem]) -> None:
     """Add problems to an operation's responses, beside those that it has."""
     responses = operation["responses"]
     for status, refusal in openapi_responses(errors).items():

@@ -19,6 +19,7 @@ OPERATOR_REQUEST_ERRORS: tuple[type[Exception], ...] = (
     http.FromWebPage,
     http.StillLoading,
     http.StillDraining,
+    http.AnswerOverdue,
     http.MalformedBody,
     http.InvalidFields,
     http.UnsupportedBody,

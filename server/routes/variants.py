@@ -70,7 +70,9 @@ _LISTED = {
     response_model=VariantsResponse,
     responses={
         200: _LISTED,
-        **openapi_responses((engine.NotReady, http.StillDraining, http.InvalidFields)),
+        **openapi_responses(
+            (engine.NotReady, http.StillDraining, http.AnswerOverdue, http.InvalidFields)
+        ),
     },
 )
 def variants(

@@ -44,7 +44,9 @@ class VqaFields(TaskFields):
     questions: list[Question] | None = Field(
         default=None, min_length=1, max_length=LIMIT_QUESTIONS, fail_fast=True
     )
-    top_k: Whole = Field(default=5, ge=1, le=100, description="Answers to return for each question.")
+    top_k: Whole = Field(
+        default=5, ge=1, le=100, description="Answers to return for each question."
+    )
     budget: BudgetFields = BudgetFields()
 
     @model_validator(mode="after")

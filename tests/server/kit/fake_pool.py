@@ -53,6 +53,7 @@ class FakePool:
     answer_error: Exception | None = None
     ready: bool = True
     stopped: bool = False
+    silent_s: float = 0.0
     grace_s: float = math.inf
     draining: bool = False
     closed: bool = False

@@ -102,3 +102,17 @@ def test_draining_finishes_what_runs_and_refuses_the_rest() -> None:
     assert late.answer["type"] == "urn:otmv:problem:draining"
     assert finished
     assert pool.closed
+
+
+def test_an_engine_that_hangs_makes_the_server_unready_until_it_goes_on(
+    client: TestClient, pool: FakePool, settings: Settings
+) -> None:
+    pool.silent_s = settings.hang_timeout_s + 1
+    for response in (client.get("/readyz"), post_good(client), client.get("/v1/variants")):
+        assert response.status_code == 503
+        assert response.json()["type"] == "urn:otmv:problem:answer-overdue"
+    assert "\notmv_ready 0.0\n" in client.get("/metrics").text
+    assert client.get("/healthz").status_code == 200
+    pool.silent_s = settings.hang_timeout_s
+    assert client.get("/readyz").status_code == 200
+    assert post_good(client).status_code == 200

@@ -1,6 +1,6 @@
-"""What schemathesis cannot know of good requests: pictures, and budgets that this server can meet.
+"""What schemathesis cannot know of good requests: pictures, and budgets that can be met.
 
-Applied to requests that are meant to be accepted, by `schemathesis.toml`; bad ones stay as they are.
+Applied to requests that are meant to be accepted, by `schemathesis.toml`; bad ones stay so.
 """
 
 from __future__ import annotations
@@ -34,7 +34,10 @@ _BASE64 = base64.b64encode(_PICTURE).decode()
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Make a request that should be accepted one that can be."""
     parts = () if case.meta is None else case.meta.components.values()
-    if any(part.mode is not GenerationMode.POSITIVE for part in parts):
+    modes = [part.mode for part in parts]
+    if case.meta is not None:
+        modes.append(case.meta.generation.mode)
+    if any(mode is not GenerationMode.POSITIVE for mode in modes):
         return
     if isinstance(case.body, dict):
         case.body = _attainable(case.body, case.path, case.media_type != "application/json")

@@ -357,3 +357,30 @@ def test_a_worker_loads_no_engine() -> None:
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert {"numpy", "PIL"} <= loaded
     assert not loaded & {"engine", "onnxruntime", "pydantic", "fastapi", "tokenizers", "asyncio"}
+
+
+def test_a_client_that_leaves_stops_a_heavy_picture() -> None:
+    async def scenario() -> None:
+        async with decoding(1) as decoder:
+            await decoder.ready()
+            (first,) = decoder.worker_pids
+            left = asyncio.ensure_future(decode(decoder, SLOW))
+            waiting = asyncio.ensure_future(decode(decoder, SLOW))
+            await until(lambda: busy(decoder) == 1)
+            waiting.cancel()
+            left.cancel()
+            await asyncio.wait([left, waiting])
+            await a_small_one(decoder)
+            assert first not in decoder.worker_pids
+            assert busy(decoder) == 0
+
+    asyncio.run(scenario())
+
+
+def test_workers_that_are_ready_wait_for_nothing() -> None:
+    async def scenario() -> None:
+        async with decoding(2) as decoder:
+            await decoder.ready()
+            assert all(worker._ready for worker in decoder._idle)
+
+    asyncio.run(scenario())

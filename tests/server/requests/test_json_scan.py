@@ -181,9 +181,9 @@ def test_a_body_made_to_cost_costs_little(name: str) -> None:
     "body",
     [
         {f"k{index}": 0 for index in range(16)},
-        {"images": "AA==", "budget": {f"k{index}": 0 for index in range(15)}},
+        {"images": "AA==", "budget": {f"k{index}": 0 for index in range(14)}},
         {"image": "AA==", "questions": [0] * 100},
-        {"image": "AA==", "questions": [{"q": 0}] * 15},
+        {"image": "AA==", "questions": [{"q": 0}] * 14},
     ],
 )
 def test_no_more_errors_are_built_than_are_shown(body: object) -> None:

@@ -15,7 +15,22 @@ from tests.server.kit.bad_requests.request import (
     vqa_document,
 )
 
-NO_DECIMALS = ("1_0", "1__0", "0_1", "1e1_0", "1 0", "--1", "1.2.3", ".", "e5", "infinity", "\u00b2", "\u0663", "1\u00b2", "\u00a01")
+NO_DECIMALS = (
+    "1_0",
+    "1__0",
+    "0_1",
+    "1e1_0",
+    "1 0",
+    "--1",
+    "1.2.3",
+    ".",
+    "e5",
+    "infinity",
+    "\u00b2",
+    "\u0663",
+    "1\u00b2",
+    "\u00a01",
+)
 """What some languages or libraries take for a number in a text."""
 
 

@@ -45,9 +45,10 @@ OTHERS = (
     Lock("reference", packages=("torchscale", "fairscale"), project=False),
     Lock("build", packages=("hatchling", "editables"), project=False),
     Lock("supply", packages=("cyclonedx-bom[validation]", "pip-audit"), project=False),
+    Lock("lock", packages=("uv",), project=False),
     # atheris 3.1 has no build for CPython 3.11.
     Lock("fuzz", packages=("atheris<3.1",), project=False),
-    Lock("mutants", packages=("mutmut",), project=False),
+    Lock("mutants", packages=("cosmic-ray",), project=False),
 )
 _ALONE = frozenset({"reference"})
 """Installed with --no-deps: their own requirements pull what nothing here needs."""

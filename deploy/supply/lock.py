@@ -1,7 +1,7 @@
 """Write requirements/*.txt: every package that is installed, with its version and its hashes.
 
 `make lock` runs this; `make lock LOCK="--upgrade"` takes newer versions. Each file is whole, so pip
-installs from it with --require-hashes. One resolution serves all: what serves is also developed with.
+installs from it with --require-hashes. One resolution serves all: developers have what serves.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """Change the code in small ways, one at a time, and keep the changes that no test notices.
 
 `make mutants MODULES="server/access engine/requests"` runs these; without names it runs all, which
-takes days: it stops and goes on wherever it is told to, for cosmic-ray keeps a session a module in
-runs/mutants. cosmic-ray is chosen because it needs nothing of the layout: it edits a file in a copy of
-the tree and starts the tests as they are, decode workers and real servers included. mutmut forks
-after one import of everything, which neither uvloop nor the workers outlive.
+takes days: stopped at any time, it goes on there, for cosmic-ray keeps a session for each module in
+runs/mutants. It is chosen because it needs nothing of the layout: it edits a file in a copy of the
+tree and starts the tests as they are, decode workers and real servers included. mutmut changes the
+imports themselves, which worker processes and tests of whole files do not see.
 
 Fails if a change lives on that deploy/supply/survivors.txt does not have, with its reason.
 """
@@ -45,9 +45,6 @@ TESTS = {
     "engine/tasks": "tests/engine/tasks",
 }
 """The tests that each module is held against: those that are about it."""
-_SURVIVED = re.compile(
-    r"^\[job-id\] \w+\n(?P<path>\S+) (?P<operator>\S+) (?P<count>\d+)\n.*?survived.*?$", re.M | re.S
-)
 
 
 def main(modules: Sequence[str]) -> int:
@@ -62,7 +59,7 @@ def main(modules: Sequence[str]) -> int:
         (FOLDER / f"{_name(module)}.txt").write_text(text, "utf-8")
         found = list(survivors(text))
         new += [change for change in found if change not in known]
-        print(f"{module}: {text.splitlines()[-1] if text else ''}; {len(found)} live on", flush=True)
+        print(f"{module}: {len(found)} live on", flush=True)
     print(*(f"new: {change}" for change in new), sep="\n")
     return 1 if new else 0
 

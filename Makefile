@@ -95,7 +95,7 @@ fuzz: .venv-fuzz/.installed
 	.venv-fuzz/bin/python -m tests.server.fuzz --seconds $(SECONDS) $(TARGETS)
 
 # Change the code in small ways and see which changes no test notices; goes on where it stopped.
-mutants: .venv-mutants/.installed
+mutants: .venv-mutants/.installed .venv/.installed
 	OMP_NUM_THREADS=1 .venv-mutants/bin/python -m deploy.supply.mutants $(MODULES)
 
 # Measure the models on this machine's GPU, about nine minutes. Makes no environment: it runs on
@@ -137,7 +137,7 @@ endef
 	touch $@
 
 # Tools that nothing here imports, each in an environment of its own.
-.venv-supply/.installed .venv-lock/.installed: .venv-%/.installed: requirements/%.txt
+.venv-supply/.installed .venv-lock/.installed .venv-mutants/.installed: .venv-%/.installed: requirements/%.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/pip install $(HASHED) $<
 	touch $@

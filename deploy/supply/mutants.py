@@ -53,8 +53,10 @@ def main(modules: Sequence[str]) -> int:
     new = []
     for module in modules or TESTS:
         session = _session(module)
-        subprocess.run([TOOL / "cosmic-ray", "exec", *session], cwd=FOLDER / "tree", check=True)
-        report = [TOOL / "cr-report", "--surviving-only", "--show-diff", session[1]]
+        subprocess.run(
+            [str(TOOL / "cosmic-ray"), "exec", *session], cwd=FOLDER / "tree", check=True
+        )
+        report = [str(TOOL / "cr-report"), "--surviving-only", "--show-diff", session[1]]
         text = subprocess.run(report, stdout=subprocess.PIPE, text=True, check=True).stdout
         (FOLDER / f"{_name(module)}.txt").write_text(text, "utf-8")
         found = list(survivors(text))
@@ -92,7 +94,7 @@ def _session(module: str) -> tuple[str, str]:
         "utf-8",
     )
     if not session.exists():
-        words = [TOOL / "cosmic-ray", "init", config, session]
+        words = [str(TOOL / "cosmic-ray"), "init", str(config), str(session)]
         subprocess.run(words, cwd=tree, check=True)
     return str(config), str(session)
 

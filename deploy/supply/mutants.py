@@ -69,7 +69,7 @@ def main(modules: Sequence[str]) -> int:
 def survivors(report: str) -> Iterator[str]:
     """Yield each change that lives on, as `path: - old line + new line`, of a report with diffs."""
     for diff in report.split("=== DIFF ===")[1:]:
-        path = re.search(r"^--- mutation diff ---\n--- a(\S+)", diff, re.M)
+        path = re.search(r"^--- mutation diff ---\n--- a/(\S+)", diff, re.M)
         old = re.search(r"^-(?!-- )(.*)$", diff, re.M)
         new = re.search(r"^\+(?!\+\+ )(.*)$", diff, re.M)
         if path:

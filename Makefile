@@ -74,6 +74,34 @@ api-check: .venv/.installed .venv-api/.installed
 image-test: .venv/.installed
 	.venv/bin/pytest -rA tests/deploy/live_image.py
 
+# Write requirements/*.txt anew; LOCK=--upgrade takes newer versions.
+lock: .venv-lock/.installed
+	PATH="$(CURDIR)/.venv-lock/bin:$$PATH" $(PYTHON) -m deploy.supply.lock $(LOCK)
+
+# What an installation of the server has, as CycloneDX: runs/sbom.json.
+sbom: .venv-supply/.installed
+	$(PYTHON) -m venv --clear --without-pip .venv-sbom
+	.venv-supply/bin/pip --python .venv-sbom/bin/python install $(HASHED) requirements/serve.txt
+	mkdir -p runs
+	.venv-supply/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --validate --output-format JSON --output-file runs/sbom.json .venv-sbom/bin/python
+	$(PYTHON) -m deploy.supply.sbom runs/sbom.json
+
+# Ask the database of advisories about every pinned version; needs the network.
+audit: .venv-supply/.installed
+	for lock in serve torch tensorrt-rtx develop; do \
+	  .venv-supply/bin/pip-audit --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; \
+	done
+
+# Fuzz everything that reads a client's bytes: SECONDS for each of TARGETS (all, if none is named).
+SECONDS ?= 600
+fuzz: .venv-fuzz/.installed
+	.venv-fuzz/bin/python -m tests.server.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# Change the code in small ways and see which changes no test notices; goes on where it stopped.
+mutants: .venv-mutants/.installed .venv/.installed
+	OMP_NUM_THREADS=1 .venv-mutants/bin/python -m deploy.supply.mutants $(MODULES)
+
 # Measure the models on this machine's GPU, about nine minutes. Makes no environment: it runs on
 # whatever $(PYTHON) has, which must be torch for CUDA and triton, safetensors, tokenizers and pillow.
 gpu-suite:
@@ -112,11 +140,16 @@ endef
 	.venv-api/bin/pip install --quiet --disable-pip-version-check "schemathesis>=4.32,<5" "pillow>=11.0"
 	touch $@
 
+.venv-fuzz/.installed: pyproject.toml requirements/serve.txt requirements/fuzz.txt
+	$(call environment,.venv-fuzz,serve)
+	.venv-fuzz/bin/pip install $(HASHED) requirements/fuzz.txt
+	touch $@
+
 # Tools that nothing here imports, each in an environment of its own.
-.venv-supply/.installed .venv-lock/.installed: .venv-%/.installed: requirements/%.txt
+.venv-supply/.installed .venv-lock/.installed .venv-mutants/.installed: .venv-%/.installed: requirements/%.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/pip install $(HASHED) $<
 	touch $@
 
 clean:
-	rm -rf .venv .venv-serve .venv-rivals .venv-fuzz .venv-api .venv-lock .venv-mutants .venv-supply
+	rm -rf .venv .venv-serve .venv-rivals .venv-api .venv-fuzz .venv-lock .venv-mutants .venv-sbom .venv-supply

@@ -1,7 +1,7 @@
 """Write requirements/*.txt: every package that is installed, with its version and its hashes.
 
 `make lock` runs this; `make lock LOCK="--upgrade"` takes newer versions. Each file is whole, so pip
-installs from it with --require-hashes. One resolution serves all: what serves is also developed with.
+installs from it with --require-hashes. One resolution serves all: developers have what serves.
 """
 
 from __future__ import annotations
@@ -45,9 +45,10 @@ OTHERS = (
     Lock("reference", packages=("torchscale", "fairscale"), project=False),
     Lock("build", packages=("hatchling", "editables"), project=False),
     Lock("supply", packages=("cyclonedx-bom[validation]", "pip-audit"), project=False),
+    Lock("lock", packages=("uv",), project=False),
     # atheris 3.1 has no build for CPython 3.11.
     Lock("fuzz", packages=("atheris<3.1",), project=False),
-    Lock("mutants", packages=("mutmut",), project=False),
+    Lock("mutants", packages=("cosmic-ray",), project=False),
 )
 _ALONE = frozenset({"reference"})
 """Installed with --no-deps: their own requirements pull what nothing here needs."""

@@ -1,7 +1,7 @@
 """`make fuzz`: every target under atheris, one after the other; `SECONDS=` for each, `TARGETS=`.
 
-What one run found is kept in runs/fuzz/<target>/corpus, and the next run begins with it. A crash, or
-an input that takes longer than a second, is kept beside it and fails the run.
+What one run found is kept in runs/fuzz/<target>/corpus, and the next run begins with it. A crash,
+or an input that takes longer than a second, is kept beside it and fails the run.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ FOLDER = Path("runs/fuzz")
 HANG_S = 1
 MOST_MEMORY_MB = 2048
 _NAMES = (
-    "jpeg", "png", "gif", "webp", "bmp", "tiff", "json", "form", "multipart", "pieces", "connection",
-    "budget", "hosts", "trace",
+    "jpeg", "png", "gif", "webp", "bmp", "tiff", "json", "form", "multipart", "pieces",
+    "connection", "budget", "hosts", "trace",
 )  # fmt: skip
 
 

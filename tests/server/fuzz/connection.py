@@ -91,8 +91,7 @@ async def _converse(arrivals: Iterable[bytes]) -> bytes:
         for _ in range(_TURNS):
             await asyncio.sleep(0)
     protocol.connection_lost(None)
-    while state.tasks:
-        await asyncio.sleep(0)
+    await asyncio.gather(*state.tasks)
     assert _LIMITS.waiting.held_bytes == 0
     if failures:
         raise RuntimeError(f"{failures[0].get('message')}") from failures[0].get("exception")

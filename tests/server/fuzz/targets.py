@@ -121,7 +121,10 @@ def trace(data: bytes) -> None:
 def _pictures(kind: str) -> Target:
     formats = {"jpeg": "JPEG", "png": "PNG", "gif": "GIF", "webp": "WEBP", "bmp": "BMP"}
     name = formats.get(kind, "TIFF")
-    made = [sample_pictures.noisy(name, (9, 7)), sample_pictures.encoded(sample_pictures.solid(), name)]
+    made = [
+        sample_pictures.noisy(name, (9, 7)),
+        sample_pictures.encoded(sample_pictures.solid(), name),
+    ]
     made += [make() for bomb, make in bombs.REFUSED_UNDECODED.items() if bomb.startswith(kind)]
     return Target(picture, _short(made), longest=8192)
 
@@ -162,7 +165,10 @@ TARGETS = {
     "connection": Target(connection, tuple(bytes([n]) + h for n in (0, 40, 255) for h in _HEADS)),
     "budget": Target(
         budget,
-        (b"x-otmv-max-latency-ms: 1e3\nx-otmv-on-miss: reject\nx-otmv-variant: d1", b"x-otmv-: 1_0"),
+        (
+            b"x-otmv-max-latency-ms: 1e3\nx-otmv-on-miss: reject\nx-otmv-variant: d1",
+            b"x-otmv-: 1_0",
+        ),
         longest=512,
     ),
     "hosts": Target(
@@ -170,6 +176,8 @@ TARGETS = {
         (b"host: [::1]:80\norigin: http://[::1]:80", b"host: localhost.\nsec-fetch-site: none"),
         longest=512,
     ),
-    "trace": Target(trace, (b"traceparent: 00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01",), longest=1024),
+    "trace": Target(
+        trace, (b"traceparent: 00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01",), longest=1024
+    ),
 }
 """Each by its name."""

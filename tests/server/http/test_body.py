@@ -75,7 +75,7 @@ def test_a_body_that_never_ends_is_given_up() -> None:
 
 
 def test_a_body_gives_its_bytes_back_however_its_reading_ends() -> None:
-    async def scenario(ending: dict[str, Any] | None) -> int:
+    async def scenario(ending: dict[str, Any] | None, expected: type[ServerError]) -> int:
         reader = BodyReader(4096, 8192, timeout_s=0.02)
         messages = [{"type": "http.request", "body": b"x" * 3000, "more_body": True}]
 
@@ -98,7 +98,7 @@ def test_a_body_gives_its_bytes_back_however_its_reading_ends() -> None:
         ({"type": "http.disconnect"}, ClientLeft),
         (more, BodyTooLarge),
     ):
-        assert asyncio.run(scenario(ending)) == 0
+        assert asyncio.run(scenario(ending, expected)) == 0
 
 
 def test_a_body_right_at_the_limits_is_read_and_given_back_once() -> None:

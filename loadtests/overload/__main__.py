@@ -42,7 +42,7 @@ def _main(words: list[str]) -> int:
     solo_ms = yardstick.solo_s * 1e3
     print(f"solo {solo_ms:.1f} ms, capacity {yardstick.capacity_hz:.0f}/s", flush=True)
     with servers.ours(options.artifact, setup.cache) as server, _busy(options.busy):
-        load = _Load(server, yardstick, options.seed)
+        load = _OfferedLoad(server, yardstick, options.seed)
         load.send([(1.0, _WARM_S)])
         bars = _rows(load, options) if options.part == "rows" else _spike(load, options)
     for bar in bars:
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _Load:
+class _OfferedLoad:
     """Sends stretches of load to one server."""
 
     def __init__(self, server: servers.Running, yardstick: Yardstick, seed: int) -> None:
@@ -113,7 +113,7 @@ async def _closed_loop(job: SendJob, requests: list[bytes]) -> float:
     return done / (time.perf_counter() - begun_s)
 
 
-def _rows(load: _Load, options: argparse.Namespace) -> list[Bar]:
+def _rows(load: _OfferedLoad, options: argparse.Namespace) -> list[Bar]:
     rows = {}
     for each in _LOADS:
         planned, sent = load.send([(each, options.seconds)], options.cv2)
@@ -123,7 +123,7 @@ def _rows(load: _Load, options: argparse.Namespace) -> list[Bar]:
     return row_bars(rows)
 
 
-def _spike(load: _Load, options: argparse.Namespace) -> list[Bar]:
+def _spike(load: _OfferedLoad, options: argparse.Namespace) -> list[Bar]:
     sustained_hz = load.sustained_hz()
     print(f"sustained by the smallest variant: {sustained_hz:.0f}/s", flush=True)
     stretches = [(0.25, _BEFORE_S), (options.peak, options.seconds), (0.25, _AFTER_S)]

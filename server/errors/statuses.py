@@ -73,9 +73,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.TooManyHeads: Problem(503, "too-many-heads", "Too many request heads are in memory"),
     http.TooManyBodies: Problem(429, "intake-full", "Too many request bodies are in memory"),
     http.FrontBusy: Problem(503, "front-busy", "More requests come than the server can read"),
-    http.ShareUsedUp: Problem(
-        429, "share-used-up", "This client sends more than its part"
-    ),
+    http.ShareUsedUp: Problem(429, "share-used-up", "This client sends more than its part"),
     http.ClientLeft: Problem(CLIENT_LEFT, "client-left", "The client left"),
     http.TooManyConnections: Problem(503, "too-many-connections", "Too many connections"),
     http.DecodeWorkerDied: Problem(503, "decoder-died", "The decoding process ended"),

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class FairLine(Generic[T]):
-    """Start-time fair queueing (Goyal, Vin and Cheng, 1996): shares take turns, by cost.
+    """Self-clocked fair queueing (Golestani, 1994): shares take turns, by cost.
 
     In each share, first come, first served. A share that is alone is served without pause, and one
     that was away saves nothing up.
@@ -32,17 +32,17 @@ class FairLine(Generic[T]):
 
     def add(self, share: Hashable, item: T, cost: float = 1.0) -> None:
         """Put something at the end of its share's part."""
-        start = self._start(share)
-        self._ends[share] = start + cost
-        self._waiting.setdefault(share, deque()).append((start, item))
+        end = self._end(share, cost)
+        self._ends[share] = end
+        self._waiting.setdefault(share, deque()).append((end, item))
         self._count += 1
 
     def ahead(self, share: Hashable) -> int:
         """Return how many would be served before a new one of a share."""
-        start = self._start(share)
+        end = self._end(share, 1.0)
         mine = len(self._waiting.get(share, ()))
         others = (line for name, line in self._waiting.items() if name != share)
-        return mine + sum(sum(at <= start for at, _ in line) for line in others)
+        return mine + sum(sum(at <= end for at, _ in line) for line in others)
 
     def waiting_of(self, share: Hashable) -> int:
         """Return how many of the line are a share's."""
@@ -71,8 +71,8 @@ class FairLine(Generic[T]):
         self._forget(share)
         return True
 
-    def _start(self, share: Hashable) -> float:
-        return max(self._served, self._ends.get(share, 0.0))
+    def _end(self, share: Hashable, cost: float) -> float:
+        return max(self._served, self._ends.get(share, 0.0)) + cost
 
     def _next(self) -> Hashable:
         return min(self._waiting, key=lambda share: self._waiting[share][0][0])

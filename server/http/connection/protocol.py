@@ -180,7 +180,11 @@ class LimitedProtocol(HttpToolsProtocol):
         address = self.client[0] if self.client else ""
         try:
             self.scope["state"][VISIT] = self._limits.admission.knock(
-                self.url, self.headers, address, self._first_byte_s, self._pieces.coming
+                self.url,
+                self.headers,
+                address,
+                self.scope["state"][ARRIVED],
+                self._pieces.coming,
             )
         except FrontBusy as error:
             self._turn_away(error)

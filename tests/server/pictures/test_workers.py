@@ -27,7 +27,8 @@ from server.pictures import images
 from server.pictures.decoder import Decoder
 from server.pictures.headers import read_header
 from server.pictures.images import decode_rgb
-from tests.server.kit import bombs, sample_pictures
+from loadtests.siege.attackers import pictures as bombs
+from tests.server.kit import sample_pictures
 from tests.server.kit.sample_pictures import encoded
 
 LIMIT = 40_000_000

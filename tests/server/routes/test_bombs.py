@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.server.kit import bombs
+from loadtests.siege.attackers import pictures as bombs
 from tests.server.kit.bad_requests import form, good_request
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.live_server import ServerThread, serving_fake

@@ -1,7 +1,7 @@
 """The load generator, a process of its own: `python -m loadtests.siege.generator < JOB`.
 
-With a rate it is an open loop: every request goes out at its time, whatever became of earlier ones;
-a rate above what it can send is sent as fast as it can. Without a rate it is a closed loop: every
+With a rate it is an open loop: every request goes out at its time, whatever became of earlier
+ones; a rate above what it can send is sent as fast as it can. Without a rate it is a closed loop: every
 connection sends when it has its answer. Each request has an id of its own, which its answer repeats.
 """
 
@@ -14,7 +14,9 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import cast
 
 import httptools
 import uvloop
@@ -70,15 +72,12 @@ class _Connection(asyncio.Protocol):
             self._transport.write(whole)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is not one by its class
         if self._waiting is not None:
-            transport.write(self._waiting)
+            self._transport.write(self._waiting)
             self._waiting = None
 
     def data_received(self, data: bytes) -> None:
-        if self.sent_s is None:
-            self._load.tally.foreign += 1
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError:
@@ -86,6 +85,8 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._body = []
+        if self.sent_s is None:
+            self._load.tally.foreign += 1
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"x-request-id" and value != self._id:
@@ -127,6 +128,7 @@ class _Load:
         self._idle: list[_Connection] = []
         self._open: set[_Connection] = set()
         self._opening: set[asyncio.Task[None]] = set()
+        self._ended = asyncio.Event()
         self._after: Callable[[], None] = lambda: None
 
     async def run(self) -> float:
@@ -160,9 +162,11 @@ class _Load:
 
     async def _settle(self) -> None:
         """Wait for answers that are still to come, as long as the job says."""
-        over_s = time.perf_counter() + self.job.give_up_s
-        while time.perf_counter() < over_s and self._under_way():
-            await asyncio.sleep(0.05)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.job.give_up_s):
+                while self._under_way():
+                    self._ended.clear()
+                    await self._ended.wait()
         for task in self._opening:
             task.cancel()
         for connection in list(self._open):
@@ -203,12 +207,14 @@ class _Load:
 
     def free(self, connection: _Connection, *, kept: bool) -> None:
         """Take back a connection whose request has ended."""
+        self._ended.set()
         if kept:
             self._idle.append(connection)
         self._after()
 
     def gone(self, connection: _Connection) -> None:
         """Forget a connection that is closed."""
+        self._ended.set()
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)

@@ -15,7 +15,7 @@ from loadtests.kit.asking.tasks import WORKLOAD
 from loadtests.kit.processes.serving import ServerProcess, serving
 from loadtests.kit.progress import Report
 from loadtests.rivals.options import PATH
-from loadtests.siege.attackers.attack import AttackJob, Attacked
+from loadtests.siege.attackers.attack import Attacked, AttackJob
 from loadtests.siege.generator import LoadJob
 from loadtests.siege.processes import Beside, beside, run_beside
 from loadtests.siege.tally import LoadFound
@@ -87,7 +87,7 @@ class SiegeSetup:
         )
 
     def capacity_hz(self, server: ServerProcess, report: Report) -> float:
-        """Measure the capacity over HTTP: of the full variant, at the best of 4, 8 and 16 connections.
+        """Measure the capacity over HTTP: the full variant at the best of 4, 8 and 16 connections.
 
         Raises:
             BenchError: the generator failed.

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 
 from loadtests.kit.processes.message import Message
@@ -44,10 +45,8 @@ def send(host: str, port: int, request: bytes, limit_s: float = 60.0) -> int:
     """Send a request, and return its answer's status, or `CLOSED`."""
     try:
         with socket.create_connection((host, port), timeout=limit_s) as found:
-            try:
+            with suppress(OSError):  # refused before it was read: the answer may be there
                 found.sendall(request)
-            except OSError:
-                pass  # refused before it was read: the answer may be there
             words = found.recv(_ANSWER_BYTES).split(b" ", 2)
             return int(words[1]) if len(words) > 1 else CLOSED
     except (OSError, ValueError):
@@ -68,7 +67,7 @@ def run(job: AttackJob) -> Attacked:
         for number in range(count):
             time.sleep(max(0.0, begun_s + number / job.rate_hz - time.monotonic()))
             senders.submit(one, job.names[number % len(job.names)])
-    return Attacked(count, ended)
+    return Attacked(count, {name: dict(counts) for name, counts in ended.items()})
 
 
 if __name__ == "__main__":

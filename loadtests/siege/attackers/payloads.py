@@ -1,4 +1,4 @@
-"""Attacks as whole HTTP requests: what is known to stop servers, and is sent by a few lines of code."""
+"""Attacks as whole HTTP requests: what is known to stop servers, made by a few lines of code."""
 
 from __future__ import annotations
 
@@ -100,8 +100,7 @@ HEADS: Mapping[str, Payload] = {
 """Heads, chunks and trailers that go on and on."""
 
 REFUSED: Mapping[str, Payload] = {
-    name: partial(_made, make)
-    for name, make in pictures.REFUSED_UNDECODED.items()
+    name: partial(_made, make) for name, make in pictures.REFUSED_UNDECODED.items()
 }
 """Pictures that are refused by their headers."""
 

@@ -31,6 +31,7 @@ def jpeg_junk(size_bytes: int = 4_000_000) -> bytes:
 
 
 def jpeg_segment(marker: int, body: bytes) -> bytes:
+    """Return one segment of a JPEG."""
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
@@ -59,6 +60,7 @@ def _coded(bits: str) -> bytes:
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """Return one chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 

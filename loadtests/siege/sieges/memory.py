@@ -1,4 +1,4 @@
-"""The worst pictures, many in flight, under the memory limit that docs/operations.md tells to set."""
+"""The worst pictures, many in flight, under the memory limit that docs/operations.md gives."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ def run(setup: SiegeSetup, report: Report) -> list[Bar]:
         idle_mb = resident_mb(server.process.pid)
     requests = _requests()
     limit = limit_mb(idle_mb)
-    with limited(int(limit * 1e6)) as group, setup.server_under(group.wrapper, **_SETTINGS) as server:
+    with (
+        limited(int(limit * 1e6)) as group,
+        setup.server_under(group.wrapper, **_SETTINGS) as server,
+    ):
         statuses = []
         for number in range(_ROUNDS):
             report(f"{IN_FLIGHT} pictures in flight", (number + 1) / (_ROUNDS + 1))

@@ -1,8 +1,8 @@
 """The load generator, a process of its own: `python -m loadtests.siege.generator < JOB`.
 
 With a rate it is an open loop: every request goes out at its time, whatever became of earlier
-ones; a rate above what it can send is sent as fast as it can. Without a rate it is a closed loop: every
-connection sends when it has its answer. Each request has an id of its own, which its answer repeats.
+ones; a rate above what it can send is sent as fast as it can. Without a rate it is a closed loop:
+every connection sends when it has its answer. Each request has an id that its answer repeats.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ class LoadJob(Message):
     seed: int = 0
 
 
-class _Connection(asyncio.Protocol):
+class _KeptConnection(asyncio.Protocol):
     """One kept connection, with at most one request open."""
 
-    def __init__(self, load: _Load) -> None:
+    def __init__(self, load: _OpenLoad) -> None:
         self._load = load
         self._transport: asyncio.Transport | None = None
         self._waiting: bytes | None = None
@@ -120,13 +120,13 @@ class _Connection(asyncio.Protocol):
             self._transport.abort()
 
 
-class _Load:
+class _OpenLoad:
     def __init__(self, job: LoadJob) -> None:
         self.job = job
         self.tally = Tally(job.deadline_s, job.grace_s)
         self._requests = [_request(job, body) for body in job.bodies]
-        self._idle: list[_Connection] = []
-        self._open: set[_Connection] = set()
+        self._idle: list[_KeptConnection] = []
+        self._open: set[_KeptConnection] = set()
         self._opening: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self._after: Callable[[], None] = lambda: None
@@ -189,11 +189,11 @@ class _Load:
         self.tally.sent += 1
         return self._requests[number % len(self._requests)], number
 
-    def _write(self, connection: _Connection) -> None:
+    def _write(self, connection: _KeptConnection) -> None:
         connection.send(*self._next())
 
     async def _connect(self, request: tuple[bytes, int]) -> None:
-        connection = _Connection(self)
+        connection = _KeptConnection(self)
         connection.send(*request)
         self._open.add(connection)
         loop = asyncio.get_running_loop()
@@ -205,14 +205,14 @@ class _Load:
             connection.connection_lost(None)
             raise
 
-    def free(self, connection: _Connection, *, kept: bool) -> None:
+    def free(self, connection: _KeptConnection, *, kept: bool) -> None:
         """Take back a connection whose request has ended."""
         self._ended.set()
         if kept:
             self._idle.append(connection)
         self._after()
 
-    def gone(self, connection: _Connection) -> None:
+    def gone(self, connection: _KeptConnection) -> None:
         """Forget a connection that is closed."""
         self._ended.set()
         self._open.discard(connection)
@@ -236,7 +236,7 @@ def run(job: LoadJob) -> LoadFound:
     begun_cpu_s = time.process_time()
 
     async def send() -> LoadFound:
-        load = _Load(job)
+        load = _OpenLoad(job)
         sending_s = await load.run()
         cpu_s = time.process_time() - begun_cpu_s
         return load.tally.found(sending_s, cpu_s, went_first=went_first)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable, Mapping
 
 
 def bmp_runs(width: int = 20_000, height: int = 2000) -> bytes:
@@ -137,7 +138,7 @@ def webp_chunks(count: int = 1_000_000) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-REFUSED_UNDECODED = {
+REFUSED_UNDECODED: Mapping[str, Callable[[], bytes]] = {
     "bmp of run lengths": bmp_runs,
     "jpeg of exif segments": jpeg_exif,
     "jpeg of comments": jpeg_comments,

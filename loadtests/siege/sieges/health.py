@@ -16,13 +16,13 @@ from loadtests.siege.health_watch import Health, WatchJob
 from loadtests.siege.processes import Beside, beside
 from loadtests.siege.setup import SiegeSetup, attacked, attacking
 
-_EACH_S = 3.0
+_EACH_S = 2.0
 _PER_S = 1.0
 _LATE_S = 60.0
 
 
 def run(setup: SiegeSetup, report: Report) -> list[Bar]:
-    """Send each attack once a second for three seconds, one kind after the other.
+    """Send each attack once a second for two seconds, one kind after the other.
 
     Raises:
         BenchError: a process failed.

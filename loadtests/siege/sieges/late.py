@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from loadtests.kit.bars import Bar
 from loadtests.kit.progress import Report
@@ -18,7 +19,7 @@ def run(setup: SiegeSetup, report: Report) -> list[Bar]:
     Raises:
         BenchError: a process failed.
     """
-    pieces = []
+    pieces: list[dict[str, Any]] = []
     answers = claimed = 0
     with setup.server() as server:
         rate_hz = _LOAD * setup.capacity_hz(server, report)

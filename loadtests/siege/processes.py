@@ -23,6 +23,11 @@ class Beside:
         self.process = process
         self._what = what
 
+    def wait_until_ready(self) -> None:
+        """Wait for its first line, or its end."""
+        assert self.process.stdout is not None
+        self.process.stdout.readline()
+
     def result(self) -> str:
         """Wait for its end, and return what it printed.
 

@@ -114,9 +114,12 @@ def send(job: LoadJob) -> LoadFound:
     )
 
 
-def attacking(job: AttackJob) -> AbstractContextManager[Beside]:
-    """Attack from a process of its own until the block ends."""
-    return beside("loadtests.siege.attackers.attack", job.to_json(), "the attacker")
+@contextmanager
+def attacking(job: AttackJob) -> Iterator[Beside]:
+    """Attack from a process of its own until the block ends; the block begins as it begins."""
+    with beside("loadtests.siege.attackers.attack", job.to_json(), "the attacker") as attacker:
+        attacker.wait_until_ready()
+        yield attacker
 
 
 def attacked(attacker: Beside) -> Attacked:

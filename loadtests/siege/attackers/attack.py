@@ -9,7 +9,7 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,9 +53,13 @@ def send(host: str, port: int, request: bytes, limit_s: float = 60.0) -> int:
         return CLOSED
 
 
-def run(job: AttackJob) -> Attacked:
-    """Send all of it; an attack that is not answered does not hold up the next one."""
+def run(job: AttackJob, on_ready: Callable[[], None] = lambda: None) -> Attacked:
+    """Send all of it; an attack that is not answered does not hold up the next one.
+
+    `on_ready` is called when all requests are made, before the first is sent.
+    """
     requests = {name: ATTACKS[name]() for name in job.names}
+    on_ready()
     ended: dict[str, Counter[str]] = {name: Counter() for name in job.names}
     count = int(job.rate_hz * job.seconds)
 
@@ -71,4 +75,5 @@ def run(job: AttackJob) -> Attacked:
 
 
 if __name__ == "__main__":
-    print(run(AttackJob.from_json(sys.stdin.read())).to_json())
+    job = AttackJob.from_json(sys.stdin.read())
+    print(run(job, lambda: print("ready", flush=True)).to_json())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -33,7 +32,7 @@ def run(setup: SiegeSetup, report: Report) -> list[Bar]:
             report(name, number / len(ATTACKS))
             target = server.host, server.port
             job = AttackJob(*target, [name], _PER_S, _EACH_S)
-            with _watched(server) as watcher, attacking(job) as attacker:
+            with attacking(job) as attacker, _watched(server) as watcher:
                 attacked(attacker)
                 watcher.process.terminate()
                 by_attack[name] = list(Health.from_json(watcher.result()).took_s)
@@ -53,5 +52,4 @@ def run(setup: SiegeSetup, report: Report) -> list[Bar]:
 def _watched(server: ServerProcess) -> Iterator[Beside]:
     job = WatchJob(server.host, server.port, _LATE_S)
     with beside("loadtests.siege.health_watch", job.to_json(), "the watcher") as watcher:
-        time.sleep(0.5)
         yield watcher

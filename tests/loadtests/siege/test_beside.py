@@ -11,9 +11,11 @@ from contextlib import ExitStack
 import pytest
 
 from loadtests.kit.errors import BenchError
+from loadtests.siege.attackers.attack import AttackJob
 from loadtests.siege.cgroup import limited
 from loadtests.siege.processes import beside, run_beside
 from loadtests.siege.resident import resident_mb, watching
+from loadtests.siege.setup import attacked, attacking
 from loadtests.siege.sieges.memory import limit_mb
 
 
@@ -67,3 +69,8 @@ def test_the_kernel_ends_what_exceeds_its_group() -> None:
 
 def test_the_documented_limit_holds_engine_bodies_and_pictures() -> None:
     assert limit_mb(300) == pytest.approx(300 + 536.9 + 640 + 256, abs=1)
+
+
+def test_an_attack_begins_when_its_requests_are_made() -> None:
+    with attacking(AttackJob("127.0.0.1", 1, ["chunk size too large"], 10.0, 0.1)) as attacker:
+        assert attacked(attacker).ended == {"chunk size too large": {"0": 1}}

@@ -208,8 +208,9 @@ class DrainingServer(uvicorn.Server):
 
     async def _drain(self) -> None:
         try:
-            if not await self._serving.drain():
+            if await self._serving.drain():
+                await asyncio.sleep(_LINGER_S)  # requests already sent still get their 503
+            else:
                 _log.warning("requests were still running when the drain timeout passed")
-            await asyncio.sleep(_LINGER_S)  # requests already sent still get their 503
         finally:
             self.should_exit = True

@@ -24,7 +24,8 @@ def memory_limit_bytes(settings: Settings, workers: int, engine_bytes: int) -> i
     """Return the most bytes of all processes together.
 
     `workers`: that decode (`OTMV_DECODE_WORKERS`). `engine_bytes`: of the loaded stages and of open
-    requests (`OTMV_MEMORY_BUDGET` bounds the first). With reloads on, two engines are in memory at once.
+    requests (`OTMV_MEMORY_BUDGET` bounds the first). With reloads on, two engines are in memory at
+    once.
     """
     engines = 2 if settings.reload else 1
     bodies = _GROWTH * settings.max_bodies_bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,15 +33,28 @@ class ServerProcess:
 
 
 @contextmanager
-def serving(artifact: Path, backend: str, cache: Path) -> Iterator[ServerProcess]:
+def serving(
+    artifact: Path,
+    backend: str,
+    cache: Path,
+    settings: Mapping[str, str] | None = None,
+    wrapper: Sequence[str] = (),
+) -> Iterator[ServerProcess]:
     """Serve an artifact on a free port until the block ends.
+
+    Args:
+        artifact: its folder.
+        backend: the library it runs on.
+        cache: where latency profiles are kept.
+        settings: further variables of its environment.
+        wrapper: the words of a command that runs it.
 
     Raises:
         BenchError: it did not become ready.
     """
     words = ["serve", str(artifact), "--port", "0", "--backend", backend, "--cache-dir", str(cache)]
-    command = [sys.executable, "-m", "cli.main", *words]
-    private = {"OTMV_ACCESS_LOG": "false", "COLUMNS": "200"}
+    command = [*wrapper, sys.executable, "-m", "cli.main", *words]
+    private = {"OTMV_ACCESS_LOG": "false", "COLUMNS": "200", **(settings or {})}
     with started(
         command, environment() | private, ready_address, _START_LIMIT_S, _GRACE_S
     ) as found:

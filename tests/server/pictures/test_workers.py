@@ -21,13 +21,14 @@ from PIL import Image, ImageOps
 
 from artifact.preprocess import to_pixels
 from engine.clock import SystemClock
+from loadtests.siege.attackers import pictures as bombs
 from server.errors import DecodeWorkerDied, ImageTooComplex, ImageUnreadable
 from server.pictures import decoder as decoder_module
 from server.pictures import images
 from server.pictures.decoder import Decoder
 from server.pictures.headers import read_header
 from server.pictures.images import decode_rgb
-from tests.server.kit import bombs, sample_pictures
+from tests.server.kit import sample_pictures
 from tests.server.kit.sample_pictures import encoded
 
 LIMIT = 40_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Callable, Mapping
 
 
 def bmp_runs(width: int = 20_000, height: int = 2000) -> bytes:
@@ -31,6 +32,7 @@ def jpeg_junk(size_bytes: int = 4_000_000) -> bytes:
 
 
 def jpeg_segment(marker: int, body: bytes) -> bytes:
+    """Return one segment of a JPEG."""
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
@@ -59,6 +61,7 @@ def _coded(bits: str) -> bytes:
 
 
 def png_chunk(kind: bytes, data: bytes) -> bytes:
+    """Return one chunk of a PNG."""
     return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
@@ -135,7 +138,7 @@ def webp_chunks(count: int = 1_000_000) -> bytes:
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-REFUSED_UNDECODED = {
+REFUSED_UNDECODED: Mapping[str, Callable[[], bytes]] = {
     "bmp of run lengths": bmp_runs,
     "jpeg of exif segments": jpeg_exif,
     "jpeg of comments": jpeg_comments,

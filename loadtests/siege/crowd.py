@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loadtests.kit.processes.message import Message
-from loadtests.siege.generator import raise_files
-from loadtests.siege.processes import go_first
+from loadtests.siege.processes import go_first, raise_files
 
 _REQUEST = b"GET /healthz HTTP/1.1\r\nHost: siege\r\nConnection: close\r\n\r\n"
 _LIMIT_S = 60.0

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import random
-import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ import httptools
 import uvloop
 
 from loadtests.kit.processes.message import Message
-from loadtests.siege.processes import go_first
+from loadtests.siege.processes import go_first, raise_files
 from loadtests.siege.tally import LoadFound, Tally
 
 _AT_ONCE = 64
@@ -242,12 +241,6 @@ def run(job: LoadJob) -> LoadFound:
         return load.tally.found(sending_s, cpu_s, went_first=went_first)
 
     return uvloop.run(send())
-
-
-def raise_files() -> None:
-    """Raise this process's limit of open files as far as it may."""
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 if __name__ == "__main__":

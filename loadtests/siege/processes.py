@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -78,3 +79,9 @@ def go_first() -> bool:
     except OSError:
         return False
     return True
+
+
+def raise_files() -> None:
+    """Raise this process's limit of open files as far as it may."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

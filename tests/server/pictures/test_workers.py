@@ -29,6 +29,7 @@ from server.pictures.decoder import Decoder
 from server.pictures.headers import read_header
 from server.pictures.images import decode_rgb
 from tests.server.kit import sample_pictures
+from tests.server.kit.ready_client import ManualClock
 from tests.server.kit.sample_pictures import encoded
 
 LIMIT = 40_000_000
@@ -226,6 +227,21 @@ def test_a_request_that_expires_ends_then() -> None:
                 assert [type(end) for end in ends] == [TimeoutError] * len(slow)
                 assert CLOCK.now_s() - started_s < 0.8
             await a_small_one(decoder)
+
+    asyncio.run(scenario())
+
+
+def test_a_timer_that_is_early_does_not_make_it_the_pictures_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The event loop's timers may be a millisecond early: here the clock stands still."""
+
+    async def scenario() -> None:
+        async with decoding(workers=1) as decoder:
+            await a_small_one(decoder)
+            monkeypatch.setattr(decoder, "_clock", ManualClock())
+            with pytest.raises(TimeoutError):
+                await decode(decoder, SLOW, decoder._clock.now_s() + 0.2)
 
     asyncio.run(scenario())
 

@@ -126,9 +126,15 @@ endef
 	$(call environment,.venv-rivals,rivals)
 	touch $@
 
-# If pip finds the build of torch for GPUs, it has its CUDA libraries too. torchscale is the reference
-# in one test; its own requirements pull what we do not need.
+# torch comes first, in the build that pip prefers here (for processors, where a folder or an index has
+# it); then its hash is checked. The build for GPUs has its CUDA libraries too. torchscale is the
+# reference in one test; its own requirements pull what we do not need.
 .venv/.installed: pyproject.toml requirements/develop.txt
+	$(PYTHON) -m venv .venv
+	.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .venv/torch "$$(grep -om 1 '^torch==[^ ]*' $(word 2,$^))"
+	sed -n '/^torch==/,/[^\\]$$/p' $(word 2,$^) > .venv/torch/requirements.txt
+	.venv/bin/pip install --no-index --find-links .venv/torch $(HASHED) .venv/torch/requirements.txt
+	rm -r .venv/torch
 	$(call environment,.venv,develop)
 	.venv/bin/pip check > /dev/null || .venv/bin/pip install $(HASHED) requirements/torch.txt
 	.venv/bin/pip check

@@ -15,27 +15,40 @@ from loadtests.siege.attackers.attack import send
 from loadtests.siege.attackers.payloads import json_request, picture_request, post
 from loadtests.siege.attackers.pictures import jpeg_scans, png, transparent_palette_png
 from loadtests.siege.cgroup import limited
-from loadtests.siege.resident import resident_mb
 from loadtests.siege.setup import SiegeSetup
 
 IN_FLIGHT = 24
 _ROUNDS = 2
 _MAX_BODIES_BYTES, _MAX_PIXELS, _WORKERS = 512 << 20, 40_000_000, 2
+_MAX_BODY_BYTES = 20 << 20
+_DEMO_BYTES = 60_000_000
+"""The demo's stages and open requests."""
 _SETTINGS = {
+    "max_body_bytes": str(_MAX_BODY_BYTES),
     "max_bodies_bytes": str(_MAX_BODIES_BYTES),
     "max_pixels": str(_MAX_PIXELS),
     "decode_workers": str(_WORKERS),
 }
-_BYTES_PER_PIXEL = 16
-_SMALL_PIXELS = 16_000_000
 _PADDED_BYTES = 14_000_000
 
 
-def limit_mb(idle_mb: float) -> float:
-    """Return the memory limit that docs/operations.md gives, from what an idle server takes."""
-    large_mb = _BYTES_PER_PIXEL * _MAX_PIXELS / 1e6
-    small_mb = _BYTES_PER_PIXEL * _SMALL_PIXELS / 1e6
-    return idle_mb + _MAX_BODIES_BYTES / 1e6 + large_mb + (_WORKERS - 1) * small_mb
+def limit_bytes(
+    engine_bytes: int, bodies_bytes: int, body_bytes: int, workers: int, pixels: int
+) -> int:
+    """Return the memory limit that docs/operations.md gives.
+
+    Args:
+        engine_bytes: of the loaded stages and of open requests.
+        bodies_bytes: of all bodies together (`OTMV_MAX_BODIES_BYTES`).
+        body_bytes: of one body (`OTMV_MAX_BODY_BYTES`).
+        workers: that decode (`OTMV_DECODE_WORKERS`).
+        pixels: of the largest picture (`OTMV_MAX_PIXELS`).
+    """
+    worker_bytes = 250e6 + 16 * pixels
+    own_bytes = 200e6 + 128 * 2**20
+    return round(
+        own_bytes + engine_bytes + 1.2 * bodies_bytes + 2 * body_bytes + workers * worker_bytes
+    )
 
 
 def run(setup: SiegeSetup, report: Report) -> list[Bar]:
@@ -44,14 +57,10 @@ def run(setup: SiegeSetup, report: Report) -> list[Bar]:
     Raises:
         BenchError: no limit can be set here, or the server did not become ready.
     """
-    report("an idle server's memory", 0.0)
-    with setup.server(**_SETTINGS) as server:
-        _ask(server)
-        idle_mb = resident_mb(server.process.pid)
     requests = _requests()
-    limit = limit_mb(idle_mb)
+    limit = limit_bytes(_DEMO_BYTES, _MAX_BODIES_BYTES, _MAX_BODY_BYTES, _WORKERS, _MAX_PIXELS)
     with (
-        limited(int(limit * 1e6)) as group,
+        limited(limit) as group,
         setup.server_under(group.wrapper, **_SETTINGS) as server,
     ):
         statuses = []
@@ -63,8 +72,10 @@ def run(setup: SiegeSetup, report: Report) -> list[Bar]:
         answers = _ask(server) == 200
         killed, most_mb = group.killed, group.most_mb
     counts = {str(status): statuses.count(status) for status in sorted(set(statuses))}
-    evidence = {"idle_mb": idle_mb, "limit_mb": limit, "most_mb": most_mb, "statuses": counts}
-    said = f"cgroup v{group.version}, limit {limit:.0f} MB, at most {most_mb:.0f} MB, {counts}"
+    evidence = {"limit_bytes": limit, "most_mb": most_mb, "statuses": counts}
+    said = (
+        f"cgroup v{group.version}, limit {limit / 1e6:.0f} MB, at most {most_mb:.0f} MB, {counts}"
+    )
     deaths = killed + (not answers)
     return [Bar("siege.memory.killed", deaths, 0, False, said, evidence)]
 

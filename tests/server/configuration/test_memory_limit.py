@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from loadtests.siege.sieges import memory as siege
 from server.configuration.memory_limit import (
     DECODED_BYTES_PER_PIXEL,
     WORKER_BYTES,
@@ -48,3 +49,10 @@ def test_each_setting_counts(changes: dict[str, Any], more_bytes: int) -> None:
 
 def test_a_worker_may_take_no_more_than_is_counted() -> None:
     assert DECODED_BYTES_PER_PIXEL == LIMIT_BYTES_PER_PIXEL
+
+
+def test_the_siege_sets_the_same_limit() -> None:
+    settings = Settings(artifact=Path("/nowhere"), max_pixels=10_000_000)
+    bodies = settings.max_bodies_bytes, settings.max_body_bytes
+    of_siege = siege.limit_bytes(DEMO_BYTES, *bodies, 3, settings.max_pixels)
+    assert of_siege == memory_limit_bytes(settings, 3, DEMO_BYTES)

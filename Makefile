@@ -4,7 +4,7 @@ PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 
-.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test clean
+.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test picture-reference monitoring-test image-test clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -60,6 +60,11 @@ dashboards: .venv/.installed
 dashboards-test: .venv/.installed
 	npm ci --prefix deploy/grafana/types --no-audit --no-fund
 	.venv/bin/pytest tests/deploy/test_dashboards.py tests/deploy/test_dashboard_types.py
+
+# Write again what other programs see in the tests' picture files: Chromium (Debian: chromium), and
+# libvips (`pip install pyvips-binary pyvips` into .venv, which needs neither for the tests).
+picture-reference: .venv/.installed
+	.venv/bin/python -m tests.server.kit.picture_files.reference chromium
 
 # A real Prometheus (Debian: apt-get install prometheus) scrapes a real server under load.
 monitoring-test: .venv/.installed

@@ -57,7 +57,7 @@ def sentence_piece() -> Tokenizer:
 
 @pytest.mark.parametrize("make", [world_tokenizer, sentence_piece])
 @pytest.mark.parametrize(
-    "question", ["a </s> s", "<mask>", "a<s>", "＜/s＞", "<pad>" * 3, "<mask", "a < mask >"]
+    "question", ["a </s> s", "<mask>", "a<s>", "\uff1c/s\uff1e", "<pad>" * 3, "<mask", "a < mask >"]
 )
 def test_special_tokens_in_a_question_are_words(
     make: Callable[[], Tokenizer], question: str

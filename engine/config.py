@@ -20,7 +20,16 @@ def default_cache_dir() -> Path:
     try:
         return Path.home() / ".cache" / "otmv"
     except RuntimeError:
-        return Path(tempfile.gettempdir()) / f"otmv-{os.getuid()}"
+        return _own_temporary_folder()
+
+
+def _own_temporary_folder() -> Path:
+    """Return one that lasts; another one, if somebody else has made that."""
+    folder = Path(tempfile.gettempdir()) / f"otmv-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        return Path(tempfile.mkdtemp(prefix="otmv-"))
+    return folder
 
 
 @dataclass(frozen=True)

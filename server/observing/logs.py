@@ -42,7 +42,7 @@ _NO_FIELDS = _NOT_WRITTEN | frozenset(RESERVED_ATTRS)
 _BARE = re.compile(r"[!#-&(-<>-Z\\^-z|~]+")
 """Printed, and no space, quote, bracket, brace or equals sign."""
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
-"""What a terminal could act on. A record's line has no tab and line break either."""
+"""What a terminal could act on."""
 _log = logging.getLogger("otmv.server")
 _threads = logging.getLogger("threading")
 
@@ -157,7 +157,7 @@ class TextLines(logging.Formatter):
         """Return the line of a record, without its traceback."""
         own = {name: value for name, value in vars(record).items() if name not in _NO_FIELDS}
         line = super().formatMessage(record) + as_pairs(own)
-        return line.replace("\n", "\\n").replace("\t", "\\t")
+        return line.replace("\n", "\n  ")  # so that no line of it looks like a record of its own
 
     def format(self, record: logging.LogRecord) -> str:
         """Return all of a record, its traceback included, control characters as escapes."""

@@ -102,10 +102,10 @@ def serve(
         configuration = read_configuration(said)
     except _EXPECTED as error:
         fail(f"otmv serve: {error}")
+    outlive_readers()
     if print_config:
         print(encodable(configuration.as_toml(), sys.stdout.encoding))
     else:
-        outlive_readers()
         _serve(configuration)
 
 

@@ -88,10 +88,10 @@ def test_memory_that_is_used_up_while_decoding_is_our_fault(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def full(image: object) -> None:
+    async def full(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("server.pictures.images.to_rgb", full)
+    monkeypatch.setattr("server.pictures.decoder.WorkerProcess.decode", full)
     response = post_good(client)
     assert response.status_code == 503
     assert response.json()["type"] == "urn:otmv:problem:no-memory"

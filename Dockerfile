@@ -63,7 +63,7 @@ WORKDIR /tmp
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=180s --retries=3 \
-    CMD ["python", "-I", "-S", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['OTMV_PORT'] + '/readyz', timeout=2)"]
+    CMD ["python", "-I", "-S", "-c", "import os, http.client, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['OTMV_PORT']), timeout=2); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["otmv"]
 CMD ["serve"]
 

@@ -5,7 +5,7 @@ PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 HASHED    = --quiet --disable-pip-version-check --require-hashes --no-deps --requirement
 
-.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test lock sbom audit fuzz mutants api-check clean
+.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test picture-reference monitoring-test image-test lock sbom audit fuzz mutants api-check clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -61,6 +61,11 @@ dashboards: .venv/.installed
 dashboards-test: .venv/.installed
 	npm ci --prefix deploy/grafana/types --no-audit --no-fund
 	.venv/bin/pytest tests/deploy/test_dashboards.py tests/deploy/test_dashboard_types.py
+
+# Write again what other programs see in the tests' picture files: Chromium (Debian: chromium), and
+# libvips (`pip install pyvips-binary pyvips` into .venv, which needs neither for the tests).
+picture-reference: .venv/.installed
+	.venv/bin/python -m tests.server.kit.picture_files.reference chromium
 
 # A real Prometheus (Debian: apt-get install prometheus) scrapes a real server under load.
 monitoring-test: .venv/.installed

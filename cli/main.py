@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from cli.streams import flush_output, prepare_streams
+
 COMMANDS = {
     "world": "Generate pictures, questions and captions.",
     "tune": "Tune one model, once, for all its variants.",
@@ -79,10 +81,14 @@ def _root(
 
 def main() -> None:
     """Run the command line."""
-    if sys.argv[1:] == ["--version"]:
-        print(f"otmv {version('otmv-serve')}")
-        return
-    build(sys.argv[1:])()
+    prepare_streams()
+    try:
+        if sys.argv[1:] == ["--version"]:
+            print(f"otmv {version('otmv-serve')}")
+        else:
+            build(sys.argv[1:])()
+    finally:
+        flush_output()
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from artifact.latency.machine import usable_cores
 from artifact.manifest import StageFile
 from engine.backends.arrays import HOST
 from engine.backends.base import Array, PreparedCalls, check_into
+from engine.backends.linked_weights import linked_weights
 from engine.errors import InferenceFailed, LoadFailed
 
 _PROVIDER = "CPUExecutionProvider"
@@ -43,6 +46,23 @@ def _share_arena() -> None:
     except RuntimeError as error:
         fix = "register no allocator of your own before the engine opens"
         raise LoadFailed("ONNX Runtime's arena", str(error), fix) from error
+
+
+@contextmanager
+def _weights_given(graph: Path, options: Any) -> Iterator[None]:
+    """Hand the library the weights while it loads a graph, where it would refuse their file.
+
+    It follows no link out of the graph's folder. It copies what it needs of them.
+    """
+    path = linked_weights(graph)
+    if path is None:
+        yield
+        return
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as weights:
+        options.add_external_initializers_from_files_in_memory(
+            [path.name], [weights], [len(weights)]
+        )
+        yield
 
 
 class OnnxRuntimeStage:
@@ -124,7 +144,8 @@ class OnnxRuntimeBackend:
         options.add_session_config_entry("session.use_env_allocators", "1")
         options.log_severity_level = 3
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDER])
+            with _weights_given(path, options):
+                session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDER])
         except Exception as error:  # the library raises several unrelated classes
             raise LoadFailed(stage, str(error), "export the artifact again") from error
         found = {i.name for i in session.get_inputs()}, {o.name for o in session.get_outputs()}

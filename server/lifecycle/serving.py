@@ -140,7 +140,12 @@ class Serving:
         """Open the engine in a thread of its own, so that liveness answers while it loads."""
         loop = asyncio.get_running_loop()
         prepare_decoders()
-        self.decoder.start()
+        try:
+            self.decoder.start()
+        except OSError as error:
+            self.failure = OSError(f"no process that decodes pictures can be started: {error}")
+            self._settled.set()
+            return
 
         def load() -> None:
             try:

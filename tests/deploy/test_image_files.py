@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
+import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +112,29 @@ def test_the_health_check_is_the_images_own(name: str) -> None:
     for key in ("interval", "timeout", "retries"):
         assert f"--{key}={check[key]} " in DOCKERFILE
     assert f"--start-period={check['start_period']} " in DOCKERFILE
-    code = check["test"][-1].replace("8000", "' + os.environ['OTMV_PORT'] + '")
+    code = check["test"][-1].replace("8000", "int(os.environ['OTMV_PORT'])")
     assert code.removeprefix("import ") in DOCKERFILE
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_health_check_goes_through_no_proxy(status: int) -> None:
+    """Docker sets `http_proxy` in every container where its user has configured one."""
+    words = re.search(r'^ +CMD (\["python".*\])$', DOCKERFILE, re.M)
+    assert words is not None
+
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Ready) as server:
+        asked = threading.Thread(target=server.handle_request)
+        asked.start()
+        environment = {"OTMV_PORT": str(server.server_port), "http_proxy": "http://127.0.0.1:9"}
+        command = [sys.executable, *json.loads(words[1])[1:]]
+        code = subprocess.run(command, env=environment, timeout=30).returncode
+        asked.join()
+    assert code == (0 if status == 200 else 1)
 
 
 def test_only_the_gpu_waits_for_its_profile() -> None:

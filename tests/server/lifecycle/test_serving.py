@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from engine.telemetry import Telemetry
@@ -63,6 +65,16 @@ def test_a_failed_load_is_reported_and_never_ready(settings: Settings) -> None:
         response = client.get("/readyz")
         assert response.status_code == 503
         assert "secret" not in response.text
+
+
+def test_no_process_for_pictures_is_a_failed_load(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(settings.artifact / "no-python"))
+    app = create_app(settings, lambda progress: FakePool(), Telemetry())
+    with TestClient(app) as client:
+        assert client.get("/readyz").status_code == 503
+        assert "no process that decodes pictures" in str(app.state.serving.failure)
 
 
 def test_an_engine_that_has_stopped_is_not_ready(settings: Settings) -> None:

@@ -24,7 +24,7 @@ from engine.clock import SystemClock
 from loadtests.siege.attackers import pictures as bombs
 from server.errors import DecodeWorkerDied, ImageTooComplex, ImageUnreadable
 from server.pictures import decoder as decoder_module
-from server.pictures import images
+from server.pictures import rgb
 from server.pictures.decoder import Decoder
 from server.pictures.headers import read_header
 from server.pictures.images import decode_rgb
@@ -125,7 +125,7 @@ def pictures() -> dict[str, bytes]:
 
 
 def test_pixels_are_the_same_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_BAND_PIXELS", 2000)
+    monkeypatch.setattr(rgb, "_BAND_PIXELS", 2000)
 
     async def scenario() -> None:
         async with decoding() as decoder:

@@ -146,18 +146,13 @@ endef
 	.venv/bin/pip install $(HASHED) requirements/reference.txt
 	touch $@
 
-.venv-api/.installed: pyproject.toml
-	$(PYTHON) -m venv .venv-api
-	.venv-api/bin/pip install --quiet --disable-pip-version-check "schemathesis>=4.32,<5" "pillow>=11.0"
-	touch $@
-
 .venv-fuzz/.installed: pyproject.toml requirements/serve.txt requirements/fuzz.txt
 	$(call environment,.venv-fuzz,serve)
 	.venv-fuzz/bin/pip install $(HASHED) requirements/fuzz.txt
 	touch $@
 
 # Tools that nothing here imports, each in an environment of its own.
-.venv-supply/.installed .venv-lock/.installed .venv-mutants/.installed: .venv-%/.installed: requirements/%.txt
+.venv-api/.installed .venv-supply/.installed .venv-lock/.installed .venv-mutants/.installed: .venv-%/.installed: requirements/%.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/pip install $(HASHED) $<
 	touch $@

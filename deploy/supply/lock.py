@@ -48,6 +48,8 @@ OTHERS = (
     Lock("lock", packages=("uv",), project=False),
     # atheris 3.1 has no build for CPython 3.11.
     Lock("fuzz", packages=("atheris<3.1",), project=False),
+    # schemathesis asks a live server whatever its OpenAPI page allows; its hooks draw pictures.
+    Lock("api", packages=("schemathesis>=4.32,<5", "pillow"), project=False),
     Lock("mutants", packages=("cosmic-ray",), project=False),
 )
 _ALONE = frozenset({"reference"})

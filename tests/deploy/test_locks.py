@@ -17,7 +17,7 @@ from deploy.supply.torch_cpu import TORCH_CPU_SHA256
 ROOT = Path(__file__).parents[2]
 LOCKS = (DEVELOP, *OTHERS)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-ASKED_FOR_ALONE = {"rivals", "reference", "build", "supply", "fuzz", "mutants", "lock"}
+ASKED_FOR_ALONE = {"rivals", "reference", "build", "supply", "fuzz", "mutants", "lock", "api"}
 """Environments of their own."""
 
 

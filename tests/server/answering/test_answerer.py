@@ -19,9 +19,10 @@ from engine.errors import (
     InvalidInput,
 )
 from engine.telemetry import Telemetry
+from loadtests.siege.attackers import pictures as bombs
 from server.app import create_app
 from server.configuration.settings import Settings
-from tests.server.kit import bombs, sample_pictures
+from tests.server.kit import sample_pictures
 from tests.server.kit.bad_requests import form, good_request
 from tests.server.kit.fake_pool import FakePool
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.requests import Request
 
+from loadtests.siege.attackers import pictures as bombs
 from server.access.hosts import cannot_be_rebound, host_of
 from server.access.web_pages import check_no_foreign_page
 from server.errors import ImageError, ServerError
@@ -27,7 +28,7 @@ from server.requests.reader import RequestReader
 from server.tasks.reason import SERVED_REASON
 from server.tasks.vqa import SERVED_VQA
 from tests.server.fuzz.connection import converse
-from tests.server.kit import bombs, raw_socket, sample_pictures
+from tests.server.kit import raw_socket, sample_pictures
 from tests.server.kit.bad_requests.forms import form_fields, forms
 from tests.server.kit.bad_requests.json_bodies import json_syntax
 from tests.server.kit.bad_requests.request import BOUNDARY, FORM_TYPE

@@ -7,8 +7,8 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
-from tests.server.kit.bombs import jpeg_segment
 
+from loadtests.siege.attackers.pictures import jpeg_segment
 from server.pictures.images import decode_rgb, prepare_decoders
 from server.pictures.orientation import orientation_of
 from tests.server.kit.picture_files import png

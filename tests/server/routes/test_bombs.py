@@ -51,6 +51,7 @@ def test_a_bomb_is_refused_and_the_server_answers(name: str) -> None:
         assert pool.open_places == 0
 
 
+@pytest.mark.e2e  # its times want the machine for themselves
 def test_others_are_answered_while_bombs_are_decoded() -> None:
     pool = FakePool()
     with serving_fake(pool, decode_timeout_s=0.4) as server, ThreadPoolExecutor(4) as clients:

@@ -63,7 +63,7 @@ dashboards-test: .venv/.installed
 	.venv/bin/pytest tests/deploy/test_dashboards.py tests/deploy/test_dashboard_types.py
 
 # Write again what other programs see in the tests' picture files: Chromium (Debian: chromium), and
-# libvips (`pip install pyvips-binary pyvips` into .venv, which needs neither for the tests).
+# libvips (pyvips-binary and pyvips beside the rest in .venv; no test needs them).
 picture-reference: .venv/.installed
 	.venv/bin/python -m tests.server.kit.picture_files.reference chromium
 

@@ -141,7 +141,8 @@ class DrainingServer(uvicorn.Server):
         """Listen, and call `on_ready` when the engine is loaded."""
         self._loop = asyncio.get_running_loop()
         await super().startup([])
-        self._acceptors = [Acceptor(sock, self._connection) for sock in sockets or []]
+        if self._serving.failure is None:
+            self._acceptors = [Acceptor(sock, self._connection) for sock in sockets or []]
         self._start(self._announce())
         self._reload_on_hangup()
 

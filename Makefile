@@ -14,10 +14,12 @@ serve: .venv-serve/.installed
 # Debian: apt-get install prometheus. With Docker, and Grafana: deploy/compose.yaml.
 watched: .venv-serve/.installed
 	@command -v prometheus > /dev/null || { echo "install prometheus (Debian: apt-get install prometheus)"; exit 1; }
-	@prometheus --config.file=deploy/prometheus/prometheus.yml --storage.tsdb.path=runs/prometheus \
+	@mkdir -p runs/watched && cp -r deploy/prometheus/. runs/watched
+	@sed -i 's/127\.0\.0\.1:8000/127.0.0.1:$(PORT)/' runs/watched/targets.yml
+	@prometheus --config.file=runs/watched/prometheus.yml --storage.tsdb.path=runs/prometheus \
 	  --web.listen-address=127.0.0.1:9090 --log.level=warn & trap "kill $$!" EXIT; \
 	echo "Prometheus: http://127.0.0.1:9090/alerts"; \
-	.venv-serve/bin/otmv serve $(ARTIFACT) --port 8000
+	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
 
 # In two goes: what starts real servers under load has the machine for itself.
 test: .venv/.installed

@@ -149,7 +149,8 @@ class DrainingServer(uvicorn.Server):
         """Listen, and call `on_ready` when the engine is loaded."""
         self._loop = asyncio.get_running_loop()
         await super().startup([])
-        self._acceptors = [Acceptor(sock, self._connection) for sock in sockets or []]
+        if self._serving.failure is None:
+            self._acceptors = [Acceptor(sock, self._connection) for sock in sockets or []]
         self._start(self._announce())
         self._reload_on_hangup()
 
@@ -167,8 +168,10 @@ class DrainingServer(uvicorn.Server):
         """Drain at the first signal, stop at the second."""
         self._signals += 1
         if self._signals == 1 and self._loop is not None:
-            self._loop.call_soon_threadsafe(lambda: self._start(self._drain()))
+            self._loop.call_soon_threadsafe(lambda: self._start(self._stop()))
         else:
+            # uvicorn would log its own end of the app as an error, with a traceback
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             self.should_exit = self.force_exit = True
 
     def _reload_on_hangup(self) -> None:
@@ -204,6 +207,10 @@ class DrainingServer(uvicorn.Server):
         """End the process if a fault has ended the engine: its supervisor starts another."""
         await self._serving.engine_stopped()
         _log.error("the engine has stopped: the server ends, to be started again")
+        await self._drain()
+
+    async def _stop(self) -> None:
+        _log.info("stopping, when what runs is answered; a second signal stops at once")
         await self._drain()
 
     async def _drain(self) -> None:

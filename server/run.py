@@ -73,17 +73,23 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
     """
     serving: Serving = app.state.serving
     sys.setswitchinterval(_SWITCH_S)
-    draining_server(app, on_ready, _most_connections()).run(sockets=[sock])
+    server = draining_server(app, on_ready, _most_connections())
+    server.run(sockets=[sock])
     if serving.failure is not None:
         raise serving.failure
-    _leave_what_loads()
+    _leave_what_runs(asked_twice=server.force_exit)
 
 
-def _leave_what_loads() -> None:
-    """End the process at once if a library still runs: the interpreter's end would crash in it."""
+def _leave_what_runs(asked_twice: bool) -> None:
+    """End the process at once if a library still runs: the interpreter's end would crash in it.
+
+    A second signal asks for that.
+    """
     busy = {thread.name for thread in threading.enumerate()} & {LOADER_THREAD, ENGINE_THREAD}
     if busy:
-        _log.warning("stopped while running: %s", ", ".join(sorted(busy)))
+        what = "loading" if LOADER_THREAD in busy else "the engine hung"
+        if not asked_twice:
+            _log.warning("stopped while %s", what)
         logging.shutdown()
         os._exit(0)
 

@@ -75,7 +75,7 @@ def with_threads(
         if one is not None:
             threads = threads_that_pay(cores, one)
             remember(path, json.dumps({"threads": threads}) + "\n")
-    _LOG.info("engine threads: %d of %d", threads, cores)
+    _LOG.debug("engine threads: %d of %d", threads, cores)
     return dataclasses.replace(config, threads=threads)
 
 

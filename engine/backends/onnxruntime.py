@@ -20,6 +20,8 @@ from engine.backends.base import Array, PreparedCalls, check_into
 from engine.backends.linked_weights import linked_weights
 from engine.errors import InferenceFailed, LoadFailed
 
+onnxruntime.disable_telemetry_events()  # a server tells nothing of its users
+
 _PROVIDER = "CPUExecutionProvider"
 
 

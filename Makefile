@@ -118,6 +118,10 @@ gpu-suite:
 # package goes again.
 define environment
 	$(PYTHON) -m venv $(1)
+	$(call packages,$(1),$(2))
+endef
+
+define packages
 	$(1)/bin/pip install $(HASHED) requirements/build.txt
 	$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(1)/bin/pip uninstall --quiet --yes --requirement requirements/build.txt
@@ -142,7 +146,7 @@ endef
 	sed -n '/^torch==/,/[^\\]$$/p' $(word 2,$^) > .venv/torch/requirements.txt
 	.venv/bin/pip install --no-index --find-links .venv/torch $(HASHED) .venv/torch/requirements.txt
 	rm -r .venv/torch
-	$(call environment,.venv,develop)
+	$(call packages,.venv,develop)
 	.venv/bin/pip check > /dev/null || .venv/bin/pip install $(HASHED) requirements/torch.txt
 	.venv/bin/pip check
 	.venv/bin/pip install $(HASHED) requirements/reference.txt

@@ -24,7 +24,7 @@ def default_cache_dir() -> Path:
 
 
 def _own_temporary_folder() -> Path:
-    """Return one that lasts; another one, if somebody else has made that."""
+    """Return the user's own temporary folder; a fresh one, if another user owns that path."""
     folder = Path(tempfile.gettempdir()) / f"otmv-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     if folder.is_symlink() or folder.stat().st_uid != os.getuid():

@@ -42,7 +42,7 @@ class Group:
 
 @contextmanager
 def limited(limit_bytes: int) -> Iterator[Group]:
-    """Make a group whose processes may take so many bytes together, and none on disk.
+    """Make a control group with a memory limit for all its processes together, and no swap.
 
     Raises:
         BenchError: this machine does not let us.

@@ -20,6 +20,7 @@ from typing import cast
 import httptools
 import uvloop
 
+from loadtests.kit.asking import wire
 from loadtests.kit.processes.message import Message
 from loadtests.siege.processes import go_first, raise_files
 from loadtests.siege.tally import LoadFound, Tally
@@ -220,12 +221,8 @@ class _OpenLoad:
 
 
 def _request(job: LoadJob, text: str) -> bytes:
-    body = text.encode()
-    head = (
-        f"POST {job.path} HTTP/1.1\r\nHost: {job.host}:{job.port}\r\nX-Request-Id: @id@\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    host = f"{job.host}:{job.port}"
+    return wire.post(job.path, host, text.encode(), more="X-Request-Id: @id@\r\n")
 
 
 def run(job: LoadJob) -> LoadFound:

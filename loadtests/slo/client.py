@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import httptools
 
+from loadtests.kit.asking.wire import post
 from loadtests.kit.processes.message import Message
 
 _CHUNK_BYTES = 1 << 16
@@ -149,12 +150,7 @@ async def run(job: SendJob) -> Sent:
 
 def request_bytes(job: SendJob, text: str) -> bytes:
     """Return a question as it goes over the wire."""
-    body = text.encode()
-    head = (
-        f"POST {job.path} HTTP/1.1\r\nHost: {job.host}:{job.port}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+    return post(job.path, f"{job.host}:{job.port}", text.encode())
 
 
 def exact_loop() -> asyncio.AbstractEventLoop:

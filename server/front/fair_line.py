@@ -48,10 +48,6 @@ class FairLine(Generic[T]):
         """Return how many of the line are a share's."""
         return len(self._waiting.get(share, ()))
 
-    def first(self) -> T:
-        """Return what is served next, and leave it there; there must be something."""
-        return self._waiting[self._next()][0][1]
-
     def pop(self) -> T:
         """Take out what is served next; there must be something."""
         share = self._next()

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from loadtests.kit.asking import wire
 from loadtests.kit.asking.forms import BOUNDARY, CONTENT_TYPE, encode_form
 from loadtests.rivals.options import PATH
 from loadtests.siege.attackers import pictures
@@ -20,11 +21,7 @@ Payload = Callable[[], bytes]
 
 def post(body: bytes, content_type: str, path: str = PATH) -> bytes:
     """Return a whole request, after whose answer the connection closes."""
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: siege\r\nContent-Type: {content_type}\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    return wire.post(path, "siege", body, content_type, "Connection: close\r\n")
 
 
 def picture_request(picture: bytes) -> bytes:

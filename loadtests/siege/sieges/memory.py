@@ -15,6 +15,7 @@ from loadtests.siege.attackers.attack import send
 from loadtests.siege.attackers.payloads import json_request, picture_request, post
 from loadtests.siege.attackers.pictures import jpeg_scans, png, transparent_palette_png
 from loadtests.siege.cgroup import limited
+from loadtests.siege.memory_limit import memory_limit_bytes
 from loadtests.siege.setup import SiegeSetup
 
 IN_FLIGHT = 24
@@ -32,25 +33,6 @@ _SETTINGS = {
 _PADDED_BYTES = 14_000_000
 
 
-def limit_bytes(
-    engine_bytes: int, bodies_bytes: int, body_bytes: int, workers: int, pixels: int
-) -> int:
-    """Return the memory limit that docs/operations.md gives.
-
-    Args:
-        engine_bytes: of the loaded stages and of open requests.
-        bodies_bytes: of all bodies together (`OTMV_MAX_BODIES_BYTES`).
-        body_bytes: of one body (`OTMV_MAX_BODY_BYTES`).
-        workers: that decode (`OTMV_DECODE_WORKERS`).
-        pixels: of the largest picture (`OTMV_MAX_PIXELS`).
-    """
-    worker_bytes = 250e6 + 16 * pixels
-    own_bytes = 200e6 + 128 * 2**20
-    return round(
-        own_bytes + engine_bytes + 1.2 * bodies_bytes + 2 * body_bytes + workers * worker_bytes
-    )
-
-
 def run(setup: SiegeSetup, report: Report) -> list[Bar]:
     """Send 24 pictures at once, twice, to a server that the kernel limits.
 
@@ -58,7 +40,9 @@ def run(setup: SiegeSetup, report: Report) -> list[Bar]:
         BenchError: no limit can be set here, or the server did not become ready.
     """
     requests = _requests()
-    limit = limit_bytes(_DEMO_BYTES, _MAX_BODIES_BYTES, _MAX_BODY_BYTES, _WORKERS, _MAX_PIXELS)
+    limit = memory_limit_bytes(
+        _DEMO_BYTES, _MAX_BODIES_BYTES, _MAX_BODY_BYTES, _WORKERS, _MAX_PIXELS
+    )
     with (
         limited(limit) as group,
         setup.server_under(group.wrapper, **_SETTINGS) as server,

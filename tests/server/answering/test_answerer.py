@@ -95,7 +95,7 @@ def test_an_engine_that_hangs_is_not_awaited(
 def test_memory_that_is_used_up_while_decoding_is_our_fault(
     client: TestClient, pool: FakePool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    for pid in client.app.state.serving.decoder.worker_pids:  # type: ignore[attr-defined]
+    for pid in client.app.state.serving.decoder.worker_pids:
         pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
         limit_bytes = pages * resource.getpagesize() + 2**20
         resource.prlimit(pid, resource.RLIMIT_AS, (limit_bytes, limit_bytes))

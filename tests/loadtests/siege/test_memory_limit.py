@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from loadtests.siege.sieges import memory as siege
-from server.configuration.memory_limit import (
+from loadtests.siege.memory_limit import (
     DECODED_BYTES_PER_PIXEL,
     WORKER_BYTES,
     memory_limit_bytes,
@@ -23,7 +22,8 @@ OPERATIONS = Path(__file__).parents[3] / "docs/operations.md"
 
 def limit(workers: int = 2, engine_bytes: int = DEMO_BYTES, **changes: Any) -> int:
     settings = Settings(artifact=Path("/nowhere"), **changes)
-    return memory_limit_bytes(settings, workers, engine_bytes)
+    bodies = settings.max_bodies_bytes, settings.max_body_bytes
+    return memory_limit_bytes(engine_bytes, *bodies, workers, settings.max_pixels, settings.reload)
 
 
 def test_the_documented_number_is_the_computed_one() -> None:
@@ -49,10 +49,3 @@ def test_each_setting_counts(changes: dict[str, Any], more_bytes: int) -> None:
 
 def test_a_worker_may_take_no_more_than_is_counted() -> None:
     assert DECODED_BYTES_PER_PIXEL == LIMIT_BYTES_PER_PIXEL
-
-
-def test_the_siege_sets_the_same_limit() -> None:
-    settings = Settings(artifact=Path("/nowhere"), max_pixels=10_000_000)
-    bodies = settings.max_bodies_bytes, settings.max_body_bytes
-    of_siege = siege.limit_bytes(DEMO_BYTES, *bodies, 3, settings.max_pixels)
-    assert of_siege == memory_limit_bytes(settings, 3, DEMO_BYTES)

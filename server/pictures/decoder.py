@@ -110,26 +110,37 @@ class Decoder:
     ) -> Decoded:
         """Decode and resize one picture, until `expires_s` on the clock at most.
 
-        A picture whose request was cancelled leaves its lane. If it has begun, it may end within
-        the time that another worker would take to start; then its worker is killed.
+        A picture whose request was cancelled or has expired leaves its lane. If it has begun, it
+        may end within the time that another worker would take to start; then its worker is killed.
 
         Raises:
             ImageError: the data is not what the header promised, or takes too long to decode.
             DecodeWorkerDied, MemoryError: the worker ended or ran out of memory.
             TimeoutError: `expires_s` came first.
         """
+        async with asyncio.timeout(self._left_s(expires_s)):
+            work = await self._begun(picture, header, side_px)
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:
+                asyncio.get_running_loop().call_later(_RESTART_S, work.cancel)
+                raise
+
+    async def _begun(
+        self, picture: bytes | bytearray, header: PictureHeader, side_px: int
+    ) -> asyncio.Task[Decoded]:
+        """Wait for a place in the picture's lane, and begin to decode it."""
         large = _is_large(header)
         expected_s = self._time.predict_s(header)
         self._backlog.add(large, expected_s)
         self._pictures += 1
         try:
-            async with asyncio.timeout(self._left_s(expires_s, math.inf)):
-                place = await self._lanes.enter(large, header.decoded_bytes)
+            place = await self._lanes.enter(large, header.decoded_bytes)
         except BaseException:
             self._backlog.take(large, expected_s)
             self._pictures -= 1
             raise
-        work = asyncio.ensure_future(self._decode(picture, header, side_px, expires_s))
+        work = asyncio.ensure_future(self._decode(picture, header, side_px))
         self._running.add(work)
 
         def ended(_: asyncio.Task[Decoded]) -> None:
@@ -141,11 +152,7 @@ class Decoder:
                 work.exception()  # its request may have been cancelled; then it is not asked for
 
         work.add_done_callback(ended)
-        try:
-            return await asyncio.shield(work)
-        except asyncio.CancelledError:
-            asyncio.get_running_loop().call_later(_RESTART_S, work.cancel)
-            raise
+        return work
 
     def close(self) -> None:
         """Kill the workers; what they decode fails. May be called twice."""
@@ -159,23 +166,19 @@ class Decoder:
         self._idle.clear()
 
     async def _decode(
-        self, picture: bytes | bytearray, header: PictureHeader, side_px: int, expires_s: float
+        self, picture: bytes | bytearray, header: PictureHeader, side_px: int
     ) -> Decoded:
         """Decode in a worker, and replace it unless it can go on."""
         worker = self._take()
-        can_go_on = request_ends_first = True
+        can_go_on = True
         limits = DecodeLimits(self._max_pixels, _cpu_limit_s(header))
         try:
-            async with asyncio.timeout(self._left_s(expires_s, math.inf)):
-                await worker.ready()
+            await worker.ready()
             can_go_on = False
-            request_ends_first = self._clock.now_s() + self._timeout_s >= expires_s
-            async with asyncio.timeout(self._left_s(expires_s, self._timeout_s)):
+            async with asyncio.timeout(self._timeout_s):
                 decoded = await worker.decode(picture, limits, side_px)
             can_go_on = True
         except TimeoutError as error:
-            if request_ends_first:  # a timer may be early: the clock does not tell
-                raise
             raise ImageTooComplex(TOO_LONG) from error
         except ImageError as error:
             can_go_on = not isinstance(error, ImageTooComplex)
@@ -222,9 +225,9 @@ class Decoder:
     def _new_worker(self) -> WorkerProcess:
         return WorkerProcess(LIMIT_BYTES_PER_PIXEL * self._max_pixels + _OWN_BYTES)
 
-    def _left_s(self, expires_s: float, most_s: float) -> float | None:
-        """Return the seconds until `expires_s`, `most_s` at most; None: without end."""
-        left_s = min(most_s, expires_s - self._clock.now_s())
+    def _left_s(self, expires_s: float) -> float | None:
+        """Return the seconds until `expires_s`; None: without end."""
+        left_s = expires_s - self._clock.now_s()
         return None if math.isinf(left_s) else max(0.0, left_s)
 
 

@@ -265,6 +265,22 @@ def test_a_cancelled_request_costs_no_worker() -> None:
     asyncio.run(scenario())
 
 
+def test_expired_requests_cost_no_worker() -> None:
+    """A new one takes longer to start than a picture takes: overload would feed on itself."""
+
+    async def scenario() -> None:
+        async with decoding(workers=1) as decoder:
+            await a_small_one(decoder)
+            pids = decoder.worker_pids
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    await decode(decoder, bombs.png(2000, 8, 2), CLOCK.now_s() + 0.01)
+                await a_small_one(decoder)
+            assert decoder.worker_pids == pids
+
+    asyncio.run(scenario())
+
+
 def test_damaged_pictures_cost_no_worker() -> None:
     async def scenario() -> None:
         async with decoding(workers=1) as decoder:

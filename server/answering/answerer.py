@@ -183,17 +183,17 @@ def _awaitable(
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[tuple[Answer, float]] = loop.create_future()
 
-    def settle(done_s: float) -> None:
+    def settle(done: Future[Answer], done_s: float) -> None:
         if waiter.done():
             return
-        error = future.exception()
+        error = done.exception()
         if error is not None:
             waiter.set_exception(error)
         else:
-            waiter.set_result((future.result(), done_s))
+            waiter.set_result((done.result(), done_s))
 
-    def done(_: Future[Answer]) -> None:
-        loop.call_soon_threadsafe(settle, now_s())
+    def on_done(done: Future[Answer]) -> None:  # holds no future: no cycle is left behind
+        loop.call_soon_threadsafe(settle, done, now_s())
 
-    future.add_done_callback(done)
+    future.add_done_callback(on_done)
     return waiter

@@ -87,8 +87,7 @@ class RequestStamp:
                 response = problem_response(error, record.request_id, scope["path"])
                 await response(scope, receive, stamp)
         finally:
-            if record.when_over is not None:
-                record.when_over(self._clock.now_s())
+            record.end(self._clock.now_s())
             self._report(scope, inner, record, status)
 
     def _report(self, scope: Scope, inner: Scope, record: RequestRecord, status: int) -> None:

@@ -33,6 +33,12 @@ class RequestRecord:
     problem: str | None = None
     when_over: Callable[[float], None] | None = None
 
+    def end(self, now: float) -> None:
+        """Say that it is over; forget who was told, so that no cycle waits to be collected."""
+        when_over, self.when_over = self.when_over, None
+        if when_over is not None:
+            when_over(now)
+
 
 def record_of(request: Request) -> RequestRecord:
     """Return the record that the outermost middleware made of a request."""

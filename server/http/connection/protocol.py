@@ -82,7 +82,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.drop(len(data))
             return
         if not self._pieces:
-            self._first_byte_s = self._limits.clock.now_s()
+            self._first_byte_s = self._limits.arrivals.read_s(self.loop)
         self._pieces.add(data)
         self._parse()
 

@@ -12,6 +12,7 @@ from uvicorn.server import ServerState
 
 from engine.clock import SystemClock
 from engine.telemetry import Telemetry
+from server.http.connection.arrival_clock import ArrivalClock
 from server.http.connection.limits import ConnectionLimits
 from server.http.connection.protocol import LimitedProtocol
 
@@ -68,7 +69,7 @@ class _Wire(asyncio.Transport):
 _LOOP = asyncio.new_event_loop()
 _CONFIG = Config(_app, lifespan="off", log_config=None, ws="none")
 _CONFIG.load()
-_LIMITS = ConnectionLimits(10.0, 10.0, 100, SystemClock(), Telemetry())
+_LIMITS = ConnectionLimits(10.0, 10.0, 100, ArrivalClock(SystemClock()), Telemetry())
 
 
 def converse(arrivals: Iterable[bytes]) -> bytes:

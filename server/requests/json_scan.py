@@ -135,7 +135,14 @@ class _Scan:
     def _end_of_string(self, start: int) -> int:
         at = start
         while at < len(self.body):
-            found = _INSIDE.match(self.body, at, min(len(self.body), at + SLICE_BYTES))
+            stop = min(len(self.body), at + SLICE_BYTES)
+            quote = self.body.find(b'"', at, stop)
+            if self.body.find(b"\\", at, stop if quote < 0 else quote) < 0:  # base64 has none
+                if quote >= 0:
+                    return quote
+                at = stop
+                continue
+            found = _INSIDE.match(self.body, at, stop)
             end = at if found is None else found.end()
             if self.body[end : end + 1] == b'"':
                 return end

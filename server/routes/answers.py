@@ -9,11 +9,8 @@ from functools import partial
 from typing import Any, Generic
 
 from fastapi import APIRouter, Request
-from fastapi.routing import APIRoute
 from pydantic_core import to_json
 from starlette.responses import Response
-from starlette.routing import request_response
-from starlette.types import Receive, Scope, Send
 
 from artifact.errors import TextError
 from engine import errors as engine
@@ -31,6 +28,7 @@ from server.lifecycle.serving import Serving
 from server.observing.logs import log_failure
 from server.observing.request_record import RequestRecord, record_of
 from server.requests.reader import CheckedRequest, Fields
+from server.routes.direct_answers import Endpoint
 from server.routes.openapi_operations import answered, task_operation
 from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
@@ -64,20 +62,9 @@ _ERRORS: tuple[type[Exception], ...] = (
 )
 
 
-class _OwnRoute(APIRoute):
-    """A route that reads its request and makes its response itself; FastAPI only describes it."""
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, without FastAPI's reading of parameters and writing of models."""
-        if self.methods and scope["method"] in self.methods:
-            await request_response(self.endpoint)(scope, receive, send)
-        else:
-            await super().handle(scope, receive, send)
-
-
 def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
-    """Return the routes of these tasks."""
-    router = APIRouter(prefix="/v1", tags=["answers"], route_class=_OwnRoute)
+    """Return the routes of these tasks, described; `DirectAnswers` calls their endpoints."""
+    router = APIRouter(prefix="/v1", tags=["answers"])
     for served in tasks:
         responses = openapi_responses(_ERRORS)
         responses[200] = answered(served.answer, served.events_example)
@@ -94,6 +81,11 @@ def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
             openapi_extra=task_operation(served.shape),
         )
     return router
+
+
+def answer_endpoints(tasks: Iterable[ServedTask[Any]]) -> dict[str, Endpoint]:
+    """Return the endpoint of each path."""
+    return {f"/v1/{served.task.name}": _endpoint(served) for served in tasks}
 
 
 def answer_paths() -> dict[bytes, str]:

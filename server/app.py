@@ -119,7 +119,11 @@ def _add_middleware(
     app.add_middleware(WholeAnswers)
     reports = RequestReports(settings.access_log, settings.log_content, tracing, serving.telemetry)
     app.add_middleware(
-        RequestStamp, clock=clock, reports=reports, is_draining=lambda: serving.state == "draining"
+        RequestStamp,
+        clock=clock,
+        reports=reports,
+        is_draining=lambda: serving.state == "draining",
+        end_visit=serving.front.end,
     )
 
 

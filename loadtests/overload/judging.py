@@ -60,6 +60,7 @@ class Figures:
     """What a stretch of replies adds up to; shares are None of nothing."""
 
     offered: int
+    offered_hz: float
     goodput_hz: float
     on_time_of_admitted: float | None
     on_time_of_answered: float | None
@@ -80,6 +81,7 @@ class Figures:
         lies = sum(bool(each.said_met) and each.kind == "late" for each in answered)
         return cls(
             len(replies),
+            len(replies) / seconds,
             len(in_time) / seconds,
             len(in_time) / len(admitted) if admitted else None,
             len(in_time) / len(answered) if answered else None,
@@ -91,9 +93,9 @@ class Figures:
 
 
 def row_bars(rows: Mapping[str, Figures]) -> list[Bar]:
-    """Return the bars of cells with rising loads."""
+    """Return the bars of cells with rising loads; where less was offered than the best, of that."""
     best_hz = max(each.goodput_hz for each in rows.values())
-    shares = {name: each.goodput_hz / best_hz for name, each in rows.items()}
+    shares = {name: each.goodput_hz / min(best_hz, each.offered_hz) for name, each in rows.items()}
     worst = min(shares, key=shares.__getitem__)
     least = Bar("overload.rows.least-over-best", shares[worst], LEAST_OVER_BEST, True, worst)
     return [least, *_common("overload.rows", list(rows.values()), REFUSED_MS[0])]

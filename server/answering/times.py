@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from server.front.recent_time import RecentTime
 
-_WIRE_S = 5e-4
+_WIRE_S = 1e-3
 """What the socket takes after the response is written."""
 
 
@@ -20,4 +20,4 @@ class FrontTimes:
     def __init__(self) -> None:
         self.handing_over = RecentTime()
         self.reply = RecentTime(extra_s=_WIRE_S)
-        self.writing = RecentTime(extra_s=_WIRE_S)
+        self.writing = RecentTime(0.99, extra_s=_WIRE_S)

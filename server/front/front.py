@@ -47,18 +47,22 @@ class Front:
         arrived_s: float,
         said: str | None = None,
         body: bytes = b"",
+        *,
+        whole: bool = False,
     ) -> Visit:
         """Begin the visit of a request whose head is complete.
 
-        `said`: the budget in its head, ms; `body`: as much as has come.
+        `said`: the budget in its head, ms; `body`: as much as has come; `whole`: that is all. Then
+        it enters now: its task runs later, when many others may have been let past.
 
         Raises:
             FrontBusy: it would come too late.
         """
         visit = Visit(share, kind, arrived_s, self._limit_s(share, said, body))
         if self._is_open():
+            ask = self.gate.enter if whole else self.gate.check
             try:
-                self.gate.check(visit, self._clock.now_s())
+                ask(visit, self._clock.now_s())
             except FrontBusy:
                 self._telemetry.shed("front_busy")
                 raise
@@ -70,16 +74,23 @@ class Front:
         Raises:
             FrontBusy: there will be none in time.
         """
-        visit.limit_s = min(visit.limit_s, hinted_latency_s(body) or visit.limit_s)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        visit.told = lambda error: _settle(turn, error)
         try:
-            self.gate.enter(visit, self._clock.now_s())
+            if visit.at is At.DOOR:
+                visit.limit_s = min(visit.limit_s, hinted_latency_s(body) or visit.limit_s)
+                self.gate.enter(visit, self._clock.now_s())
             if visit.at is At.LINE:
-                await turn
+                await self._turn(visit)
+            if visit.refused is not None:
+                raise visit.refused
         except FrontBusy:
             self._telemetry.shed("front_busy")
             raise
+
+    async def _turn(self, visit: Visit) -> None:
+        """Wait until a request in the line enters, or is refused."""
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        visit.told = lambda _: None if turn.done() else turn.set_result(None)
+        await turn
 
     def send_away(self, visit: Visit) -> None:
         """Give a place back while others work on the request."""
@@ -104,12 +115,3 @@ class Front:
             return float(said or "") / 1e3
         except ValueError:
             return self._default_s.get(share, self._default_s[None])
-
-
-def _settle(turn: asyncio.Future[None], error: FrontBusy | None) -> None:
-    if turn.done():
-        return
-    if error is None:
-        turn.set_result(None)
-    else:
-        turn.set_exception(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -15,6 +16,8 @@ _LEARNING_RATE = 0.1
 _LONGEST_PACE_S = 0.25
 """A pause that is longer has another reason than how fast the front is."""
 _NEEDED_SHARE = 0.9
+_MOST_OCTAVES = 20
+"""A client names its budget: what is learned by budget must stay bounded."""
 
 
 class At(Enum):
@@ -33,7 +36,7 @@ class Visit:
 
     `limit_s` is its latency budget as far as it is known, counted from `arrived_s`. `kind` groups
     requests that take alike. `told` is called once: with None when a place is free, else with why
-    it is refused after all.
+    it is refused after all. `refused` keeps that, for a request that asks later.
     """
 
     share: Hashable
@@ -43,11 +46,17 @@ class Visit:
     at: At = At.DOOR
     entered_s: float = 0.0
     told: Callable[[FrontBusy | None], None] | None = field(default=None, repr=False)
+    refused: FrontBusy | None = None
 
     @property
     def due_s(self) -> float:
         """When the last byte of its answer must be written."""
         return self.arrived_s + self.limit_s
+
+
+def _octave(limit_s: float) -> int:
+    """Return a budget's power of two, in ms: the engine lets the hurried go first."""
+    return round(math.log2(min(max(1.0, limit_s * 1e3), 2.0**_MOST_OCTAVES)))  # of no number: 0
 
 
 class Gate:
@@ -56,8 +65,8 @@ class Gate:
     The front has `places`. A request holds one until its pictures are decoded, and again from its
     answer until that is written. Without a free place it waits in a fair line, and is refused at
     once if its time would run out: what it would wait, by the pace of the line, and what requests
-    of its kind lately needed from there on. While a place is free nobody is refused, whatever was
-    learned. Reads no clock.
+    of its kind with such a budget lately needed from there on. While a place is free nobody is
+    refused, whatever was learned. Reads no clock.
     """
 
     def __init__(self, places: int, most_waiting: int) -> None:
@@ -67,7 +76,7 @@ class Gate:
         self._line: FairLine[Visit] = FairLine()
         self._pace_s = _FIRST_PACE_S
         self._last_s: float | None = None
-        self._needed: dict[Hashable, RecentTime] = {}
+        self._needed: dict[tuple[Hashable, int], RecentTime] = {}
 
     @property
     def waiting(self) -> int:
@@ -89,7 +98,7 @@ class Gate:
             return
         wait_s = self._pace_s * (1 + self._line.ahead(visit.share))
         full = len(self._line) >= self._most_waiting
-        if full or now + wait_s + self.needed_s(visit.kind, now) > visit.due_s:
+        if full or now + wait_s + self.needed_s(visit, now) > visit.due_s:
             raise self._refusal(visit, wait_s)
 
     def enter(self, visit: Visit, now: float) -> None:
@@ -131,12 +140,14 @@ class Gate:
     def learn(self, visit: Visit, ended_s: float, now: float) -> None:
         """Learn what a request needed since it entered; `ended_s`: or would have ended."""
         if visit.at is not At.DOOR:
-            kind = self._needed.setdefault(visit.kind, RecentTime(_NEEDED_SHARE))
-            kind.add(max(0.0, ended_s - visit.entered_s), now)
+            key = visit.kind, _octave(visit.limit_s)
+            self._needed.setdefault(key, RecentTime(_NEEDED_SHARE)).add(
+                max(0.0, ended_s - visit.entered_s), now
+            )
 
-    def needed_s(self, kind: Hashable, now: float) -> float:
-        """Return what a request of a kind will need once it has entered."""
-        found = self._needed.get(kind)
+    def needed_s(self, visit: Visit, now: float) -> float:
+        """Return what a request will need once it has entered."""
+        found = self._needed.get((visit.kind, _octave(visit.limit_s)))
         return 0.0 if found is None else found.predicted_s(now)
 
     def _is_free(self) -> bool:
@@ -152,10 +163,10 @@ class Gate:
         """Let in who waits, as long as there are places; refuse who has waited too long."""
         while self._taken < self._places and self._line:
             visit = self._line.pop()
-            if now + self.needed_s(visit.kind, now) > visit.due_s and self._taken:
-                visit.at = At.GONE
+            if now + self.needed_s(visit, now) > visit.due_s and self._taken:
+                visit.at, visit.refused = At.GONE, self._refusal(visit, self._pace_s)
                 if visit.told is not None:
-                    visit.told(self._refusal(visit, self._pace_s))
+                    visit.told(visit.refused)
                 continue
             self._learn_pace(now)
             self._let_in(visit, now)

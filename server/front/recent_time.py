@@ -27,7 +27,7 @@ class RecentTime:
         """Take one measurement, made at `now`."""
         self._recent.append((now, seconds))
         self._since += 1
-        if self._since >= _LEARN_EVERY:
+        if self._since >= _LEARN_EVERY or not self._predicted_s:
             self._learn(now)
 
     def predicted_s(self, now: float) -> float:

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from engine.clock import Clock
 from engine.telemetry import Telemetry
 from server.errors.problem_json import problem_response
+from server.front.front import VISIT
+from server.front.gate import Visit
 from server.observing.logs import access_fields, log_failure
 from server.observing.request_record import RequestRecord
 from server.observing.trace_context import read_trace_context
@@ -50,8 +52,10 @@ class RequestStamp:
         clock: Clock,
         reports: RequestReports,
         is_draining: Callable[[], bool],
+        end_visit: Callable[[Visit], None],
     ) -> None:
         self._app = app
+        self._end_visit = end_visit
         self._clock = clock
         self._reports = reports
         self._is_draining = is_draining
@@ -88,6 +92,8 @@ class RequestStamp:
                 await response(scope, receive, stamp)
         finally:
             record.end(self._clock.now_s())
+            if visit := state.get(VISIT):  # whatever refused it, and wherever
+                self._end_visit(visit)
             self._report(scope, inner, record, status)
 
     def _report(self, scope: Scope, inner: Scope, record: RequestRecord, status: int) -> None:

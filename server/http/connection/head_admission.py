@@ -31,9 +31,16 @@ class HeadAdmission:
         self._kinds = kinds
 
     def knock(
-        self, url: bytes, headers: Headers, address: str, arrived_s: float, body: bytes
+        self,
+        url: bytes,
+        headers: Headers,
+        address: str,
+        arrived_s: float,
+        body: bytes,
+        *,
+        whole: bool,
     ) -> Visit | None:
-        """Begin the visit of a request; None: it needs none.
+        """Begin the visit of a request; None: it needs none. `whole`: its body is there.
 
         Raises:
             FrontBusy: it would be answered too late.
@@ -43,4 +50,5 @@ class HeadAdmission:
             return None
         said = next((value for name, value in headers if name == _LATENCY_HEADER), b"")
         share = self._share_of(headers, address)
-        return self._front.knock(kind, share, arrived_s, said.decode("latin-1"), body)
+        told = said.decode("latin-1")
+        return self._front.knock(kind, share, arrived_s, told, body, whole=whole)

@@ -178,6 +178,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._limits.admission is None or self.parser.get_method() != b"POST":
             return False
         address = self.client[0] if self.client else ""
+        left_bytes = self._body.left_bytes
+        whole = left_bytes is not None and left_bytes <= len(self._pieces)
         try:
             self.scope["state"][VISIT] = self._limits.admission.knock(
                 self.url,
@@ -185,6 +187,7 @@ class LimitedProtocol(HttpToolsProtocol):
                 address,
                 self.scope["state"][ARRIVED],
                 self._pieces.coming,
+                whole=whole,
             )
         except FrontBusy as error:
             self._turn_away(error)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from server.errors import FrontBusy, ShareUsedUp
@@ -21,10 +23,10 @@ def entered(found: Gate, each: Visit, now: float) -> Visit:
     return each
 
 
-def learned(found: Gate, seconds: float, now: float) -> None:
-    """Teach a gate what requests need."""
+def learned(found: Gate, seconds: float, now: float, limit_s: float = 1.0) -> None:
+    """Teach a gate what requests with a budget need."""
     for _ in range(16):
-        each = entered(found, visit(now), now)
+        each = entered(found, visit(now, limit_s), now)
         found.learn(each, now + seconds, now)
         found.end(each, now)
 
@@ -32,7 +34,7 @@ def learned(found: Gate, seconds: float, now: float) -> None:
 def test_whoever_finds_a_place_enters_whatever_was_learned() -> None:
     found = gate()
     learned(found, 5.0, 0.0)
-    assert found.needed_s("vqa", 0.0) > 4.9
+    assert found.needed_s(visit(limit_s=1.0), 0.0) > 4.9
     assert entered(found, visit(limit_s=0.001), 0.0).at is At.FRONT
 
 
@@ -48,7 +50,8 @@ def test_without_a_place_it_waits_and_enters_when_one_is_free() -> None:
 
 def test_what_would_come_too_late_is_refused_before_it_waits() -> None:
     found = gate()
-    learned(found, 0.1, 0.0)
+    learned(found, 0.1, 0.0, limit_s=0.2)
+    learned(found, 0.1, 0.0, limit_s=0.05)
     entered(found, visit(), 0.0)
     found.check(visit(limit_s=0.2), 0.0)
     with pytest.raises(FrontBusy) as refused:
@@ -57,9 +60,34 @@ def test_what_would_come_too_late_is_refused_before_it_waits() -> None:
     assert found.waiting == 0
 
 
+def test_the_hurried_are_judged_by_what_the_hurried_needed() -> None:
+    """The engine lets them go first: what the patient needed would shut them out for ever."""
+    found = gate()
+    learned(found, 0.5, 0.0, limit_s=1.0)
+    entered(found, visit(), 0.0)
+    found.check(visit(limit_s=0.1), 0.0)
+    hopeless = visit(limit_s=0.1)
+    found.enter(hopeless, 0.0)
+    found.learn(hopeless, 0.2, 0.0)
+    with pytest.raises(FrontBusy):
+        found.check(visit(limit_s=0.1), 0.0)
+    found.check(visit(limit_s=1.0), 0.0)
+
+
+@pytest.mark.parametrize("limit_s", [0.0, -1.0, 1e-9, 1e300, math.inf, math.nan, 0.07, 3.0])
+def test_whatever_budgets_are_named_few_are_told_apart(limit_s: float) -> None:
+    found = gate()
+    each = visit(limit_s=limit_s)
+    learned(found, 0.1, 0.0, limit_s)
+    assert found.needed_s(each, 0.0) == pytest.approx(0.1)
+    for number in range(2000):
+        learned(found, 0.1, 0.0, limit_s * 1.01**number)
+    assert len(found._needed) <= 21
+
+
 def test_the_time_since_the_first_byte_counts() -> None:
     found = gate()
-    learned(found, 0.1, 5.0)
+    learned(found, 0.1, 5.0, limit_s=0.2)
     entered(found, visit(5.0), 5.0)
     found.check(visit(5.0, limit_s=0.2), 5.0)
     with pytest.raises(FrontBusy):
@@ -84,7 +112,7 @@ def test_the_wait_is_predicted_from_the_pace_of_the_line() -> None:
 
 def test_one_whose_time_runs_out_in_the_line_is_told() -> None:
     found, told = gate(places=2), []
-    learned(found, 0.1, 0.0)
+    learned(found, 0.1, 0.0, limit_s=0.15)
     first = entered(found, visit(limit_s=9.0), 0.0)
     entered(found, visit(limit_s=9.0), 0.0)
     late, patient = visit(limit_s=0.15), visit(limit_s=9.0)
@@ -152,4 +180,4 @@ def test_who_leaves_the_line_takes_no_place() -> None:
 def test_what_was_learned_in_a_spike_is_forgotten_after_two_seconds() -> None:
     found = gate()
     learned(found, 5.0, 0.0)
-    assert found.needed_s("vqa", 2.1) == 0.0
+    assert found.needed_s(visit(limit_s=1.0), 2.1) == 0.0

@@ -133,3 +133,10 @@ def test_the_front_is_empty_when_all_have_left(server: ServerThread) -> None:
     sent(server, question_head("Connection: close") + GOOD.body)
     gate = server.app.state.serving.front.gate
     server.wait_until(lambda: gate.inside == gate.waiting == 0)
+
+
+def test_who_is_refused_behind_the_gate_leaves_its_place(pool: FakePool) -> None:
+    with serving_fake(pool, keys={"team": {"sha256": "0" * 64}}) as server:
+        for _ in range(20):
+            assert statuses(sent(server, question_head("Connection: close") + GOOD.body)) == [401]
+        server.wait_until(lambda: server.app.state.serving.front.gate.inside == 0)

@@ -80,7 +80,7 @@ class Decoder:
     def start(self) -> None:
         """Start the workers, so that the first requests do not wait for that."""
         missing = self._count - len(self._idle) - len(self._busy)
-        self._idle += [self._new_worker() for _ in range(missing)]
+        self._idle += [self._new_worker(number < self._count // 2) for number in range(missing)]
 
     @property
     def pictures(self) -> int:
@@ -169,7 +169,7 @@ class Decoder:
         self, picture: bytes | bytearray, header: PictureHeader, side_px: int
     ) -> Decoded:
         """Decode in a worker, and replace it unless it can go on."""
-        worker = self._take()
+        worker = self._take(_is_large(header))
         can_go_on = True
         limits = DecodeLimits(self._max_pixels, _cpu_limit_s(header))
         try:
@@ -196,8 +196,10 @@ class Decoder:
         self._learned_s = self._clock.now_s()
         return decoded
 
-    def _take(self) -> WorkerProcess:
-        """Return an idle worker; one that died while it was idle is replaced.
+    def _take(self, large: bool) -> WorkerProcess:
+        """Return an idle worker, for a large picture one that gives way if there is one.
+
+        One that died while it was idle is replaced.
 
         Raises:
             DecodeWorkerDied: the decoder is closed.
@@ -205,12 +207,13 @@ class Decoder:
         if self._closed:
             raise DecodeWorkerDied
         while self._idle:
-            worker = self._idle.pop()
+            suits = (at for at, each in enumerate(self._idle) if each.gives_way == large)
+            worker = self._idle.pop(max(suits, default=-1))
             if worker.alive:
                 break
             worker.kill()
         else:
-            worker = self._new_worker()
+            worker = self._new_worker(large and self._count > 1)
         self._busy.add(worker)
         return worker
 
@@ -218,12 +221,13 @@ class Decoder:
         """Kill a worker, start another, and wait until the memory of the first is free."""
         worker.kill()
         if not self._closed:
-            self._idle.insert(0, self._new_worker())
+            self._idle.insert(0, self._new_worker(worker.gives_way))
             _log.warning("decode worker %d was replaced", worker.pid)
             await worker.wait()
 
-    def _new_worker(self) -> WorkerProcess:
-        return WorkerProcess(LIMIT_BYTES_PER_PIXEL * self._max_pixels + _OWN_BYTES)
+    def _new_worker(self, gives_way: bool) -> WorkerProcess:
+        memory_bytes = LIMIT_BYTES_PER_PIXEL * self._max_pixels + _OWN_BYTES
+        return WorkerProcess(memory_bytes, gives_way=gives_way)
 
     def _left_s(self, expires_s: float) -> float | None:
         """Return the seconds until `expires_s`; None: without end."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from server.errors import DecodeWorkerDied, ImageTooComplex
 from server.pictures.worker import ANSWER, READY, TASK, error_of
 
+_NICENESS = 10
 _SENT_AT_ONCE_BYTES = 65_536
 _OUT_OF_TIME = frozenset({-signal.SIGPROF, -signal.SIGXCPU})
 TOO_LONG = "it takes too long to decode"
@@ -39,9 +40,13 @@ class DecodeLimits:
 
 
 class WorkerProcess:
-    """One decoding process. It decodes one picture at a time; any event loop may ask it."""
+    """One decoding process. It decodes one picture at a time; any event loop may ask it.
 
-    def __init__(self, memory_bytes: int) -> None:
+    One that `gives_way` takes the processor when others leave it.
+    """
+
+    def __init__(self, memory_bytes: int, *, gives_way: bool = False) -> None:
+        self.gives_way = gives_way
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
         self._ready = False
@@ -49,7 +54,7 @@ class WorkerProcess:
         fds = (theirs.fileno(), life)
         command = [sys.executable, "-m", "server.pictures.worker", *map(str, fds)]
         self._process = subprocess.Popen(
-            [*command, str(memory_bytes)],
+            [*command, str(memory_bytes), str(_NICENESS if gives_way else 0)],
             pass_fds=fds,
             env=_environment(),
             stdin=subprocess.DEVNULL,

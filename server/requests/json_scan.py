@@ -29,7 +29,7 @@ _PICTURE_KEYS = frozenset({b"image", b"images"})
 _MARKS = re.compile(rb'[{}\[\],":]')
 _INSIDE = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 """A string up to its end, or up to an escape that is cut in two."""
-_TO_UNDO = re.compile(rb"[\\\x00-\x1f]")
+_CONTROL = bytes(range(32))
 _LONGEST_ESCAPE = 6
 _NAME = f"held-{secrets.token_hex(16)}-"
 """Begins the names of texts set aside; a client cannot know it."""
@@ -65,7 +65,7 @@ class JsonString:
         at = 0
         while at < len(self.text):
             piece = bytes(self.text[at : at + SLICE_BYTES])
-            if self.escaped and _TO_UNDO.search(piece):
+            if self.escaped and _must_be_undone(piece):
                 last = at + len(piece) >= len(self.text)
                 end = len(piece) if last else _whole_escapes(piece)
                 at += end
@@ -73,6 +73,11 @@ class JsonString:
             else:
                 at += len(piece)
                 yield piece
+
+
+def _must_be_undone(piece: bytes) -> bool:
+    """Return whether a piece has an escape, or a control character, which is an error."""
+    return b"\\" in piece or len(piece.translate(None, _CONTROL)) < len(piece)
 
 
 def _whole_escapes(piece: bytes) -> int:

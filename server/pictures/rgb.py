@@ -22,13 +22,13 @@ from PIL.TiffImagePlugin import (
 _WHITE = (255, 255, 255, 255)
 _TRANSPARENT_MODES = frozenset({"RGBA", "LA", "PA", "La", "RGBa"})
 _DEEP_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
-_BAND_PIXELS = 1_000_000
+_BAND_PIXELS = 250_000
 _16_BITS, _32_BITS = 65535.0, 4294967295.0
 _UNSIGNED, _SIGNED = 1, 2
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert any Pillow mode to RGB; transparent pixels become white."""
+    """Convert any Pillow mode to RGB; transparent pixels become white. May use up the image."""
     if image.mode in _DEEP_MODES:
         return _from_deep(image, _GreyScale.of(image))
     if image.mode not in _TRANSPARENT_MODES and "transparency" not in image.info:
@@ -97,11 +97,11 @@ class _GreyScale:
 
 
 def _from_deep(image: Image.Image, scale: _GreyScale) -> Image.Image:
-    whole = Image.new("RGB", image.size)
+    grey = Image.new("L", image.size)
     for top, band in bands(image):
-        shown = Image.fromarray(scale.shown(_samples(band, scale.wraps)))
-        whole.paste(shown.convert("RGB"), (0, top))
-    return whole
+        grey.paste(Image.fromarray(scale.shown(_samples(band, scale.wraps))), (0, top))
+    image.close()  # two bytes or more a pixel, and RGB takes four
+    return grey.convert("RGB")
 
 
 def _samples(image: Image.Image, wraps: bool) -> NDArray[np.float64]:

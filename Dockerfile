@@ -6,14 +6,13 @@
 
 ARG BASE_IMAGE=python:3.11-slim
 
-# What pyproject.toml asks for, in a layer of its own: it changes less often than the program.
+# The libraries, by their hashes, in a layer of their own: they change less often than the program.
 FROM ${BASE_IMAGE} AS libraries
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 RUN python -m venv /opt/pip && python -m venv --without-pip /opt/otmv
 WORKDIR /src
-COPY deploy/docker/requirements.py pyproject.toml constraints.txt ./
-RUN python requirements.py > requirements.txt \
-    && /opt/pip/bin/pip --python /opt/otmv/bin/python install -c constraints.txt -r requirements.txt \
+COPY requirements ./requirements
+RUN /opt/pip/bin/pip --python /opt/otmv/bin/python install --require-hashes -r requirements/serve.txt \
     && find /opt/otmv -type d -name tests -prune -exec rm -r {} +
 
 # The same and an extra: tensorrt (its libraries come from NVIDIA's own index: name it in
@@ -22,11 +21,11 @@ RUN python requirements.py > requirements.txt \
 FROM libraries AS libraries-gpu
 ARG GPU_EXTRA=tensorrt
 ARG PIP_EXTRA_INDEX_URL=
-RUN python requirements.py "${GPU_EXTRA}" > requirements-gpu.txt \
-    && /opt/pip/bin/pip --python /opt/otmv/bin/python install -c constraints.txt -r requirements-gpu.txt
+RUN /opt/pip/bin/pip --python /opt/otmv/bin/python install --require-hashes -r "requirements/${GPU_EXTRA}.txt"
 
 FROM libraries AS program
-COPY README.md LICENSE ./
+RUN /opt/pip/bin/pip install --require-hashes -r requirements/build.txt
+COPY pyproject.toml README.md LICENSE ./
 COPY artifact ./artifact
 COPY cli ./cli
 COPY engine ./engine
@@ -36,7 +35,8 @@ COPY models ./models
 COPY monitoring ./monitoring
 COPY server ./server
 COPY tuning ./tuning
-RUN /opt/pip/bin/pip --python /opt/otmv/bin/python install --no-deps --prefix /opt/program .
+RUN /opt/pip/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . \
+    && /opt/pip/bin/pip --python /opt/otmv/bin/python install --no-deps --prefix /opt/program /opt/wheels/*.whl
 
 FROM ${BASE_IMAGE} AS base
 RUN groupadd --gid 10001 otmv \
@@ -63,7 +63,7 @@ WORKDIR /tmp
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=3s --start-period=180s --retries=3 \
-    CMD ["python", "-I", "-S", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ['OTMV_PORT'] + '/readyz', timeout=2)"]
+    CMD ["python", "-I", "-S", "-c", "import os, http.client, sys; c = http.client.HTTPConnection('127.0.0.1', int(os.environ['OTMV_PORT']), timeout=2); c.request('GET', '/readyz'); sys.exit(c.getresponse().status != 200)"]
 ENTRYPOINT ["otmv"]
 CMD ["serve"]
 

@@ -3,8 +3,9 @@
 PYTHON   ?= python3
 PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
+HASHED    = --quiet --disable-pip-version-check --require-hashes --no-deps --requirement
 
-.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test monitoring-test image-test clean
+.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test picture-reference monitoring-test image-test lock sbom audit fuzz mutants api-check clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -13,10 +14,12 @@ serve: .venv-serve/.installed
 # Debian: apt-get install prometheus. With Docker, and Grafana: deploy/compose.yaml.
 watched: .venv-serve/.installed
 	@command -v prometheus > /dev/null || { echo "install prometheus (Debian: apt-get install prometheus)"; exit 1; }
-	@prometheus --config.file=deploy/prometheus/prometheus.yml --storage.tsdb.path=runs/prometheus \
+	@mkdir -p runs/watched && cp -r deploy/prometheus/. runs/watched
+	@sed -i 's/127\.0\.0\.1:8000/127.0.0.1:$(PORT)/' runs/watched/targets.yml
+	@prometheus --config.file=runs/watched/prometheus.yml --storage.tsdb.path=runs/prometheus \
 	  --web.listen-address=127.0.0.1:9090 --log.level=warn & trap "kill $$!" EXIT; \
 	echo "Prometheus: http://127.0.0.1:9090/alerts"; \
-	.venv-serve/bin/otmv serve $(ARTIFACT) --port 8000
+	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
 
 # In two goes: what starts real servers under load has the machine for itself.
 test: .venv/.installed
@@ -61,35 +64,104 @@ dashboards-test: .venv/.installed
 	npm ci --prefix deploy/grafana/types --no-audit --no-fund
 	.venv/bin/pytest tests/deploy/test_dashboards.py tests/deploy/test_dashboard_types.py
 
+# Write again what other programs see in the tests' picture files: Chromium (Debian: chromium), and
+# libvips (pyvips-binary and pyvips beside the rest in .venv; no test needs them).
+picture-reference: .venv/.installed
+	.venv/bin/python -m tests.server.kit.picture_files.reference chromium
+
 # A real Prometheus (Debian: apt-get install prometheus) scrapes a real server under load.
 monitoring-test: .venv/.installed
 	.venv/bin/pytest tests/deploy/test_rules.py tests/deploy/live_monitoring.py
 
+# schemathesis (all checks) and redocly (npm) against the OpenAPI page of a real server.
+api-check: .venv/.installed .venv-api/.installed
+	.venv/bin/pytest tests/server/routes/openapi/live_openapi.py
+
 # Build the CPU image and run it: buildah and podman, or docker. See tests/deploy/image_tools.py.
 image-test: .venv/.installed
 	.venv/bin/pytest -rA tests/deploy/live_image.py
+
+# Write requirements/*.txt anew; LOCK=--upgrade takes newer versions.
+lock: .venv-lock/.installed
+	PATH="$(CURDIR)/.venv-lock/bin:$$PATH" $(PYTHON) -m deploy.supply.lock $(LOCK)
+
+# What an installation of the server has, as CycloneDX: runs/sbom.json.
+sbom: .venv-supply/.installed
+	$(PYTHON) -m venv --clear --without-pip .venv-sbom
+	.venv-supply/bin/pip --python .venv-sbom/bin/python install $(HASHED) requirements/serve.txt
+	mkdir -p runs
+	.venv-supply/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible \
+	  --validate --output-format JSON --output-file runs/sbom.json .venv-sbom/bin/python
+	$(PYTHON) -m deploy.supply.sbom runs/sbom.json
+
+# Ask the database of advisories about every pinned version; needs the network.
+audit: .venv-supply/.installed
+	for lock in serve torch tensorrt-rtx develop; do \
+	  .venv-supply/bin/pip-audit --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; \
+	done
+
+# Fuzz everything that reads a client's bytes: SECONDS for each of TARGETS (all, if none is named).
+SECONDS ?= 600
+fuzz: .venv-fuzz/.installed
+	.venv-fuzz/bin/python -m tests.server.fuzz --seconds $(SECONDS) $(TARGETS)
+
+# Change the code in small ways and see which changes no test notices; goes on where it stopped.
+mutants: .venv-mutants/.installed .venv/.installed
+	OMP_NUM_THREADS=1 .venv-mutants/bin/python -m deploy.supply.mutants $(MODULES)
 
 # Measure the models on this machine's GPU, about nine minutes. Makes no environment: it runs on
 # whatever $(PYTHON) has, which must be torch for CUDA and triton, safetensors, tokenizers and pillow.
 gpu-suite:
 	$(PYTHON) -m loadtests.gpu $(GPU_SUITE)
 
-.venv-serve/.installed: pyproject.toml constraints.txt
-	$(PYTHON) -m venv .venv-serve
-	.venv-serve/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --editable .
+# Every package from its hashes, none resolved anew; `make lock` wrote them. What builds our own
+# package goes again.
+define environment
+	$(PYTHON) -m venv $(1)
+	$(call packages,$(1),$(2))
+endef
+
+define packages
+	$(1)/bin/pip install $(HASHED) requirements/build.txt
+	$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(1)/bin/pip uninstall --quiet --yes --requirement requirements/build.txt
+	$(1)/bin/pip install $(HASHED) requirements/$(2).txt
+endef
+
+.venv-serve/.installed: pyproject.toml requirements/serve.txt
+	$(call environment,.venv-serve,serve)
+	.venv-serve/bin/pip check
 	touch $@
 
-.venv-rivals/.installed: pyproject.toml constraints-rivals.txt
-	$(PYTHON) -m venv .venv-rivals
-	.venv-rivals/bin/pip install --quiet --disable-pip-version-check -c constraints-rivals.txt --editable ".[rivals]"
+.venv-rivals/.installed: pyproject.toml requirements/rivals.txt
+	$(call environment,.venv-rivals,rivals)
 	touch $@
 
-# torchscale is the reference in one test; its own requirements pull what we do not need.
-.venv/.installed: pyproject.toml constraints.txt
+# torch comes first, in the build that pip prefers here (for processors, where a folder or an index has
+# it); then its hash is checked. The build for GPUs has its CUDA libraries too. torchscale is the
+# reference in one test; its own requirements pull what we do not need.
+.venv/.installed: pyproject.toml requirements/develop.txt
 	$(PYTHON) -m venv .venv
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --editable ".[dev]"
-	.venv/bin/pip install --quiet --disable-pip-version-check -c constraints.txt --no-deps torchscale fairscale
+	.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .venv/torch "$$(grep -om 1 '^torch==[^ ]*' $(word 2,$^))"
+	sed -n '/^torch==/,/[^\\]$$/p' $(word 2,$^) > .venv/torch/requirements.txt
+	.venv/bin/pip install --no-index --find-links .venv/torch $(HASHED) .venv/torch/requirements.txt
+	rm -r .venv/torch
+	$(call packages,.venv,develop)
+	.venv/bin/pip check > /dev/null || .venv/bin/pip install $(HASHED) requirements/torch.txt
+	.venv/bin/pip check
+	.venv/bin/pip install $(HASHED) requirements/reference.txt
+	touch $@
+
+.venv-fuzz/.installed: pyproject.toml requirements/serve.txt requirements/fuzz.txt
+	$(call environment,.venv-fuzz,serve)
+	.venv-fuzz/bin/pip install $(HASHED) requirements/fuzz.txt
+	touch $@
+
+# Tools that nothing here imports, each in an environment of its own.
+.venv-api/.installed .venv-supply/.installed .venv-lock/.installed .venv-mutants/.installed: .venv-%/.installed: requirements/%.txt
+	$(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/pip install $(HASHED) $<
 	touch $@
 
 clean:
-	rm -rf .venv .venv-serve .venv-rivals
+	rm -rf .venv .venv-serve .venv-rivals .venv-api .venv-fuzz .venv-lock .venv-mutants .venv-sbom .venv-supply

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 _CHARACTERS_PER_TOKEN = 64
 """No tokenizer here has longer tokens; a text beyond this times the limit is refused unread."""
+_REMEMBERED_TEXTS = 256
+"""Texts are read twice, to check them and to answer them; and many questions come again."""
 
 
 class _TextLimits(Protocol):
@@ -49,7 +52,10 @@ class TextCodec:
     def __init__(self, tokenizer: Tokenizer, limits: _TextLimits) -> None:
         self._tokenizer = tokenizer
         self._limits = limits
+        tokenizer.encode_special_tokens = True  # as words
         self._special = {limits.bos, limits.eos, limits.pad, limits.mask}
+        self._spelt = {token: self._spelling(token) for token in self._special}
+        self._words = lru_cache(_REMEMBERED_TEXTS)(self._read_words)
 
     @classmethod
     def from_file(cls, path: Path, limits: _TextLimits) -> TextCodec:
@@ -78,12 +84,25 @@ class TextCodec:
             raise EmptyQuestion
         if len(text) > limit * _CHARACTERS_PER_TOKEN:
             raise QuestionTooLong(None, limit)
-        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        ids = self._words(text)
         if not ids:
             raise EmptyQuestion
         if len(ids) + 2 > limit:
             raise QuestionTooLong(len(ids) + 2, limit)
         return [self._limits.bos, *ids, self._limits.eos]
+
+    def _read_words(self, text: str) -> tuple[int, ...]:
+        """Return the ids of a text; a special token that is written in it is a word like others."""
+        ids = self._tokenizer.encode(text, add_special_tokens=False).ids
+        if self._special.isdisjoint(ids):
+            return tuple(ids)
+        return tuple(part for token in ids for part in self._spelt.get(token, (token,)))
+
+    def _spelling(self, token: int) -> tuple[int, ...]:
+        """Return the ids of a special token's characters; a vocabulary may hold it as a word."""
+        characters = " ".join(self._tokenizer.id_to_token(token) or "")
+        ids = self._tokenizer.encode(characters, add_special_tokens=False).ids
+        return tuple(part for part in ids if part not in self._special)
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the words of token ids, special tokens left out."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import re
 import sys
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from cli.streams import flush_output, prepare_streams
 
 COMMANDS = {
     "world": "Generate pictures, questions and captions.",
@@ -25,6 +29,14 @@ COMMANDS = {
     "key": "Make an API key for a server.",
     "report": "Write what Prometheus saw of a server as one page.",
     "ask": "Ask a running server about an image file.",
+}
+
+
+_INTERRUPTED = 130
+"""What a shell gives for a command that SIGINT has ended."""
+_AFTER_STOP = {
+    "tune": "; the same command resumes",
+    "export": "; nothing was written, the same command begins again",
 }
 
 
@@ -54,7 +66,22 @@ def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:
         app.add_typer(sub, name=name)
     else:
         (command,) = sub.registered_commands
-        app.command(name, help=command.help)(command.callback or _listed)
+        app.command(name, help=command.help)(_stoppable(name, command.callback or _listed))
+
+
+def _stoppable(name: str, command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose Ctrl-C is one line that says what is left of it."""
+
+    @functools.wraps(command)
+    def stoppable(*arguments: Any, **options: Any) -> None:
+        try:
+            command(*arguments, **options)
+        except KeyboardInterrupt:
+            from cli.console import fail  # only here: --version loads nothing
+
+            fail(f"otmv {name}: stopped{_AFTER_STOP.get(name, '')}", code=_INTERRUPTED)
+
+    return stoppable
 
 
 def _paragraphs(text: str) -> str:
@@ -79,10 +106,14 @@ def _root(
 
 def main() -> None:
     """Run the command line."""
-    if sys.argv[1:] == ["--version"]:
-        print(f"otmv {version('otmv-serve')}")
-        return
-    build(sys.argv[1:])()
+    prepare_streams()
+    try:
+        if sys.argv[1:] == ["--version"]:
+            print(f"otmv {version('otmv-serve')}")
+        else:
+            build(sys.argv[1:])()
+    finally:
+        flush_output()
 
 
 if __name__ == "__main__":

@@ -3,14 +3,33 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 
 def default_cache_dir() -> Path:
-    """Return `$XDG_CACHE_HOME/otmv`, or `~/.cache/otmv`."""
+    """Return `$XDG_CACHE_HOME/otmv`, `~/.cache/otmv`, or without a home a user's temporary folder.
+
+    A user has no home who has no entry in the user database and no HOME, as in containers that run
+    under any number.
+    """
     base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "otmv"
+    if base.startswith("/"):
+        return Path(base) / "otmv"
+    try:
+        return Path.home() / ".cache" / "otmv"
+    except RuntimeError:
+        return _own_temporary_folder()
+
+
+def _own_temporary_folder() -> Path:
+    """Return the user's own temporary folder; a fresh one, if another user owns that path."""
+    folder = Path(tempfile.gettempdir()) / f"otmv-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+        return Path(tempfile.mkdtemp(prefix="otmv-"))
+    return folder
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ import dataclasses
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Literal
 
 from artifact.errors import TextError
 from artifact.store import Artifact
@@ -113,8 +112,16 @@ class EnginePool:
         """Whether its thread has ended by a fault; every request has failed then."""
         return self._parts.executor.stopped
 
+    @property
+    def silent_s(self) -> float:
+        """How long the engine has been at its present turn, seconds; 0 while it is idle."""
+        return self._parts.executor.silent_s
+
     def show(self) -> None:
         """Let the gauges show this engine."""
+        requests = self._parts.requests
+        self.telemetry.watch_open(lambda: requests.open, lambda: requests.slots_taken)
+        self.telemetry.watch_engine(lambda: self.silent_s)
         self.telemetry.watch_queue(self._parts.requests.waiting, self._parts.requests.request_bytes)
         self.telemetry.watch_stages(self._stages.loaded_bytes)
         self.telemetry.watch_keys(self._stages.keys, self._stages.key_bytes)
@@ -206,13 +213,12 @@ class EnginePool:
             self._parts.executor.cancel(request.id)
         return request.future
 
-    def cancel(
-        self, request: Request, outcome: Literal["cancelled", "invalid", "error"] = "cancelled"
-    ) -> None:
+    def cancel(self, request: Request, outcome: Outcome = "cancelled") -> None:
         """End a request early: its place is free at once, its rows stop within one step.
 
-        `invalid` counts a request whose picture turned out to be unreadable, `error` one that a
-        fault of ours has ended. Does nothing once the request has ended.
+        It counts as `outcome`: `invalid` if its picture turned out to be unreadable, `expired` if
+        that was not decoded in time, `refused` if another question about the same picture was,
+        `error` if a fault of ours has ended it. Does nothing once the request has ended.
         """
         try:
             self._parts.endings.end(request, outcome, Cancelled())
@@ -256,8 +262,8 @@ class EnginePool:
         self._open = False
         for request in self._parts.requests.close():
             self._parts.endings.end(request, "cancelled", Draining())
-        self._parts.executor.close()
-        self._stages.close()
+        if self._parts.executor.close():
+            self._stages.close()  # else a step that never ends still uses them
 
 
 def _outcome(error: Exception) -> Outcome:

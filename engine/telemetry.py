@@ -22,7 +22,7 @@ from engine.types import Outcome
 NO_VARIANT = "none"
 """The variant label of a request that ended before one was chosen."""
 
-SHED_REASONS = ("queue_full", "draining", "not_ready", "intake_full", "deadline")
+SHED_REASONS = ("queue_full", "draining", "not_ready", "intake_full", "front_busy", "deadline")
 """Why a request was refused at admission."""
 
 NO_API_KEY = "none"
@@ -44,6 +44,17 @@ _SLACK = (-10.0, -1.0, -0.1, 0.0, *_SECONDS)
 _TENTHS = 10
 _ROWS = (1, 2, 4, 8, 16, 32, 64)
 _RATIOS = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
+
+
+ZERO_WHEN_IDLE = (
+    "otmv_queue_depth",
+    "otmv_open_requests",
+    "otmv_caption_slots_taken",
+    "otmv_body_bytes",
+    "otmv_pictures_decoding",
+    "otmv_engine_silent_seconds",
+)
+"""Gauges of what is under way: 0 when no request is."""
 
 
 class Telemetry:
@@ -113,6 +124,15 @@ class Telemetry:
             "problem",
         )
         self._depth = self._gauge("queue_depth", "Requests admitted and not yet running.")
+        self._open = self._gauge("open_requests", "Requests admitted and not yet ended.")
+        self._slots = self._gauge("caption_slots_taken", "Slots of captions that are held.")
+        self._bodies = self._gauge("body_bytes", "Request bodies in memory.")
+        self._pictures = self._gauge(
+            "pictures_decoding", "Pictures being decoded or waiting for it."
+        )
+        self._silent = self._gauge(
+            "engine_silent_seconds", "Time of the engine's present turn; 0 while it is idle."
+        )
         self._resident = self._gauge(
             "resident_bytes", "Bytes of loaded stages (measured) and of open requests.", "kind"
         )
@@ -216,10 +236,24 @@ class Telemetry:
         tenth = min(int(chance * _TENTHS), _TENTHS - 1)
         self._chance.labels(str(tenth), str(met).lower()).observe(chance)
 
+    def watch_intake(self, body_bytes: Callable[[], float], pictures: Callable[[], float]) -> None:
+        """Read the bytes of bodies and the pictures not yet decoded whenever metrics are read."""
+        self._bodies.set_function(body_bytes)
+        self._pictures.set_function(pictures)
+
+    def watch_open(self, count: Callable[[], float], slots: Callable[[], float]) -> None:
+        """Read how many requests are open, and the slots they hold, whenever metrics are read."""
+        self._open.set_function(count)
+        self._slots.set_function(slots)
+
     def watch_queue(self, depth: Callable[[], float], request_bytes: Callable[[], float]) -> None:
         """Read the queue's depth and the open requests' bytes whenever metrics are read."""
         self._depth.set_function(depth)
         self._resident.labels("requests").set_function(request_bytes)
+
+    def watch_engine(self, silent_s: Callable[[], float]) -> None:
+        """Read how long the engine's present turn has taken whenever metrics are read."""
+        self._silent.set_function(silent_s)
 
     def watch_stages(self, loaded_bytes: Callable[[], tuple[int, int]]) -> None:
         """Read the bytes of (shared stages, key blocks) whenever metrics are read."""

@@ -17,7 +17,7 @@ from locust import constant_throughput, events
 from artifact.atomic import write_atomically
 from loadtests.locust import page, report
 from loadtests.locust.errors import LoadTestError, OptionError
-from loadtests.locust.options import LoadOptions, add_options, read_options
+from loadtests.locust.options import LoadOptions, add_options, read_host, read_options
 from loadtests.locust.run import LoadRun, RunBasis, measure_basis
 from loadtests.locust.schedules import Mix
 from loadtests.locust.shapes import Scheduled
@@ -52,8 +52,7 @@ def _ground(environment: Any, options: LoadOptions) -> RunBasis:
     classes: list[type[OpenLoopUser]] = environment.user_classes
     if len(classes) != 1:
         raise OptionError(f"name one user class: {', '.join(each.__name__ for each in classes)}")
-    if not environment.host:
-        raise OptionError("--host is missing: -H http://127.0.0.1:8000")
+    environment.host = read_host(environment.host)
     (user,) = classes
     mix = Mix(user.mix, options.classes or user.classes)
     return measure_basis(options, environment.host, user.__name__, mix)

@@ -30,12 +30,16 @@ from server.observing.request_record import record_of
 from server.observing.tracing import Tracing, open_tracing
 from server.requests.budget import BUDGET_HEADERS
 from server.routes import artifacts, health, memory_budget, variants
-from server.routes.answers import answers_router
+from server.routes.answers import answer_endpoints, answers_router
+from server.routes.direct_answers import DirectAnswers
 from server.routes.openapi_document import install_openapi
 from server.tasks import SERVED_TASKS
 
 DESCRIPTION = """One tuned vision-language model, served as a family of variants: every request
 gets the best variant its budget allows. Every error is RFC 9457 `application/problem+json`."""
+
+
+_HANDLED = (EngineError, ServerError, TextError, HTTPException)
 
 
 def create_app(
@@ -66,12 +70,15 @@ def create_app(
     app.include_router(answers_router(tasks))
     for module in (variants, artifacts, memory_budget, health):
         app.include_router(module.router)
-    for kind in (EngineError, ServerError, TextError, HTTPException):
+    for kind in _HANDLED:
         app.add_exception_handler(kind, _as_problem)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     unguarded = open_paths(settings.guard_metrics) if settings.keys else None
+    endpoints = answer_endpoints(tasks)
+    app.add_middleware(DirectAnswers, endpoints, on_error=_as_problem, handled=_HANDLED)
     _add_middleware(app, clock, tracing, unguarded)
-    install_openapi(app, [served.shape.json for served in tasks], unguarded)
+    requests = [served.shape.json for served in tasks]
+    install_openapi(app, requests, unguarded, named_hosts=bool(settings.allowed_hosts))
     return app
 
 
@@ -112,7 +119,11 @@ def _add_middleware(
     app.add_middleware(WholeAnswers)
     reports = RequestReports(settings.access_log, settings.log_content, tracing, serving.telemetry)
     app.add_middleware(
-        RequestStamp, clock=clock, reports=reports, is_draining=lambda: serving.state == "draining"
+        RequestStamp,
+        clock=clock,
+        reports=reports,
+        is_draining=lambda: serving.state == "draining",
+        end_visit=serving.front.end,
     )
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Literal, Protocol
+from typing import Protocol
 
 from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.requests.request import Request
-from engine.types import Answer, Budget, Input, Offer
+from engine.types import Answer, Budget, Input, Offer, Outcome
 
 Progress = Callable[[str, float], None]
 """Called with the phase of loading and the share of it that is done; may raise `LoadingStopped`."""
@@ -42,6 +42,11 @@ class Pool(Protocol):
     @property
     def stopped(self) -> bool:
         """Whether a fault has ended the engine; every request has failed then."""
+        ...
+
+    @property
+    def silent_s(self) -> float:
+        """How long the engine has been at its present turn, seconds; 0 while it is idle."""
         ...
 
     def admit(
@@ -78,9 +83,7 @@ class Pool(Protocol):
         """
         ...
 
-    def cancel(
-        self, request: Request, outcome: Literal["cancelled", "invalid", "error"] = "cancelled"
-    ) -> None:
+    def cancel(self, request: Request, outcome: Outcome = "cancelled") -> None:
         """Give the place back, counted as `outcome`; harmless after the answer."""
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import resource
@@ -16,12 +17,15 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
+from engine.loop.executor import ENGINE_THREAD
 from server.engine_pool import LOADER_THREAD
 from server.errors import ArtifactRefused, ServerError
 from server.http.connection.accepting import Acceptor
+from server.http.connection.head_admission import HeadAdmission
 from server.http.connection.limits import ConnectionLimits
 from server.http.connection.protocol import LimitedProtocol
 from server.lifecycle.serving import Serving
+from server.routes.answers import answer_paths
 
 _BACKLOG = 2048
 _LINGER_S = 0.5
@@ -70,16 +74,24 @@ def run(app: FastAPI, sock: socket.socket, on_ready: Callable[[Serving], None]) 
     """
     serving: Serving = app.state.serving
     sys.setswitchinterval(_SWITCH_S)
-    draining_server(app, on_ready, _most_connections()).run(sockets=[sock])
+    gc.freeze()  # what was imported is no garbage; to look through it again takes 50 ms each time
+    server = draining_server(app, on_ready, _most_connections())
+    server.run(sockets=[sock])
     if serving.failure is not None:
         raise serving.failure
-    _leave_what_loads()
+    _leave_what_runs(asked_twice=server.force_exit)
 
 
-def _leave_what_loads() -> None:
-    """End the process at once if a library still loads: the interpreter's end would crash in it."""
-    if any(thread.name == LOADER_THREAD for thread in threading.enumerate()):
-        _log.warning("stopped while loading")
+def _leave_what_runs(asked_twice: bool) -> None:
+    """End the process at once if a library still runs: the interpreter's end would crash in it.
+
+    A second signal asks for that.
+    """
+    busy = {thread.name for thread in threading.enumerate()} & {LOADER_THREAD, ENGINE_THREAD}
+    if busy:
+        what = "loading" if LOADER_THREAD in busy else "the engine hung"
+        if not asked_twice:
+            _log.warning("stopped while %s", what)
         logging.shutdown()
         os._exit(0)
 
@@ -100,7 +112,11 @@ def draining_server(
         timeout_graceful_shutdown=_CLOSING_S,
     )
     limits = ConnectionLimits.of(
-        serving.settings, most_connections, serving.clock, serving.telemetry
+        serving.settings,
+        most_connections,
+        serving.clock,
+        serving.telemetry,
+        HeadAdmission(serving.front, serving.shares.of, answer_paths()),
     )
     return DrainingServer(config, serving, limits, on_ready)
 
@@ -141,7 +157,8 @@ class DrainingServer(uvicorn.Server):
         """Listen, and call `on_ready` when the engine is loaded."""
         self._loop = asyncio.get_running_loop()
         await super().startup([])
-        self._acceptors = [Acceptor(sock, self._connection) for sock in sockets or []]
+        if self._serving.failure is None:
+            self._acceptors = [Acceptor(sock, self._connection) for sock in sockets or []]
         self._start(self._announce())
         self._reload_on_hangup()
 
@@ -159,8 +176,10 @@ class DrainingServer(uvicorn.Server):
         """Drain at the first signal, stop at the second."""
         self._signals += 1
         if self._signals == 1 and self._loop is not None:
-            self._loop.call_soon_threadsafe(lambda: self._start(self._drain()))
+            self._loop.call_soon_threadsafe(lambda: self._start(self._stop()))
         else:
+            # uvicorn would log its own end of the app as an error, with a traceback
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             self.should_exit = self.force_exit = True
 
     def _reload_on_hangup(self) -> None:
@@ -198,10 +217,15 @@ class DrainingServer(uvicorn.Server):
         _log.error("the engine has stopped: the server ends, to be started again")
         await self._drain()
 
+    async def _stop(self) -> None:
+        _log.info("stopping, when what runs is answered; a second signal stops at once")
+        await self._drain()
+
     async def _drain(self) -> None:
         try:
-            if not await self._serving.drain():
+            if await self._serving.drain():
+                await asyncio.sleep(_LINGER_S)  # requests already sent still get their 503
+            else:
                 _log.warning("requests were still running when the drain timeout passed")
-            await asyncio.sleep(_LINGER_S)  # requests already sent still get their 503
         finally:
             self.should_exit = True

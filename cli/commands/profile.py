@@ -21,7 +21,7 @@ app = typer.Typer()
 _Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder of `otmv export`.")]
 _Backend = Annotated[str, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")]
 _MaxBatch = Annotated[int, typer.Option(help="Largest batch to measure.", min=1)]
-_Threads = Annotated[int, typer.Option(help="0: every core.", min=0)]
+_Threads = Annotated[int, typer.Option(help="0: as many as pay.", min=0)]
 _Seconds = Annotated[float, typer.Option(help="Stop measuring after this.", min=0.1)]
 _Cache = Annotated[Path | None, typer.Option(help="Instead of ~/.cache/otmv.")]
 
@@ -62,9 +62,11 @@ def profile(
 
 def _measure(artifact: Artifact, config: EngineConfig) -> OpenedEngine:
     from engine.opening.auto import open_chosen
+    from engine.opening.threads import with_threads
 
     with share_progress() as report:
-        return open_chosen(artifact, config, report, measure_again=True)
+        counted = with_threads(artifact, config, measure_again=True)
+        return open_chosen(artifact, counted, report, measure_again=True)
 
 
 def stage_times(opened: OpenedEngine, max_batch: int) -> Table:

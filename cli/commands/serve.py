@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,9 +14,11 @@ import typer
 from artifact.errors import ArtifactError
 from artifact.store import open_artifact
 from cli.console import errors, fail, literal, note, show, spinner, table
+from cli.streams import encodable, outlive_readers
 from engine.clock import SystemClock
 from engine.config import EngineConfig, default_cache_dir
 from engine.errors import EngineError
+from engine.opening.threads import with_threads
 from engine.pool import EnginePool
 from engine.telemetry import Telemetry
 from engine.types import Offer
@@ -100,8 +103,9 @@ def serve(
         configuration = read_configuration(said)
     except _EXPECTED as error:
         fail(f"otmv serve: {error}")
+    outlive_readers()
     if print_config:
-        print(configuration.as_toml())
+        print(encodable(configuration.as_toml(), sys.stdout.encoding))
     else:
         _serve(configuration)
 
@@ -132,7 +136,7 @@ def _load_and_run(settings: Settings, *, as_json: bool) -> None:
 
         def open_pool(progress: Progress) -> Pool:
             artifact = open_artifact(settings.artifact.resolve())  # a link may be moved later
-            config = engine_config(settings)
+            config = with_threads(artifact, engine_config(settings))
             return EnginePool.open(artifact, config, telemetry, clock, _shown(status, progress))
 
         def on_ready(serving: Serving) -> None:

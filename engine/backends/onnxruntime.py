@@ -1,8 +1,11 @@
-"""ONNX Runtime on CPU, fp32, all sessions on one thread pool (docs/architecture.md)."""
+"""ONNX Runtime on CPU, fp32: threads that sleep between calls, one arena for all sessions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
@@ -10,49 +13,58 @@ import numpy as np
 import onnxruntime
 
 from artifact.config import Precision
-from artifact.latency import usable_cores
+from artifact.latency.machine import usable_cores
 from artifact.manifest import StageFile
 from engine.backends.arrays import HOST
 from engine.backends.base import Array, PreparedCalls, check_into
+from engine.backends.linked_weights import linked_weights
 from engine.errors import InferenceFailed, LoadFailed
+
+onnxruntime.disable_telemetry_events()  # a server tells nothing of its users
 
 _PROVIDER = "CPUExecutionProvider"
 
 
-class _ProcessResources:
-    """What the library has once per process: one thread pool and one arena for activations.
+_SPIN_US = 20
+"""How long a thread that has done its part looks for more before it sleeps. Within a graph more
+comes sooner. The library's own time is milliseconds: it would take whole cores between calls."""
 
-    The first backend creates both. From then on every session of the process must use the thread
-    pool (`use_per_session_threads = False`). Stages run one at a time, so one arena is enough.
-    With an arena per session, twelve graphs of beit3_base hold several times the memory.
+
+@cache
+def _share_arena() -> None:
+    """Create the arena for activations that all sessions of the process share, once.
+
+    Stages run one at a time, so one is enough. With an arena per session, twelve graphs of
+    beit3_base hold several times the memory.
+
+    Raises:
+        LoadFailed: it cannot be created.
     """
-
-    def __init__(self) -> None:
-        self._threads: int | None = None
-
-    def set_up(self, threads: int) -> None:
-        """Create both, or check that the pool has this many threads.
-
-        Raises:
-            LoadFailed: if it exists with another size, or a session without it exists.
-        """
-        if self._threads is None:
-            try:
-                onnxruntime.set_global_thread_pool_sizes(threads, 1)
-                kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
-                memory = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
-                arena = onnxruntime.OrtArenaCfg(0, -1, -1, -1)  # no limit, the library's defaults
-                onnxruntime.create_and_register_allocator(memory, arena)
-            except RuntimeError as error:
-                fix = "create no ONNX Runtime session of your own before the engine opens"
-                raise LoadFailed("ONNX Runtime's thread pool", str(error), fix) from error
-            self._threads = threads
-        elif self._threads != threads:
-            problem = f"the process already runs ONNX Runtime on {self._threads} threads"
-            raise LoadFailed(f"{threads} threads", problem, "start another process")
+    try:
+        kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+        memory = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+        arena = onnxruntime.OrtArenaCfg(0, -1, -1, -1)  # no limit, the library's defaults
+        onnxruntime.create_and_register_allocator(memory, arena)
+    except RuntimeError as error:
+        fix = "register no allocator of your own before the engine opens"
+        raise LoadFailed("ONNX Runtime's arena", str(error), fix) from error
 
 
-_PROCESS = _ProcessResources()
+@contextmanager
+def _weights_given(graph: Path, options: Any) -> Iterator[None]:
+    """Hand the library the weights while it loads a graph, where it would refuse their file.
+
+    It follows no link out of the graph's folder. It copies what it needs of them.
+    """
+    path = linked_weights(graph)
+    if path is None:
+        yield
+        return
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as weights:
+        options.add_external_initializers_from_files_in_memory(
+            [path.name], [weights], [len(weights)]
+        )
+        yield
 
 
 class OnnxRuntimeStage:
@@ -118,7 +130,8 @@ class OnnxRuntimeBackend:
     memory = HOST
 
     def __init__(self, threads: int = 0) -> None:
-        _PROCESS.set_up(threads or usable_cores())
+        _share_arena()
+        self._threads = threads or usable_cores()
 
     @property
     def library(self) -> str:
@@ -128,11 +141,13 @@ class OnnxRuntimeBackend:
     def load(self, stage: str, path: Path, spec: StageFile) -> OnnxRuntimeStage:
         """Load one graph (see `Backend.load`)."""
         options = onnxruntime.SessionOptions()
-        options.use_per_session_threads = False
+        options.intra_op_num_threads, options.inter_op_num_threads = self._threads, 1
+        options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_US))
         options.add_session_config_entry("session.use_env_allocators", "1")
         options.log_severity_level = 3
         try:
-            session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDER])
+            with _weights_given(path, options):
+                session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDER])
         except Exception as error:  # the library raises several unrelated classes
             raise LoadFailed(stage, str(error), "export the artifact again") from error
         found = {i.name for i in session.get_inputs()}, {o.name for o in session.get_outputs()}

@@ -10,10 +10,11 @@ import numpy as np
 import openvino
 
 from artifact.config import Precision
-from artifact.latency import usable_cores
+from artifact.latency.machine import usable_cores
 from artifact.manifest import StageFile
 from engine.backends.arrays import HOST
 from engine.backends.base import Array, PreparedCalls, check_into
+from engine.backends.linked_weights import linked_weights
 from engine.errors import InferenceFailed, LoadFailed
 
 _DEVICE = "CPU"
@@ -137,6 +138,9 @@ class OpenVinoBackend:
     def load(self, stage: str, path: Path, spec: StageFile) -> OpenVinoStage:
         """Load one graph (see `Backend.load`)."""
         fix = "export the artifact again"
+        if linked_weights(path) is not None:
+            problem = "OpenVINO follows no link out of an artifact's folder"
+            raise LoadFailed(stage, problem, "copy the files there, or use --backend onnxruntime")
         try:
             model = self._core.read_model(str(path))
             _check_names(stage, model, spec)

@@ -29,6 +29,8 @@ from engine.telemetry import Telemetry
 
 _LOG = logging.getLogger(__name__)
 
+ENGINE_THREAD = "otmv-engine"
+_LAST_STEP_S = 10.0
 _MOST_FAULTS = 16
 """Turns in a row that may throw and meet no request: then the loop itself is broken."""
 
@@ -65,7 +67,8 @@ class Executor:
         self._rate = ArrivalRate()
         self._faults = 0
         self._last_step = LastStep(0.0)
-        self._thread = threading.Thread(target=self._loop, name="otmv-engine", daemon=True)
+        self._turn_began_s: float | None = None
+        self._thread = threading.Thread(target=self._loop, name=ENGINE_THREAD, daemon=True)
 
     def start(self) -> None:
         """Start the loop."""
@@ -75,6 +78,12 @@ class Executor:
     def stopped(self) -> bool:
         """Whether a fault has ended the thread."""
         return self.inbox.stopped or not (self.inbox.closing or self._thread.is_alive())
+
+    @property
+    def silent_s(self) -> float:
+        """How long the turn under way has taken, seconds; 0 while there is nothing to do."""
+        began_s = self._turn_began_s  # read once: another thread writes it
+        return 0.0 if began_s is None else self.parts.clock.now_s() - began_s
 
     def submit(self, request: Request) -> None:
         """Add a request.
@@ -92,11 +101,15 @@ class Executor:
         """Look again: the resident keys may have changed."""
         self.inbox.wake()
 
-    def close(self) -> None:
-        """Stop after the step in progress; requests left are dropped, their callers were told."""
+    def close(self) -> bool:
+        """Stop after the step in progress; requests left are dropped, their callers were told.
+
+        Returns whether the thread has ended: a step that never ends keeps it.
+        """
         self.inbox.close()
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(_LAST_STEP_S)
+        return not self._thread.is_alive()
 
     def _loop(self) -> None:
         try:
@@ -118,6 +131,8 @@ class Executor:
             self._faults = 0
         except Exception as error:  # a fault of ours ends these requests, not the loop
             self._recover(decision, error)
+        finally:
+            self._turn_began_s = None
         return True
 
     def _recover(self, decision: Decision, error: Exception) -> None:
@@ -154,6 +169,7 @@ class Executor:
         inbox = self.inbox
         if not self.taken_in.views:
             inbox.wait()
+        self._turn_began_s = self.parts.clock.now_s()
         if inbox.closing:
             return False
         woken = inbox.was_woken()

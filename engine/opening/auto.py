@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from artifact.latency import machine_fingerprint
+from artifact.latency.machine import machine_fingerprint
 from artifact.store import Artifact
 from engine.backends.registry import candidate_backends
 from engine.config import EngineConfig

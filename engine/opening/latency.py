@@ -7,7 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from artifact.latency import Curve, LatencyProfile, machine_fingerprint, profile_key, undisturbed
+from artifact.latency.machine import machine_fingerprint
+from artifact.latency.profile import Curve, LatencyProfile, profile_key, undisturbed
 from artifact.stage import stage_name
 from artifact.store import Artifact
 from engine.backends.base import Backend

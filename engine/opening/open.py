@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 
-from artifact.latency import LatencyProfile
+from artifact.latency.profile import LatencyProfile
 from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.backends.base import Backend

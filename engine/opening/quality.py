@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from artifact.config import Precision
-from artifact.latency import machine_fingerprint, profile_key
+from artifact.latency.machine import machine_fingerprint
+from artifact.latency.profile import profile_key
 from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.backends.base import Backend

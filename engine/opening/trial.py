@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import sys
-import threading
 from pathlib import Path
 
 from artifact.errors import ArtifactError
 from artifact.store import Artifact, open_artifact
 from engine.config import EngineConfig
 from engine.errors import EngineError, LoadFailed
+from engine.opening.apart import end_with_parent
 from engine.opening.choose import BackendTrial
 from engine.opening.open import OpenedEngine, open_engine
 from engine.opening.quality import knows_quality
@@ -60,15 +59,10 @@ def work_seconds(opened: OpenedEngine, max_batch: int) -> dict[str, float]:
 def main() -> None:
     """Read what to try from standard input, try it, print the trial."""
     order = json.loads(sys.stdin.readline())
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     fields = order["config"] | {"cache_dir": Path(order["config"]["cache_dir"])}
     artifact = open_artifact(Path(order["artifact"]), verify=False)
     print(json.dumps(dataclasses.asdict(try_backend(artifact, EngineConfig(**fields)))))
-
-
-def _end_with_parent() -> None:
-    sys.stdin.read()
-    os._exit(1)
 
 
 if __name__ == "__main__":

@@ -40,6 +40,17 @@ class OpenRequests:
         return not self._requests
 
     @property
+    def open(self) -> int:
+        """How many requests are open, waiting or running."""
+        return len(self._requests)
+
+    @property
+    def slots_taken(self) -> int:
+        """How many slots captions hold."""
+        with self._changed:
+            return sum(self._held.values())
+
+    @property
     def _free_slots(self) -> int:
         return self._slots - sum(self._held.values())
 

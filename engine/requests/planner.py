@@ -14,6 +14,10 @@ from engine.residency.family import Family, Member
 from engine.residency.stages import StageSet
 from engine.types import Budget, Offer
 
+_Hard = tuple[TaskName, int, float | None, float | None, str | None, int]
+"""What decides whether an offer fits, whatever the time: task, resident keys, budget, beams."""
+_MOST_KNOWN = 64
+
 
 class Planner:
     """Offers, and the variant for one request. Thread-safe: it only reads."""
@@ -33,6 +37,7 @@ class Planner:
         self._max_batch = max_batch
         self._bucket = family.manifest.buckets.text_lengths[-1]
         self._memory: dict[int, dict[tuple[TaskName, str], int]] = {}
+        self._fitting: dict[_Hard, tuple[Offer, ...]] = {}
 
     def offers(self, task: Task) -> tuple[Offer, ...]:
         """Return every variant of a task as it can be served now."""
@@ -65,7 +70,7 @@ class Planner:
     def fitting(
         self, task: Task, budget: Budget, admitted: str | None = None, beams: int = 1
     ) -> tuple[Offer, ...]:
-        """Return what meets the hard budgets now, best first.
+        """Return what meets the hard budgets now, best first; what is predicted may be older.
 
         `admitted` is kept if its key left since and nothing else fits. Each of a caption's `beams`
         has keys and values of its own.
@@ -73,6 +78,27 @@ class Planner:
         Raises:
             UnknownVariant, NoVariantFits: see `engine.requests.policy`.
         """
+        hard = (
+            task.name,
+            self._stages.resident_keys,
+            budget.max_memory_mb,
+            budget.min_quality,
+            budget.variant,
+            beams,
+        )
+        known = self._fitting.get(hard)
+        if known is not None:
+            return known
+        found = self._fit(task, budget, admitted, beams)
+        if admitted is None:
+            if len(self._fitting) >= _MOST_KNOWN:
+                self._fitting.clear()  # clients choose limits, so there may be any number of them
+            self._fitting[hard] = found
+        return found
+
+    def _fit(
+        self, task: Task, budget: Budget, admitted: str | None, beams: int
+    ) -> tuple[Offer, ...]:
         offers = self.offers(task)
         if beams > 1:
             offers = tuple(self._with_beams(offer, beams) for offer in offers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from artifact.latency import LatencyProfile
+from artifact.latency.profile import LatencyProfile
 from artifact.stage import stage_name
 from artifact.task import Task, TaskName
 from engine.elastic.chances import CallTimes

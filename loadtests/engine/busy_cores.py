@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from artifact.latency import usable_cores
+from artifact.latency.machine import usable_cores
 from artifact.store import open_artifact
 from loadtests.kit.asking.tasks import WORKLOAD
 from loadtests.kit.bars import Bar
@@ -143,7 +143,7 @@ def measure(asked: argparse.Namespace) -> list[Bar]:
     with ExitStack() as stack:
         cache = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         ours, before = (
-            stack.enter_context(serving(asked.artifact.resolve(), "onnxruntime", cache, tree))
+            stack.enter_context(serving(asked.artifact.resolve(), "onnxruntime", cache, tree=tree))
             for tree in (ROOT, asked.before.resolve())
         )
         sides = {

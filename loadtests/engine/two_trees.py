@@ -65,15 +65,15 @@ def median_interval(values: Sequence[float]) -> tuple[float, float]:
     return ordered[index], ordered[count - 1 - index]
 
 
-def visit(tree: Path, backend: str, pairs: int) -> dict[str, float]:
-    """Run the comparisons in one tree, with the program of its environment.
+def visit(tree: Path, comparisons: Sequence[str], backend: str, pairs: int) -> dict[str, float]:
+    """Run comparisons in one tree, with the program of its environment.
 
     Raises:
         RuntimeError: they measured nothing.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "bars.json"
-        only = [word for name in COMPARISONS for word in ("--only", name)]
+        only = [word for name in comparisons for word in ("--only", name)]
         command = [str(tree / ".venv/bin/otmv"), "bench", "engine", *only]
         command += ["--backend", backend, "--pairs", str(pairs), "--json", str(out)]
         done = subprocess.run(command, cwd=tree, capture_output=True, text=True, check=False)
@@ -85,14 +85,16 @@ def visit(tree: Path, backend: str, pairs: int) -> dict[str, float]:
 def compared(
     before: Sequence[Mapping[str, float]], after: Sequence[Mapping[str, float]]
 ) -> list[Bar]:
-    """Return two bars for each figure that every visit has: the median, its interval's low end."""
+    """Return two bars for each figure: the median of its ratios, its interval's low end.
+
+    A visit counts for the figures that both trees measured in it.
+    """
     bars = []
-    for name in before[0]:
-        if not all(name in visited for visited in (*before, *after)):
-            continue
-        ratios = [new[name] / old[name] for old, new in zip(before, after, strict=True)]
+    pairs = list(zip(before, after, strict=True))
+    for name in dict.fromkeys(name for old, new in pairs for name in old if name in new):
+        ratios = [new[name] / old[name] for old, new in pairs if name in old and name in new]
         low, high = median_interval(ratios)
-        spread = f"95 % {low:.3f} to {high:.3f}, {len(ratios)} visits"
+        spread = f"95 % {low:.3f} to {high:.3f}, {len(ratios)} of {len(pairs)} visits"
         evidence = {"ratios": rounded(ratios), "interval": rounded((low, high))}
         named = f"engine.two-trees.{name.removeprefix('engine.')}"
         median = quartiles(ratios)[1]
@@ -108,14 +110,16 @@ def main() -> int:
     parser.add_argument("after", type=Path, help="another one")
     parser.add_argument("--visits", type=int, default=_LEAST_VISITS, help="of each tree")
     parser.add_argument("--pairs", type=int, default=3, help="of each comparison in a visit")
+    parser.add_argument("--only", action="append", choices=COMPARISONS, help="may be repeated")
     parser.add_argument("--backend", default="onnxruntime")
     parser.add_argument("--json", type=Path, help="write results here")
     asked = parser.parse_args()
+    comparisons = asked.only or COMPARISONS
     trees = [asked.before.resolve(), asked.after.resolve()]
     found: list[list[dict[str, float]]] = [[], []]
     for number in range(asked.visits):
         for side in (0, 1) if number % 2 == 0 else (1, 0):
-            found[side].append(visit(trees[side], asked.backend, asked.pairs))
+            found[side].append(visit(trees[side], comparisons, asked.backend, asked.pairs))
         print(f"visit {number + 1} of {asked.visits}", file=sys.stderr)
     bars = compared(*found)
     for bar in bars:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from artifact.latency import machine_fingerprint
+from artifact.latency.machine import machine_fingerprint
 
 LIBRARIES = (
     "otmv-serve",

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from loadtests.locust import levels
 from loadtests.locust.budgets import read_weights
@@ -100,6 +101,23 @@ def add_options(parser: Any) -> None:
         text = f"threshold on {kind}: LIMIT, CLASS=LIMIT or STRETCH=LIMIT; may be repeated"
         add(option, action="append", default=[], help=text)
     add("--report", default="", help="write the results here, as JSON")
+
+
+def read_host(text: str | None) -> str:
+    """Return the server's address without a slash at its end, which locust would double.
+
+    Raises:
+        OptionError: it is missing, or no address.
+    """
+    host = (text or "").strip()
+    if not host:
+        raise OptionError("--host is missing: -H http://127.0.0.1:8000")
+    address = urlsplit(host)
+    if address.scheme not in ("http", "https") or not address.hostname:
+        raise OptionError(f"--host {host}: write it like http://127.0.0.1:8000")
+    if address.query or address.fragment:
+        raise OptionError(f"--host {host}: has a query; leave it out")
+    return host.rstrip("/")
 
 
 def read_options(parsed: Any) -> LoadOptions:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 import httptools
 
+from loadtests.kit.asking.wire import post
 from loadtests.kit.processes.message import Message
 
 _CHUNK_BYTES = 1 << 16
@@ -123,7 +124,7 @@ class Connections:
 
 async def run(job: SendJob) -> Sent:
     """Send everything at its time and return what came back."""
-    requests = [_request(job, body) for body in job.bodies]
+    requests = [request_bytes(job, body) for body in job.bodies]
     connections = Connections(job.host, job.port)
     begun_s, begun_cpu_s = time.perf_counter(), time.process_time()
 
@@ -147,13 +148,9 @@ async def run(job: SendJob) -> Sent:
     return Sent(replies, time.perf_counter() - begun_s, cpu_s)
 
 
-def _request(job: SendJob, text: str) -> bytes:
-    body = text.encode()
-    head = (
-        f"POST {job.path} HTTP/1.1\r\nHost: {job.host}:{job.port}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
+def request_bytes(job: SendJob, text: str) -> bytes:
+    """Return a question as it goes over the wire."""
+    return post(job.path, f"{job.host}:{job.port}", text.encode())
 
 
 def exact_loop() -> asyncio.AbstractEventLoop:

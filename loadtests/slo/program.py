@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from artifact.latency import usable_cores
+from artifact.latency.machine import usable_cores
 from artifact.store import open_artifact
 from loadtests.kit.artifacts import FAMILY
 from loadtests.kit.asking.tasks import WORKLOAD

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -72,7 +72,7 @@ class KeyGuard:
 
     def _admit(self, scope: Scope, record: RequestRecord) -> str:
         """Return the key's name, or raise Unauthorized or RateExceeded."""
-        presented = _bearer(scope)
+        presented = bearer(scope["headers"])
         name = None if presented is None else self._ring.name_of(presented)
         if name is None:
             self._telemetry.api_key_checked(NO_API_KEY, "unauthorized")
@@ -87,9 +87,9 @@ class KeyGuard:
         return name
 
 
-def _bearer(scope: Scope) -> bytes | None:
+def bearer(headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
     """Return the key of the one `Authorization: Bearer` header, if there is one."""
-    values = [value for name, value in scope["headers"] if name == b"authorization"]
+    values = [value for name, value in headers if name == b"authorization"]
     if len(values) != 1:
         return None
     scheme, _, presented = values[0].strip().partition(b" ")

@@ -7,21 +7,31 @@ import math
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Literal
 
 from engine.clock import Clock
-from engine.errors import BackendError, Cancelled, DeadlineExpired, EngineError, EngineStopped
+from engine.errors import (
+    Cancelled,
+    CapacityError,
+    DeadlineExpired,
+    DeadlineUnattainable,
+    EngineStopped,
+    RequestError,
+)
 from engine.requests.request import Request
 from engine.telemetry import Telemetry
-from engine.types import Answer, Input
-from server.answering.reply_time import ReplyTime
+from engine.types import Answer, Input, Outcome
+from server.answering.times import FrontTimes
 from server.answering.work import Work, WorkResult
 from server.engine_pool import OnText, Pool
 from server.errors import AnswerOverdue, ImageError
+from server.front.front import Front
+from server.front.gate import Visit
 from server.pictures.decoder import Decoder
 from server.pictures.picture import Picture, naming_picture
 from server.pictures.worker_process import Decoded
 
+_LONG_DECODE_S = 0.02
+"""Others enter the front while pictures are decoded that take longer."""
 OVERDUE_S = 5.0
 """How long past a request's deadline and grace its answer is awaited: then the engine hangs."""
 
@@ -31,12 +41,13 @@ class Answerer:
     """Gets work done by an engine. Used from the event loop only."""
 
     decoder: Decoder
-    reply_time: ReplyTime
+    times: FrontTimes
+    front: Front
     telemetry: Telemetry
     clock: Clock
 
     async def run(
-        self, pool: Pool, work: Work, arrived_s: float, on_text: OnText | None = None
+        self, pool: Pool, work: Work, visit: Visit, on_text: OnText | None = None
     ) -> WorkResult:
         """Admit every engine request before decoding, decode once, submit all, await all.
 
@@ -48,11 +59,11 @@ class Answerer:
         """
         admitted: list[Request] = []
         try:
-            self._admit(pool, work, arrived_s, admitted)
+            predicted_s = self._admit(pool, work, visit, admitted)
             limit = asyncio.timeout(self._longest_s(admitted))
             try:
                 async with limit:
-                    return await self._answers(pool, work, arrived_s, admitted, on_text)
+                    return await self._answers(pool, work, visit, admitted, predicted_s, on_text)
             except TimeoutError as error:
                 raise (AnswerOverdue() if limit.expired() else error) from error
         except BaseException as error:
@@ -69,54 +80,67 @@ class Answerer:
         self,
         pool: Pool,
         work: Work,
-        arrived_s: float,
+        visit: Visit,
         admitted: Sequence[Request],
+        predicted_s: float,
         on_text: OnText | None,
     ) -> WorkResult:
         began_s = self.clock.now_s()
+        if predicted_s > _LONG_DECODE_S:
+            self.front.send_away(visit)
         expires_s = max(each.expires_s for each in admitted)
-        decoded = await self._decode_all(pool, work.pictures, arrived_s, expires_s)
+        decoded = await self._decode_all(pool, work.pictures, visit.arrived_s, expires_s)
         submitted_s = self.clock.now_s()
+        self.times.handing_over.add(max(0.0, submitted_s - began_s - predicted_s), submitted_s)
         pixels = [each.pixels for each in decoded]
         futures = [
             self._submit(pool, each, request.make_input(pixels), on_text)
             for each, request in zip(admitted, work.requests, strict=True)
         ]
         waits = [_awaitable(future, self.clock.now_s) for future in futures]
-        timed = await asyncio.gather(*waits)
+        self.front.send_away(visit)
+        timed = [await waits[0]] if len(waits) == 1 else await asyncio.gather(*waits)
+        self.front.take_back(visit)
         return WorkResult(
             began_s=began_s,
             submitted_s=submitted_s,
             decode_s=sum(each.decode_s for each in decoded),
             preprocess_s=sum(each.preprocess_s for each in decoded),
             answers=[answer for answer, _ in timed],
-            total_s=[done_s - arrived_s for _, done_s in timed],
+            total_s=[done_s - visit.arrived_s for _, done_s in timed],
+            deadline_s=min(each.deadline_s for each in admitted),
         )
 
-    def _admit(self, pool: Pool, work: Work, arrived_s: float, admitted: list[Request]) -> None:
-        """Admit each engine request; after a refusal, `admitted` has the earlier ones."""
+    def _admit(self, pool: Pool, work: Work, visit: Visit, admitted: list[Request]) -> float:
+        """Admit each engine request; after a refusal, `admitted` has the earlier ones.
+
+        Returns what decoding is predicted to take.
+        """
         predicted_s = self.decoder.predict_s(*(picture.header for picture in work.pictures))
-        reply_s = self.reply_time.predicted_s(self.clock.now_s())
+        now = self.clock.now_s()
+        decode_s = predicted_s + self.times.handing_over.predicted_s(now)
+        reply_s = self.times.reply.predicted_s(now)
         for request in work.requests:
             each = pool.admit(
                 work.task,
                 work.budget,
-                arrived_s,
-                predicted_s,
+                visit.arrived_s,
+                decode_s,
                 request.rows,
                 request.tokens,
                 reply_s,
             )
             admitted.append(each)
+        return predicted_s
 
     async def _decode_all(
         self, pool: Pool, pictures: Sequence[Picture], arrived_s: float, expires_s: float
     ) -> list[Decoded]:
         """Decode the pictures; `expires_s`: when nothing waits for them any more."""
         side_px = pool.artifact.manifest.config.image_size
-        each = (self._decode(picture, side_px, expires_s) for picture in pictures)
+        each = [self._decode(picture, side_px, expires_s) for picture in pictures]
         try:
-            decoded = await asyncio.gather(*each)
+            decoded = [await each[0]] if len(each) == 1 else await asyncio.gather(*each)
         except TimeoutError as error:
             raise DeadlineExpired(self.clock.now_s() - arrived_s) from error
         decode_s = sum(each.decode_s for each in decoded)
@@ -140,12 +164,16 @@ class Answerer:
             raise DeadlineExpired(self.clock.now_s() - each.arrived_s) from error
 
 
-def _outcome(error: BaseException) -> Literal["cancelled", "invalid", "error"]:
-    """Return as what the requests count that end with an error: by whose fault."""
-    if isinstance(error, ImageError):
+def _outcome(error: BaseException) -> Outcome:
+    """Return as what requests count that end with an error: as what their answer says."""
+    if isinstance(error, asyncio.CancelledError | Cancelled):
+        return "cancelled"
+    if isinstance(error, ImageError | RequestError):
         return "invalid"
-    ours = isinstance(error, Exception) and not isinstance(error, EngineError)
-    return "error" if ours or isinstance(error, BackendError | EngineStopped) else "cancelled"
+    if isinstance(error, DeadlineExpired):
+        return "expired"
+    refused = isinstance(error, CapacityError) and not isinstance(error, EngineStopped)
+    return "refused" if refused or isinstance(error, DeadlineUnattainable) else "error"
 
 
 def _awaitable(
@@ -155,17 +183,17 @@ def _awaitable(
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[tuple[Answer, float]] = loop.create_future()
 
-    def settle(done_s: float) -> None:
+    def settle(done: Future[Answer], done_s: float) -> None:
         if waiter.done():
             return
-        error = future.exception()
+        error = done.exception()
         if error is not None:
             waiter.set_exception(error)
         else:
-            waiter.set_result((future.result(), done_s))
+            waiter.set_result((done.result(), done_s))
 
-    def done(_: Future[Answer]) -> None:
-        loop.call_soon_threadsafe(settle, now_s())
+    def on_done(done: Future[Answer]) -> None:  # holds no future: no cycle is left behind
+        loop.call_soon_threadsafe(settle, done, now_s())
 
-    future.add_done_callback(done)
+    future.add_done_callback(on_done)
     return waiter

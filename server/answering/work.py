@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +49,7 @@ class WorkResult:
     """Answers in the order of the engine requests, and the seconds from arrival to each.
 
     `decode_s` and `preprocess_s` are summed over the pictures, which are decoded from `began_s` to
-    `submitted_s` on the server's clock.
+    `submitted_s` on the server's clock. `deadline_s` is on that clock too.
     """
 
     began_s: float
@@ -57,6 +58,17 @@ class WorkResult:
     preprocess_s: float
     answers: list[Answer]
     total_s: list[float]
+    deadline_s: float = math.inf
+
+    def written_by(self, written_s: float) -> WorkResult:
+        """Return the same with `deadline_met` by when the last byte of its reply is written."""
+        if written_s <= self.deadline_s:
+            return self
+        late = [
+            replace(each, deadline_met=False) if each.deadline_met else each
+            for each in self.answers
+        ]
+        return replace(self, answers=late)
 
     def timings_ms(self, index: int) -> dict[str, float]:
         """Return how long the phases of an answer took, ms, in the order of their beginning."""

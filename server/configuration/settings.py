@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         default=None,
         ge=1,
         le=1024,
-        description="Threads of the inference library; default: all cores.",
+        description="Threads of the inference library; default: as many as pay here.",
     )
     max_body_bytes: ByteSize = Field(
         default=ByteSize(20 * 2**20), ge=1024, le=2**30, description="Largest request body."
@@ -82,8 +82,11 @@ class Settings(BaseSettings):
         le=170_000_000,
         description="Largest picture, checked before decoding.",
     )
-    decode_workers: int = Field(
-        default=2, ge=1, le=64, description="Processes that decode pictures."
+    decode_workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=64,
+        description="Processes that decode pictures; default: one for two cores, 2 to 4.",
     )
     decode_timeout_s: float = Field(
         default=10.0, gt=0, le=600, description="Time a picture may take to be decoded."
@@ -116,6 +119,12 @@ class Settings(BaseSettings):
         le=1,
         allow_inf_nan=False,
         description="What a late answer under `degrade` is worth, as a share of its quality.",
+    )
+    hang_timeout_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=3600,
+        description="Time one turn of the engine may take before it counts as hanging.",
     )
     reload: bool = Field(
         default=False,

@@ -12,6 +12,8 @@ ServerError
 ├── TooManyConnections   more are open than this process may have files
 ├── TooManyHeads         the heads in memory have reached their limit
 ├── TooManyBodies        the bodies in memory have reached their limit
+├── FrontBusy            HTTP cannot carry more now, and the latency budget is too short to wait
+│   └── ShareUsedUp          it is this client that sends more than its part
 ├── ClientLeft           the connection closed before the answer
 ├── DecodeWorkerDied     the process that decoded the picture ended
 ├── AnswerOverdue        the engine has not answered, long past the deadline
@@ -47,6 +49,8 @@ from server.errors.access import (
 from server.errors.availability import (
     AnswerOverdue,
     DecodeWorkerDied,
+    FrontBusy,
+    ShareUsedUp,
     StillDraining,
     StillLoading,
     TooManyBodies,
@@ -94,6 +98,7 @@ __all__ = [
     "DecodeWorkerDied",
     "FieldProblem",
     "FromWebPage",
+    "FrontBusy",
     "HeadTooLarge",
     "HeadTooSlow",
     "HostNotAllowed",
@@ -114,6 +119,7 @@ __all__ = [
     "ReloadRunning",
     "RemoteUrlRefused",
     "ServerError",
+    "ShareUsedUp",
     "StillDraining",
     "StillLoading",
     "TooManyBodies",

@@ -31,6 +31,22 @@ class TooManyBodies(ServerError):
         self.retry_after_s = retry_after_s
 
 
+class FrontBusy(ServerError):
+    """More requests come than HTTP can carry, and this one would not be answered in time."""
+
+    def __init__(self, wait_s: float) -> None:
+        super().__init__(
+            f"it would wait {wait_s * 1e3:.0f} ms to be read, too long for its latency budget; "
+            "try again, or raise max_latency_ms"
+        )
+        self.wait_s = wait_s
+        self.retry_after_s = wait_s
+
+
+class ShareUsedUp(FrontBusy):
+    """Others wait too, and this client (its API key or its address) has its part already."""
+
+
 class AnswerOverdue(ServerError):
     """The engine has not said anything of a request, long past its deadline: a fault of ours."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,8 @@ from server import errors as http
 from server.errors.statuses import OPAQUE, PROBLEMS, Problem, classify, retry_after_s
 
 MEDIA_TYPE = "application/problem+json"
+_FOR_A_WHILE = frozenset({409, 429, 503})
+"""Statuses of what a later try may not meet: such answers may say when."""
 _SAFE_DETAIL = (engine.CapacityError, http.ServerError)
 
 
@@ -66,22 +68,33 @@ def problem_response(error: Exception, request_id: str, instance: str) -> Respon
     )
 
 
-def openapi_responses(errors: Iterable[type[Exception]]) -> dict[int | str, dict[str, Any]]:
+def openapi_responses(
+    errors: Iterable[type[Exception] | Problem],
+) -> dict[int | str, dict[str, Any]]:
     """Return the OpenAPI responses of a route from the errors it can raise, grouped by status."""
     grouped: dict[int, list[Problem]] = {}
     for error in errors:
-        problem = PROBLEMS[error]
+        problem = error if isinstance(error, Problem) else PROBLEMS[error]
         kinds = grouped.setdefault(problem.status, [])
         if problem not in kinds:
             kinds.append(problem)
-    schema = {"$ref": "#/components/schemas/Problem"}
+    return {status: _response(status, kinds) for status, kinds in sorted(grouped.items())}
+
+
+def _response(status: int, kinds: Sequence[Problem]) -> dict[str, Any]:
+    """Return the response of one status, which may tell of several kinds of problem."""
+    own = {"type": {"enum": [kind.type_uri for kind in kinds]}, "status": {"const": status}}
+    schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": own}]}
     return {
-        status: {
-            "description": "; ".join(f"{kind.title} (`{kind.type_uri}`)" for kind in kinds),
-            "content": {MEDIA_TYPE: {"schema": schema}},
-        }
-        for status, kinds in sorted(grouped.items())
+        "description": "; ".join(f"{kind.title} (`{kind.type_uri}`)" for kind in kinds),
+        "headers": header_references(*(("Retry-After",) if status in _FOR_A_WHILE else ())),
+        "content": {MEDIA_TYPE: {"schema": schema}},
     }
+
+
+def header_references(*names: str) -> dict[str, Any]:
+    """Return what an OpenAPI response says of its headers: the request id, and these."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
 
 
 def _detail(error: Exception, problem: Problem) -> str:
@@ -105,6 +118,8 @@ def _extensions(error: Exception) -> dict[str, Any]:
         return {"smallest_memory_budget_mb": error.smallest_mb}
     if isinstance(error, engine.DeadlineUnattainable):
         return {"predicted_ms": round(error.predicted_ms, 3), "variant": error.variant}
+    if isinstance(error, http.FrontBusy):
+        return {"estimated_wait_ms": round(error.wait_s * 1e3, 3)}
     return {}
 
 

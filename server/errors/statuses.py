@@ -36,6 +36,7 @@ CLIENT_LEFT = 499
 INTERNAL = Problem(500, "internal", "The server failed; quote the request id when reporting it")
 LOAD_FAILED = Problem(503, "load-failed", "A stage could not be loaded")
 IMAGE_TOO_LARGE = Problem(413, "image-too-large", "The picture has too many pixels")
+BAD_REQUEST = Problem(400, "bad-request", "Bad Request")
 IMAGE_UNREADABLE = Problem(422, "image-unreadable", "The picture cannot be decoded")
 
 PROBLEMS: dict[type[Exception], Problem] = {
@@ -71,6 +72,8 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.BodyTooSlow: Problem(408, "body-too-slow", "The body did not arrive in time"),
     http.TooManyHeads: Problem(503, "too-many-heads", "Too many request heads are in memory"),
     http.TooManyBodies: Problem(429, "intake-full", "Too many request bodies are in memory"),
+    http.FrontBusy: Problem(503, "front-busy", "More requests come than the server can read"),
+    http.ShareUsedUp: Problem(429, "share-used-up", "This client sends more than its part"),
     http.ClientLeft: Problem(CLIENT_LEFT, "client-left", "The client left"),
     http.TooManyConnections: Problem(503, "too-many-connections", "Too many connections"),
     http.DecodeWorkerDied: Problem(503, "decoder-died", "The decoding process ended"),

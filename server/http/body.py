@@ -15,7 +15,7 @@ class Body:
     """A whole request body and its share of the memory limit, given back by `release`."""
 
     def __init__(self, reader: BodyReader) -> None:
-        self.data = b""
+        self.data: bytes | bytearray = b""
         self._reader = reader
         self._held_bytes = 0
 
@@ -83,18 +83,17 @@ class BodyReader:
         if int(announced) > self._max_body_bytes:
             raise BodyTooLarge(self._max_body_bytes)
 
-    async def _collect(self, request: Request, body: Body) -> bytes:
-        chunks: list[bytes] = []
-        size_bytes = 0
+    async def _collect(self, request: Request, body: Body) -> bytearray:
+        """Return the body, grown by the pieces that come: none of them is copied later."""
+        data = bytearray()
         while True:
             message = await request.receive()
             if message["type"] == "http.disconnect":
                 raise ClientLeft
-            chunk: bytes = message.get("body", b"")
-            size_bytes += len(chunk)
-            if size_bytes > self._max_body_bytes:
+            piece: bytes = message.get("body", b"")
+            if len(data) + len(piece) > self._max_body_bytes:
                 raise BodyTooLarge(self._max_body_bytes)
-            body.hold(len(chunk))
-            chunks.append(chunk)
+            body.hold(len(piece))
+            data += piece
             if not message.get("more_body", False):
-                return b"".join(chunks)
+                return data

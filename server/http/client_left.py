@@ -21,18 +21,27 @@ async def unless_client_leaves(receive: Receive, work: Coroutine[Any, Any, T]) -
     Raises:
         ClientLeft: the client closed first.
     """
-    job = asyncio.ensure_future(work)
+    task = asyncio.current_task()
+    assert task is not None
+    has_left = False
+
+    def cancel(ended: asyncio.Future[None]) -> None:
+        nonlocal has_left
+        if not ended.cancelled() and ended.exception() is None:
+            has_left = True
+            task.cancel()
+
     left = asyncio.ensure_future(_left(receive))
+    left.add_done_callback(cancel)
     try:
-        await asyncio.wait({job, left}, return_when=asyncio.FIRST_COMPLETED)
-        if not job.done():
-            raise ClientLeft
-        return job.result()
+        return await work
+    except asyncio.CancelledError:
+        if has_left and not task.uncancel():
+            raise ClientLeft from None
+        raise
     finally:
+        left.remove_done_callback(cancel)
         left.cancel()
-        if not job.done():
-            job.cancel()
-            await asyncio.wait({job})
 
 
 async def _left(receive: Receive) -> None:

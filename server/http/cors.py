@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.errors.problem_json import problem_response
+from server.observing.logs import log_failure
 
 _METHODS = ("GET", "HEAD", "POST")
 _SENT = ("Authorization", "Content-Type", "X-Request-Id", "traceparent", "tracestate")
@@ -49,4 +50,6 @@ class Cors(CORSMiddleware):
 def _as_problem(refusal: Response, scope: Scope) -> Response:
     others = {k: v for k, v in refusal.headers.items() if not k.startswith("content-")}
     error = HTTPException(refusal.status_code, bytes(refusal.body).decode(), others)
-    return problem_response(error, scope["state"]["record"].request_id, scope["path"])
+    record = scope["state"]["record"]
+    log_failure(error, record)
+    return problem_response(error, record.request_id, scope["path"])

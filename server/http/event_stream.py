@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Any, Self
 
 from fastapi.sse import EventSourceResponse, format_sse_event
-from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from server.engine_pool import OnText
@@ -28,7 +27,7 @@ class EventStream(EventSourceResponse):
 
     def __init__(
         self,
-        run: Callable[[OnText], Coroutine[Any, Any, BaseModel]],
+        run: Callable[[OnText], Coroutine[Any, Any, dict[str, Any]]],
         problem: Callable[[Exception], dict[str, Any]],
     ) -> None:
         super().__init__(self._events(), headers=_HEADERS)
@@ -75,7 +74,7 @@ class EventStream(EventSourceResponse):
         except Exception as error:
             yield _event("error", self._problem(error))
         else:
-            yield _event("done", body.model_dump(mode="json"))
+            yield _event("done", body)
 
     async def _stop(self) -> None:
         self._job.cancel()

@@ -15,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from engine.clock import Clock
 from engine.telemetry import Telemetry
 from server.errors.problem_json import problem_response
+from server.front.front import VISIT
+from server.front.gate import Visit
 from server.observing.logs import access_fields, log_failure
 from server.observing.request_record import RequestRecord
 from server.observing.trace_context import read_trace_context
@@ -50,8 +52,10 @@ class RequestStamp:
         clock: Clock,
         reports: RequestReports,
         is_draining: Callable[[], bool],
+        end_visit: Callable[[Visit], None],
     ) -> None:
         self._app = app
+        self._end_visit = end_visit
         self._clock = clock
         self._reports = reports
         self._is_draining = is_draining
@@ -87,6 +91,9 @@ class RequestStamp:
                 response = problem_response(error, record.request_id, scope["path"])
                 await response(scope, receive, stamp)
         finally:
+            record.end(self._clock.now_s())
+            if visit := state.get(VISIT):  # whatever refused it, and wherever
+                self._end_visit(visit)
             self._report(scope, inner, record, status)
 
     def _report(self, scope: Scope, inner: Scope, record: RequestRecord, status: int) -> None:
@@ -123,10 +130,10 @@ def _begin(scope: Scope, arrived_s: float) -> RequestRecord:
         elif name == b"tracestate":
             states.append(value.decode("latin-1"))
     trace = read_trace_context(parents, states) if parents else None
-    return RequestRecord(_request_id(given_id), arrived_s, trace)
+    return RequestRecord(request_id_of(given_id), arrived_s, trace)
 
 
-def _request_id(given: str | None) -> str:
+def request_id_of(given: str | None) -> str:
     """Return the caller's id if it is harmless in headers and logs, else a fresh one."""
     return given if given and _SANE_ID.fullmatch(given) else secrets.token_hex(8)
 

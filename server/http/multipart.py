@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,10 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from server.errors import MalformedBody
 
 _LIMIT_PARTS = 80
+_LONGEST_HEADERS_BYTES = 16_384
+_LONGEST_AROUND_BOUNDARY = 80
+_ESCAPED = re.compile(rb"\\(.)")
+_FOLD = re.compile(rb"\r\n[ \t]+")
 _SLICE_BYTES = 65_536
 """What the parser is given at once, so that other threads go on."""
 
@@ -83,7 +88,41 @@ class _Collector:
         self.complete = True
 
 
-def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
+def _plain(body: bytes | bytearray, boundary: bytes) -> Iterator[bytes | memoryview]:
+    """Yield a body without what RFC 2046 allows and the parser does not know.
+
+    That is text before the first boundary, white space after it, and headers of several lines.
+    """
+    rest = re.escape(boundary) + b"(?:--|[ \t]{0,64}\r\n)"
+    later = re.compile(b"\r\n--" + rest)
+    overlap_bytes = len(boundary) + _LONGEST_AROUND_BOUNDARY
+    line = re.match(b"--" + rest, body) or _found(later, body, 0, overlap_bytes)
+    view, at = memoryview(body), line.start() if line else 0
+    while line is not None and not line[0].endswith(b"-"):
+        yield view[at : line.start()]
+        yield b"\r\n--" + boundary + b"\r\n"
+        end = body.find(b"\r\n\r\n", line.end() - 2, line.end() + _LONGEST_HEADERS_BYTES)
+        at = max(line.end(), end)
+        if end < 0:
+            break
+        yield _FOLD.sub(b" ", body[line.end() : at])
+        line = _found(later, body, at, overlap_bytes)
+    yield view[at:]
+
+
+def _found(
+    lines: re.Pattern[bytes], body: bytes | bytearray, at: int, overlap_bytes: int
+) -> re.Match[bytes] | None:
+    """Return the next boundary's line; looks through a slice at a time."""
+    while at < len(body):
+        line = lines.search(body, at, at + _SLICE_BYTES + overlap_bytes)
+        if line is not None:
+            return line
+        at += _SLICE_BYTES
+    return None
+
+
+def parse_multipart(body: bytes | bytearray, content_type: str) -> list[FormPart]:
     """Split a form body into its parts, in order.
 
     Raises:
@@ -94,12 +133,14 @@ def parse_multipart(body: bytes, content_type: str) -> list[FormPart]:
     boundary = options.get(b"boundary")
     if not boundary:
         raise MalformedBody("Content-Type: multipart/form-data has no boundary")
+    boundary = _ESCAPED.sub(rb"\1", boundary)
     collector = _Collector()
     callbacks: Any = collector.callbacks()
     try:
         parser = MultipartParser(boundary, callbacks)
-        for start in range(0, len(body), _SLICE_BYTES):
-            parser.write(body[start : start + _SLICE_BYTES])
+        for piece in _plain(body, boundary):
+            for start in range(0, len(piece), _SLICE_BYTES):
+                parser.write(bytes(piece[start : start + _SLICE_BYTES]))
         parser.finalize()
     except (FormParserError, ValueError) as error:
         raise MalformedBody(f"the form cannot be parsed: {error}") from error

@@ -5,33 +5,41 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Literal, TypeVar
 
+from artifact.latency.machine import usable_cores
 from engine.clock import Clock
 from engine.errors import EngineStopped
 from engine.telemetry import Telemetry
+from server.access.shares import Shares, of_key
 from server.answering.answerer import Answerer
-from server.answering.reply_time import ReplyTime
+from server.answering.times import FrontTimes
 from server.configuration.api_key import ApiKey
 from server.configuration.settings import Settings
 from server.engine_pool import LOADER_THREAD, LoadingStopped, OpenPool, Pool
-from server.errors import StillDraining, StillLoading
+from server.errors import AnswerOverdue, DecodeWorkerDied, StillDraining, StillLoading
+from server.front.front import Front
+from server.front.gate import Gate
 from server.http.body import BodyReader
 from server.lifecycle.memory_budget import MemoryBudget
 from server.lifecycle.one_at_a_time import OneAtATime
 from server.lifecycle.reloader import Reloader
 from server.lifecycle.served_engines import ServedEngines
-from server.pictures.decoder import Decoder
+from server.pictures.decoder import Decoder, workers_for
 from server.pictures.images import prepare_decoders
 from server.requests.budget import BudgetDefaults
+from server.requests.json_scan import SLICE_BYTES
 from server.requests.reader import RequestReader
 
 State = Literal["loading", "ready", "draining", "failed"]
 T = TypeVar("T")
 _log = logging.getLogger("otmv.server")
 _INTAKE_THREADS = 2
+_PLACES = 2
+"""In the front beside those that are decoded: one is read, one is written."""
 _CLOSING_S = 1.0
 _OPERATORS_CLOSING_S = 5.0
 _WATCH_S = 0.25
@@ -54,14 +62,23 @@ class Serving:
         self.bodies = BodyReader(
             settings.max_body_bytes, settings.max_bodies_bytes, settings.body_timeout_s
         )
+        workers = settings.decode_workers or workers_for(usable_cores())
         self.decoder = Decoder(
-            settings.decode_workers,
+            workers,
             settings.max_pixels,
             clock,
             settings.decode_timeout_s,
             settings.decode_memory,
         )
-        self.answerer = Answerer(self.decoder, ReplyTime(), telemetry, clock)
+        self.shares = Shares(settings.keys)
+        self.front = Front(
+            Gate(_PLACES + workers, settings.queue_limit),
+            clock,
+            telemetry,
+            _default_latency_s(settings),
+            lambda: self.state == "ready",
+        )
+        self.answerer = Answerer(self.decoder, FrontTimes(), self.front, telemetry, clock)
         self.engines = ServedEngines()
         self._one_at_a_time = OneAtATime()
         self.reloader = Reloader(settings, self.engines, self._one_at_a_time, telemetry, clock)
@@ -73,6 +90,7 @@ class Serving:
         self._loader: threading.Thread | None = None
         self._settled = asyncio.Event()
         self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
+        telemetry.watch_intake(lambda: self.bodies.held_bytes, lambda: self.decoder.pictures)
         telemetry.watch_ready(lambda: self.state == "ready")
 
     @property
@@ -83,22 +101,29 @@ class Serving:
         pool = self.engines.pool
         if self.failure is not None or (pool is not None and pool.stopped):
             return "failed"
+        if pool is not None and self._hangs(pool):
+            return "failed"
         return "ready" if pool is not None and pool.ready else "loading"
 
     def pool(self) -> Pool:
         """Return the engine if it takes requests now.
 
         Raises:
-            StillLoading, StillDraining: as named.
+            StillLoading, StillDraining: as named; AnswerOverdue: it hangs.
         """
         if self._draining:
             raise StillDraining
         pool = self.engines.pool
         if pool is not None and pool.stopped:
             raise StillLoading("stopped by a fault")
+        if pool is not None and self._hangs(pool):
+            raise AnswerOverdue
         if pool is None or not pool.ready:
             raise StillLoading("loading failed" if self.failure else self.phase)
         return pool
+
+    def _hangs(self, pool: Pool) -> bool:
+        return pool.silent_s > self.settings.hang_timeout_s
 
     async def engine_stopped(self) -> None:
         """Wait until a fault has ended the engine that takes requests; then this has failed."""
@@ -115,7 +140,12 @@ class Serving:
         """Open the engine in a thread of its own, so that liveness answers while it loads."""
         loop = asyncio.get_running_loop()
         prepare_decoders()
-        self.decoder.start()
+        try:
+            self.decoder.start()
+        except OSError as error:
+            self.failure = OSError(f"no process that decodes pictures can be started: {error}")
+            self._settled.set()
+            return
 
         def load() -> None:
             try:
@@ -126,7 +156,7 @@ class Serving:
             except Exception as error:  # reported through /readyz and the exit code
                 outcome = error
             try:
-                loop.call_soon_threadsafe(self._settle, outcome)
+                asyncio.run_coroutine_threadsafe(self._settle(outcome), loop)
             except RuntimeError:  # the loop closed while loading
                 _log.info("stopped while loading")
 
@@ -137,8 +167,10 @@ class Serving:
         """Wait until loading has succeeded or failed."""
         await self._settled.wait()
 
-    async def parse(self, read: Callable[..., T], *arguments: object) -> T:
-        """Run a parsing function off the event loop."""
+    async def parse(self, size_bytes: int, read: Callable[..., T], *arguments: object) -> T:
+        """Run a parsing function: at once on a short body, off the event loop on a long one."""
+        if size_bytes <= SLICE_BYTES:
+            return read(*arguments)
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._parsers, read, *arguments)
 
@@ -170,13 +202,26 @@ class Serving:
             raise LoadingStopped
         self.phase, self.done_share = phase, share
 
-    def _settle(self, outcome: Pool | Exception) -> None:
+    async def _settle(self, outcome: Pool | Exception) -> None:
+        """Take an engine into service, once pictures can be decoded; or note why there is none."""
         if isinstance(outcome, Exception):
             self.failure = outcome
         else:
+            with suppress(DecodeWorkerDied, TimeoutError):  # decoding starts another
+                async with asyncio.timeout(self.settings.decode_timeout_s):
+                    await self.decoder.ready()
             self.engines.serve(outcome)
             self.telemetry.serving(outcome.artifact.manifest.name, outcome.artifact.hash)
         self._settled.set()
+
+
+def _default_latency_s(settings: Settings) -> dict[Hashable, float]:
+    """Return the latency budget of each share whose requests name none; None: of all others."""
+    found: dict[Hashable, float] = {None: settings.default_max_latency_ms / 1e3}
+    for name, key in settings.keys.items():
+        if key.default_max_latency_ms is not None:
+            found[of_key(name)] = key.default_max_latency_ms / 1e3
+    return found
 
 
 def _request_reader(key: ApiKey | None, settings: Settings) -> RequestReader:

@@ -39,7 +39,10 @@ _REQUEST = "request_record"
 """The field of a log record that holds the request it is about."""
 _NOT_WRITTEN = frozenset({"color_message", _REQUEST, "taskName"})
 _NO_FIELDS = _NOT_WRITTEN | frozenset(RESERVED_ATTRS)
-_BARE = re.compile(r"[^\s\"'={}\[\]]+")
+_BARE = re.compile(r"[!#-&(-<>-Z\\^-z|~]+")
+"""Printed, and no space, quote, bracket, brace or equals sign."""
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+"""What a terminal could act on."""
 _log = logging.getLogger("otmv.server")
 _threads = logging.getLogger("threading")
 
@@ -153,7 +156,12 @@ class TextLines(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:
         """Return the line of a record, without its traceback."""
         own = {name: value for name, value in vars(record).items() if name not in _NO_FIELDS}
-        return super().formatMessage(record) + as_pairs(own)
+        line = super().formatMessage(record) + as_pairs(own)
+        return line.replace("\n", "\n  ")  # so that no line of it looks like a record of its own
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return all of a record, its traceback included, control characters as escapes."""
+        return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", super().format(record))
 
 
 def as_pairs(fields: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -18,6 +19,7 @@ class RequestRecord:
 
     `arrived_s` is on the server's clock. `texts` are its questions or its statement, None until
     they have been read. `problem` is the last part of the type of the error it ended with.
+    `when_over` is called when its answer is written, or will not be, with the time.
     """
 
     request_id: str
@@ -29,6 +31,13 @@ class RequestRecord:
     texts: tuple[str, ...] | None = None
     result: WorkResult | None = None
     problem: str | None = None
+    when_over: Callable[[float], None] | None = None
+
+    def end(self, now: float) -> None:
+        """Say that it is over; forget who was told, so that no cycle waits to be collected."""
+        when_over, self.when_over = self.when_over, None
+        if when_over is not None:
+            when_over(now)
 
 
 def record_of(request: Request) -> RequestRecord:

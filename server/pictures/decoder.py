@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import logging
 import math
-
-import numpy as np
-from PIL import Image
 
 from artifact.preprocess import to_pixels
 from engine.clock import Clock
@@ -18,10 +14,13 @@ from server.pictures.headers import read_header
 from server.pictures.images import decode_rgb
 from server.pictures.lanes import Lanes
 from server.pictures.picture import ACCEPTED_FORMATS, LIMIT_BYTES_PER_PIXEL, PictureHeader
+from server.pictures.sample import encoded_sample
 from server.pictures.worker_process import TOO_LONG, Decoded, DecodeLimits, WorkerProcess
 
-_SAMPLE_PX = (480, 360)
 _RESTED_S = 1.0
+_LEAST_WORKERS, _MOST_WORKERS = 2, 4
+_RESTART_S = 0.3
+"""What starting a worker takes."""
 _SMALL_MEGAPIXELS = 16.0
 """Photographs of telephones are small; what takes longer stands in the lane of large pictures."""
 _PASSES_OF_A_PHOTOGRAPH = 10
@@ -55,6 +54,7 @@ class Decoder:
         self._idle: list[WorkerProcess] = []
         self._busy: set[WorkerProcess] = set()
         self._running: set[asyncio.Task[Decoded]] = set()
+        self._pictures = 0
         self._closed = False
 
     def predict_s(self, *headers: PictureHeader) -> float:
@@ -71,7 +71,7 @@ class Decoder:
         own pictures need no worker.
         """
         for kind in ACCEPTED_FORMATS:
-            picture = _sample(kind)
+            picture = encoded_sample(kind)
             header = read_header(picture, self._max_pixels)
             started_s = self._clock.now_s()
             to_pixels(decode_rgb(picture, self._max_pixels), side_px)
@@ -80,7 +80,21 @@ class Decoder:
     def start(self) -> None:
         """Start the workers, so that the first requests do not wait for that."""
         missing = self._count - len(self._idle) - len(self._busy)
-        self._idle += [self._new_worker() for _ in range(missing)]
+        self._idle += [self._new_worker(number < self._count // 2) for number in range(missing)]
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures are being decoded, or wait for it."""
+        return self._pictures
+
+    async def ready(self) -> None:
+        """Wait until the workers that were started take pictures.
+
+        Raises:
+            DecodeWorkerDied: one ended; decoding starts another.
+        """
+        for worker in list(self._idle):
+            await worker.ready()
 
     @property
     def worker_pids(self) -> list[int]:
@@ -96,34 +110,49 @@ class Decoder:
     ) -> Decoded:
         """Decode and resize one picture, until `expires_s` on the clock at most.
 
-        A picture whose request was cancelled is decoded to its end: killing a worker costs more.
+        A picture whose request was cancelled or has expired leaves its lane. If it has begun, it
+        may end within the time that another worker would take to start; then its worker is killed.
 
         Raises:
             ImageError: the data is not what the header promised, or takes too long to decode.
             DecodeWorkerDied, MemoryError: the worker ended or ran out of memory.
             TimeoutError: `expires_s` came first.
         """
+        async with asyncio.timeout(self._left_s(expires_s)):
+            work = await self._begun(picture, header, side_px)
+            try:
+                return await asyncio.shield(work)
+            except asyncio.CancelledError:
+                asyncio.get_running_loop().call_later(_RESTART_S, work.cancel)
+                raise
+
+    async def _begun(
+        self, picture: bytes | bytearray, header: PictureHeader, side_px: int
+    ) -> asyncio.Task[Decoded]:
+        """Wait for a place in the picture's lane, and begin to decode it."""
         large = _is_large(header)
         expected_s = self._time.predict_s(header)
         self._backlog.add(large, expected_s)
+        self._pictures += 1
         try:
-            async with asyncio.timeout(self._left_s(expires_s, math.inf)):
-                place = await self._lanes.enter(large, header.decoded_bytes)
+            place = await self._lanes.enter(large, header.decoded_bytes)
         except BaseException:
             self._backlog.take(large, expected_s)
+            self._pictures -= 1
             raise
-        work = asyncio.ensure_future(self._decode(picture, header, side_px, expires_s))
+        work = asyncio.ensure_future(self._decode(picture, header, side_px))
         self._running.add(work)
 
         def ended(_: asyncio.Task[Decoded]) -> None:
             self._running.discard(work)
             self._lanes.leave(place)
             self._backlog.take(large, expected_s)
+            self._pictures -= 1
             if not work.cancelled():
                 work.exception()  # its request may have been cancelled; then it is not asked for
 
         work.add_done_callback(ended)
-        return await asyncio.shield(work)
+        return work
 
     def close(self) -> None:
         """Kill the workers; what they decode fails. May be called twice."""
@@ -137,22 +166,19 @@ class Decoder:
         self._idle.clear()
 
     async def _decode(
-        self, picture: bytes | bytearray, header: PictureHeader, side_px: int, expires_s: float
+        self, picture: bytes | bytearray, header: PictureHeader, side_px: int
     ) -> Decoded:
         """Decode in a worker, and replace it unless it can go on."""
-        worker = self._take()
+        worker = self._take(_is_large(header))
         can_go_on = True
         limits = DecodeLimits(self._max_pixels, _cpu_limit_s(header))
         try:
-            async with asyncio.timeout(self._left_s(expires_s, math.inf)):
-                await worker.ready()
+            await worker.ready()
             can_go_on = False
-            async with asyncio.timeout(self._left_s(expires_s, self._timeout_s)):
+            async with asyncio.timeout(self._timeout_s):
                 decoded = await worker.decode(picture, limits, side_px)
             can_go_on = True
         except TimeoutError as error:
-            if self._clock.now_s() >= expires_s:
-                raise
             raise ImageTooComplex(TOO_LONG) from error
         except ImageError as error:
             can_go_on = not isinstance(error, ImageTooComplex)
@@ -170,8 +196,10 @@ class Decoder:
         self._learned_s = self._clock.now_s()
         return decoded
 
-    def _take(self) -> WorkerProcess:
-        """Return an idle worker; one that died while it was idle is replaced.
+    def _take(self, large: bool) -> WorkerProcess:
+        """Return an idle worker, for a large picture one that gives way if there is one.
+
+        One that died while it was idle is replaced.
 
         Raises:
             DecodeWorkerDied: the decoder is closed.
@@ -179,12 +207,13 @@ class Decoder:
         if self._closed:
             raise DecodeWorkerDied
         while self._idle:
-            worker = self._idle.pop()
+            suits = (at for at, each in enumerate(self._idle) if each.gives_way == large)
+            worker = self._idle.pop(max(suits, default=-1))
             if worker.alive:
                 break
             worker.kill()
         else:
-            worker = self._new_worker()
+            worker = self._new_worker(large and self._count > 1)
         self._busy.add(worker)
         return worker
 
@@ -192,17 +221,23 @@ class Decoder:
         """Kill a worker, start another, and wait until the memory of the first is free."""
         worker.kill()
         if not self._closed:
-            self._idle.insert(0, self._new_worker())
+            self._idle.insert(0, self._new_worker(worker.gives_way))
             _log.warning("decode worker %d was replaced", worker.pid)
             await worker.wait()
 
-    def _new_worker(self) -> WorkerProcess:
-        return WorkerProcess(LIMIT_BYTES_PER_PIXEL * self._max_pixels + _OWN_BYTES)
+    def _new_worker(self, gives_way: bool) -> WorkerProcess:
+        memory_bytes = LIMIT_BYTES_PER_PIXEL * self._max_pixels + _OWN_BYTES
+        return WorkerProcess(memory_bytes, gives_way=gives_way)
 
-    def _left_s(self, expires_s: float, most_s: float) -> float | None:
-        """Return the seconds until `expires_s`, `most_s` at most; None: without end."""
-        left_s = min(most_s, expires_s - self._clock.now_s())
+    def _left_s(self, expires_s: float) -> float | None:
+        """Return the seconds until `expires_s`; None: without end."""
+        left_s = expires_s - self._clock.now_s()
         return None if math.isinf(left_s) else max(0.0, left_s)
+
+
+def workers_for(cores: int) -> int:
+    """Return how many workers suit a machine: two at least, so that none waits for a large one."""
+    return min(max(cores // 2, _LEAST_WORKERS), _MOST_WORKERS)
 
 
 def _is_large(header: PictureHeader) -> bool:
@@ -214,13 +249,3 @@ def _cpu_limit_s(header: PictureHeader) -> float:
     """Return the processor seconds that a picture of this size may take."""
     passes = max(1.0, header.passes / _PASSES_OF_A_PHOTOGRAPH)
     return _CPU_FIXED_S + _CPU_S_PER_MEGAPIXEL * header.megapixels * passes
-
-
-def _sample(kind: str) -> bytes:
-    """Return an encoded picture with smooth areas and some grain, as photographs have."""
-    width, height = _SAMPLE_PX
-    grain = np.random.default_rng(0).integers(0, 16, (height, width, 3))
-    slope = np.linspace(0, 230, width)[None, :, None]
-    buffer = io.BytesIO()
-    Image.fromarray((slope + grain).astype(np.uint8)).save(buffer, kind)
-    return buffer.getvalue()

@@ -37,12 +37,14 @@ _LONG_S = 0.02
 """Pictures that take longer are large enough that their memory is worth giving back."""
 
 
-def main(socket_fd: int, life_fd: int, memory_bytes: int) -> None:
+def main(socket_fd: int, life_fd: int, memory_bytes: int, niceness: int) -> None:
     """Decode until the server closes its end.
 
     `life_fd`: the reading end of a pipe that the server holds open while it lives.
     `memory_bytes`: address space that decoding may take beyond what is taken now.
+    `niceness`: how far others go before it where the processor is short.
     """
+    os.nice(niceness)
     _end_with_server(life_fd)
     prepare_decoders()
     _limit_memory(memory_bytes)

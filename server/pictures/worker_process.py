@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from server.errors import DecodeWorkerDied, ImageTooComplex
 from server.pictures.worker import ANSWER, READY, TASK, error_of
 
+_NICENESS = 10
+_SENT_AT_ONCE_BYTES = 65_536
 _OUT_OF_TIME = frozenset({-signal.SIGPROF, -signal.SIGXCPU})
 TOO_LONG = "it takes too long to decode"
 
@@ -38,9 +40,13 @@ class DecodeLimits:
 
 
 class WorkerProcess:
-    """One decoding process. It decodes one picture at a time; any event loop may ask it."""
+    """One decoding process. It decodes one picture at a time; any event loop may ask it.
 
-    def __init__(self, memory_bytes: int) -> None:
+    One that `gives_way` takes the processor when others leave it.
+    """
+
+    def __init__(self, memory_bytes: int, *, gives_way: bool = False) -> None:
+        self.gives_way = gives_way
         self._socket, theirs = socket.socketpair()
         self._socket.setblocking(False)
         self._ready = False
@@ -48,7 +54,7 @@ class WorkerProcess:
         fds = (theirs.fileno(), life)
         command = [sys.executable, "-m", "server.pictures.worker", *map(str, fds)]
         self._process = subprocess.Popen(
-            [*command, str(memory_bytes)],
+            [*command, str(memory_bytes), str(_NICENESS if gives_way else 0)],
             pass_fds=fds,
             env=_environment(),
             stdin=subprocess.DEVNULL,
@@ -77,7 +83,7 @@ class WorkerProcess:
         """
         if not self._ready:
             try:
-                await self._received(len(READY))
+                await self._received(bytearray(len(READY)), 0, len(READY))
             except OSError as error:
                 raise await self._death() from error
             self._ready = True
@@ -95,10 +101,12 @@ class WorkerProcess:
         loop = asyncio.get_running_loop()
         task = TASK.pack(len(picture), limits.max_pixels, side_px, limits.cpu_s)
         try:
-            await loop.sock_sendall(self._socket, task)
-            await loop.sock_sendall(self._socket, picture)
-            good, count, decode_s, preprocess_s = ANSWER.unpack(await self._received(ANSWER.size))
-            payload = await self._received(count)
+            if len(picture) <= _SENT_AT_ONCE_BYTES:  # a call less, and the worker wakes up once
+                await loop.sock_sendall(self._socket, task + picture)
+            else:
+                await loop.sock_sendall(self._socket, task)
+                await loop.sock_sendall(self._socket, picture)
+            good, decode_s, preprocess_s, payload = await self._answer(side_px * side_px * 3)
         except OSError as error:
             raise await self._death() from error
         if not good:
@@ -129,16 +137,27 @@ class WorkerProcess:
         """Wait for the end of the process; return its exit code, -N after signal N."""
         return await asyncio.get_running_loop().run_in_executor(None, self._process.wait)
 
-    async def _received(self, count: int) -> bytearray:
+    async def _answer(self, pixel_bytes: int) -> tuple[bool, float, float, memoryview]:
+        """Receive an answer in as few calls as its pixels need; one that fails is shorter."""
+        data = bytearray(ANSWER.size + pixel_bytes)
+        got = await self._received(data, 0, ANSWER.size)
+        good, count, decode_s, preprocess_s = ANSWER.unpack_from(data)
+        end = ANSWER.size + count
+        if end > len(data):
+            data = data[:got] + bytes(end - got)
+        await self._received(data, got, end)
+        return good, decode_s, preprocess_s, memoryview(data)[ANSWER.size : end]
+
+    async def _received(self, data: bytearray, at: int, least: int) -> int:
+        """Receive into `data` from `at` on, until there are `least` bytes; return how many."""
         loop = asyncio.get_running_loop()
-        data = bytearray(count)
         view = memoryview(data)
-        while view:
-            got = await loop.sock_recv_into(self._socket, view)
+        while at < least:
+            got = await loop.sock_recv_into(self._socket, view[at:])
             if not got:
                 raise ConnectionResetError
-            view = view[got:]
-        return data
+            at += got
+        return at
 
     async def _death(self) -> Exception:
         """Return why there is no answer, after the process has ended."""

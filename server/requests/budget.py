@@ -10,7 +10,7 @@ from pydantic import Field
 
 from engine.types import Budget, OnMiss
 from server.errors import InvalidFields
-from server.requests.fields import WireModel, from_texts
+from server.requests.fields import WHITE_SPACE, WireModel, from_texts
 
 LIMIT_LATENCY_MS = 3_600_000.0
 LIMIT_MEMORY_MB = 16_000_000.0
@@ -69,7 +69,7 @@ def budget_from_headers(headers: Mapping[str, str]) -> BudgetFields:
             raise InvalidFields.one(name, f"unknown header; known are {known}")
         if BUDGET_HEADERS[name] in values:
             raise InvalidFields.one(name, "given twice")
-        values[BUDGET_HEADERS[name]] = value.strip()
+        values[BUDGET_HEADERS[name]] = value.strip(WHITE_SPACE)
     return from_texts(BudgetFields, values) if values else BudgetFields()
 
 

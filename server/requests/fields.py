@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
 from server.errors import FieldProblem, InvalidFields, MalformedBody
@@ -22,14 +22,26 @@ Text = Annotated[
 ]
 """A text that is given to the model."""
 _DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_TRUTH = frozenset({"true", "false"})
+WHITE_SPACE = " \t"
+"""What may stand around a value in a header."""
 _BLANK = "has no words"
-_MOST_SHOWN = 20
+MOST_ERRORS = 20
+"""Problems of one request that are told; json_scan sees to it that no more are built."""
 
 
 class WireModel(BaseModel):
     """A body, or a part of one, as it is on the wire: nothing unknown, no type but its own."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+def _whole(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+Whole = Annotated[int, BeforeValidator(_whole)]
+"""A whole number, in JSON also as `26.0`: to JSON Schema that is an integer."""
 
 
 def from_json(model: type[Model], body: bytes) -> Model:
@@ -52,26 +64,28 @@ def from_texts(model: type[Model], values: Mapping[str, Any]) -> Model:
         InvalidFields: they are not what the model says.
     """
     try:
-        return model.model_validate(_decimals_only(model, values), strict=False)
+        return model.model_validate(_plain(model, values), strict=False)
     except ValidationError as error:
         raise _refusal(error) from error
 
 
-def _decimals_only(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return texts of which those for numbers are decimals: others are emptied, so are refused.
+def _plain(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return texts of which those for numbers are decimals, and those for truth values such.
 
-    Pydantic takes what Python does, such as `1_0`.
+    Others are emptied, so are refused: pydantic takes what Python does, such as `1_0` or `yes`.
     """
     kept = dict(values)
     for name, value in values.items():
         taken = _types(model, name)
         if isinstance(value, str) and not taken.isdisjoint((int, float)):
-            kept[name] = value if _DECIMAL.fullmatch(value.strip(" \t")) else ""
+            kept[name] = value if _DECIMAL.fullmatch(value.strip(WHITE_SPACE)) else ""
+        elif isinstance(value, str) and bool in taken:
+            kept[name] = value if value in _TRUTH else ""
         elif isinstance(value, dict):
             inner = next(
                 one for one in taken if isinstance(one, type) and issubclass(one, BaseModel)
             )
-            kept[name] = _decimals_only(inner, value)
+            kept[name] = _plain(inner, value)
     return kept
 
 
@@ -79,7 +93,8 @@ def _types(model: type[BaseModel], name: str) -> set[Any]:
     """Return the types that a field takes."""
     field = model.model_fields.get(name)
     annotation = None if field is None else field.annotation
-    return set(get_args(annotation)) or {annotation}
+    choices = get_args(annotation) or (annotation,)
+    return {get_args(each)[0] if get_origin(each) is Annotated else each for each in choices}
 
 
 def _refusal(error: ValidationError) -> InvalidFields | MalformedBody:
@@ -92,7 +107,7 @@ def _refusal(error: ValidationError) -> InvalidFields | MalformedBody:
                 ".".join(str(part) for part in item["loc"])[:100] or "body",
                 _BLANK if _is_blank(item) else item["msg"].removeprefix("Value error, "),
             )
-            for item in found[:_MOST_SHOWN]
+            for item in found[:MOST_ERRORS]
         )
     )
 

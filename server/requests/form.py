@@ -16,7 +16,11 @@ _WANTED = {
 
 
 def read_form(
-    body: bytes, content_type: str, own: Collection[str], repeatable: Collection[str], wanted: int
+    body: bytes | bytearray,
+    content_type: str,
+    own: Collection[str],
+    repeatable: Collection[str],
+    wanted: int,
 ) -> tuple[list[bytes | bytearray], dict[str, Any]]:
     """Return the bytes of `wanted` pictures and the other fields' texts.
 

@@ -14,8 +14,13 @@ from server.requests.fields import WireModel
 from server.requests.json_scan import JsonString
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
-_DATA_URL = re.compile(r"data:(?:image/[A-Za-z0-9.+\-]+|application/octet-stream)?;base64,", re.I)
-_LONGEST_PREFIX = 200
+_TOKEN = r"[A-Za-z0-9!#$&^_.+%'*`|~\-]+"
+_DATA_URL = re.compile(
+    rf"""data:\s* (?:image/{_TOKEN}|application/octet-stream)? \s*  # RFC 2397, its media type
+    (?:;\s* {_TOKEN}=(?:"[^"]*"|[^;,"]*))* ;\s* base64\s* ,""",
+    re.I | re.X,
+)
+_LONGEST_PREFIX = 1000
 _WHITE_SPACE = b" \t\n\r\v\f"
 
 
@@ -39,6 +44,7 @@ class TwoPictures(WireModel):
     images: list[Annotated[str, Field(min_length=1)]] = Field(
         min_length=2,
         max_length=2,
+        fail_fast=True,
         description="The left picture, then the right one: base64, or data: URLs.",
     )
 
@@ -76,7 +82,10 @@ def _without_prefix(pieces: Iterator[bytes], field: str) -> Iterator[bytes]:
     prefix = _DATA_URL.match(head)
     if not prefix:
         if head[:5].lower() == "data:":
-            raise InvalidFields.one(field, "the data: URL is not data:image/...;base64,...")
+            raise InvalidFields.one(
+                field,
+                "the data: URL is not data:image/...;base64,... (parameters may stand between)",
+            )
         if _SCHEME.match(head) or head.startswith("//"):
             raise RemoteUrlRefused(field)
     yield start[prefix.end() :] if prefix else start

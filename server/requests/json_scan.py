@@ -18,16 +18,18 @@ from server.errors import InvalidFields, MalformedBody
 SLICE_BYTES = 65_536
 LIMIT_DEPTH = 16
 LIMIT_ITEMS = 200
-"""Brackets, commas and strings; the largest good request has about a hundred. It bounds how many
-errors are built, too."""
+"""Brackets, commas and strings; the largest good request has about a hundred."""
+LIMIT_FIELDS = 16
+"""Names with a value, in all objects together; the largest good request has 9. As a list stops
+at its first bad entry, no more errors than `MOST_ERRORS` are built, missing fields included."""
 LIMIT_TEXT_BYTES = 800_000
 """Bytes beside pictures: 32 questions of 2,000 characters, each of them escaped as 12 bytes."""
 _LONGEST_INLINE_BYTES = 16_384
 _PICTURE_KEYS = frozenset({b"image", b"images"})
-_MARKS = re.compile(rb'[{}\[\],"]')
+_MARKS = re.compile(rb'[{}\[\],":]')
 _INSIDE = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 """A string up to its end, or up to an escape that is cut in two."""
-_TO_UNDO = re.compile(rb"[\\\x00-\x1f]")
+_CONTROL = bytes(range(32))
 _LONGEST_ESCAPE = 6
 _NAME = f"held-{secrets.token_hex(16)}-"
 """Begins the names of texts set aside; a client cannot know it."""
@@ -63,7 +65,7 @@ class JsonString:
         at = 0
         while at < len(self.text):
             piece = bytes(self.text[at : at + SLICE_BYTES])
-            if self.escaped and _TO_UNDO.search(piece):
+            if self.escaped and _must_be_undone(piece):
                 last = at + len(piece) >= len(self.text)
                 end = len(piece) if last else _whole_escapes(piece)
                 at += end
@@ -73,29 +75,35 @@ class JsonString:
                 yield piece
 
 
+def _must_be_undone(piece: bytes) -> bool:
+    """Return whether a piece has an escape, or a control character, which is an error."""
+    return b"\\" in piece or len(piece.translate(None, _CONTROL)) < len(piece)
+
+
 def _whole_escapes(piece: bytes) -> int:
     """Return how much of a piece ends with no escape cut in two."""
     begins = piece.rfind(b"\\", len(piece) - _LONGEST_ESCAPE)
     return begins if begins > 0 else len(piece)
 
 
-def scan_json(body: bytes) -> JsonText:
+def scan_json(body: bytes | bytearray) -> JsonText:
     """Check a JSON body's depth, number of items and size; set aside long texts of pictures.
 
     Raises:
         MalformedBody: it is too deep.
-        InvalidFields: it has too many items, or too much text beside its pictures.
+        InvalidFields: it has too many fields or items, or too much text beside its pictures.
     """
     return _Scan(body).run()
 
 
 @dataclass
 class _Scan:
-    body: bytes
+    body: bytes | bytearray
     pieces: list[bytes] = field(default_factory=list)
     held: dict[str, memoryview] = field(default_factory=dict)
     depth: int = 0
     items: int = 0
+    fields: int = 0
     kept_to: int = 0
     kept_bytes: int = 0
     key: bytes = b""
@@ -104,8 +112,8 @@ class _Scan:
         at = 0
         while (mark := self._next_mark(at)) is not None:
             at = mark + 1
-            self._count()
             kind = self.body[mark]
+            self._count(kind)
             if kind == ord('"'):
                 at = self._string(at)
             elif kind in b"{[":
@@ -120,7 +128,7 @@ class _Scan:
         end = self._end_of_string(start)
         if end - start <= _LONGEST_INLINE_BYTES:
             if self.depth == 1:  # a key, or a short value, which no long one follows
-                self.key = self.body[start:end]
+                self.key = bytes(self.body[start:end])
         elif self.key in _PICTURE_KEYS and self.depth <= 2:
             self._keep(start)
             name = f"{_NAME}{len(self.held)}"
@@ -132,7 +140,14 @@ class _Scan:
     def _end_of_string(self, start: int) -> int:
         at = start
         while at < len(self.body):
-            found = _INSIDE.match(self.body, at, min(len(self.body), at + SLICE_BYTES))
+            stop = min(len(self.body), at + SLICE_BYTES)
+            quote = self.body.find(b'"', at, stop)
+            if self.body.find(b"\\", at, stop if quote < 0 else quote) < 0:  # base64 has none
+                if quote >= 0:
+                    return quote
+                at = stop
+                continue
+            found = _INSIDE.match(self.body, at, stop)
             end = at if found is None else found.end()
             if self.body[end : end + 1] == b'"':
                 return end
@@ -156,15 +171,20 @@ class _Scan:
         self.kept_bytes += end - self.kept_to
         if self.kept_bytes > LIMIT_TEXT_BYTES:
             raise InvalidFields.one("body", f"has over {LIMIT_TEXT_BYTES} bytes beside pictures")
-        self.pieces.append(self.body[self.kept_to : end])
+        self.pieces.append(bytes(self.body[self.kept_to : end]))
 
     def _deeper(self) -> None:
         self.depth += 1
         if self.depth > LIMIT_DEPTH:
             raise MalformedBody(f"the JSON is nested more than {LIMIT_DEPTH} deep")
 
-    def _count(self) -> None:
-        self.items += 1
+    def _count(self, kind: int) -> None:
+        if kind == ord(":"):
+            self.fields += 1
+        else:
+            self.items += 1
+        if self.fields > LIMIT_FIELDS:
+            raise InvalidFields.one("body", f"has more than {LIMIT_FIELDS} fields")
         if self.items > LIMIT_ITEMS:
             raise InvalidFields.one(
                 "body", f"has more than {LIMIT_ITEMS} strings, commas and brackets"

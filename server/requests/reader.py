@@ -74,7 +74,7 @@ class RequestReader:
     defaults: BudgetDefaults
 
     def read(
-        self, shape: RequestShape[Fields], body: bytes, headers: Mapping[str, str]
+        self, shape: RequestShape[Fields], body: _Bytes, headers: Mapping[str, str]
     ) -> CheckedRequest[Fields]:
         """Check a request of a shape.
 
@@ -95,7 +95,7 @@ class RequestReader:
             return Picture(data, read_header(data, self.max_pixels), name)
 
 
-def _from_json(shape: RequestShape[Fields], body: bytes) -> tuple[Sequence[_Bytes], Fields]:
+def _from_json(shape: RequestShape[Fields], body: _Bytes) -> tuple[Sequence[_Bytes], Fields]:
     scanned = scan_json(body)
     request = from_json(shape.json, scanned.text)
     pictures = [
@@ -106,7 +106,7 @@ def _from_json(shape: RequestShape[Fields], body: bytes) -> tuple[Sequence[_Byte
 
 
 def _from_form(
-    shape: RequestShape[Fields], body: bytes, headers: Mapping[str, str]
+    shape: RequestShape[Fields], body: _Bytes, headers: Mapping[str, str]
 ) -> tuple[Sequence[_Bytes], Fields]:
     content_type = headers.get("content-type", "")
     pictures, values = read_form(body, content_type, shape.form_fields, shape.lists, shape.pictures)

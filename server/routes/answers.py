@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel
+from pydantic_core import to_json
 from starlette.responses import Response
 
 from artifact.errors import TextError
@@ -17,6 +18,8 @@ from server import errors as http
 from server.answering.work import Work, WorkResult
 from server.engine_pool import OnText, Pool
 from server.errors.problem_json import openapi_responses, problem_body
+from server.front.front import VISIT
+from server.front.gate import Visit
 from server.http.body import Body
 from server.http.client_left import unless_client_leaves
 from server.http.event_stream import EventStream
@@ -25,7 +28,9 @@ from server.lifecycle.serving import Serving
 from server.observing.logs import log_failure
 from server.observing.request_record import RequestRecord, record_of
 from server.requests.reader import CheckedRequest, Fields
-from server.routes.openapi_operations import event_stream, task_operation
+from server.routes.direct_answers import Endpoint
+from server.routes.openapi_operations import answered, task_operation
+from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
 
 _ERRORS: tuple[type[Exception], ...] = (
@@ -47,6 +52,8 @@ _ERRORS: tuple[type[Exception], ...] = (
     http.BodyTooLarge,
     http.BodyTooSlow,
     http.TooManyBodies,
+    http.FrontBusy,
+    http.ShareUsedUp,
     http.DecodeWorkerDied,
     http.AnswerOverdue,
     http.ImageNotRecognised,
@@ -56,17 +63,17 @@ _ERRORS: tuple[type[Exception], ...] = (
 
 
 def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
-    """Return the routes of these tasks."""
+    """Return the routes of these tasks, described; `DirectAnswers` calls their endpoints."""
     router = APIRouter(prefix="/v1", tags=["answers"])
     for served in tasks:
         responses = openapi_responses(_ERRORS)
-        if served.events_example is not None:
-            responses[200] = event_stream(served.answer, served.events_example)
+        responses[200] = answered(served.answer, served.events_example)
         router.add_api_route(
             f"/{served.task.name}",
             _endpoint(served),
             methods=["POST"],
             name=served.task.name,
+            operation_id=served.task.name,
             summary=served.summary,
             description=served.description,
             response_model=served.answer,
@@ -76,12 +83,27 @@ def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
     return router
 
 
+def answer_endpoints(tasks: Iterable[ServedTask[Any]]) -> dict[str, Endpoint]:
+    """Return the endpoint of each path."""
+    return {f"/v1/{served.task.name}": _endpoint(served) for served in tasks}
+
+
+def answer_paths() -> dict[bytes, str]:
+    """Return the task that each path answers."""
+    return {f"/v1/{name}".encode(): name for name in SERVED_TASKS}
+
+
 def _endpoint(
     served: ServedTask[Fields],
 ) -> Callable[[Request], Coroutine[Any, Any, Response]]:
     async def ask(request: Request) -> Response:
         serving: Serving = request.app.state.serving
-        return await _Exchange(request, served, serving, record_of(request)).respond()
+        record = record_of(request)
+        visit = request.scope["state"].get(VISIT) or serving.front.knock(
+            served.task.name, None, record.arrived_s
+        )
+        record.when_over = lambda now: serving.front.end(visit)
+        return await _Exchange(request, served, serving, record, visit).respond()
 
     return ask
 
@@ -94,6 +116,7 @@ class _Exchange(Generic[Fields]):
     served: ServedTask[Fields]
     serving: Serving
     record: RequestRecord
+    visit: Visit
 
     async def respond(self) -> Response:
         """Refuse what can be refused unread, then read, check, and answer until the client leaves.
@@ -126,9 +149,10 @@ class _Exchange(Generic[Fields]):
             raise
 
     async def _answer_body(self, body: Body) -> Response:
+        await self.serving.front.enter(self.visit, body.data)
         reader = self.serving.reader_for(self.record.api_key)
         checked = await self.serving.parse(
-            reader.read, self.served.shape, body.data, self.request.headers
+            len(body.data), reader.read, self.served.shape, body.data, self.request.headers
         )
         body.data = b""  # the pictures are copies; their bytes stay counted until the answer
         with self.serving.engines.lease() as pool:
@@ -146,39 +170,54 @@ class _Exchange(Generic[Fields]):
             return await EventStream(run, self._problem).begun()
         result = await self._run(pool, work)
         body = served.body(result, fields, self.record.request_id)
-        response = _json_response(body, result)
-        if not served.task.writes:
-            self._learn_reply_time(result)
-        return response
+        return _json_response(body, result)
 
     def _body_while_written(
         self, pool: Pool, work: Work, fields: Fields
-    ) -> Callable[[OnText], Coroutine[Any, Any, BaseModel]]:
-        async def run(on_text: OnText) -> BaseModel:
+    ) -> Callable[[OnText], Coroutine[Any, Any, dict[str, Any]]]:
+        async def run(on_text: OnText) -> dict[str, Any]:
             result = await self._run(pool, work, on_text)
             return self.served.body(result, fields, self.record.request_id)
 
         return run
 
     async def _run(self, pool: Pool, work: Work, on_text: OnText | None = None) -> WorkResult:
-        arrived_s = self.record.arrived_s
-        self.record.result = await self.serving.answerer.run(pool, work, arrived_s, on_text)
+        """Get the work done; whether it is on time is settled now, just before it is written.
+
+        Raises:
+            DeadlineExpired: the answer would come too late, and nobody wants it then.
+        """
+        answerer, clock = self.serving.answerer, self.serving.clock
+        try:
+            result = await answerer.run(pool, work, self.visit, on_text)
+        except engine.DeadlineUnattainable as error:
+            self.serving.front.learn(self.visit, self.visit.arrived_s + error.predicted_ms / 1e3)
+            raise
+        now = clock.now_s()
+        written_s = now + answerer.times.writing.predicted_s(now)
+        if written_s > result.deadline_s and work.budget.on_miss == "reject":
+            raise engine.DeadlineExpired(now - self.visit.arrived_s)
+        self.record.result = result.written_by(written_s)
+        self.record.when_over = partial(self._learn, result, now)
         return self.record.result
 
-    def _learn_reply_time(self, result: WorkResult) -> None:
-        """Learn how long it took from the last answer to the response."""
-        answered_s = self.record.arrived_s + max(result.total_s)
-        now = self.serving.clock.now_s()
-        self.serving.answerer.reply_time.add(now - answered_s, now)
+    def _learn(self, result: WorkResult, made_s: float, now: float) -> None:
+        """Learn from an answer that is written; a text is written as it grows."""
+        front, times = self.serving.front, self.serving.answerer.times
+        if not self.served.task.writes:
+            times.reply.add(now - self.visit.arrived_s - max(result.total_s), now)
+            times.writing.add(now - made_s, now)
+            front.learn(self.visit, now)
+        front.end(self.visit)
 
     def _problem(self, error: Exception) -> dict[str, Any]:
         log_failure(error, self.record)
         return problem_body(error, self.record.request_id, self.request.scope["path"])
 
 
-def _json_response(body: BaseModel, result: WorkResult) -> Response:
+def _json_response(body: dict[str, Any], result: WorkResult) -> Response:
     """Return a body as JSON, with the phases of the slowest of its answers as a header."""
     timings = result.slowest_timings_ms()
     header = ", ".join(f"{phase};dur={dur}" for phase, dur in timings.items())
     headers = {"Server-Timing": header}
-    return Response(body.model_dump_json().encode(), headers=headers, media_type=JSON)
+    return Response(to_json(body, inf_nan_mode="null"), headers=headers, media_type=JSON)

@@ -44,7 +44,7 @@ async def healthz(request: Request) -> Response:
     "/readyz",
     summary="Does the server take requests?",
     response_model=Ready,
-    responses=openapi_responses((http.StillLoading, http.StillDraining)),
+    responses=openapi_responses((http.StillLoading, http.StillDraining, http.AnswerOverdue)),
 )
 async def readyz(request: Request) -> Response:
     """Answer 200 once the engine is loaded, checked and warm; 503 before, and while draining."""

@@ -6,13 +6,15 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from server.errors.problem_json import header_references
 from server.http.media_types import FORM, JSON
+from server.pictures.picture import ACCEPTED_FORMATS
 from server.requests.budget import BUDGET_HEADERS, BudgetFields
-from server.requests.fields import LONGEST_TEXT, SHORTEST_TEXT
 from server.requests.reader import RequestShape
 
 EVENTS = "text/event-stream"
 SCHEMA_REFERENCE = "#/components/schemas/{model}"
+_PICTURE_TYPES = ", ".join(f"image/{kind.lower()}" for kind in ACCEPTED_FORMATS)
 _SHOWN_BUDGET = "A field in the body wins over its header."
 
 
@@ -22,7 +24,10 @@ def task_operation(shape: RequestShape[Any]) -> dict[str, Any]:
         "requestBody": {
             "required": True,
             "content": {
-                FORM: {"schema": _form_schema(shape)},
+                FORM: {
+                    "schema": _form_schema(shape),
+                    "encoding": {"image": {"contentType": _PICTURE_TYPES}},
+                },
                 JSON: {"schema": {"$ref": SCHEMA_REFERENCE.format(model=shape.json.__name__)}},
             },
         },
@@ -36,33 +41,44 @@ def json_operation(request: type[BaseModel], required: bool = False) -> dict[str
     return {"requestBody": {"required": required, "content": content}}
 
 
-def event_stream(answer: type[BaseModel], example: str) -> dict[str, Any]:
-    """Return the 200 of a route that answers with one body or, if asked, streams events."""
+def answered(answer: type[BaseModel], events_example: str | None) -> dict[str, Any]:
+    """Return the 200 of a task's route: one body or, if asked and it can, a stream of events."""
+    found = {
+        "description": (answer.__doc__ or "").partition("\n")[0],
+        "headers": header_references("Server-Timing"),
+    }
+    if events_example is None:
+        return found
     text = (
-        "Server-sent events: `token` with the next piece of text; then `done` with a "
+        "One server-sent event: `token` with the next piece of text; then `done` with a "
         f"{answer.__name__}, or `error` with a Problem if it failed after the start."
     )
-    return {
-        "description": f"{answer.__doc__} With `stream`, as server-sent events.",
-        "content": {
-            EVENTS: {"schema": {"type": "string", "description": text}, "example": example}
-        },
+    event = {
+        "event": {"enum": ["token", "done", "error"]},
+        "data": {"type": "string", "contentMediaType": JSON},
+    }
+    schema = {"type": "object", "description": text, "properties": event, "required": [*event]}
+    return found | {
+        "description": f"{answer.__doc__} With `stream`, as events:\n\n```\n{events_example}```",
+        "content": {EVENTS: {"schema": schema}},
     }
 
 
 def _form_schema(shape: RequestShape[Any]) -> dict[str, Any]:
+    """Return the schema of a form: a field is given or left out, so nothing in it is null."""
     own = shape.fields.model_json_schema()
-    budget = BudgetFields.model_json_schema()["properties"]
-    text = {"type": "string", "minLength": SHORTEST_TEXT, "maxLength": LONGEST_TEXT}
-    texts = {"type": "array", "items": text, "minItems": 1}
+    properties = {name: without_null(field) for name, field in own["properties"].items()}
     fields = {
-        name: texts if name in shape.lists else own["properties"][name]
+        name: properties[shape.lists[name]] if name in shape.lists else properties[name]
         for name in shape.form_fields
     }
-    properties = {"image": _files(shape.pictures), **fields, **budget}
     needed = [name for name in own.get("required", []) if name in shape.form_fields]
-    required = dict.fromkeys(["image", *needed, *shape.lists])
-    return {"type": "object", "required": list(required), "properties": properties}
+    return {
+        "type": "object",
+        "required": list(dict.fromkeys(["image", *needed, *shape.lists])),
+        "properties": {"image": _files(shape.pictures), **fields, **_budget()},
+        "additionalProperties": False,
+    }
 
 
 def _files(count: int) -> dict[str, Any]:
@@ -73,14 +89,30 @@ def _files(count: int) -> dict[str, Any]:
 
 
 def _budget_headers() -> list[dict[str, Any]]:
-    schemas = BudgetFields.model_json_schema()["properties"]
     return [
         {
             "name": "-".join(part.capitalize() for part in header.split("-")),
             "in": "header",
             "required": False,
-            "description": f"{schemas[field].get('description', '')} {_SHOWN_BUDGET}".strip(),
-            "schema": {key: value for key, value in schemas[field].items() if key != "title"},
+            "description": f"{_budget()[field].get('description', '')} {_SHOWN_BUDGET}".strip(),
+            "schema": _budget()[field],
         }
         for header, field in BUDGET_HEADERS.items()
     ]
+
+
+def _budget() -> dict[str, dict[str, Any]]:
+    """Return the schemas of the budget's fields, where each is given or left out."""
+    fields = BudgetFields.model_json_schema()["properties"]
+    return {name: without_null(field) for name, field in fields.items()}
+
+
+def without_null(field: dict[str, Any]) -> dict[str, Any]:
+    """Return a field's schema without null, its title and a default of null."""
+    kept = {key: value for key, value in field.items() if key not in ("title", "anyOf")}
+    if kept.get("default", ...) is None:
+        del kept["default"]
+    for one in field.get("anyOf", ()):
+        if one.get("type") != "null":
+            kept = one | kept
+    return kept

@@ -13,11 +13,13 @@ from server.http.media_types import JSON, media_type
 from server.lifecycle.serving import Serving
 from server.observing.request_record import record_of
 from server.requests.fields import Model, from_json
+from server.requests.json_scan import scan_json
 
 OPERATOR_REQUEST_ERRORS: tuple[type[Exception], ...] = (
     http.FromWebPage,
     http.StillLoading,
     http.StillDraining,
+    http.AnswerOverdue,
     http.MalformedBody,
     http.InvalidFields,
     http.UnsupportedBody,
@@ -51,4 +53,5 @@ async def read_operator_request(
             return empty
         if media_type(request.headers) != JSON:
             raise http.UnsupportedBody(f"{what} reads {JSON} only")
-        return from_json(model, body.data)
+        scanned = await serving.parse(len(body.data), scan_json, body.data)
+        return from_json(model, scanned.text)

@@ -53,14 +53,27 @@ class VariantsResponse(WireModel):
 
 
 def _name_tasks(schema: dict[str, Any]) -> None:
-    schema["anyOf"][0] = {"enum": list(SERVED_TASKS), **schema["anyOf"][0]}
+    del schema["anyOf"]  # the parameter is given or left out: it is never null
+    schema |= {"type": "string", "enum": list(SERVED_TASKS)}
+
+
+_WITH_THE_FIRST = {"header.X-Otmv-Variant": "$response.body#/variants/0/variant"}
+_LISTED = {
+    "description": VariantsResponse.__doc__,
+    "links": {name: {"operationId": name, "parameters": _WITH_THE_FIRST} for name in SERVED_TASKS},
+}
 
 
 @router.get(
     "/variants",
     summary="List the variants",
     response_model=VariantsResponse,
-    responses=openapi_responses((engine.NotReady, http.StillDraining, http.InvalidFields)),
+    responses={
+        200: _LISTED,
+        **openapi_responses(
+            (engine.NotReady, http.StillDraining, http.AnswerOverdue, http.InvalidFields)
+        ),
+    },
 )
 def variants(
     request: Request,

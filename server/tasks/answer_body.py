@@ -48,15 +48,18 @@ class AnswerBody(WireModel):
 
 
 def how_computed(result: WorkResult, index: int) -> dict[str, Any]:
-    """Return the fields of `AnswerBody` for one of a result's answers."""
+    """Return the fields of `AnswerBody` for one of a result's answers, as plain values.
+
+    No model is made of them: they are ours, and an answer has dozens.
+    """
     answer = result.answers[index]
     return {
         "variant": answer.variant,
-        "skip_pattern": SkipPatternView(bits=answer.bits, executed_orders=list(answer.executed)),
+        "skip_pattern": {"bits": answer.bits, "executed_orders": answer.executed},
         "executed_blocks": answer.executed_blocks,
         "quality": answer.quality,
         "predicted_ms": to_ms(answer.predicted_s),
         "deadline_met": answer.deadline_met,
         "degraded": answer.degraded,
-        "timings_ms": Timings(**result.timings_ms(index)),
+        "timings_ms": result.timings_ms(index),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from engine.tasks.caption import CaptionInput
 from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
+from server.requests.fields import Whole
 from server.requests.json_pictures import OnePicture
 from server.requests.reader import RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, how_computed
@@ -27,13 +28,13 @@ LIMIT_TOKENS = 512
 class CaptionFields(TaskFields):
     """How a picture is described, apart from the picture."""
 
-    max_new_tokens: int | None = Field(
+    max_new_tokens: Whole | None = Field(
         default=None,
         ge=1,
         le=LIMIT_TOKENS,
         description="Longest caption; default: the artifact's own limit.",
     )
-    num_beams: int = Field(
+    num_beams: Whole = Field(
         default=1, ge=1, le=LIMIT_BEAMS, description="Captions searched side by side; 1: greedy."
     )
     stream: bool = Field(
@@ -75,9 +76,11 @@ def _description(
     return CaptionInput(pixels[0], max_new_tokens, num_beams)
 
 
-def _body(result: WorkResult, fields: CaptionFields, request_id: str) -> CaptionResponse:
+def _body(result: WorkResult, fields: CaptionFields, request_id: str) -> dict[str, Any]:
+    """Return a `CaptionResponse`."""
     text = result.answers[0].text or ""
-    return CaptionResponse(request_id=request_id, caption=text, **how_computed(result, 0))
+    own = {"request_id": request_id, "task": CAPTION.name, "caption": text}
+    return how_computed(result, 0) | own
 
 
 SERVED_CAPTION = ServedTask(

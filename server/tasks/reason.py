@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,15 +61,17 @@ def _judgement(statement: str, pixels: Sequence[NDArray[np.uint8]]) -> ReasonInp
     return ReasonInput((left, right), statement)
 
 
-def _body(result: WorkResult, fields: ReasonFields, request_id: str) -> ReasonResponse:
+def _body(result: WorkResult, fields: ReasonFields, request_id: str) -> dict[str, Any]:
+    """Return a `ReasonResponse`."""
     label, score = result.answers[0].labels[0]
-    return ReasonResponse(
-        request_id=request_id,
-        statement=fields.statement,
-        answer=label == TRUTHS[True],
-        score=score,
-        **how_computed(result, 0),
-    )
+    own = {
+        "request_id": request_id,
+        "task": REASON.name,
+        "statement": fields.statement,
+        "answer": label == TRUTHS[True],
+        "score": score,
+    }
+    return how_computed(result, 0) | own
 
 
 SERVED_REASON = ServedTask(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic
+from typing import Any, Generic
 
 from pydantic import BaseModel
 
@@ -23,11 +23,12 @@ class ServedTask(Generic[Fields]):
         summary: the route in a few words, for OpenAPI.
         description: the route in full, for OpenAPI.
         shape: what its requests look like.
-        answer: the model of its answer's body.
+        answer: the model of its answer's body, for OpenAPI.
         texts: from the fields to the texts in them, for the log.
         engine_requests: from the fields to what the engine is asked; raises TextError or
             InvalidInput for what this engine cannot do.
-        body: from the result, the fields and the request id to the answer's body.
+        body: from the result, the fields and the request id to the answer's body: plain values
+            in the order of the model's fields.
         streams: whether a request wants its text as events while it is written.
         events_example: such events, for OpenAPI; None: it never streams.
     """
@@ -39,6 +40,6 @@ class ServedTask(Generic[Fields]):
     answer: type[BaseModel]
     texts: Callable[[Fields], Sequence[str]]
     engine_requests: Callable[[Fields, Pool], Sequence[EngineRequest]]
-    body: Callable[[WorkResult, Fields, str], BaseModel]
+    body: Callable[[WorkResult, Fields, str], dict[str, Any]]
     streams: Callable[[Fields], bool] = lambda fields: False
     events_example: str | None = None

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from artifact.task import VQA
 from engine.tasks.vqa import VqaInput
 from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
-from server.requests.fields import Text, WireModel
+from server.requests.fields import Text, Whole, WireModel
 from server.requests.json_pictures import OnePicture
 from server.requests.reader import RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, how_computed
@@ -29,12 +29,24 @@ Question = Annotated[
 ]
 
 
+_EITHER: list[JsonValue] = [
+    {"required": ["question"], "properties": {"question": {"type": "string"}}},
+    {"required": ["questions"], "properties": {"questions": {"type": "array"}}},
+]
+
+
 class VqaFields(TaskFields):
-    """What is asked about a picture, apart from the picture."""
+    """What is asked about a picture, apart from the picture: `question` or `questions`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _EITHER})
 
     question: Question | None = None
-    questions: list[Question] | None = Field(default=None, min_length=1, max_length=LIMIT_QUESTIONS)
-    top_k: int = Field(default=5, ge=1, le=100, description="Answers to return for each question.")
+    questions: list[Question] | None = Field(
+        default=None, min_length=1, max_length=LIMIT_QUESTIONS, fail_fast=True
+    )
+    top_k: Whole = Field(
+        default=5, ge=1, le=100, description="Answers to return for each question."
+    )
     budget: BudgetFields = BudgetFields()
 
     @model_validator(mode="after")
@@ -91,21 +103,19 @@ def _question(question: str, top_k: int, pixels: Sequence[NDArray[np.uint8]]) ->
     return VqaInput(pixels[0], question, top_k)
 
 
-def _body(result: WorkResult, fields: VqaFields, request_id: str) -> VqaResponse:
-    """Return the answers in the order asked."""
+def _body(result: WorkResult, fields: VqaFields, request_id: str) -> dict[str, Any]:
+    """Return a `VqaResponse`: the answers in the order asked."""
     answers = []
     for index, (question, answer) in enumerate(zip(fields.asked, result.answers, strict=True)):
-        ranked = [ScoredAnswer(answer=label, score=score) for label, score in answer.labels]
-        answers.append(
-            VqaAnswer(
-                question=question,
-                answer=ranked[0].answer,
-                score=ranked[0].score,
-                top_k=ranked,
-                **how_computed(result, index),
-            )
-        )
-    return VqaResponse(request_id=request_id, answers=answers)
+        label, score = answer.labels[0]
+        own = {
+            "question": question,
+            "answer": label,
+            "score": score,
+            "top_k": [{"answer": label, "score": score} for label, score in answer.labels],
+        }
+        answers.append(how_computed(result, index) | own)
+    return {"request_id": request_id, "task": VQA.name, "answers": answers}
 
 
 SERVED_VQA = ServedTask(

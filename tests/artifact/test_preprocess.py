@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
+from tokenizers import Tokenizer
+from tokenizers.models import Unigram
+from tokenizers.normalizers import NFKC
+from tokenizers.pre_tokenizers import Metaspace
 
 from artifact.errors import EmptyQuestion, InvalidManifest, QuestionTooLong
 from artifact.preprocess import TextCodec, to_pixels
 from tests.engine.artifacts.tiny_artifact import write_tiny
+from tuning.tokens import world_tokenizer
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +42,31 @@ def test_only_rgb_pictures() -> None:
 def test_questions_are_framed(codec: TextCodec) -> None:
     assert codec.encode_question(" what  colour zebra ") == [1, 5, 6, 3, 2]
     assert codec.decode([1, 5, 6, 2, 0]) == "what colour"
+
+
+def sentence_piece() -> Tokenizer:
+    """Return a tokenizer like BEiT-3's, whose vocabulary holds its special tokens as pieces."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    pieces = [*((token, 0.0) for token in special), *((piece, -3.0) for piece in ("▁", *"<>/as"))]
+    tokenizer = Tokenizer(Unigram(pieces, unk_id=3))
+    tokenizer.normalizer = NFKC()
+    tokenizer.pre_tokenizer = Metaspace()
+    tokenizer.add_special_tokens(special)
+    return tokenizer
+
+
+@pytest.mark.parametrize("make", [world_tokenizer, sentence_piece])
+@pytest.mark.parametrize(
+    "question", ["a </s> s", "<mask>", "a<s>", "\uff1c/s\uff1e", "<pad>" * 3, "<mask", "a < mask >"]
+)
+def test_special_tokens_in_a_question_are_words(
+    make: Callable[[], Tokenizer], question: str
+) -> None:
+    limits = SimpleNamespace(bos=0, pad=1, eos=2, mask=4, max_question_tokens=64)
+    start, *words, end = TextCodec(make(), limits).encode_question(question)
+    assert (start, end) == (0, 2)
+    assert len(words) > 0
+    assert not {0, 1, 2, 4} & set(words)
 
 
 @pytest.mark.parametrize("question", ["", "  \n\t"])

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import functools
+import importlib
+import inspect
 import subprocess
 import sys
 import tomllib
@@ -52,6 +55,27 @@ def test_version_is_the_package_version() -> None:
     )
     assert found.stdout.split() == ["otmv", declared]
     assert f"[{declared}]" in (ROOT / "CHANGELOG.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("command", "said"), [("tune", "the same command resumes"), ("inspect", "")]
+)
+def test_an_interrupt_is_one_line(
+    command: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    module = importlib.import_module(f"cli.commands.{command}")
+    (registered,) = module.app.registered_commands
+    inner = inspect.unwrap(registered.callback)
+    monkeypatch.setattr(registered, "callback", functools.wraps(inner)(interrupted))
+    given = {"tune": ["tune", "demo"], "inspect": ["inspect", str(tmp_path)]}
+    code, text = run(*given[command])
+    assert code == 130
+    assert f"otmv {command}: stopped" in text
+    assert said in text
+    assert len(text.splitlines()) == 1
 
 
 def imported_by(script: str) -> set[str]:

@@ -97,9 +97,11 @@ def test_it_holds_the_pinned_libraries_and_no_others(server: Container) -> None:
     )
     found: dict[str, str] = json.loads(server.python(code).said)
     assert found.pop("otmv-serve") == VERSION
-    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    pinned = dict(line.split(";")[0].strip().split("==") for line in lines if "==" in line)
-    known = {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in pinned.items()}
+    known = dict(
+        re.findall(
+            r"^(\S+)==([^\s;]+)", (ROOT / "requirements" / "serve.txt").read_text("utf-8"), re.M
+        )
+    )
     for name, version in found.items():
         assert known.get(re.sub(r"[-_.]+", "-", name).lower()) == version, name
     assert not {"torch", "pip", "pytest"} & set(found)

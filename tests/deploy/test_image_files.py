@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
+import threading
 import tomllib
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from packaging.requirements import Requirement
 
 from server.configuration.settings import Settings, unknown_variables
 from tests.deploy.image_tools import HARDENED
@@ -48,7 +50,7 @@ def defaults(text: str) -> str:
 def test_every_package_of_the_wheel_is_copied() -> None:
     packages = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     assert set(packages) <= copied()
-    assert {PROJECT["project"]["readme"], "LICENSE", "constraints.txt"} <= copied()
+    assert {PROJECT["project"]["readme"], "LICENSE", "requirements", "pyproject.toml"} <= copied()
 
 
 def test_what_is_copied_is_there_and_all_that_is_sent_to_the_builder() -> None:
@@ -57,19 +59,14 @@ def test_what_is_copied_is_there_and_all_that_is_sent_to_the_builder() -> None:
     assert all((ROOT / name).exists() for name in copied())
 
 
-@pytest.mark.parametrize("extras", [(), ("tensorrt",), ("tensorrt-rtx",), ("torch",)])
-def test_the_libraries_are_those_of_the_project(extras: tuple[str, ...]) -> None:
-    done = subprocess.run(
-        [sys.executable, DEPLOY / "docker" / "requirements.py", *extras],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    optional = PROJECT["project"]["optional-dependencies"]
-    wanted = [*PROJECT["project"]["dependencies"], *(line for e in extras for line in optional[e])]
-    assert done.stdout.splitlines() == wanted
-    assert all(Requirement(line).name != "torch" for line in wanted) == ("torch" not in extras)
+def test_nothing_is_installed_in_images_but_by_its_hash() -> None:
+    text = DOCKERFILE.replace("\\\n", " ")
+    installs = re.findall(r"bin/pip (?:--python \S+ )?(?:install|wheel) ([^&\n]+)", text)
+    assert len(installs) == 5
+    for words in installs:
+        ours = "--no-deps" in words  # our own program, from this folder
+        assert ours or words.startswith("--require-hashes -r "), words
+    assert "python requirements" not in DOCKERFILE
 
 
 def test_the_label_names_this_version() -> None:
@@ -115,8 +112,29 @@ def test_the_health_check_is_the_images_own(name: str) -> None:
     for key in ("interval", "timeout", "retries"):
         assert f"--{key}={check[key]} " in DOCKERFILE
     assert f"--start-period={check['start_period']} " in DOCKERFILE
-    code = check["test"][-1].replace("8000", "' + os.environ['OTMV_PORT'] + '")
+    code = check["test"][-1].replace("8000", "int(os.environ['OTMV_PORT'])")
     assert code.removeprefix("import ") in DOCKERFILE
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_the_health_check_goes_through_no_proxy(status: int) -> None:
+    """Docker sets `http_proxy` in every container where its user has configured one."""
+    words = re.search(r'^ +CMD (\["python".*\])$', DOCKERFILE, re.M)
+    assert words is not None
+
+    class Ready(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status if self.path == "/readyz" else 404)
+            self.end_headers()
+
+    with HTTPServer(("127.0.0.1", 0), Ready) as server:
+        asked = threading.Thread(target=server.handle_request)
+        asked.start()
+        environment = {"OTMV_PORT": str(server.server_port), "http_proxy": "http://127.0.0.1:9"}
+        command = [sys.executable, *json.loads(words[1])[1:]]
+        code = subprocess.run(command, env=environment, timeout=30).returncode
+        asked.join()
+    assert code == (0 if status == 200 else 1)
 
 
 def test_only_the_gpu_waits_for_its_profile() -> None:

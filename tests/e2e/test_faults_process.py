@@ -105,4 +105,4 @@ def test_sigkill_while_the_cache_is_written_leaves_whole_files(quick: Path, tmp_
     whole_files(tmp_path)
     with serving(quick, tmp_path) as server:
         assert answers(server)
-        assert whole_files(tmp_path) == 2
+        assert whole_files(tmp_path) == 3  # latency, quality, threads

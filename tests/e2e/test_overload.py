@@ -26,6 +26,7 @@ from tests.server.kit.live_server import LiveServer, serving
 pytestmark = pytest.mark.e2e
 
 PICTURE = ROOT / "examples" / "images" / "shapes.jpg"
+FRONT_BUSY = "urn:otmv:problem:front-busy"
 QUEUE_LIMIT = 16
 OVERLOAD = 10
 MEASURE_S = 3.0
@@ -74,13 +75,13 @@ def check_replies(load: Load) -> None:
     assert load.surplus_bytes == 0
     assert set(load.replies) == {f"load-{number}" for number in range(load.sent)}
     assert all(len(replies) == 1 for replies in load.replies.values())
-    assert {reply.status for reply in load.all} <= {200, 429, 504}
-    for reply in load.of(429, 504):
+    assert {reply.status for reply in load.all} <= {200, 429, 503, 504}
+    for reply in load.of(429, 503, 504):
         assert reply.headers["content-type"] == "application/problem+json"
         assert json.loads(reply.body)["status"] == reply.status
-    for reply in load.of(429):
+    for reply in load.of(429, 503):
         assert 1 <= int(reply.headers["retry-after"]) <= 60
-    answers, refusals = load.of(200), load.of(429)
+    answers, refusals = load.of(200), load.of(429, 503)
     assert answers
     assert len(refusals) > load.sent / 2
     took_s = median(r.took_s for r in refusals), median(r.took_s for r in answers)
@@ -88,9 +89,11 @@ def check_replies(load: Load) -> None:
 
 
 def check_counts(load: Load, before: dict[str, float], after: dict[str, float]) -> None:
-    """The server counted what was sent, and ended each as the client saw it."""
+    """The server counted what went past the front's gate, and ended each as the client saw it."""
+    turned_away = load.of(503)
+    assert {json.loads(reply.body)["type"] for reply in turned_away} <= {FRONT_BUSY}
     grown = {outcome: count - before.get(outcome, 0.0) for outcome, count in after.items()}
-    assert sum(grown.values()) == load.sent
+    assert sum(grown.values()) == load.sent - len(turned_away)
     assert grown.get("ok", 0) + grown.get("late", 0) == len(load.of(200))
     ended = sum(grown.get(outcome, 0) for outcome in ("refused", "expired"))
     assert ended == len(load.of(429, 504))
@@ -127,7 +130,7 @@ def overload(server: LiveServer, seconds: float) -> None:
 
 
 def _summary(load: Load, rate_hz: float, memory: list[tuple[float, int]]) -> str:
-    statuses = {status: len(load.of(status)) for status in (200, 429, 504)}
+    statuses = {status: len(load.of(status)) for status in (200, 429, 503, 504)}
     took = {
         s: round(median([r.took_s for r in load.of(s)]) * 1e3) for s, n in statuses.items() if n
     }

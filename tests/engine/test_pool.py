@@ -233,6 +233,11 @@ def test_every_instrument_is_there(pool: EnginePool) -> None:
             "reloads",
             "api_key_requests",
             "http_responses",
+            "engine_silent_seconds",
+            "caption_slots_taken",
+            "pictures_decoding",
+            "open_requests",
+            "body_bytes",
         )
     } | {f"process_{name}" for name in PROCESS}
 

@@ -83,3 +83,12 @@ def test_readiness_is_read_when_metrics_are() -> None:
     assert value(telemetry, "ready") == 0
     ready[0] = True
     assert value(telemetry, "ready") == 1
+
+
+@pytest.mark.parametrize("outcome", get_args(Outcome))
+def test_late_and_expired_requests_missed_their_deadline_and_no_others(outcome: Outcome) -> None:
+    telemetry = Telemetry()
+    telemetry.offer("vqa", "full", 0.9)
+    telemetry.ended("vqa", "full", outcome)
+    missed = value(telemetry, "deadline_missed_total", task="vqa")
+    assert (missed or 0) == (outcome in ("late", "expired"))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+import signal
+import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import httpx
@@ -127,3 +131,46 @@ def test_sigterm_finishes_what_runs_and_leaves_with_zero(artifact: Path, cache: 
     assert statuses[0] == 200
     assert set(statuses) <= {200, 503}
     assert 503 in statuses
+
+
+def test_a_second_interrupt_stops_at_once_and_says_no_more(artifact: Path, cache: Path) -> None:
+    with serving(artifact, cache, OTMV_DRAIN_DELAY_S="60") as live:
+        ready = len(live.lines)
+        live.process.send_signal(signal.SIGINT)
+        ends_s = time.monotonic() + 20
+        while len(live.lines) == ready and time.monotonic() < ends_s:
+            time.sleep(0.02)
+        live.process.send_signal(signal.SIGINT)
+        assert live.wait() == 0
+    (said,) = live.lines[ready:]
+    assert "a second signal stops at once" in said
+
+
+@pytest.mark.parametrize("reader", ["head -n 1", "true"])
+def test_who_reads_the_log_may_leave(artifact: Path, cache: Path, reader: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    serve = f"{sys.executable} -m cli.main serve {artifact} --port {port} --cache-dir {cache}"
+    line = f"{{ {serve} 2>&1 & echo $! >&3; wait $!; echo $? >&3; }} | {reader} > /dev/null"
+    ids, written = os.pipe()
+    words = ["bash", "-c", f"exec 3>&{written}; {line}"]
+    with subprocess.Popen(words, cwd=ROOT, pass_fds=[written]), os.fdopen(ids) as told:
+        os.close(written)
+        process = int(told.readline())
+        try:
+            wait_for(f"http://127.0.0.1:{port}/readyz")
+        finally:
+            os.kill(process, signal.SIGTERM)
+        assert told.readline() == "0\n"
+
+
+def wait_for(url: str) -> None:
+    ends_s = time.monotonic() + 60
+    while time.monotonic() < ends_s:
+        try:
+            if httpx.get(url, timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"{url} is not ready")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,11 +49,10 @@ def _size_input(prompt: str, pixels: Sequence[NDArray[np.uint8]]) -> SizeInput:
     return SizeInput(pixels[0], prompt)
 
 
-def _body(result: WorkResult, fields: SizeFields, request_id: str) -> SizeResponse:
+def _body(result: WorkResult, fields: SizeFields, request_id: str) -> dict[str, Any]:
     labels = result.answers[0].labels
-    return SizeResponse(
-        request_id=request_id, size=labels[0][0], scores=dict(labels), **how_computed(result, 0)
-    )
+    own = {"request_id": request_id, "size": labels[0][0], "scores": dict(labels)}
+    return how_computed(result, 0) | own
 
 
 SERVED_SIZE = ServedTask(

@@ -14,6 +14,7 @@ import httpx
 from cli import console
 
 _TIMEOUT_S = 60.0
+_UNAUTHORIZED = 401
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,8 @@ def problem_of(body: Any, status: int) -> str:
         return f"the server answered {status}"
     fields = [f"{item['field']}: {item['problem']}" for item in body.get("errors", [])]
     detail = "; ".join(fields) or body.get("detail", "")
+    if status == _UNAUTHORIZED:  # the server says which header; a command has an option
+        detail = f"{detail.partition(';')[0]}; give a key with --key or OTMV_KEY"
     return f"{body.get('title', 'error')} ({status}): {detail}"
 
 

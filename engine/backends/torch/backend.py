@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from artifact.config import Precision
-from artifact.latency import usable_cores
+from artifact.latency.machine import usable_cores
 from artifact.manifest import StageFile
 from engine.backends.arrays import HOST, AnyArray, Array, Memory
 from engine.backends.base import bound_sizes, check_into

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from artifact.latency import machine_fingerprint
+from artifact.latency.machine import machine_fingerprint
 from loadtests.gpu.suite.rig import NotRun, Rig
 
 _ASKED = ("name", "driver_version", "clocks.sm", "clocks.mem", "clocks.max.sm", "power.limit")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,22 +34,36 @@ class ServerProcess:
 
 @contextmanager
 def serving(
-    artifact: Path, backend: str, cache: Path, tree: Path = ROOT
+    artifact: Path,
+    backend: str,
+    cache: Path,
+    settings: Mapping[str, str] | None = None,
+    wrapper: Sequence[str] = (),
+    tree: Path = ROOT,
 ) -> Iterator[ServerProcess]:
-    """Serve an artifact on a free port until the block ends, with the code of a work tree.
+    """Serve an artifact on a free port until the block ends.
+
+    Args:
+        artifact: its folder.
+        backend: the library it runs on.
+        cache: where latency profiles are kept.
+        settings: further variables of its environment.
+        wrapper: the words of a command that runs it.
+        tree: the work tree whose code serves it.
 
     Raises:
         BenchError: it did not become ready.
     """
     words = ["serve", str(artifact), "--port", "0", "--backend", backend, "--cache-dir", str(cache)]
-    command = [sys.executable, "-m", "cli.main", *words]
-    private = {"OTMV_ACCESS_LOG": "false", "COLUMNS": "200"}
+    command = [*wrapper, sys.executable, "-m", "cli.main", *words]
+    private = {"OTMV_ACCESS_LOG": "false", "COLUMNS": "200", **(settings or {})}
     code, folder = environment(tree) | private, None if tree == ROOT else tree
-    with started(command, code, _address, _START_LIMIT_S, _GRACE_S, folder) as found:
+    with started(command, code, ready_address, _START_LIMIT_S, _GRACE_S, folder) as found:
         process, (host, port) = found
         yield ServerProcess(process, host, port)
 
 
-def _address(said: str) -> tuple[str, int] | None:
+def ready_address(said: str) -> tuple[str, int] | None:
+    """Return where a server says it listens; None: it has not said so yet."""
     found = _READY.search(said)
     return None if found is None else (found[1], int(found[2]))

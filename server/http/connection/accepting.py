@@ -10,7 +10,9 @@ from collections.abc import Callable
 
 _AT_ONCE = 16
 """Connections accepted each turn; one that is refused keeps its file until a later turn."""
-_PAUSE_S = 0.5
+_PAUSE_S = 0.01
+"""A refused connection gives its file back within a turn or two."""
+_SAY_AGAIN_S = 10.0
 _NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _log = logging.getLogger("otmv.server")
 
@@ -28,6 +30,7 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self._starting: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._said_s = -_SAY_AGAIN_S
         sock.setblocking(False)
         self._loop.add_reader(sock, self._accept)
 
@@ -62,7 +65,10 @@ class Acceptor:
             connection.close()
 
     def _pause(self, error: OSError) -> None:
-        _log.error("no connection can be accepted for %g s: %s", _PAUSE_S, error.strerror)
+        now_s = self._loop.time()
+        if now_s - self._said_s >= _SAY_AGAIN_S:
+            self._said_s = now_s
+            _log.error("connections wait to be accepted: %s", error.strerror)
         self._loop.remove_reader(self._sock)
         self._loop.call_later(_PAUSE_S, self._go_on)
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from engine.clock import Clock
 from engine.telemetry import Telemetry
 from server.configuration.settings import Settings
+from server.http.connection.arrival_clock import ArrivalClock
+from server.http.connection.head_admission import HeadAdmission
 from server.http.connection.heads import WaitingBytes
 
 _AFTER_BODY_S = 5.0
@@ -17,20 +19,34 @@ _AFTER_BODY_S = 5.0
 class ConnectionLimits:
     """Limits of each connection, and of all together.
 
-    `clock` stamps arrivals; `telemetry` counts what is refused before a route sees it.
+    `arrivals` stamps what is read; `telemetry` counts what is refused before a route sees it.
+    `admission` refuses what comes too late anyway; None: nothing.
     """
 
     head_timeout_s: float
     body_timeout_s: float
     most_connections: int
-    clock: Clock
+    arrivals: ArrivalClock
     telemetry: Telemetry
     waiting: WaitingBytes = field(default_factory=WaitingBytes)
+    admission: HeadAdmission | None = None
 
     @classmethod
     def of(
-        cls, settings: Settings, most_connections: int, clock: Clock, telemetry: Telemetry
+        cls,
+        settings: Settings,
+        most_connections: int,
+        clock: Clock,
+        telemetry: Telemetry,
+        admission: HeadAdmission | None = None,
     ) -> ConnectionLimits:
         """Return what the settings say."""
         body_timeout_s = settings.body_timeout_s + _AFTER_BODY_S
-        return cls(settings.head_timeout_s, body_timeout_s, most_connections, clock, telemetry)
+        return cls(
+            settings.head_timeout_s,
+            body_timeout_s,
+            most_connections,
+            ArrivalClock(clock),
+            telemetry,
+            admission=admission,
+        )

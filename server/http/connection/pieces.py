@@ -41,6 +41,11 @@ class Pieces:
         self._at += len(piece)
         return piece
 
+    @property
+    def coming(self) -> bytes:
+        """What waits, at most 64 kB of it."""
+        return self._data[self._at : self._at + 2**16]
+
     def put_back(self, count: int) -> None:
         """Give out the last `count` bytes again."""
         self._at -= count

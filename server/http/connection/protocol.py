@@ -11,19 +11,21 @@ from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from server.errors import HeadTooSlow, ServerError, TooManyConnections, TooManyHeads
+from server.errors import FrontBusy, HeadTooSlow, ServerError, TooManyConnections, TooManyHeads
+from server.front.front import VISIT
 from server.http.connection.awaits import Awaits
 from server.http.connection.half_closed import CAN_TELL, LeftWatch
 from server.http.connection.heads import HeadSize
 from server.http.connection.limits import ConnectionLimits
 from server.http.connection.pieces import Pieces
-from server.http.connection.refusal import reason, refusal
+from server.http.connection.refusal import busy_refusal, reason, refusal
 from server.http.connection.request_body import BodyOnly, RequestBody, head_before_body, new_parser
 from server.http.connection.timer import Timer
 from server.http.connection.transport import PatientTransport
 from server.http.middleware import ARRIVED
 
 _PIECES_A_TURN = 64
+_MOST_DROPPED_BYTES = 2**20
 _REFUSED_AT_ONCE = 8
 """Connections too many that stay until their client has read why."""
 
@@ -49,7 +51,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._awaits = Awaits.REQUEST
         self._first_byte_s = 0.0
         self._counted_bytes = 0
-        self._refused = self._half_closed = self._upgrade_ignored = False
+        self._refused = self._half_closed = self._upgrade_ignored = self._turned_away = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait for the first request; refuse if there are too many connections."""
@@ -80,7 +82,7 @@ class LimitedProtocol(HttpToolsProtocol):
             self.transport.drop(len(data))
             return
         if not self._pieces:
-            self._first_byte_s = self._limits.clock.now_s()
+            self._first_byte_s = self._limits.arrivals.read_s(self.loop)
         self._pieces.add(data)
         self._parse()
 
@@ -134,11 +136,14 @@ class LimitedProtocol(HttpToolsProtocol):
         self.expect_100_continue = self.expect_100_continue and not is_old
         self._body = RequestBody.of(self.headers)
         self._await(Awaits.BODY, self._limits.body_timeout_s)
-        super().on_headers_complete()
+        if not self._knock():
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Hand a part of the body on; if the answer is out, drop it, up to a limit."""
         self._body.came(len(body))
+        if self._turned_away:
+            return
         if self.cycle.response_complete:
             self.transport.drop(len(body))
         super().on_body(body)
@@ -147,10 +152,15 @@ class LimitedProtocol(HttpToolsProtocol):
         """Wait for the answer, or for the next request if the answer is out."""
         if self.parser.should_upgrade():
             return  # only the head is complete
-        super().on_message_complete()
+        if not self._turned_away:
+            super().on_message_complete()
         if self._upgrade_ignored:
             self._upgrade_ignored = False
             self.parser = new_parser(self)
+        if self._turned_away:
+            self._turned_away = False
+            self._await_next()
+            return
         self._await(Awaits.ANSWER)
         if self.cycle.response_complete:
             self._await_next()
@@ -162,6 +172,42 @@ class LimitedProtocol(HttpToolsProtocol):
         if self._awaits is Awaits.ANSWER and not self.transport.is_closing():
             self._await_next()
             self.loop.call_soon(self._parse)
+
+    def _knock(self) -> bool:
+        """Ask whether a request may go on; answer it if not. Returns whether it was turned away."""
+        if self._limits.admission is None or self.parser.get_method() != b"POST":
+            return False
+        address = self.client[0] if self.client else ""
+        left_bytes = self._body.left_bytes
+        whole = left_bytes is not None and left_bytes <= len(self._pieces)
+        try:
+            self.scope["state"][VISIT] = self._limits.admission.knock(
+                self.url,
+                self.headers,
+                address,
+                self.scope["state"][ARRIVED],
+                self._pieces.coming,
+                whole=whole,
+            )
+        except FrontBusy as error:
+            self._turn_away(error)
+            return True
+        return False
+
+    def _turn_away(self, error: FrontBusy) -> None:
+        """Answer a request without parsing it; keep the connection if its body is small."""
+        left_bytes = self._body.left_bytes
+        small = left_bytes is not None and left_bytes <= _MOST_DROPPED_BYTES
+        keep = small and self.parser.should_keep_alive() and not self.expect_100_continue
+        path, telemetry = self.url.decode("latin-1"), self._limits.telemetry
+        self.transport.write(busy_refusal(error, self.headers, path, telemetry, keep_alive=keep))
+        self.server_state.total_requests += 1
+        self._turned_away = True
+        if not keep:
+            self._refused = True
+            self._late.stop()
+            self._pieces.clear()
+            self.transport.close()
 
     def _parse(self) -> None:
         """Parse up to the end of a request, as much as one turn of the event loop may take."""
@@ -241,10 +287,10 @@ class LimitedProtocol(HttpToolsProtocol):
             return
         self._refused = True
         self._late.stop()
-        of_this = self._awaits is Awaits.BODY
+        of_this = self._awaits is Awaits.BODY and not self._turned_away
         if of_this and not self.cycle.response_complete:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
-        if not of_this or not self.cycle.response_started:
+        if not self._turned_away and not (of_this and self.cycle.response_started):
             self.transport.write(refusal(error, self._limits.telemetry))
         self.transport.close()

@@ -10,10 +10,15 @@ import httptools
 from starlette.exceptions import HTTPException
 
 from engine.telemetry import Telemetry
-from server.errors import ServerError
+from server.errors import FrontBusy, ServerError
 from server.errors.problem_json import problem_response
 from server.errors.statuses import classify
+from server.http.connection.request_body import Headers
+from server.http.middleware import request_id_of
 
+_STATUS_LINES = {
+    each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n".encode() for each in HTTPStatus
+}
 _log = logging.getLogger("otmv.server")
 
 
@@ -25,10 +30,26 @@ def refusal(error: Exception, telemetry: Telemetry) -> bytes:
     request_id = secrets.token_hex(8)
     ours = isinstance(error, MemoryError)
     _log.log(logging.ERROR if ours else logging.DEBUG, "request %s: %r", request_id, error)
-    response = problem_response(error, request_id, "")
-    telemetry.responded(response.status_code, classify(error).slug)
-    phrase = HTTPStatus(response.status_code).phrase
-    head = f"HTTP/1.1 {response.status_code} {phrase}\r\nconnection: close\r\n".encode()
+    telemetry.responded(classify(error).status, classify(error).slug)
+    return _whole(error, request_id, "", keep_alive=False)
+
+
+def busy_refusal(
+    error: FrontBusy, headers: Headers, path: str, telemetry: Telemetry, *, keep_alive: bool
+) -> bytes:
+    """Return the whole answer to a request that the front has no time for, and count it."""
+    given = next((value for name, value in headers if name == b"x-request-id"), None)
+    request_id = request_id_of(None if given is None else given.decode("latin-1"))
+    problem = classify(error)
+    telemetry.responded(problem.status, problem.slug)
+    return _whole(error, request_id, path, keep_alive=keep_alive)
+
+
+def _whole(error: Exception, request_id: str, path: str, *, keep_alive: bool) -> bytes:
+    response = problem_response(error, request_id, path)
+    head = _STATUS_LINES[response.status_code]
+    if not keep_alive:
+        head += b"connection: close\r\n"
     fields = [*response.raw_headers, (b"x-request-id", request_id.encode())]
     head += b"".join(name + b": " + value + b"\r\n" for name, value in fields)
     return head + b"\r\n" + bytes(response.body)

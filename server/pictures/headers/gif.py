@@ -28,7 +28,7 @@ def read(data: bytes | bytearray) -> PictureHeader:
         elif kind == _FRAME:
             left, top, frame_width, frame_height = unpacked("<HHHH", data, at + 1)
             return PictureHeader(
-                "GIF", max(width, left + frame_width), max(height, top + frame_height), 9
+                "GIF", max(width, left + frame_width), max(height, top + frame_height), 10
             )
         elif kind == _EXTENSION:
             in_extension = True

@@ -13,18 +13,18 @@ LIMIT_COMPRESSED_CHUNKS = 64
 _COMPRESSED = frozenset({b"iCCP", b"zTXt", b"iTXt"})
 _AFTER_SIGNATURE = 8
 _AROUND_CHUNK = 12
-_SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+_COLOURS = frozenset({0, 2, 3, 4, 6})
 
 
 def read(data: bytes | bytearray) -> PictureHeader:
     """Return the header; raises CutOff, ImageTooComplex."""
     if data[12:16] != b"IHDR":
         raise CutOff
-    width, height, depth, colour = unpacked(">IIBB", data, 16)
-    if colour not in _SAMPLES:
+    width, height, _, colour = unpacked(">IIBB", data, 16)
+    if colour not in _COLOURS:
         raise CutOff
     _check_chunks(data)
-    return PictureHeader("PNG", width, height, 8 if _SAMPLES[colour] * depth > 8 else 9)
+    return PictureHeader("PNG", width, height, 9)
 
 
 def _check_chunks(data: bytes | bytearray) -> None:

@@ -81,6 +81,8 @@ def test_grace_ends(engine: FakeEngine) -> None:
         degrading.result(20)
     assert first.result(20)
     assert request_counts(engine.pool) == {("full", "ok"): 1, ("full", "expired"): 1}
+    missed = engine.pool.telemetry.registry.get_sample_value
+    assert missed("otmv_deadline_missed_total", {"task": "vqa"}) == 1
 
 
 def test_a_late_answer_under_reject_is_no_answer(engine: FakeEngine) -> None:

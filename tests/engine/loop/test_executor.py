@@ -7,9 +7,7 @@ from concurrent.futures import Future
 import pytest
 
 from artifact.store import Artifact
-from engine.errors import (
-    NoVariantFits,
-)
+from engine.errors import DeadlineExpired, Draining, NoVariantFits
 from engine.tasks.caption import CaptionInput
 from engine.types import Answer, Budget
 from tests.engine.answers.model_answers import expected
@@ -101,3 +99,28 @@ def test_a_smaller_memory_budget_lets_running_rows_finish(
     assert engine.pool.drain(20)
     engine.pool.close()
     assert not stages.can_evict(lambda: 0)
+
+
+def test_a_step_that_does_not_end_is_seen_from_outside(engine: FakeEngine) -> None:
+    assert engine.pool.silent_s == 0.0
+    engine.backend.hold()
+    future = engine.send()
+    engine.backend.wait_inside()
+    engine.clock.time_s += 70.0
+    assert engine.pool.silent_s == pytest.approx(70.0)
+    read = engine.pool.telemetry.registry.get_sample_value
+    assert read("otmv_engine_silent_seconds") == pytest.approx(70.0)
+    engine.backend.gate.set()
+    assert isinstance(future.exception(20), DeadlineExpired)
+
+
+def test_closing_does_not_wait_for_a_step_that_never_ends(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.loop.executor._LAST_STEP_S", 0.05)
+    engine.backend.hold()
+    future = engine.send()
+    engine.backend.wait_inside()
+    engine.pool.close()
+    assert isinstance(future.exception(20), Draining)
+    engine.backend.gate.set()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from artifact.latency import LatencyProfile
+from artifact.latency.profile import LatencyProfile
 from artifact.store import Artifact
 from engine.backends.registry import open_backend
 from engine.clock import SystemClock

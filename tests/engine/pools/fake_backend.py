@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from artifact.config import Precision
-from artifact.latency import LatencyProfile
+from artifact.latency.profile import LatencyProfile
 from artifact.manifest import StageFile
 from artifact.store import Artifact
 from engine.backends.arrays import HOST, Memory

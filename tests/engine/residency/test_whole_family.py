@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 from pydantic import ValidationError
 
-from artifact.latency import LatencyProfile
+from artifact.latency.profile import LatencyProfile
 from artifact.manifest import Manifest
 from artifact.program import composed_programs, whole_programs
 from artifact.store import Artifact

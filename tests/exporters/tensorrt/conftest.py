@@ -10,7 +10,6 @@ import pytest
 
 from artifact.manifest import MANIFEST_NAME
 from artifact.store import Artifact, open_artifact, sha256_of
-from engine.backends.registry import open_backend
 from exporters.tensorrt.library import PlanBuilder, open_library
 
 DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
@@ -22,11 +21,8 @@ def demo() -> Artifact:
 
 
 def session_of(model: Path | bytes) -> onnxruntime.InferenceSession:
-    """Return a session on the process's one thread pool, which the engine's backend settles."""
-    open_backend("onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.use_per_session_threads = False
-    return onnxruntime.InferenceSession(model, options)
+    """Return a session of ONNX Runtime's own."""
+    return onnxruntime.InferenceSession(model)
 
 
 @pytest.fixture(scope="session")

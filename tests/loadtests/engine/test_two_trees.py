@@ -62,5 +62,10 @@ def test_a_slower_tree_is_short_in_both_ways_and_an_equal_one_in_none() -> None:
     assert low.measured > 1.0
 
 
-def test_a_figure_that_one_visit_lacks_is_left_out() -> None:
-    assert compared([{"engine.x": 1.0}, {}], [{"engine.x": 1.0}, {"engine.x": 1.0}]) == []
+def test_a_figure_counts_the_visits_in_which_both_trees_measured_it() -> None:
+    one, none = {"engine.x": 1.0}, dict[str, float]()
+    three, two = {"engine.x": 3.0}, {"engine.x": 2.0}
+    median, _ = compared([one, one, one, none], [none, three, two, one])
+    assert median.measured == 2.5
+    assert median.spread.endswith("2 of 4 visits")
+    assert compared([one, none], [none, one]) == []

@@ -23,7 +23,7 @@ def test_requests_are_ones_the_server_reads(task: str) -> None:
     names = [name for name, _ in parts]
     text = {"vqa": ["question"], "caption": [], "reason": ["statement"]}[task]
     assert names == [*text, "on_miss", *["image"] * (2 if task == "reason" else 1)]
-    assert len({data for _, data in parts}) == len(parts), "the same picture twice"
+    assert len({bytes(data) for _, data in parts}) == len(parts), "the same picture twice"
 
 
 def test_replies_are_judged() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from loadtests.locust.errors import OptionError
 from loadtests.locust.levels import Level
-from loadtests.locust.options import LoadOptions, add_options, read_options
+from loadtests.locust.options import LoadOptions, add_options, read_host, read_options
 
 
 def read(*words: str) -> LoadOptions:
@@ -25,6 +25,19 @@ def test_without_options_users_wait_for_their_answers() -> None:
     assert (found.solo_ms, found.capacity_hz, found.thresholds) == (25.0, None, [])
     assert not found.needs_capacity
     assert found.record() == {"name": "closed"}
+
+
+@pytest.mark.parametrize(
+    "host", ["http://h:8000", "http://h:8000/", " http://h:8000// ", "https://h/otmv/"]
+)
+def test_a_host_has_no_slash_at_its_end(host: str) -> None:
+    assert read_host(host) == host.strip().rstrip("/")
+
+
+@pytest.mark.parametrize("host", [None, "", "h:8000", "127.0.0.1:8000", "http://", "http://h?a=b"])
+def test_another_host_is_refused(host: str | None) -> None:
+    with pytest.raises(OptionError, match="--host"):
+        read_host(host)
 
 
 def test_a_spike_over_a_capacity_to_be_measured() -> None:

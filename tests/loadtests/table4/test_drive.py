@@ -36,7 +36,7 @@ def asked_for(pool: FakePool) -> list[str]:
 def test_every_variant_is_asked_equally_often_in_turns() -> None:
     pool = FakePool()
     with serving_fake(pool) as server:
-        ledger = run(replace(ONE_ROUND, url=server.url, seconds=0.3, concurrency=1), silent)
+        ledger = run(replace(ONE_ROUND, url=server.url, seconds=1.5, concurrency=1), silent)
     names = asked_for(pool)
     assert names[:WARM] == ["full", "d2"]
     turns = [names[first : first + 6] for first in range(WARM, len(names), 6)]

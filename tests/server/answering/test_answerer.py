@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import logging
+import resource
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from engine.errors import DeadlineUnattainable, InferenceFailed
+from engine.errors import (
+    DeadlineExpired,
+    DeadlineUnattainable,
+    Draining,
+    EngineStopped,
+    InferenceFailed,
+    InvalidInput,
+)
 from engine.telemetry import Telemetry
+from loadtests.siege.attackers import pictures as bombs
 from server.app import create_app
 from server.configuration.settings import Settings
 from tests.server.kit import sample_pictures
@@ -83,16 +93,15 @@ def test_an_engine_that_hangs_is_not_awaited(
 
 
 def test_memory_that_is_used_up_while_decoding_is_our_fault(
-    client: TestClient,
-    pool: FakePool,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
+    client: TestClient, pool: FakePool, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def full(image: object) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr("server.pictures.images.to_rgb", full)
-    response = post_good(client)
+    for pid in client.app.state.serving.decoder.worker_pids:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[0])
+        limit_bytes = pages * resource.getpagesize() + 2**20
+        resource.prlimit(pid, resource.RLIMIT_AS, (limit_bytes, limit_bytes))
+    large = bombs.png(3000, 8, 2)
+    body = form([("image", large), ("question", b"q?")])
+    response = client.post(GOOD.path, content=body, headers=GOOD.headers)
     assert response.status_code == 503
     assert response.json()["type"] == "urn:otmv:problem:no-memory"
     assert [outcome for _, outcome in pool.cancelled] == ["error"]
@@ -101,9 +110,16 @@ def test_memory_that_is_used_up_while_decoding_is_our_fault(
 
 @pytest.mark.parametrize(
     ("error", "outcome"),
-    [(InferenceFailed("block[0]", "broken"), "error"), (ValueError("broken"), "error")],
+    [
+        (InferenceFailed("block[0]", "broken"), "error"),
+        (ValueError("broken"), "error"),
+        (EngineStopped(), "error"),
+        (DeadlineExpired(1.0), "expired"),
+        (Draining(), "refused"),
+        (InvalidInput("top_k", "is wrong"), "invalid"),
+    ],
 )
-def test_a_fault_of_ours_is_not_booked_as_a_client_that_left(
+def test_what_ends_a_request_is_booked_as_its_answer_says(
     client: TestClient, pool: FakePool, error: Exception, outcome: str
 ) -> None:
     pool.answer_error = error

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import pytest
 from fastapi import FastAPI
+from starlette.requests import Request
 
+from server.errors import BodyTooLarge, BodyTooSlow, ClientLeft, ServerError, TooManyBodies
+from server.http.body import BodyReader
 from tests.server.kit.asgi_exchange import Exchange
 from tests.server.kit.bad_requests import good_request
 from tests.server.kit.fake_app import make_app, running
@@ -55,6 +60,7 @@ def test_bodies_in_memory_are_bounded_together() -> None:
     exchange = asyncio.run(scenario())
     assert exchange.status == 429
     assert app.state.serving.bodies.held_bytes == 4000
+    app.state.serving.bodies.give(4000)
 
 
 def test_a_body_that_never_ends_is_given_up() -> None:
@@ -63,6 +69,54 @@ def test_a_body_that_never_ends_is_given_up() -> None:
             exchange = Exchange()
             exchange.body(GOOD.body[:10], more=True)
             await asyncio.wait_for(exchange.run(app), 5)
+            assert app.state.serving.bodies.held_bytes == 0
         return exchange
 
     assert asyncio.run(scenario()).status == 408
+
+
+def test_a_body_gives_its_bytes_back_however_its_reading_ends() -> None:
+    async def scenario(ending: dict[str, Any] | None, expected: type[ServerError]) -> int:
+        reader = BodyReader(4096, 8192, timeout_s=0.02)
+        messages = [{"type": "http.request", "body": b"x" * 3000, "more_body": True}]
+
+        async def receive() -> Any:
+            if messages:
+                return messages.pop()
+            if ending is None:
+                await asyncio.sleep(60)
+            return ending
+
+        scope = {"type": "http", "method": "POST", "headers": []}
+        with pytest.raises(ServerError) as caught:
+            await reader.read(Request(scope, receive))
+        assert type(caught.value) is expected
+        return reader.held_bytes
+
+    more = {"type": "http.request", "body": b"x" * 1097}
+    for ending, expected in (
+        (None, BodyTooSlow),
+        ({"type": "http.disconnect"}, ClientLeft),
+        (more, BodyTooLarge),
+    ):
+        assert asyncio.run(scenario(ending, expected)) == 0
+
+
+def test_a_body_right_at_the_limits_is_read_and_given_back_once() -> None:
+    async def scenario() -> None:
+        reader = BodyReader(100, 100, timeout_s=5)
+        messages = [{"type": "http.request", "body": b"x" * 100, "more_body": False}]
+
+        async def receive() -> Any:
+            return messages.pop()
+
+        scope = {"type": "http", "method": "POST", "headers": [(b"content-length", b"100")]}
+        body = await reader.read(Request(scope, receive))
+        assert (len(body.data), reader.held_bytes) == (100, 100)
+        with pytest.raises(TooManyBodies):
+            reader.take(1)
+        body.close()
+        body.close()
+        assert (body.data, reader.held_bytes) == (b"", 0)
+
+    asyncio.run(scenario())

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 
@@ -26,7 +25,7 @@ from engine.errors import (
 from engine.requests.request import Request
 from engine.tasks.caption import CaptionInput
 from engine.tasks.vqa import VqaInput
-from engine.types import Answer, Budget, Input, Offer
+from engine.types import Answer, Budget, Input, Offer, Outcome
 from server.engine_pool import OnText, Progress
 from tests.server.kit.fake_artifact import OFFERS, fake_artifact, offer
 from tests.server.kit.fake_memory import FakeMemory
@@ -54,6 +53,7 @@ class FakePool:
     answer_error: Exception | None = None
     ready: bool = True
     stopped: bool = False
+    silent_s: float = 0.0
     grace_s: float = math.inf
     draining: bool = False
     closed: bool = False
@@ -154,9 +154,7 @@ class FakePool:
         self._close(request.id)
         return future
 
-    def cancel(
-        self, request: Request, outcome: Literal["cancelled", "invalid", "error"] = "cancelled"
-    ) -> None:
+    def cancel(self, request: Request, outcome: Outcome = "cancelled") -> None:
         self.cancelled.append((request, outcome))
         self._close(request.id)
 

@@ -149,6 +149,11 @@ class ServerThread:
             assert time.monotonic() < end_s
             time.sleep(0.005)
 
+    def on_loop(self, act: Callable[[], object]) -> None:
+        """Do something in the event loop's thread."""
+        assert self._server._loop is not None
+        self._server._loop.call_soon_threadsafe(act)
+
     def terminate(self) -> None:
         """Do what SIGTERM does."""
         self._server.handle_exit(signal.SIGTERM, None)

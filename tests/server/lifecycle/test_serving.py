@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from engine.telemetry import Telemetry
@@ -65,6 +67,16 @@ def test_a_failed_load_is_reported_and_never_ready(settings: Settings) -> None:
         assert "secret" not in response.text
 
 
+def test_no_process_for_pictures_is_a_failed_load(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(settings.artifact / "no-python"))
+    app = create_app(settings, lambda progress: FakePool(), Telemetry())
+    with TestClient(app) as client:
+        assert client.get("/readyz").status_code == 503
+        assert "no process that decodes pictures" in str(app.state.serving.failure)
+
+
 def test_an_engine_that_has_stopped_is_not_ready(settings: Settings) -> None:
     pool = FakePool()
     with TestClient(create_app(settings, lambda progress: pool, Telemetry())) as client:
@@ -102,3 +114,17 @@ def test_draining_finishes_what_runs_and_refuses_the_rest() -> None:
     assert late.answer["type"] == "urn:otmv:problem:draining"
     assert finished
     assert pool.closed
+
+
+def test_an_engine_that_hangs_makes_the_server_unready_until_it_goes_on(
+    client: TestClient, pool: FakePool, settings: Settings
+) -> None:
+    pool.silent_s = settings.hang_timeout_s + 1
+    for response in (client.get("/readyz"), post_good(client), client.get("/v1/variants")):
+        assert response.status_code == 503
+        assert response.json()["type"] == "urn:otmv:problem:answer-overdue"
+    assert "\notmv_ready 0.0\n" in client.get("/metrics").text
+    assert client.get("/healthz").status_code == 200
+    pool.silent_s = settings.hang_timeout_s
+    assert client.get("/readyz").status_code == 200
+    assert post_good(client).status_code == 200

@@ -247,3 +247,25 @@ def test_one_handler_takes_every_logger(capsys: pytest.CaptureFixture[str]) -> N
     assert written == ["one", "two", "thread three ended"]
     assert "ValueError: message withheld" in err
     assert "Zebra" not in err
+
+
+@pytest.mark.parametrize("path", ["/%1bc", "/%08%08", "/%7f", "/%00", "/%1b%5b2J", "/%c2%9b2J"])
+def test_no_control_character_of_a_path_reaches_a_terminal(path: str) -> None:
+    with caught("text") as stream, ready_client(access_log=True) as client:
+        client.get(path)
+    said = stream.getvalue()
+    assert "path=" in said
+    assert all(letter.isprintable() for line in said.splitlines() for letter in line)
+
+
+def test_neither_does_one_of_a_message_or_a_traceback_and_no_line_looks_like_a_record() -> None:
+    with caught("text") as stream:
+        try:
+            raise ValueError("\x1b[2J\x9b2J")
+        except ValueError:
+            message = "bad\x07\r\n2026-01-01 00:00:00,000 INFO otmv.server ready\u2028"
+            logging.getLogger("otmv.server").exception(message)
+    said = stream.getvalue()
+    assert not set(said) & {"\x1b", "\x9b", "\x07", "\r", "\u2028"}
+    assert "\\x1b[2J" in said
+    assert not [line for line in said.splitlines() if line.startswith("2026-01-01 00:00:00,000")]

@@ -102,6 +102,40 @@ def test_waiting_pictures_count_until_they_are_done() -> None:
     asyncio.run(scenario())
 
 
+def test_pictures_that_end_while_they_wait_count_no_more() -> None:
+    async def scenario() -> None:
+        clock = SystemClock()
+        decoder = Decoder(1, 40_000_000, clock)
+        data = sample_pictures.noisy("PNG", (400, 300))
+        header = read_header(data, 40_000_000)
+        first = asyncio.create_task(decoder.decode(data, header, 16))
+        await asyncio.sleep(0)
+        behind_one_s = decoder.predict_s(header)
+        cancelled = asyncio.create_task(decoder.decode(data, header, 16))
+        await asyncio.sleep(0)
+        assert decoder.predict_s(header) == pytest.approx(1.5 * behind_one_s)
+        cancelled.cancel()
+        with pytest.raises(TimeoutError):
+            await decoder.decode(data, header, 16, clock.now_s())
+        assert cancelled.cancelled()
+        assert decoder.predict_s(header) == pytest.approx(behind_one_s)
+        await first
+        await asyncio.sleep(0)
+        assert decoder._backlog.wait_s(large=True) == 0
+        decoder.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_request_with_one_large_picture_waits_behind_large_ones() -> None:
+    small, large = PictureHeader("PNG", 40, 30), PictureHeader("JPEG", 6000, 4000)
+    decoder = Decoder(2, 40_000_000, SystemClock())
+    alone_s = decoder.predict_s(small), decoder.predict_s(small, large)
+    decoder._backlog.add(True, 3.0)
+    assert decoder.predict_s(small) == pytest.approx(alone_s[0])
+    assert decoder.predict_s(small, large) == pytest.approx(alone_s[1] + 3.0)
+
+
 @pytest.mark.parametrize(
     ("workers", "small_s", "large_s"), [(1, 8.0, 8.0), (2, 1.0, 7.0), (4, 0.5, 2.5)]
 )

@@ -21,13 +21,15 @@ from PIL import Image, ImageOps
 
 from artifact.preprocess import to_pixels
 from engine.clock import SystemClock
+from loadtests.siege.attackers import pictures as bombs
 from server.errors import DecodeWorkerDied, ImageTooComplex, ImageUnreadable
 from server.pictures import decoder as decoder_module
-from server.pictures import images
+from server.pictures import rgb
 from server.pictures.decoder import Decoder
 from server.pictures.headers import read_header
 from server.pictures.images import decode_rgb
-from tests.server.kit import bombs, sample_pictures
+from tests.server.kit import sample_pictures
+from tests.server.kit.ready_client import ManualClock
 from tests.server.kit.sample_pictures import encoded
 
 LIMIT = 40_000_000
@@ -123,7 +125,7 @@ def pictures() -> dict[str, bytes]:
 
 
 def test_pixels_are_the_same_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "_BAND_PIXELS", 2000)
+    monkeypatch.setattr(rgb, "_BAND_PIXELS", 2000)
 
     async def scenario() -> None:
         async with decoding() as decoder:
@@ -229,6 +231,21 @@ def test_a_request_that_expires_ends_then() -> None:
     asyncio.run(scenario())
 
 
+def test_a_timer_that_is_early_does_not_make_it_the_pictures_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The event loop's timers may be a millisecond early: here the clock stands still."""
+
+    async def scenario() -> None:
+        async with decoding(workers=1) as decoder:
+            await a_small_one(decoder)
+            monkeypatch.setattr(decoder, "_clock", ManualClock())
+            with pytest.raises(TimeoutError):
+                await decode(decoder, SLOW, decoder._clock.now_s() + 0.2)
+
+    asyncio.run(scenario())
+
+
 def test_a_cancelled_request_costs_no_worker() -> None:
     async def scenario() -> None:
         async with decoding(workers=1) as decoder:
@@ -244,6 +261,22 @@ def test_a_cancelled_request_costs_no_worker() -> None:
             assert decoder.worker_pids == pids
             await until(lambda: busy(decoder) == 0)
             assert decoder.predict_s(read_header(SMALL, LIMIT)) < 0.05  # nothing is left in it
+
+    asyncio.run(scenario())
+
+
+def test_expired_requests_cost_no_worker() -> None:
+    """A new one takes longer to start than a picture takes: overload would feed on itself."""
+
+    async def scenario() -> None:
+        async with decoding(workers=1) as decoder:
+            await a_small_one(decoder)
+            pids = decoder.worker_pids
+            for _ in range(3):
+                with pytest.raises(TimeoutError):
+                    await decode(decoder, bombs.png(2000, 8, 2), CLOCK.now_s() + 0.01)
+                await a_small_one(decoder)
+            assert decoder.worker_pids == pids
 
     asyncio.run(scenario())
 
@@ -357,3 +390,30 @@ def test_a_worker_loads_no_engine() -> None:
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert {"numpy", "PIL"} <= loaded
     assert not loaded & {"engine", "onnxruntime", "pydantic", "fastapi", "tokenizers", "asyncio"}
+
+
+def test_a_client_that_leaves_stops_a_heavy_picture() -> None:
+    async def scenario() -> None:
+        async with decoding(1) as decoder:
+            await decoder.ready()
+            (first,) = decoder.worker_pids
+            left = asyncio.ensure_future(decode(decoder, SLOW))
+            waiting = asyncio.ensure_future(decode(decoder, SLOW))
+            await until(lambda: busy(decoder) == 1)
+            waiting.cancel()
+            left.cancel()
+            await asyncio.wait([left, waiting])
+            await a_small_one(decoder)
+            assert first not in decoder.worker_pids
+            assert busy(decoder) == 0
+
+    asyncio.run(scenario())
+
+
+def test_workers_that_are_ready_wait_for_nothing() -> None:
+    async def scenario() -> None:
+        async with decoding(2) as decoder:
+            await decoder.ready()
+            assert all(worker._ready for worker in decoder._idle)
+
+    asyncio.run(scenario())

@@ -9,10 +9,12 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from engine.types import Budget
 from server.errors import InvalidFields, MalformedBody, RemoteUrlRefused, ServerError
 from server.requests.budget import BudgetDefaults
+from server.requests.fields import MOST_ERRORS
 from server.requests.json_pictures import picture_bytes
 from server.requests.json_scan import (
     LIMIT_DEPTH,
@@ -23,6 +25,7 @@ from server.requests.json_scan import (
     scan_json,
 )
 from server.requests.reader import RequestReader
+from server.tasks import SERVED_TASKS
 from server.tasks.vqa import SERVED_VQA
 from tests.server.kit import sample_pictures
 
@@ -172,3 +175,25 @@ def test_a_body_made_to_cost_costs_little(name: str) -> None:
     _, most_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most_bytes <= len(body) + 2_000_000
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {f"k{index}": 0 for index in range(16)},
+        {"images": "AA==", "budget": {f"k{index}": 0 for index in range(14)}},
+        {"image": "AA==", "questions": [0] * 100},
+        {"image": "AA==", "questions": [{"q": 0}] * 14},
+    ],
+)
+def test_no_more_errors_are_built_than_are_shown(body: object) -> None:
+    scanned = scan_json(json.dumps(body).encode())
+    for served in SERVED_TASKS.values():
+        with pytest.raises(ValidationError) as caught:
+            served.shape.json.model_validate_json(scanned.text)
+        assert 0 < caught.value.error_count() <= MOST_ERRORS
+
+
+def test_a_body_with_too_many_fields_is_refused() -> None:
+    with pytest.raises(InvalidFields, match="16 fields"):
+        scan_json(json.dumps({f"k{index}": 0 for index in range(17)}).encode())

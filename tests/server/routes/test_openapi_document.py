@@ -34,8 +34,9 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
     names = set(references(document))
     assert names
     for name in names:
-        assert name.startswith("#/components/schemas/")
-        assert name.rsplit("/", 1)[1] in document["components"]["schemas"], name
+        _, components, kind, component = name.split("/")
+        assert components == "components"
+        assert component in document["components"][kind], name
 
 
 def test_routes_are_listed(document: dict[str, Any]) -> None:
@@ -86,7 +87,12 @@ def test_problem_types_shown_are_those_of_the_table(document: dict[str, Any]) ->
     for problem in {p for p in PROBLEMS.values() if p.slug in ("no-variant-fits", "remote-url")}:
         assert problem.type_uri in shown
     schema = responses["422"]["content"]["application/problem+json"]["schema"]
-    assert schema == {"$ref": "#/components/schemas/Problem"}
+    general, own = schema["allOf"]
+    assert general == {"$ref": "#/components/schemas/Problem"}
+    assert own["properties"]["status"] == {"const": 422}
+    types = own["properties"]["type"]["enum"]
+    assert len(types) == len(set(types))
+    assert all(uri in shown for uri in types)
 
 
 def test_what_the_new_fields_take_is_described(document: dict[str, Any]) -> None:

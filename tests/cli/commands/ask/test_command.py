@@ -95,6 +95,8 @@ def test_a_key_is_sent(
         code, _, errors = ask(picture, "q?", "--url", server.url)
         assert code == 1
         assert "(401)" in errors
+        assert "--key or OTMV_KEY" in errors
+        assert "Authorization" not in errors
         if not by_option:
             monkeypatch.setenv("OTMV_KEY", "otmv-key")
         given = ["--key", "otmv-key"] if by_option else []

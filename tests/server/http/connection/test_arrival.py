@@ -11,6 +11,7 @@ from uvicorn import Config
 from uvicorn.server import ServerState
 
 from engine.telemetry import Telemetry
+from server.http.connection.arrival_clock import ArrivalClock
 from server.http.connection.heads import WaitingBytes
 from server.http.connection.limits import ConnectionLimits
 from server.http.connection.protocol import LimitedProtocol
@@ -51,7 +52,7 @@ async def arrivals(parts: list[tuple[float, bytes]]) -> list[float]:
         await send({"type": "http.response.start", "status": 204, "headers": []})
         await send({"type": "http.response.body"})
 
-    limits = ConnectionLimits(10, 10, 10, clock, Telemetry(), WaitingBytes())
+    limits = ConnectionLimits(10, 10, 10, ArrivalClock(clock), Telemetry(), WaitingBytes())
     config = Config(app, lifespan="off", log_config=None)
     protocol = LimitedProtocol(config, ServerState(), {}, limits)
     protocol.connection_made(Wire())

@@ -33,7 +33,21 @@ def caption_choices() -> Iterator[BadRequest]:
     image = ("image", sample_pictures.jpeg())
     for field_name, value in (
         *(("num_beams", value) for value in (b"0", b"9", b"x", b"", b"1.5", b"\xff")),
-        *(("stream", value) for value in (b"", b"maybe", b"2", b"\xff", b"true\0")),
+        *(
+            ("stream", value)
+            for value in (
+                b"",
+                b"maybe",
+                b"2",
+                b"1",
+                b"yes",
+                b"on",
+                b"True",
+                b" true",
+                b"\xff",
+                b"true\0",
+            )
+        ),
     ):
         body = form([image, (field_name, value)])
         yield BadRequest(f"form {field_name} {value!r}", body, FORM_TYPE, CAPTION)

@@ -23,7 +23,7 @@ class BadRequest:
 
     name: str
     body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str | bytes] = field(default_factory=dict)
     path: str = VQA
     method: str = "POST"
     expected: tuple[int, ...] = (422,)

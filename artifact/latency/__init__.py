@@ -1,0 +1,1 @@
+"""How long stages take on this machine, and what this machine is."""

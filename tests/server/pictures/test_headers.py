@@ -155,7 +155,7 @@ ALPHABETS = [b"\xff", b"\xff\x00", b"\xff\xd0", b"\xff\xd9\xd7", b"\x00a"]
 @pytest.mark.parametrize("size", [0, 1, 2, 1023, 1024, 1025, 1026, 66_000, 140_000])
 def test_markers_are_where_a_plain_pattern_finds_them(alphabet: bytes, size: int) -> None:
     rng = random.Random(size)
-    data = bytearray(rng.choices(alphabet[:2], k=size))
+    data = bytearray(rng.choices(alphabet, k=size))
     for end in (size, size // 2):
         for _ in range(4):
             for pattern, markers in (

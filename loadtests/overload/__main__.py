@@ -18,7 +18,9 @@ from pathlib import Path
 
 from engine.config import default_cache_dir
 from loadtests.kit.bars import Bar
+from loadtests.kit.origin import Origin
 from loadtests.kit.processes.child import ROOT, run_child
+from loadtests.kit.results import results, rounded, write_results
 from loadtests.overload.judging import Figures, judge_overload, row_bars, spike_bars
 from loadtests.rivals.options import PATH
 from loadtests.slo import servers
@@ -44,9 +46,15 @@ def _main(words: list[str]) -> int:
     with servers.ours(options.artifact, setup.cache) as server, _busy(options.busy):
         load = _OfferedLoad(server, yardstick, options.seed)
         load.send([(1.0, _WARM_S)])
-        bars = _rows(load, options) if options.part == "rows" else _spike(load, options)
+        part = _rows if options.part == "rows" else _spike
+        bars, figures = part(load, options)
     for bar in bars:
         print(bar.line())
+    if options.json is not None:
+        command = " ".join(("python -m loadtests.overload", *words))
+        facts = {"solo_ms": solo_ms, "capacity_hz": yardstick.capacity_hz, "seed": options.seed}
+        measured = rounded({name: asdict(each) for name, each in figures.items()})
+        write_results(options.json, results(Origin(command), facts, bars, measured))
     return 1 if any(bar.verdict == "short" for bar in bars) else 0
 
 
@@ -61,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--busy", type=int, default=0, choices=(0, 2), help="processes beside it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--artifact", type=Path, default=_DEMO)
+    parser.add_argument("--json", type=Path, help="write results here")
     return parser
 
 
@@ -113,17 +122,20 @@ async def _closed_loop(job: SendJob, requests: list[bytes]) -> float:
     return done / (time.perf_counter() - begun_s)
 
 
-def _rows(load: _OfferedLoad, options: argparse.Namespace) -> list[Bar]:
+_Found = tuple[list[Bar], dict[str, Figures]]
+
+
+def _rows(load: _OfferedLoad, options: argparse.Namespace) -> _Found:
     rows = {}
     for each in _LOADS:
         planned, sent = load.send([(each, options.seconds)], options.cv2)
         judged = judge_overload(planned, sent.replies, load.yardstick.solo_s)
         rows[f"{each:g}x"] = Figures.of(judged, options.seconds, load.yardstick.quality)
         _say(f"{each:g}x", rows[f"{each:g}x"], sent)
-    return row_bars(rows)
+    return row_bars(rows), rows
 
 
-def _spike(load: _OfferedLoad, options: argparse.Namespace) -> list[Bar]:
+def _spike(load: _OfferedLoad, options: argparse.Namespace) -> _Found:
     sustained_hz = load.sustained_hz()
     print(f"sustained by the smallest variant: {sustained_hz:.0f}/s", flush=True)
     stretches = [(0.25, _BEFORE_S), (options.peak, options.seconds), (0.25, _AFTER_S)]
@@ -136,7 +148,8 @@ def _spike(load: _OfferedLoad, options: argparse.Namespace) -> list[Bar]:
     rest = Figures.of(after, _AFTER_S - 1.0, load.yardstick.quality)
     _say("spike", found, sent)
     _say("after", rest, sent)
-    return spike_bars(found, rest, sustained_hz, options.busy)
+    bars = spike_bars(found, rest, sustained_hz, options.busy)
+    return bars, {"spike": found, "after": rest}
 
 
 def _say(name: str, found: Figures, sent: Sent) -> None:

@@ -197,9 +197,7 @@ class Decoder:
         return decoded
 
     def _take(self, large: bool) -> WorkerProcess:
-        """Return an idle worker, for a large picture one that gives way if there is one.
-
-        One that died while it was idle is replaced.
+        """Return an idle worker that suits if there is one; one that died meanwhile is replaced.
 
         Raises:
             DecodeWorkerDied: the decoder is closed.

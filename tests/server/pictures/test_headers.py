@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import random
+import re
 import struct
 import time
 
@@ -144,3 +146,25 @@ def test_no_part_of_a_header_is_another_error(fmt: str) -> None:
             read_header(whole[:end], LIMIT)
         except ImageError:
             continue
+
+
+ALPHABETS = [b"\xff", b"\xff\x00", b"\xff\xd0", b"\xff\xd9\xd7", b"\x00a"]
+
+
+@pytest.mark.parametrize("alphabet", ALPHABETS)
+@pytest.mark.parametrize("size", [0, 1, 2, 1023, 1024, 1025, 1026, 66_000, 140_000])
+def test_markers_are_where_a_plain_pattern_finds_them(alphabet: bytes, size: int) -> None:
+    rng = random.Random(size)
+    data = bytearray(rng.choices(alphabet, k=size))
+    for end in (size, size // 2):
+        for _ in range(4):
+            for pattern, markers in (
+                (rb"\xff[^\x00\xff]", jpeg._MARKERS),
+                (rb"\xff[^\x00\xd0-\xd7\xff]", jpeg._MARKERS_IN_SCAN),
+            ):
+                at = rng.randrange(end + 1)
+                found = re.compile(pattern).search(data, at, end)
+                assert markers.find(data, at, end) == (found and found.start())
+            if size > 1:
+                place = rng.randrange(size - 1)
+                data[place : place + 2] = b"\xff" + bytes(rng.choices(b"\xd9\xda\n]^-\\", k=1))

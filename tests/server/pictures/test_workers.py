@@ -281,6 +281,27 @@ def test_expired_requests_cost_no_worker() -> None:
     asyncio.run(scenario())
 
 
+def test_large_pictures_are_decoded_where_the_processor_is_left() -> None:
+    async def scenario() -> None:
+        async with decoding(workers=2) as decoder:
+            await decoder.ready()
+            nice = {pid: os.getpriority(os.PRIO_PROCESS, pid) for pid in decoder.worker_pids}
+            own = os.getpriority(os.PRIO_PROCESS, 0)
+            assert sorted(nice.values()) == [own, own + 10]
+            for picture, wanted in ((SLOW, own + 10), (bombs.png(2000, 8, 2), own)) * 2:
+                task = asyncio.ensure_future(decode(decoder, picture))
+                await until(lambda: busy(decoder) == 1)
+                (worker,) = decoder._busy
+                assert nice[worker.pid] == wanted
+                task.cancel()
+                await asyncio.wait([task])
+                await until(lambda: busy(decoder) == 0)
+                await decoder.ready()
+                nice |= {pid: os.getpriority(os.PRIO_PROCESS, pid) for pid in decoder.worker_pids}
+
+    asyncio.run(scenario())
+
+
 def test_damaged_pictures_cost_no_worker() -> None:
     async def scenario() -> None:
         async with decoding(workers=1) as decoder:

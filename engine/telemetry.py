@@ -83,6 +83,9 @@ class Telemetry:
             "degraded", "Answered by a lower variant because of latency.", "task"
         )
         self._shed = self._counter("shed", "Refused at admission.", "reason")
+        self._late_replies = self._counter(
+            "late_replies", "Answered, but refused under reject: it would have been written late."
+        )
         self._request_s = self._histogram(
             "request_seconds", "Arrival to answer, of answered requests.", _SECONDS, *by_variant
         )
@@ -177,6 +180,10 @@ class Telemetry:
     def shed(self, reason: str) -> None:
         """Count a refusal, by one of `SHED_REASONS`."""
         self._shed.labels(reason).inc()
+
+    def late_reply(self) -> None:
+        """Count an answer, counted as one, that its client does not get: it came too late."""
+        self._late_replies.inc()
 
     def announce_api_keys(self, names: Iterable[str]) -> None:
         """Begin the count of every API key at 0, and that of requests without a known one."""

@@ -196,6 +196,7 @@ class _Exchange(Generic[Fields]):
         now = clock.now_s()
         written_s = now + answerer.times.writing.predicted_s(now)
         if written_s > result.deadline_s and work.budget.on_miss == "reject":
+            self.serving.telemetry.late_reply()
             raise engine.DeadlineExpired(now - self.visit.arrived_s)
         self.record.result = result.written_by(written_s)
         self.record.when_over = partial(self._learn, result, now)

@@ -6,6 +6,8 @@ import json
 
 from starlette.testclient import TestClient
 
+from engine.telemetry import Telemetry
+from server.front.recent_time import RecentTime
 from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.good_question import IMAGE
@@ -24,3 +26,21 @@ def test_answers_are_strict_json(client: TestClient) -> None:
     response = client.post("/v1/vqa", json={"image": IMAGE, "question": "q?"})
     assert response.headers["content-type"] == "application/json"
     assert json.loads(response.content)
+
+
+def test_an_answer_that_would_be_written_late_is_refused_and_counted(
+    client: TestClient, telemetry: Telemetry
+) -> None:
+    class SlowWriting(RecentTime):
+        def predicted_s(self, now: float) -> float:
+            return 100.0
+
+    client.app.state.serving.answerer.times.writing = SlowWriting()  # type: ignore[attr-defined]
+    body = {"image": IMAGE, "question": "what color?", "max_latency_ms": 9000}
+    assert client.post("/v1/vqa", json=body).status_code == 200
+    refused = client.post("/v1/vqa", json={**body, "on_miss": "reject"})
+    assert (refused.status_code, refused.json()["type"]) == (
+        504,
+        "urn:otmv:problem:deadline-expired",
+    )
+    assert telemetry.registry.get_sample_value("otmv_late_replies_total") == 1

@@ -36,9 +36,11 @@ def test_an_answer_that_would_be_written_late_is_refused_and_counted(
             return 100.0
 
     client.app.state.serving.answerer.times.writing = SlowWriting()  # type: ignore[attr-defined]
-    body = {"image": IMAGE, "question": "what color?", "max_latency_ms": 9000}
-    assert client.post("/v1/vqa", json=body).status_code == 200
-    refused = client.post("/v1/vqa", json={**body, "on_miss": "reject"})
+    body = {"image": IMAGE, "question": "what color?"}
+    budget: dict[str, object] = {"max_latency_ms": 9000}
+    assert client.post("/v1/vqa", json={**body, "budget": budget}).status_code == 200
+    budget["on_miss"] = "reject"
+    refused = client.post("/v1/vqa", json={**body, "budget": budget})
     assert (refused.status_code, refused.json()["type"]) == (
         504,
         "urn:otmv:problem:deadline-expired",

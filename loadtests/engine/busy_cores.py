@@ -13,12 +13,11 @@ from __future__ import annotations
 import argparse
 import http.client
 import json
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from artifact.store import open_artifact
 from loadtests.kit.asking.tasks import WORKLOAD
 from loadtests.kit.bars import Bar
 from loadtests.kit.origin import Origin
+from loadtests.kit.processes.busy import busy_processes
 from loadtests.kit.processes.child import ROOT
 from loadtests.kit.processes.serving import ServerProcess, serving
 from loadtests.kit.results import results, rounded, write_results
@@ -54,7 +54,7 @@ class Side:
     bodies: Sequence[str]
 
     def points(self, count: int, limit_s: float, quality: Mapping[str, float]) -> float:
-        """Ask `count` questions; return the mean points of 100 of those answered in time."""
+        """Ask `count` questions; return the mean points: quality times 100, or 0 if late."""
         total = 0.0
         connection = http.client.HTTPConnection(self.server.host, self.server.port, timeout=60)
         for number in range(count):
@@ -67,22 +67,6 @@ class Side:
                 total += 100 * quality[json.loads(said)["answers"][0]["variant"]]
         connection.close()
         return total / count
-
-
-@contextmanager
-def busy_cores() -> Iterator[None]:
-    """Keep every core busy with a loop until the block ends."""
-    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in _cores()]
-    try:
-        yield
-    finally:
-        for loop in loops:
-            loop.kill()
-            loop.wait()
-
-
-def _cores() -> range:
-    return range(usable_cores())
 
 
 def take_rounds(
@@ -152,7 +136,7 @@ def measure(asked: argparse.Namespace) -> list[Bar]:
         }
         for variant in quality:
             sides[variant] = Side(ours, bodies([{**limit, "variant": variant}], asked.seed))
-        stack.enter_context(busy_cores())
+        stack.enter_context(busy_processes(usable_cores()))
         found = bars(take_rounds(sides, asked, quality), asked.seed)
         tenths = scrape(ours.host, ours.port)
         return [*found, chances_bar("busy-cores.on-time-chances.mean-error", tenths)]

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ from loadtests.engine.connection import Connection, question_bytes
 from loadtests.kit.bars import Bar
 from loadtests.kit.origin import Origin
 from loadtests.kit.pairs import Pairs, ratio_bar
+from loadtests.kit.processes.busy import busy_processes
 from loadtests.kit.processes.child import environment
 from loadtests.kit.processes.serving import ServerProcess, ready_address
 from loadtests.kit.processes.started import started
@@ -39,7 +39,6 @@ BUSY = 2
 MOST_CPU_RATIO, LEAST_RATE_RATIO, LEAST_RATE_RATIO_BESIDE = 0.5, 1.2, 1.6
 MOST_FRONT_MS = 1.3
 _PICTURE = "examples/demo-artifact/golden/images/0000.jpg"
-_SPIN = "while True: pass"
 
 
 @dataclass(frozen=True)
@@ -59,18 +58,6 @@ def serving_tree(
     command = [str(tree / ".venv/bin/python"), *program, *words]
     with started(command, environment(), ready_address, 300, 30, tree) as (process, (host, port)):
         yield ServerProcess(process, host, port)
-
-
-@contextmanager
-def busy_processes(count: int) -> Iterator[None]:
-    """Let processes compute without rest until the block ends."""
-    running = [subprocess.Popen([sys.executable, "-c", _SPIN]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
 
 
 async def answers(server: ServerProcess, request: bytes, seconds: float) -> int:

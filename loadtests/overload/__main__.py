@@ -8,17 +8,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.config import default_cache_dir
 from loadtests.kit.bars import Bar
 from loadtests.kit.origin import Origin
+from loadtests.kit.processes.busy import busy_processes
 from loadtests.kit.processes.child import ROOT, run_child
 from loadtests.kit.results import results, rounded, write_results
 from loadtests.overload.judging import Figures, judge_overload, row_bars, spike_bars
@@ -43,7 +41,7 @@ def _main(words: list[str]) -> int:
     yardstick = measure_yardstick(options.artifact, setup, lambda what, share: None)
     solo_ms = yardstick.solo_s * 1e3
     print(f"solo {solo_ms:.1f} ms, capacity {yardstick.capacity_hz:.0f}/s", flush=True)
-    with servers.ours(options.artifact, setup.cache) as server, _busy(options.busy):
+    with servers.ours(options.artifact, setup.cache) as server, busy_processes(options.busy):
         load = _OfferedLoad(server, yardstick, options.seed)
         load.send([(1.0, _WARM_S)])
         part = _rows if options.part == "rows" else _spike
@@ -155,20 +153,6 @@ def _spike(load: _OfferedLoad, options: argparse.Namespace) -> _Found:
 def _say(name: str, found: Figures, sent: Sent) -> None:
     record = {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(found).items()}
     print(name, json.dumps(record), f"client {sent.cpu_s / sent.seconds:.2f} cores", flush=True)
-
-
-@contextmanager
-def _busy(count: int) -> Iterator[None]:
-    spinning = [
-        subprocess.Popen([sys.executable, "-c", "while True: sum(range(10**6))"])
-        for _ in range(count)
-    ]
-    try:
-        yield
-    finally:
-        for each in spinning:
-            each.kill()
-            each.wait()
 
 
 if __name__ == "__main__":

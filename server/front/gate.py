@@ -56,7 +56,7 @@ class Visit:
 
 def _octave(limit_s: float) -> int:
     """Return a budget's power of two, in ms: the engine lets the hurried go first."""
-    return round(math.log2(min(max(1.0, limit_s * 1e3), 2.0**_MOST_OCTAVES)))  # of no number: 0
+    return round(math.log2(min(max(1.0, limit_s * 1e3), 2.0**_MOST_OCTAVES)))  # NaN: the least
 
 
 class Gate:

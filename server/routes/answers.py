@@ -99,10 +99,10 @@ def _endpoint(
     async def ask(request: Request) -> Response:
         serving: Serving = request.app.state.serving
         record = record_of(request)
-        visit = request.scope["state"].get(VISIT) or serving.front.knock(
+        state = request.scope["state"]
+        visit = state[VISIT] = state.get(VISIT) or serving.front.knock(
             served.task.name, None, record.arrived_s
         )
-        record.when_over = lambda now: serving.front.end(visit)
         return await _Exchange(request, served, serving, record, visit).respond()
 
     return ask
@@ -204,12 +204,11 @@ class _Exchange(Generic[Fields]):
 
     def _learn(self, result: WorkResult, made_s: float, now: float) -> None:
         """Learn from an answer that is written; a text is written as it grows."""
-        front, times = self.serving.front, self.serving.answerer.times
+        times = self.serving.answerer.times
         if not self.served.task.writes:
             times.reply.add(now - self.visit.arrived_s - max(result.total_s), now)
             times.writing.add(now - made_s, now)
-            front.learn(self.visit, now)
-        front.end(self.visit)
+            self.serving.front.learn(self.visit, now)
 
     def _problem(self, error: Exception) -> dict[str, Any]:
         log_failure(error, self.record)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from starlette.testclient import TestClient
 
 from engine.telemetry import Telemetry
@@ -29,13 +30,9 @@ def test_answers_are_strict_json(client: TestClient) -> None:
 
 
 def test_an_answer_that_would_be_written_late_is_refused_and_counted(
-    client: TestClient, telemetry: Telemetry
+    client: TestClient, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class SlowWriting(RecentTime):
-        def predicted_s(self, now: float) -> float:
-            return 100.0
-
-    client.app.state.serving.answerer.times.writing = SlowWriting()  # type: ignore[attr-defined]
+    monkeypatch.setattr(RecentTime, "predicted_s", lambda time, now: 100.0)
     body = {"image": IMAGE, "question": "what color?"}
     budget: dict[str, object] = {"max_latency_ms": 9000}
     assert client.post("/v1/vqa", json={**body, "budget": budget}).status_code == 200

@@ -224,6 +224,7 @@ def test_every_instrument_is_there(pool: EnginePool) -> None:
             "variant_quality",
             "latency_prediction_ratio",
             "on_time_chance",
+            "late_replies",
             "caption_tokens",
             "first_token_seconds",
             "key_block_bytes",

@@ -1,4 +1,4 @@
-"""LitServe: `python -m loadtests.rivals.litserve_ OPTIONS`. One worker, as it has one model."""
+"""LitServe: `python -m loadtests.rivals.litserve_ OPTIONS`. Each worker has the model once."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ if __name__ == "__main__":
     server = litserve.LitServer(
         LitServeModel(options),
         accelerator="cpu",
-        workers_per_device=1,
+        workers_per_device=options.workers,
         timeout=options.timeout_ms / 1e3,
     )
     server.run(host="127.0.0.1", port=options.port, log_level="warning", generate_client_file=False)

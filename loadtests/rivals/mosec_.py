@@ -54,6 +54,11 @@ if __name__ == "__main__":
         "MOSEC_LOG_LEVEL": "warning",
     }
     server = Server()
-    infer = Runtime(Infer, max_batch_size=options.max_batch, max_wait_time=options.wait_ms)
+    infer = Runtime(
+        Infer,
+        num=options.workers,
+        max_batch_size=options.max_batch,
+        max_wait_time=options.wait_ms,
+    )
     server.register_runtime({PATH: [Runtime(Prepare), infer]})
     server.run()

@@ -188,7 +188,7 @@ def _prepare(setup: SloBench, report: Callable[[str, float], None]) -> dict[str,
     from loadtests.kit.artifacts import FAMILY, ensure_artifacts
     from loadtests.slo.servers import RIVALS, version_in
 
-    libraries = (*RIVALS.values(), "onnxruntime")
+    libraries = (*(each.package for each in RIVALS.values()), "onnxruntime")
     hashes = ensure_artifacts(setup.artifacts, [FAMILY], report)
     return {
         "seconds": setup.offering.seconds,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from cli.commands.bench.console import fail, print_bars, write
+from cli.commands.bench.console import JsonFile, PlotFile, end, fail, print_bars, write
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -42,8 +42,8 @@ def simulate(
         bool, typer.Option("--sweep-gangs", help="Only lock-step gangs, at five thresholds.")
     ] = False,
     jobs: Annotated[int, typer.Option(help="Processes that share the work.", min=1)] = 1,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
-    plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
 ) -> None:
     """Compare the elastic scheduler with its rivals and a bound that no policy can pass.
 
@@ -127,8 +127,7 @@ def _simulate(
     if json_file is not None:
         facts = {"seeds": list(runs.seeds), "seconds": runs.seconds, "took_s": took_s}
         write(json_file, facts, bars, studies_record(studies), seed=runs.seeds[0])
-    if any(bar.verdict == "short" for bar in bars):
-        raise typer.Exit(1)
+    end(bars)
 
 
 def _studies(

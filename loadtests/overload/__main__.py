@@ -14,11 +14,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.config import default_cache_dir
-from loadtests.kit.bars import Bar
+from loadtests.kit.bars import Bar, any_missed
 from loadtests.kit.origin import Origin
 from loadtests.kit.processes.busy import busy_processes
 from loadtests.kit.processes.child import ROOT, run_child
-from loadtests.kit.results import results, rounded, write_results
+from loadtests.kit.results import results, results_file, rounded, write_results
 from loadtests.overload.judging import Figures, judge_overload, row_bars, spike_bars
 from loadtests.rivals.options import PATH
 from loadtests.slo import servers
@@ -53,7 +53,7 @@ def _main(words: list[str]) -> int:
         facts = {"solo_ms": solo_ms, "capacity_hz": yardstick.capacity_hz, "seed": options.seed}
         measured = rounded({name: asdict(each) for name, each in figures.items()})
         write_results(options.json, results(Origin(command), facts, bars, measured))
-    return 1 if any(bar.verdict == "short" for bar in bars) else 0
+    return 1 if any_missed(bars) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--busy", type=int, default=0, choices=(0, 2), help="processes beside it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--artifact", type=Path, default=_DEMO)
-    parser.add_argument("--json", type=Path, help="write results here")
+    parser.add_argument("--json", type=results_file, help="write results here")
     return parser
 
 

@@ -15,7 +15,6 @@ from loadtests.kit.processes.started import started
 from loadtests.rivals.options import PATH, RivalOptions
 
 
-
 @dataclass(frozen=True)
 class KnownRival:
     """A rival: the package it needs, and the backend of ours on the library it runs graphs on."""

@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -18,8 +19,28 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
 
+_DIRTY_OK = "otmv.dirty_ok"
 
-JsonFile = Annotated[Path | None, typer.Option("--json", help="Write results here.")]
+
+def _json_file(context: typer.Context, path: Path | None) -> Path | None:
+    """Refuse before a run what could not be written after it."""
+    from loadtests.kit.errors import BenchError
+    from loadtests.kit.results import check_place
+
+    try:
+        if path is not None and not _dirty_ok(context):
+            check_place(path)
+    except BenchError as error:
+        fail(str(error))
+    return path
+
+
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", callback=_json_file, help="Write results here.")
+]
+DirtyOk = Annotated[
+    bool, typer.Option("--dirty-ok", help="Write committed results of a tree with changes, too.")
+]
 PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw them here.")]
 
 
@@ -49,6 +70,24 @@ def progress() -> Iterator[Callable[[str, float], None]]:
         signal.signal(signal.SIGTERM, before)
 
 
+def allow_dirty(context: typer.Context, *, dirty_ok: bool) -> None:
+    """Remember `--dirty-ok` for the commands below; their results say so."""
+    context.obj = {_DIRTY_OK: dirty_ok}
+
+
+def _dirty_ok(context: click.Context | None) -> bool:
+    known = context.find_object(dict) if context is not None else None
+    return bool(known and known.get(_DIRTY_OK))
+
+
+def end(bars: Sequence[Bar], *, failed: bool = False) -> None:
+    """End with 1 if something failed, or a bar that was run is not ok."""
+    from loadtests.kit.bars import any_missed
+
+    if failed or any_missed(bars):
+        raise typer.Exit(1)
+
+
 def print_bars(bars: Sequence[Bar]) -> None:
     """Print one line per bar."""
     console = Console()
@@ -65,12 +104,23 @@ def write(
 ) -> None:
     """Write the results file, or end with one line."""
     from loadtests.kit.origin import Origin
-    from loadtests.kit.results import results, write_results
+    from loadtests.kit.results import results
 
+    write_made(path, results(Origin(command(), seed), facts, bars, measured))
+
+
+def write_made(path: Path, found: Mapping[str, Any]) -> None:
+    """Write what `results` returned, or end with one line."""
+    from loadtests.kit.errors import BenchError
+    from loadtests.kit.results import DIRTY_OK, write_results
+
+    told = {DIRTY_OK: True} if _dirty_ok(click.get_current_context(silent=True)) else {}
     try:
-        write_results(path, results(Origin(command(), seed), facts, bars, measured))
+        write_results(path, {**found, **told})
     except OSError as error:
         fail(f"{path}: {error.strerror}")
+    except BenchError as error:
+        fail(str(error))
 
 
 def command() -> str:

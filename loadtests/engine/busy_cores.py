@@ -33,7 +33,7 @@ from loadtests.kit.processes.child import ROOT
 from loadtests.kit.processes.serving import ServerProcess, serving
 from loadtests.kit.results import results, results_file, rounded, write_results
 from loadtests.rivals.options import PATH
-from loadtests.slo.calibration import chances_bar, scrape
+from loadtests.slo.judging.calibration import chances_bar, scrape
 from loadtests.slo.workload import bodies
 
 OURS, BEFORE = "ours", "before"

@@ -10,9 +10,16 @@ Interval = tuple[float, float]
 """Lower and upper end."""
 
 CONFIDENCE = 0.95
+LEAST_VISITS = 3
+"""Of fewer no bar is drawn."""
 _ALL_UP_TO = 4
 """Visits of which every way to draw them is taken; of more, `_DRAWS` at random, seeded."""
 _DRAWS = 2000
+
+
+def too_few(visits: int) -> str:
+    """Say why a bar is not drawn."""
+    return f"{visits} visit{'s' if visits != 1 else ''}; a bar needs {LEAST_VISITS}"
 
 
 def draws(count: int) -> list[tuple[int, ...]]:

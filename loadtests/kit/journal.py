@@ -34,6 +34,9 @@ class Journal:
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def add(self, key: str, value: Any) -> None:
         """Write an entry; it survives whatever happens to this process afterwards.
 

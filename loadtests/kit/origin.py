@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -64,6 +66,15 @@ def commit_here(tree: Path = ROOT) -> str:
 def is_clean(commit: str) -> bool:
     """Tell whether a commit, as `commit_here` names it, is all of the code that ran."""
     return commit != "" and not commit.endswith(CHANGES)
+
+
+def code_hash(folders: Sequence[str], tree: Path = ROOT) -> str:
+    """Return a hash of all Python code in some folders: equal where the same code runs."""
+    found = hashlib.sha256()
+    for path in sorted(each for folder in folders for each in (tree / folder).rglob("*.py")):
+        found.update(f"{path.relative_to(tree)}\n".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def _git(tree: Path, *words: str) -> str:

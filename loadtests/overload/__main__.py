@@ -23,9 +23,8 @@ from loadtests.overload.judging import Figures, judge_overload, row_bars, spike_
 from loadtests.rivals.options import PATH
 from loadtests.slo import servers
 from loadtests.slo.client import Connections, Send, SendJob, Sent, request_bytes
-from loadtests.slo.program import SloBench, measure_yardstick
-from loadtests.slo.visits import Offering, Yardstick
 from loadtests.slo.workload import Cell, PlannedRequest, bodies, class_budgets, draw
+from loadtests.slo.yardstick import Yardstick, measure_yardstick
 
 _DEMO = ROOT / "examples/demo-artifact"
 _LOADS = (0.5, 1.0, 1.5, 2.0)
@@ -37,11 +36,11 @@ _SUSTAINED_S, _CONNECTIONS = 6.0, 8
 
 def _main(words: list[str]) -> int:
     options = _parser().parse_args(words)
-    setup = SloBench(default_cache_dir() / "bench", Path(), Offering((), 0, options.seed))
-    yardstick = measure_yardstick(options.artifact, setup, lambda what, share: None)
+    cache = default_cache_dir() / "bench" / "cache"
+    yardstick = measure_yardstick(options.artifact, cache, options.seed, lambda what, share: None)
     solo_ms = yardstick.solo_s * 1e3
     print(f"solo {solo_ms:.1f} ms, capacity {yardstick.capacity_hz:.0f}/s", flush=True)
-    with servers.ours(options.artifact, setup.cache) as server, busy_processes(options.busy):
+    with servers.ours(options.artifact, cache) as server, busy_processes(options.busy):
         load = _OfferedLoad(server, yardstick, options.seed)
         load.send([(1.0, _WARM_S)])
         part = _rows if options.part == "rows" else _spike

@@ -45,7 +45,10 @@ class InferQueue:
 
     def __init__(self, options: RivalOptions) -> None:
         self._batches, self._options = Batches(options), options
-        settings = {"NUM_STREAMS": options.workers, "INFERENCE_NUM_THREADS": options.threads}
+        settings = {
+            "NUM_STREAMS": options.workers,
+            "INFERENCE_NUM_THREADS": options.threads * options.workers,
+        }
         core = openvino.Core()
         compiled = core.compile_model(core.read_model(self._batches.graph), "CPU", settings)
         self._queue = openvino.AsyncInferQueue(compiled, options.workers)

@@ -17,17 +17,21 @@ from loadtests.rivals.options import PATH, RivalOptions
 
 @dataclass(frozen=True)
 class KnownRival:
-    """A rival: the package it needs, and the backend of ours on the library it runs graphs on."""
+    """A rival: the package it needs, and the backend of ours on the library it runs graphs on.
+
+    `spins`: whether the threads of that library can be told to spin while they wait.
+    """
 
     package: str
     backend: str
+    spins: bool = True
 
 
 RIVALS = {
     "litserve": KnownRival("litserve", "onnxruntime"),
     "ray": KnownRival("ray", "onnxruntime"),
     "mosec": KnownRival("mosec", "onnxruntime"),
-    "openvino": KnownRival("openvino", "openvino"),
+    "openvino": KnownRival("openvino", "openvino", spins=False),
 }
 """Rivals by name; the program of each is `loadtests.rivals.<rival>_`."""
 

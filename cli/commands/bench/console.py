@@ -22,16 +22,21 @@ if TYPE_CHECKING:
 _DIRTY_OK = "otmv.dirty_ok"
 
 
-def _json_file(context: typer.Context, path: Path | None) -> Path | None:
-    """Refuse before a run what could not be written after it."""
+def check_writable(path: Path) -> None:
+    """End with one line, before a run, if its results could not be written after it."""
     from loadtests.kit.errors import BenchError
     from loadtests.kit.results import check_place
 
     try:
-        if path is not None and not _dirty_ok(context):
+        if not _dirty_ok():
             check_place(path)
     except BenchError as error:
         fail(str(error))
+
+
+def _json_file(path: Path | None) -> Path | None:
+    if path is not None:
+        check_writable(path)
     return path
 
 
@@ -75,7 +80,8 @@ def allow_dirty(context: typer.Context, *, dirty_ok: bool) -> None:
     context.obj = {_DIRTY_OK: dirty_ok}
 
 
-def _dirty_ok(context: click.Context | None) -> bool:
+def _dirty_ok() -> bool:
+    context = click.get_current_context(silent=True)
     known = context.find_object(dict) if context is not None else None
     return bool(known and known.get(_DIRTY_OK))
 
@@ -114,7 +120,7 @@ def write_made(path: Path, found: Mapping[str, Any]) -> None:
     from loadtests.kit.errors import BenchError
     from loadtests.kit.results import DIRTY_OK, write_results
 
-    told = {DIRTY_OK: True} if _dirty_ok(click.get_current_context(silent=True)) else {}
+    told = {DIRTY_OK: True} if _dirty_ok() else {}
     try:
         write_results(path, {**found, **told})
     except OSError as error:

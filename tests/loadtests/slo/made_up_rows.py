@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from loadtests.slo.scoring import CellScore
+from loadtests.slo.judging.scoring import CellScore
 from loadtests.slo.visits import OURS, CellResult, Yardstick
 from loadtests.slo.workload import Cell
 

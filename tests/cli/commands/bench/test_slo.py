@@ -12,7 +12,7 @@ from loadtests.kit import artifacts
 from loadtests.kit.errors import BenchError
 from loadtests.slo import program, servers
 from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, SloBench, SloResults
-from loadtests.slo.scoring import CellScore
+from loadtests.slo.judging.scoring import CellScore
 from loadtests.slo.sweep import GRID, RivalSettings, Trial, record
 from loadtests.slo.visits import OURS, CellResult, Yardstick
 from loadtests.slo.workload import Cell

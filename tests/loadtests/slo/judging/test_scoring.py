@@ -5,7 +5,7 @@ import json
 import pytest
 
 from loadtests.slo.client import LEFT, Reply, Sent
-from loadtests.slo.scoring import judge, score
+from loadtests.slo.judging.scoring import judge, score
 from loadtests.slo.workload import FACTORS, PlannedRequest
 from tests.loadtests.slo.made_up_rows import QUALITY, SOLO_S
 

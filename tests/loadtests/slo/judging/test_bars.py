@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from loadtests.kit.bars import Bar
-from loadtests.slo.bars import not_run, own_bars, rival_bars
+from loadtests.slo.judging.bars import not_run, own_bars, rival_bars
 from loadtests.slo.visits import OURS
 from tests.loadtests.slo.made_up_rows import GROUND, HIGH, LOW, ROWS, row
 

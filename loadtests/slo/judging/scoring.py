@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from loadtests.kit.asking.answers import problem_kind
 from loadtests.kit.latencies import late_sends, percentiles_ms, timeline
 from loadtests.slo.client import LEFT, Reply, Sent
-from loadtests.slo.workload import FACTORS, PlannedRequest
+from loadtests.slo.workload import FACTORS, PlannedCell, PlannedRequest
 
 MISS = "miss"
 
@@ -55,16 +55,19 @@ def _refusal(reply: Reply) -> str:
 
 @dataclass(frozen=True)
 class CellScore:
-    """One cell of one side.
+    """One cell of one side, without its warm part; `seconds` is how long the rest lasted.
 
-    `attainment` is on-time answers over offered requests; `effective` the sum of on-time answers'
-    quality over offered requests, in points of 100; `goodput_hz` on-time answers per second.
-    `variants` counts on-time answers. `classes` holds attainment and p50, p95, p99 of the answers'
-    latency, late ones included, per deadline class; `timeline` counts answers on time per variant,
-    and misses, per `BIN_S` of intended send times.
+    `offered_hz` is what the arrivals came to, whatever load was meant. `attainment` is on-time
+    answers over offered requests; `effective` the sum of on-time answers' quality over offered
+    requests, in points of 100; `goodput_hz` on-time answers per second. `variants` counts on-time
+    answers. `classes` holds attainment and p50, p95, p99 of the answers' latency, late ones
+    included, per deadline class; `timeline` counts answers on time per variant, and misses, per
+    `BIN_S` of intended send times.
     """
 
     offered: int
+    seconds: float
+    offered_hz: float
     attainment: float
     effective: float
     goodput_hz: float
@@ -78,17 +81,21 @@ class CellScore:
 
 
 def score(
-    marks: Sequence[JudgedRequest],
+    planned: PlannedCell,
+    judged: Sequence[JudgedRequest],
     quality: Mapping[str, float],
-    seconds: float,
     sent: Sent,
     server_cpu_s: float,
 ) -> CellScore:
-    """Sum up a cell of `seconds`; processor shares are of one core, over the time to the end."""
+    """Sum up a cell; processor shares are of one core, from the first send to the last answer."""
+    marks = [mark for mark in judged if mark.offer.at_s >= planned.warm_s]
+    seconds = planned.seconds
     met = [mark for mark in marks if not mark.miss]
     count = max(1, len(marks))
     return CellScore(
         offered=len(marks),
+        seconds=seconds,
+        offered_hz=len(marks) / seconds,
         attainment=len(met) / count,
         effective=100 * sum(quality[str(mark.variant)] for mark in met) / count,
         goodput_hz=len(met) / seconds,
@@ -96,7 +103,8 @@ def score(
         misses=dict(Counter(mark.miss for mark in marks if mark.miss).most_common()),
         classes={f"{factor}x": _class(marks, factor) for factor in FACTORS},
         timeline=timeline(
-            ((m.offer.at_s, MISS if m.miss else str(m.variant)) for m in marks), seconds
+            ((m.offer.at_s - planned.warm_s, MISS if m.miss else str(m.variant)) for m in marks),
+            seconds,
         ),
         late_sends=late_sends([mark.late_send_s for mark in marks]),
         client_cpu=sent.cpu_s / sent.seconds,

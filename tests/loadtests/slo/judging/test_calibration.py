@@ -6,7 +6,7 @@ import pytest
 from prometheus_client import generate_latest
 
 from engine.telemetry import Telemetry
-from loadtests.slo.calibration import (
+from loadtests.slo.judging.calibration import (
     TENTHS,
     Tenth,
     chances_bar,

@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from loadtests.kit.bars import Bar
 from loadtests.kit.errors import BenchError
+from loadtests.kit.intervals import LEAST_VISITS, Interval, bootstrap, too_few
 
 MEAN_ERROR = 0.03
 TENTHS = 10
@@ -58,6 +59,14 @@ def scrape(host: str, port: int) -> list[Tenth]:
         raise BenchError(f"the server's metrics cannot be read: {error}") from error
 
 
+def less(after: Sequence[Tenth], before: Sequence[Tenth]) -> list[Tenth]:
+    """Return what came to the tenths of one server between two readings."""
+    return [
+        Tenth(late.count - soon.count, late.chances - soon.chances, late.met - soon.met)
+        for late, soon in zip(after, before, strict=True)
+    ]
+
+
 def together(visits: Iterable[Sequence[Tenth]]) -> list[Tenth]:
     """Return the tenths of several servers as one."""
     return [
@@ -70,18 +79,34 @@ def together(visits: Iterable[Sequence[Tenth]]) -> list[Tenth]:
     ]
 
 
-def chances_bar(name: str, tenths: Sequence[Tenth]) -> Bar:
-    """Return the bar on the mean error over all answers: each counts with its tenth's error."""
+def mean_error(tenths: Sequence[Tenth]) -> float:
+    """Return the mean error over all answers: each counts with its tenth's error."""
     count = sum(tenth.count for tenth in tenths)
-    if not count:
+    return sum(tenth.count * abs(tenth.error) for tenth in tenths) / max(1.0, count)
+
+
+def chances_bar(name: str, tenths: Sequence[Tenth], interval: Interval | None = None) -> Bar:
+    """Return the bar on the mean error over all answers."""
+    if not sum(tenth.count for tenth in tenths):
         return Bar(name, None, MEAN_ERROR, False, "no answer with a deadline was recorded")
-    error = sum(tenth.count * abs(tenth.error) for tenth in tenths) / count
     shown = [
         f"{tenth.chances / tenth.count:.2f}: {tenth.met / tenth.count:.2f} of {tenth.count:.0f}"
         for tenth in tenths
         if tenth.count
     ]
-    return Bar(name, error, MEAN_ERROR, False, "; ".join(shown), {"tenths": record(tenths)})
+    spread, evidence = "; ".join(shown), {"tenths": record(tenths)}
+    return Bar(name, mean_error(tenths), MEAN_ERROR, False, spread, evidence, interval)
+
+
+def chances_bar_of_turns(name: str, turns: Sequence[Sequence[Tenth]]) -> Bar:
+    """Return the bar with its interval over turns; not run if they are too few."""
+    if len(turns) < LEAST_VISITS:
+        return Bar(name, None, MEAN_ERROR, False, too_few(len(turns)))
+
+    def error(drawn: Sequence[int]) -> dict[str, float]:
+        return {name: mean_error(together([turns[number] for number in drawn]))}
+
+    return chances_bar(name, together(turns), bootstrap(error, len(turns))[name])
 
 
 def record(tenths: Sequence[Tenth]) -> list[dict[str, float]]:

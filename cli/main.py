@@ -37,6 +37,7 @@ _INTERRUPTED = 130
 _AFTER_STOP = {
     "tune": "; the same command resumes",
     "export": "; nothing was written, the same command begins again",
+    "bench slo": "; the same command goes on where it was",
 }
 
 
@@ -63,6 +64,9 @@ def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:
     for command in sub.registered_commands:
         command.help = _paragraphs(command.help or inspect.getdoc(command.callback) or "")
     if len(sub.registered_commands) > 1:
+        for command in sub.registered_commands:
+            callback = command.callback or _listed
+            command.callback = _stoppable(f"{name} {callback.__name__}", callback)
         app.add_typer(sub, name=name)
     else:
         (command,) = sub.registered_commands

@@ -60,7 +60,7 @@ class KeptVisit:
     def _tenths(self, server: servers.Running) -> Sequence[Tenth]:
         return scrape(server.host, server.port) if self.planned.side == OURS else ()
 
-    def _keep(self, cell: Cell, score: CellScore | None, tenths: Sequence[Tenth]) -> CellResult:
+    def _keep(self, cell: Cell, score: CellScore | None, tenths: tuple[Tenth, ...]) -> CellResult:
         planned = self.planned
         row = CellResult(planned.side, planned.variant, planned.turn, cell, score, tenths)
         self.journal.add(planned.key(cell), _RESULT.dump_python(row, mode="json"))

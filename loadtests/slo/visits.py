@@ -39,7 +39,7 @@ class CellResult:
     turn: int
     cell: Cell
     score: CellScore | None
-    tenths: Sequence[Tenth] = ()
+    tenths: tuple[Tenth, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import click
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
 
-_DIRTY_OK = "otmv.dirty_ok"
+_DIRTY_OK: ContextVar[bool] = ContextVar("dirty_ok", default=False)
 
 
 def check_writable(path: Path) -> None:
@@ -28,7 +28,7 @@ def check_writable(path: Path) -> None:
     from loadtests.kit.results import check_place
 
     try:
-        if not _dirty_ok():
+        if not _DIRTY_OK.get():
             check_place(path)
     except BenchError as error:
         fail(str(error))
@@ -75,15 +75,9 @@ def progress() -> Iterator[Callable[[str, float], None]]:
         signal.signal(signal.SIGTERM, before)
 
 
-def allow_dirty(context: typer.Context, *, dirty_ok: bool) -> None:
-    """Remember `--dirty-ok` for the commands below; their results say so."""
-    context.obj = {_DIRTY_OK: dirty_ok}
-
-
-def _dirty_ok() -> bool:
-    context = click.get_current_context(silent=True)
-    known = context.find_object(dict) if context is not None else None
-    return bool(known and known.get(_DIRTY_OK))
+def allow_dirty(dirty_ok: bool) -> None:
+    """Remember `--dirty-ok` for the command below; its results say so."""
+    _DIRTY_OK.set(dirty_ok)
 
 
 def end(bars: Sequence[Bar], *, failed: bool = False) -> None:
@@ -120,7 +114,7 @@ def write_made(path: Path, found: Mapping[str, Any]) -> None:
     from loadtests.kit.errors import BenchError
     from loadtests.kit.results import DIRTY_OK, write_results
 
-    told = {DIRTY_OK: True} if _dirty_ok() else {}
+    told = {DIRTY_OK: True} if _DIRTY_OK.get() else {}
     try:
         write_results(path, {**found, **told})
     except OSError as error:

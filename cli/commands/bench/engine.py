@@ -39,14 +39,14 @@ _QUICK_PAIRS = 3
 
 
 @app.callback()
-def bench(context: typer.Context, dirty_ok: DirtyOk = False) -> None:
+def bench(dirty_ok: DirtyOk = False) -> None:
     """Measure the engine, its scheduler or the server, and hold the result against its bars.
 
     Ends with 0 if every bar that was run is ok, with 1 if one is short, or unclear (its interval
     holds the limit), or if something failed. Under loadtests/ of a work tree only results of a
     clean commit are written.
     """
-    allow_dirty(context, dirty_ok=dirty_ok)
+    allow_dirty(dirty_ok)
 
 
 @app.command()

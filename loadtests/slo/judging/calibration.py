@@ -59,12 +59,12 @@ def scrape(host: str, port: int) -> list[Tenth]:
         raise BenchError(f"the server's metrics cannot be read: {error}") from error
 
 
-def less(after: Sequence[Tenth], before: Sequence[Tenth]) -> list[Tenth]:
+def less(after: Sequence[Tenth], before: Sequence[Tenth]) -> tuple[Tenth, ...]:
     """Return what came to the tenths of one server between two readings."""
-    return [
+    return tuple(
         Tenth(late.count - soon.count, late.chances - soon.chances, late.met - soon.met)
         for late, soon in zip(after, before, strict=True)
-    ]
+    )
 
 
 def together(visits: Iterable[Sequence[Tenth]]) -> list[Tenth]:

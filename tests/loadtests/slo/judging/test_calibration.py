@@ -10,6 +10,8 @@ from loadtests.slo.judging.calibration import (
     TENTHS,
     Tenth,
     chances_bar,
+    chances_bar_of_turns,
+    less,
     plot_tenths,
     read_tenths,
     together,
@@ -49,3 +51,19 @@ def test_the_error_counts_every_answer_alike() -> None:
 def test_they_are_drawn(tmp_path: Path) -> None:
     plot_tenths(recorded(0.5, 1, 1), tmp_path / "chances.png")
     assert (tmp_path / "chances.png").stat().st_size > 1000
+
+
+def test_the_bar_over_turns_has_an_interval_and_needs_three() -> None:
+    good, bad = recorded(0.95, met=95, missed=5), recorded(0.95, met=80, missed=20)
+    bar = chances_bar_of_turns("chances", [good, good, bad])
+    assert bar.measured == pytest.approx(0.05)
+    assert bar.interval == pytest.approx((0.0, 0.15), abs=1e-9)
+    assert bar.verdict == "unclear"
+    assert chances_bar_of_turns("chances", [good, good, good]).verdict == "ok"
+    assert chances_bar_of_turns("chances", [good, good]).verdict == "not-run"
+
+
+def test_what_came_between_two_readings() -> None:
+    before, after = recorded(0.95, 5, 1), together([recorded(0.95, 5, 1), recorded(0.5, 2, 0)])
+    between = less(after, before)
+    assert (between[5].count, between[5].met, between[9].count) == (2, 2, 0)

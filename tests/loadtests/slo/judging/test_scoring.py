@@ -6,7 +6,7 @@ import pytest
 
 from loadtests.slo.client import LEFT, Reply, Sent
 from loadtests.slo.judging.scoring import judge, score
-from loadtests.slo.workload import FACTORS, PlannedRequest
+from loadtests.slo.workload import FACTORS, PlannedCell, PlannedRequest
 from tests.loadtests.slo.made_up_rows import QUALITY, SOLO_S
 
 
@@ -58,8 +58,9 @@ def test_a_score_adds_up() -> None:
         Reply(1.61, 1.7, 504, "{}"),
     ]
     sent = Sent(replies, 10.0, 0.5)
-    found = score(judge(offers, replies, SOLO_S), QUALITY, 2.0, sent, 15.0)
-    assert found.offered == 4
+    planned = PlannedCell(tuple(offers), 0.0, 2.0)
+    found = score(planned, judge(offers, replies, SOLO_S), QUALITY, sent, 15.0)
+    assert (found.offered, found.seconds, found.offered_hz) == (4, 2.0, 2.0)
     assert found.attainment == 0.5
     assert found.effective == pytest.approx(100 * (0.95 + 0.7) / 4)
     assert found.goodput_hz == 1.0
@@ -77,6 +78,17 @@ def test_a_score_adds_up() -> None:
 
 
 def test_nothing_offered_is_no_division_by_zero() -> None:
-    found = score([], QUALITY, 1.0, Sent([], 1.0, 0.0), 0.0)
+    found = score(PlannedCell((), 0.0, 1.0), [], QUALITY, Sent([], 1.0, 0.0), 0.0)
     assert (found.offered, found.attainment, found.effective) == (0, 0.0, 0.0)
     assert found.classes["2x"]["p50_ms"] is None
+
+
+def test_the_warm_part_does_not_count() -> None:
+    offers = [PlannedRequest(at_s, 2, 0) for at_s in (0.5, 1.9, 2.0, 3.5)]
+    replies = [Reply(at_s, at_s, 500, "[]") for at_s in (0.5, 1.9)]
+    replies += [answer("full", 2.1, 2.0), answer("d3", 3.6, 3.5)]
+    planned = PlannedCell(tuple(offers), 2.0, 2.0)
+    found = score(planned, judge(offers, replies, SOLO_S), QUALITY, Sent(replies, 4.0, 0.0), 0.0)
+    assert (found.offered, found.offered_hz, found.attainment) == (2, 1.0, 1.0)
+    assert found.timeline == [{"full": 1}, {"d3": 1}]
+    assert found.misses == {}

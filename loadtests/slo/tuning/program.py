@@ -15,7 +15,7 @@ from loadtests.slo import servers
 from loadtests.slo.bench import SloBench, kept_yardstick, started_rival
 from loadtests.slo.capacity import best
 from loadtests.slo.plan import in_words, visit_s
-from loadtests.slo.tuning.search import Asked, SettingsSpace, Tuned, cells_for, most_trials, search
+from loadtests.slo.tuning.search import Trial, SettingsSpace, Tuned, cells_for, most_trials, search
 from loadtests.slo.workload import Cell
 from loadtests.slo.yardstick import Yardstick
 
@@ -41,7 +41,7 @@ class Tuning:
         """The most scores that its search asks for."""
         return most_trials(self.space, self.cells)
 
-    def key(self, asked: Asked) -> str:
+    def key(self, asked: Trial) -> str:
         """Return the journal's key of a trial."""
         settings = json.dumps(asdict(asked.settings))
         return f"{self.rival} {self.variant}, {asked.cell.name}: {settings}"
@@ -124,7 +124,7 @@ def _tune_one(
             return tuned
 
 
-def _trial(tuning: Tuning, asked: Asked, setup: SloBench, *, begins: bool) -> dict[str, Any]:
+def _trial(tuning: Tuning, asked: Trial, setup: SloBench, *, begins: bool) -> dict[str, Any]:
     """Measure settings at a cell; what does not run at all is a score below all others."""
     yardstick = tuning.yardstick
     offering = setup.offering(yardstick, setup.seed)

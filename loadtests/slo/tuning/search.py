@@ -22,7 +22,7 @@ FINALISTS = 2
 
 
 @dataclass(frozen=True)
-class Asked:
+class Trial:
     """Which settings to measure at which cell."""
 
     settings: RivalSettings
@@ -34,10 +34,10 @@ class Tuned:
     """The settings found, and every score on the way."""
 
     settings: RivalSettings
-    scores: Mapping[Asked, float]
+    scores: Mapping[Trial, float]
 
 
-Search = Generator[Asked, float, Tuned]
+Search = Generator[Trial, float, Tuned]
 
 
 @dataclass(frozen=True)
@@ -65,12 +65,12 @@ def search(space: SettingsSpace, cells: Sequence[Cell]) -> Search:
     Returns:
         Those of the best mean over the cells; of equals the first measured.
     """
-    scores: dict[Asked, float] = {}
+    scores: dict[Trial, float] = {}
 
-    def best_of(candidates: Sequence[RivalSettings]) -> Generator[Asked, float, RivalSettings]:
+    def best_of(candidates: Sequence[RivalSettings]) -> Generator[Trial, float, RivalSettings]:
         for each in candidates:
-            yield from _score(Asked(each, cells[0]), scores)
-        return max(candidates, key=lambda each: scores[Asked(each, cells[0])])
+            yield from _score(Trial(each, cells[0]), scores)
+        return max(candidates, key=lambda each: scores[Trial(each, cells[0])])
 
     now = yield from best_of([space.start])
     now = yield from best_of([now, *(replace(now, max_batch=each) for each in BATCHES)])
@@ -85,12 +85,12 @@ def search(space: SettingsSpace, cells: Sequence[Cell]) -> Search:
     last = sorted(scores, key=scores.__getitem__, reverse=True)[:FINALISTS]
     for finalist in last:
         for cell in cells[1:]:
-            yield from _score(Asked(finalist.settings, cell), scores)
-    won = max(last, key=lambda each: sum(scores[Asked(each.settings, cell)] for cell in cells))
+            yield from _score(Trial(finalist.settings, cell), scores)
+    won = max(last, key=lambda each: sum(scores[Trial(each.settings, cell)] for cell in cells))
     return Tuned(won.settings, scores)
 
 
-def _score(asked: Asked, scores: dict[Asked, float]) -> Generator[Asked, float, None]:
+def _score(asked: Trial, scores: dict[Trial, float]) -> Generator[Trial, float, None]:
     """Ask for a score unless it is known."""
     if asked not in scores:
         scores[asked] = yield asked

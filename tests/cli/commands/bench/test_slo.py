@@ -22,7 +22,7 @@ from loadtests.slo.plan import EVERY_CELL, QUICK_CELLS, PlannedVisit
 from loadtests.slo.program import SloRun, TunedRivals
 from loadtests.slo.servers import RIVALS
 from loadtests.slo.tuning import program as tuning
-from loadtests.slo.tuning.search import Asked, SettingsSpace, Tuned
+from loadtests.slo.tuning.search import Trial, SettingsSpace, Tuned
 from loadtests.slo.tuning.settings import RivalSettings, settings_file
 from loadtests.slo.visits import OURS, CellResult
 from loadtests.slo.workload import Cell, CellLength
@@ -197,7 +197,7 @@ def test_tuning_writes_what_the_benchmark_reads(
     def tune(
         tunings: list[tuning.Tuning], setup: SloBench, journal: Journal, report: object
     ) -> dict[tuple[str, str], Tuned]:
-        scores = {Asked(SETTINGS, Cell(1.0, 4.0)): 71.5}
+        scores = {Trial(SETTINGS, Cell(1.0, 4.0)): 71.5}
         return {(each.rival, each.variant): Tuned(SETTINGS, scores) for each in tunings}
 
     monkeypatch.setattr(tuning, "plan_tunings", plan_tunings)
@@ -241,6 +241,19 @@ def test_our_own_server_failing_is_one_line(
     code, _, errors = run("slo", *places)
     assert code == 1
     assert "the server ended: why" in errors
+
+
+def test_being_stopped_is_one_line_that_says_how_to_go_on(
+    faked: FakeServers, places: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(of: SloRun, report: object) -> Mapping[str, SloResults]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SloRun, "run", stopped)
+    code, out, errors = run("slo", *places)
+    assert (code, out) == (130, "")
+    last = errors.strip().splitlines()[-1]
+    assert last.endswith("otmv bench slo: stopped; the same command goes on where it was")
 
 
 def broken(of: SloRun, report: object) -> Mapping[str, SloResults]:

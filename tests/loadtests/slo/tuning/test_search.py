@@ -6,7 +6,7 @@ import pytest
 
 from loadtests.slo.tuning.search import (
     FINALISTS,
-    Asked,
+    Trial,
     SettingsSpace,
     Tuned,
     cells_for,
@@ -19,10 +19,10 @@ from loadtests.slo.workload import Cell
 CELLS = (Cell(1.0, 4.0), Cell(1.0, 1.0))
 SPACE = SettingsSpace(cores=2, spins=True)
 
-Scored = Callable[[Asked], float]
+Scored = Callable[[Trial], float]
 
 
-def followed(space: SettingsSpace, scored: Scored) -> tuple[list[Asked], Tuned]:
+def followed(space: SettingsSpace, scored: Scored) -> tuple[list[Trial], Tuned]:
     """Answer a search until it ends; return what it asked for and found."""
     searching, asked = search(space, CELLS), []
     try:
@@ -37,7 +37,7 @@ def followed(space: SettingsSpace, scored: Scored) -> tuple[list[Asked], Tuned]:
 def near(wanted: RivalSettings) -> Scored:
     """Score settings by how many are as wanted; batches by how near."""
 
-    def scored(asked: Asked) -> float:
+    def scored(asked: Trial) -> float:
         found = asked.settings
         same = [found.wait_ms == wanted.wait_ms, found.spin == wanted.spin]
         same += [found.timeout_over_solo == wanted.timeout_over_solo]
@@ -95,7 +95,7 @@ def test_a_lucky_first_cell_does_not_win_alone() -> None:
     lucky = RivalSettings(8, 5, 4, 2)
     steady = SPACE.start
 
-    def scored(asked: Asked) -> float:
+    def scored(asked: Trial) -> float:
         known: Mapping[RivalSettings, tuple[float, float]] = {
             lucky: (60.0, 10.0),
             steady: (59.0, 50.0),

@@ -8,7 +8,7 @@ from typing import Any
 
 from loadtests.kit.latencies import BIN_S
 from loadtests.slo.judging.scoring import MISS
-from loadtests.slo.judging.table import CellTable
+from loadtests.slo.judging.table import CellTable, Turns
 from loadtests.slo.visits import OURS, CellResult
 from loadtests.slo.workload import Cell
 from loadtests.slo.yardstick import Yardstick
@@ -56,25 +56,33 @@ def plot(rows: Sequence[CellResult], yardstick: Yardstick, path: Path) -> None:
 def _lines(
     axes: Any, table: CellTable, yardstick: Yardstick, cells: Sequence[Cell], what: str
 ) -> None:
-    """Draw ours, and of each rival the full variant (dashed) and the best one at each load."""
-    loads = [cell.load for cell in cells]
+    """Draw ours, and of each rival the full variant (dashed) and the best one at each load.
 
+    A line is the mean of the visits; behind it lies what is between the lowest and the highest.
+    """
+    loads = [cell.load for cell in cells]
     rivals = [side for side in dict.fromkeys(row.side for row in table.rows) if side != OURS]
     turns = table.turns(OURS, *rivals)
 
-    def up(side: str, variant: str, cell: Cell) -> float:
-        if what == "effective":
-            return table.effective(side, variant, cell, turns)
-        return 100 * table.attainment(side, variant, cell, turns)
+    def line(of: Mapping[Cell, tuple[str, str]], label: str, **style: Any) -> None:
+        def up(cell: Cell, of_turns: Turns) -> float:
+            if what == "effective":
+                return table.effective(*of[cell], cell, of_turns)
+            return 100 * table.attainment(*of[cell], cell, of_turns)
+
+        visits = [[up(cell, [turn]) for turn in turns] for cell in cells]
+        low, high = [min(each) for each in visits], [max(each) for each in visits]
+        axes.fill_between(loads, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        axes.plot(loads, [up(cell, turns) for cell in cells], label=label, **style)
 
     for rival, colour in zip(rivals, _RIVALS, strict=False):
-        best = [up(rival, table.hindsight(rival, cell, turns)[0], cell) for cell in cells]
-        full = [up(rival, yardstick.full, cell) for cell in cells]
+        best = {cell: (rival, table.hindsight(rival, cell, turns)[0]) for cell in cells}
+        full = dict.fromkeys(cells, (rival, yardstick.full))
         style = {"color": colour, "linewidth": 1.6, "markersize": 5}
-        axes.plot(loads, best, marker="s", label=f"{rival}, best variant in hindsight", **style)
-        axes.plot(loads, full, marker="o", linestyle="--", label=f"{rival}, full variant", **style)
+        line(best, f"{rival}, best variant in hindsight", marker="s", **style)
+        line(full, f"{rival}, full variant", marker="o", linestyle="--", **style)
     style = {"color": _OURS, "linewidth": 2.8, "marker": "D", "markersize": 6, "zorder": 5}
-    axes.plot(loads, [up(OURS, "", cell) for cell in cells], label="otmv serve", **style)
+    line(dict.fromkeys(cells, (OURS, "")), "otmv serve", **style)
     axes.set_ylim(0, 103)
     axes.set_xticks(loads)
     _plain(axes)

@@ -15,7 +15,7 @@ from loadtests.slo import servers
 from loadtests.slo.bench import SloBench, kept_yardstick, started_rival
 from loadtests.slo.capacity import best
 from loadtests.slo.plan import in_words, visit_s
-from loadtests.slo.tuning.search import Trial, SettingsSpace, Tuned, cells_for, most_trials, search
+from loadtests.slo.tuning.search import SettingsSpace, Trial, Tuned, cells_for, most_trials, search
 from loadtests.slo.workload import Cell
 from loadtests.slo.yardstick import Yardstick
 

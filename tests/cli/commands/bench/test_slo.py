@@ -22,7 +22,7 @@ from loadtests.slo.plan import EVERY_CELL, QUICK_CELLS, PlannedVisit
 from loadtests.slo.program import SloRun, TunedRivals
 from loadtests.slo.servers import RIVALS
 from loadtests.slo.tuning import program as tuning
-from loadtests.slo.tuning.search import Trial, SettingsSpace, Tuned
+from loadtests.slo.tuning.search import SettingsSpace, Trial, Tuned
 from loadtests.slo.tuning.settings import RivalSettings, settings_file
 from loadtests.slo.visits import OURS, CellResult
 from loadtests.slo.workload import Cell, CellLength

@@ -6,8 +6,8 @@ import pytest
 
 from loadtests.slo.tuning.search import (
     FINALISTS,
-    Trial,
     SettingsSpace,
+    Trial,
     Tuned,
     cells_for,
     most_trials,

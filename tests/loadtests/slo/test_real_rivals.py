@@ -1,0 +1,74 @@
+"""A very small run with real servers of every kind, stopped in the middle and gone on with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from loadtests.kit import journal
+from loadtests.kit.artifacts import FAMILY
+from loadtests.slo import servers
+from loadtests.slo.bench import SloBench, SloResults, absent
+from loadtests.slo.judging.scoring import CellScore
+from loadtests.slo.program import plan_run
+from loadtests.slo.servers import RIVALS, Running
+from loadtests.slo.tuning.settings import RivalSettings
+from loadtests.slo.visits import OURS, Offering
+from loadtests.slo.workload import Cell, CellLength
+
+DEMO = Path(__file__).parents[3] / "examples/demo-artifact"
+CELLS = (Cell(0.02, 1.0), Cell(0.04, 4.0))
+SETTINGS = RivalSettings(4, 1, 8, 1)
+RUN = {"machine": "this"}
+
+
+def silent(what: str, share: float) -> None:
+    """Report to nobody."""
+
+
+@pytest.mark.e2e
+@pytest.mark.slow
+def test_every_rival_is_measured_and_a_stopped_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = [name for name in RIVALS if absent(name, servers.ENVIRONMENT) is None]
+    if not there:
+        pytest.skip("no rival is installed: make .venv-rivals/.installed")
+    (tmp_path / FAMILY).symlink_to(DEMO)
+    setup = SloBench(tmp_path, servers.ENVIRONMENT, CELLS, CellLength(0.5, 1.0, 10), 0)
+    whole = Offering.cell
+    taken: list[Cell] = []
+
+    def counted(
+        self: Offering, server: Running, cell: Cell, quality: Mapping[str, float]
+    ) -> CellScore:
+        taken.append(cell)
+        if len(taken) == 4:
+            raise KeyboardInterrupt
+        return whole(self, server, cell, quality)
+
+    def measure() -> Mapping[str, SloResults]:
+        variants = ("d1", "d2", "d3", "d4", "full")
+        tuned = {name: dict.fromkeys(variants, SETTINGS) for name in there}
+        with journal.opened(tmp_path / "run.jsonl", RUN) as kept:
+            return plan_run(tuned, 1, setup, kept, silent).run(silent)
+
+    monkeypatch.setattr(Offering, "cell", counted)
+    with pytest.raises(KeyboardInterrupt):
+        measure()
+    measured = measure()
+    rows = [row for found in measured.values() for row in found.rows]
+    left_out = sum(row.score is None for row in rows)
+    assert len(taken) - 1 + left_out == len(rows)
+    assert taken[4] == taken[3]  # the cell that was stopped, not those before
+    assert {row.side for row in rows} == {OURS, *there}
+    assert [failure for found in measured.values() for failure in found.failures] == []
+    scores = [row.score for row in rows if row.score is not None]
+    assert all(score.offered >= 10 and score.seconds >= 1.0 for score in scores)
+    for found in measured.values():
+        for row in found.rows:
+            if row.score is not None and row.variant:
+                assert set(row.score.variants) <= {row.variant}
+        assert sum(tenth.count for tenth in found.tenths[0]) > 0

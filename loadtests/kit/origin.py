@@ -68,12 +68,18 @@ def is_clean(commit: str) -> bool:
     return commit != "" and not commit.endswith(CHANGES)
 
 
-def code_hash(folders: Sequence[str], tree: Path = ROOT) -> str:
-    """Return a hash of all Python code in some folders: equal where the same code runs."""
+def code_hash(places: Sequence[str], tree: Path = ROOT) -> str:
+    """Return a hash of all Python code in some folders and files: equal where the same runs.
+
+    Raises:
+        FileNotFoundError: a place is not there.
+    """
     found = hashlib.sha256()
-    for path in sorted(each for folder in folders for each in (tree / folder).rglob("*.py")):
-        found.update(f"{path.relative_to(tree)}\n".encode())
-        found.update(path.read_bytes())
+    for place in sorted(places):
+        whole = tree / place
+        for path in sorted(whole.rglob("*.py")) if whole.is_dir() else [whole]:
+            found.update(f"{path.relative_to(tree)}\n".encode())
+            found.update(path.read_bytes())
     return found.hexdigest()[:12]
 
 

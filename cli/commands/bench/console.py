@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,6 +20,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
 
+_LINE_EVERY_S = 60.0
 _DIRTY_OK: ContextVar[bool] = ContextVar("dirty_ok", default=False)
 
 
@@ -53,7 +55,8 @@ PlotFile = Annotated[Path | None, typer.Option("--plot", help="Draw them here.")
 def progress() -> Iterator[Callable[[str, float], None]]:
     """Show progress; an error that a benchmark foresees becomes one line.
 
-    SIGTERM leaves every block, so that servers and other children stop.
+    SIGTERM leaves every block, so that servers and other children stop. Where there is no terminal
+    a line now and then says how far it is.
     """
     from artifact.errors import ArtifactError
     from loadtests.kit.errors import BenchError
@@ -64,9 +67,15 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     try:
         with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
             task = shown.add_task("starting", total=1.0)
+            said_s = time.monotonic()
 
             def report(what: str, share: float) -> None:
+                nonlocal said_s
                 shown.update(task, description=escape(what), completed=share)
+                now_s = time.monotonic()
+                if not shown.console.is_terminal and now_s - said_s >= _LINE_EVERY_S:
+                    said_s = now_s
+                    shown.console.print(f"{share:4.0%} {what}", markup=False, soft_wrap=True)
 
             yield report
     except (BenchError, PrometheusError, ArtifactError, OSError) as error:

@@ -22,7 +22,7 @@ from cli.commands.bench.console import (
     say,
     write,
 )
-from cli.commands.bench.slo_run import SloOptions, note, prepare
+from cli.commands.bench.slo_run import OUR_CODE, SloOptions, note, prepare
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -126,7 +126,7 @@ def _measure(
         fail("; ".join(missing.values()))
     with progress() as report:
         facts, tuned = prepare(setup, there, settings, report)
-    of_run = {**options.run(facts), "visits": turns, "settings": _records(tuned)}
+    of_run = {**options.run(facts, OUR_CODE), "visits": turns, "settings": _records(tuned)}
     path = options.journal_file("full" if full else "quick")
     with progress() as report, journal.opened(path, of_run, fresh=options.fresh) as kept:
         run = program.plan_run(tuned, turns, setup, kept, report)

@@ -11,7 +11,7 @@ import pytest
 from loadtests.kit import results as writer
 from loadtests.kit.bars import Bar
 from loadtests.kit.errors import BenchError
-from loadtests.kit.origin import CHANGES, ROOT, Origin, commit_here, is_clean
+from loadtests.kit.origin import CHANGES, ROOT, Origin, code_hash, commit_here, is_clean
 from loadtests.kit.results import check_place, results, results_file, write_results
 
 
@@ -86,3 +86,18 @@ def test_the_place_is_found_by_whatever_name(monkeypatch: pytest.MonkeyPatch) ->
     for path in ("loadtests/results/a.json", "docs/../loadtests/a.json"):
         with pytest.raises(BenchError):
             check_place(Path(path))
+
+
+def test_the_hash_of_code_changes_with_the_code_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a/one.py").write_text("1")
+    (tmp_path / "two.py").write_text("2")
+    places = ("a", "two.py")
+    first = code_hash(places, tmp_path)
+    (tmp_path / "a/notes.md").write_text("no code")
+    (tmp_path / "other.py").write_text("elsewhere")
+    assert code_hash(places, tmp_path) == first
+    (tmp_path / "a/one.py").write_text("3")
+    assert code_hash(places, tmp_path) != first
+    with pytest.raises(FileNotFoundError):
+        code_hash(("none.py",), tmp_path)

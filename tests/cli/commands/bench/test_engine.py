@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from cli.commands.bench import console
 from cli.commands.bench.console import progress
 from cli.main import build
 from loadtests.engine import program
@@ -107,6 +108,19 @@ def test_a_short_bar_or_a_broken_row_ends_with_1(
 def test_being_stopped_is_reported() -> None:
     with pytest.raises(SystemExit, match="stopped by SIGTERM"), progress():
         signal.raise_signal(signal.SIGTERM)
+
+
+def test_in_a_pipe_a_line_now_and_then_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "_LINE_EVERY_S", 0.0)
+    with progress() as report:
+        report("mosec [d3]: 1x", 0.25)
+    assert " 25% mosec [d3]: 1x" in capsys.readouterr().err
+    monkeypatch.setattr(console, "_LINE_EVERY_S", 60.0)
+    with progress() as report:
+        report("mosec", 0.5)
+    assert "mosec" not in capsys.readouterr().err
 
 
 def test_simulate_is_the_standard_run_of_otmv_simulate(monkeypatch: pytest.MonkeyPatch) -> None:

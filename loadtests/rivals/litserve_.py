@@ -31,8 +31,10 @@ class LitServeModel(litserve.LitAPI):  # type: ignore[misc]
         """Leave the rows as they are: they are padded together in `predict`."""
         return inputs
 
-    def predict(self, inputs: list[Prepared]) -> list[dict[str, Any]]:
-        """Run a batch."""
+    def predict(self, inputs: Any) -> Any:
+        """Run a batch, a list of rows; LitServe gives a row itself where a batch has only one."""
+        if self._options.max_batch == 1:
+            return self._model.answer([inputs])[0]
         return self._model.answer(inputs)
 
     def unbatch(self, output: list[dict[str, Any]]) -> list[dict[str, Any]]:

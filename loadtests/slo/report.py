@@ -19,28 +19,32 @@ from loadtests.slo.yardstick import Yardstick
 
 
 def cells_table(title: str, rows: Sequence[CellResult], yardstick: Yardstick) -> Shown:
-    """Return ours per cell, beside each rival's full and hindsight-best variant, a row a rival."""
+    """Return ours per cell, beside each rival's full and hindsight-best variant, a row a rival.
+
+    "came" is the load that the arrivals came to.
+    """
     table = CellTable(rows, yardstick.quality)
     rivals = [side for side in dict.fromkeys(row.side for row in rows) if side != OURS]
     turns = table.turns(OURS, *rivals)
     shown = Shown(title=title, title_style="bold", box=box.SIMPLE_HEAD)
     shown.caption = f"effective accuracy, points (on time, %); mean of visits: {len(turns)}"
     shown.add_column("load", no_wrap=True)
-    for heading in (OURS, "rival", f"its {yardstick.full}", "its best fixed"):
+    for heading in ("came", OURS, "rival", f"its {yardstick.full}", "its best fixed"):
         shown.add_column(escape(heading), justify="right", no_wrap=True)
     for cell in table.cells:
         ours = _cell(table, (OURS, ""), cell, turns)
+        came = f"{table.offered_hz(cell, turns) / yardstick.capacity_hz:.2f}x"
         for rival in rivals:
             full = _cell(table, (rival, yardstick.full), cell, turns)
             name, _ = table.hindsight(rival, cell, turns)
             best = f"{_cell(table, (rival, name), cell, turns)} {name}"
-            shown.add_row(escape(cell.name), ours, rival, full, best)
+            shown.add_row(escape(cell.name), came, ours, rival, full, best)
     return shown
 
 
 def _cell(table: CellTable, of: tuple[str, str], cell: Cell, turns: Turns) -> str:
     share = 100 * table.attainment(*of, cell, turns)
-    return f"{table.effective(*of, cell, turns):.1f} ({share:.1f})"
+    return f"{table.effective(*of, cell, turns):.1f} ({share:.3g})"
 
 
 def yardstick_record(yardstick: Yardstick) -> dict[str, Any]:

@@ -67,6 +67,11 @@ class CellTable:
         scores = [self.at(side, variant, cell, turn).score for turn in turns]
         return statistics.fmean(1.0 if score is None else score.attainment for score in scores)
 
+    def offered_hz(self, cell: Cell, turns: Turns) -> float:
+        """Return the rate that arrivals came to; the same for every side."""
+        scores = [self.at(OURS, "", cell, turn).score for turn in turns]
+        return statistics.fmean(0.0 if score is None else score.offered_hz for score in scores)
+
     def hindsight(self, side: str, cell: Cell, turns: Turns) -> tuple[str, float]:
         """Return the variant that turned out best at this cell, and its effective accuracy."""
         found = {name: self.effective(side, name, cell, turns) for name in self.variants(side)}

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from io import StringIO
+
+from rich.console import Console
 
 from loadtests.slo.judging.calibration import Tenth
 from loadtests.slo.report import cells_table, row_record, yardstick_record
@@ -31,4 +34,12 @@ def test_the_file_says_what_was_left_out_and_has_the_chances_of_ours() -> None:
 
 
 def test_the_table_has_a_row_for_each_cell_and_rival() -> None:
-    assert cells_table("t", ROWS, GROUND).row_count == 2
+    table = cells_table("t", ROWS, GROUND)
+    assert table.row_count == 2
+    console = Console(width=80, file=StringIO())
+    with console.capture() as shown:
+        console.print(table)
+    text = shown.get()
+    assert f"{10 / 12.5:.2f}x" in text  # what came, over the capacity
+    assert "92.0 (92)" in text
+    assert "91.0 (91) full" in text

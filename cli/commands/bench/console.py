@@ -62,10 +62,13 @@ def progress() -> Iterator[Callable[[str, float], None]]:
     from loadtests.kit.errors import BenchError
     from monitoring.prometheus import PrometheusError
 
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     before = signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped by SIGTERM"))
     try:
-        with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        with Progress(
+            *columns, console=console, transient=True, disable=not console.is_terminal
+        ) as shown:
             task = shown.add_task("starting", total=1.0)
             said_s = time.monotonic()
 
@@ -73,9 +76,9 @@ def progress() -> Iterator[Callable[[str, float], None]]:
                 nonlocal said_s
                 shown.update(task, description=escape(what), completed=share)
                 now_s = time.monotonic()
-                if not shown.console.is_terminal and now_s - said_s >= _LINE_EVERY_S:
+                if not console.is_terminal and now_s - said_s >= _LINE_EVERY_S:
                     said_s = now_s
-                    shown.console.print(f"{share:4.0%} {what}", markup=False, soft_wrap=True)
+                    console.print(f"{share:4.0%} {what}", markup=False, soft_wrap=True)
 
             yield report
     except (BenchError, PrometheusError, ArtifactError, OSError) as error:

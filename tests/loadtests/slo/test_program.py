@@ -1,100 +1,27 @@
-"""Our side and the rivals' in turns, and tuning, without servers: visits, journal, failures."""
+"""Our side and the rivals' in turns, without servers: visits, journal, failures."""
 
 from __future__ import annotations
 
-import json
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 
 from loadtests.kit import journal
-from loadtests.kit.artifacts import FAMILY
-from loadtests.kit.errors import BenchError
-from loadtests.rivals.options import RivalOptions
-from loadtests.slo import capacity, kept_visits, servers, yardstick
 from loadtests.slo.bench import SloBench, SloResults
-from loadtests.slo.client import Reply, Sent
-from loadtests.slo.judging.calibration import read_tenths
-from loadtests.slo.judging.scoring import CellScore, judge, score
+from loadtests.slo.judging.scoring import CellScore
 from loadtests.slo.program import plan_run
 from loadtests.slo.servers import Running
-from loadtests.slo.tuning import program as tuning
-from loadtests.slo.tuning.search import Tuned, cells_for
-from loadtests.slo.tuning.settings import RivalSettings
 from loadtests.slo.visits import OURS, Offering
-from loadtests.slo.workload import Cell, CellLength, plan_cell
-from tests.engine.artifacts.tiny_artifact import write_tiny
-
-CELLS = (Cell(1.0, 1.0), Cell(2.0, 4.0))
-FAMILY_OF_TINY = ["d1", "d2", "d3", "full"]
-SETTINGS = RivalSettings(4, 1, 2, 1)
-RUN = {"machine": "this"}
-
-Started = list[tuple[str, str, int]]
-"""What was started: name, variant, batch."""
-
-
-@pytest.fixture
-def answered() -> list[int]:
-    """Return which requests are answered: one in so many."""
-    return [3]
-
-
-@pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch, answered: list[int]) -> Started:
-    """Replace servers, load and capacity; the list gets what was started.
-
-    A request is answered in time, by the variant that the server's host says, or not at all.
-    """
-    calls: Started = []
-
-    @contextmanager
-    def ours(artifact: Path, cache: Path, backend: str) -> Iterator[Running]:
-        calls.append((OURS, backend, 0))
-        yield Running(os.getpid(), "full", 0)
-
-    @contextmanager
-    def rival(folder: Path, name: str, options: RivalOptions, probe: str) -> Iterator[Running]:
-        calls.append((name, options.variant, options.max_batch))
-        if name == "ray" and options.variant == "d2":
-            raise BenchError("it did not become ready: why")
-        yield Running(os.getpid(), options.variant, 0)
-
-    def cell(self: Offering, server: Running, at: Cell, quality: Mapping[str, float]) -> CellScore:
-        planned = plan_cell(at, self.capacity_hz, self.length, self.seed)
-        body = json.dumps({"answers": [{"variant": server.host}]})
-        replies = [
-            Reply(each.at_s, each.at_s, 500 if number % answered[0] else 200, body)
-            for number, each in enumerate(planned.requests)
-        ]
-        judged = judge(planned.requests, replies, self.solo_s)
-        return score(planned, judged, quality, Sent(replies, 1.0, 0.0), 0.0)
-
-    rates = {name: {1: [200.0, 200.0]} for name in FAMILY_OF_TINY}
-    monkeypatch.setattr(servers, "ours", ours)
-    monkeypatch.setattr(servers, "rival", rival)
-    monkeypatch.setattr(capacity, "measure", lambda root, backend: rates)
-    monkeypatch.setattr(yardstick, "_solo_s", lambda server, found, seed: 0.1)
-    monkeypatch.setattr(kept_visits, "scrape", lambda host, port: read_tenths(""))
-    monkeypatch.setattr(journal.os, "fsync", lambda file: None)  # slow on a busy disk
-    monkeypatch.setattr(Offering, "warm", lambda self, server: None)
-    monkeypatch.setattr(Offering, "cell", cell)
-    return calls
-
-
-@pytest.fixture
-def setup(tmp_path: Path) -> SloBench:
-    write_tiny(tmp_path / FAMILY)
-    return SloBench(tmp_path, tmp_path / "env", CELLS, CellLength(0.01, 0.02, 5), 0)
-
-
-def silent(what: str, share: float) -> None:
-    assert 0 <= share <= 1
+from loadtests.slo.workload import Cell
+from tests.loadtests.slo.fake_load import (
+    CELLS,
+    FAMILY_OF_TINY,
+    RUN,
+    SETTINGS,
+    Started,
+    silent,
+)
 
 
 def measure(
@@ -201,58 +128,3 @@ def test_a_variant_whose_quality_is_below_what_another_scored_is_left_out(
     begun = len(started)
     assert measure(setup, "mosec")["onnxruntime"].rows == rows
     assert len(started) == begun
-
-
-def test_tuning_tries_settings_and_goes_on_where_it_was_stopped(
-    started: Started, setup: SloBench
-) -> None:
-    def tuned(path: Path) -> tuple[dict[tuple[str, str], Tuned], list[dict[str, Any]]]:
-        with journal.opened(path, RUN) as kept:
-            tunings = tuning.plan_tunings(["mosec"], setup, kept, silent)[:2]
-            found = tuning.tune(tunings, setup, kept, silent)
-            records = [
-                tuning.tuned_record(each, found[each.rival, each.variant], kept) for each in tunings
-            ]
-            assert "2 searches, at most 30 trials" in tuning.said(tunings, setup, kept)
-            return found, records
-
-    path = setup.artifacts / "tuning.jsonl"
-    found, records = tuned(path)
-    assert list(found) == [("mosec", variant) for variant in FAMILY_OF_TINY[:2]]
-    first = len(started)
-    assert {batch for name, _, batch in started if name == "mosec"} >= {1, 2, 4, 8}
-    assert [record["variant"] for record in records] == FAMILY_OF_TINY[:2]
-    assert all(record["trials"][0]["effective"] >= 0 for record in records)
-    lines = path.read_bytes().splitlines(keepends=True)
-    path.write_bytes(b"".join(lines[:-3]))
-    again, _ = tuned(path)
-    assert len(started) == first + 3
-    assert list(again) == list(found)
-
-
-def test_settings_that_do_not_run_lose_and_a_rival_that_does_not_run_is_an_error(
-    started: Started, setup: SloBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with journal.opened(setup.artifacts / "a.jsonl", RUN) as kept:
-        tunings = tuning.plan_tunings(["ray"], setup, kept, silent)
-        with pytest.raises(BenchError, match="ray: it did not become ready"):
-            tuning.tune(tunings, setup, kept, silent)
-
-    usual = servers.rival
-
-    @contextmanager
-    def picky(folder: Path, name: str, options: RivalOptions, probe: str) -> Iterator[Running]:
-        if options.max_batch == 1:
-            raise BenchError("no batch of one")
-        with usual(folder, name, options, probe) as server:
-            yield server
-
-    monkeypatch.setattr(servers, "rival", picky)
-    with journal.opened(setup.artifacts / "b.jsonl", RUN) as kept:
-        tunings = tuning.plan_tunings(["mosec"], setup, kept, silent)[:1]
-        (found,) = tuning.tune(tunings, setup, kept, silent).values()
-        record = tuning.tuned_record(tunings[0], found, kept)
-    assert found.settings.max_batch > 1
-    failed = [each for each in record["trials"] if each["max_batch"] == 1]
-    assert [each["failed"] for each in failed] == ["no batch of one"]
-    assert tunings[0].cells == cells_for(1.0)

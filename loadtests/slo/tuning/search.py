@@ -49,7 +49,7 @@ class SettingsSpace:
 
     @property
     def start(self) -> RivalSettings:
-        """Where the search begins: what the rivals' own guides would have one set."""
+        """Where the search begins: the middle of what is tried, on all cores."""
         return RivalSettings(4, 5, 4, self.cores)
 
     @property

@@ -1,8 +1,8 @@
 """`make fuzz`: every target under atheris, one after the other; `SECONDS=` for each, `TARGETS=`.
 
-What one run found is kept in runs/fuzz/<target>/corpus, and the next run begins with it. A crash, or
-an input that takes longer than a second, is kept beside it and fails the run. libFuzzer counts by
-the clock; an input that is late on a busy machine is tried again, and its processor time counts.
+What one run found is kept in runs/fuzz/<target>/corpus, and the next run begins with it. A crash,
+or an input that takes longer than a second, is kept beside it and fails the run. libFuzzer counts
+by the clock; an input that is late on a busy machine is tried again, and its processor time counts.
 """
 
 from __future__ import annotations

@@ -94,10 +94,11 @@ sbom: .venv-supply/.installed
 	  --validate --output-format JSON --output-file runs/sbom.json .venv-sbom/bin/python
 	$(PYTHON) -m deploy.supply.sbom runs/sbom.json
 
-# Ask the database of advisories about every pinned version; needs the network.
+# Ask the database of advisories about every pinned version; needs the network. One that the database
+# could not be asked about is a failure too.
 audit: .venv-supply/.installed
 	for lock in serve torch tensorrt-rtx develop; do \
-	  .venv-supply/bin/pip-audit --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; \
+	  .venv-supply/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; \
 	done
 
 # Fuzz everything that reads a client's bytes: SECONDS for each of TARGETS (all, if none is named).

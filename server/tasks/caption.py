@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
 from artifact.task import CAPTION
 from engine.tasks.caption import CaptionInput
 from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
-from server.requests.fields import Whole
+from server.requests.fields import WholeNumber
 from server.requests.json_pictures import OnePicture
 from server.requests.reader import RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, how_computed
@@ -25,17 +25,22 @@ LIMIT_BEAMS = 8
 LIMIT_TOKENS = 512
 
 
+_WHOLE_OR_GREEDY: list[JsonValue] = [
+    {"properties": {"stream": {"const": False}}},
+    {"properties": {"num_beams": {"const": 1}}},
+]
+
+
 class CaptionFields(TaskFields):
     """How a picture is described, apart from the picture."""
 
-    max_new_tokens: Whole | None = Field(
-        default=None,
-        ge=1,
-        le=LIMIT_TOKENS,
-        description="Longest caption; default: the artifact's own limit.",
+    model_config = ConfigDict(json_schema_extra={"anyOf": _WHOLE_OR_GREEDY})
+
+    max_new_tokens: Annotated[int, WholeNumber(1, LIMIT_TOKENS)] | None = Field(
+        default=None, description="Longest caption; default: the artifact's own limit."
     )
-    num_beams: Whole = Field(
-        default=1, ge=1, le=LIMIT_BEAMS, description="Captions searched side by side; 1: greedy."
+    num_beams: Annotated[int, WholeNumber(1, LIMIT_BEAMS)] = Field(
+        default=1, description="Captions searched side by side; 1: greedy."
     )
     stream: bool = Field(
         default=False, description="Send the text while it is written, as server-sent events."

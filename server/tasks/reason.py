@@ -24,7 +24,7 @@ from server.tasks.served_task import ServedTask
 Statement = Annotated[
     Text,
     Field(
-        description="A statement about the two pictures.",
+        description="About the two pictures, in as many tokens as the model reads at most.",
         examples=["there is a circle in both pictures"],
     ),
 ]

@@ -15,17 +15,21 @@ from engine.tasks.vqa import VqaInput
 from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
-from server.requests.fields import Text, Whole, WireModel
+from server.requests.fields import Text, WholeNumber, WireModel
 from server.requests.json_pictures import OnePicture
 from server.requests.reader import RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, how_computed
 from server.tasks.served_task import ServedTask
 
 LIMIT_QUESTIONS = 32
+LIMIT_TOP_K = 100
 
 Question = Annotated[
     Text,
-    Field(description="A question about the picture.", examples=["what color is the circle?"]),
+    Field(
+        description="A question about the picture, in as many tokens as the model reads at most.",
+        examples=["what color is the circle?"],
+    ),
 ]
 
 
@@ -44,8 +48,8 @@ class VqaFields(TaskFields):
     questions: list[Question] | None = Field(
         default=None, min_length=1, max_length=LIMIT_QUESTIONS, fail_fast=True
     )
-    top_k: Whole = Field(
-        default=5, ge=1, le=100, description="Answers to return for each question."
+    top_k: Annotated[int, WholeNumber(1, LIMIT_TOP_K)] = Field(
+        default=5, description="Answers to return for each question."
     )
     budget: BudgetFields = BudgetFields()
 

@@ -246,7 +246,6 @@ class FakePool:
             quality=chosen.quality,
             predicted_s=chosen.predicted_s,
             deadline_met=True,
-            degraded=False,
             labels=() if is_caption else labels,
             text="".join(self.pieces) if is_caption else None,
             phases_s={"queue": 0.001, "stem": 0.002, "blocks": 0.003, "head": 0.0005},

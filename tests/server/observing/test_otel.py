@@ -45,7 +45,6 @@ def answer(variant: str, **phases_s: float) -> Answer:
         quality=0.5,
         predicted_s=0.25,
         deadline_met=True,
-        degraded=False,
         phases_s=phases_s,
     )
 

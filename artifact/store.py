@@ -46,6 +46,11 @@ class Artifact:
     manifest: Manifest
     hash: str
 
+    @property
+    def short_hash(self) -> str:
+        """The beginning of its hash: enough to tell artifacts apart."""
+        return self.hash[:12]
+
     def path(self, name: str) -> Path:
         """Return where a file of the artifact lies."""
         return self.root / name

@@ -56,7 +56,7 @@ def model_table(artifact: Artifact, verified: bool) -> Table:
         ),
         "files": f"{len(manifest.files)}, {size / 1e6:.1f} MB"
         + (", checksums right" if verified else ", checksums not checked"),
-        "hash": artifact.hash[:16],
+        "hash": artifact.short_hash,
         "schema": str(manifest.schema_version),
         "toolchain": ", ".join(f"{k} {v}" for k, v in manifest.toolchain.items()) or "not recorded",
     }

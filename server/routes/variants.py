@@ -12,7 +12,7 @@ from artifact.task import TaskName
 from engine import errors as engine
 from engine.types import Offer
 from server import errors as http
-from server.answering.work import to_ms
+from server.answering.numbers import share, to_mb, to_ms
 from server.errors.problem_json import openapi_responses
 from server.http.media_types import JSON
 from server.lifecycle.memory_budget import BYTES_PER_MB
@@ -118,9 +118,9 @@ def _view(offer: Offer) -> OfferView:
         skip_pattern=SkipPatternView(bits=offer.bits, executed_orders=list(offer.executed)),
         executed_blocks=len(offer.executed),
         keys=list(offer.keys),
-        quality=offer.quality,
+        quality=share(offer.quality),
         quality_precision=offer.quality_precision,
         predicted_ms=to_ms(offer.predicted_s),
-        memory_mb=round(offer.memory_bytes / BYTES_PER_MB, 3),
+        memory_mb=to_mb(offer.memory_bytes),
         resident=offer.resident,
     )

@@ -49,6 +49,7 @@ def model_table(artifact: Artifact, verified: bool) -> Table:
         "model": f"{config.name}, width {config.width}, {config.heads} heads, "
         f"{config.image_size} px in patches of {config.patch_size}",
         "tasks": ", ".join(manifest.tasks),
+        "domain": "not recorded" if manifest.domain is None else manifest.domain.line,
         "orders": f"{config.orders} over {config.keys} key blocks, "
         f"readout {config.readout}, skip probability {config.skip_probability:g}",
         "keys": ", ".join(

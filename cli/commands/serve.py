@@ -184,6 +184,8 @@ def _announce(pool: Pool, url: str) -> None:
     for row, offer in zip(shown.rows, offers, strict=True):
         row.style = None if offer.resident else "dim"
     show(shown, errors())
+    if manifest.domain is not None:
+        note(f"domain: {manifest.domain.line}")
     note(f"ready: {url}  (docs: {url}/docs, metrics: {url}/metrics)")
 
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from artifact.manifest import DomainRecord
 from artifact.task import TaskName
 from engine import errors as engine
 from engine.types import Offer
@@ -41,11 +42,19 @@ class OfferView(WireModel):
     resident: bool = Field(description="False: evicted by the memory budget, not chosen.")
 
 
+class DomainView(WireModel):
+    """What the model knows."""
+
+    about: str = Field(description="What it was tuned on, in a few words.")
+    words: list[str] = Field(description="The words it has read, lower case; none: not listed.")
+
+
 class VariantsResponse(WireModel):
     """Everything the server can answer with."""
 
     model: str
     artifact_sha256: str
+    domain: DomainView | None = Field(description="What the model knows; null: not recorded.")
     tasks: list[str]
     memory_budget_mb: float | None
     resident_keys: list[int]
@@ -89,6 +98,7 @@ def variants(
     body = VariantsResponse(
         model=manifest.name,
         artifact_sha256=pool.artifact.hash,
+        domain=_domain(manifest.domain),
         tasks=list(manifest.tasks),
         memory_budget_mb=None if budget_bytes is None else budget_bytes / BYTES_PER_MB,
         resident_keys=resident_keys(offers),
@@ -109,6 +119,10 @@ def _check_task(task: TaskName | None) -> None:
     *names, last = (repr(name) for name in SERVED_TASKS)
     known = f"{', '.join(names)} or {last}" if names else last
     raise http.InvalidFields.one("query.task", f"Input should be {known}")
+
+
+def _domain(record: DomainRecord | None) -> DomainView | None:
+    return None if record is None else DomainView(about=record.about, words=list(record.words))
 
 
 def _view(offer: Offer) -> OfferView:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from cli.commands.ask.domain import domain_of, warn_of_unknown_words
 from cli.commands.ask.facts import print_facts
-from cli.commands.ask.sending import AskedServer, fail
+from cli.commands.ask.sending import AskedServer, fail, said_at
 from cli.commands.ask.tasks import caption as captions
 from cli.commands.ask.tasks import reason, vqa
 
@@ -78,7 +79,10 @@ def ask(
         served = reason.ask(server, (image, right), text, form)
     else:
         served = vqa.ask(server, image, text, top_k, form)
-    print_facts(served)
+    domain = domain_of(said_at(server, "/v1/variants"))
+    if domain is not None and text is not None:
+        warn_of_unknown_words(domain, text)
+    print_facts(served, domain)
 
 
 def _check(text: str | None, right: Path | None, caption: bool, for_captions: bool) -> None:

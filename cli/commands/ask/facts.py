@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from artifact.manifest import DomainRecord
 from cli.console import say_pairs
 
 _MEANS = {
@@ -13,7 +14,7 @@ _MEANS = {
 }
 
 
-def print_facts(body: dict[str, Any]) -> None:
+def print_facts(body: dict[str, Any], domain: DomainRecord | None = None) -> None:
     """Print which variant of which artifact answered, how good it is, why, and what it took."""
     (answer,) = body["answers"]
     quality = answer["variant_quality"]
@@ -25,6 +26,7 @@ def print_facts(body: dict[str, Any]) -> None:
         "variant": f"{answer['variant']} ({bits}, {blocks} block{'s' * (blocks != 1)})",
         "quality": "not measured" if quality is None else f"{quality:.4f}",
         "artifact": f"{body['artifact']['name']} {body['artifact']['hash']}",
+        "domain": "not recorded" if domain is None else domain.about,
         "deadline": {True: "met", False: "missed", None: "none"}[answer["deadline_met"]],
     }
     if because is not None:

@@ -38,6 +38,7 @@ def test_every_fact_has_a_line(capsys: pytest.CaptureFixture[str]) -> None:
         "variant": "d3 (11001000, 3 blocks)",
         "quality": "0.8812",
         "artifact": "demo 1c9a7e02b4d8",
+        "domain": "not recorded",
         "deadline": "met",
         "time": "7.3 ms, predicted 6.4 in the engine",
         "phases": "decode 0.9, queue 0.3, blocks 4.1",

@@ -77,10 +77,12 @@ def drawing(by_budget: dict[int, list[Answer]]) -> str:
     rows = "\n".join(row(place, *each) for place, each in enumerate(by_budget.items()))
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH_PX} {height}" role="img">
 <title>One question under {len(by_budget)} latency budgets</title>
-<style>text {{ font: 15px system-ui, sans-serif; fill: {INK}; }} .dim {{ fill: #656d76; font-size: 13px; }}
+<style>text {{ font: 15px system-ui, sans-serif; fill: {INK}; }}
+.dim {{ fill: #656d76; font-size: 13px; }}
 .answer {{ font-size: 20px; font-weight: 700; }}</style>
 <rect width="{WIDTH_PX}" height="{height}" rx="8" fill="#ffffff"/>
-<image x="20" y="56" width="188" height="188" preserveAspectRatio="xMinYMin" href="data:image/jpeg;base64,{picture}"/>
+<image x="20" y="56" width="188" height="188" preserveAspectRatio="xMinYMin"
+href="data:image/jpeg;base64,{picture}"/>
 {text(20, 32, QUESTION, 'font-weight="600"')}
 {text(20, 264, f"{RIGHT} are there; each budget was", 'class="dim"')}
 {text(20, 282, f"asked {ROUNDS} times, in turns", 'class="dim"')}

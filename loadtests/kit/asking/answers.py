@@ -25,6 +25,10 @@ _SERVED = {
 _PHASES = {"decode", "preprocess", "queue", *PHASES, "total"}
 _REQUESTS = re.compile(r'^otmv_requests_total\{[^}]*outcome="(\w+)"[^}]*\} (\S+)$', re.MULTILINE)
 
+_SHED = re.compile(
+    r'^otmv_shed_total\{reason="(front_busy|intake_full|not_ready)"\} (\S+)$', re.MULTILINE
+)
+
 
 class WrongAnswer(Exception):
     """A response that is not what the API promises."""
@@ -59,9 +63,13 @@ def problem_kind(body: str) -> str | None:
 
 
 def requests_by_outcome(metrics_page: str) -> dict[str, float]:
-    """Return `otmv_requests_total` summed per outcome."""
+    """Return `otmv_requests_total` summed per outcome, and what never reached the engine.
+
+    What is refused before it is parsed, or read, is no request to the engine: `otmv_shed_total` has
+    it by its reason.
+    """
     found: dict[str, float] = defaultdict(float)
-    for outcome, value in _REQUESTS.findall(metrics_page):
+    for outcome, value in _REQUESTS.findall(metrics_page) + _SHED.findall(metrics_page):
         found[outcome] += float(value)
     return dict(found)
 

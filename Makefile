@@ -16,6 +16,7 @@ watched: .venv-serve/.installed
 	@command -v prometheus > /dev/null || { echo "install prometheus (Debian: apt-get install prometheus)"; exit 1; }
 	@mkdir -p runs/watched && cp -r deploy/prometheus/. runs/watched
 	@sed -i 's/127\.0\.0\.1:8000/127.0.0.1:$(PORT)/' runs/watched/targets.yml
+	@sed -i 's|runbooks: .*|runbooks: file://$(CURDIR)/docs/operations.md|' runs/watched/prometheus.yml
 	@prometheus --config.file=runs/watched/prometheus.yml --storage.tsdb.path=runs/prometheus \
 	  --web.listen-address=127.0.0.1:9090 --log.level=warn & trap "kill $$!" EXIT; \
 	echo "Prometheus: http://127.0.0.1:9090/alerts"; \

@@ -33,7 +33,7 @@ def inspect(
     try:
         opened = open_artifact(artifact, verify)
     except ArtifactError as error:
-        fail(f"error: {error}")
+        fail(str(error))
     show(model_table(opened, verify))
     show(stage_table(opened))
     show(variant_table(opened.manifest))

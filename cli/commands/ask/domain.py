@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from artifact.manifest import DomainRecord
-from cli.console import note
+from cli.console import warn
 
 _MOST_SHOWN = 5
 
@@ -28,4 +28,4 @@ def warn_of_unknown_words(domain: DomainRecord, text: str) -> None:
     more = len(unknown) - _MOST_SHOWN
     shown = ", ".join(unknown[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
     words = "word" if len(unknown) == 1 else "words"
-    note(f"otmv ask: warning: the model never read the {words} {shown}; it knows {domain.about}")
+    warn(f"the model never read the {words} {shown}; it knows {domain.about}")

@@ -32,7 +32,7 @@ class AskedServer:
 
 def fail(problem: str, code: int = 1) -> NoReturn:
     """Print what is wrong with the question or its answer as one line; end with `code`."""
-    console.fail(f"otmv ask: {problem}", code=code)
+    console.fail(problem, code=code)
 
 
 def said_at(server: AskedServer, path: str) -> dict[str, Any] | None:

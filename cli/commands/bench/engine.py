@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.commands.bench.console import fail, print_bars, progress, say, write
+from cli.commands.bench.console import print_bars, progress, write
 from cli.commands.bench.siege import siege
 from cli.commands.bench.slo import slo
 from cli.commands.bench.table4 import HELP, table4
+from cli.console import complain, fail
 
 if TYPE_CHECKING:
     from loadtests.engine.comparisons import Comparison
@@ -136,7 +137,7 @@ def _show(measured: EngineResults) -> None:
     console.print(bars_table(measured.bars, console))
     print_bars(measured.bars)
     for failure in measured.failures:
-        say(failure)
+        complain(failure)
 
 
 def _facts(measured: EngineResults, setup: EngineBench, hashes: dict[str, str]) -> dict[str, Any]:

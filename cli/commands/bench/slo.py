@@ -14,13 +14,12 @@ from rich.console import Console
 from cli.commands.bench.console import (
     JsonFile,
     PlotFile,
-    fail,
     need_matplotlib,
     print_bars,
     progress,
-    say,
     write,
 )
+from cli.console import complain, fail
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -147,7 +146,7 @@ def _measure(
         chances_file = plot_file.with_name(f"{plot_file.stem}_chances{plot_file.suffix}")
         plot_tenths(together(measured.tenths), chances_file)
     for failure in measured.failures:
-        say(failure)
+        complain(failure)
     if measured.failures or any(bar.verdict == "short" for bar in bars):
         raise typer.Exit(1)
 

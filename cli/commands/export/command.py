@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from artifact.errors import how_to_install
 from artifact.task import TASKS
 from cli.console import fail, first_line, first_problem, note, share_progress
 
@@ -98,7 +99,7 @@ def _one_line_errors() -> Iterator[None]:
     try:
         from exporters.parity import ParityError
     except ModuleNotFoundError as error:
-        fail(f"exporting needs {error.name}: pip install 'otmv-serve[export]'")
+        fail(f"exporting needs {error.name}: {how_to_install('export')}")
     try:
         yield
     except ValidationError as error:

@@ -61,16 +61,16 @@ def build(arguments: list[str]) -> typer.Typer:
 def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:
     """Add a subcommand, or a group if it has several commands of its own."""
     grouped = len(sub.registered_commands) > 1
+    target = typer.Typer(no_args_is_help=True, rich_markup_mode="rich") if grouped else app
     for command in sub.registered_commands:
-        callback = inspect.unwrap(command.callback or _listed)  # a module may be added again
-        command.help = _paragraphs(command.help or inspect.getdoc(callback) or "")
+        callback = command.callback or _listed
+        text = _paragraphs(command.help or inspect.getdoc(callback) or "")
         own = command.name or callback.__name__
-        command.callback = _ended_in_one_line(f"{name} {own}" if grouped else name, callback)
+        named = _ended_in_one_line(f"{name} {own}" if grouped else name, callback)
+        target.command(own if grouped else name, help=text)(named)
     if grouped:
-        app.add_typer(sub, name=name)
-    else:
-        (command,) = sub.registered_commands
-        app.command(name, help=command.help)(command.callback or _listed)
+        target.registered_callback = sub.registered_callback
+        app.add_typer(target, name=name)
 
 
 def _ended_in_one_line(name: str, command: Callable[..., None]) -> Callable[..., None]:

@@ -18,7 +18,7 @@ from client import Answer, Budget, OtmvClient
 
 PICTURE = Path(__file__).parent / "images" / "shapes.jpg"
 QUESTION, RIGHT = "how many objects are there?", "4"
-BUDGETS_MS = (8, 14, 20, 40, 120)
+BUDGETS_MS = (10, 16, 22, 30, 100)
 ROUNDS = 41
 ROW_PX, TOP_PX, LEFT_PX, WIDTH_PX = 40, 92, 262, 740
 GREEN, RED, GREY, INK = "#1a7f37", "#b42318", "#c9ced6", "#1f2328"

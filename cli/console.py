@@ -158,17 +158,33 @@ def _cell_by_cell(wide: Table) -> Table:
 
 
 @contextmanager
-def share_progress(*, remaining: bool = False) -> Iterator[Report]:
+def share_progress(*, remaining: bool = False, phases: bool = False) -> Iterator[Report]:
     """Show on a terminal what is being done and the share that is done; in a pipe nothing.
 
     Args:
         remaining: show the time that is left in place of the time since the start.
+        phases: in a pipe, a line wherever what is being done begins with another word: for what
+            takes minutes.
     """
+    told = ""
+
+    def tell(what: str) -> None:
+        nonlocal told
+        word = what.partition(" ")[0]
+        if phases and word != told and not bar.console.is_terminal:
+            note(f"{what} ...")
+            told = word
+
     time_column = TimeRemainingColumn() if remaining else TimeElapsedColumn()
     what_column = TextColumn("{task.description:<28}", markup=False)
     with _progress(what_column, BarColumn(), time_column, stays=False) as bar:
         task = bar.add_task("starting", total=1.0)
-        yield lambda what, share: bar.update(task, description=what, completed=share)
+
+        def report(what: str, share: float) -> None:
+            tell(what)
+            bar.update(task, description=what, completed=share)
+
+        yield report
 
 
 def counted_progress(*, stays: bool = False) -> Progress:

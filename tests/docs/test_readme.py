@@ -7,13 +7,13 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from loadtests.kit.processes.busy import busy_processes
-from tests.e2e.demo_copies import ROOT
-from tests.server.kit.live_server import LiveServer
+from tests.server.kit.live_server import ROOT, LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -54,10 +54,11 @@ def kinds(value: Any) -> Any:
 ASKED, SHOWN, CAPTIONED, JUDGED = command_lines()
 
 
-@pytest.fixture(scope="module", autouse=True)
-def busy(server: LiveServer) -> Any:
-    with busy_processes(BUSY):
-        yield
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
+    demo, cache = ROOT / "examples" / "demo-artifact", tmp_path_factory.mktemp("cache")
+    with serving(demo, cache) as live, busy_processes(BUSY):
+        yield live
 
 
 def test_the_json_is_a_live_one(server: LiveServer) -> None:

@@ -16,6 +16,7 @@ watched: .venv-serve/.installed
 	@command -v prometheus > /dev/null || { echo "install prometheus (Debian: apt-get install prometheus)"; exit 1; }
 	@mkdir -p runs/watched && cp -r deploy/prometheus/. runs/watched
 	@sed -i 's/127\.0\.0\.1:8000/127.0.0.1:$(PORT)/' runs/watched/targets.yml
+	@sed -i 's|runbooks: .*|runbooks: file://$(CURDIR)/docs/operations.md|' runs/watched/prometheus.yml
 	@prometheus --config.file=runs/watched/prometheus.yml --storage.tsdb.path=runs/prometheus \
 	  --web.listen-address=127.0.0.1:9090 --log.level=warn & trap "kill $$!" EXIT; \
 	echo "Prometheus: http://127.0.0.1:9090/alerts"; \
@@ -116,35 +117,39 @@ gpu-suite:
 	$(PYTHON) -m loadtests.gpu $(GPU_SUITE)
 
 # Every package from its hashes, none resolved anew; `make lock` wrote them. What builds our own
-# package goes again.
+# package goes again. Each package is a line while it comes: pip says nothing else for a minute.
 define environment
-	$(PYTHON) -m venv $(1)
+	@echo "Installing into $(1), once: $(3)."
+	@$(PYTHON) -m venv $(1)
 	$(call packages,$(1),$(2))
 endef
 
 define packages
-	$(1)/bin/pip install $(HASHED) requirements/build.txt
-	$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(1)/bin/pip uninstall --quiet --yes --requirement requirements/build.txt
-	$(1)/bin/pip install $(HASHED) requirements/$(2).txt
+	@$(1)/bin/pip install $(HASHED) requirements/build.txt
+	@$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(1)/bin/pip uninstall --quiet --yes --requirement requirements/build.txt
+	@{ $(1)/bin/pip install --progress-bar off $(filter-out --quiet,$(HASHED)) requirements/$(2).txt; echo $$? > $(1)/.pip; } \
+	  | awk -v all=$$(grep -c '^[a-z].*==' requirements/$(2).txt) '/^(Collecting|Processing|Ignoring) / { sub(".*/", "", $$2); print "  " ++n " of " all ": " $$2; fflush() }'; \
+	  read code < $(1)/.pip; rm $(1)/.pip; exit $$code
 endef
 
 .venv-serve/.installed: pyproject.toml requirements/serve.txt
-	$(call environment,.venv-serve,serve)
-	.venv-serve/bin/pip check
-	touch $@
+	$(call environment,.venv-serve,serve,about 70 MB come and 290 MB stay; one to three minutes)
+	@.venv-serve/bin/pip check
+	@touch $@
 
 .venv-rivals/.installed: pyproject.toml requirements/rivals.txt
-	$(call environment,.venv-rivals,rivals)
+	$(call environment,.venv-rivals,rivals,the servers we compare with; some minutes)
 	touch $@
 
 # torch comes first, in the build that pip prefers here (for processors, where a folder or an index has
 # it); then its hash is checked. The build for GPUs has its CUDA libraries too. torchscale is the
 # reference in one test; its own requirements pull what we do not need.
 .venv/.installed: pyproject.toml requirements/develop.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .venv/torch "$$(grep -om 1 '^torch==[^ ]*' $(word 2,$^))"
-	sed -n '/^torch==/,/[^\\]$$/p' $(word 2,$^) > .venv/torch/requirements.txt
+	@echo "Installing into .venv, once: torch (the largest part: 200 MB, or some GB with CUDA), then the rest; several minutes."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .venv/torch "$$(grep -om 1 '^torch==[^ ]*' $(word 2,$^))"
+	@sed -n '/^torch==/,/[^\\]$$/p' $(word 2,$^) > .venv/torch/requirements.txt
 	.venv/bin/pip install --no-index --find-links .venv/torch $(HASHED) .venv/torch/requirements.txt
 	rm -r .venv/torch
 	$(call packages,.venv,develop)
@@ -154,7 +159,7 @@ endef
 	touch $@
 
 .venv-fuzz/.installed: pyproject.toml requirements/serve.txt requirements/fuzz.txt
-	$(call environment,.venv-fuzz,serve)
+	$(call environment,.venv-fuzz,serve,the server and what fuzzes it; some minutes)
 	.venv-fuzz/bin/pip install $(HASHED) requirements/fuzz.txt
 	touch $@
 

@@ -15,6 +15,7 @@ from artifact.pattern import SkipPattern
 from artifact.program import composed_programs
 from artifact.records import (
     BucketRecord,
+    DomainRecord,
     FileRecord,
     GoldenRecord,
     LadderRecord,
@@ -33,6 +34,7 @@ __all__ = [
     "WEIGHTS_NAME",
     "WRITER",
     "BucketRecord",
+    "DomainRecord",
     "FileRecord",
     "GoldenRecord",
     "LadderRecord",
@@ -68,6 +70,7 @@ class Manifest(Record):
     parity: tuple[ParityRecord, ...] = ()
     toolchain: dict[str, str] = Field(default_factory=dict)
     source_checkpoint_sha256: str | None = None
+    domain: DomainRecord | None = None
     ladder: LadderRecord | None = None
     tokenizer: str = "tokenizer.json"
     labels: str = "labels.json"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+import unicodedata
 from typing import Any, Literal
 
 from pydantic import (
@@ -172,6 +174,43 @@ class TextRecord(Record):
     mask: int = Field(ge=0)
     max_question_tokens: int = Field(ge=3)
     max_caption_tokens: int = Field(ge=3)
+
+
+class DomainRecord(Record):
+    """What a model knows: the data it was tuned on, in a few words, and the words it read there.
+
+    `words` are lower case and ascend; none: they are not listed, as for a tokenizer of word pieces.
+    """
+
+    about: str = Field(min_length=1, max_length=200)
+    words: tuple[str, ...] = ()
+
+    @field_validator("words")
+    @classmethod
+    def _sorted(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if list(value) != sorted({_folded(word) for word in value}):
+            raise ValueError("words are lower case, distinct and ascend")
+        return value
+
+    @property
+    def line(self) -> str:
+        """It in one line."""
+        return f"{self.about} ({len(self.words)} words known)" if self.words else self.about
+
+    def unknown(self, text: str) -> list[str]:
+        """Return the words of a text that the model has never read, each once, in their order."""
+        if not self.words:
+            return []
+        return [
+            word for word in dict.fromkeys(_WORD.findall(_folded(text))) if word not in self.words
+        ]
+
+
+_WORD = re.compile(r"\w+")
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
 
 
 class BucketRecord(Record):

@@ -13,6 +13,7 @@ from tokenizers import Tokenizer
 
 from artifact.config import ModelConfig
 from artifact.errors import ArtifactError, InvalidManifest, MissingFile
+from artifact.manifest import DomainRecord
 from models.captions import SpecialTokens
 from models.series import OtmvModel
 
@@ -34,6 +35,7 @@ class Checkpoint:
         labels: VQA answers, in the order of the logits.
         sha256: of the weights file; None if the model was never saved.
         note: free facts for the model card (what was tuned, for how long).
+        domain: what it was tuned on; None: it was not, or an older release wrote the checkpoint.
     """
 
     model: OtmvModel
@@ -41,6 +43,7 @@ class Checkpoint:
     labels: tuple[str, ...]
     sha256: str | None
     note: dict[str, str | int | float]
+    domain: DomainRecord | None = None
 
     @property
     def special(self) -> SpecialTokens:
@@ -64,7 +67,12 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint into `folder`, each file to a temporary name first."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"model": asdict(checkpoint.model.config), "note": checkpoint.note}
+    domain = None if checkpoint.domain is None else checkpoint.domain.model_dump()
+    config = {
+        "model": asdict(checkpoint.model.config),
+        "note": checkpoint.note,
+        "domain": domain,
+    }
     _replace(folder / CONFIG, json.dumps(config, indent=2) + "\n")
     _replace(folder / LABELS, json.dumps(list(checkpoint.labels), indent=1) + "\n")
     _replace(folder / TOKENIZER, checkpoint.tokenizer.to_str(pretty=True) + "\n")
@@ -100,13 +108,15 @@ def load(folder: Path) -> Checkpoint:
         if len(labels) != model.config.num_answers:
             raise ValueError(f"{len(labels)} labels for {model.config.num_answers} answers")
         tokenizer = _tokenizer(folder / TOKENIZER)
+        domain = stored.get("domain")
+        known = None if domain is None else DomainRecord.model_validate(domain)
     except ArtifactError:
         raise
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidManifest(folder, reason, "tune again, or name another folder") from error
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    return Checkpoint(model.eval(), tokenizer, labels, digest, stored.get("note", {}))
+    return Checkpoint(model.eval(), tokenizer, labels, digest, stored.get("note", {}), known)
 
 
 def _tokenizer(path: Path) -> Tokenizer:

@@ -12,7 +12,7 @@ from models.checkpoint import Checkpoint, save
 from models.series import OtmvModel
 from tuning.recipe import Recipe
 from tuning.tokens import world_tokenizer
-from tuning.world.vocabulary import ANSWERS
+from tuning.world.vocabulary import ANSWERS, DOMAIN
 
 STATE = "resume.pt"
 
@@ -35,7 +35,7 @@ def save_state(
         "weight_decay": recipe.weight_decay,
         "seed": recipe.seed,
     }
-    save(out, Checkpoint(model, world_tokenizer(), ANSWERS, None, note))
+    save(out, Checkpoint(model, world_tokenizer(), ANSWERS, None, note, DOMAIN))
     temporary = out / f"{STATE}.tmp-save"
     torch.save(
         {

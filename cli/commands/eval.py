@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from artifact.errors import how_to_install
 from cli.console import fail, first_line, say, share_progress, show, table
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def evaluate(
         from models.checkpoint import load
         from tuning.labelled import from_folder, generated
     except ModuleNotFoundError as error:
-        fail(f"measuring needs {error.name}: pip install 'otmv-serve[tune]'")
+        fail(f"measuring needs {error.name}: {how_to_install('tune')}")
     try:
         loaded = load(checkpoint)
         chosen = _patterns(patterns, loaded.model.config.orders)

@@ -33,7 +33,7 @@ def inspect(
     try:
         opened = open_artifact(artifact, verify)
     except ArtifactError as error:
-        fail(f"error: {error}")
+        fail(str(error))
     show(model_table(opened, verify))
     show(stage_table(opened))
     show(variant_table(opened.manifest))
@@ -49,6 +49,7 @@ def model_table(artifact: Artifact, verified: bool) -> Table:
         "model": f"{config.name}, width {config.width}, {config.heads} heads, "
         f"{config.image_size} px in patches of {config.patch_size}",
         "tasks": ", ".join(manifest.tasks),
+        "domain": "not recorded" if manifest.domain is None else manifest.domain.line,
         "orders": f"{config.orders} over {config.keys} key blocks, "
         f"readout {config.readout}, skip probability {config.skip_probability:g}",
         "keys": ", ".join(
@@ -56,7 +57,7 @@ def model_table(artifact: Artifact, verified: bool) -> Table:
         ),
         "files": f"{len(manifest.files)}, {size / 1e6:.1f} MB"
         + (", checksums right" if verified else ", checksums not checked"),
-        "hash": artifact.hash[:16],
+        "hash": artifact.short_hash,
         "schema": str(manifest.schema_version),
         "toolchain": ", ".join(f"{k} {v}" for k, v in manifest.toolchain.items()) or "not recorded",
     }

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from cli.commands.bench.console import JsonFile, PlotFile, end, fail, print_bars, write
+from artifact.errors import how_to_install
+from cli.commands.bench.console import JsonFile, PlotFile, end, print_bars, write
+from cli.console import fail
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -114,14 +116,14 @@ def _simulate(
         from loadtests.simulate.arrivals import TraceError
         from loadtests.simulate.report import studies_record
     except ModuleNotFoundError as error:
-        fail(f"simulating needs {error.name}: pip install 'otmv-serve[loadtest]'")
+        fail(f"simulating needs {error.name}: {how_to_install('loadtest')}")
     try:
         studies, bars, took_s = _studies(runs, costs, asked)
         _show(studies, bars, plot_file)
         for part, part_s in took_s.items():
             Console().print(f"{part}: {part_s:.0f} s", highlight=False)
     except ImportError as error:
-        fail(f"{error} (pip install 'otmv-serve[loadtest]')")
+        fail(f"{error} ({how_to_install('loadtest')})")
     except (OSError, TraceError) as error:
         fail(str(error))
     if json_file is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from artifact.errors import how_to_install
 from cli.console import counted_progress, fail, note
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def tune(
     try:
         _run(chosen, out or Path("runs") / recipe, device, cache)
     except ModuleNotFoundError as error:
-        fail(f"tuning needs {error.name}: pip install 'otmv-serve[tune]'")
+        fail(f"tuning needs {error.name}: {how_to_install('tune')}")
     except OSError as error:
         fail(f"{error} (check free space and rights; the same command resumes)")
 

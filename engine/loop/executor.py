@@ -225,13 +225,14 @@ class Executor:
             self._finish(request, self.parts.variants.give_up(request, now))
         for view, route in decision.turn:
             self.parts.variants.turn(self.taken_in.requests[view.id], route)
+        gave_way = {view.id for view in decision.gave_way}
         for view in decision.final:
             request = self.taken_in.requests[view.id]
             self.parts.stepper.leave(request)
             if request.elastic:
                 together = min(len(decision.final), self._max_batch)
                 request.on_time_chance = self._last_step.on_time_chance(request, together)
-            self.parts.variants.settle(request, now, len(decision.final))
+            self.parts.variants.settle(request, now, len(decision.final), view.id in gave_way)
         if decision.run is not None:
             self._run(decision.run, now)
 

@@ -13,7 +13,7 @@ from engine.elastic.course import WORD
 from engine.elastic.snapshot import RowView
 from engine.rows.caption.stream import TextStream
 from engine.rows.row import Row
-from engine.types import Answer, Budget
+from engine.types import Answer, Budget, Degraded
 
 PATIENCE_S = 30.0
 """What a request without a deadline is scheduled against, again and again until it is answered."""
@@ -71,7 +71,7 @@ class Request:
         top_k: how many labels its answer lists.
         submitted_s, started_s, first_word_s: when that happened.
         stream: sends its text while it grows.
-        degraded: a lower variant than the best qualifying one, because of latency.
+        degraded_because: why a lower variant than the best qualifying one; None: it is the best.
         on_time_chance: of being on time, predicted before its last step; None: it is not settled,
             or has no deadline.
         answer_s: predicted from its first step to its answer, when its variant was settled.
@@ -115,7 +115,7 @@ class Request:
 
     started: bool = False
     planned: bool = False
-    degraded: bool = False
+    degraded_because: Degraded | None = None
     remaining: float = 1.0
     started_s: float = 0.0
     first_word_s: float = 0.0

@@ -90,10 +90,16 @@ def test_every_alert_is_seen_to_fire_and_to_keep_quiet() -> None:
 def test_every_alert_has_a_run_book() -> None:
     for rule in ALERTS:
         url = rule["annotations"]["runbook_url"]
-        assert url == f"docs/operations.md#{rule['alert'].lower()}"
+        assert url == f"{{{{ $externalLabels.runbooks }}}}#{rule['alert'].lower()}"
         assert url.partition("#")[2] in anchors(OPERATIONS)
         assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["annotations"]["summary"]
+
+
+@pytest.mark.parametrize("folder", ["prometheus", "compose"])
+def test_links_to_run_books_are_whole_addresses(folder: str) -> None:
+    config = yaml.safe_load((PROMETHEUS.parent / folder / "prometheus.yml").read_text("utf-8"))
+    assert re.match(r"https://[^/]+/\S+$", config["global"]["external_labels"]["runbooks"])
 
 
 def test_rules_say_what_the_report_and_the_dashboards_ask() -> None:

@@ -23,7 +23,7 @@ from models.series import OtmvModel
 from tuning.recipe import demo_config
 from tuning.tokens import world_tokenizer
 from tuning.world.dataset import read_captions, read_pairs, read_vqa, write_world
-from tuning.world.vocabulary import ANSWERS
+from tuning.world.vocabulary import ANSWERS, DOMAIN
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def checkpoint() -> Checkpoint:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
-    return Checkpoint(model, world_tokenizer(), ANSWERS, "0" * 64, {"steps": 0})
+    return Checkpoint(model, world_tokenizer(), ANSWERS, "0" * 64, {"steps": 0}, DOMAIN)
 
 
 @pytest.fixture(scope="session")

@@ -140,8 +140,8 @@ def ask(client: httpx.Client, image: bytes, **budget: Any) -> dict[str, Any]:
     body = {"image": encoded, "prompt": PROMPT, "budget": budget}
     response = client.post("/v1/size", json=body)
     assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
+    (found,) = response.json()["answers"]
+    return dict(found)
 
 
 def ask_by_form(client: httpx.Client, image: bytes, **budget: str) -> dict[str, Any]:
@@ -149,8 +149,8 @@ def ask_by_form(client: httpx.Client, image: bytes, **budget: str) -> dict[str, 
     files = {"image": ("p.jpg", image, "image/jpeg")}
     response = client.post("/v1/size", files=files, data={"prompt": PROMPT, **budget})
     assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
+    (found,) = response.json()["answers"]
+    return dict(found)
 
 
 def ended(client: httpx.Client, outcome: str, task: str, variant: str) -> float:
@@ -186,7 +186,7 @@ def test_every_variant_answers_as_the_tuned_model_at_its_depth(
             assert answer["scores"] == pytest.approx(scores, abs=1e-4)
             assert answer["variant"] == variant.id
             assert answer["executed_blocks"] == len(variant.pattern)
-            assert answer["quality"] == variant.quality_of(SIZE.name, "fp32")
+            assert answer["variant_quality"] == variant.quality_of(SIZE.name, "fp32")
 
 
 def test_a_form_and_json_get_the_same_answer(client: httpx.Client, sizes: list[Example]) -> None:
@@ -236,6 +236,7 @@ def test_a_statement_beside_it_is_still_judged(
     data = {"statement": row.statement, "variant": "full"}
     response = client.post("/v1/reason", files=files, data=data)
     assert response.status_code == 200, response.text
-    assert response.json()["statement"] == row.statement
+    (answer,) = response.json()["answers"]
+    assert answer["statement"] == row.statement
     full = artifact.manifest.variant("full")
-    assert response.json()["quality"] == full.quality_of(REASON.name, "fp32")
+    assert answer["variant_quality"] == full.quality_of(REASON.name, "fp32")

@@ -15,7 +15,7 @@ from tuning.loop import TuningProgress, learning_rate, optimiser, tune
 from tuning.pool import PicturePool
 from tuning.recipe import Phase, Recipe
 from tuning.state import ResumeError
-from tuning.world.vocabulary import ANSWERS
+from tuning.world.vocabulary import ANSWERS, DOMAIN
 
 CPU = torch.device("cpu")
 
@@ -37,7 +37,7 @@ def test_a_run_leaves_a_checkpoint_anyone_can_load(
         shares = [each.tasks[name].right for each in seen]
         assert all(share is not None and 0 <= share <= 1 for share in shares)
     loaded = load(tmp_path)
-    assert loaded.labels == ANSWERS
+    assert (loaded.labels, loaded.domain) == (ANSWERS, DOMAIN)
     assert (loaded.note["recipe"], loaded.note["step"]) == ("smoke", smoke.steps)
     for name, tensor in tuned.state_dict().items():
         assert torch.equal(loaded.model.state_dict()[name], tensor)

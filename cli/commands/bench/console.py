@@ -10,12 +10,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from artifact.errors import how_to_install
+from cli.console import fail
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -143,15 +146,4 @@ def command() -> str:
 def need_matplotlib() -> None:
     """End with one line if no picture can be drawn."""
     if find_spec("matplotlib") is None:
-        fail("--plot needs matplotlib: pip install 'otmv-serve[loadtest]'")
-
-
-def say(problem: str) -> None:
-    """Print a problem as one line."""
-    Console(stderr=True).print(f"[red]error:[/red] {escape(problem)}", soft_wrap=True)
-
-
-def fail(problem: str) -> NoReturn:
-    """Print a problem as one line and end with 1."""
-    say(problem)
-    raise typer.Exit(1)
+        fail(f"--plot needs matplotlib: {how_to_install('loadtest')}")

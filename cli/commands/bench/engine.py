@@ -14,15 +14,14 @@ from cli.commands.bench.console import (
     PlotFile,
     allow_dirty,
     end,
-    fail,
     print_bars,
     progress,
-    say,
     write,
 )
 from cli.commands.bench.siege import siege
 from cli.commands.bench.slo import slo
 from cli.commands.bench.table4 import HELP, table4
+from cli.console import complain, fail
 
 if TYPE_CHECKING:
     from loadtests.engine.comparisons import Comparison
@@ -152,7 +151,7 @@ def _show(measured: EngineResults) -> None:
     console.print(bars_table(measured.bars, console))
     print_bars(measured.bars)
     for failure in measured.failures:
-        say(failure)
+        complain(failure)
 
 
 def _facts(measured: EngineResults, setup: EngineBench, hashes: dict[str, str]) -> dict[str, Any]:

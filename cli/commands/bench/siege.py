@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.bench.console import JsonFile, end, fail, print_bars, progress, say, write
+from cli.commands.bench.console import JsonFile, end, print_bars, progress, write
+from cli.console import complain, fail
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -68,5 +69,5 @@ def _run(names: list[str], setup: SiegeSetup) -> tuple[list[Bar], dict[str, str]
         print_bars(found)
         bars += found
     for name, why in failures.items():
-        say(f"{name}: {why}")
+        complain(f"{name}: {why}")
     return bars, failures

@@ -15,14 +15,13 @@ from cli.commands.bench.console import (
     JsonFile,
     PlotFile,
     end,
-    fail,
     need_matplotlib,
     print_bars,
     progress,
-    say,
     write,
 )
-from cli.commands.bench.slo_run import OUR_CODE, SloOptions, note, prepare
+from cli.commands.bench.slo_run import OUR_CODE, SloOptions, prepare
+from cli.console import complain, fail, note
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -140,7 +139,7 @@ def _measure(
         _draw(plot_file, measured)
     failures = [each for found in measured.values() for each in found.failures]
     for failure in failures:
-        say(failure)
+        complain(failure)
     end(bars, failed=bool(failures))
 
 

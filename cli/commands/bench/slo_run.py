@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 if TYPE_CHECKING:
     from loadtests.slo.bench import SloBench
     from loadtests.slo.program import TunedRivals
@@ -108,8 +106,3 @@ def prepare(
     manifest = open_artifact(setup.artifacts / FAMILY, verify=False).manifest
     variants = [variant.id for variant in manifest.variants]
     return facts, read_settings(settings or SETTINGS, rivals, variants)
-
-
-def note(what: str) -> None:
-    """Print a line for a person, apart from results."""
-    Console(stderr=True).print(what, highlight=False, markup=False, soft_wrap=True)

@@ -11,8 +11,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from cli.commands.bench.console import check_writable, command, fail, progress, write_made
-from cli.commands.bench.slo_run import RIVALS_CODE, SloOptions, export_family, note
+from cli.commands.bench.console import check_writable, command, progress, write_made
+from cli.commands.bench.slo_run import RIVALS_CODE, SloOptions, export_family
+from cli.console import fail, note
 
 if TYPE_CHECKING:
     from loadtests.slo.tuning.program import Pair

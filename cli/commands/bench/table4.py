@@ -13,13 +13,12 @@ from cli.commands.bench.console import (
     JsonFile,
     PlotFile,
     end,
-    fail,
     need_matplotlib,
     print_bars,
     progress,
-    say,
     write,
 )
+from cli.console import complain, fail
 
 if TYPE_CHECKING:
     from artifact.task import TaskName
@@ -164,7 +163,7 @@ def _measure(setup: Table4Bench, json_file: Path | None, plot_file: Path | None)
 
         plot(found, setup.preset.name, plot_file)
     for task, why in measured.failed.items():
-        say(f"{task}: {why}")
+        complain(f"{task}: {why}")
     end(bars, failed=bool(measured.failed))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from artifact.errors import how_to_install
 from artifact.task import TASKS
 from cli.console import fail, first_line, first_problem, note, share_progress
 
@@ -66,6 +67,9 @@ def export(
 ) -> None:
     """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
 
+    The demo takes about ten minutes on two cores, most of them for the search of the ladder.
+    Nothing is written until all is done.
+
     [bold]otmv export runs/demo --out my-artifact[/bold]
 
     [bold]otmv export --random beit3_base --image-size 224 --keys 2 --out base-2-keys[/bold]
@@ -98,7 +102,7 @@ def _one_line_errors() -> Iterator[None]:
     try:
         from exporters.parity import ParityError
     except ModuleNotFoundError as error:
-        fail(f"exporting needs {error.name}: pip install 'otmv-serve[export]'")
+        fail(f"exporting needs {error.name}: {how_to_install('export')}")
     try:
         yield
     except ValidationError as error:
@@ -159,7 +163,7 @@ def _run(
     from cli.commands.export.summary import note_exported
     from exporters.export import export as export_artifact
 
-    with share_progress() as report:
+    with share_progress(phases=True) as report:
         report("drawing pictures", 0.0)
         splits = draw() if draw else None
         manifest = export_artifact(checkpoint, out, splits, options, report).manifest

@@ -87,6 +87,11 @@ def test_latency_lowers_the_variant(
     budget = Budget(max_latency_ms=400)
     choice = choose(qualifying(LADDER, budget), budget, slack_s, time_s, wait_s)
     assert (choice.variant, choice.degraded, choice.lost) == (variant, degraded, lost)
+    why = choice.degraded_because
+    if why is not None:
+        assert (why.reason, why.left_s) == ("late" if lost else "time", slack_s)
+        assert why.variant == f"d{int(variant[1:]) + 1}"
+        assert why.predicted_s == wait_s + time_s(why.variant) > slack_s
 
 
 def test_reject_refuses_what_cannot_finish() -> None:

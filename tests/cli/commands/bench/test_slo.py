@@ -112,7 +112,7 @@ def test_a_bar_that_is_short_or_a_rival_that_failed_ends_with_1(
     faked.points["mosec"], faked.failing = 30.0, {"mosec"}
     code, out, errors = run("slo", "--full", *places, "--fresh")
     assert code == 1
-    assert "error: mosec: it ended" in errors
+    assert "otmv bench slo: mosec: it ended" in errors
     assert "BAR slo.mosec.over-full - >=1.5 not-run (it ended)" in out
 
 

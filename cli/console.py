@@ -6,6 +6,7 @@ Results go to standard output, all else to standard error. Text is shown as it i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _UNLIMITED_COLUMNS = 10_000
 
+_SILENT_S = 2.0
+"""What fails at once says nothing but why."""
 _COMMAND = ContextVar("command", default="otmv")
 
 Report = Callable[[str, float], None]
@@ -163,15 +166,16 @@ def share_progress(*, remaining: bool = False, phases: bool = False) -> Iterator
 
     Args:
         remaining: show the time that is left in place of the time since the start.
-        phases: in a pipe, a line wherever what is being done begins with another word: for what
-            takes minutes.
+        phases: in a pipe, a line wherever what is being done begins with another word, after the
+            first seconds: for what takes minutes.
     """
-    told = ""
+    told, began_s = "", time.monotonic()
 
     def tell(what: str) -> None:
         nonlocal told
         word = what.partition(" ")[0]
-        if phases and word != told and not bar.console.is_terminal:
+        late = time.monotonic() - began_s >= _SILENT_S
+        if phases and late and word != told and not bar.console.is_terminal:
             note(f"{what} ...")
             told = word
 

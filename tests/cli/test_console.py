@@ -37,7 +37,10 @@ def test_errors_and_warnings_name_the_command_that_runs(
     ]
 
 
-def test_what_takes_minutes_tells_its_phases_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_takes_minutes_tells_its_phases_in_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "_SILENT_S", 0.0)
     with share_progress(phases=True) as report:
         for what in ("tracing block[0]", "tracing block[1]", "measuring quality"):
             report(what, 0.5)

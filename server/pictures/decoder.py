@@ -8,14 +8,14 @@ import math
 
 from artifact.preprocess import to_pixels
 from engine.clock import Clock
-from server.errors import DecodeWorkerDied, ImageError, ImageTooComplex
+from pictures.errors import DecodeWorkerDied, ImageError, ImageTooComplex
+from pictures.headers import read_header
+from pictures.images import decode_rgb
+from pictures.picture import ACCEPTED_FORMATS, LIMIT_BYTES_PER_PIXEL, PictureHeader
+from pictures.worker_process import TOO_LONG, Decoded, DecodeLimits, WorkerProcess
 from server.pictures.decode_time import DecodeBacklog, DecodeTime
-from server.pictures.headers import read_header
-from server.pictures.images import decode_rgb
 from server.pictures.lanes import Lanes
-from server.pictures.picture import ACCEPTED_FORMATS, LIMIT_BYTES_PER_PIXEL, PictureHeader
 from server.pictures.sample import encoded_sample
-from server.pictures.worker_process import TOO_LONG, Decoded, DecodeLimits, WorkerProcess
 
 _RESTED_S = 1.0
 _LEAST_WORKERS, _MOST_WORKERS = 2, 4

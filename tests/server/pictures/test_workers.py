@@ -22,12 +22,12 @@ from PIL import Image, ImageOps
 from artifact.preprocess import to_pixels
 from engine.clock import SystemClock
 from loadtests.siege.attackers import pictures as bombs
-from server.errors import DecodeWorkerDied, ImageTooComplex, ImageUnreadable
+from pictures import rgb
+from pictures.errors import DecodeWorkerDied, ImageTooComplex, ImageUnreadable
+from pictures.headers import read_header
+from pictures.images import decode_rgb
 from server.pictures import decoder as decoder_module
-from server.pictures import rgb
 from server.pictures.decoder import Decoder
-from server.pictures.headers import read_header
-from server.pictures.images import decode_rgb
 from tests.server.kit import sample_pictures
 from tests.server.kit.ready_client import ManualClock
 from tests.server.kit.sample_pictures import encoded
@@ -406,7 +406,7 @@ def test_a_worker_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_worker_loads_no_engine() -> None:
-    code = "import sys, server.pictures.worker; print(*sys.modules)"
+    code = "import sys, pictures.worker; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert {"numpy", "PIL"} <= loaded

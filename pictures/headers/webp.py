@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from server.errors import ImageTooComplex
-from server.pictures.headers.reading import CutOff, one, unpacked
-from server.pictures.picture import PictureHeader
+from pictures.errors import ImageTooComplex
+from pictures.headers.reading import CutOff, one, unpacked
+from pictures.picture import PictureHeader
 
 LIMIT_CHUNKS = 10_000
 """An animation has two or three chunks a frame, of which the library reads the heads."""

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from server.errors import (
+from pictures.errors import (
     ImageNotRecognised,
     ImageTooManyBytes,
     ImageTooManyPixels,
     ImageUnreadable,
 )
-from server.pictures.headers import bmp, gif, jpeg, png, tiff, webp
-from server.pictures.headers.reading import CutOff
-from server.pictures.picture import ACCEPTED_FORMATS, LIMIT_BYTES_PER_PIXEL, PictureHeader
+from pictures.headers import bmp, gif, jpeg, png, tiff, webp
+from pictures.headers.reading import CutOff
+from pictures.picture import ACCEPTED_FORMATS, LIMIT_BYTES_PER_PIXEL, PictureHeader
 
 _Read = Callable[[bytes | bytearray], PictureHeader]
 _BY_SIGNATURE: tuple[tuple[bytes, _Read], ...] = (

@@ -22,9 +22,9 @@ import time
 from pathlib import Path
 
 from artifact.preprocess import to_pixels
-from server.errors import ImageError, ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
-from server.pictures.images import decode_rgb, prepare_decoders
-from server.pictures.picture import ACCEPTED_FORMATS
+from pictures.errors import ImageError, ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
+from pictures.images import decode_rgb, prepare_decoders
+from pictures.picture import ACCEPTED_FORMATS
 
 TASK = struct.Struct("!QQId")
 """Bytes of the picture, most pixels, side of the result in pixels, processor seconds at most."""

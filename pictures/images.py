@@ -11,12 +11,12 @@ import warnings
 
 from PIL import Image, UnidentifiedImageError
 
-from server.errors import ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
-from server.pictures.orientation import upright
-from server.pictures.picture import ACCEPTED_FORMATS
-from server.pictures.plugins import mend_plugins, mended, with_key
-from server.pictures.png_chunks import SIGNATURE, PngPixels, png_pixels
-from server.pictures.rgb import to_rgb
+from pictures.errors import ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
+from pictures.orientation import upright
+from pictures.picture import ACCEPTED_FORMATS
+from pictures.plugins import mend_plugins, mended, with_key
+from pictures.png_chunks import SIGNATURE, PngPixels, png_pixels
+from pictures.rgb import to_rgb
 
 
 def prepare_decoders() -> None:

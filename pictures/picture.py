@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from server.errors import ImageError
+from pictures.errors import ImageError
 
 LIMIT_BYTES_PER_PIXEL = 16
 """Memory that decoding takes at most for each pixel that a picture may have."""

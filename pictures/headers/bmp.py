@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from server.errors import ImageTooComplex
-from server.pictures.headers.reading import one, unpacked
-from server.pictures.picture import PictureHeader
+from pictures.errors import ImageTooComplex
+from pictures.headers.reading import one, unpacked
+from pictures.picture import PictureHeader
 
 LIMIT_RUN_LENGTH_PIXELS = 4_000_000
 """Less than a second of Pillow's time."""

@@ -9,8 +9,8 @@ import struct
 import numpy as np
 from PIL import BmpImagePlugin, GifImagePlugin, Image, ImagePalette, TiffImagePlugin
 
-from server.pictures.png_chunks import PngPixels
-from server.pictures.rgb import bands, to_rgb
+from pictures.png_chunks import PngPixels
+from pictures.rgb import bands, to_rgb
 
 _WHITE, _BLACK = 0, 1
 _UNSIGNED = 1

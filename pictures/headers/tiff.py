@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from server.errors import ImageTooComplex
-from server.pictures.headers.reading import CutOff, one, unpacked
-from server.pictures.picture import PictureHeader
+from pictures.errors import ImageTooComplex
+from pictures.headers.reading import CutOff, one, unpacked
+from pictures.picture import PictureHeader
 
 LIMIT_TAGS = 256
 LIMIT_PIECES = 100_000

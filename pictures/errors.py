@@ -1,11 +1,9 @@
-"""What can be wrong with a picture."""
+"""What can be wrong with a picture, and with the process that decodes it."""
 
 from __future__ import annotations
 
-from server.errors.base import ServerError
 
-
-class ImageError(ServerError):
+class ImageError(Exception):
     """Root of what can be wrong with a picture; `name` says which one."""
 
     name = "image"
@@ -57,3 +55,11 @@ class ImageTooManyBytes(ImageTooManyPixels):
             "scale it down, or save it with 8 bits per colour",
         )
         self.decoded_bytes, self.limit_bytes = decoded_bytes, limit_bytes
+
+
+class DecodeWorkerDied(Exception):
+    """The process that decoded a picture ended; no other picture is concerned."""
+
+    def __init__(self, retry_after_s: float = 1.0) -> None:
+        super().__init__("the process that decoded the picture ended; send the request again")
+        self.retry_after_s = retry_after_s

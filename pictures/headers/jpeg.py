@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from server.errors import ImageTooComplex, ImageUnreadable
-from server.pictures.headers.reading import CutOff, one, unpacked
-from server.pictures.picture import PictureHeader
+from pictures.errors import ImageTooComplex, ImageUnreadable
+from pictures.headers.reading import CutOff, one, unpacked
+from pictures.picture import PictureHeader
 
 LIMIT_SEGMENTS = 1000
 """20 MiB hold 320 full ones; Pillow copies all Exif segments again for each one."""

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from server.errors import DecodeWorkerDied, ImageTooComplex
-from server.pictures.worker import ANSWER, READY, TASK, error_of
+from pictures.errors import DecodeWorkerDied, ImageTooComplex
+from pictures.worker import ANSWER, READY, TASK, error_of
 
 _NICENESS = 10
 _SENT_AT_ONCE_BYTES = 65_536
@@ -52,7 +52,7 @@ class WorkerProcess:
         self._ready = False
         life, self._life = os.pipe()
         fds = (theirs.fileno(), life)
-        command = [sys.executable, "-m", "server.pictures.worker", *map(str, fds)]
+        command = [sys.executable, "-m", "pictures.worker", *map(str, fds)]
         self._process = subprocess.Popen(
             [*command, str(memory_bytes), str(_NICENESS if gives_way else 0)],
             pass_fds=fds,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from server.errors import ImageTooComplex, ImageUnreadable
-from server.pictures.headers.reading import one, unpacked
-from server.pictures.picture import PictureHeader
+from pictures.errors import ImageTooComplex, ImageUnreadable
+from pictures.headers.reading import one, unpacked
+from pictures.picture import PictureHeader
 
 LIMIT_BLOCKS = 10_000
 """Blocks of up to 255 bytes before the first frame: 2.5 MB of comments and colour profiles."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from artifact.pattern import SkipPattern
-from artifact.scoring import objects_named
+from artifact.scoring.phrases import objects_named
 from artifact.task import CAPTION
 from tuning.evaluation import Evaluation
 from tuning.pool import CAPTION_TOKENS, PicturePool

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from artifact.scoring import objects_named
+from artifact.scoring.phrases import objects_named
 
 
 def test_recall_is_pooled_over_objects_not_pictures() -> None:

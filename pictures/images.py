@@ -30,8 +30,12 @@ def prepare_decoders() -> None:
     warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def decode_rgb(data: bytes | bytearray, max_pixels: int) -> Image.Image:
+def decode_rgb(
+    data: bytes | bytearray, max_pixels: int, least_px: int | None = None
+) -> Image.Image:
     """Decode a picture to an upright 8-bit RGB image.
+
+    `least_px`: sides that suffice; a JPEG is decoded at the smallest eighth that has them.
 
     Raises:
         ImageNotRecognised: the bytes are not in an accepted format.
@@ -43,6 +47,8 @@ def decode_rgb(data: bytes | bytearray, max_pixels: int) -> Image.Image:
     with _open(png.data if png else data, max_pixels) as image:
         if image.width * image.height > max_pixels:
             raise ImageTooManyPixels(image.width, image.height, max_pixels)
+        if least_px is not None:
+            image.draft("RGB", (least_px, least_px))  # does something for JPEG only
         try:
             return _decoded(image, data, png)
         except MemoryError:  # ours, not the picture's

@@ -21,13 +21,14 @@ import sys
 import time
 from pathlib import Path
 
-from artifact.preprocess import to_pixels
 from pictures.errors import ImageError, ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
 from pictures.images import decode_rgb, prepare_decoders
 from pictures.picture import ACCEPTED_FORMATS
+from pictures.view import View
 
-TASK = struct.Struct("!QQId")
-"""Bytes of the picture, most pixels, side of the result in pixels, processor seconds at most."""
+TASK = struct.Struct("!QQIddddd?")
+"""Bytes of the picture, most pixels, side of the result in pixels, processor seconds at most; then
+the fields of a `View`."""
 ANSWER = struct.Struct("!?Idd")
 """Whether it was decoded, bytes that follow, seconds of decoding, seconds of resizing."""
 READY = b"!"
@@ -51,11 +52,11 @@ def main(socket_fd: int, life_fd: int, memory_bytes: int, niceness: int) -> None
     with socket.socket(fileno=socket_fd) as server:
         server.sendall(READY)
         while head := _received(server, TASK.size):
-            picture_bytes, max_pixels, side_px, cpu_s = TASK.unpack(head)
+            picture_bytes, max_pixels, side_px, cpu_s, *view = TASK.unpack(head)
             picture = _received(server, picture_bytes)
             _limit_cpu(cpu_s)
             started_s = time.perf_counter()
-            answer, payload = _decoded(picture, max_pixels, side_px)
+            answer, payload = _decoded(picture, max_pixels, side_px, View(*view))
             signal.setitimer(signal.ITIMER_PROF, 0)
             sent = server.sendmsg([answer, payload])  # one call, so that the server wakes up once
             server.sendall(memoryview(payload)[max(0, sent - len(answer)) :])
@@ -76,13 +77,15 @@ def error_of(payload: bytes) -> Exception:
     return ImageUnreadable(*facts)
 
 
-def _decoded(picture: bytearray, max_pixels: int, side_px: int) -> tuple[bytes, bytes | memoryview]:
+def _decoded(
+    picture: bytearray, max_pixels: int, side_px: int, view: View
+) -> tuple[bytes, bytes | memoryview]:
     """Return the answer to one task, and what follows it."""
     started_s = time.perf_counter()
     try:
-        image = decode_rgb(picture, max_pixels)
+        image = decode_rgb(picture, max_pixels, view.least_px(side_px))
         decoded_s = time.perf_counter()
-        pixels = to_pixels(image, side_px)
+        pixels = view.pixels(image, side_px)
     except (ImageError, MemoryError) as error:
         payload = json.dumps(_facts(error)).encode()
         return ANSWER.pack(False, len(payload), 0.0, 0.0), payload

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import signal
 import socket
@@ -14,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pictures.errors import DecodeWorkerDied, ImageTooComplex
+from pictures.limits import DecodeLimits
+from pictures.view import WHOLE, View
 from pictures.worker import ANSWER, READY, TASK, error_of
 
 _NICENESS = 10
@@ -29,14 +32,6 @@ class Decoded:
     pixels: NDArray[np.uint8]
     decode_s: float
     preprocess_s: float
-
-
-@dataclass(frozen=True)
-class DecodeLimits:
-    """What decoding one picture may take: pixels, and seconds of processor time."""
-
-    max_pixels: int
-    cpu_s: float
 
 
 class WorkerProcess:
@@ -89,7 +84,11 @@ class WorkerProcess:
             self._ready = True
 
     async def decode(
-        self, picture: bytes | bytearray, limits: DecodeLimits, side_px: int
+        self,
+        picture: bytes | bytearray,
+        limits: DecodeLimits,
+        side_px: int,
+        view: View = WHOLE,
     ) -> Decoded:
         """Decode one picture. After any other end than these errors the process must be killed.
 
@@ -99,7 +98,9 @@ class WorkerProcess:
             DecodeWorkerDied: the process ended.
         """
         loop = asyncio.get_running_loop()
-        task = TASK.pack(len(picture), limits.max_pixels, side_px, limits.cpu_s)
+        task = TASK.pack(
+            len(picture), limits.max_pixels, side_px, limits.cpu_s, *dataclasses.astuple(view)
+        )
         try:
             if len(picture) <= _SENT_AT_ONCE_BYTES:  # a call less, and the worker wakes up once
                 await loop.sock_sendall(self._socket, task + picture)

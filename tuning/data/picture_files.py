@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -21,7 +22,7 @@ class PictureFolders:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
-        self._entries: dict[Path, dict[str, os.DirEntry[str]]] = {}
+        self._entries: dict[Path, frozenset[str]] = {}
 
     def find(self, name: str) -> Path | str:
         """Return a picture's path, or what is wrong with it and how that is mended.
@@ -32,33 +33,32 @@ class PictureFolders:
         if inside.is_absolute() or ".." in inside.parts or not inside.name or "\0" in name:
             return "lies outside of the picture folder: name it from there on"
         for folder in self._folders:
-            entry = self._listed(folder.joinpath(*inside.parts[:-1])).get(inside.name)
-            if entry is not None:
-                return _problem_of(entry) or Path(entry.path)
+            place = folder.joinpath(*inside.parts[:-1])
+            if inside.name in self._listed(place):
+                return problem_of_file(place / inside.name) or place / inside.name
         return "is not there: copy it, or say where pictures lie (--pictures)"
 
-    def _listed(self, folder: Path) -> dict[str, os.DirEntry[str]]:
+    def _listed(self, folder: Path) -> frozenset[str]:
         if folder not in self._entries:
             try:
-                with os.scandir(folder) as found:
-                    self._entries[folder] = {entry.name: entry for entry in found}
+                self._entries[folder] = frozenset(os.listdir(folder))
             except OSError:
-                self._entries[folder] = {}
+                self._entries[folder] = frozenset()
         return self._entries[folder]
 
 
-def _problem_of(entry: os.DirEntry[str]) -> str | None:
+def problem_of_file(path: Path) -> str | None:
     """Return what is wrong with a file before it is opened; a pipe would keep us waiting."""
     try:
-        if entry.is_dir():
-            return "is a folder, not a picture: put the picture's file there"
-        if not entry.is_file():
-            return "is no file: put the picture's file there"
-        size_bytes = entry.stat().st_size
+        kind = path.stat()
     except OSError as error:
         return f"cannot be read ({error.strerror}): copy it again"
-    if size_bytes == 0:
+    if stat.S_ISDIR(kind.st_mode):
+        return "is a folder, not a picture: put the picture's file there"
+    if not stat.S_ISREG(kind.st_mode):
+        return "is no file: put the picture's file there"
+    if kind.st_size == 0:
         return "is empty (0 bytes): copy it again"
-    if size_bytes > MOST_BYTES:
+    if kind.st_size > MOST_BYTES:
         return f"has more than {MOST_BYTES // 2**20} MiB: save it smaller"
     return None

@@ -56,6 +56,8 @@ Hint = Callable[[Mapping[str, Any]], str]
 class Problems:
     """Counts problems by kind and keeps the first few of each.
 
+    The same problem counts once: several parts of a folder may be read from one file.
+
     Args:
         on_problem: called with every problem, kept or not.
         hint: what broken records look like.
@@ -68,6 +70,7 @@ class Problems:
     ) -> None:
         self.counts: Counter[ProblemKind] = Counter()
         self._first: dict[ProblemKind, list[DataProblem]] = {kind: [] for kind in ProblemKind}
+        self._known: set[int] = set()
         self._on_problem, self._hint = on_problem, hint
 
     def first(self, kind: ProblemKind) -> tuple[DataProblem, ...]:
@@ -75,8 +78,11 @@ class Problems:
         return tuple(self._first[kind])
 
     def add(self, kind: ProblemKind, where: object, what: str) -> None:
-        """Count one, and keep it if it is among the first of its kind."""
+        """Count one that is new, and keep it if it is among the first of its kind."""
         problem = DataProblem(kind, str(where), what)
+        if hash(problem) in self._known:
+            return
+        self._known.add(hash(problem))
         self.counts[kind] += 1
         if len(self._first[kind]) < FEW:
             self._first[kind].append(problem)

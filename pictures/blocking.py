@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from pictures.errors import DecodeWorkerDied, ImageTooComplex, ImageUnreadable
 from pictures.headers import read_header
 from pictures.limits import limits_of, worker_memory_bytes
+from pictures.picture import PictureHeader
 from pictures.view import WHOLE, View
 from pictures.worker_process import TOO_LONG, WorkerProcess
 
@@ -43,14 +45,22 @@ class BlockingDecoder:
     ) -> None:
         self.close()
 
-    def decode(self, picture: bytes, side_px: int, view: View = WHOLE) -> NDArray[np.uint8]:
+    def decode(
+        self,
+        picture: bytes,
+        side_px: int,
+        view_of: Callable[[PictureHeader], View] = lambda header: WHOLE,
+    ) -> NDArray[np.uint8]:
         """Decode one picture to uint8 `[side, side, 3]`.
+
+        `view_of` chooses the part that is shown, by what the header says of the picture; of one
+        that is to be turned, that is its size before.
 
         Raises:
             ImageError: it cannot be decoded, or not within the limits of its size.
         """
         header = read_header(picture, self._max_pixels)
-        limits = limits_of(header, self._max_pixels)
+        limits, view = limits_of(header, self._max_pixels), view_of(header)
         worker = self._worker or WorkerProcess(worker_memory_bytes(self._max_pixels))
         self._worker = None  # it is kept if it can go on
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from pictures.errors import (
     ImageTooManyPixels,
     ImageUnreadable,
 )
+from pictures.picture import PictureHeader
 from pictures.view import WHOLE, View
 from tuning.data.picture_files import MOST_BYTES, problem_of_file
 
@@ -26,9 +28,18 @@ class BadPicture(Exception):
 
 
 def read_pixels(
-    path: Path, decoder: BlockingDecoder, side_px: int, view: View = WHOLE
+    path: Path,
+    decoder: BlockingDecoder,
+    side_px: int,
+    view_of: Callable[[PictureHeader], View] = lambda header: WHOLE,
 ) -> NDArray[np.uint8]:
     """Return a picture file as uint8 `[side, side, 3]`.
+
+    Args:
+        path: of the file.
+        decoder: ours, or one that a thread has.
+        side_px: of the result.
+        view_of: chooses the part that is shown, by the picture's size.
 
     Raises:
         BadPicture: it is no file, or cannot be decoded.
@@ -37,7 +48,8 @@ def read_pixels(
         raise BadPicture(what)
     try:
         with path.open("rb") as file:
-            return decoder.decode(file.read(MOST_BYTES), side_px, view)
+            data = file.read(MOST_BYTES)
+        return decoder.decode(data, side_px, view_of)
     except OSError as error:
         raise BadPicture(f"cannot be read ({error.strerror}): copy it again") from error
     except ImageError as error:
@@ -47,7 +59,7 @@ def read_pixels(
 def why_unreadable(path: Path, decoder: BlockingDecoder) -> str | None:
     """Return why a picture cannot be used; None: it can."""
     try:
-        read_pixels(path, decoder, _LOOKED_AT_PX, View(reduced=True))
+        read_pixels(path, decoder, _LOOKED_AT_PX, lambda header: View(reduced=True))
     except BadPicture as error:
         return str(error)
     return None

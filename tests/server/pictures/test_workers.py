@@ -175,7 +175,7 @@ def test_processor_time_is_limited_by_the_picture(monkeypatch: pytest.MonkeyPatc
 
 def test_memory_is_limited_in_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "_OWN_BYTES", 20 * 2**20)
-    monkeypatch.setattr(decoder_module, "LIMIT_BYTES_PER_PIXEL", 0)
+    monkeypatch.setattr(limits, "LIMIT_BYTES_PER_PIXEL", 0)
 
     async def scenario() -> None:
         async with decoding() as decoder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +79,7 @@ class BatchLoader:
         self._batches = _Batches(data, order, loaded_as)
         self._workers, self._problems = loaded_as.workers, problems
 
-    def batches(self, first: int, end: int) -> Iterator[DataBatch]:
+    def batches(self, first: int, end: int) -> Generator[DataBatch]:
         """Yield batches `first` to `end` - 1, counted over all epochs.
 
         Raises:

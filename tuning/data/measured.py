@@ -70,15 +70,16 @@ def memory(
 ) -> Facts:
     """Return what workers and their decoders hold for themselves, in MB: early, late, and the most.
 
-    Early is after a tenth of the batches: then everything has been loaded once.
+    Early is the epoch's second quarter, late its last. Before that, a worker still gets copies of
+    memory pages that it shared with its parent: each is copied once, when it is first written to.
     """
     loader = _loader(_load(folder, task, split), LoadedAs(side_px, BEIT3, workers), batch)
     held = []
     for each in loader.batches(0, batches):
         if each.number % max(1, batches // 50) == 0:
             held.append(sum(map(_own_mb, _descendants())))
-    tenth = max(1, len(held) // 10)
-    early, late = max(held[tenth : 2 * tenth]), max(held[-tenth:])
+    quarter = max(1, len(held) // 4)
+    early, late = max(held[quarter : 2 * quarter]), max(held[-quarter:])
     return {"early_mb": early, "late_mb": late, "most_mb": max(held)}
 
 

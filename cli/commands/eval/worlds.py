@@ -1,13 +1,12 @@
-"""`otmv eval`: measure a checkpoint's variants on a world."""
+"""A checkpoint's variants on a generated world, where captions are judged by the objects named."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
-
-from cli.console import fail, first_line, say, share_progress, show, table
+from cli.console import say, share_progress, show, table
 
 if TYPE_CHECKING:
     from artifact.pattern import SkipPattern
@@ -15,66 +14,49 @@ if TYPE_CHECKING:
     from tuning.labelled import LabelledData
     from tuning.scores import VariantScore
 
-app = typer.Typer()
 
-_Folder = Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="Of `otmv tune`.")]
-_World = Annotated[
-    Path | None, typer.Option(help="Folder of `otmv world`, instead of a generated world.")
-]
-_Seed = Annotated[int, typer.Option(help="Seed of the generated world.")]
-_Count = Annotated[int, typer.Option(help="Pictures to generate.", min=1)]
-_Questions = Annotated[int, typer.Option(help="Per generated picture.", min=1)]
-_Blank = Annotated[bool, typer.Option("--blank", help="Show grey pictures only.")]
-_Patterns = Annotated[
-    str | None, typer.Option(help="Instead of all prefixes; 1 executes an order, 0 skips it.")
-]
-_Device = Annotated[str, typer.Option(help="cpu, cuda, or auto.")]
+@dataclass(frozen=True)
+class WorldOptions:
+    """Which pictures of a world are shown.
 
-
-@app.command(name="eval")
-def evaluate(
-    checkpoint: _Folder,
-    data: _World = None,
-    seed: _Seed = 3,
-    count: _Count = 1000,
-    questions: _Questions = 6,
-    blank: _Blank = False,
-    patterns: _Patterns = None,
-    device: _Device = "auto",
-) -> None:
-    """Measure each variant of CHECKPOINT: right answers, objects named, right judgements.
-
-    By default on 1000 pictures of a seed that no tuning uses, for every prefix of the stack:
-
-    [bold]otmv eval runs/demo[/bold]
-
-    Other skip patterns, and the same model without eyes:
-
-    [bold]otmv eval runs/demo --patterns 11001100,10101010[/bold]
-
-    [bold]otmv eval runs/demo --blank[/bold]
+    Attributes:
+        folder: of `otmv world`; None: a generated world.
+        seed, count, questions: of the generated world.
+        blank: grey pictures only.
     """
-    from artifact.errors import ArtifactError, TextError
-    from tuning.world.errors import WorldError
 
-    try:
-        from models.checkpoint import load
-        from tuning.labelled import from_folder, generated
-    except ModuleNotFoundError as error:
-        fail(f"measuring needs {error.name}: pip install 'otmv-serve[tune]'")
-    try:
-        loaded = load(checkpoint)
-        chosen = _patterns(patterns, loaded.model.config.orders)
-        side_px = loaded.model.config.image_size
-        world = from_folder(data, side_px) if data else generated(seed, count, questions, side_px)
-        scores = _measure(loaded, world.blank() if blank else world, chosen, device)
-    except (ArtifactError, WorldError, TextError, ValueError) as error:
-        fail(first_line(error))
-    where = str(data) if data else f"world seed {seed}"
-    print_scores(world, scores, f"{checkpoint} on {where}{', blank pictures' if blank else ''}")
+    folder: Path | None
+    seed: int
+    count: int
+    questions: int
+    blank: bool
 
 
-def _patterns(text: str | None, orders: int) -> list[SkipPattern]:
+def measure_on_world(
+    where: Path,
+    checkpoint: Checkpoint,
+    patterns: list[SkipPattern],
+    world: WorldOptions,
+    device: str,
+) -> None:
+    """Print right answers, objects named and right judgements of each variant on a world.
+
+    Raises:
+        WorldError, TextError, ValueError: the world cannot be read or made, or not by this model.
+    """
+    from tuning.labelled import from_folder, generated
+
+    side_px = checkpoint.model.config.image_size
+    if world.folder is not None:
+        data = from_folder(world.folder, side_px)
+    else:
+        data = generated(world.seed, world.count, world.questions, side_px)
+    scores = _measure(checkpoint, data.blank() if world.blank else data, patterns, device)
+    on = str(world.folder) if world.folder else f"world seed {world.seed}"
+    print_scores(data, scores, f"{where} on {on}{', blank pictures' if world.blank else ''}")
+
+
+def read_patterns(text: str | None, orders: int) -> list[SkipPattern]:
     """Read `--patterns`; by default every prefix of the stack."""
     from artifact.pattern import SkipPattern
     from tuning.scores import ladder

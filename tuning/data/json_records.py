@@ -41,7 +41,7 @@ def array_records(path: Path, field: str | None, problems: Problems) -> Iterator
     count = 0
     try:
         with path.open("rb") as file:
-            for element in _elements(_JsonText(file), field):
+            for element in _elements(_JsonPieces(file), field):
                 count += 1
                 yield f"{path.name}, record {count}", element
     except OSError as error:
@@ -75,7 +75,7 @@ def _lines(file: BinaryIO, path: Path, problems: Problems) -> Iterator[Placed]:
         yield where, value
 
 
-def _elements(text: _JsonText, field: str | None) -> Iterator[Any]:
+def _elements(text: _JsonPieces, field: str | None) -> Iterator[Any]:
     """Yield the elements of the wanted array; a field before it is read over."""
     wanted = "an array" if field is None else f'an object with the array "{field}"'
     opening = text.peek()
@@ -95,7 +95,7 @@ def _elements(text: _JsonText, field: str | None) -> Iterator[Any]:
         text.take(",")
 
 
-def _go_to(text: _JsonText, field: str, wanted: str) -> None:
+def _go_to(text: _JsonPieces, field: str, wanted: str) -> None:
     """Move to the beginning of the value of one field of an object."""
     text.take("{")
     while text.peek() != "}":
@@ -115,7 +115,7 @@ def _other(opening: str, wanted: str) -> str:
     return f"begins with {opening!r}: it should be {wanted}"
 
 
-class _JsonText:
+class _JsonPieces:
     """The text of a JSON file, read in pieces."""
 
     def __init__(self, file: BinaryIO) -> None:

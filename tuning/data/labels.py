@@ -29,7 +29,7 @@ def read_answer_list(file: Path) -> tuple[str, ...]:
         answers = tuple(read_labels(file, problems))
         if broken := [*problems.first(ProblemKind.FILE), *problems.first(ProblemKind.RECORD)]:
             raise DataError(f"{file} is no list of answers", str(broken[0]))
-    elif text.startswith("["):
+    elif text[:1] == "[":
         answers = _array(file, text)
     else:
         answers = tuple(line.strip() for line in text.splitlines() if line.strip())

@@ -29,7 +29,7 @@ def data(
     memory of the workers over an epoch; reading VQA v2's format at its real size. About six minutes
     on two cores.
 
-    [bold]otmv bench data --json loadtests/results/data.json[/bold]
+    [bold]otmv bench data --json data.json[/bold]
     """
     from loadtests.data.made_up import PICTURES, QUESTIONS
     from loadtests.data.suite import DataBench, run

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pictures.errors import DecodeWorkerDied, ImageTooComplex, ImageUnreadable
+from pictures.errors import DecodeWorkerDied, ImageError, ImageTooComplex, ImageUnreadable
 from pictures.headers import read_header
-from pictures.limits import limits_of, worker_memory_bytes
+from pictures.limits import DecodeLimits, limits_of, worker_memory_bytes
 from pictures.picture import PictureHeader
 from pictures.view import WHOLE, View
 from pictures.worker_process import TOO_LONG, WorkerProcess
@@ -37,12 +36,7 @@ class BlockingDecoder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self.close()
 
     def decode(
@@ -61,34 +55,31 @@ class BlockingDecoder:
         """
         header = read_header(picture, self._max_pixels)
         limits, view = limits_of(header, self._max_pixels), view_of(header)
-        worker = self._worker or WorkerProcess(worker_memory_bytes(self._max_pixels))
-        self._worker = None  # it is kept if it can go on
-
-        async def decoded() -> NDArray[np.uint8]:
-            await worker.ready()
-            async with asyncio.timeout(_TIMEOUT_S):
-                return (await worker.decode(picture, limits, side_px, view)).pixels
-
-        can_go_on = False
+        worker = self._taken()
         try:
-            pixels = self._loop.run_until_complete(decoded())
-            can_go_on = True
-        except TimeoutError:
-            raise ImageTooComplex(TOO_LONG) from None
-        except DecodeWorkerDied:
-            raise ImageUnreadable("it ends the process that decodes it") from None
+            decoded = self._loop.run_until_complete(
+                _decoded(worker, picture, limits, side_px, view)
+            )
+            self._worker = worker
         except MemoryError as error:
-            can_go_on = True
+            self._worker = worker
             raise ImageUnreadable(str(error)) from error
-        except ImageUnreadable as error:
-            can_go_on = not isinstance(error, ImageTooComplex)
+        except ImageError as error:
+            if not isinstance(error, ImageTooComplex):
+                self._worker = worker
             raise
         finally:
-            if can_go_on:
-                self._worker = worker
-            else:
+            if self._worker is None:
                 _end(worker)
-        return pixels
+        return decoded
+
+    def _taken(self) -> WorkerProcess:
+        """Return a worker that runs; it is kept only if it can go on."""
+        worker, self._worker = self._worker, None
+        if worker is not None and not worker.alive:  # ended by someone else: no picture's fault
+            _end(worker)
+            worker = None
+        return worker or WorkerProcess(worker_memory_bytes(self._max_pixels))
 
     def close(self) -> None:
         """End the worker process."""
@@ -96,6 +87,24 @@ class BlockingDecoder:
             _end(self._worker)
             self._worker = None
         self._loop.close()
+
+
+async def _decoded(
+    worker: WorkerProcess, picture: bytes, limits: DecodeLimits, side_px: int, view: View
+) -> NDArray[np.uint8]:
+    """Decode in a worker.
+
+    Raises:
+        ImageError: `ImageTooComplex` also where the worker must be ended.
+    """
+    try:
+        await worker.ready()
+        async with asyncio.timeout(_TIMEOUT_S):
+            return (await worker.decode(picture, limits, side_px, view)).pixels
+    except TimeoutError:
+        raise ImageTooComplex(TOO_LONG) from None
+    except DecodeWorkerDied:
+        raise ImageTooComplex("it ends the process that decodes it") from None
 
 
 def _end(worker: WorkerProcess) -> None:

@@ -33,7 +33,7 @@ class _CodecLimits:
     max_question_tokens: int
 
 
-class Answerer:
+class AnsweringModel:
     """A checkpoint that answers, in fp32.
 
     Args:
@@ -114,7 +114,7 @@ class Answerer:
         return self.labels(task, pattern, shown, texts)
 
 
-class Evaluation(Answerer):
+class Evaluation(AnsweringModel):
     """A checkpoint and the data it is measured on.
 
     Args:

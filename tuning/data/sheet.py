@@ -26,7 +26,7 @@ _TOKENS_SHOWN = 12
 
 
 @dataclass(frozen=True)
-class _Cell:
+class _SheetCell:
     """What stands in one place of the sheet."""
 
     title: str
@@ -69,7 +69,7 @@ def _spread(parts: Sequence[DataSet]) -> Iterator[tuple[DataSet, int]]:
             yield data, place * len(data.examples) // count
 
 
-def _cell(data: DataSet, example: DataExample) -> _Cell:
+def _cell(data: DataSet, example: DataExample) -> _SheetCell:
     lines: list[str] = []
     if example.text is not None:
         lines += _wrapped(f"Q: {example.text}")
@@ -83,7 +83,7 @@ def _cell(data: DataSet, example: DataExample) -> _Cell:
         lines = [*lines[: _LINES - 1], f"{lines[_LINES - 1][: _LETTERS - 2]} …"]
     title = f"{data.task} · {data.split} · {example.id}"
     title = title if len(title) <= _LETTERS else f"{title[: _LETTERS - 1]}…"
-    return _Cell(title, tuple(map(Path, example.pictures)), tuple(lines))
+    return _SheetCell(title, tuple(map(Path, example.pictures)), tuple(lines))
 
 
 def _wrapped(text: str) -> list[str]:
@@ -93,7 +93,7 @@ def _wrapped(text: str) -> list[str]:
 def _draw_pictures(
     sheet: Image.Image,
     draw: ImageDraw.ImageDraw,
-    cell: _Cell,
+    cell: _SheetCell,
     corner: tuple[int, int],
     decoder: BlockingDecoder,
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import signal
 from collections.abc import Iterator
 
 import numpy as np
@@ -80,10 +82,20 @@ def test_a_bad_picture_is_said_and_the_next_is_decoded(
     assert decoder.decode(photograph(64, 48), SIDE_PX).shape == (SIDE_PX, SIDE_PX, 3)
 
 
+def test_a_worker_that_someone_ended_is_no_pictures_fault() -> None:
+    with BlockingDecoder() as decoder:
+        decoder.decode(photograph(64, 48), SIDE_PX)
+        assert decoder._worker is not None
+        os.kill(decoder._worker.pid, signal.SIGKILL)
+        while decoder._worker.alive:
+            pass
+        decoder.decode(photograph(64, 48), SIDE_PX)
+
+
 def test_a_picture_that_takes_too_long_costs_its_worker_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    slow = encoded(Image.new("RGB", (3000, 3000)), "TIFF", compression="tiff_lzw")
+    slow = encoded(Image.new("RGB", (2000, 2000)), "TIFF", compression="tiff_lzw")
     with BlockingDecoder(9_000_000) as decoder:
         decoder.decode(photograph(64, 48), SIDE_PX)
         monkeypatch.setattr(limits, "_CPU_FIXED_S", 0.01)

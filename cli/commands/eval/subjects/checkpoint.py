@@ -13,7 +13,7 @@ from cli.commands.eval.subjects import Shown
 from cli.commands.eval.subjects.texts import text_problem
 from models.checkpoint import Checkpoint
 from tuning.data.example import DataExample
-from tuning.evaluation import Answerer
+from tuning.evaluation import AnsweringModel
 
 
 class CheckpointSubject:
@@ -34,7 +34,7 @@ class CheckpointSubject:
         device: torch.device,
     ) -> None:
         self.name = name
-        self._answerer = Answerer(checkpoint, device)
+        self._model = AnsweringModel(checkpoint, device)
         self._patterns = {pattern.bits: pattern for pattern in patterns}
         config = checkpoint.model.config
         self.tasks, self.side_px = config.tasks, config.image_size
@@ -45,10 +45,10 @@ class CheckpointSubject:
 
     def problem(self, task: TaskName, example: DataExample) -> str | None:
         """Return why the text cannot be read; see `Subject`."""
-        return text_problem(self._answerer.codec, task, example)
+        return text_problem(self._model.codec, task, example)
 
     def answers(self, task: TaskName, variant: str, shown: Sequence[Shown]) -> list[str | None]:
         """Answer a batch; see `Subject`."""
         pixels = np.stack([picture for each in shown for picture in each.pixels])
         texts = [each.example.text or "" for each in shown]
-        return [*self._answerer.answers(TASKS[task], self._patterns[variant], pixels, texts)]
+        return [*self._model.answers(TASKS[task], self._patterns[variant], pixels, texts)]

@@ -16,7 +16,7 @@ from tuning.data.example import DataExample
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _AskedCase:
     """What is asked, as the engine takes cases: without what is right."""
 
     text: str | None
@@ -51,6 +51,6 @@ class ArtifactSubject:
 
     def answers(self, task: TaskName, variant: str, shown: Sequence[Shown]) -> list[str | None]:
         """Answer a batch; see `Subject`."""
-        asked = [_Asked(each.example.text) for each in shown]
+        asked = [_AskedCase(each.example.text) for each in shown]
         pixels = [each.pixels for each in shown]
         return [*answers(self._artifact, self._solo, task, variant, asked, pixels)]

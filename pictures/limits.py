@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from pictures.picture import LIMIT_BYTES_PER_PIXEL, PictureHeader
 
+MAX_PIXELS = 64_000_000
+"""Pixels that a picture of a data set or an artifact may have."""
+
 _PASSES_OF_A_PHOTOGRAPH = 10
 _CPU_FIXED_S = 0.5
 _CPU_S_PER_MEGAPIXEL = 0.4

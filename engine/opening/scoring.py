@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PIL import Image
-
 from artifact.golden import LabelledCase, read_labelled_cases
 from artifact.preprocess import to_pixels
 from artifact.store import Artifact
@@ -14,6 +12,8 @@ from engine.opening.golden import Measured
 from engine.opening.solo import Solo
 from engine.tasks import ENGINE_TASKS
 from engine.tasks.context import Picture, TaskContext
+from pictures.images import decode_rgb
+from pictures.limits import MAX_PIXELS
 
 
 def measure_quality(
@@ -44,8 +44,7 @@ def golden_quality(
 
 
 def _pixels(artifact: Artifact, file: str, side_px: int) -> Picture:
-    with Image.open(artifact.path(file)) as image:
-        return to_pixels(image.convert("RGB"), side_px)
+    return to_pixels(decode_rgb(artifact.path(file).read_bytes(), MAX_PIXELS), side_px)
 
 
 def score(

@@ -37,6 +37,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TASKS = (VQA.name, REASON.name, SIZE.name)
 PICTURES = 24
+REPORTED = 4 * PICTURES
+"""Pictures on which no shallow variant says all that the whole model does."""
 """That are asked about."""
 
 FULL = tuple(range(8))
@@ -94,18 +96,23 @@ def sizes_of(tuned: Checkpoint, world: Path) -> list[Example]:
     ]
 
 
-@pytest.fixture(scope="module")
-def artifact(
-    tuned: Checkpoint, world: Path, sizes: list[Example], tmp_path_factory: pytest.TempPathFactory
-) -> Artifact:
+def examples_of(tuned: Checkpoint, world: Path) -> list[Example]:
+    """The toy's examples, and as many of two other tasks."""
     questions, statements = (
         source.read(world, lambda name: (world / name).read_bytes())
         for source in (vqa.SOURCE, reason.SOURCE)
     )
-    examples = [*sizes, *questions[:PICTURES], *statements[:PICTURES]]
-    other = tmp_path_factory.mktemp("world") / "w"
-    write_world(other, PICTURES, 98)
-    splits = Splits(sizes_of(tuned, other), examples, examples, ("search", "report"))
+    return [*sizes_of(tuned, world), *questions[:PICTURES], *statements[:PICTURES]]
+
+
+@pytest.fixture(scope="module")
+def artifact(
+    tuned: Checkpoint, world: Path, sizes: list[Example], tmp_path_factory: pytest.TempPathFactory
+) -> Artifact:
+    reported = tmp_path_factory.mktemp("world") / "w"
+    write_world(reported, REPORTED, 98)
+    report, golden = examples_of(tuned, reported), examples_of(tuned, world)
+    splits = Splits(sizes, report, golden, ("search", "report"))
     options = ExportOptions(whole="none", card=model_card(tuned))
     out = tmp_path_factory.mktemp("artifact") / "toy"
     return export(tuned, out, splits, options, lambda what, share: None)

@@ -106,13 +106,22 @@ def examples_of(tuned: Checkpoint, world: Path) -> list[Example]:
 
 
 @pytest.fixture(scope="module")
+def reported(tuned: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    """What quality is reported on: pictures that chose nothing."""
+    folder = tmp_path_factory.mktemp("world") / "w"
+    write_world(folder, REPORTED, 98)
+    return examples_of(tuned, folder)
+
+
+@pytest.fixture(scope="module")
 def artifact(
-    tuned: Checkpoint, world: Path, sizes: list[Example], tmp_path_factory: pytest.TempPathFactory
+    tuned: Checkpoint,
+    world: Path,
+    sizes: list[Example],
+    reported: list[Example],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Artifact:
-    reported = tmp_path_factory.mktemp("world") / "w"
-    write_world(reported, REPORTED, 98)
-    report, golden = examples_of(tuned, reported), examples_of(tuned, world)
-    splits = Splits(sizes, report, golden, ("search", "report"))
+    splits = Splits(sizes, reported, examples_of(tuned, world), ("search", "report"))
     options = ExportOptions(whole="none", card=model_card(tuned))
     out = tmp_path_factory.mktemp("artifact") / "toy"
     return export(tuned, out, splits, options, lambda what, share: None)
@@ -175,13 +184,14 @@ def ended(client: httpx.Client, outcome: str, task: str, variant: str) -> float:
 
 
 def test_its_quality_is_what_its_measure_says_of_the_tuned_model(
-    tuned: Checkpoint, artifact: Artifact, sizes: list[Example]
+    tuned: Checkpoint, artifact: Artifact, reported: list[Example]
 ) -> None:
     variants = artifact.manifest.variants
+    asked = [example for example in reported if example.task == SIZE.name]
     assert len(variants) > 1
     for variant in variants:
-        given = [best(scores) for scores in scores_by_torch(tuned, sizes, variant.pattern)]
-        share = SIZE.measure.score(given, sizes)
+        given = [best(scores) for scores in scores_by_torch(tuned, asked, variant.pattern)]
+        share = SIZE.measure.score(given, asked)
         assert variant.quality_of(SIZE.name, "fp32") == pytest.approx(share, abs=1e-4)
     assert variants[-1].quality_of(SIZE.name, "fp32") == 1.0
     assert artifact.manifest.golden is not None

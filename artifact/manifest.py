@@ -21,6 +21,7 @@ from artifact.records import (
     LadderRecord,
     ParityRecord,
     Record,
+    SplitsRecord,
     StageFile,
     TensorSpec,
     TextRecord,
@@ -40,6 +41,7 @@ __all__ = [
     "LadderRecord",
     "Manifest",
     "ParityRecord",
+    "SplitsRecord",
     "StageFile",
     "TensorSpec",
     "TextRecord",
@@ -72,6 +74,7 @@ class Manifest(Record):
     source_checkpoint_sha256: str | None = None
     domain: DomainRecord | None = None
     ladder: LadderRecord | None = None
+    splits: SplitsRecord | None = None
     tokenizer: str = "tokenizer.json"
     labels: str = "labels.json"
     golden: GoldenRecord | None = None

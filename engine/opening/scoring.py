@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from PIL import Image
-
 from artifact.golden import LabelledCase, read_labelled_cases
 from artifact.preprocess import to_pixels
 from artifact.store import Artifact
@@ -14,6 +12,8 @@ from engine.opening.golden import Measured
 from engine.opening.solo import Solo
 from engine.tasks import ENGINE_TASKS
 from engine.tasks.context import Picture, TaskContext
+from pictures.images import decode_rgb
+from pictures.limits import MAX_PIXELS
 
 
 def measure_quality(
@@ -44,8 +44,7 @@ def golden_quality(
 
 
 def _pixels(artifact: Artifact, file: str, side_px: int) -> Picture:
-    with Image.open(artifact.path(file)) as image:
-        return to_pixels(image.convert("RGB"), side_px)
+    return to_pixels(decode_rgb(artifact.path(file).read_bytes(), MAX_PIXELS), side_px)
 
 
 def score(
@@ -57,6 +56,25 @@ def score(
     pictures: Sequence[Sequence[Picture]],
 ) -> float:
     """Return a variant's quality on cases of one task, by that task's measure, in 0..1.
+
+    What it takes is what `answers` takes.
+
+    Raises:
+        InferenceFailed: if a stage throws.
+    """
+    given = answers(artifact, solo, task, variant, cases, pictures)
+    return TASKS[task].measure.score(given, cases)
+
+
+def answers(
+    artifact: Artifact,
+    solo: Solo,
+    task: TaskName,
+    variant: str,
+    cases: Sequence[CaseFields],
+    pictures: Sequence[Sequence[Picture]],
+) -> list[str]:
+    """Return a variant's answers to cases of one task: labels, or texts.
 
     Args:
         artifact: finished or previewed.
@@ -78,8 +96,6 @@ def score(
         rows.append(work.row(given, work.read(given, context), programs, context))
     captions = [row.caption for row in rows if row.caption is not None]
     if captions:
-        answers = [codec.decode(words) for words in solo.words(captions, programs)]
-    else:
-        labels = artifact.labels_of(TASKS[task])
-        answers = [labels[best] for best in solo.logits(rows).argmax(axis=1)]
-    return TASKS[task].measure.score(answers, cases)
+        return [codec.decode(words) for words in solo.words(captions, programs)]
+    labels = artifact.labels_of(TASKS[task])
+    return [labels[best] for best in solo.logits(rows).argmax(axis=1)]

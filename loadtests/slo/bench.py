@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from artifact.errors import how_to_install
 from engine.backends.registry import installed_backends
 from loadtests.kit.artifacts import FAMILY
 from loadtests.kit.errors import BenchError
@@ -80,7 +81,7 @@ def absent(rival: str, folder: Path) -> str | None:
     """Return what to type if a rival, or our server on its library, cannot run here."""
     backend = servers.RIVALS[rival].backend
     if backend not in installed_backends():
-        return f"our server on {backend} is not installed: pip install 'otmv-serve[{backend}]'"
+        return f"our server on {backend} is not installed: {how_to_install(backend)}"
     return servers.missing(rival, folder)
 
 

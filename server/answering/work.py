@@ -13,8 +13,8 @@ from artifact.stage import PHASES
 from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.types import Answer, Budget, Input
+from pictures.picture import Picture
 from server.answering.numbers import to_ms
-from server.pictures.picture import Picture
 
 ENGINE_PHASES = ("queue", *PHASES)
 """What an answer's time in the engine is made of, in the order they begin."""

@@ -37,6 +37,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TASKS = (VQA.name, REASON.name, SIZE.name)
 PICTURES = 24
+REPORTED = 4 * PICTURES
+"""Pictures on which no shallow variant says all that the whole model does."""
 """That are asked about."""
 
 FULL = tuple(range(8))
@@ -76,6 +78,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sizes(tuned: Checkpoint, world: Path) -> list[Example]:
+    return sizes_of(tuned, world)
+
+
+def sizes_of(tuned: Checkpoint, world: Path) -> list[Example]:
     """The toy's examples. Right is what the whole model says: so its quality is 1, and others rise.
 
     After a few steps of tuning, no depth could be told from another by what is true.
@@ -90,16 +96,32 @@ def sizes(tuned: Checkpoint, world: Path) -> list[Example]:
     ]
 
 
-@pytest.fixture(scope="module")
-def artifact(
-    tuned: Checkpoint, world: Path, sizes: list[Example], tmp_path_factory: pytest.TempPathFactory
-) -> Artifact:
+def examples_of(tuned: Checkpoint, world: Path) -> list[Example]:
+    """The toy's examples, and as many of two other tasks."""
     questions, statements = (
         source.read(world, lambda name: (world / name).read_bytes())
         for source in (vqa.SOURCE, reason.SOURCE)
     )
-    examples = [*sizes, *questions[:PICTURES], *statements[:PICTURES]]
-    splits = Splits(sizes, examples, examples, ("search", "report"))
+    return [*sizes_of(tuned, world), *questions[:PICTURES], *statements[:PICTURES]]
+
+
+@pytest.fixture(scope="module")
+def reported(tuned: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    """What quality is reported on: pictures that chose nothing."""
+    folder = tmp_path_factory.mktemp("world") / "w"
+    write_world(folder, REPORTED, 98)
+    return examples_of(tuned, folder)
+
+
+@pytest.fixture(scope="module")
+def artifact(
+    tuned: Checkpoint,
+    world: Path,
+    sizes: list[Example],
+    reported: list[Example],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Artifact:
+    splits = Splits(sizes, reported, examples_of(tuned, world), ("search", "report"))
     options = ExportOptions(whole="none", card=model_card(tuned))
     out = tmp_path_factory.mktemp("artifact") / "toy"
     return export(tuned, out, splits, options, lambda what, share: None)
@@ -162,13 +184,14 @@ def ended(client: httpx.Client, outcome: str, task: str, variant: str) -> float:
 
 
 def test_its_quality_is_what_its_measure_says_of_the_tuned_model(
-    tuned: Checkpoint, artifact: Artifact, sizes: list[Example]
+    tuned: Checkpoint, artifact: Artifact, reported: list[Example]
 ) -> None:
     variants = artifact.manifest.variants
+    asked = [example for example in reported if example.task == SIZE.name]
     assert len(variants) > 1
     for variant in variants:
-        given = [best(scores) for scores in scores_by_torch(tuned, sizes, variant.pattern)]
-        share = SIZE.measure.score(given, sizes)
+        given = [best(scores) for scores in scores_by_torch(tuned, asked, variant.pattern)]
+        share = SIZE.measure.score(given, asked)
         assert variant.quality_of(SIZE.name, "fp32") == pytest.approx(share, abs=1e-4)
     assert variants[-1].quality_of(SIZE.name, "fp32") == 1.0
     assert artifact.manifest.golden is not None

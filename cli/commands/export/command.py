@@ -38,10 +38,12 @@ _Curve = Annotated[
 _Depths = Annotated[
     str | None, typer.Option(help="With --random: variants, as 3,6,12; none: every depth.")
 ]
-_World = Annotated[
-    Path | None, typer.Option(help="A world folder to measure on, instead of fresh pictures.")
+_Data = Annotated[
+    str | None, typer.Option(help="A world or data set to measure on, instead of fresh pictures.")
 ]
-_Pictures = Annotated[int, typer.Option(help="Fresh pictures to report quality on.", min=8)]
+_Choose = Annotated[str | None, typer.Option(help="Split of a data set to search the ladder on.")]
+_Report = Annotated[str | None, typer.Option(help="Split of a data set to report quality on.")]
+_Pictures = Annotated[int, typer.Option(help="Fresh pictures, or examples, to report on.", min=8)]
 _Whole = Annotated[Whole, typer.Option(help="Variants that also become one graph each.")]
 _Methods = Annotated[
     str | None, typer.Option(help="With --random: Table 4's methods instead, all or some ids.")
@@ -60,7 +62,9 @@ def export(
     tasks: _Tasks = _FIRST_TASK,
     quality_curve: _Curve = None,
     depths: _Depths = None,
-    data: _World = None,
+    data: _Data = None,
+    choose: _Choose = None,
+    report: _Report = None,
     pictures: _Pictures = 1000,
     whole: _Whole = "all",
     methods: _Methods = None,
@@ -71,6 +75,8 @@ def export(
     Nothing is written until all is done.
 
     [bold]otmv export runs/demo --out my-artifact[/bold]
+
+    [bold]otmv export runs/mine --data vqa/ --choose rest_val --report trainable_val[/bold]
 
     [bold]otmv export --random beit3_base --image-size 224 --keys 2 --out base-2-keys[/bold]
 
@@ -83,7 +89,7 @@ def export(
         fail("--methods goes with --random, and has its own keys, depths and quality")
     with _one_line_errors():
         if checkpoint is not None:
-            _export_tuned(checkpoint, out, whole, data, pictures)
+            _export_tuned(checkpoint, out, whole, (data, choose, report), pictures)
         elif methods is not None:
             _export_methods((random or "", image_size, tasks), methods, out)
         else:
@@ -97,6 +103,7 @@ def _one_line_errors() -> Iterator[None]:
     from pydantic import ValidationError
 
     from artifact.errors import ArtifactError
+    from tuning.data.problems import DataError
     from tuning.world.errors import WorldError
 
     try:
@@ -108,21 +115,50 @@ def _one_line_errors() -> Iterator[None]:
     except ValidationError as error:
         where, problem = first_problem(error)
         fail(f"{where}: {problem}" if where else problem)
-    except (ArtifactError, ParityError, WorldError, ValueError) as error:
+    except (ArtifactError, DataError, ParityError, WorldError, ValueError) as error:
         fail(first_line(error))
     except OSError as error:
         fail(f"{error} (check free space and rights, also of the temporary folder)")
 
 
-def _export_tuned(folder: Path, out: Path, whole: Whole, data: Path | None, pictures: int) -> None:
-    from cli.commands.export.splits import draw_splits
+def _export_tuned(
+    folder: Path,
+    out: Path,
+    whole: Whole,
+    data: tuple[str | None, str | None, str | None],
+    most: int,
+) -> None:
     from exporters.card import model_card
     from exporters.export import ExportOptions
     from models.checkpoint import load
 
     loaded = load(folder)
     options = ExportOptions(whole=whole, card=model_card(loaded))
-    _run(loaded, out, options, lambda: draw_splits(data, pictures))
+    _run(loaded, out, options, lambda: _splits(loaded, *data, most))
+
+
+def _splits(
+    checkpoint: Checkpoint, data: str | None, choose: str | None, report: str | None, most: int
+) -> Splits:
+    """Return the examples: of a world, or of two splits of a data set."""
+    from cli.commands.export.splits import draw_splits
+    from tuning.data.formats.world import WORLD
+    from tuning.data.problems import DataError
+    from tuning.data.sets import open_folder
+
+    given = data is not None and not (Path(data).is_dir() and WORLD.parts(Path(data)))
+    if not given or data is None:
+        return draw_splits(Path(data) if data else None, most)
+    from cli.commands.export.datasets import splits_of
+
+    folder = open_folder(data)
+    if choose is None or report is None:
+        there = ", ".join(dict.fromkeys(part.split for part in folder.parts))
+        raise DataError(f"{data} has the splits {there}", "give --choose and --report, two of them")
+    splits, problems = splits_of(checkpoint, folder, choose, report, most)
+    for kind, count in problems.counts.items():
+        note(f"{kind}, left out: {count:,}, the first: {problems.first(kind)[0]}")
+    return splits
 
 
 def _export_methods(shape: tuple[str, int, str], methods: str, out: Path) -> None:

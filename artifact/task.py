@@ -65,6 +65,20 @@ class Pass:
     head: StageName | None
     whole: StageKind
 
+    @property
+    def sees(self) -> bool:
+        """Whether pictures go through it, so that their size decides which stages it runs."""
+        return self.blocks is not StageKind.BLOCK_DECODE
+
+    def stem_at(self, image_size: int | None) -> StageName:
+        """Return its stem for pictures of that side in pixels; None: the model's own."""
+        return self.stem.at(image_size) if self.sees else self.stem
+
+    def block_at(self, key: int, image_size: int | None) -> StageName:
+        """Return a key block's stage for pictures of that side; None: the model's own."""
+        block = StageName.block(key, self.blocks)
+        return block.at(image_size) if self.sees else block
+
 
 @dataclass(frozen=True)
 class Task:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self, get_args
 
 from artifact.stage import StageName
-from artifact.task import TASKS, TaskName, check_tasks
+from artifact.task import EMBED, TASKS, TaskName, check_tasks
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -103,7 +103,7 @@ class ModelConfig:
             raise ValueError(f"layer_norm_eps must be positive, not {self.layer_norm_eps}")
         if self.readout not in get_args(Readout):
             raise ValueError(f"readout must be series or last, not {self.readout}")
-        check_tasks(self.tasks)
+        check_tasks(self.tasks, known=(*TASKS, EMBED))
         self._check_together()
 
     def _check_together(self) -> None:
@@ -120,7 +120,7 @@ class ModelConfig:
         ):
             raise ValueError("key_of_order must start at 0 and rise by at most one")
         for task in self.tasks:
-            if TASKS[task].lists_answers and self.num_answers == 0:
+            if task != EMBED and TASKS[task].lists_answers and self.num_answers == 0:
                 raise ValueError(f"a model with the {task} task needs num_answers")
 
     @classmethod

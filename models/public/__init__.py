@@ -1,21 +1,32 @@
 """Public weights in: released, fine-tuned BEiT-3 checkpoints as OTMV models."""
 
-from models.public.conversion import from_public
+from models.public.conversion import from_public, from_tensors
 from models.public.errors import (
     MissingWeights,
+    NotFinite,
     PublicWeightsError,
     ShapeMismatch,
     UnexpectedWeights,
     UnreadableWeights,
+    WrongRelease,
 )
 from models.public.layout import public_shapes
+from models.public.reading import read_public
+from models.public.release import RELEASED_TASKS, released_config, with_image_size
 
 __all__ = [
+    "RELEASED_TASKS",
     "MissingWeights",
+    "NotFinite",
     "PublicWeightsError",
     "ShapeMismatch",
     "UnexpectedWeights",
     "UnreadableWeights",
+    "WrongRelease",
     "from_public",
+    "from_tensors",
     "public_shapes",
+    "read_public",
+    "released_config",
+    "with_image_size",
 ]

@@ -79,9 +79,9 @@ def test_what_tasks_have_of_their_own_survives_json() -> None:
     assert ModelConfig.from_fields(written) == config
     assert "per_task" not in tiny_config().to_fields()
     document = json.loads((DEMO / MANIFEST_NAME).read_text("utf-8"))
-    document["config"]["per_task"] = {"caption": {"image_size": 128}}
+    document["config"]["per_task"] = {"caption": {"image_size": 64, "final_norm": True}}
     read = Manifest.model_validate(document)
-    assert read.config.image_size_of("caption") == 128
+    assert read.config.of_task("caption") == TaskConfig(image_size=64, final_norm=True)
     assert Manifest.model_validate_json(read.model_dump_json()) == read
 
 

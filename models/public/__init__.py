@@ -7,12 +7,15 @@ from models.public.errors import (
     PublicWeightsError,
     ShapeMismatch,
     UnexpectedWeights,
+    UnreadableText,
     UnreadableWeights,
     WrongRelease,
 )
+from models.public.labels import read_labels
 from models.public.layout import public_shapes
 from models.public.reading import read_public
 from models.public.release import RELEASED_TASKS, released_config, with_image_size
+from models.public.tokenizer import read_tokenizer
 
 __all__ = [
     "RELEASED_TASKS",
@@ -21,12 +24,15 @@ __all__ = [
     "PublicWeightsError",
     "ShapeMismatch",
     "UnexpectedWeights",
+    "UnreadableText",
     "UnreadableWeights",
     "WrongRelease",
     "from_public",
     "from_tensors",
     "public_shapes",
+    "read_labels",
     "read_public",
+    "read_tokenizer",
     "released_config",
     "with_image_size",
 ]

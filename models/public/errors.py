@@ -52,6 +52,10 @@ class NotFinite(PublicWeightsError):
         super().__init__(path, f"not finite: {_some(names)}", "download it again")
 
 
+class UnreadableText(PublicWeightsError):
+    """The tokenizer or the answers that go with a checkpoint cannot be read."""
+
+
 class WrongRelease(PublicWeightsError):
     """The checkpoint is of another size or task than was said; `fix` has what to say instead."""
 

@@ -21,8 +21,8 @@ class Head(nn.Module, ABC):
     Attributes:
         released: the head's parts that hold weights, and the names of the same parts in a
             released BEiT-3 checkpoint. A part is a module, or a parameter of the head's own.
-        released_task: what BEiT-3 calls the task that the checkpoint is fine-tuned for; None: there is
-            no such checkpoint.
+        released_task: what BEiT-3 calls the task that such a checkpoint is fine-tuned for; None:
+            no checkpoint is.
         has_final_norm: whether BEiT-3's head reads through the encoder's final norms.
         answers_part: the part that has a row for each answer of the model's list, if there is one.
     """

@@ -49,6 +49,7 @@ def imported(reference: Any, preset: ModelConfig, task: str, folder: Path) -> Ot
     path = folder / "beit3.pth"
     torch.save({"model": reference.state_dict()}, path)
     state = read_public(path)
+    path.unlink()  # large ones would fill the disk; what is read stays readable
     return from_tensors(path, state, released_config(path, state, "base", task, preset))
 
 

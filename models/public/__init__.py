@@ -11,6 +11,7 @@ from models.public.errors import (
     UnreadableWeights,
     WrongRelease,
 )
+from models.public.importing import ReleasedFiles, StartOfTuning, import_release
 from models.public.labels import read_labels
 from models.public.layout import public_shapes
 from models.public.reading import read_public
@@ -22,13 +23,16 @@ __all__ = [
     "MissingWeights",
     "NotFinite",
     "PublicWeightsError",
+    "ReleasedFiles",
     "ShapeMismatch",
+    "StartOfTuning",
     "UnexpectedWeights",
     "UnreadableText",
     "UnreadableWeights",
     "WrongRelease",
     "from_public",
     "from_tensors",
+    "import_release",
     "public_shapes",
     "read_labels",
     "read_public",

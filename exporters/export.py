@@ -20,11 +20,11 @@ from engine.opening.open import open_solo
 from exporters import describe, ladder, parity, quality
 from exporters.examples import Example
 from exporters.golden import write_golden
+from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
+from exporters.graphs.weights import WeightFile
 from exporters.ladder import Ladder
-from exporters.onnx_ import file_of, stage_record, to_onnx
 from exporters.stages import UncompiledStage
 from exporters.tasks import cut, exported_task, exported_tasks
-from exporters.weights import WeightFile
 from models.checkpoint import Checkpoint
 
 Report = Callable[[str, float], None]

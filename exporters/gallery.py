@@ -21,10 +21,10 @@ from artifact.manifest import (
 from artifact.store import Artifact, ArtifactWriter
 from exporters import describe, parity
 from exporters.export import GOLDEN_SEED, Report
-from exporters.onnx_ import file_of, stage_record, to_onnx
+from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
+from exporters.graphs.weights import WeightLog
 from exporters.stages import UncompiledStage
 from exporters.tasks import exported_task
-from exporters.weights import WeightLog
 from models.comparators.build import Comparator, build
 from models.comparators.methods import METHODS
 

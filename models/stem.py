@@ -39,9 +39,9 @@ class Stem(nn.Module):
             }
         )
         nn.init.normal_(self.words.weight, std=width**-0.5)
-        others_positions = list(self.other_image_positions.values())
-        for positions in (self.image_positions, self.text_positions, *others_positions):
-            nn.init.normal_(positions.weight, std=width**-0.5)
+        tables = (self.image_positions, self.text_positions, *map(self._positions, others))
+        for table in tables:
+            nn.init.normal_(table.weight, std=width**-0.5)
         nn.init.trunc_normal_(self.cls_token, std=0.02)
 
     def image(self, pixels: Tensor) -> Tensor:

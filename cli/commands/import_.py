@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from artifact.manifest import MANIFEST_NAME
-from cli.console import fail, first_line, note, share_progress
+from artifact.task import TASKS
+from cli.console import Report, fail, first_line, note, share_progress
 
 if TYPE_CHECKING:
     from models.checkpoint import Checkpoint
-    from models.public import StartOfTuning
 
 app = typer.Typer()
 
 Release = Literal["beit3_base", "beit3_large"]
-ReleasedTask = Literal["vqa", "caption", "reason", "retrieval"]
 
 _File = Annotated[
     Path, typer.Argument(help="A released .pth or .safetensors file, or an artifact folder.")
 ]
 _As = Annotated[Release | None, typer.Option("--as", help="The model that the file holds.")]
-_Task = Annotated[ReleasedTask | None, typer.Option(help="What it is fine-tuned for.")]
+_Task = Annotated[
+    str | None, typer.Option(help=f"What it is fine-tuned for: {', '.join(TASKS)} or retrieval.")
+]
 _Tokenizer = Annotated[
     Path | None,
     typer.Option(help="SentencePiece model or tokenizer.json; else beit3.spm beside the file."),
@@ -70,8 +73,6 @@ def import_(
     tuning starts: orders share key blocks, and vision's and language's feed-forward are merged into
     one. Nothing in a file is ever run. The folder is written whole or not at all.
     """
-    from artifact.errors import ArtifactError
-
     inside = (file / MANIFEST_NAME).is_file()
     given = (release, task, tokenizer, labels, image_size, keys, merge)
     if inside and any(option is not None for option in given):
@@ -79,59 +80,74 @@ def import_(
     if not inside and (release is None or task is None):
         fail("say what the file holds: --as beit3_base or beit3_large, and --task")
     folder = out or Path("runs") / file.stem
-    try:
-        with share_progress() as report:
-            if inside:
-                report("reading the graphs", 0.0)
-                made = _from_artifact(file)
-            else:
-                from models.public import ReleasedFiles, import_release
+    files = (file, tokenizer, labels)
+    read = (
+        partial(_from_artifact, file)
+        if inside
+        else partial(_from_release, files, release or "", task or "", image_size, keys, merge)
+    )
+    made = _imported(read, folder, extra="export" if inside else "tune")
+    _say(folder, made)
 
-                made = import_release(
-                    ReleasedFiles(file, tokenizer, labels),
-                    (release or "").removeprefix("beit3_"),
-                    task or "",
-                    _start(keys, merge),
-                    image_size,
-                    report,
-                )
+
+def _imported(read: Callable[[Report], Checkpoint], folder: Path, extra: str) -> Checkpoint:
+    """Read and write under a progress bar; what goes wrong is one line.
+
+    Args:
+        read: returns the checkpoint.
+        folder: to make.
+        extra: of the package, that reading needs.
+    """
+    from artifact.atomic import new_folder
+    from artifact.errors import ArtifactError
+
+    try:
+        with share_progress() as report, new_folder(folder) as out:
+            made = read(report)
             report("writing the checkpoint", 0.7)
-            _write(folder, made)
+            _save(out, made)
     except ModuleNotFoundError as error:
-        extra = "export" if inside else "tune"
         fail(f"importing needs {error.name}: pip install 'otmv-serve[{extra}]'")
     except (ArtifactError, ValueError) as error:
         fail(first_line(error))
     except OSError as error:
         fail(f"{error} (check free space and rights; nothing was written)")
-    _say(folder, made)
+    return made
 
 
-def _from_artifact(folder: Path) -> Checkpoint:
+def _from_artifact(folder: Path, report: Report) -> Checkpoint:
     from artifact.store import open_artifact
-    from exporters.recover import recover
+    from exporters.graphs.recover import recover
 
+    report("reading the graphs", 0.0)
     return recover(open_artifact(folder))
 
 
-def _start(keys: int | None, merge: str | None) -> StartOfTuning | None:
-    """Return how the start of a tuning is made, None for the model as released."""
+def _from_release(
+    files: tuple[Path, Path | None, Path | None],
+    release: str,
+    task: str,
+    image_size: int | None,
+    keys: int | None,
+    merge: str | None,
+    report: Report,
+) -> Checkpoint:
     from models.merge import merge_named
-    from models.public import StartOfTuning
+    from models.public import RELEASED_TASKS, ReleasedFiles, StartOfTuning, import_release
 
-    if keys is None:
-        if merge is not None:
-            raise ValueError("--merge goes with --keys: a released model is not merged")
-        return None
-    return StartOfTuning(keys, merge_named(merge or "mean"))
+    if task not in RELEASED_TASKS:
+        raise ValueError(f"no task {task!r}; there are: {', '.join(RELEASED_TASKS)}")
+    if keys is None and merge is not None:
+        raise ValueError("--merge goes with --keys: a released model is not merged")
+    start = None if keys is None else StartOfTuning(keys, merge_named(merge or "mean"))
+    size = release.removeprefix("beit3_")
+    return import_release(ReleasedFiles(*files), size, task, start, image_size, report)
 
 
-def _write(folder: Path, checkpoint: Checkpoint) -> None:
-    from artifact.atomic import new_folder
+def _save(folder: Path, checkpoint: Checkpoint) -> None:
     from models.checkpoint import save
 
-    with new_folder(folder) as made:
-        save(made, checkpoint)
+    save(folder, checkpoint)
 
 
 def _say(folder: Path, checkpoint: Checkpoint) -> None:

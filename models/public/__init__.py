@@ -11,7 +11,12 @@ from models.public.errors import (
     UnreadableWeights,
     WrongRelease,
 )
-from models.public.importing import ReleasedFiles, StartOfTuning, import_release
+from models.public.importing import (
+    RELEASED_FILE,
+    ReleasedFiles,
+    StartOfTuning,
+    import_release,
+)
 from models.public.labels import read_labels
 from models.public.layout import public_shapes
 from models.public.reading import read_public
@@ -19,6 +24,7 @@ from models.public.release import RELEASED_TASKS, released_config, with_image_si
 from models.public.tokenizer import read_tokenizer
 
 __all__ = [
+    "RELEASED_FILE",
     "RELEASED_TASKS",
     "MissingWeights",
     "NotFinite",

@@ -20,6 +20,9 @@ from models.public.tokenizer import read_tokenizer
 TOKENIZER, LABELS = "beit3.spm", "answer2label.txt"
 """Files that are looked for beside the checkpoint where none is named."""
 
+RELEASED_FILE = "imported from"
+"""In a checkpoint's note: the released file that it was read from, as long as it is not tuned."""
+
 Report = Callable[[str, float], None]
 """Called with what is being done, and the share of it that is done."""
 
@@ -90,7 +93,7 @@ def import_release(
     model = from_tensors(files.weights, state, config, merge)
     report("taking the checksum", 0.6)
     note: dict[str, str | int | float] = {
-        "imported from": files.weights.name,
+        RELEASED_FILE: files.weights.name,
         "SHA-256 of that file": sha256_of(files.weights),
         "as": f"{config.name}, {task}",
     }

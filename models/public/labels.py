@@ -35,7 +35,7 @@ def read_labels(path: Path, count: int) -> tuple[str, ...]:
 
 
 def _answers(text: str) -> tuple[str, ...]:
-    if text.lstrip().startswith("["):
+    if text.lstrip()[:1] == "[":
         found = json.loads(text)
     else:
         numbered: dict[int, str] = {}

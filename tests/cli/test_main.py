@@ -105,7 +105,9 @@ def test_the_list_of_commands_imports_nothing_heavy() -> None:
     assert not imported_by(help_of()) & (HEAVY | OURS)
 
 
-@pytest.mark.parametrize("command", ["export", "import", "tune", "eval", "build", "inspect", "bench"])
+@pytest.mark.parametrize(
+    "command", ["export", "import", "tune", "eval", "build", "inspect", "bench"]
+)
 def test_help_of_a_command_waits_with_what_is_heavy(command: str) -> None:
     assert not imported_by(help_of(command)) & {"torch", "onnx", "onnxruntime", "models"}
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -18,10 +19,16 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from artifact.config import ModelConfig
+from artifact.golden import relative_l2
+from artifact.store import open_artifact
+from artifact.task import VQA
 from cli.commands.import_ import app
+from cli.main import build
+from engine.opening.open import open_solo
 from models.checkpoint import load
 from models.presets import SIZES, beit3_config
 from models.public import public_shapes
+from tests.engine.answers.solo_answers import vqa_logits
 from tests.models.public.test_tokenizer import trained
 
 ROOT = Path(__file__).parents[3]
@@ -86,6 +93,38 @@ def test_a_released_file_becomes_a_checkpoint(release: Release, task: str, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["download", "made"]
 
 
+@pytest.mark.slow
+def test_what_was_imported_is_exported_and_answers_as_the_file_does(
+    release: Release, tmp_path: Path
+) -> None:
+    made, artifact = tmp_path / "made", tmp_path / "artifact"
+    run(release("vqa"), "--as", "beit3_base", "--task", "vqa", "--out", made)
+    exporting = ["export", str(made), "--out", str(artifact)]
+    done = CliRunner().invoke(build(exporting), exporting, env={"COLUMNS": "120"})
+    assert done.exit_code == 0, done.output
+    opened, loaded = open_artifact(artifact), load(made)
+    (variant,) = opened.manifest.variants
+    assert (variant.id, variant.quality_of("vqa", "fp32")) == ("full", None)
+    assert opened.labels() == ANSWERS
+    assert "beit3_base_vqa.pth" in opened.path("MODEL_CARD.md").read_text()
+    tokens = opened.text_codec().encode_question("what color is the circle")
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
+    found = vqa_logits(open_solo(opened), "full", [pixels], [tokens])
+    with torch.inference_mode():
+        picture, text = torch.from_numpy(pixels)[None], torch.tensor([tokens])
+        wanted = loaded.model.answer(VQA, picture, text, None, range(4))
+    assert relative_l2(found, wanted.numpy()) <= 1e-5
+
+
+def test_what_no_exporter_knows_is_one_line(release: Release, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    run(release("retrieval"), "--as", "beit3_base", "--task", "retrieval", "--out", made)
+    exporting = ["export", str(made), "--out", str(tmp_path / "artifact")]
+    done = CliRunner().invoke(build(exporting), exporting)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1)
+    assert "no exporter of task embed" in done.stderr
+
+
 def test_the_start_of_a_tuning_shares_and_merges(release: Release, tmp_path: Path) -> None:
     file, out = release("reason"), tmp_path / "made"
     asked = (file, "--as", "beit3_base", "--task", "reason", "--out", out)
@@ -127,6 +166,7 @@ def test_an_artifact_gives_its_checkpoint(tmp_path: Path) -> None:
     [
         ({"--as": None}, "say what the file holds: --as"),
         ({"--task": None}, "say what the file holds: --as"),
+        ({"--task": "poetry"}, "no task 'poetry'; there are: vqa, caption, reason, retrieval"),
         ({"--task": "caption"}, r"fine-tuned for vqa \(--task vqa\)"),
         ({"--as": "beit3_large"}, "4 blocks of width 16; beit3_large has 24 blocks of width 1024"),
         ({"--merge": "mean"}, "--merge goes with --keys"),

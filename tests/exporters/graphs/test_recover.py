@@ -13,11 +13,11 @@ from artifact.errors import ArtifactError
 from artifact.golden import read_stage_cases, relative_l2
 from artifact.stage import StageName
 from artifact.store import Artifact, open_artifact
-from exporters.recover import recover
+from exporters.graphs.recover import recover
 from exporters.tasks import cut
 from models.checkpoint import Checkpoint
 
-DEMO = Path(__file__).parents[2] / "examples" / "demo-artifact"
+DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
 RESERVED = slice(0, 2)
 
 
@@ -51,7 +51,7 @@ def test_the_demo_gives_its_golden_outputs() -> None:
                 stage.outputs, made if isinstance(made, tuple) else (made,), strict=True
             ):
                 assert relative_l2(out.numpy(), case.outputs[name]) <= 1e-6
-    assert recovered.note["imported from"] == "artifact demo"
+    assert recovered.note["weights of artifact"] == "demo"
 
 
 def copied(artifact: Artifact, folder: Path) -> Artifact:

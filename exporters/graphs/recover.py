@@ -61,8 +61,8 @@ def recover(artifact: Artifact) -> Checkpoint:
     _prove(artifact, model)
     manifest = artifact.manifest
     note: dict[str, str | int | float] = {
-        "imported from": f"artifact {manifest.name}",
-        "its SHA-256": artifact.hash,
+        "weights of artifact": manifest.name,
+        "SHA-256 of its manifest": artifact.hash,
         "of the checkpoint with SHA-256": manifest.source_checkpoint_sha256 or "not recorded",
     }
     tokenizer = Tokenizer.from_file(str(artifact.path(manifest.tokenizer)))

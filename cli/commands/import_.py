@@ -152,9 +152,10 @@ def _save(folder: Path, checkpoint: Checkpoint) -> None:
 
 def _say(folder: Path, checkpoint: Checkpoint) -> None:
     config = checkpoint.model.config
-    sizes = ", ".join(f"{config.image_size_of(task)} px for {task}" for task in config.tasks)
+    does = f"{', '.join(config.tasks)} on pictures of {config.picture_sizes}"
     millions = sum(parameter.numel() for parameter in checkpoint.model.parameters()) / 1e6
     words = checkpoint.tokenizer.get_vocab_size()
-    note(f"  {config.orders} orders on {config.keys} key blocks, width {config.width}, {sizes}")
+    note(f"  {config.orders} orders on {config.keys} key blocks, width {config.width}")
+    note(f"  {does}")
     note(f"  {millions:.1f} M parameters, {words} tokens, {len(checkpoint.labels)} answers")
     note(f"imported: {folder}")

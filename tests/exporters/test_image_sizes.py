@@ -96,6 +96,17 @@ def test_answers_are_those_of_the_model(
     assert caption_words(solo, "full", list(seen.numpy()), max_new_tokens=9) == ended
 
 
+def test_a_picture_of_another_task_s_size_is_refused(sized: Checkpoint) -> None:
+    pixels, text = (
+        torch.zeros(1, 48, 48, 3, dtype=torch.uint8),
+        torch.zeros(1, 3, dtype=torch.int64),
+    )
+    with pytest.raises(ValueError, match="48 px; vqa takes them of 64 px"):
+        sized.model.answer(VQA, pixels, text, None, range(4))
+    with pytest.raises(ValueError, match="48 px; caption takes them of 32 px"):
+        sized.model.see(pixels, range(4))
+
+
 def _given(sized: Checkpoint, examples: list[Example]) -> list[Input]:
     text = text_record(sized)
     asked = EXPORTED_VQA.requests(sized, text, examples).pixels.numpy()

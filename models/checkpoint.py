@@ -90,7 +90,9 @@ def load(folder: Path) -> Checkpoint:
     for name in (CONFIG, WEIGHTS, TOKENIZER, LABELS):
         if not (folder / name).is_file():
             raise MissingFile(
-                folder / name, "no such file in the checkpoint", "make one with `otmv tune`"
+                folder / name,
+                "no such file in the checkpoint",
+                "make one with `otmv tune` or `otmv import`",
             )
     try:
         stored = json.loads((folder / CONFIG).read_text())

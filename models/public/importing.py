@@ -23,6 +23,9 @@ TOKENIZER, LABELS = "beit3.spm", "answer2label.txt"
 RELEASED_FILE = "imported from"
 """In a checkpoint's note: the released file that it was read from, as long as it is not tuned."""
 
+UNTUNED_START = "start of a tuning"
+"""In a checkpoint's note, if orders share key blocks that were never tuned to be shared."""
+
 Report = Callable[[str, float], None]
 """Called with what is being done, and the share of it that is done."""
 
@@ -99,6 +102,8 @@ def import_release(
         "SHA-256 of that file": digest,
         "as": f"{config.name}, {task}",
     }
+    if start is not None:
+        note[UNTUNED_START] = f"{start.keys} key blocks, not tuned yet"
     return Checkpoint(model, tokenizer, labels, None, note)
 
 

@@ -26,6 +26,7 @@ from engine.types import Answer, Budget, Input
 from exporters.describe import text_record
 from exporters.examples import Example
 from exporters.export import ExportOptions, Splits, export
+from exporters.graphs.recover import recover
 from exporters.tasks.caption import EXPORTED_CAPTION
 from exporters.tasks.reason import EXPORTED_REASON
 from exporters.tasks.vqa import EXPORTED_VQA
@@ -94,6 +95,18 @@ def test_answers_are_those_of_the_model(
     eos = sized.special.eos
     ended = [row[: row.index(eos)] if eos in row else row for row in words]
     assert caption_words(solo, "full", list(seen.numpy()), max_new_tokens=9) == ended
+
+
+def test_the_checkpoint_comes_back_with_the_positions_of_every_size(
+    artifact: Artifact, sized: Checkpoint
+) -> None:
+    found, wanted = recover(artifact).model.state_dict(), sized.model.state_dict()
+    assert list(found) == list(wanted)
+    tables = [name for name in wanted if "image_positions" in name]
+    assert len(tables) == 3
+    for name, tensor in wanted.items():
+        first = 2 if name in tables else 0
+        assert torch.equal(found[name][first:], tensor[first:]), name
 
 
 def test_a_picture_of_another_task_s_size_is_refused(sized: Checkpoint) -> None:

@@ -117,10 +117,12 @@ def _export_tuned(folder: Path, out: Path, whole: Whole, data: Path | None, pict
     from exporters.export import ExportOptions
     from exporters.tasks import exported_tasks
     from models.checkpoint import load
-    from models.public import RELEASED_FILE
+    from models.public import RELEASED_FILE, UNTUNED_START
 
     loaded = load(folder)
     exported_tasks(loaded.model.config.tasks)  # one that cannot be exported is said at once
+    if UNTUNED_START in loaded.note:
+        raise ValueError(f"{folder} is the start of a tuning: tune it, or import without --keys")
     if RELEASED_FILE in loaded.note:
         if data is not None:
             raise ValueError("--data is of the generated world, and the model is a released one")

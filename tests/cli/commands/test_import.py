@@ -136,6 +136,10 @@ def test_the_start_of_a_tuning_shares_and_merges(release: Release, tmp_path: Pat
     state = torch.load(file, weights_only=True)["model"]
     a, b = (state[f"beit3.encoder.layers.2.ffn.{m}.fc1.weight"] for m in "AB")
     torch.testing.assert_close(made.keys[1].fc1[0].weight, 0.25 * a + 0.5 * b)
+    exporting = ["export", str(out), "--out", str(tmp_path / "artifact")]
+    done = CliRunner().invoke(build(exporting), exporting)
+    assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1)
+    assert "is the start of a tuning: tune it, or import without --keys" in done.stderr
 
 
 def test_files_may_lie_anywhere(release: Release, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ A small BEiT-3-shaped vision-language model tuned once with OTMV
 (Once-Tuning-Multiple-Variants) and served as a family of variants.
 
 - {config.keys} key block(s), reused by {runs} orders; {config.orders} orders in all, width
-  {config.width}, {config.heads} heads, {config.image_size} px pictures in patches of
+  {config.width}, {config.heads} heads, {config.picture_sizes} pictures in patches of
   {config.patch_size} px; {millions:.2f} M unique parameters.
 - Feed-forward keys of vision and language are one merged tensor; attention projections and norms
   are per modality; every order has its own norms and one learned coefficient.
@@ -42,6 +42,27 @@ once, from random initialisation (`otmv tune`).
 {facts}
 
 {_expectations(config)}"""
+
+
+def released_card(checkpoint: Checkpoint) -> str:
+    """Write what an imported checkpoint is, which nothing here has tuned or measured."""
+    config = checkpoint.model.config
+    facts = "\n".join(f"| {name} | {value} |" for name, value in checkpoint.note.items())
+    texts = ",\n".join(TASKS[task].about for task in config.tasks)
+    return f"""# Model card: {config.name}
+
+A released BEiT-3 checkpoint, served as one variant that computes what the file computes. It was
+fine-tuned elsewhere; what it was tuned on, its licence and its limits are its authors' to say.
+
+- {config.orders} blocks, width {config.width}, {config.heads} heads.
+- Pictures of {config.picture_sizes}.
+- For {texts}.
+- Nothing was measured here: quality in `manifest.json` is null.
+
+| fact | value |
+|---|---|
+{facts}
+"""
 
 
 def _expectations(config: ModelConfig) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -69,7 +69,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     domain = None if checkpoint.domain is None else checkpoint.domain.model_dump()
     config = {
-        "model": asdict(checkpoint.model.config),
+        "model": checkpoint.model.config.to_fields(),
         "note": checkpoint.note,
         "domain": domain,
     }
@@ -98,7 +98,9 @@ def load(folder: Path) -> Checkpoint:
     for name in (CONFIG, WEIGHTS, TOKENIZER, LABELS):
         if not (folder / name).is_file():
             raise MissingFile(
-                folder / name, "no such file in the checkpoint", "make one with `otmv tune`"
+                folder / name,
+                "no such file in the checkpoint",
+                "make one with `otmv tune` or `otmv import`",
             )
     try:
         stored = json.loads((folder / CONFIG).read_text())

@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
+from artifact.task import TaskName
 from models.key_block import KeyBlock
 from models.stem import Stem
 from models.tasks import make_heads
@@ -40,6 +41,17 @@ class Stack(nn.Module):
             KeyBlock(config, len(config.orders_of_key(g))) for g in range(config.keys)
         )
         self.heads = make_heads(config)
+
+    def embedded(self, task: TaskName, pixels: Tensor) -> Tensor:
+        """Embed pictures of a task: uint8 `[batch, side, side, 3]` to `[batch, tokens, width]`.
+
+        Raises:
+            ValueError: the task takes pictures of another side.
+        """
+        side, wanted = pixels.shape[-2], self.config.image_size_of(task)
+        if side != wanted:
+            raise ValueError(f"pictures of {side} px; {task} takes them of {wanted} px")
+        return self.stem.image(pixels)
 
     def key_of(self, order: int) -> tuple[KeyBlock, int]:
         """Return the key block of a global order, and the order's index inside that key."""

@@ -70,7 +70,7 @@ def load_state(out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.O
 
 def _fingerprint(recipe: Recipe) -> str:
     """Return text that two recipes share only if they are the same."""
-    facts = dataclasses.asdict(recipe)
+    facts = dataclasses.asdict(recipe) | {"config": recipe.config.to_fields()}
     del facts["batch_sizes"]
     return json.dumps(facts | _named_batch_sizes(recipe), sort_keys=True)
 

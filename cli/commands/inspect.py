@@ -47,7 +47,7 @@ def model_table(artifact: Artifact, verified: bool) -> Table:
     size = sum(record.size_bytes for record in manifest.files.values())
     rows = {
         "model": f"{config.name}, width {config.width}, {config.heads} heads, "
-        f"{config.image_size} px in patches of {config.patch_size}",
+        f"{config.picture_sizes} in patches of {config.patch_size}",
         "tasks": ", ".join(manifest.tasks),
         "domain": "not recorded" if manifest.domain is None else manifest.domain.line,
         "orders": f"{config.orders} over {config.keys} key blocks, "

@@ -23,7 +23,8 @@ app = typer.Typer()
 Whole = Literal["all", "full", "none"]
 
 _Folder = Annotated[
-    Path | None, typer.Argument(help="Folder written by `otmv tune`.", show_default=False)
+    Path | None,
+    typer.Argument(help="Folder written by `otmv tune` or `otmv import`.", show_default=False),
 ]
 _Out = Annotated[Path, typer.Option(help="Artifact folder to make.")]
 _Random = Annotated[
@@ -128,11 +129,26 @@ def _export_tuned(
     data: tuple[str | None, str | None, str | None],
     most: int,
 ) -> None:
-    from exporters.card import model_card
+    from exporters.card import model_card, released_card
     from exporters.export import ExportOptions
+    from exporters.tasks import exported_tasks
     from models.checkpoint import load
+    from models.public import RELEASED_FILE, UNTUNED_START
 
     loaded = load(folder)
+    exported_tasks(loaded.model.config.tasks)  # one that cannot be exported is said at once
+    if UNTUNED_START in loaded.note:
+        raise ValueError(f"{folder} is the start of a tuning: tune it, or import without --keys")
+    if RELEASED_FILE in loaded.note:
+        if data[0] is not None:
+            raise ValueError(
+                f"{folder} is a released model, exported as `full` without --data; "
+                "measure it then: otmv eval ARTIFACT --data DATA"
+            )
+        full = (loaded.model.config.orders,)
+        options = ExportOptions(whole=whole, depths=full, card=released_card(loaded))
+        _run(loaded, out, options, None)
+        return
     options = ExportOptions(whole=whole, card=model_card(loaded))
     _run(loaded, out, options, lambda: _splits(loaded, *data, most))
 

@@ -99,7 +99,7 @@ def _imported(read: Callable[[Report], Checkpoint], folder: Path, extra: str) ->
         extra: of the package, that reading needs.
     """
     from artifact.atomic import new_folder
-    from artifact.errors import ArtifactError
+    from artifact.errors import ArtifactError, how_to_install
 
     try:
         with share_progress() as report, new_folder(folder) as out:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from loadtests.kit import journal
 from loadtests.kit.artifacts import FAMILY
-from loadtests.slo import servers
+from loadtests.slo import servers, visits
 from loadtests.slo.bench import SloBench, SloResults, absent
 from loadtests.slo.judging.scoring import CellScore
 from loadtests.slo.program import plan_run
@@ -21,6 +22,7 @@ from loadtests.slo.workload import Cell, CellLength
 DEMO = Path(__file__).parents[3] / "examples/demo-artifact"
 CELLS = (Cell(0.02, 1.0), Cell(0.04, 4.0))
 SETTINGS = RivalSettings(4, 1, 8, 1)
+VARIANTS = ("d1", "full")
 RUN = {"machine": "this"}
 
 
@@ -30,6 +32,7 @@ def silent(what: str, share: float) -> None:
 
 @pytest.mark.e2e
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # some fifteen real servers start, Ray among them
 def test_every_rival_is_measured_and_a_stopped_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,12 +53,17 @@ def test_every_rival_is_measured_and_a_stopped_run_goes_on(
         return whole(self, server, cell, quality)
 
     def measure() -> Mapping[str, SloResults]:
-        variants = ("d1", "d2", "d3", "d4", "full")
-        tuned = {name: dict.fromkeys(variants, SETTINGS) for name in there}
+        tuned = {name: dict.fromkeys(VARIANTS, SETTINGS) for name in there}
         with journal.opened(tmp_path / "run.jsonl", RUN) as kept:
-            return plan_run(tuned, 1, setup, kept, silent).run(silent)
+            run = plan_run(tuned, 1, setup, kept, silent)
+            for found in run.measured.values():  # two variants are enough, and few starts
+                known = found.yardstick
+                quality = {name: known.quality[name] for name in VARIANTS}
+                found.yardstick = replace(known, quality=quality)
+            return run.run(silent)
 
     monkeypatch.setattr(Offering, "cell", counted)
+    monkeypatch.setattr(visits, "WARM_S", 0.2)  # at the demo's capacity that is a lot
     with pytest.raises(KeyboardInterrupt):
         measure()
     measured = measure()

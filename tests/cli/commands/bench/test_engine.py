@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from artifact.errors import how_to_install
 from cli.commands.bench import console
 from cli.commands.bench.console import progress
 from cli.main import build
@@ -68,7 +69,7 @@ def test_missing_artifacts_without_the_extra_are_one_line(
     monkeypatch.setattr(artifacts, "find_spec", lambda name: None)
     code, _, errors = run("engine", "--only", "composed", "--artifacts", str(tmp_path))
     assert code == 1
-    assert "otmv-serve[export]" in errors
+    assert how_to_install("export") in errors
     assert len(errors.strip().splitlines()) == 1
 
 

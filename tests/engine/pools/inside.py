@@ -7,6 +7,7 @@ from collections.abc import Callable
 from engine.backends.arrays import AnyArray
 from engine.loop.caption_rounds import CaptionRounds, RoundUnderWay
 from engine.loop.executor import LoopParts
+from engine.loop.idle.idle_time import IdleWork
 from engine.pool import EnginePool
 from engine.requests.request import Request
 from engine.residency.stages import StageSet
@@ -47,6 +48,14 @@ def texts(pool: EnginePool) -> KvPool:
 def slots(pool: EnginePool) -> Slots:
     """Return where hidden states lie."""
     return loop(pool).stepper.slots
+
+
+def give_idle_work(pool: EnginePool, work: IdleWork) -> None:
+    """Let the engine do this while it is idle."""
+    executor = parts(pool).executor
+    executor._idle_time._works.append(work)
+    executor._idle_time._faults[work] = 0
+    executor.wake()
 
 
 def free_slots(pool: EnginePool) -> int:

@@ -62,6 +62,7 @@ class EnginePool:
             self.show()
         self._parts.executor.start()
         self._open = True
+        self._ended = threading.Event()
 
     @classmethod
     def open(
@@ -100,7 +101,9 @@ class EnginePool:
             memory_budget_bytes=self._stages.budget_bytes,
             beside_bytes=self._stages.workspace_bytes,
         )
-        return EnginePool.open(artifact, beside, self.telemetry, self._clock, on_progress)
+        new = EnginePool.open(artifact, beside, self.telemetry, self._clock, on_progress)
+        new._parts.retake.alone = self._ended.is_set
+        return new
 
     @property
     def ready(self) -> bool:
@@ -264,6 +267,7 @@ class EnginePool:
             self._parts.endings.end(request, "cancelled", Draining())
         if self._parts.executor.close():
             self._stages.close()  # else a step that never ends still uses them
+            self._ended.set()
 
 
 def _outcome(error: Exception) -> Outcome:

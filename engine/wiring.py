@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from artifact.store import Artifact
 from engine.clock import Clock
 from engine.config import EngineConfig
 from engine.loop.caption_rounds import CaptionRounds
 from engine.loop.executor import Executor, LoopParts
+from engine.loop.idle.profile_retake import ProfileRetake
 from engine.loop.stepper import Stepper
+from engine.opening.latency import profile_of, save_profile
+from engine.opening.measurement import Measurement, profile_points
 from engine.opening.open import OpenedEngine
 from engine.requests.admission import Admission
 from engine.requests.answers import AnswerMaker
@@ -40,6 +44,7 @@ class Parts:
     row_maker: RowMaker
     endings: Endings
     executor: Executor
+    retake: ProfileRetake
 
 
 def wire(
@@ -78,14 +83,35 @@ def wire(
         clock,
         telemetry,
     )
+    retake = _retake(artifact, config, opened, predictor, clock)
     return Parts(
         requests=requests,
         planner=planner,
         admission=Admission(family, planner, requests, config, max_beams),
         row_maker=RowMaker(TaskContext(family, codec, texts, max_beams), router, variants),
         endings=endings,
-        executor=Executor(loop, max_batch, config.late_answer_worth),
+        executor=Executor(loop, max_batch, config.late_answer_worth, [retake]),
+        retake=retake,
     )
+
+
+def _retake(
+    artifact: Artifact,
+    config: EngineConfig,
+    opened: OpenedEngine,
+    predictor: Predictor,
+    clock: Clock,
+) -> ProfileRetake:
+    """Return what measures the latency profile again, as it was measured at the opening."""
+    family, stages = opened.family, opened.stages
+
+    def begin() -> Measurement:
+        points = profile_points(family, stages, config.max_batch)
+        return Measurement(family, stages, points, config.profile_limit_s, clock)
+
+    finish = partial(profile_of, artifact, opened.backend, config)
+    keep = partial(save_profile, config=config)
+    return ProfileRetake(predictor, begin, finish, keep, clock, opened.measured_beside)
 
 
 def _texts(

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from functools import cached_property
 from itertools import accumulate, pairwise
-from math import exp
+from math import exp, log
 from statistics import NormalDist
 
 from engine.elastic.quantiles import at_share
@@ -29,6 +29,7 @@ _LEVEL_S = 0.5
 _LEVEL_AGE_S = 120.0
 _LEVEL_CALLS = (9, 64)
 _CLAMP = (0.02, 100.0)
+_USUAL_CALLS = 256
 _RUNS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32)
 """Lengths of runs that are looked up; others are taken for the next shorter one."""
 
@@ -111,7 +112,8 @@ class CallTimes:
     """Learns chances from single calls. Thread-safe.
 
     The level is the median of the last half second, of 9 calls at least and 64 at most: one slow
-    call does not move it, and half a second of them does.
+    call does not move it, and half a second of them does. The `usual` level is smoothed over some
+    hundred calls, and forgotten only with the means that calls are compared with.
     """
 
     def __init__(self) -> None:
@@ -122,14 +124,23 @@ class CallTimes:
         self._made_s = 0.0
         self._new = 0
         self._lock = threading.Lock()
+        self._log_usual, self._calls = 0.0, 0
         self.level = 1.0
 
+    @property
+    def usual(self) -> float | None:
+        """How many times longer than their means calls usually take; None: too few were seen."""
+        return exp(self._log_usual) if self._calls >= _USUAL_CALLS else None
+
     def add(self, ratio: float, now: float) -> None:
-        """Take one call's actual / mean seconds."""
-        ratio = min(max(ratio, _CLAMP[0]), _CLAMP[1])
+        """Take one call's actual / mean seconds; 0, where the clock is too coarse for it."""
+        timed, ratio = ratio > 0, min(max(ratio, _CLAMP[0]), _CLAMP[1])
         with self._lock:
             self._strays.append(ratio / self.level)
             self._move_level(ratio, now)
+            if timed:
+                self._calls = min(self._calls + 1, _USUAL_CALLS)
+                self._log_usual += (log(ratio) - self._log_usual) / self._calls
             self._new += 1
             if self._is_due(now):
                 self._history, self._made_s, self._new = History(self._strays), now, 0
@@ -145,6 +156,12 @@ class CallTimes:
             self._recent.clear()
             self._ordered.clear()
             self.level = 1.0
+
+    def begin_anew(self) -> None:
+        """Forget every level: calls are compared with other means from now on."""
+        self.forget_level()
+        with self._lock:
+            self._log_usual, self._calls = 0.0, 0
 
     def _move_level(self, ratio: float, now: float) -> None:
         least, most = _LEVEL_CALLS

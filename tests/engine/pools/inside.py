@@ -10,6 +10,7 @@ from engine.loop.executor import LoopParts
 from engine.loop.idle.idle_time import IdleWork
 from engine.pool import EnginePool
 from engine.requests.request import Request
+from engine.requests.routes import Router
 from engine.residency.stages import StageSet
 from engine.rows.caption.kv_pool import KvPool
 from engine.rows.caption.rounds import RoundRunner
@@ -122,3 +123,8 @@ def watch_round_calls(pool: EnginePool, before: Callable[[RoundUnderWay], None])
 
     rounds._call = watched  # type: ignore[method-assign]
     rounds.run = lambda requests, _: run(requests, lambda: True)  # type: ignore[method-assign]
+
+
+def router(pool: EnginePool) -> Router:
+    """Return what makes routes."""
+    return loop(pool).variants._router

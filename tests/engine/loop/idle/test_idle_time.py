@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -147,8 +147,8 @@ def test_draining_and_closing_do_not_wait_for_it(
 
 
 @pytest.fixture
-def alone() -> Iterator[tuple[Inbox, OpenRequests]]:
-    yield Inbox(), OpenRequests(4, Telemetry())
+def alone() -> tuple[Inbox, OpenRequests]:
+    return Inbox(), OpenRequests(4, Telemetry())
 
 
 def test_after_a_drain_no_piece_begins(alone: tuple[Inbox, OpenRequests]) -> None:

@@ -58,6 +58,7 @@ class EnginePool:
         self._parts = wire(artifact, config, opened, telemetry, clock)
         members = opened.family.members
         self._offered = {name: member.quality for name, member in members.items()}
+        self._agreements = opened.family.agreements()
         if config.beside_bytes is None:
             self.show()
         self._parts.executor.start()
@@ -130,6 +131,7 @@ class EnginePool:
         self.telemetry.watch_keys(self._stages.keys, self._stages.key_bytes)
         self.telemetry.watch_budget(lambda: self._stages.budget_bytes)
         self.telemetry.watch_offers(self._offered)
+        self.telemetry.watch_agreements(self._agreements, self._config.audit_share > 0)
 
     def admit(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from artifact.config import Precision
 from artifact.task import TaskName
@@ -105,3 +105,12 @@ class Answer:
     labels: tuple[tuple[str, float], ...] = ()
     text: str | None = None
     phases_s: Mapping[str, float] = field(default_factory=dict)
+
+
+class MadeBy(NamedTuple):
+    """How an answer was made. Its fields are the labels of what is measured of answers that are
+    compared: a new one, such as the precision, is written here and nowhere else.
+    """
+
+    task: TaskName
+    variant: str

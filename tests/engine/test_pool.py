@@ -238,6 +238,8 @@ def test_every_instrument_is_there(pool: EnginePool) -> None:
             "caption_slots_taken",
             "pictures_decoding",
             "open_requests",
+            "variant_agreement",
+            "audited_answers",
             "body_bytes",
         )
     } | {f"process_{name}" for name in PROCESS}

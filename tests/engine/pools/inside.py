@@ -59,6 +59,11 @@ def give_idle_work(pool: EnginePool, work: IdleWork) -> None:
     executor.wake()
 
 
+def idle_works(pool: EnginePool) -> list[IdleWork]:
+    """Return what the engine does while it is idle."""
+    return parts(pool).executor._idle_time._works
+
+
 def free_slots(pool: EnginePool) -> int:
     """Return how many slots are left for captions at admission."""
     return parts(pool).requests._free_slots

@@ -78,8 +78,8 @@ def agreement_section(manifest: Manifest) -> str:
     return f"""
 ## Agreement
 
-The share of answers that are those of `{manifest.deepest}`, right or wrong: the same best label, the
-same text. Measured with the qualities; a server's audit compares live answers with it.
+The share of answers that are those of `{manifest.deepest}`, right or wrong: the same best label, or
+the same text. Measured with the qualities; a server's audit compares live answers with it.
 
 | variant | {" | ".join(tasks)} |
 |---|{"---|" * len(tasks)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ import httpx
 import pytest
 
 from engine.telemetry import ZERO_WHEN_IDLE
-from tests.server.kit.live_server import ROOT, LiveServer, serving
+from tests.server.kit.live_server import ROOT, LiveServer, example_client, serving
 
 pytestmark = pytest.mark.e2e
 
 DEMO = ROOT / "examples" / "demo-artifact"
-PICTURE = (ROOT / "examples" / "images" / "shapes.jpg").read_bytes()
+PICTURE = ROOT / "examples" / "images" / "shapes.jpg"
 PATIENCE_S = 30.0
 COLOURS, SHAPES = ("red", "green", "blue", "yellow"), ("cross", "circle", "square", "triangle")
 
@@ -25,27 +26,22 @@ Key = tuple[str, str, str]
 """Task, variant, whether it agrees: true or false."""
 
 
-def asked() -> list[tuple[str, dict[str, str], int]]:
-    """Return path, fields and number of pictures of each request."""
+def asked(client: Any) -> dict[str, list[Callable[[Any], Any]]]:
+    """Return, by task, what gives the answer to each question under a budget."""
     questions = [f"what color is the {shape}?" for shape in SHAPES]
     questions += [f"is there a {colour} {shape}?" for colour in COLOURS for shape in SHAPES[:2]]
-    questions.append("how many objects are there?")
     statements = [f"both pictures show a {colour} cross" for colour in COLOURS]
-    return [
-        *(("/v1/vqa", {"question": question}, 1) for question in questions),
-        *(("/v1/reason", {"statement": statement}, 2) for statement in statements),
-        ("/v1/caption", {}, 1),
-    ]
-
-
-def said(client: httpx.Client, path: str, fields: dict[str, str], pictures: int) -> Any:
-    """Return what is answered: the best label, whether a statement holds, or the text."""
-    files = [("image", ("shapes.jpg", PICTURE))] * pictures
-    response = client.post(path, data={**fields, "max_latency_ms": "30000"}, files=files)
-    assert response.status_code == 200, response.text
-    body = response.json()
-    assert body["variant"] == fields["variant"]
-    return body[{"/v1/vqa": "answer", "/v1/reason": "answer", "/v1/caption": "caption"}[path]]
+    return {
+        "vqa": [
+            lambda budget, asked=each: client.ask(PICTURE, asked, budget).answer
+            for each in [*questions, "how many objects are there?"]
+        ],
+        "reason": [
+            lambda budget, asked=each: client.reason(PICTURE, PICTURE, asked, budget).answer
+            for each in statements
+        ],
+        "caption": [lambda budget: client.caption(PICTURE, budget).caption],
+    }
 
 
 def page(server: LiveServer) -> str:
@@ -68,15 +64,16 @@ def compared(text: str) -> Counter[Key]:
 
 def test_what_it_counts_is_what_asking_both_variants_gives(tmp_path: Path) -> None:
     expected: Counter[Key] = Counter()
+    module = example_client()
     with serving(DEMO, tmp_path, OTMV_AUDIT_SHARE="1") as server:
-        with httpx.Client(base_url=server.url, timeout=30) as client:
-            for path, fields, pictures in asked():
-                full, least = (
-                    said(client, path, {**fields, "variant": variant}, pictures)
-                    for variant in ("full", "d1")
-                )
-                task = path.removeprefix("/v1/")
-                expected[task, "d1", str(full == least).lower()] += 1
+        with module.OtmvClient(server.url) as client:
+            for task, asks in asked(client).items():
+                for ask in asks:
+                    full, least = (
+                        ask(module.Budget(variant=variant, max_latency_ms=30_000))
+                        for variant in ("full", "d1")
+                    )
+                    expected[task, "d1", str(full == least).lower()] += 1
         ended = counted(page(server), "otmv_requests_total")
         until_s = time.monotonic() + PATIENCE_S
         while compared(page(server)) != expected:
@@ -84,7 +81,7 @@ def test_what_it_counts_is_what_asking_both_variants_gives(tmp_path: Path) -> No
             time.sleep(0.1)
         text = page(server)
         assert counted(text, "otmv_requests_total") == ended
-        assert sum(ended.values()) == 2 * len(asked())
+        assert sum(ended.values()) == 2 * expected.total()
         for gauge in ZERO_WHEN_IDLE:
             assert counted(text, gauge) == {"": 0.0}, gauge
     assert {agrees for _, _, agrees in expected} == {"true", "false"}

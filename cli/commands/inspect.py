@@ -13,6 +13,7 @@ from cli.console import fail, show, table
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from artifact.config import Precision
     from artifact.manifest import Manifest, VariantRecord
     from artifact.store import Artifact
 
@@ -130,7 +131,7 @@ def _quality(variant: VariantRecord, task: str) -> str:
     return _by_precision(variant.quality.get(task, {}))
 
 
-def _by_precision(shares: Mapping[str, float | None]) -> str:
+def _by_precision(shares: Mapping[Precision, float | None]) -> str:
     found = [
         f"{value:.4f}" + ("" if precision == "fp32" else f" {precision}")
         for precision, value in shares.items()

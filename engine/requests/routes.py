@@ -14,7 +14,7 @@ from engine.types import Offer
 _POINTS = 100.0
 
 
-class _Known:
+class _RoutesByMeans:
     """The routes made so far, all with the times of one latency profile."""
 
     def __init__(self, means: MeanTimes) -> None:
@@ -33,13 +33,13 @@ class Router:
     def __init__(self, family: Family, predictor: Predictor) -> None:
         self._family = family
         self._predictor = predictor
-        self._routes = _Known(predictor.means)
+        self._routes = _RoutesByMeans(predictor.means)
 
     @property
-    def _known(self) -> _Known:
+    def _known(self) -> _RoutesByMeans:
         known, means = self._routes, self._predictor.means
         if known.means is not means:  # the profile has been replaced
-            known = self._routes = _Known(means)
+            known = self._routes = _RoutesByMeans(means)
         return known
 
     def is_elastic(self, task: Task) -> bool:

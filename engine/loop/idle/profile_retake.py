@@ -15,8 +15,8 @@ _LOG = logging.getLogger(__name__)
 
 _TOO_SLOW = 2 / 3
 """Calls take less of what the profile says: it was measured in a slow moment."""
-_SLOW_MOMENT = 1.25
-"""A profile is not believed where it says calls take longer than they did, by more than that."""
+_SLOWER = 1.25
+"""One that was measured beside another engine is not replaced by one slower than that."""
 _AGAIN_S = (60.0, 3600.0)
 """After a slow moment it is tried again so much later; each time twice that, up to the second."""
 
@@ -46,7 +46,8 @@ class ProfileRetake:
 
     It is noticed where calls usually take less than two thirds of what it says, and where it was
     measured beside another engine; then nothing is measured before that one is closed. A new one is
-    compared with what calls took under load: taken in a slow moment itself, it is dropped.
+    compared with what calls took under load. If it is not half-way there, as a ratio, it was taken
+    in a slow moment itself and is dropped; so whatever is kept is nearer the truth.
 
     Args:
         predictor: whose profile it is.
@@ -109,7 +110,8 @@ class ProfileRetake:
         usual = self._predictor.times.usual
         ratio = new.over(self._predictor.means.profile)
         loaded = "" if usual is None else f" (under load {usual:.2f})"
-        if ratio > (1.0 if usual is None else usual) * _SLOW_MOMENT:
+        most = math.sqrt(usual) if usual is not None and usual < _TOO_SLOW else _SLOWER
+        if ratio > most:
             self._not_before_s = self._clock.now_s() + self._wait_s
             self._wait_s = min(2 * self._wait_s, _AGAIN_S[1])
             _LOG.info(

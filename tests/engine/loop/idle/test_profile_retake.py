@@ -202,7 +202,9 @@ def family(tiny: Artifact) -> Family:
     return Family(tiny.manifest, "fp32")
 
 
-def beside(family: Family, measurement: Scripted, kept: list[LatencyProfile]) -> ProfileRetake:
+def beside(
+    family: Family, measurement: Scripted, kept: list[LatencyProfile], beside: bool = True
+) -> ProfileRetake:
     """Return the retake of a profile that was measured beside another engine, 10 ms a call."""
     predictor = Predictor(flat_profile(family, 0.01), family, 8)
     return ProfileRetake(
@@ -211,7 +213,7 @@ def beside(family: Family, measurement: Scripted, kept: list[LatencyProfile]) ->
         lambda curves: LatencyProfile("new", curves),
         kept.append,
         FakeClock(),
-        beside=True,
+        beside,
     )
 
 
@@ -258,4 +260,20 @@ def test_slower_than_beside_the_other_is_a_slow_moment(family: Family) -> None:
     retake.alone = lambda: True
     assert retake.piece()
     assert not kept
+    assert not retake.wanted()
+
+
+@pytest.mark.parametrize(("said", "believed"), [(0.49, True), (0.51, False)])
+def test_a_new_one_must_be_nearer_to_what_calls_took(
+    family: Family, said: float, believed: bool
+) -> None:
+    """Calls took a quarter of what the old one says."""
+    kept: list[LatencyProfile] = []
+    measurement = Scripted(1, flat_profile(family, 0.01 * said).curves)
+    retake = beside(family, measurement, kept, beside=False)
+    for _ in range(256):
+        retake._predictor.times.add(0.0025, 0.01, 1.0)
+    assert retake.wanted()
+    assert retake.piece()
+    assert bool(kept) == believed
     assert not retake.wanted()

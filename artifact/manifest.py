@@ -153,6 +153,11 @@ class Manifest(Record):
                 return record
         raise KeyError(variant_id)
 
+    @property
+    def deepest(self) -> str:
+        """The variant that executes most orders; the first of those that do."""
+        return max(self.variants, key=lambda variant: len(variant.pattern)).id
+
     def pattern(self, variant_id: str) -> SkipPattern:
         """Return a variant's skip pattern over the whole stack."""
         return SkipPattern(self.variant(variant_id).pattern, self.config.orders)

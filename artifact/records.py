@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import unicodedata
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -65,7 +65,9 @@ class VariantRecord(Record):
     """One skip pattern and what was measured of it.
 
     `quality[task][precision]` is task accuracy in 0..1, null if never measured; `quality_source`
-    starts with "measured:" or "declared:" when there is one. `flops` are those of one request at
+    starts with "measured:" or "declared:" when there is one. `agreement[task][precision]` is the
+    share of answers, on the split that quality was measured on, that are those of the deepest
+    variant: the same best label, or the same text. `flops` are those of one request at
     the largest text bucket, by task: a question, a statement with both of its rows, or one word of
     a caption, past the image pass; `caption_image` is that pass, once a picture. The file has them
     as fields of their own: `flops_vqa`, `flops_caption_image` and so on.
@@ -78,6 +80,9 @@ class VariantRecord(Record):
     flops: dict[str, int] = Field(default_factory=dict)
     quality: dict[TaskName, dict[Precision, float | None]] = Field(default_factory=dict)
     quality_source: str | None = None
+    agreement: dict[TaskName, dict[Precision, Annotated[float, Field(ge=0.0, le=1.0)]]] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -103,7 +108,7 @@ class VariantRecord(Record):
                 written[name] = value
         return written
 
-    @field_validator("quality")
+    @field_validator("quality", "agreement")
     @classmethod
     def _of_tasks(cls, value: dict[TaskName, Any]) -> dict[TaskName, Any]:
         return _known(value)
@@ -123,6 +128,11 @@ class VariantRecord(Record):
     def quality_of(self, task: TaskName, precision: Precision) -> float | None:
         """Return the task's quality at a precision, None if it was not measured."""
         return self.quality.get(task, {}).get(precision)
+
+    def agreement_of(self, task: TaskName, precision: Precision) -> float | None:
+        """Return the task's agreement at a precision, else at fp32; None if it is not known."""
+        found = self.agreement.get(task, {})
+        return found.get(precision, found.get("fp32"))
 
 
 class ParityRecord(Record):

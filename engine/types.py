@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from artifact.config import Precision
 from artifact.task import TaskName
@@ -131,3 +131,12 @@ class Answer:
     def degraded(self) -> bool:
         """Whether a lower variant than the best qualifying one answered."""
         return self.degraded_because is not None
+
+
+class MadeBy(NamedTuple):
+    """How an answer was made. Its fields are the labels of what is measured of answers that are
+    compared: a new one, such as the precision, is written here and nowhere else.
+    """
+
+    task: TaskName
+    variant: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import comb
 
 from artifact.config import ModelConfig
+from artifact.manifest import Manifest
 from artifact.task import TASKS
 from models.checkpoint import Checkpoint
 
@@ -81,6 +82,29 @@ stack: the chance that half of the orders or more are closed is
 measured; nothing here shows that the same gates make half-depth variants of a 24-order model work.
 The paper reports such variants for BEiT-3 Large; we have not reproduced that.
 Accuracy on the generated world says nothing about VQA v2, COCO or NLVR2.
+"""
+
+
+def agreement_section(manifest: Manifest) -> str:
+    """Write how often variants answer as the deepest one does; nothing where it is not known."""
+    tasks = [task for task in manifest.tasks if task in manifest.variants[0].agreement]
+    if not tasks:
+        return ""
+    rows = "\n".join(
+        f"| {variant.id} | "
+        + " | ".join(f"{100 * (variant.agreement_of(task, 'fp32') or 0):.1f} %" for task in tasks)
+        + " |"
+        for variant in manifest.variants
+    )
+    return f"""
+## Agreement
+
+The share of answers that are those of `{manifest.deepest}`, right or wrong: the same best label, or
+the same text. Measured with the qualities; a server's audit compares live answers with it.
+
+| variant | {" | ".join(tasks)} |
+|---|{"---|" * len(tasks)}
+{rows}
 """
 
 

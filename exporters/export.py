@@ -18,6 +18,7 @@ from artifact.store import Artifact, ArtifactWriter
 from artifact.task import TASKS
 from engine.opening.open import open_solo
 from exporters import describe, ladder, parity, quality
+from exporters.card import agreement_section
 from exporters.examples import Example
 from exporters.golden import write_golden
 from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
@@ -110,6 +111,7 @@ def export(
         _write_sides(checkpoint, writer.folder, cases, options)
         if splits:
             manifest = _measure(writer, manifest, splits, report)
+            _add_to_card(writer.folder, agreement_section(manifest))
         elif options.curve:
             manifest = quality.declare(manifest, options.curve)
         return writer.commit(manifest)
@@ -203,6 +205,13 @@ def _write_sides(
         (folder / "MODEL_CARD.md").write_text(options.card)
 
 
+def _add_to_card(folder: Path, section: str) -> None:
+    """Append a section to the model card, if there is one."""
+    card = folder / "MODEL_CARD.md"
+    if card.is_file():
+        card.write_text(card.read_text("utf-8") + section, "utf-8")
+
+
 def _measure(
     writer: ArtifactWriter, manifest: Manifest, splits: Splits, report: Report
 ) -> Manifest:
@@ -215,15 +224,15 @@ def _measure(
     golden = quality.measure(
         preview, solo, kept, lambda share: report("measuring golden cases", share)
     )
-    counts = {task: sum(e.task == task for e in splits.report) for task in found}
+    counts = {task: sum(e.task == task for e in splits.report) for task in found.quality}
     source = f"measured: {splits.names[1]}, " + ", ".join(
         f"{count} {task} examples" for task, count in counts.items()
     )
     write_golden(writer.folder, kept)
-    return quality.record(manifest, found, source).model_copy(
+    return quality.record(manifest, found.quality, source, found.agreement).model_copy(
         update={
             "golden": GoldenRecord(
-                stages=STAGES_NAME, cases=CASES_NAME, count=len(kept), quality=golden
+                stages=STAGES_NAME, cases=CASES_NAME, count=len(kept), quality=golden.quality
             )
         }
     )

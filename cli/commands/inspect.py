@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ from cli.console import fail, show, table
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from artifact.config import Precision
     from artifact.manifest import Manifest, VariantRecord
     from artifact.store import Artifact
 
@@ -37,6 +39,8 @@ def inspect(
     show(model_table(opened, verify))
     show(stage_table(opened))
     show(variant_table(opened.manifest))
+    if any(variant.agreement for variant in opened.manifest.variants):
+        show(agreement_table(opened.manifest))
     show(parity_table(opened.manifest))
 
 
@@ -127,13 +131,26 @@ def draw_pattern(manifest: Manifest, variant: VariantRecord) -> str:
 
 
 def _quality(variant: VariantRecord, task: str) -> str:
+    return _by_precision(variant.quality.get(task, {}))
+
+
+def _by_precision(shares: Mapping[Precision, float | None]) -> str:
     found = [
         f"{value:.4f}" + ("" if precision == "fp32" else f" {precision}")
-        for name, qualities in variant.quality.items()
-        for precision, value in qualities.items()
-        if name == task and value is not None
+        for precision, value in shares.items()
+        if value is not None
     ]
     return "\n".join(found) or "-"
+
+
+def agreement_table(manifest: Manifest) -> Table:
+    """Return the share of answers that are those of the deepest variant."""
+    rows = [
+        (variant.id, *(_by_precision(variant.agreement.get(task, {})) for task in manifest.tasks))
+        for variant in manifest.variants
+    ]
+    caption = f"share of answers that are those of {manifest.deepest}: same best label, same text"
+    return table("agreement", ("variant",), manifest.tasks, rows, caption)
 
 
 def parity_table(manifest: Manifest) -> Table:

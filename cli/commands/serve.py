@@ -161,6 +161,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         threads=settings.engine_threads or 0,
         grace_s=settings.grace_s,
         late_answer_worth=settings.late_answer_worth,
+        audit_share=settings.audit_share,
         default_latency_ms=settings.default_max_latency_ms,
         cache_dir=settings.cache_dir or default_cache_dir(),
     )

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Hashable, Sequence
 from functools import cached_property
 from itertools import accumulate, pairwise
-from math import exp
+from math import exp, log
 from statistics import NormalDist
 
 from engine.elastic.quantiles import at_share
@@ -37,6 +37,7 @@ _LEVEL_S = 0.5
 _LEVEL_AGE_S = 120.0
 _LEVEL_CALLS = (9, 64)
 _CLAMP = (0.02, 100.0)
+_USUAL_CALLS = 256
 _RUNS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32)
 """Lengths of runs that are looked up; others are taken for the next shorter one."""
 
@@ -146,8 +147,9 @@ class CallTimes:
     """Learns chances from single calls. Thread-safe.
 
     The level is the median of actual / mean over the last half second, of 9 calls at least and 64
-    at most: one slow call does not move it, and half a second of them does. Calls count by their
-    means, since short ones are mostly interruptions.
+    at most: one slow call does not move it, and half a second of them does. The `usual` level is
+    smoothed over some hundred calls, and forgotten only with the means that calls are compared
+    with. Calls count by their means, since short ones are mostly interruptions.
     """
 
     def __init__(self) -> None:
@@ -158,7 +160,13 @@ class CallTimes:
         self._made_s = 0.0
         self._new = 0
         self._lock = threading.Lock()
+        self._log_usual, self._mean_s, self._calls = 0.0, 0.0, 0
         self.level = 1.0
+
+    @property
+    def usual(self) -> float | None:
+        """How many times longer than their means calls usually take; None: too few were seen."""
+        return exp(self._log_usual / self._mean_s) if self._calls >= _USUAL_CALLS else None
 
     def add(self, took_s: float, mean_s: float, now: float) -> None:
         """Take one call: what it took, and its mean as the latency profile says, more than 0."""
@@ -167,6 +175,8 @@ class CallTimes:
             extra_s = INTERRUPTION_S
             self._strays.append(_clamped((took_s / self.level + extra_s) / (mean_s + extra_s)))
             self._move_level((ratio, mean_s), now)
+            if took_s > 0:  # else the clock is too coarse for it
+                self._smooth(log(ratio), mean_s)
             self._new += 1
             if self._is_due(now):
                 self._history, self._made_s, self._new = History(self._strays), now, 0
@@ -182,6 +192,18 @@ class CallTimes:
             self._recent.clear()
             self._ordered.clear()
             self.level = 1.0
+
+    def begin_anew(self) -> None:
+        """Forget every level: calls are compared with other means from now on."""
+        self.forget_level()
+        with self._lock:
+            self._log_usual, self._mean_s, self._calls = 0.0, 0.0, 0
+
+    def _smooth(self, log_ratio: float, mean_s: float) -> None:
+        """Move the usual level: a mean of logarithms, so that a few long calls weigh little."""
+        self._calls = min(self._calls + 1, _USUAL_CALLS)
+        self._log_usual += (log_ratio * mean_s - self._log_usual) / self._calls
+        self._mean_s += (mean_s - self._mean_s) / self._calls
 
     def _move_level(self, call: _Weighed, now: float) -> None:
         least, most = _LEVEL_CALLS

@@ -13,7 +13,7 @@ from engine.elastic.course import WORD
 from engine.elastic.snapshot import RowView
 from engine.rows.caption.stream import TextStream
 from engine.rows.row import Row
-from engine.types import Answer, Budget, Degraded
+from engine.types import Answer, Budget, Degraded, Input
 
 PATIENCE_S = 30.0
 """What a request without a deadline is scheduled against, again and again until it is answered."""
@@ -35,7 +35,7 @@ class Request:
     `id` to `predicted_s`       `Admission`, once                      `admit`'s caller
     `future`                    `EnginePool`, once                     whatever ends it
     `submitted`                 `OpenRequests.claim`, once             `submit`'s caller
-    `row` to `stream`           `RowMaker`, once                       `submit`'s caller
+    `given` to `stream`         `RowMaker`, once                       `submit`'s caller
     `variant`, `least`, `keys`  `Admission`, then `VariantSetter`      `admit`'s and `submit`'s
                                                                        callers, then the engine
     `lost`                      `Admission`, then `VariantSetter`      `admit`'s caller, then the
@@ -62,6 +62,7 @@ class Request:
         remaining: what must still be done before any answer, as a share of the variant `least`.
         submitted: its picture has been handed over.
         started: its first step has begun.
+        given: its pictures and text, as they were handed over.
         row: its arrays and its next step.
         view: the same as the scheduler sees it.
         elastic: it may stop or go deeper while it runs. If not, its variant is chosen before its
@@ -104,6 +105,7 @@ class Request:
     future: Future[Answer] = field(default_factory=Future)
     submitted: bool = False
 
+    given: Input = field(init=False)
     row: Row = field(init=False)
     view: RowView = field(init=False)
     elastic: bool = False

@@ -112,6 +112,9 @@ def test_rules_say_what_the_report_and_the_dashboards_ask() -> None:
         "otmv:throughput:rate5m": table4.throughput(scope),
         "otmv:throughput_over_full:ratio": table4.throughput_over_full(scope),
     }
+    audited = Scope("6h", by=("job",))
+    said["otmv:audited_agreement:ratio_rate6h"] = promql.audited_agreement(audited)
+    said["otmv:expected_agreement:ratio"] = promql.expected_agreement(audited)
     for window in WINDOWS:
         said[f"otmv:slo_burn:rate{window}"] = promql.slo_burn(Scope(window, by=("job",)))
     for record, expression in said.items():

@@ -17,7 +17,8 @@ from artifact.store import Artifact, open_artifact
 from artifact.task import REASON, VQA
 from engine.backends.registry import open_backend
 from engine.opening.open import open_solo
-from exporters.examples import Example
+from engine.opening.scoring import answers_to
+from exporters.examples import Example, picture
 from exporters.export import Splits
 from exporters.tasks.one_pass import Requests
 from models.checkpoint import Checkpoint
@@ -104,6 +105,26 @@ def test_quality_and_golden_cases_are_recorded(exported: Artifact, examples: lis
             assert 0.0 <= value <= 1.0
             assert manifest.golden.quality[task][variant.id] == pytest.approx(value, abs=1e-4)
     assert open_artifact(exported.root).hash == exported.hash
+
+
+def test_agreement_is_that_of_the_answers(exported: Artifact, examples: list[Example]) -> None:
+    manifest, solo = exported.manifest, open_solo(exported)
+    assert manifest.deepest == "full"
+    side_px = manifest.config.image_size
+    for task in manifest.tasks:
+        asked = [example for example in examples if example.task == task]
+        seen = [tuple(picture(image, side_px) for image in e.images) for e in asked]
+        said = {
+            variant.id: answers_to(exported, solo, task, variant.id, asked, seen)
+            for variant in manifest.variants
+        }
+        for variant in manifest.variants:
+            same = [a == b for a, b in zip(said[variant.id], said["full"], strict=True)]
+            found = variant.agreement_of(task, "bf16")
+            assert found == pytest.approx(sum(same) / len(same), abs=1e-4)
+    card = (exported.root / "MODEL_CARD.md").read_text()
+    assert card.startswith("card\n## Agreement")
+    assert "| full | 100.0 % | 100.0 % | 100.0 % |" in card
 
 
 @pytest.mark.parametrize("victim", ["block.0.onnx", WEIGHTS_NAME])

@@ -96,3 +96,25 @@ def test_how_slow_calls_were_is_forgotten_how_far_they_stray_is_not() -> None:
 def test_no_calls_take_no_time() -> None:
     assert (GUESS.in_time(0, 0.0, 0.0), GUESS.in_time(0, 0.0, -1e-3)) == (1.0, 0.0)
     assert GUESS.needed_s(0, 0.0, 0.99) == 0.0
+
+
+def test_the_usual_level_is_that_of_some_hundred_calls_whatever_is_forgotten_meanwhile() -> None:
+    times = seen([0.4] * 255)
+    assert times.usual is None
+    times.forget_level()
+    times.add(0.0, CALL_S, 9.0)
+    assert times.usual is None, "the clock was too coarse for it"
+    times.add(0.4 * CALL_S, CALL_S, 9.0)
+    assert times.usual == pytest.approx(0.4)
+    for _ in range(13):
+        times.add(4.0 * CALL_S, CALL_S, 9.0)
+    assert times.usual == pytest.approx(0.4, rel=0.15), "one in twenty takes ten times as long"
+    for _ in range(1000):
+        times.add(CALL_S, CALL_S, 9.0)
+    assert times.usual == pytest.approx(1.0, rel=0.05)
+    for _ in range(1000):
+        times.add(3.0 * CALL_S / 50, CALL_S / 50, 9.0)
+        times.add(CALL_S, CALL_S, 9.0)
+    assert times.usual == pytest.approx(1.0, rel=0.05), "short calls are mostly interruptions"
+    times.begin_anew()
+    assert (times.usual, times.level) == (None, 1.0)

@@ -15,6 +15,8 @@ from artifact.pattern import SkipPattern
 from artifact.program import composed_programs
 from artifact.records import (
     BucketRecord,
+    ChainRecord,
+    ChainStopRecord,
     FileRecord,
     GoldenRecord,
     LadderRecord,
@@ -33,6 +35,8 @@ __all__ = [
     "WEIGHTS_NAME",
     "WRITER",
     "BucketRecord",
+    "ChainRecord",
+    "ChainStopRecord",
     "FileRecord",
     "GoldenRecord",
     "LadderRecord",

@@ -161,7 +161,7 @@ class LadderRecord(Record):
     """How the default family of variants was found: by which search, on which split, at what cost.
 
     `order_of_removal` lists orders in the order the search dropped them. `chain` is there if the
-    variants were searched for as one chain (ADR 0028).
+    variants were searched for as one chain (ADR 0030).
     """
 
     search: str

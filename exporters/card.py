@@ -48,17 +48,17 @@ once, from random initialisation (`otmv tune`).
 def _gates(config: ModelConfig, prefix_share: float) -> str:
     """Write which gates were closed while tuning."""
     closed = f"each order but the first was bypassed with probability {config.skip_probability}"
-    if not prefix_share:
-        return f"""- Gates: {closed} at each
-  tuning step. A variant is one frozen choice of gates."""
-    return f"""- Gates: in {prefix_share:.0%} of the draws all orders behind a random depth were bypassed;
-  in the others {closed}.
-  A variant is one frozen choice of gates."""
+    if prefix_share:
+        closed = f"""in {prefix_share:.0%} of the draws all orders behind a random depth were
+  bypassed, in the others {closed}"""
+    return f"""- Gates: {closed},
+  drawn anew at each tuning step. A variant is one frozen choice of gates."""
 
 
 def _expectations(config: ModelConfig, prefix_share: float) -> str:
     """Write what the variants of a model can and cannot promise."""
     p = config.skip_probability
+    evenly = " Draws of a depth are shallow as often as deep." if prefix_share else ""
     return f"""## What to expect, and what not
 
 Measured quality of every variant, per task, is in `manifest.json` (`otmv inspect` prints it),
@@ -68,15 +68,12 @@ With independent gates at p = {p}, a draw skips {p * (config.orders - 1):.1f} of
 {config.orders} orders on average. Such draws are rarely shallow, and the less often the deeper the
 stack: the chance that half of the orders or more are closed is
 {_half_closed(config.orders, p):.1e} at {config.orders} orders and
-{_half_closed(24, p):.1e} at 24.{_of_prefixes(prefix_share)}
-How well shallow variants of this model do is measured; nothing here shows that the same gates make half-depth variants of a 24-order model work.
+{_half_closed(24, p):.1e} at 24.{evenly}
+How well shallow variants of this model do is measured; nothing here shows that the same gates make
+half-depth variants of a 24-order model work.
 The paper reports such variants for BEiT-3 Large; we have not reproduced that.
 Accuracy on the generated world says nothing about VQA v2, COCO or NLVR2.
 """
-
-
-def _of_prefixes(prefix_share: float) -> str:
-    return " Draws of a depth are shallow as often as deep." if prefix_share else ""
 
 
 def chain_section(ladder: LadderRecord | None) -> str:

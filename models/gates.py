@@ -12,7 +12,7 @@ def draw(
 
     A closed gate is a bypass: h_k = h_{k-1} and the term is left out. Order 0 is never skipped.
     Gates are closed independently, or, in a share of the draws, all gates behind a depth that is
-    drawn evenly: what is left is a stop of a chain (ADR 0028).
+    drawn evenly: what is left is a stop of a chain (ADR 0030).
 
     Args:
         rng: source of chance.

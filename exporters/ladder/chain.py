@@ -1,4 +1,4 @@
-"""What a chain costs: how much better the free search's variants of its depths are (ADR 0028)."""
+"""What a chain costs: how much better the free search's variants of its depths are (ADR 0030)."""
 
 from __future__ import annotations
 

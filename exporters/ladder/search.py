@@ -47,7 +47,7 @@ class Ladder:
     chained: bool = False
 
     def as_chain(self) -> Ladder:
-        """Return the ladder whose rungs are a chain that ends at the full pattern (ADR 0028).
+        """Return the ladder whose rungs are a chain that ends at the full pattern (ADR 0030).
 
         Executed orders ascend, so such a chain is made of prefixes of the whole stack.
         """

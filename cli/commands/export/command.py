@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -42,9 +42,25 @@ _World = Annotated[
 ]
 _Pictures = Annotated[int, typer.Option(help="Fresh pictures to report quality on.", min=8)]
 _Whole = Annotated[Whole, typer.Option(help="Variants that also become one graph each.")]
+_Chain = Annotated[
+    bool,
+    typer.Option(
+        "--chain", help="Each variant's orders begin the next one's; what that costs is measured."
+    ),
+]
 _Methods = Annotated[
     str | None, typer.Option(help="With --random: Table 4's methods instead, all or some ids.")
 ]
+
+
+class _TunedOptions(NamedTuple):
+    """What only the export of a checkpoint takes."""
+
+    whole: Whole
+    chain: bool
+    data: Path | None
+    pictures: int
+
 
 _FIRST_TASK = next(iter(TASKS))
 
@@ -62,11 +78,12 @@ def export(
     data: _World = None,
     pictures: _Pictures = 1000,
     whole: _Whole = "all",
+    chain: _Chain = False,
     methods: _Methods = None,
 ) -> None:
     """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
 
-    [bold]otmv export runs/demo --out my-artifact[/bold]
+    [bold]otmv export runs/demo --chain --out my-artifact[/bold]
 
     [bold]otmv export --random beit3_base --image-size 224 --keys 2 --out base-2-keys[/bold]
 
@@ -77,9 +94,14 @@ def export(
         fail("give a checkpoint folder, or --random beit3_base (one of the two)")
     if methods is not None and (random is None or depths or quality_curve or keys != 1):
         fail("--methods goes with --random, and has its own keys, depths and quality")
+    if chain and checkpoint is None:
+        fail(
+            "--chain goes with a checkpoint: random weights are a chain, of every depth or --depths"
+        )
     with _one_line_errors():
         if checkpoint is not None:
-            _export_tuned(checkpoint, out, whole, data, pictures)
+            options = _TunedOptions(whole, chain, data, pictures)
+            _export_tuned(checkpoint, out, options)
         elif methods is not None:
             _export_methods((random or "", image_size, tasks), methods, out)
         else:
@@ -110,15 +132,15 @@ def _one_line_errors() -> Iterator[None]:
         fail(f"{error} (check free space and rights, also of the temporary folder)")
 
 
-def _export_tuned(folder: Path, out: Path, whole: Whole, data: Path | None, pictures: int) -> None:
+def _export_tuned(folder: Path, out: Path, given: _TunedOptions) -> None:
     from cli.commands.export.splits import draw_splits
     from exporters.card import model_card
     from exporters.export import ExportOptions
     from models.checkpoint import load
 
     loaded = load(folder)
-    options = ExportOptions(whole=whole, card=model_card(loaded))
-    _run(loaded, out, options, lambda: draw_splits(data, pictures))
+    options = ExportOptions(whole=given.whole, chained=given.chain, card=model_card(loaded))
+    _run(loaded, out, options, lambda: draw_splits(given.data, given.pictures))
 
 
 def _export_methods(shape: tuple[str, int, str], methods: str, out: Path) -> None:
@@ -156,7 +178,7 @@ def _run(
     checkpoint: Checkpoint, out: Path, options: ExportOptions, draw: Callable[[], Splits] | None
 ) -> None:
     """Export under a progress bar, then print what came of it."""
-    from cli.commands.export.summary import note_exported
+    from cli.commands.export.summary import note_chain, note_exported
     from exporters.export import export as export_artifact
 
     with share_progress() as report:
@@ -166,6 +188,8 @@ def _run(
     if manifest.ladder:
         cost = f"{manifest.ladder.evaluations} patterns scored in {manifest.ladder.seconds:.0f} s"
         note(f"ladder search: {manifest.ladder.search} on {manifest.ladder.split}, {cost}")
+        if manifest.ladder.chain:
+            note_chain(manifest.ladder.chain)
     note_exported(manifest, map(_quality, manifest.variants), out)
 
 

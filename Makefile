@@ -53,7 +53,7 @@ format: .venv/.installed
 # Tune the demo (about 75 minutes on two cores) and export it.
 demo: .venv/.installed
 	.venv/bin/otmv tune demo --out runs/demo
-	.venv/bin/otmv export runs/demo --out runs/demo-artifact
+	.venv/bin/otmv export runs/demo --chain --out runs/demo-artifact
 
 # Write deploy/grafana/dashboards/*.json.
 dashboards: .venv/.installed

@@ -35,7 +35,7 @@ class StopCost:
         return sum(self.cost.values()) / len(self.cost)
 
 
-def rivals(ladder: Ladder, stops: Sequence[SkipPattern]) -> dict[SkipPattern, SkipPattern]:
+def free_patterns(ladder: Ladder, stops: Sequence[SkipPattern]) -> dict[SkipPattern, SkipPattern]:
     """Return each stop of a chain with the best pattern of its depth, by the search's own split.
 
     Args:
@@ -49,7 +49,7 @@ def costs(pairs: Mapping[SkipPattern, SkipPattern], shares: Shares) -> list[Stop
     """Return what each stop costs.
 
     Args:
-        pairs: each stop, and its rival.
+        pairs: each stop, and its free pattern.
         shares: of all of them, on a split that neither was chosen on.
     """
     return [

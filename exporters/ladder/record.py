@@ -37,7 +37,7 @@ def ladder_record(
 def _chain_record(
     found: Ladder, ids: Mapping[SkipPattern, str], split: str, scores: PatternScores
 ) -> ChainRecord:
-    pairs = chain.rivals(found, list(ids))
+    pairs = chain.free_patterns(found, list(ids))
     costs = chain.costs(pairs, scores.of([*pairs, *pairs.values()]))
     return ChainRecord(
         split=split,

@@ -210,7 +210,8 @@ def _plain_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Te
     """
     scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)
     shares = (scores if bias is None else scores + bias).softmax(-1, dtype=torch.float32)
-    return shares.to(v.dtype) @ v
+    mixed: Tensor = shares.to(v.dtype) @ v
+    return mixed
 
 
 def _linears(*lists: nn.ModuleList) -> list[nn.Linear]:

@@ -44,7 +44,7 @@ def test_every_task_has_its_quality(tmp_path: Path) -> None:
 
 def test_a_chain_says_where_it_costs_most(tmp_path: Path) -> None:
     artifact = write_tiny(tmp_path / "tiny")
-    assert "chain" not in shown(model_table(artifact, verified=True))
+    assert "at equal depth" not in shown(model_table(artifact, verified=True))
     costs = {"d1": {"vqa": -0.02, "caption": 0.001}, "d2": {"vqa": 0.0034, "caption": 0.0}}
     stops = tuple(
         ChainStopRecord(variant=variant, free_pattern=(0, 2), cost=cost)

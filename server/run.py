@@ -27,7 +27,7 @@ from server.http.connection.protocol import LimitedProtocol
 from server.lifecycle.serving import Serving
 from server.routes.answers import answer_paths
 
-_BACKLOG = 2048
+_BACKLOG = 2**16 - 1
 _LINGER_S = 0.5
 _CLOSING_S = 5
 _KEEP_ALIVE_S = 75
@@ -158,9 +158,15 @@ class DrainingServer(uvicorn.Server):
         self._loop = asyncio.get_running_loop()
         await super().startup([])
         if self._serving.failure is None:
-            self._acceptors = [Acceptor(sock, self._connection) for sock in sockets or []]
+            self._acceptors = [
+                Acceptor(sock, self._connection, self._room) for sock in sockets or []
+            ]
         self._start(self._announce())
         self._reload_on_hangup()
+
+    def _room(self) -> int:
+        """Return how many more connections may be open."""
+        return self.limits.most_connections - len(self.server_state.connections)
 
     def _connection(self) -> asyncio.Protocol:
         state = self.lifespan.state

@@ -4,6 +4,11 @@ Two things are kept apart. The *level*: how many times longer than their means c
 of them. And how far single calls stray from the level of their moment, heavy tails included: the
 chance that a few calls are in time is the share of recent runs of as many calls that were. So no
 shape of a distribution is assumed, nor that slow calls come alone.
+
+What interrupts a call, a time slice of another process or a lock of another thread, takes about a
+millisecond, however long the call is itself: a call of 0.02 ms takes a hundred times as long then,
+one of 10 ms hardly longer. So calls of different lengths are compared as if each took a millisecond
+more than it does (`History.stray_of`).
 """
 
 from __future__ import annotations
@@ -22,6 +27,9 @@ from engine.elastic.quantiles import at_share
 ROUNDING = 1e-6
 """Of means of runs: a run that takes exactly the time left is in time."""
 
+INTERRUPTION_S = 1e-3
+"""What an interruption takes, about."""
+
 _CALLS = 512
 _LEAST = 32
 _REFRESH_S = 1.0
@@ -36,17 +44,42 @@ _BANDS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 1.0)
 
 Limits = dict[Hashable, float]
 
+_Weighed = tuple[float, float]
+"""(actual / mean seconds of a call, what it counts)."""
+
+
+def _clamped(ratio: float) -> float:
+    return min(max(ratio, _CLAMP[0]), _CLAMP[1])
+
+
+def _weighed_median(ordered: Sequence[_Weighed]) -> float:
+    half = sum(weight for _, weight in ordered) / 2
+    below = accumulate(weight for _, weight in ordered)
+    return next(ratio for (ratio, _), weight in zip(ordered, below, strict=True) if weight >= half)
+
 
 class History:
-    """Calls' recent times over the level of their moment, in the order they ran; read only.
+    """How far recent calls strayed from their moment's level, in the order they ran; read only.
 
-    `limits` is a place for what is worked out of it: it lives as long.
+    `extra_s` is what calls are taken to last longer than they do; `limits` is a place for what is
+    worked out of the history: it lives as long.
     """
 
-    def __init__(self, strays: Sequence[float]) -> None:
+    def __init__(self, strays: Sequence[float], extra_s: float = INTERRUPTION_S) -> None:
+        self.extra_s = extra_s
         self._sums = [0.0, *accumulate(strays)]
         self._runs: dict[int, list[float]] = {}
         self.limits: Limits = {}
+
+    def stray_of(self, calls: int, mean_s: float, took_s: float) -> float:
+        """Return how many times their means calls took; 1: as long as expected."""
+        extra_s = calls * self.extra_s
+        return (took_s + extra_s) / (mean_s + extra_s)
+
+    def seconds_of(self, calls: int, mean_s: float, stray: float) -> float:
+        """Return what calls take that stray so far: the inverse of `stray_of`."""
+        extra_s = calls * self.extra_s
+        return stray * (mean_s + extra_s) - extra_s
 
     def runs(self, calls: int) -> list[float]:
         """Return the mean stray of every run of about `calls` calls, ascending."""
@@ -78,7 +111,7 @@ def _guess() -> History:
     """Return what is assumed until calls were seen: one in a hundred takes 1.5 times its mean."""
     usual = NormalDist(sigma=0.1743)
     steps = [(k * 13 % _LEAST + 0.5) / _LEAST for k in range(_LEAST)]
-    return History([exp(usual.inv_cdf(share)) for share in steps])
+    return History([exp(usual.inv_cdf(share)) for share in steps], extra_s=0.0)
 
 
 class Chances:
@@ -95,13 +128,15 @@ class Chances:
         if calls <= 0 or mean_s <= 0:
             return float(left_s >= 0)
         runs = self.history.runs(calls)
-        return bisect_right(runs, left_s / self.level / mean_s + ROUNDING) / len(runs)
+        stray = self.history.stray_of(calls, mean_s, left_s / self.level)
+        return bisect_right(runs, stray + ROUNDING) / len(runs)
 
     def needed_s(self, calls: int, mean_s: float, share: float) -> float:
         """Return the least time within which they end with the chance `share`."""
         if calls <= 0 or mean_s <= 0:
             return 0.0
-        return self.level * mean_s * at_share(self.history.runs(calls), share)
+        stray = at_share(self.history.runs(calls), share)
+        return self.level * self.history.seconds_of(calls, mean_s, stray)
 
 
 GUESS = Chances(1.0, _guess())
@@ -110,26 +145,28 @@ GUESS = Chances(1.0, _guess())
 class CallTimes:
     """Learns chances from single calls. Thread-safe.
 
-    The level is the median of the last half second, of 9 calls at least and 64 at most: one slow
-    call does not move it, and half a second of them does.
+    The level is the median of actual / mean over the last half second, of 9 calls at least and 64
+    at most: one slow call does not move it, and half a second of them does. Calls count by their
+    means, since short ones are mostly interruptions.
     """
 
     def __init__(self) -> None:
         self._strays: deque[float] = deque(maxlen=_CALLS)
-        self._recent: deque[tuple[float, float]] = deque()
-        self._ordered: list[float] = []
+        self._recent: deque[tuple[float, _Weighed]] = deque()
+        self._ordered: list[_Weighed] = []
         self._history = GUESS.history
         self._made_s = 0.0
         self._new = 0
         self._lock = threading.Lock()
         self.level = 1.0
 
-    def add(self, ratio: float, now: float) -> None:
-        """Take one call's actual / mean seconds."""
-        ratio = min(max(ratio, _CLAMP[0]), _CLAMP[1])
+    def add(self, took_s: float, mean_s: float, now: float) -> None:
+        """Take one call: what it took, and its mean as the latency profile says, more than 0."""
+        ratio = _clamped(took_s / mean_s)
         with self._lock:
-            self._strays.append(ratio / self.level)
-            self._move_level(ratio, now)
+            extra_s = INTERRUPTION_S
+            self._strays.append(_clamped((took_s / self.level + extra_s) / (mean_s + extra_s)))
+            self._move_level((ratio, mean_s), now)
             self._new += 1
             if self._is_due(now):
                 self._history, self._made_s, self._new = History(self._strays), now, 0
@@ -146,17 +183,17 @@ class CallTimes:
             self._ordered.clear()
             self.level = 1.0
 
-    def _move_level(self, ratio: float, now: float) -> None:
+    def _move_level(self, call: _Weighed, now: float) -> None:
         least, most = _LEVEL_CALLS
-        self._recent.append((now, ratio))
-        insort(self._ordered, ratio)
+        self._recent.append((now, call))
+        insort(self._ordered, call)
         while len(self._recent) > least and (
             len(self._recent) > most or now - self._recent[0][0] > _LEVEL_S
         ):
             _, gone = self._recent.popleft()
             del self._ordered[bisect_left(self._ordered, gone)]
         if len(self._ordered) >= least:
-            self.level = at_share(self._ordered, 0.5)
+            self.level = _weighed_median(self._ordered)
 
     def _is_due(self, now: float) -> bool:
         if self._new < _LEAST:

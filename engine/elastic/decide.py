@@ -80,7 +80,8 @@ def _settle_or_run(run: Run, rows: SortedRows, snapshot: Snapshot, now: float) -
         return Decision(None, tuple(rows.expire), (), tuple(turned))
     banked = (row for row in run.rows if not row.final and row.route.passed[row.position])
     spare_s = min((row.deadline_s - now - limits.of(row) for row in banked), default=inf)
-    longest_s = step.mean_s * snapshot.chances.level * snapshot.chances.history.worst
+    chances, history = snapshot.chances, snapshot.chances.history
+    longest_s = chances.level * history.seconds_of(1, step.mean_s, history.worst)
     spare = min(spare_s / max(longest_s, EPSILON_S), 1e9)
     return _decision(replace(run, steps=_steps(run, rows, 1 + int(spare))), rows)
 

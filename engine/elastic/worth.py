@@ -69,10 +69,13 @@ def _tail_s(route: Route, position: int, together: int) -> float:
     return fixed_s + row_s * together
 
 
+_Bettable = tuple[float, list[float], Line]
+
+
 class _Bet:
     """A banked row before a step: answer now, or go on? Times are over the level.
 
-    Every answer is (quality, runs of as many calls as it needs, one over their mean seconds).
+    Every answer is (quality, runs of as many calls as it needs, the line from seconds to strays).
     """
 
     def __init__(
@@ -80,7 +83,7 @@ class _Bet:
     ) -> None:
         route, position = row.route, row.position
         self._history, self._late, (self._step_s, rows) = chances.history, late, step
-        self._tail_s = _tail_s(route, position, rows)
+        self._tail_s, self._tail_calls = _tail_s(route, position, rows), route.tail_calls
         banked = (route.banked(position).quality, route.tail_calls, self._tail_s)
         self._banked = self._answer(banked)
         kin = [way for way in route.kin if way.course.agrees(route.course, position)]
@@ -91,16 +94,19 @@ class _Bet:
             }
         self._after = [self._banked, *map(self._answer, ahead)]
 
-    def _answer(self, answer: AnswerAhead) -> tuple[float, list[float], float]:
+    def _answer(self, answer: AnswerAhead) -> _Bettable:
         quality, calls, mean_s = answer
         if calls <= 0 or mean_s <= 0:
-            return quality, [0.0], 1.0
-        return quality, self._history.runs(calls), 1 / mean_s
+            return quality, [0.0], (0.0, 1.0)
+        stray_of = self._history.stray_of
+        begin = stray_of(calls, mean_s, 0.0)
+        return quality, self._history.runs(calls), (begin, stray_of(calls, mean_s, 1.0) - begin)
 
     def least_left_s(self) -> float:
         """Return from how many seconds on going on is worth it."""
-        low_s = self._tail_s
-        high_s = (self._step_s + low_s) * max(self._history.worst, 1.0)
+        low_s, worst = self._tail_s, max(self._history.worst, 1.0)
+        seconds_of = self._history.seconds_of
+        high_s = seconds_of(1, self._step_s, worst) + seconds_of(self._tail_calls, low_s, worst)
         if self._is_worth_it(low_s):
             return -inf
         while high_s - low_s > _EXACT * high_s:
@@ -114,14 +120,15 @@ class _Bet:
     def _is_worth_it(self, left_s: float) -> bool:
         now, then = self._worth([self._banked], left_s), 0.0
         for share, stray in self._history.bands:
-            then += share * self._worth(self._after, left_s - self._step_s * stray)
+            took_s = self._history.seconds_of(1, self._step_s, stray)
+            then += share * self._worth(self._after, left_s - took_s)
         return then >= now - 1e-9
 
-    def _worth(self, answers: Sequence[tuple[float, list[float], float]], left_s: float) -> float:
+    def _worth(self, answers: Sequence[_Bettable], left_s: float) -> float:
         """Return the worth of the best of these answers."""
         best, late = 0.0, self._late
-        for quality, runs, over_s in answers:
+        for quality, runs, (begin, per_s) in answers:
             if quality > best:
-                chance = bisect_right(runs, left_s * over_s + ROUNDING) / len(runs)
+                chance = bisect_right(runs, begin + left_s * per_s + ROUNDING) / len(runs)
                 best = max(best, quality * (late + (1 - late) * chance))
         return best

@@ -107,7 +107,7 @@ class CaptionRounds:
     def _close(self, current: RoundUnderWay) -> tuple[list[Request], dict[int, BackendError]]:
         failed: dict[int, BackendError] = {}
         if current.expected_s > 0:
-            self._predictor.times.add(current.took_s / current.expected_s, self._clock.now_s())
+            self._predictor.times.add(current.took_s, current.expected_s, self._clock.now_s())
         ended, now = current.alive, self._clock.now_s()
         for row, request in ended:
             if row in current.round.failed:

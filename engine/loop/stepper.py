@@ -122,7 +122,7 @@ class Stepper:
         for step_s in took_s:
             self._telemetry.step(rows)
             if expected_s > 0:
-                self._predictor.times.add(step_s / expected_s, now)
+                self._predictor.times.add(step_s, expected_s, now)
         for request, weight in zip(requests, weights, strict=True):
             request.spend(stage, sum(took_s), weight / rows, weight * len(took_s))
             view = request.view

@@ -157,7 +157,7 @@ class Machine:
         fixed_s, row_s = self._world.line(run.stage, 0)
         mean_s, factor = fixed_s + row_s * len(run.rows), self._factors.next(self._now)
         self._now += mean_s * factor
-        self._times.add(factor, self._now)
+        self._times.add(mean_s * factor, mean_s, self._now)
 
     def _answer(self, row: RowView) -> None:
         if row.deadline_s >= self._now - _LATE_S:

@@ -6,10 +6,14 @@ import asyncio
 import errno
 import logging
 import socket
+import time
 from collections.abc import Callable
 
 _AT_ONCE = 16
 """Connections accepted each turn; one that is refused keeps its file until a later turn."""
+_MOST_AT_ONCE = 256
+_START_S = 200e-6
+"""About twice what a connection's beginning takes."""
 _PAUSE_S = 0.01
 """A refused connection gives its file back within a turn or two."""
 _SAY_AGAIN_S = 10.0
@@ -21,12 +25,26 @@ class Acceptor:
     """Accepts connections of one listening socket, which stays its owner's.
 
     uvloop's own accepts one connection each turn of the loop, so that many clients which connect at
-    once wait for each other's requests.
+    once wait for each other's requests. A turn under a flood is long, so more are accepted after
+    it, until they take about half of the loop's time.
+
+    Args:
+        sock: listens.
+        make_protocol: makes what speaks on a connection.
+        room: how many more connections may be open; beyond that, few are accepted and refused at
+            once, because each has a file until then.
     """
 
-    def __init__(self, sock: socket.socket, make_protocol: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        make_protocol: Callable[[], asyncio.Protocol],
+        room: Callable[[], int],
+    ) -> None:
         self._sock = sock
         self._make_protocol = make_protocol
+        self._room = room
+        self._accepted_s = 0.0
         self._loop = asyncio.get_running_loop()
         self._starting: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -40,8 +58,14 @@ class Acceptor:
             self._closed = True
             self._loop.remove_reader(self._sock)
 
+    def _count(self) -> int:
+        """Return how many to accept now."""
+        before_s, self._accepted_s = self._accepted_s, time.perf_counter()
+        in_time = min(int((self._accepted_s - before_s) / _START_S), _MOST_AT_ONCE)
+        return max(_AT_ONCE, min(in_time, self._room() - len(self._starting)))
+
     def _accept(self) -> None:
-        for _ in range(_AT_ONCE):
+        for _ in range(self._count()):
             try:
                 connection, _ = self._sock.accept()
             except (BlockingIOError, InterruptedError):

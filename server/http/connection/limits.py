@@ -10,6 +10,7 @@ from server.configuration.settings import Settings
 from server.http.connection.arrival_clock import ArrivalClock
 from server.http.connection.head_admission import HeadAdmission
 from server.http.connection.heads import WaitingBytes
+from server.http.connection.parse_turns import ParseTurns
 
 _AFTER_BODY_S = 5.0
 """A route refuses a slow body itself: only what it does not read comes to this limit."""
@@ -19,7 +20,8 @@ _AFTER_BODY_S = 5.0
 class ConnectionLimits:
     """Limits of each connection, and of all together.
 
-    `arrivals` stamps what is read; `telemetry` counts what is refused before a route sees it.
+    `arrivals` stamps what is read, `turns` says when it is parsed; `telemetry` counts what is
+    refused before a route sees it.
     `admission` refuses what comes too late anyway; None: nothing.
     """
 
@@ -30,6 +32,7 @@ class ConnectionLimits:
     telemetry: Telemetry
     waiting: WaitingBytes = field(default_factory=WaitingBytes)
     admission: HeadAdmission | None = None
+    turns: ParseTurns = field(default_factory=ParseTurns)
 
     @classmethod
     def of(

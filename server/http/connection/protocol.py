@@ -84,7 +84,7 @@ class LimitedProtocol(HttpToolsProtocol):
         if not self._pieces:
             self._first_byte_s = self._limits.arrivals.read_s(self.loop)
         self._pieces.add(data)
-        self._parse()
+        self._limits.turns.take(self.loop, self._parse)
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Return whether a client that sends nothing more is still to be answered.

@@ -16,7 +16,7 @@ def _learned(longest: float) -> Chances:
     """Return chances where one call in eight takes `longest` times as long."""
     times = CallTimes()
     for number in range(64):
-        times.add(longest if number % 8 == 3 else 1.0, number * 0.001)
+        times.add(0.001 * (longest if number % 8 == 3 else 1.0), 0.001, number * 0.001)
     return times.chances
 
 

@@ -6,11 +6,14 @@ import pytest
 
 from engine.elastic.chances import GUESS, CallTimes
 
+CALL_S = 0.01
 
-def seen(ratios: list[float], apart_s: float = 0.005) -> CallTimes:
+
+def seen(ratios: list[float], apart_s: float = 0.005, call_s: float = CALL_S) -> CallTimes:
+    """Return what is learned from calls of one length that take so many times their mean."""
     times = CallTimes()
     for number, ratio in enumerate(ratios):
-        times.add(ratio, number * apart_s)
+        times.add(ratio * call_s, call_s, number * apart_s)
     return times
 
 
@@ -38,6 +41,32 @@ def test_slow_calls_that_come_together_are_not_taken_for_luck() -> None:
     assert shuffled < together - 0.15
 
 
+def test_an_interruption_is_as_long_in_a_short_call_as_in_a_long_one() -> None:
+    """Heads of 0.02 ms, a tenth of which take 2 ms more, say what blocks of 5 ms may take."""
+    chances = seen([100.0 if k % 10 == 3 else 1.0 for k in range(500)], call_s=2e-5).chances
+    assert chances.in_time(1, 5e-3, 5.5e-3) == pytest.approx(0.9, abs=0.01)
+    assert chances.in_time(1, 2e-5, 1.5e-3) == pytest.approx(0.9, abs=0.01)
+    assert chances.in_time(1, 2e-5, 2.1e-3) == 1.0
+    assert chances.in_time(1, 5e-3, 20e-3) == 1.0, "it is not a hundred times 5 ms"
+
+
+def test_what_is_needed_is_what_is_in_time() -> None:
+    chances = seen([1 + (k * 37 % 100) / 50 for k in range(500)]).chances
+    for calls, mean_s in ((1, 2e-5), (1, 5e-3), (4, 4e-2), (3, 1e-4)):
+        for share in (0.5, 0.9, 0.99):
+            needed_s = chances.needed_s(calls, mean_s, share)
+            assert chances.in_time(calls, mean_s, needed_s) >= share
+            assert chances.in_time(calls, mean_s, needed_s * 0.99 - 1e-5) < share
+
+
+def test_short_calls_that_are_mostly_interruptions_say_little_of_the_level() -> None:
+    times = CallTimes()
+    for number in range(200):
+        times.add(2e-3, 2e-5, number * 0.005)
+        times.add(10e-3, 10e-3, number * 0.005)
+    assert times.level == pytest.approx(1.0)
+
+
 def test_one_slow_call_is_not_a_slow_machine() -> None:
     times = seen([1.0] * 50 + [10.0])
     assert times.level == 1.0
@@ -48,7 +77,7 @@ def test_a_slow_machine_is_told_within_a_second(call_s: float) -> None:
     times = seen([1.0] * 200, call_s)
     begin = now = 200 * call_s
     while times.level < 1.9:
-        times.add(2.0, now)
+        times.add(2.0 * CALL_S, CALL_S, now)
         now += call_s
     assert now - begin < 1.0
     assert times.chances.in_time(1, 0.01, 0.019) < 0.05

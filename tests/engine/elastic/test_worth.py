@@ -30,7 +30,7 @@ def tails(share: int = 20, longest: float = 10.0) -> Chances:
     """Return chances where every `share`-th call takes `longest` times as long."""
     times = CallTimes()
     for number in range(500):
-        times.add(longest if number % share == 7 else 1.0, number * 0.01)
+        times.add(CALL_S * (longest if number % share == 7 else 1.0), CALL_S, number * 0.01)
     return times.chances
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import time
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -31,15 +33,23 @@ class Met(asyncio.Protocol):
         transport.close()
 
 
-async def turns_until_met() -> list[int]:
+def busy_wait(seconds: float) -> None:
+    """Hold the loop, as work in a turn does."""
+    over_s = time.perf_counter() + seconds
+    while time.perf_counter() < over_s:
+        pass
+
+
+async def turns_until_met(turn_s: float = 0.0, room: int = 10 * CLIENTS) -> list[int]:
     """Let clients wait before anything is accepted; return in which turn each was let in."""
     listening = bind("127.0.0.1", 0)
     clients = [socket.create_connection(listening.getsockname()) for _ in range(CLIENTS)]
     met: list[int] = []
     turn = [0]
-    acceptor = Acceptor(listening, lambda: Met(met, turn))
+    acceptor = Acceptor(listening, lambda: Met(met, turn), lambda: room)
     while len(met) < CLIENTS and turn[0] < CLIENTS:
         await asyncio.sleep(0)
+        busy_wait(turn_s)
         turn[0] += 1
     acceptor.close()
     acceptor.close()
@@ -53,6 +63,21 @@ def test_all_that_wait_are_accepted_in_a_few_turns() -> None:
         met = runner.run(turns_until_met())
     assert len(met) == CLIENTS
     assert max(met) < CLIENTS / 4
+
+
+def test_after_long_turns_more_are_accepted_each() -> None:
+    """Else a flood of requests that are refused keeps new clients out for many seconds."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        met = runner.run(turns_until_met(turn_s=0.05))
+    assert len(met) == CLIENTS
+    assert max(met) < 8
+
+
+def test_few_beyond_the_limit_of_connections_are_accepted_at_once() -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        met = runner.run(turns_until_met(turn_s=0.01, room=0))
+    assert len(met) == CLIENTS
+    assert Counter(met).most_common(1)[0][1] <= 16
 
 
 class FullSocket(socket.socket):
@@ -77,7 +102,7 @@ async def met_when_files_are_back() -> tuple[int, int]:
         first.set()
         return Met([], [0])
 
-    acceptor = Acceptor(full, meet)
+    acceptor = Acceptor(full, meet, lambda: 1)
     await asyncio.wait_for(first.wait(), 10)
     acceptor.close()
     for each in (client, full):

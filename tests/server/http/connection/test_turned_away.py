@@ -67,6 +67,30 @@ def test_it_is_a_problem_that_says_when_to_try_again(server: ServerThread, pool:
     assert pool.admitted == []
 
 
+def test_each_refusal_has_its_own_id_and_length(server: ServerThread) -> None:
+    ids = ("a", "a-longer-id", "b")
+    with crowded(server):
+        found = [sent(server, urgent(f"X-Request-Id: {each}", "Connection: close")) for each in ids]
+    for each, answer in zip(ids, found, strict=True):
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert f"x-request-id: {each}\r\n".encode() in head + b"\r\n"
+        assert f"content-length: {len(body)}\r\n".encode() in head + b"\r\n"
+        assert json.loads(body)["request_id"] == each
+
+
+def test_a_long_wait_is_said_as_it_is(server: ServerThread) -> None:
+    def refused() -> bytes:
+        return sent(server, urgent("Connection: close"))
+
+    with crowded(server):
+        short = json.loads(refused().partition(b"\r\n\r\n")[2])
+        server.app.state.serving.front.gate._pace_s = 1.25  # and one is in the line
+        head, _, body = refused().partition(b"\r\n\r\n")
+    assert short["estimated_wait_ms"] < json.loads(body)["estimated_wait_ms"] == 2500
+    assert "it would wait 2500 ms" in json.loads(body)["detail"]
+    assert b"retry-after: 3\r\n" in head.lower()
+
+
 def test_the_connection_is_kept_and_its_next_requests_are_answered(server: ServerThread) -> None:
     with crowded(server):
         found = sent(server, urgent() + urgent() + get("/healthz", "Connection: close"))

@@ -16,6 +16,7 @@ from artifact.task import REASON, VQA
 from engine.backends.registry import open_backend
 from engine.opening.open import open_solo
 from exporters.examples import Example
+from exporters.export import ExportOptions, Splits, export
 from exporters.tasks.one_pass import Requests
 from models.checkpoint import Checkpoint
 from tests.engine.answers.solo_answers import caption_words, reason_logits, vqa_logits
@@ -112,3 +113,25 @@ def test_a_flipped_byte_is_refused(exported: Artifact, tmp_path: Path, victim: s
     (copy / victim).write_bytes(raw)
     with pytest.raises(Exception, match=victim):
         open_artifact(copy)
+
+
+@pytest.mark.slow
+def test_a_chain_is_exported_with_what_it_costs(
+    checkpoint: Checkpoint, examples: list[Example], tmp_path: Path
+) -> None:
+    splits = Splits(examples, examples, examples, ("searched on", "reported on"))
+    options = ExportOptions(whole="none", card="card\n", chained=True)
+    made = export(checkpoint, tmp_path / "chain", splits, options, lambda what, share: None)
+    manifest = open_artifact(made.root).manifest
+    patterns = [manifest.pattern(variant.id) for variant in manifest.variants]
+    assert all(each.is_prefix_of(patterns[-1]) for each in patterns)
+    assert manifest.variants[-1].id == "full"
+    assert manifest.ladder is not None
+    assert manifest.ladder.chain is not None
+    assert manifest.ladder.chain.split == "reported on"
+    assert [stop.variant for stop in manifest.ladder.chain.stops] == [
+        variant.id for variant in manifest.variants
+    ]
+    card = (made.root / "MODEL_CARD.md").read_text("utf-8")
+    assert card.startswith("card\n")
+    assert "## One chain" in card

@@ -15,6 +15,8 @@ from artifact.pattern import SkipPattern
 from artifact.program import composed_programs
 from artifact.records import (
     BucketRecord,
+    ChainRecord,
+    ChainStopRecord,
     DomainRecord,
     FileRecord,
     GoldenRecord,
@@ -35,6 +37,8 @@ __all__ = [
     "WEIGHTS_NAME",
     "WRITER",
     "BucketRecord",
+    "ChainRecord",
+    "ChainStopRecord",
     "DomainRecord",
     "FileRecord",
     "GoldenRecord",

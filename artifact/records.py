@@ -144,10 +144,36 @@ class ParityRecord(Record):
     relative_l2: float = Field(ge=0.0)
 
 
+class ChainStopRecord(Record):
+    """What a variant costs by being a stop of a chain.
+
+    `free_pattern` is the pattern of as many orders that the search found best without that bond;
+    the variant's own if none was better. `cost[task]` is the quality of `free_pattern` less the
+    variant's, by the search's measure: positive where the chain is worse.
+    """
+
+    variant: str
+    free_pattern: tuple[int, ...] = Field(min_length=1)
+    cost: dict[TaskName, Annotated[float, Field(ge=-1.0, le=1.0)]]
+
+    @field_validator("cost")
+    @classmethod
+    def _of_tasks(cls, value: dict[TaskName, Any]) -> dict[TaskName, Any]:
+        return _known(value)
+
+
+class ChainRecord(Record):
+    """What it costs that each variant's orders begin the next one's, and on which split."""
+
+    split: str
+    stops: tuple[ChainStopRecord, ...]
+
+
 class LadderRecord(Record):
     """How the default family of variants was found: by which search, on which split, at what cost.
 
-    `order_of_removal` lists orders in the order the search dropped them.
+    `order_of_removal` lists orders in the order the search dropped them. `chain` is there if the
+    variants were searched for as one chain (ADR 0030).
     """
 
     search: str
@@ -155,6 +181,7 @@ class LadderRecord(Record):
     evaluations: int = Field(ge=0)
     seconds: float = Field(ge=0.0)
     order_of_removal: tuple[int, ...] = ()
+    chain: ChainRecord | None = None
 
 
 class SplitsRecord(Record):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from artifact.config import Precision
-    from artifact.manifest import Manifest, VariantRecord
+    from artifact.manifest import ChainRecord, Manifest, VariantRecord
     from artifact.store import Artifact
 
 app = typer.Typer()
@@ -68,11 +68,20 @@ def model_table(artifact: Artifact, verified: bool) -> Table:
     if manifest.ladder is not None:
         ladder = manifest.ladder
         rows["ladder"] = f"{ladder.search} on {ladder.split}, {ladder.evaluations} evaluations"
+        if ladder.chain is not None:
+            rows["chain"] = _chain_cost(ladder.chain)
     if manifest.splits is not None:
         rows["quality"] = f"on {manifest.splits.reported}, which chose nothing"
     shown = table(manifest.name, ("", ""), rows=rows.items())
     shown.show_header = False
     return shown
+
+
+def _chain_cost(chain: ChainRecord) -> str:
+    """Say where a free pattern of the same depth is better by most."""
+    costs = ((cost, stop.variant, task) for stop in chain.stops for task, cost in stop.cost.items())
+    most, variant, task = max(costs)
+    return f"costs at most {100 * max(0.0, most):.1f} points at equal depth ({variant}, {task})"
 
 
 def _span(orders: tuple[int, ...]) -> str:

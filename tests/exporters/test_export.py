@@ -19,7 +19,7 @@ from engine.backends.registry import open_backend
 from engine.opening.open import open_solo
 from engine.opening.scoring import answers_to
 from exporters.examples import Example, picture
-from exporters.export import Splits
+from exporters.export import ExportOptions, Splits, export
 from exporters.tasks.one_pass import Requests
 from models.checkpoint import Checkpoint
 from tests.engine.answers.solo_answers import caption_words, reason_logits, vqa_logits
@@ -155,3 +155,24 @@ def test_what_chooses_never_reports(examples: list[Example]) -> None:
     with pytest.raises(ArtifactError, match="1 pictures choose the variants and report") as caught:
         Splits(few, few, few, ("a", "b"))
     assert "report on other pictures" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_chain_is_exported_with_what_it_costs(
+    checkpoint: Checkpoint, splits: Splits, tmp_path: Path
+) -> None:
+    options = ExportOptions(whole="none", card="card\n", chained=True)
+    made = export(checkpoint, tmp_path / "chain", splits, options, lambda what, share: None)
+    manifest = open_artifact(made.root).manifest
+    patterns = [manifest.pattern(variant.id) for variant in manifest.variants]
+    assert all(each.is_prefix_of(patterns[-1]) for each in patterns)
+    assert manifest.variants[-1].id == "full"
+    assert manifest.ladder is not None
+    assert manifest.ladder.chain is not None
+    assert manifest.ladder.chain.split == "report"
+    assert [stop.variant for stop in manifest.ladder.chain.stops] == [
+        variant.id for variant in manifest.variants
+    ]
+    card = (made.root / "MODEL_CARD.md").read_text("utf-8")
+    assert card.startswith("card\n")
+    assert "## One chain" in card

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -46,9 +46,25 @@ _Choose = Annotated[str | None, typer.Option(help="Split of a data set to search
 _Report = Annotated[str | None, typer.Option(help="Split of a data set to report quality on.")]
 _Pictures = Annotated[int, typer.Option(help="Fresh pictures, or examples, to report on.", min=8)]
 _Whole = Annotated[Whole, typer.Option(help="Variants that also become one graph each.")]
+_Chain = Annotated[
+    bool,
+    typer.Option(
+        "--chain", help="Each variant's orders begin the next one's; what that costs is measured."
+    ),
+]
 _Methods = Annotated[
     str | None, typer.Option(help="With --random: Table 4's methods instead, all or some ids.")
 ]
+
+
+class _TunedOptions(NamedTuple):
+    """What only the export of a checkpoint takes."""
+
+    whole: Whole
+    chain: bool
+    data: tuple[str | None, str | None, str | None]
+    pictures: int
+
 
 _FIRST_TASK = next(iter(TASKS))
 
@@ -68,6 +84,7 @@ def export(
     report: _Report = None,
     pictures: _Pictures = 1000,
     whole: _Whole = "all",
+    chain: _Chain = False,
     methods: _Methods = None,
 ) -> None:
     """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
@@ -75,7 +92,7 @@ def export(
     The demo takes about ten minutes on two cores, most of them for the search of the ladder.
     Nothing is written until all is done.
 
-    [bold]otmv export runs/demo --out my-artifact[/bold]
+    [bold]otmv export runs/demo --chain --out my-artifact[/bold]
 
     [bold]otmv export runs/mine --data vqa/ --choose rest_val --report trainable_val[/bold]
 
@@ -88,9 +105,14 @@ def export(
         fail("give a checkpoint folder, or --random beit3_base (one of the two)")
     if methods is not None and (random is None or depths or quality_curve or keys != 1):
         fail("--methods goes with --random, and has its own keys, depths and quality")
+    if chain and checkpoint is None:
+        fail(
+            "--chain goes with a checkpoint: random weights are a chain, of every depth or --depths"
+        )
     with _one_line_errors():
         if checkpoint is not None:
-            _export_tuned(checkpoint, out, whole, (data, choose, report), pictures)
+            options = _TunedOptions(whole, chain, (data, choose, report), pictures)
+            _export_tuned(checkpoint, out, options)
         elif methods is not None:
             _export_methods((random or "", image_size, tasks), methods, out)
         else:
@@ -122,13 +144,7 @@ def _one_line_errors() -> Iterator[None]:
         fail(f"{error} (check free space and rights, also of the temporary folder)")
 
 
-def _export_tuned(
-    folder: Path,
-    out: Path,
-    whole: Whole,
-    data: tuple[str | None, str | None, str | None],
-    most: int,
-) -> None:
+def _export_tuned(folder: Path, out: Path, given: _TunedOptions) -> None:
     from exporters.card import model_card, released_card
     from exporters.export import ExportOptions
     from exporters.tasks import exported_tasks
@@ -140,17 +156,17 @@ def _export_tuned(
     if UNTUNED_START in loaded.note:
         raise ValueError(f"{folder} is the start of a tuning: tune it, or import without --keys")
     if RELEASED_FILE in loaded.note:
-        if data[0] is not None:
+        if given.data[0] is not None:
             raise ValueError(
                 f"{folder} is a released model, exported as `full` without --data; "
                 "measure it then: otmv eval ARTIFACT --data DATA"
             )
         full = (loaded.model.config.orders,)
-        options = ExportOptions(whole=whole, depths=full, card=released_card(loaded))
+        options = ExportOptions(whole=given.whole, depths=full, card=released_card(loaded))
         _run(loaded, out, options, None)
         return
-    options = ExportOptions(whole=whole, card=model_card(loaded))
-    _run(loaded, out, options, lambda: _splits(loaded, *data, most))
+    options = ExportOptions(whole=given.whole, chained=given.chain, card=model_card(loaded))
+    _run(loaded, out, options, lambda: _splits(loaded, *given.data, given.pictures))
 
 
 def _splits(
@@ -212,7 +228,7 @@ def _run(
     checkpoint: Checkpoint, out: Path, options: ExportOptions, draw: Callable[[], Splits] | None
 ) -> None:
     """Export under a progress bar, then print what came of it."""
-    from cli.commands.export.summary import note_exported
+    from cli.commands.export.summary import note_chain, note_exported
     from exporters.export import export as export_artifact
 
     with share_progress(phases=True) as report:
@@ -222,6 +238,8 @@ def _run(
     if manifest.ladder:
         cost = f"{manifest.ladder.evaluations} patterns scored in {manifest.ladder.seconds:.0f} s"
         note(f"ladder search: {manifest.ladder.search} on {manifest.ladder.split}, {cost}")
+        if manifest.ladder.chain:
+            note_chain(manifest.ladder.chain)
     note_exported(manifest, map(_quality, manifest.variants), out)
 
 

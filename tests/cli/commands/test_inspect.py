@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
-from cli.commands.inspect import agreement_table, app, variant_table
+from artifact.manifest import ChainRecord, ChainStopRecord, LadderRecord
+from cli.commands.inspect import agreement_table, app, model_table, variant_table
 from tests.engine.artifacts.tiny_artifact import write_tiny
 
 
@@ -49,3 +51,23 @@ def test_agreement_is_shown_where_it_is_known(tmp_path: Path) -> None:
     text = shown(agreement_table(manifest.model_copy(update={"variants": variants})))
     assert text.count("0.9375") == text.count("0.9000 bf16") == len(variants)
     assert f"those of {manifest.deepest}" in " ".join(text.split())
+
+
+def test_a_chain_says_where_it_costs_most(tmp_path: Path) -> None:
+    artifact = write_tiny(tmp_path / "tiny")
+    assert "at equal depth" not in shown(model_table(artifact, verified=True))
+    costs = {"d1": {"vqa": -0.02, "caption": 0.001}, "d2": {"vqa": 0.0034, "caption": 0.0}}
+    stops = tuple(
+        ChainStopRecord(variant=variant, free_pattern=(0, 2), cost=cost)
+        for variant, cost in costs.items()
+    )
+    ladder = LadderRecord(
+        search="beam",
+        split="searched",
+        evaluations=8,
+        seconds=1.0,
+        chain=ChainRecord(split="reported", stops=stops),
+    )
+    chained = replace(artifact, manifest=artifact.manifest.model_copy(update={"ladder": ladder}))
+    text = shown(model_table(chained, verified=True))
+    assert "costs at most 0.3 points at equal depth (d2, vqa)" in text

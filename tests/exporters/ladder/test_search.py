@@ -7,7 +7,7 @@ import torch
 
 from artifact.pattern import SkipPattern
 from artifact.task import REASON, VQA, TaskName
-from exporters.ladder import MARGIN, RISE, Ladder, family, search
+from exporters.ladder.search import Ladder, search
 from exporters.tasks.caption import ExportedCaptions
 from exporters.tasks.contract import SearchRows
 from exporters.tasks.one_pass import Requests
@@ -66,28 +66,19 @@ def test_a_narrow_beam_scores_fewer(
     assert found.pattern in found.quality
 
 
-def _ladder(qualities: dict[str, float], spine: str) -> Ladder:
-    quality = {SkipPattern.from_bits(bits): value for bits, value in qualities.items()}
-    return Ladder(SkipPattern.from_bits(spine), quality, len(quality), 0.0, 40)
+def test_the_narrowest_beam_scores_every_prefix_of_the_stack(
+    checkpoint: Checkpoint, search_rows: dict[TaskName, SearchRows]
+) -> None:
+    found = search(checkpoint.model, {VQA.name: search_rows[VQA.name]}, beam=1)
+    full = SkipPattern.full(4)
+    assert {full.prefix(depth) for depth in range(1, 5)} <= set(found.quality)
 
 
-def test_family_drops_rungs_that_do_not_rise_and_keeps_full() -> None:
-    found = _ladder({"1000": 0.5, "1100": 0.7, "1110": 0.7 + RISE / 2, "1111": 0.8}, "1111")
-    assert [pattern.bits for pattern in family(found)] == ["1000", "1100", "1111"]
-
-
-def test_family_drops_what_full_does_not_beat() -> None:
-    found = _ladder({"1000": 0.5, "1100": 0.7, "1110": 0.81, "1111": 0.8}, "1111")
-    assert [pattern.bits for pattern in family(found)] == ["1000", "1100", "1111"]
-
-
-def test_family_takes_a_pattern_off_the_ladder_only_for_a_margin() -> None:
-    near = {"1000": 0.5, "1100": 0.7, "1001": 0.7 + MARGIN / 2, "1111": 0.8}
-    assert "1001" not in [pattern.bits for pattern in family(_ladder(near, "1100"))]
-    far = {**near, "1001": 0.7 + 2 * MARGIN}
-    assert [pattern.bits for pattern in family(_ladder(far, "1100"))] == [
-        "1000",
-        "1100",
-        "1001",
-        "1111",
-    ]
+def test_of_equally_good_patterns_the_ladders_own_is_the_best() -> None:
+    quality = {SkipPattern.from_bits(bits): 0.5 for bits in ("1100", "1010", "1001", "1111")}
+    for spine in ("1010", "1111", "1001"):
+        found = Ladder(SkipPattern.from_bits(spine), quality, 4, 0.0, 40)
+        best = found.best(2)
+        assert best is not None
+        assert best.is_prefix_of(found.pattern)
+    assert found.best(3) is None, "none of that depth was scored"

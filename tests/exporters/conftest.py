@@ -92,10 +92,15 @@ def search_rows(checkpoint: Checkpoint, examples: list[Example]) -> dict[TaskNam
 
 
 @pytest.fixture(scope="session")
+def splits(examples: list[Example], tmp_path_factory: pytest.TempPathFactory) -> Splits:
+    """What chooses the variants, and other pictures that report their quality."""
+    search = examples_of(tmp_path_factory.mktemp("world") / "w", 98)
+    return Splits(search, examples, examples, ("search", "report"))
+
+
+@pytest.fixture(scope="session")
 def exported(
-    checkpoint: Checkpoint, examples: list[Example], tmp_path_factory: pytest.TempPathFactory
+    checkpoint: Checkpoint, splits: Splits, tmp_path_factory: pytest.TempPathFactory
 ) -> Artifact:
     out: Path = tmp_path_factory.mktemp("artifact") / "tiny"
-    search = examples_of(tmp_path_factory.mktemp("world") / "w", 98)
-    splits = Splits(search, examples, examples, ("search", "report"))
     return export(checkpoint, out, splits, ExportOptions(card="card"), lambda what, share: None)

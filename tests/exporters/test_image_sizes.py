@@ -51,9 +51,8 @@ def sized(checkpoint: Checkpoint) -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def artifact(
-    sized: Checkpoint, examples: list[Example], tmp_path_factory: pytest.TempPathFactory
+    sized: Checkpoint, splits: Splits, tmp_path_factory: pytest.TempPathFactory
 ) -> Artifact:
-    splits = Splits(examples, examples, examples, ("search", "report"))
     out: Path = tmp_path_factory.mktemp("sizes") / "sized"
     export(sized, out, splits, ExportOptions(whole="none"), lambda what, share: None)
     return open_artifact(out)

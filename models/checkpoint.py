@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -13,9 +14,11 @@ from tokenizers import Tokenizer
 
 from artifact.config import ModelConfig
 from artifact.errors import ArtifactError, InvalidManifest, MissingFile
-from artifact.manifest import DomainRecord
 from models.captions import SpecialTokens
 from models.series import OtmvModel
+
+if TYPE_CHECKING:
+    from artifact.manifest import DomainRecord
 
 CONFIG, WEIGHTS, TOKENIZER, LABELS = (
     "config.json",
@@ -111,7 +114,7 @@ def load(folder: Path) -> Checkpoint:
             raise ValueError(f"{len(labels)} labels for {model.config.num_answers} answers")
         tokenizer = _tokenizer(folder / TOKENIZER)
         domain = stored.get("domain")
-        known = None if domain is None else DomainRecord.model_validate(domain)
+        known = None if domain is None else _domain(domain)
     except ArtifactError:
         raise
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
@@ -119,6 +122,13 @@ def load(folder: Path) -> Checkpoint:
         raise InvalidManifest(folder, reason, "tune again, or name another folder") from error
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
     return Checkpoint(model.eval(), tokenizer, labels, digest, stored.get("note", {}), known)
+
+
+def _domain(stored: object) -> DomainRecord:
+    """Read what a model knows; only here, so that a model can be built without pydantic."""
+    from artifact.manifest import DomainRecord
+
+    return DomainRecord.model_validate(stored)
 
 
 def _tokenizer(path: Path) -> Tokenizer:

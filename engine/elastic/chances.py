@@ -5,11 +5,8 @@ of them. And how far single calls stray from the level of their moment, heavy ta
 chance that a few calls are in time is the share of recent runs of as many calls that were. So no
 shape of a distribution is assumed, nor that slow calls come alone.
 
-Calls of different lengths are compared as if each took a little more than it does
-(`History.stray_of`). Where a call is interrupted by a time slice of another process or a lock of
-another thread, that is about a millisecond however long the call is itself: a call of 0.02 ms takes
-a hundred times as long then, one of 10 ms hardly longer. Where the device itself is slower for a
-moment, it is nothing. Which holds here is learned (`_alike`).
+Calls of different lengths are compared as if each took up to a millisecond more than it does, which
+interruptions take whatever the call takes; how much is learned (`_alike`; ADR 0027).
 """
 
 from __future__ import annotations
@@ -24,7 +21,7 @@ from math import exp, log
 from operator import itemgetter
 from statistics import NormalDist
 
-from engine.elastic.quantiles import at_share
+from engine.elastic.quantiles import at_share, weighed_median
 
 ROUNDING = 1e-6
 """Of means of runs: a run that takes exactly the time left is in time."""
@@ -51,19 +48,12 @@ Limits = dict[Hashable, float]
 _Weighed = tuple[float, float]
 """(actual / mean seconds of a call, what it counts)."""
 
-
 _Call = tuple[float, float]
 """(seconds over the level of their moment, mean seconds) of a call."""
 
 
 def _clamped(ratio: float) -> float:
     return min(max(ratio, _CLAMP[0]), _CLAMP[1])
-
-
-def _weighed_median(ordered: Sequence[_Weighed]) -> float:
-    half = sum(weight for _, weight in ordered) / 2
-    below = accumulate(weight for _, weight in ordered)
-    return next(ratio for (ratio, _), weight in zip(ordered, below, strict=True) if weight >= half)
 
 
 class History:
@@ -176,10 +166,10 @@ GUESS = Chances(1.0, _guess())
 class CallTimes:
     """Learns chances from single calls. Thread-safe.
 
-    The level is the median of actual / mean over the last half second, of 9 calls at least and 64
-    at most: one slow call does not move it, and half a second of them does. The `usual` level is
-    smoothed over some hundred calls, and forgotten only with the means that calls are compared
-    with. Calls count by their means, since short ones are mostly interruptions.
+    The level is the median of actual / mean over the last half second, of 9 to 64 calls: one slow
+    call does not move it, half a second of them does. The `usual` level is smoothed over some
+    hundred calls, and forgotten only with the means that calls are compared with. Calls count by
+    their means: short ones are mostly interruptions.
     """
 
     def __init__(self) -> None:
@@ -244,7 +234,7 @@ class CallTimes:
             _, gone = self._recent.popleft()
             del self._ordered[bisect_left(self._ordered, gone)]
         if len(self._ordered) >= least:
-            self.level = _weighed_median(self._ordered)
+            self.level = weighed_median(self._ordered)
 
     def _is_due(self, now: float) -> bool:
         if self._new < _LEAST:

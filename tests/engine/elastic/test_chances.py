@@ -11,7 +11,7 @@ CALL_S = 0.01
 
 
 def seen(ratios: list[float], apart_s: float = 0.005, call_s: float = CALL_S) -> CallTimes:
-    """Return what is learned from calls of one mean, `call_s`; `ratios`: what each takes, over it."""
+    """Return what is learned from calls of one mean, `call_s`; each takes its ratio times that."""
     times = CallTimes()
     for number, ratio in enumerate(ratios):
         times.add(ratio * call_s, call_s, number * apart_s)

@@ -153,6 +153,7 @@ endef
 	.venv/bin/pip install --no-index --find-links .venv/torch $(HASHED) .venv/torch/requirements.txt
 	rm -r .venv/torch
 	$(call packages,.venv,develop)
+	@.venv/bin/pip uninstall --quiet --yes --requirement requirements/reference.txt
 	.venv/bin/pip check > /dev/null || .venv/bin/pip install $(HASHED) requirements/torch.txt
 	.venv/bin/pip check
 	.venv/bin/pip install $(HASHED) requirements/reference.txt

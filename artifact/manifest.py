@@ -159,7 +159,7 @@ class Manifest(Record):
 
     @property
     def deepest(self) -> str:
-        """The variant that executes most orders; the first of those that do."""
+        """The variant that executes most orders; of several, the first."""
         return max(self.variants, key=lambda variant: len(variant.pattern)).id
 
     def pattern(self, variant_id: str) -> SkipPattern:

@@ -252,11 +252,8 @@ class DomainRecord(Record):
 
     def unknown(self, text: str) -> list[str]:
         """Return the words of a text that the model has never read, each once, in their order."""
-        if not self.words:
-            return []
-        return [
-            word for word in dict.fromkeys(_WORD.findall(_folded(text))) if word not in self.words
-        ]
+        asked = dict.fromkeys(_WORD.findall(_folded(text))) if self.words else ()
+        return [word for word in asked if word not in self.words]
 
 
 _WORD = re.compile(r"\w+")

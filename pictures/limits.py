@@ -36,5 +36,5 @@ def work_megapixels(header: PictureHeader) -> float:
 
 
 def worker_memory_bytes(max_pixels: int) -> int:
-    """Return the address space that a worker may take for pictures of so many pixels."""
+    """Return the address space that a worker may take for pictures of at most `max_pixels`."""
     return LIMIT_BYTES_PER_PIXEL * max_pixels + _OWN_BYTES

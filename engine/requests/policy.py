@@ -167,8 +167,12 @@ def _constraints(budget: Budget) -> tuple[str, ...]:
     return found or ("the server's memory budget",)
 
 
-def expires_s(deadline_s: float, reject: bool, grace_s: float) -> float:
-    """Return when work on a request stops; never without a deadline."""
+def expires_s(deadline_s: float, reject: bool, grace_s: float, reply_s: float = 0.0) -> float:
+    """Return when work on a request stops; never without a deadline.
+
+    Its grace is over when its reply is written, so the work stops before that by twice what a
+    reply is predicted to take, but not before the deadline.
+    """
     if math.isinf(deadline_s) or reject:
         return deadline_s
-    return deadline_s + grace_s
+    return deadline_s + max(grace_s - 2 * reply_s, 0.0)

@@ -58,7 +58,7 @@ class PlannedRequest:
 
 @dataclass(frozen=True)
 class CellLength:
-    """How long a cell is: `warm_s` that do not count, then at least so many seconds and requests.
+    """How long a cell is: `warm_s` that do not count, then its least seconds and requests.
 
     The warm part is several times the longest deadline: what an empty queue flattered is over.
     """

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from artifact.errors import how_to_install
 from engine.backends.registry import installed_backends
 from loadtests.slo import bench, servers
 
@@ -49,4 +50,4 @@ def test_a_rival_needs_ours_on_its_library(monkeypatch: pytest.MonkeyPatch, tmp_
     assert bench.absent("openvino", tmp_path) is None
     monkeypatch.setattr(bench, "installed_backends", lambda: ("onnxruntime",))
     why = bench.absent("openvino", tmp_path)
-    assert why == "our server on openvino is not installed: pip install 'otmv-serve[openvino]'"
+    assert why == f"our server on openvino is not installed: {how_to_install('openvino')}"

@@ -46,7 +46,7 @@ class VqaCase:
         if not ranked or scores != sorted(scores, reverse=True):
             raise WrongAnswer("top_k is not ranked")
         if self.answer is not None:
-            score.add(answer["variant"], vqa_accuracy(answer["answer"], [self.answer] * 10))
+            score.add(answer["variant"], vqa_accuracy(answer["answer"], [self.answer]))
 
 
 def _read(world: World, limit: int) -> list[VqaCase]:

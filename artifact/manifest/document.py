@@ -11,12 +11,8 @@ from typing import Any, Self
 from pydantic import Field, field_serializer, field_validator, model_validator
 
 from artifact.config import ModelConfig
-from artifact.pattern import SkipPattern
-from artifact.program import composed_programs
-from artifact.records import (
+from artifact.manifest.records import (
     BucketRecord,
-    ChainRecord,
-    ChainStopRecord,
     DomainRecord,
     FileRecord,
     GoldenRecord,
@@ -25,33 +21,12 @@ from artifact.records import (
     Record,
     SplitsRecord,
     StageFile,
-    TensorSpec,
     TextRecord,
     VariantRecord,
 )
+from artifact.pattern import SkipPattern
+from artifact.program import composed_programs
 from artifact.task import TASKS, Task, TaskName, check_tasks
-
-__all__ = [
-    "MANIFEST_NAME",
-    "SCHEMA_VERSION",
-    "WEIGHTS_NAME",
-    "WRITER",
-    "BucketRecord",
-    "ChainRecord",
-    "ChainStopRecord",
-    "DomainRecord",
-    "FileRecord",
-    "GoldenRecord",
-    "LadderRecord",
-    "Manifest",
-    "ParityRecord",
-    "SplitsRecord",
-    "StageFile",
-    "TensorSpec",
-    "TextRecord",
-    "VariantRecord",
-    "writer_of",
-]
 
 SCHEMA_VERSION = 1
 """Written by this release, and the newest it reads."""

@@ -12,11 +12,13 @@ from artifact.config import ModelConfig
 from artifact.errors import ArtifactError
 from artifact.golden import CASES_NAME, STAGES_NAME, StageCase, write_stage_cases
 from artifact.manifest import GoldenRecord, Manifest, SplitsRecord, StageFile
+from artifact.manifest.adapted import AdaptedForm, AdapterCapacity
 from artifact.pattern import SkipPattern
 from artifact.stage import stage_name
 from artifact.store import Artifact, ArtifactWriter
 from engine.opening.open import open_solo
 from exporters import describe, parity, quality
+from exporters.adapted.room import ADAPTERS_DRAWN
 from exporters.card import agreement_section, chain_section
 from exporters.examples import Example
 from exporters.golden import write_golden
@@ -27,7 +29,7 @@ from exporters.ladder.patterns import PatternScores, labelled_rows
 from exporters.ladder.record import ladder_record
 from exporters.ladder.search import Ladder, search
 from exporters.stages import UncompiledStage
-from exporters.tasks import cut, exported_tasks
+from exporters.tasks import cut, cut_adapted, exported_tasks
 from models.checkpoint import Checkpoint
 
 Report = Callable[[str, float], None]
@@ -71,6 +73,7 @@ class ExportOptions:
         card: text of the model card, or None.
         chained: the variants are one chain, each one's orders the first of the next one's; searched
             for, so it goes with labelled examples.
+        adapters: what each adapted form has room for (ADR 0031); the first that suffices runs.
     """
 
     whole: Literal["all", "full", "none"] = "all"
@@ -78,6 +81,7 @@ class ExportOptions:
     depths: tuple[int, ...] | None = None
     card: str | None = None
     chained: bool = False
+    adapters: tuple[AdapterCapacity, ...] = ()
 
 
 def export(
@@ -102,7 +106,8 @@ def export(
         shipped = _shipped(checkpoint.model.config, found, options)
         ids = describe.ids(shipped, found.pattern if found else shipped[-1])
         stages = [*cut(checkpoint.model), *_wholes(checkpoint, shipped, ids, options)]
-        records = _trace(checkpoint, stages, writer.folder, report)
+        forms = [cut_adapted(checkpoint.model, each) for each in options.adapters]
+        records, adapted = _trace(checkpoint, stages, forms, writer.folder, report)
         cases = _reference(checkpoint.model.config, stages)
         manifest = describe.manifest(checkpoint, ids, records)
         if found and splits:
@@ -111,8 +116,18 @@ def export(
             record = ladder_record(found, ids, splits.names, lambda: _scores(checkpoint, splits))
             manifest = manifest.model_copy(update={"ladder": record, "splits": named})
         report("checking parity", 0.0)
+        found_parity = parity.check(writer.folder, records, cases)
+        for number, (form, files) in enumerate(zip(forms, adapted, strict=True)):
+            references = _reference(checkpoint.model.config, form)
+            found_parity += parity.check(writer.folder, files, references, form=number)
         manifest = manifest.model_copy(
-            update={"parity": tuple(parity.check(writer.folder, records, cases))}
+            update={
+                "parity": tuple(found_parity),
+                "adapted": tuple(
+                    AdaptedForm(capacity=capacity, stages=files)
+                    for capacity, files in zip(options.adapters, adapted, strict=True)
+                ),
+            }
         )
         _write_sides(checkpoint, writer.folder, cases, options, manifest)
         if splits:
@@ -164,24 +179,34 @@ def _wholes(
 
 
 def _trace(
-    checkpoint: Checkpoint, stages: Sequence[UncompiledStage], folder: Path, report: Report
-) -> dict[str, StageFile]:
+    checkpoint: Checkpoint,
+    stages: Sequence[UncompiledStage],
+    forms: Sequence[Sequence[UncompiledStage]],
+    folder: Path,
+    report: Report,
+) -> tuple[dict[str, StageFile], list[dict[str, StageFile]]]:
+    """Write every graph; return the records of the plain stages, and those of each adapted form."""
     weights = WeightFile(checkpoint.model)
     records: dict[str, StageFile] = {}
-    for number, stage in enumerate(stages):
-        report(f"tracing {stage.name}", number / len(stages))
+    adapted: list[dict[str, StageFile]] = [{} for _ in forms]
+    todo: list[tuple[UncompiledStage, int | None]] = [(stage, None) for stage in stages]
+    todo += [(stage, number) for number, form in enumerate(forms) for stage in form]
+    for done, (stage, form) in enumerate(todo):
+        report(f"tracing {stage.name}", done / len(todo))
         sizes = _sizes(checkpoint.model.config, stage, rows=3, text=9, words=4)
         graph = to_onnx(stage, sizes)
-        records[stage.name] = stage_record(stage, weights.add(file_of(stage.name), graph))
+        record = stage_record(stage, weights.add(file_of(stage.name, form), graph), form)
+        (records if form is None else adapted[form])[stage.name] = record
     weights.write(folder)
-    return records
+    return records, adapted
 
 
 def _sizes(
     config: ModelConfig, stage: UncompiledStage, rows: int, text: int, words: int
 ) -> dict[str, int]:
     image = config.image_tokens_in(stage.name)
-    return {"B": rows, "L": text, "N": image + text, "T": image + words}
+    sizes = {"B": rows, "L": text, "N": image + text, "T": image + words}
+    return sizes | {"A": ADAPTERS_DRAWN}
 
 
 def _reference(config: ModelConfig, stages: Sequence[UncompiledStage]) -> list[StageCase]:

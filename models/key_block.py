@@ -10,16 +10,44 @@ multiplies each order's output by a learned scalar, the coefficient.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
-from models.norms import IMAGE, TEXT, Order, OrderNorm, Parts, join, of_order
+from models.norms import IMAGE, TEXT, Factors, Order, OrderNorm, Parts, join, of_order
 
 MASKED = -1.0e4
 """Finite fill of a masked attention score: its softmax weight is exactly zero in fp32."""
+
+AtLinear = Callable[[int, Tensor, Tensor], Tensor]
+"""From a modality, what its linear reads and what that gives, to what takes the latter's place."""
+
+
+class BlockHooks(Protocol):
+    """What acts inside a block, at the hooks that ADR 0031 names."""
+
+    def factors(self, hook: str) -> Factors | None:
+        """Return what is added to a norm's scale and shift."""
+        ...
+
+    def linear(self, *hooks: str) -> AtLinear | None:
+        """Return what acts at a linear, or at several in one: `block.q`, `block.k`, `block.v`."""
+        ...
+
+    def sub_layer(self, name: str, y: Tensor, stream: Tensor, image_tokens: int) -> Tensor:
+        """Act at the end of `attention` or `ffn`: on its output, and beside it.
+
+        Args:
+            name: of the sub-layer.
+            y: its output, `[batch, tokens, width]`.
+            stream: what it is added to, of the same shape.
+            image_tokens: leading image tokens.
+        """
+        ...
 
 
 @dataclass(frozen=True)
@@ -83,7 +111,14 @@ class KeyBlock(nn.Module):
             for linear in others:
                 linear.weight *= gain
 
-    def forward(self, h: Tensor, order: Order, image_tokens: int, bias: Tensor | None) -> Tensor:
+    def forward(
+        self,
+        h: Tensor,
+        order: Order,
+        image_tokens: int,
+        bias: Tensor | None,
+        hooks: BlockHooks | None = None,
+    ) -> Tensor:
         """Run one order over image and text together (or over one of them alone).
 
         Args:
@@ -91,14 +126,17 @@ class KeyBlock(nn.Module):
             order: order inside this key.
             image_tokens: how many leading tokens are the image's.
             bias: additive attention bias, broadcasts to `[batch, heads, tokens, tokens]`; or None.
+            hooks: what acts inside, or None; as everywhere below.
 
         Returns:
             `c_k * F(h)`, `[batch, tokens, width]`.
         """
-        q, k, v = self.project(h, order, image_tokens)
-        return self.finish(h, _attend(q, k, v, bias), order, image_tokens)
+        q, k, v = self.project(h, order, image_tokens, hooks)
+        return self.finish(h, _attend(q, k, v, bias), order, image_tokens, hooks)
 
-    def image_pass(self, h: Tensor, order: Order) -> tuple[Tensor, Tensor, Tensor]:
+    def image_pass(
+        self, h: Tensor, order: Order, hooks: BlockHooks | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Run one order over the image alone and keep its keys and values.
 
         Args:
@@ -108,11 +146,17 @@ class KeyBlock(nn.Module):
         Returns:
             `(h', k, v)`; k and v `[batch, heads, image tokens, head width]`.
         """
-        q, k, v = self.project(h, order, h.shape[1])
-        return self.finish(h, _attend(q, k, v, None), order, h.shape[1]), k, v
+        q, k, v = self.project(h, order, h.shape[1], hooks)
+        return self.finish(h, _attend(q, k, v, None), order, h.shape[1], hooks), k, v
 
     def decode(
-        self, h: Tensor, order: Order, k: Tensor, v: Tensor, mask: Tensor
+        self,
+        h: Tensor,
+        order: Order,
+        k: Tensor,
+        v: Tensor,
+        mask: Tensor,
+        hooks: BlockHooks | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run one order over [last word, MASK]; each sees the cache and itself, MASK also the word.
 
@@ -127,7 +171,7 @@ class KeyBlock(nn.Module):
             `(h', k_new, v_new)`; the new key and value are the last word's,
             `[batch, heads, 1, head width]`. MASK's are dropped.
         """
-        q, k_new, v_new = self.project(h, order, 0)
+        q, k_new, v_new = self.project(h, order, 0, hooks)
         # Made where it is read: a graph on the device cannot be captured while the host uploads it.
         causal = torch.full((2, 2), MASKED, dtype=h.dtype, device=h.device).triu(1)
         q = q * q.shape[-1] ** -0.5
@@ -138,24 +182,47 @@ class KeyBlock(nn.Module):
         cached = k.shape[2]
         mixed = shares[..., :cached] @ v + shares[..., cached:] @ v_new
         mixed = mixed.transpose(1, 2).flatten(2)
-        return self.finish(h, mixed, order, 0), k_new[:, :, :1], v_new[:, :, :1]
+        return self.finish(h, mixed, order, 0, hooks), k_new[:, :, :1], v_new[:, :, :1]
 
-    def project(self, h: Tensor, order: Order, image_tokens: int) -> tuple[Tensor, Tensor, Tensor]:
+    def project(
+        self, h: Tensor, order: Order, image_tokens: int, hooks: BlockHooks | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Norm and project to queries, keys, values, each `[batch, heads, tokens, head width]`."""
-        qkv = _per_modality(self.qkv, self.attention_norm(h, order, image_tokens))
+        added = hooks and hooks.factors("block.attention_norm")
+        parts = self.attention_norm(h, order, image_tokens, added)
+        acting = hooks and hooks.linear("block.q", "block.k", "block.v")
+        qkv = _per_modality(self.qkv, parts, acting)
         batch, tokens, _ = h.shape
         qkv = qkv.view(batch, tokens, 3, self.heads, self.shape.head_width)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         return q, k, v
 
-    def finish(self, h: Tensor, mixed: Tensor, order: Order, image_tokens: int) -> Tensor:
+    def finish(
+        self,
+        h: Tensor,
+        mixed: Tensor,
+        order: Order,
+        image_tokens: int,
+        hooks: BlockHooks | None = None,
+    ) -> Tensor:
         """Output projection, residual, feed-forward, residual, coefficient."""
-        parts = self.inner_attention_norm(mixed, order, image_tokens)
-        h = h + self.attention_output(parts, h, image_tokens)
-        parts = self.ffn_norm(h, order, image_tokens)
-        x = nn.functional.gelu(_per_modality(self.fc1, parts))
-        parts = self.inner_ffn_norm(x, order, image_tokens)
-        h = h + self.ffn_output(parts, h, image_tokens)
+        added = hooks and hooks.factors("block.inner_attention_norm")
+        parts = self.inner_attention_norm(mixed, order, image_tokens, added)
+        if hooks is None:
+            h = h + self.attention_output(parts, h, image_tokens)
+        else:
+            y = _per_modality(self.out, parts, hooks.linear("block.out"))
+            h = h + hooks.sub_layer("attention", y, h, image_tokens)
+        parts = self.ffn_norm(h, order, image_tokens, hooks and hooks.factors("block.ffn_norm"))
+        acting = hooks and hooks.linear("block.fc1")
+        x = nn.functional.gelu(_per_modality(self.fc1, parts, acting))
+        added = hooks and hooks.factors("block.inner_ffn_norm")
+        parts = self.inner_ffn_norm(x, order, image_tokens, added)
+        if hooks is None:
+            h = h + self.ffn_output(parts, h, image_tokens)
+        else:
+            y = _per_modality(self.fc2, parts, hooks.linear("block.fc2"))
+            h = h + hooks.sub_layer("ffn", y, h, image_tokens)
         if isinstance(order, int):
             return h * self.coefficient[order]
         return h * of_order(self.coefficient.unsqueeze(1), order)
@@ -218,12 +285,18 @@ def _linears(*lists: nn.ModuleList) -> list[nn.Linear]:
     return [linear for each in lists for linear in each if isinstance(linear, nn.Linear)]
 
 
-def _per_modality(linears: nn.ModuleList, parts: Parts) -> Tensor:
+def _per_modality(linears: nn.ModuleList, parts: Parts, acting: AtLinear | None = None) -> Tensor:
     """Apply each modality's linear to its tokens, or the merged one to all; `[batch, tokens, out]`.
 
     Tokens are joined once, so that no graph copies them twice.
     """
     if len(linears) == 1:
         merged: Tensor = linears[0](join(parts))
-        return merged
-    return join({modality: linears[modality](x) for modality, x in parts.items()})
+        if acting is None:
+            return merged
+        made = dict(zip(parts, merged.split([x.shape[1] for x in parts.values()], 1), strict=True))
+    else:
+        made = {modality: linears[modality](x) for modality, x in parts.items()}
+    if acting is not None:
+        made = {modality: acting(modality, parts[modality], y) for modality, y in made.items()}
+    return join(made)

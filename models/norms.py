@@ -9,6 +9,8 @@ both would be as large as what it scales, and each row would pay for writing and
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +19,9 @@ IMAGE, TEXT = 0, 1
 
 Order = int | Tensor
 """An order inside its key: one int for the whole batch, or int64 `[batch]`, one per row."""
+
+Factors = Callable[[int], tuple[Tensor, Tensor] | None]
+"""From a modality to what is added to scale and shift, each `[batch, 1, width]`; None: nothing."""
 
 Parts = dict[int, Tensor]
 """Tokens by modality, image first; a modality without tokens is left out."""
@@ -58,13 +63,16 @@ class OrderNorm(nn.Module):
         self.width = width
         self.eps = eps
 
-    def forward(self, x: Tensor, order: Order, image_tokens: int) -> Parts:
+    def forward(
+        self, x: Tensor, order: Order, image_tokens: int, added: Factors | None = None
+    ) -> Parts:
         """Normalise image tokens by the image norm and text tokens by the text norm.
 
         Args:
             x: `[batch, tokens, width]`, image first.
-            order: order inside the key.
+            order: order inside the key; one per row where anything is added.
             image_tokens: leading tokens of the image.
+            added: what each row's adapter adds to scale and shift (ADR 0031).
 
         Returns:
             The tokens of each modality.
@@ -76,7 +84,10 @@ class OrderNorm(nn.Module):
                 for m, part in split(x, image_tokens).items()
             }
         normal = nn.functional.layer_norm(x, (self.width,), eps=self.eps)
-        return {
-            m: part * of_order(self.scale[:, m], order) + of_order(self.shift[:, m], order)
-            for m, part in split(normal, image_tokens).items()
-        }
+        parts = {}
+        for m, part in split(normal, image_tokens).items():
+            scale, shift = of_order(self.scale[:, m], order), of_order(self.shift[:, m], order)
+            if added is not None and (more := added(m)) is not None:
+                scale, shift = scale + more[0], shift + more[1]
+            parts[m] = part * scale + shift
+        return parts

@@ -21,8 +21,21 @@ from artifact.adapters.hooks import (
     tensor_name,
 )
 from artifact.config import ModelConfig, Precision
+from artifact.manifest.adapted import MAX_RANK, AdapterCapacity
 from artifact.manifest.records import Record
 from artifact.task import TaskName, check_tasks
+
+__all__ = [
+    "ADAPTER_SCHEMA_VERSION",
+    "MAX_RANK",
+    "AdaptedBase",
+    "AdapterCapacity",
+    "AdapterHead",
+    "AdapterRecord",
+    "HookTables",
+    "VariantQuality",
+    "name_problem",
+]
 
 ADAPTER_SCHEMA_VERSION = 1
 """Written by this release, and the newest it reads."""
@@ -32,8 +45,6 @@ HeadTensorName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.]{1,100}$")]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-MAX_RANK = 1024
-"""The largest rank, or number of rows, that a record may state."""
 
 
 def name_problem(name: str) -> str | None:
@@ -237,35 +248,4 @@ class AdapterRecord(Record):
         for each in self.variants:
             if each.pattern == pattern:
                 return each.quality.get(task, {}).get(precision)
-        return None
-
-
-class AdapterCapacity(Record):
-    """What the compiled stages of an artifact have room for.
-
-    Attributes:
-        ranks: by hook, the largest rank, or number of rows; a hook that is not there has no room.
-            For tables without rank (`scale`, `shift`) the hook has to be there.
-        gate_ranks: by hook, the largest rank of a gate.
-    """
-
-    ranks: dict[str, Annotated[int, Field(ge=0, le=MAX_RANK)]]
-    gate_ranks: dict[str, Annotated[int, Field(ge=0, le=MAX_RANK)]] = Field(default_factory=dict)
-
-    @field_validator("ranks", "gate_ranks")
-    @classmethod
-    def _known(cls, value: dict[str, int]) -> dict[str, int]:
-        if strange := sorted(set(value) - set(HOOKS)):
-            raise ValueError(f"there is no hook {strange[0]!r}")
-        return value
-
-    def lacks(self, record: AdapterRecord) -> str | None:
-        """Say for what of an adapter there is no room; None: there is for all of it."""
-        for each in record.tables:
-            if each.hook not in self.ranks:
-                return f"the artifact has no room for tables at {each.hook}"
-            for rank, rooms in ((each.rank, self.ranks), (each.gate_rank, self.gate_ranks)):
-                if rank > rooms.get(each.hook, 0):
-                    room = rooms.get(each.hook, 0)
-                    return f"rank {rank} at {each.hook}; the artifact has room for {room}"
         return None

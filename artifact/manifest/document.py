@@ -11,6 +11,7 @@ from typing import Any, Self
 from pydantic import Field, field_serializer, field_validator, model_validator
 
 from artifact.config import ModelConfig
+from artifact.manifest.adapted import AdaptedForm
 from artifact.manifest.records import (
     BucketRecord,
     DomainRecord,
@@ -57,6 +58,7 @@ class Manifest(Record):
     tokenizer: str = "tokenizer.json"
     labels: str = "labels.json"
     golden: GoldenRecord | None = None
+    adapted: tuple[AdaptedForm, ...] = ()
     text: TextRecord
     buckets: BucketRecord
 
@@ -86,6 +88,8 @@ class Manifest(Record):
             raise ValueError("two variants share an id")
         if self.buckets.text_lengths[-1] < self.text.max_question_tokens:
             raise ValueError("the largest text bucket is shorter than max_question_tokens")
+        if strange := {s for each in self.adapted for s in each.stages} - set(self.stages):
+            raise ValueError(f"adapted stages of {min(strange)}, which is not there")
         if not set(self.tasks) <= set(self.config.tasks):
             raise ValueError("tasks beyond those of the model config")
         for variant in self.variants:
@@ -144,8 +148,12 @@ class Manifest(Record):
     @property
     def referenced_files(self) -> set[str]:
         """Every file another record points to."""
-        named = {stage.file for stage in self.stages.values()} | {self.tokenizer, self.labels}
-        if any(stage.initializers for stage in self.stages.values()):
+        stages = [
+            *self.stages.values(),
+            *(s for each in self.adapted for s in each.stages.values()),
+        ]
+        named = {stage.file for stage in stages} | {self.tokenizer, self.labels}
+        if any(stage.initializers for stage in stages):
             named.add(WEIGHTS_NAME)
         if self.golden is not None:
             named.add(self.golden.stages)

@@ -10,44 +10,17 @@ multiplies each order's output by a learned scalar, the coefficient.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
-from models.norms import IMAGE, TEXT, Factors, Order, OrderNorm, Parts, join, of_order
+from models.adapters.hooked import BlockHooks
+from models.norms import IMAGE, TEXT, Order, OrderNorm, Parts, join, of_order
 
 MASKED = -1.0e4
 """Finite fill of a masked attention score: its softmax weight is exactly zero in fp32."""
-
-AtLinear = Callable[[int, Tensor, Tensor], Tensor]
-"""From a modality, what its linear reads and what that gives, to what takes the latter's place."""
-
-
-class BlockHooks(Protocol):
-    """What acts inside a block, at the hooks that ADR 0031 names."""
-
-    def factors(self, hook: str) -> Factors | None:
-        """Return what is added to a norm's scale and shift."""
-        ...
-
-    def linear(self, *hooks: str) -> AtLinear | None:
-        """Return what acts at a linear, or at several in one: `block.q`, `block.k`, `block.v`."""
-        ...
-
-    def sub_layer(self, name: str, y: Tensor, stream: Tensor, image_tokens: int) -> Tensor:
-        """Act at the end of `attention` or `ffn`: on its output, and beside it.
-
-        Args:
-            name: of the sub-layer.
-            y: its output, `[batch, tokens, width]`.
-            stream: what it is added to, of the same shape.
-            image_tokens: leading image tokens.
-        """
-        ...
 
 
 @dataclass(frozen=True)
@@ -76,6 +49,9 @@ class KeyBlock(nn.Module):
         config: shape of the model.
         orders: how many orders reuse this key.
         shape: what the block has inside, if not what the config says (pruned models, ADR 0022).
+
+    Attributes:
+        hooks: an adapter's, if one is attached (ADR 0031).
     """
 
     def __init__(self, config: ModelConfig, orders: int, shape: BlockShape | None = None) -> None:
@@ -94,6 +70,7 @@ class KeyBlock(nn.Module):
         self.ffn_norm = OrderNorm(orders, width, eps)
         self.inner_ffn_norm = OrderNorm(orders, ffn, eps)
         self.coefficient = nn.Parameter(torch.ones(orders))
+        self.hooks: BlockHooks | None = None
         self.reset(config.orders)
 
     def reset(self, depth: int) -> None:
@@ -111,14 +88,7 @@ class KeyBlock(nn.Module):
             for linear in others:
                 linear.weight *= gain
 
-    def forward(
-        self,
-        h: Tensor,
-        order: Order,
-        image_tokens: int,
-        bias: Tensor | None,
-        hooks: BlockHooks | None = None,
-    ) -> Tensor:
+    def forward(self, h: Tensor, order: Order, image_tokens: int, bias: Tensor | None) -> Tensor:
         """Run one order over image and text together (or over one of them alone).
 
         Args:
@@ -126,37 +96,35 @@ class KeyBlock(nn.Module):
             order: order inside this key.
             image_tokens: how many leading tokens are the image's.
             bias: additive attention bias, broadcasts to `[batch, heads, tokens, tokens]`; or None.
-            hooks: what acts inside, or None; as everywhere below.
 
         Returns:
             `c_k * F(h)`, `[batch, tokens, width]`.
         """
-        q, k, v = self.project(h, order, image_tokens, hooks)
-        return self.finish(h, _attend(q, k, v, bias), order, image_tokens, hooks)
+        q, k, v = self.project(h, order, image_tokens)
+        k, v = self.prefixed(k, v, order)
+        return self.finish(h, _attend(q, k, v, _widened(bias, k)), order, image_tokens)
 
     def image_pass(
-        self, h: Tensor, order: Order, hooks: BlockHooks | None = None
+        self, h: Tensor, order: Order, image_tokens: int | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run one order over the image alone and keep its keys and values.
 
         Args:
-            h: `[batch, image tokens, width]`.
+            h: `[batch, image tokens, width]`; an adapter's prompt may stand behind them.
             order: order inside this key.
+            image_tokens: how many are the image's; None: all.
 
         Returns:
-            `(h', k, v)`; k and v `[batch, heads, image tokens, head width]`.
+            `(h', k, v)`; k and v `[batch, heads, image tokens, head width]`, an adapter's prefix
+            before them.
         """
-        q, k, v = self.project(h, order, h.shape[1], hooks)
-        return self.finish(h, _attend(q, k, v, None), order, h.shape[1], hooks), k, v
+        image_tokens = h.shape[1] if image_tokens is None else image_tokens
+        q, k, v = self.project(h, order, image_tokens)
+        k, v = self.prefixed(k, v, order)
+        return self.finish(h, _attend(q, k, v, None), order, image_tokens), k, v
 
     def decode(
-        self,
-        h: Tensor,
-        order: Order,
-        k: Tensor,
-        v: Tensor,
-        mask: Tensor,
-        hooks: BlockHooks | None = None,
+        self, h: Tensor, order: Order, k: Tensor, v: Tensor, mask: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Run one order over [last word, MASK]; each sees the cache and itself, MASK also the word.
 
@@ -171,7 +139,7 @@ class KeyBlock(nn.Module):
             `(h', k_new, v_new)`; the new key and value are the last word's,
             `[batch, heads, 1, head width]`. MASK's are dropped.
         """
-        q, k_new, v_new = self.project(h, order, 0, hooks)
+        q, k_new, v_new = self.project(h, order, 0)
         # Made where it is read: a graph on the device cannot be captured while the host uploads it.
         causal = torch.full((2, 2), MASKED, dtype=h.dtype, device=h.device).triu(1)
         q = q * q.shape[-1] ** -0.5
@@ -182,58 +150,58 @@ class KeyBlock(nn.Module):
         cached = k.shape[2]
         mixed = shares[..., :cached] @ v + shares[..., cached:] @ v_new
         mixed = mixed.transpose(1, 2).flatten(2)
-        return self.finish(h, mixed, order, 0, hooks), k_new[:, :, :1], v_new[:, :, :1]
+        return self.finish(h, mixed, order, 0), k_new[:, :, :1], v_new[:, :, :1]
 
-    def project(
-        self, h: Tensor, order: Order, image_tokens: int, hooks: BlockHooks | None = None
-    ) -> tuple[Tensor, Tensor, Tensor]:
+    def project(self, h: Tensor, order: Order, image_tokens: int) -> tuple[Tensor, Tensor, Tensor]:
         """Norm and project to queries, keys, values, each `[batch, heads, tokens, head width]`."""
-        added = hooks and hooks.factors("block.attention_norm")
-        parts = self.attention_norm(h, order, image_tokens, added)
-        acting = hooks and hooks.linear("block.q", "block.k", "block.v")
-        qkv = _per_modality(self.qkv, parts, acting)
+        qkv = self._linear("qkv", self._normed("attention_norm", h, order, image_tokens), order)
         batch, tokens, _ = h.shape
         qkv = qkv.view(batch, tokens, 3, self.heads, self.shape.head_width)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
         return q, k, v
 
-    def finish(
-        self,
-        h: Tensor,
-        mixed: Tensor,
-        order: Order,
-        image_tokens: int,
-        hooks: BlockHooks | None = None,
-    ) -> Tensor:
+    def finish(self, h: Tensor, mixed: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Output projection, residual, feed-forward, residual, coefficient."""
-        added = hooks and hooks.factors("block.inner_attention_norm")
-        parts = self.inner_attention_norm(mixed, order, image_tokens, added)
-        if hooks is None:
-            h = h + self.attention_output(parts, h, image_tokens)
-        else:
-            y = _per_modality(self.out, parts, hooks.linear("block.out"))
-            h = h + hooks.sub_layer("attention", y, h, image_tokens)
-        parts = self.ffn_norm(h, order, image_tokens, hooks and hooks.factors("block.ffn_norm"))
-        acting = hooks and hooks.linear("block.fc1")
-        x = nn.functional.gelu(_per_modality(self.fc1, parts, acting))
-        added = hooks and hooks.factors("block.inner_ffn_norm")
-        parts = self.inner_ffn_norm(x, order, image_tokens, added)
-        if hooks is None:
-            h = h + self.ffn_output(parts, h, image_tokens)
-        else:
-            y = _per_modality(self.fc2, parts, hooks.linear("block.fc2"))
-            h = h + hooks.sub_layer("ffn", y, h, image_tokens)
+        parts = self._normed("inner_attention_norm", mixed, order, image_tokens)
+        branch = self.attention_output(parts, h, order, image_tokens)
+        h = h + branch
+        parts = self._normed("ffn_norm", h, order, image_tokens)
+        x = nn.functional.gelu(self._linear("fc1", parts, order))
+        parts = self._normed("inner_ffn_norm", x, order, image_tokens)
+        branch = self.ffn_output(parts, h, order, image_tokens)
+        h = h + branch
         if isinstance(order, int):
             return h * self.coefficient[order]
         return h * of_order(self.coefficient.unsqueeze(1), order)
 
-    def attention_output(self, parts: Parts, h: Tensor, image_tokens: int) -> Tensor:
+    def attention_output(self, parts: Parts, h: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Project what attention mixed; the sum with `h` follows. A comparator may override it."""
-        return _per_modality(self.out, parts)
+        y = self._linear("out", parts, order)
+        return (
+            y if self.hooks is None else self.hooks.output("attention", y, h, order, image_tokens)
+        )
 
-    def ffn_output(self, parts: Parts, h: Tensor, image_tokens: int) -> Tensor:
+    def ffn_output(self, parts: Parts, h: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Project the feed-forward's inside; the sum with `h` follows. As `attention_output`."""
-        return _per_modality(self.fc2, parts)
+        y = self._linear("fc2", parts, order)
+        return y if self.hooks is None else self.hooks.output("ffn", y, h, order, image_tokens)
+
+    def prefixed(self, k: Tensor, v: Tensor, order: Order) -> tuple[Tensor, Tensor]:
+        """Put an adapter's rows before keys and values."""
+        return (k, v) if self.hooks is None else self.hooks.prefixed(k, v, order)
+
+    def _normed(self, name: str, x: Tensor, order: Order, image_tokens: int) -> Parts:
+        changes = None if self.hooks is None else self.hooks.norm(name, order)
+        parts: Parts = getattr(self, name)(x, order, image_tokens, changes)
+        return parts
+
+    def _linear(self, name: str, parts: Parts, order: Order) -> Tensor:
+        linears: nn.ModuleList = getattr(self, name)
+        if self.hooks is None:
+            return _per_modality(linears, parts)
+        return self.hooks.linear(
+            ("q", "k", "v") if name == "qkv" else (name,), linears, parts, order
+        )
 
 
 def key_mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
@@ -241,23 +209,10 @@ def key_mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     return torch.where(mask, 0.0, MASKED).to(dtype)[:, None, None, :]
 
 
-def masked_decoding_bias(
-    image_tokens: int, length: int, device: torch.device, dtype: torch.dtype
-) -> Tensor:
-    """Attention bias of [image, words, MASKs]: `[1, 1, tokens, tokens]`.
-
-    The image sees the image; word i sees the image and words up to i; MASK t sees the image, the
-    words up to t - 1 (index t - 1 is the last word fed with it) and itself.
-    """
-    causal = torch.tril(torch.ones(length, length, dtype=torch.bool, device=device))
-    eye = torch.eye(length, dtype=torch.bool, device=device)
-    none = torch.zeros(length, length, dtype=torch.bool, device=device)
-    text = torch.cat([torch.cat([causal, none], 1), torch.cat([causal, eye], 1)], 0)
-    allowed = nn.functional.pad(text, (image_tokens, 0), value=True)
-    image = torch.zeros(image_tokens, image_tokens + 2 * length, dtype=torch.bool, device=device)
-    image[:, :image_tokens] = True
-    allowed = torch.cat([image, allowed], 0)
-    return torch.where(allowed, 0.0, MASKED).to(dtype)[None, None]
+def _widened(bias: Tensor | None, k: Tensor) -> Tensor | None:
+    """Let every query see the rows that an adapter put before the keys."""
+    more = 0 if bias is None else k.shape[2] - bias.shape[-1]
+    return bias if bias is None or not more else nn.functional.pad(bias, (more, 0))
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
@@ -285,18 +240,12 @@ def _linears(*lists: nn.ModuleList) -> list[nn.Linear]:
     return [linear for each in lists for linear in each if isinstance(linear, nn.Linear)]
 
 
-def _per_modality(linears: nn.ModuleList, parts: Parts, acting: AtLinear | None = None) -> Tensor:
+def _per_modality(linears: nn.ModuleList, parts: Parts) -> Tensor:
     """Apply each modality's linear to its tokens, or the merged one to all; `[batch, tokens, out]`.
 
     Tokens are joined once, so that no graph copies them twice.
     """
     if len(linears) == 1:
         merged: Tensor = linears[0](join(parts))
-        if acting is None:
-            return merged
-        made = dict(zip(parts, merged.split([x.shape[1] for x in parts.values()], 1), strict=True))
-    else:
-        made = {modality: linears[modality](x) for modality, x in parts.items()}
-    if acting is not None:
-        made = {modality: acting(modality, parts[modality], y) for modality, y in made.items()}
-    return join(made)
+        return merged
+    return join({modality: linears[modality](x) for modality, x in parts.items()})

@@ -9,7 +9,7 @@ both would be as large as what it scales, and each row would pay for writing and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,8 @@ IMAGE, TEXT = 0, 1
 Order = int | Tensor
 """An order inside its key: one int for the whole batch, or int64 `[batch]`, one per row."""
 
-Factors = Callable[[int], tuple[Tensor, Tensor] | None]
-"""From a modality to what is added to scale and shift, each `[batch, 1, width]`; None: nothing."""
+NormChange = tuple[Tensor | None, Tensor | None]
+"""What an adapter adds to a norm's scale and shift (ADR 0031): `[width]` or `[batch, 1, width]`."""
 
 Parts = dict[int, Tensor]
 """Tokens by modality, image first; a modality without tokens is left out."""
@@ -64,19 +64,25 @@ class OrderNorm(nn.Module):
         self.eps = eps
 
     def forward(
-        self, x: Tensor, order: Order, image_tokens: int, added: Factors | None = None
+        self,
+        x: Tensor,
+        order: Order,
+        image_tokens: int,
+        changes: Mapping[int, NormChange] | None = None,
     ) -> Parts:
         """Normalise image tokens by the image norm and text tokens by the text norm.
 
         Args:
             x: `[batch, tokens, width]`, image first.
-            order: order inside the key; one per row where anything is added.
+            order: order inside the key.
             image_tokens: leading tokens of the image.
-            added: what each row's adapter adds to scale and shift (ADR 0031).
+            changes: of an adapter, by modality.
 
         Returns:
             The tokens of each modality.
         """
+        if changes:
+            return self._changed(x, order, image_tokens, changes)
         if isinstance(order, int):
             scale, shift = self.scale[order], self.shift[order]
             return {
@@ -84,10 +90,23 @@ class OrderNorm(nn.Module):
                 for m, part in split(x, image_tokens).items()
             }
         normal = nn.functional.layer_norm(x, (self.width,), eps=self.eps)
-        parts = {}
+        return {
+            m: part * of_order(self.scale[:, m], order) + of_order(self.shift[:, m], order)
+            for m, part in split(normal, image_tokens).items()
+        }
+
+    def _changed(
+        self, x: Tensor, order: Order, image_tokens: int, changes: Mapping[int, NormChange]
+    ) -> Parts:
+        normal = nn.functional.layer_norm(x, (self.width,), eps=self.eps)
+        made: Parts = {}
         for m, part in split(normal, image_tokens).items():
-            scale, shift = of_order(self.scale[:, m], order), of_order(self.shift[:, m], order)
-            if added is not None and (more := added(m)) is not None:
-                scale, shift = scale + more[0], shift + more[1]
-            parts[m] = part * scale + shift
-        return parts
+            scale, shift = (self._of(table[:, m], order) for table in (self.scale, self.shift))
+            more_scale, more_shift = changes.get(m, (None, None))
+            scale = scale if more_scale is None else scale + more_scale
+            made[m] = part * scale + (shift if more_shift is None else shift + more_shift)
+        return made
+
+    @staticmethod
+    def _of(table: Tensor, order: Order) -> Tensor:
+        return table[order] if isinstance(order, int) else of_order(table, order)

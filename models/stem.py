@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
+from models.adapters.hooked import StemHooks
+from models.norms import IMAGE, TEXT
 
 POSITION_OFFSET = 2
 """torchscale reserves positions 0 and 1; the first token of either modality stands at 2."""
@@ -20,6 +22,9 @@ class Stem(nn.Module):
 
     Args:
         config: shape of the model.
+
+    Attributes:
+        hooks: an adapter's, if one is attached (ADR 0031).
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -38,6 +43,7 @@ class Stem(nn.Module):
                 for side in others
             }
         )
+        self.hooks: StemHooks | None = None
         nn.init.normal_(self.words.weight, std=width**-0.5)
         tables = (self.image_positions, self.text_positions, *map(self._positions, others))
         for table in tables:
@@ -58,7 +64,8 @@ class Stem(nn.Module):
         x = pixels.permute(0, 3, 1, 2).to(weight.dtype) * (2.0 / 255.0) - 1.0
         x = self.patches(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
-        return x + self._positions(pixels.shape[1]).weight[POSITION_OFFSET:]
+        x = x + self._positions(pixels.shape[1]).weight[POSITION_OFFSET:]
+        return x if self.hooks is None else self.hooks.embedded(IMAGE, x)
 
     def _positions(self, side: int) -> nn.Embedding:
         """Return the positions of pictures of that side, in pixels.
@@ -88,4 +95,15 @@ class Stem(nn.Module):
         if positions is None:
             positions = torch.arange(tokens.shape[1], device=tokens.device)
         embedded: Tensor = self.words(tokens) + self.text_positions(positions + POSITION_OFFSET)
-        return embedded
+        return embedded if self.hooks is None else self.hooks.embedded(TEXT, embedded)
+
+    def prompt(self, embedded: Tensor) -> Tensor | None:
+        """Return an adapter's prompt rows for embedded tokens; None: there are none.
+
+        Args:
+            embedded: `[batch, tokens, width]`.
+
+        Returns:
+            `[batch, rows, width]`, tokens of the text.
+        """
+        return None if self.hooks is None else self.hooks.prompt(embedded)

@@ -132,6 +132,40 @@ class TableSize:
     gate_rank: int = 0
 
 
+@dataclass(frozen=True)
+class Site:
+    """The tables of one hook and modality; `HookTables` is the same in a file, and says more.
+
+    Attributes:
+        hook: its name.
+        modality: whose tokens; None at hooks of rows.
+        parts: the tables that are there.
+        size: of the tables.
+        activation: inside bottleneck and gate.
+        carry: how often what a hook beside a sub-layer reads is added as it is.
+    """
+
+    hook: str
+    modality: Modality | None
+    parts: tuple[str, ...]
+    size: TableSize
+    activation: Activation = "none"
+    carry: float = 0.0
+
+    @property
+    def at(self) -> Hook:
+        """The hook itself."""
+        return HOOKS[self.hook]
+
+    def shape(self, part: str, config: ModelConfig) -> tuple[int, ...]:
+        """Return the shape of one table."""
+        return table_shape(self.at, part, config, self.size)
+
+    def name(self, part: str) -> str:
+        """Return how one table is called in files."""
+        return tensor_name(self.at, self.modality, part)
+
+
 def tensor_name(hook: Hook, modality: Modality | None, part: str) -> str:
     """Return how a table is called in files, such as `block.q.image.down`, `block.prefix.key`."""
     named = (hook.name, part) if modality is None else (hook.name, modality, part)

@@ -16,9 +16,8 @@ from artifact.adapters.hooks import (
     Hook,
     HookKind,
     Modality,
+    Site,
     TableSize,
-    table_shape,
-    tensor_name,
 )
 from artifact.config import ModelConfig, Precision
 from artifact.manifest.adapted import MAX_RANK, AdapterCapacity
@@ -134,16 +133,23 @@ class HookTables(Record):
         """The hook itself."""
         return HOOKS[self.hook]
 
+    @classmethod
+    def of(cls, site: Site) -> Self:
+        """Return what a site is in a file."""
+        size = {"rank": site.size.rank, "gate_rank": site.size.gate_rank}
+        own = {"activation": site.activation, "carry": site.carry}
+        return cls(hook=site.hook, modality=site.modality, parts=site.parts, **size, **own)
+
     @property
-    def size(self) -> TableSize:
-        """How large the tables are."""
-        return TableSize(self.rank, self.gate_rank)
+    def site(self) -> Site:
+        """It without pydantic."""
+        size = TableSize(self.rank, self.gate_rank)
+        return Site(self.hook, self.modality, self.parts, size, self.activation, self.carry)
 
     def tensors(self, config: ModelConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
         """Yield the name in the file and the shape of each table."""
         for part in self.parts:
-            name = tensor_name(self.at, self.modality, part)
-            yield name, table_shape(self.at, part, config, self.size)
+            yield self.site.name(part), self.site.shape(part, config)
 
 
 class AdapterHead(Record):

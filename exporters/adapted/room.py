@@ -7,16 +7,17 @@ everywhere, and a gate that is one, it changes no bit of a sum (ADR 0031).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from artifact.adapters.hooks import (
     HOOKS,
     MODALITIES,
-    Activation,
     Hook,
     HookKind,
     TableSize,
@@ -26,23 +27,18 @@ from artifact.adapters.hooks import (
 from artifact.config import ModelConfig
 from artifact.manifest.adapted import AdapterCapacity
 from exporters.stages import TensorShape
-from models.key_block import AtLinear
-from models.norms import IMAGE, TEXT, Factors, join, split
+from models.adapters.hooked import BlockHooks, StemHooks
+from models.adapters.tables import ACTIVATIONS, Tables
+from models.key_block import KeyBlock
+from models.norms import IMAGE, TEXT, Order
+from models.stem import Stem
 
 ADAPTERS_DRAWN = 3
 """Rows of the tables that parity is checked with; they are the size of symbol A there."""
 
 _DRAWN_STD = 0.05
 
-_ACTIVATIONS: dict[Activation, Callable[[Tensor], Tensor]] = {
-    "none": lambda x: x,
-    "relu": torch.relu,
-    "gelu": nn.functional.gelu,
-    "gelu_tanh": lambda x: nn.functional.gelu(x, approximate="tanh"),
-    "silu": nn.functional.silu,
-}
-
-Parts = tuple[int, ...]
+Modalities = tuple[int, ...]
 """Modalities whose tokens a stage has, in the order of its tokens."""
 
 
@@ -59,7 +55,7 @@ class Room:
 
     capacity: AdapterCapacity
     config: ModelConfig
-    seen: Parts
+    seen: Modalities
     orders: int | None
 
     @property
@@ -112,8 +108,8 @@ class Room:
             return False
         return part == "shift" or size.rank > 0
 
-    def rows(self, order: Tensor | None, given: Sequence[Tensor]) -> RowHooks | None:
-        """Return what acts on each row.
+    def lookup(self, order: Tensor | None, given: Sequence[Tensor]) -> RowTables | None:
+        """Return each row's own tables.
 
         Args:
             order: of each row inside the key, `[batch]`; None in a stem.
@@ -125,15 +121,15 @@ class Room:
         place = adapter if order is None else adapter * self.orders + order
         names = [name for name in self.inputs() if name != "adapter"]
         flat = [table if order is None else table.flatten(0, 1) for table in tables]
-        return RowHooks(self.capacity, dict(zip(names, flat, strict=True)), place)
+        return RowTables(self.capacity, dict(zip(names, flat, strict=True)), place)
 
 
-class RowHooks:
-    """What the adapter of each row does at every hook; a `BlockHooks`.
+class RowTables:
+    """The tables of each row of a batch, looked up in a stage's inputs; a `Lookup`.
 
     Args:
         capacity: of the form.
-        tables: `[places, ...]` by name.
+        tables: `[places, …]` by name.
         place: of each row in every table, int64 `[batch]`.
     """
 
@@ -144,92 +140,47 @@ class RowHooks:
         self._tables = tables
         self._place = place
 
-    def factors(self, hook: str) -> Factors | None:
-        """Return what is added to a norm's scale and shift, each `[batch, 1, width]`."""
-        if hook not in self._capacity.ranks:
+    def at(self, hook: str, modality: int | None, order: Order | None) -> Tables | None:
+        """Return the rows' tables at a hook; their order is in their places already."""
+        if modality is None or hook not in self._capacity.ranks:
             return None
-
-        def added(modality: int) -> tuple[Tensor, Tensor]:
-            scale, shift = (self._row(HOOKS[hook], modality, part) for part in ("scale", "shift"))
-            return scale, shift
-
-        return added
-
-    def linear(self, *hooks: str) -> AtLinear | None:
-        """Return what acts at linears that lie side by side in one."""
-        if not self._capacity.ranks.keys() & set(hooks):
+        prefix = tensor_name(HOOKS[hook], MODALITIES[modality], "")
+        found = {
+            name.removeprefix(prefix): table.index_select(0, self._place)
+            for name, table in self._tables.items()
+            if name.startswith(prefix)
+        }
+        if not found:
             return None
+        parts = {part: x.unsqueeze(1) if x.ndim == 2 else x for part, x in found.items()}
+        shares = parts.pop("activation", None)
+        carry = parts.pop("carry", 0.0)
+        return Tables(parts, partial(self._activated, hook, shares), carry)
 
-        def act(modality: int, x: Tensor, y: Tensor) -> Tensor:
-            parts = y.chunk(len(hooks), dim=-1) if len(hooks) > 1 else (y,)
-            pairs = zip(hooks, parts, strict=True)
-            adapted = [self.added(hook, modality, x, part) for hook, part in pairs]
-            return adapted[0] if len(adapted) == 1 else torch.cat(adapted, dim=-1)
-
-        return act
-
-    def sub_layer(self, name: str, y: Tensor, stream: Tensor, image_tokens: int) -> Tensor:
-        """Act on a sub-layer's output, then beside it."""
-        output, beside = f"block.{name}_output", f"block.{name}_beside"
-        if not self._capacity.ranks.keys() & {output, beside}:
-            return y
-        before, made = split(stream, image_tokens), {}
-        for modality, part in split(y, image_tokens).items():
-            part = self.added(output, modality, part, part)
-            part = self._gated(output, modality, before[modality], part)
-            part = self.added(beside, modality, before[modality], part)
-            if beside in self._capacity.ranks:
-                carry = self._row(HOOKS[beside], modality, "carry")
-                part = part + carry * before[modality]
-            made[modality] = part
-        return join(made)
-
-    def added(self, hook: str, modality: int, x: Tensor, y: Tensor) -> Tensor:
-        """Return y and what the bottleneck at a hook makes of x, `[batch, tokens, out]`."""
-        if hook not in self._capacity.ranks:
-            return y
-        at = HOOKS[hook]
-        if self._has(at, modality, "down"):
-            y = y + self._through(at, modality, x, "")
-        if self._has(at, modality, "shift"):
-            y = y + self._row(at, modality, "shift")
-        return y
-
-    def _gated(self, hook: str, modality: int, x: Tensor, y: Tensor) -> Tensor:
-        at = HOOKS[hook]
-        if not self._has(at, modality, "gate_down"):
-            return y
-        gate = self._through(at, modality, x, "gate_") + self._row(at, modality, "gate_shift")
-        return y * gate.sigmoid()
-
-    def _through(self, hook: Hook, modality: int, x: Tensor, family: str) -> Tensor:
-        """Go down, through the activation, and up again, without the last shift."""
-        inner = x @ self._of(hook, modality, f"{family}down")
-        if self._has(hook, modality, f"{family}down_shift"):
-            inner = inner + self._row(hook, modality, f"{family}down_shift")
-        inner = self._activated(hook, modality, inner)
-        return inner @ self._of(hook, modality, f"{family}up")
-
-    def _activated(self, hook: Hook, modality: int, x: Tensor) -> Tensor:
-        """Apply each row's activation: where there are several, a row takes one times 1."""
-        made = [_ACTIVATIONS[name](x) for name in self._capacity.activations_at(hook.name)]
-        if len(made) == 1:
-            return made[0]
-        shares = self._row(hook, modality, "activation")
-        weighted = [shares[..., i : i + 1] * each for i, each in enumerate(made)]
-        return torch.stack(weighted).sum(0) if len(weighted) > 2 else weighted[0] + weighted[1]
-
-    def _has(self, hook: Hook, modality: int, part: str) -> bool:
-        return tensor_name(hook, MODALITIES[modality], part) in self._tables
-
-    def _row(self, hook: Hook, modality: int, part: str) -> Tensor:
-        """Return each row's vector of a table, for all of its tokens: `[batch, 1, width]`."""
-        return self._of(hook, modality, part).unsqueeze(1)
-
-    def _of(self, hook: Hook, modality: int, part: str) -> Tensor:
-        table = self._tables[tensor_name(hook, MODALITIES[modality], part)]
-        return table.index_select(0, self._place)
+    def _activated(self, hook: str, shares: Tensor | None, x: Tensor) -> Tensor:
+        """Apply each row's activation: where there may be several, a row takes one times 1."""
+        first, *more = (ACTIVATIONS[name](x) for name in self._capacity.activations_at(hook))
+        if shares is None:
+            return first
+        mixed = shares[..., :1] * first
+        for place, each in enumerate(more, 1):
+            mixed = mixed + shares[..., place : place + 1] * each
+        return mixed
 
 
-BOTH: Parts = (IMAGE, TEXT)
+@contextmanager
+def attached(owner: KeyBlock | Stem, lookup: RowTables | None) -> Iterator[None]:
+    """Let rows' tables act in a block or the stem while a stage runs or is traced."""
+    if lookup is not None:
+        if isinstance(owner, KeyBlock):
+            owner.hooks = BlockHooks(lookup, 0)
+        else:
+            owner.hooks = StemHooks(lookup)
+    try:
+        yield
+    finally:
+        owner.hooks = None
+
+
+BOTH: Modalities = (IMAGE, TEXT)
 """The tokens of a stage that sees a picture and a text."""

@@ -19,8 +19,8 @@ from exporters.examples import Example, padded, picture
 from exporters.stages import UncompiledStage
 from exporters.tasks import caption_stages
 from exporters.tasks.contract import NO_ADAPTERS, ExportedTask, SearchRows
+from models.captions import masked_decoding_bias
 from models.checkpoint import Checkpoint
-from models.key_block import masked_decoding_bias
 from models.series import OtmvModel
 
 

@@ -11,7 +11,7 @@ from artifact.manifest.adapted import AdapterCapacity
 from artifact.pattern import SkipPattern
 from artifact.stage import StageName
 from artifact.task import CAPTION
-from exporters.adapted.room import Room
+from exporters.adapted.room import Room, attached
 from exporters.stages import (
     Call,
     TensorShape,
@@ -62,16 +62,15 @@ def _stems(
     seeing, reading = (Room(capacity, model.config, (each,), None) for each in (IMAGE, TEXT))
 
     def picture(pixels: Tensor, *given: Tensor) -> Tensor:
-        embedded, hooks = model.stem.image(pixels), seeing.rows(None, given)
-        return embedded if hooks is None else hooks.added("stem.image", IMAGE, embedded, embedded)
+        with attached(model.stem, seeing.lookup(None, given)):
+            return model.stem.image(pixels)
 
     inputs = {"pixels": pixels_shape(model, CAPTION.name), **seeing.inputs()}
     yield UncompiledStage(_SEE.stem_at(size), Call(model.stem, picture), inputs, {"h": image})
 
     def words(tokens: Tensor, position: Tensor, *given: Tensor) -> Tensor:
-        embedded = model.stem.text(tokens, torch.stack([position, position + 1], dim=1))
-        hooks = reading.rows(None, given)
-        return embedded if hooks is None else hooks.added("stem.text", TEXT, embedded, embedded)
+        with attached(model.stem, reading.lookup(None, given)):
+            return model.stem.text(tokens, torch.stack([position, position + 1], dim=1))
 
     inputs = {"tokens": tokens_shape(model, "B", 2), "position": _position(model)}
     inputs |= reading.inputs()
@@ -82,7 +81,8 @@ def _image_block(
     name: StageName, key: KeyBlock, image: TensorShape, seen: TensorShape, room: Room
 ) -> UncompiledStage:
     def see(h: Tensor, order: Tensor, *given: Tensor) -> object:
-        return key.image_pass(h, order, room.rows(order, given))
+        with attached(key, room.lookup(order, given)):
+            return key.image_pass(h, order)
 
     inputs = {"h": image, "order": order_shape(key), **room.inputs()}
     return UncompiledStage(name, Call(key, see), inputs, {"h_out": image, "k": seen, "v": seen})
@@ -100,7 +100,8 @@ def _word_block(
     def decode(
         h: Tensor, order: Tensor, k: Tensor, v: Tensor, mask: Tensor, *given: Tensor
     ) -> object:
-        h, k_new, v_new = key.decode(h, order, k, v, mask, room.rows(order, given))
+        with attached(key, room.lookup(order, given)):
+            h, k_new, v_new = key.decode(h, order, k, v, mask)
         return h, h[:, 1:], k_new, v_new
 
     mask = TensorShape(torch.bool, ("B", "T"))

@@ -17,7 +17,7 @@ from artifact.preprocess import TextCodec
 from artifact.stage import StageName
 from artifact.task import Task
 from exporters.accounting import matrix_macs, row_flops
-from exporters.adapted.room import BOTH, Room
+from exporters.adapted.room import BOTH, Room, attached
 from exporters.examples import Example, lengths_mask, padded, picture
 from exporters.stages import (
     Call,
@@ -31,7 +31,6 @@ from exporters.stages import (
 from exporters.tasks.contract import NO_ADAPTERS, ExportedTask, SearchRows
 from models.checkpoint import Checkpoint
 from models.key_block import KeyBlock, key_mask_bias
-from models.norms import IMAGE, TEXT
 from models.series import OtmvModel, read_joint
 
 RightClass = Callable[[Example, Sequence[str]], int | None]
@@ -204,11 +203,8 @@ def _stem(
     name: StageName, model: OtmvModel, picture: TensorShape, hidden: TensorShape, room: Room
 ) -> UncompiledStage:
     def stem(pixels: Tensor, tokens: Tensor, *given: Tensor) -> Tensor:
-        image, text = model.stem.image(pixels), model.stem.text(tokens)
-        if (hooks := room.rows(None, given)) is not None:
-            image = hooks.added("stem.image", IMAGE, image, image)
-            text = hooks.added("stem.text", TEXT, text, text)
-        return torch.cat([image, text], dim=1)
+        with attached(model.stem, room.lookup(None, given)):
+            return torch.cat([model.stem.image(pixels), model.stem.text(tokens)], dim=1)
 
     inputs = {"pixels": picture, "tokens": tokens_shape(model, "B", "L"), **room.inputs()}
     return UncompiledStage(name, Call(model.stem, stem), inputs, {"h": hidden})
@@ -225,8 +221,8 @@ def _block(
     picked = read_joint(image_tokens)
 
     def block(h: Tensor, order: Tensor, mask: Tensor, *given: Tensor) -> object:
-        hooks = room.rows(order, given)
-        h = key(h, order, image_tokens, key_mask_bias(mask, h.dtype), hooks)
+        with attached(key, room.lookup(order, given)):
+            h = key(h, order, image_tokens, key_mask_bias(mask, h.dtype))
         return h, picked(h)
 
     inputs = {"h": hidden, "order": order_shape(key), "mask": TensorShape(torch.bool, ("B", "N"))}

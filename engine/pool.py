@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 
 from artifact.errors import TextError
 from artifact.store import Artifact
@@ -27,6 +28,7 @@ from engine.opening.auto import open_chosen
 from engine.opening.open import OpenedEngine
 from engine.requests.admission import Known, shed_reason
 from engine.requests.request import Request
+from engine.residency.adapters.shelf import LoadedAdapter
 from engine.residency.stages import Progress
 from engine.telemetry import NO_VARIANT, Telemetry
 from engine.types import Answer, Budget, Input, Offer, Outcome
@@ -142,6 +144,7 @@ class EnginePool:
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
+        adapter: str | None = None,
     ) -> Request:
         """Take a place for a request before its picture is decoded.
 
@@ -153,6 +156,7 @@ class EnginePool:
             rows: rows of a batch it takes; a caption needs a slot for each, its beams.
             tokens: of its text (see `check_question`), or most of a caption's, if that is known.
             reply_s: predicted time from the engine's answer until the caller has it.
+            adapter: name of the adapter that it is answered with; None: the base answers.
 
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: the request has ended then.
@@ -160,7 +164,7 @@ class EnginePool:
         try:
             if not self.ready:
                 raise NotReady
-            known = Known(arrived_s, decode_s, rows, tokens, reply_s)
+            known = Known(arrived_s, decode_s, rows, tokens, reply_s, adapter)
             return self._parts.admission.open(task, budget, known, self._clock.now_s())
         except RequestError:
             self.telemetry.ended(task, NO_VARIANT, "invalid")
@@ -257,6 +261,28 @@ class EnginePool:
         with self._budget_lock:
             self._stages.set_budget(budget_bytes)
         self._parts.executor.wake()
+
+    def adapters(self) -> Mapping[str, LoadedAdapter]:
+        """Return the adapters that requests may name."""
+        return self._parts.shelf.loaded
+
+    def load_adapter(self, folder: Path) -> LoadedAdapter:
+        """Load an adapter while requests run; blocking. Nothing changes where it fails.
+
+        Raises:
+            AdapterError, ArtifactError: it cannot be read, or is not for this artifact.
+            AdapterNotLoaded: its name is taken, or there is no room for it.
+            LoadFailed: a stage that takes it cannot be loaded.
+        """
+        return self._parts.shelf.load(folder)
+
+    def drop_adapter(self, name: str) -> LoadedAdapter:
+        """Let no new request name an adapter; those that have it finish with it.
+
+        Raises:
+            UnknownAdapter: there is none of that name.
+        """
+        return self._parts.shelf.drop(name)
 
     def drain(self, timeout_s: float) -> bool:
         """Take nothing new and wait until all has ended; False if something is left."""

@@ -111,7 +111,8 @@ class Answer:
     why a lower variant than the best qualifying one answered; None: the best one did. `labels` are
     (label, softmax score), best first: VQA's answers, "true" and "false" of a statement, or
     whatever a task's logits say. `text` is the caption. `phases_s` are wall seconds: queue
-    (submitted, not running), stem, blocks, head.
+    (submitted, not running), stem, blocks, head. `adapter` names the one that the request named;
+    `quality` is then what was measured with it.
     """
 
     task: TaskName
@@ -126,6 +127,7 @@ class Answer:
     labels: tuple[tuple[str, float], ...] = ()
     text: str | None = None
     phases_s: Mapping[str, float] = field(default_factory=dict)
+    adapter: str | None = None
 
     @property
     def degraded(self) -> bool:

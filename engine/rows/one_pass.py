@@ -17,7 +17,8 @@ from engine.backends.arrays import AnyArray, Array
 class OnePassRow:
     """A picture and a text: stem, executed blocks, head; or all in one step.
 
-    It is a question, or one picture of a statement. `h` [N, D] and `y` [2, D] (fp32) are its hidden
+    It is a question, or one picture of a statement. `adapter` is its place in the tables of loaded
+    adapters, int64 [], 0 without one (ADR 0031). `h` [N, D] and `y` [2, D] (fp32) are its hidden
     state and readout so far, `mask` [N] says which tokens are real. h lies in the backend's memory
     (ADR 0023). While it rides in a batch (engine/rows/slots.py), h and y are slices of that batch's
     arrays.
@@ -52,6 +53,7 @@ class OnePassRow:
         self._banked: Array | None = None
         self.series = config.readout == "series"
         image_tokens = config.image_tokens_of(task.name)
+        self.adapter = np.array(0, np.int64)
         self.mask = np.arange(image_tokens + length) < image_tokens + len(tokens)
         self.h: AnyArray = np.empty((0, config.width), np.float32)
         self.y: Array = np.zeros((len(ONE_PASS_READS), config.width), np.float32)
@@ -110,14 +112,19 @@ class OnePassRow:
         self._cursor = len(self._program.steps) - 1
         self.y, self._banked = self._banked, None
 
+    def adapt(self, place: int) -> None:
+        """Run with the adapter at that place of the tables; before its first step."""
+        self.adapter = np.array(place, np.int64)
+
     def inputs(self) -> dict[str, AnyArray]:
         """Return the next step's inputs."""
         step = self.step
         if step.stage.is_stem:
-            return {"pixels": self._pixels, "tokens": self._tokens}
+            given = {"pixels": self._pixels, "tokens": self._tokens}
+            return {**given, "adapter": self.adapter}
         if step.order_in_key is not None:
             order = np.array(step.order_in_key, np.int64)
-            return {"h": self.h, "order": order, "mask": self.mask}
+            return {"h": self.h, "order": order, "mask": self.mask, "adapter": self.adapter}
         if step.stage.is_head:
             return {"y": self.y}
         return {"pixels": self._pixels, "tokens": self._tokens, "mask": self.mask}

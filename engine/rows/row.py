@@ -57,6 +57,10 @@ class Row(Protocol):
         """Whether its answer is there."""
         ...
 
+    def adapt(self, place: int) -> None:
+        """Run with the adapter at that place of the tables (ADR 0031); before its first step."""
+        ...
+
     def inputs(self) -> dict[str, AnyArray]:
         """Return the step's inputs without the batch axis, padded to the bucket. Pure."""
         ...

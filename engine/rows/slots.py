@@ -27,12 +27,14 @@ class Rider(Protocol):
     """A row that rides in a batch while blocks run.
 
     `h` [N, D] and `y` [2, D] (fp32) are its hidden state and readout, `mask` [N] says which tokens
-    are real; `series`: terms are added to the readout, else the last one is it.
+    are real; `adapter` is its place in adapters' tables; `series`: terms are added to the readout,
+    else the last one is it.
     """
 
     h: AnyArray
     y: Array
     mask: Array
+    adapter: Array
     series: bool
 
     def upcoming(self, steps: int) -> list[int]:
@@ -54,6 +56,7 @@ class Batch:
         self._r = np.empty_like(self._y)
         self._mask = np.zeros((size, tokens), np.bool_)
         self._order = np.zeros(size, np.int64)
+        self._adapter = np.zeros(size, np.int64)
         self._rows: list[Rider | None] = []
         self._calls: dict[tuple[int, int], tuple[dict[str, AnyArray], dict[str, AnyArray]]] = {}
 
@@ -84,6 +87,7 @@ class Batch:
 
     def _place(self, row: Rider, slot: int) -> None:
         self._h[slot], self._y[slot], self._mask[slot] = row.h, row.y, row.mask
+        self._adapter[slot] = row.adapter
         row.h, row.y = self._h[slot], self._y[slot]
         self._rows[slot] = row
 
@@ -94,8 +98,8 @@ class Batch:
     def ride(self, run: Block, steps: int, interrupted: Callable[[], bool]) -> int:
         """Run the block its rows are at, `steps` times or until interrupted; return how often.
 
-        `run` reads h, order and mask [n, ...] and writes h_out and r. What it raises goes on to the
-        caller; the rows have then moved on by the steps before.
+        `run` reads h, order, mask and adapter [n, ...] and writes h_out and r. What it raises goes
+        on to the caller; the rows have then moved on by the steps before.
         """
         n = len(self._rows)
         orders = np.array([row.upcoming(steps) for row in self.rows], np.int64)
@@ -123,6 +127,7 @@ class Batch:
                 "h": self._h[:n],
                 "order": self._order[:n],
                 "mask": self._mask[:n],
+                "adapter": self._adapter[:n],
             }
             self._calls[key] = given, {"h_out": self._next[:n], "r": self._r[:n]}
         return self._calls[key]

@@ -12,26 +12,30 @@ from numpy.typing import NDArray
 from artifact.golden import relative_l2
 from artifact.manifest import StageFile
 from artifact.store import Artifact
+from artifact.task import CAPTION
 from engine.backends.base import LoadedStage
 from engine.backends.registry import open_backend
 from exporters.adapted.forms import form_named
-from exporters.export import ExportOptions, export
+from exporters.tasks import cut_adapted
 from models.checkpoint import Checkpoint
 from models.key_block import KeyBlock, key_mask_bias
 from models.norms import IMAGE, TEXT
+from tests.adapted.adaptable import FORMS, adaptable_checkpoint, write_adaptable
 from tests.exporters.adapted.drawn_tables import Tables, drawn_tables, one_row
 
 LORA, ALL = 0, 1
-FORMS = ("lora:3", "linears:3+gated:4+parallel:4+shifts+adalink:2")
 ROWS = 8
 NAMES = ("image", "text")
 
 
 @pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    return adaptable_checkpoint()
+
+
+@pytest.fixture(scope="module")
 def adaptable(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    out = tmp_path_factory.mktemp("adaptable") / "artifact"
-    options = ExportOptions(whole="none", adapters=tuple(form_named(form) for form in FORMS))
-    return export(checkpoint, out, None, options, lambda what, share: None)
+    return write_adaptable(checkpoint, tmp_path_factory.mktemp("adaptable") / "artifact")
 
 
 def _record(artifact: Artifact, form: int, stage: str) -> StageFile:
@@ -153,8 +157,9 @@ def test_adapted_graphs_add_no_weights(adaptable: Artifact) -> None:
             assert set(record.initializers) <= plain
 
 
-def test_captions_have_room_too(adaptable: Artifact) -> None:
-    stages = adaptable.manifest.adapted[ALL].stages
+def test_captions_have_room_too() -> None:
+    model = adaptable_checkpoint((CAPTION.name,)).model
+    stages = {stage.name: stage for stage in cut_adapted(model, form_named(FORMS[ALL]))}
     assert {"block_image[0]", "block_decode[0]", "stem[caption]", "stem[decode]"} <= set(stages)
     assert "block.q.text.down" not in stages["block_image[0]"].inputs
     assert "block.q.image.down" not in stages["block_decode[0]"].inputs

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from pathlib import Path
 
-from artifact.errors import TextError
+from artifact.errors import ArtifactError, TextError
 from artifact.store import Artifact
 from artifact.task import TASKS, TaskName
 from engine.clock import Clock, SystemClock
 from engine.config import EngineConfig
 from engine.errors import (
+    AdapterNotLoaded,
     Cancelled,
     CapacityError,
     DeadlineExpired,
@@ -33,6 +35,8 @@ from engine.residency.stages import Progress
 from engine.telemetry import NO_VARIANT, Telemetry
 from engine.types import Answer, Budget, Input, Offer, Outcome
 from engine.wiring import wire
+
+_LOG = logging.getLogger(__name__)
 
 
 class EnginePool:
@@ -94,7 +98,8 @@ class EnginePool:
         """Open another artifact as this one was, while this one answers; blocking (ADR 0026).
 
         Both are in memory then, and each may take the whole memory budget. They share one
-        telemetry: counters count for both, gauges show this one until the other's `show`.
+        telemetry: counters count for both, gauges show this one until the other's `show`. Adapters
+        of this one are loaded into the other if they are for that, too.
 
         Raises:
             LoadFailed, ParityFailed: nothing of it stays loaded then, and this one is as before.
@@ -106,6 +111,11 @@ class EnginePool:
         )
         new = EnginePool.open(artifact, beside, self.telemetry, self._clock, on_progress)
         new._parts.retake.alone = self._ended.is_set
+        for name, adapter in self.adapters().items():
+            try:
+                new.load_adapter(adapter.folder)
+            except (ArtifactError, AdapterNotLoaded, LoadFailed) as error:
+                _LOG.warning("adapter %s is not there any more: %s", name, error)
         return new
 
     @property

@@ -30,7 +30,7 @@ from server.observing.logs import log_failure
 from server.observing.request_record import record_of
 from server.observing.tracing import Tracing, open_tracing
 from server.requests.budget import BUDGET_HEADERS
-from server.routes import artifacts, health, memory_budget, variants
+from server.routes import adapters, artifacts, health, memory_budget, variants
 from server.routes.answers import answer_endpoints, answers_router
 from server.routes.direct_answers import DirectAnswers
 from server.routes.openapi_document import install_openapi
@@ -69,7 +69,7 @@ def create_app(
     app.state.serving = Serving(settings, open_pool, telemetry, clock)
     tasks = tuple(SERVED_TASKS.values())
     app.include_router(answers_router(tasks))
-    for module in (variants, artifacts, memory_budget, health):
+    for module in (variants, adapters, artifacts, memory_budget, health):
         app.include_router(module.router)
     for kind in _HANDLED:
         app.add_exception_handler(kind, _as_problem)

@@ -158,6 +158,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         max_batch=settings.max_batch,
         queue_limit=settings.queue_limit,
         caption_slots=settings.caption_slots,
+        adapter_places=settings.adapter_places,
         threads=settings.engine_threads or 0,
         grace_s=settings.grace_s,
         late_answer_worth=settings.late_answer_worth,

@@ -38,12 +38,16 @@ class EngineRequest:
 
 @dataclass(frozen=True)
 class Work:
-    """What to compute: one or several engine requests, all about the same pictures."""
+    """What to compute: one or several engine requests, all about the same pictures.
+
+    `adapter` names the one that they are answered with; None: the base answers.
+    """
 
     task: TaskName
     budget: Budget
     pictures: Sequence[Picture]
     requests: Sequence[EngineRequest]
+    adapter: str | None = None
 
 
 @dataclass(frozen=True)

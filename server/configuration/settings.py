@@ -58,6 +58,13 @@ class Settings(BaseSettings):
         le=65_536,
         description="Texts of open captions at once, each beam one; default: 4 times max_batch.",
     )
+    adapters: Path | None = Field(
+        default=None,
+        description="Folder of adapters: all of them are loaded at start, and may be later.",
+    )
+    adapter_places: int = Field(
+        default=64, ge=0, le=10_000, description="Adapters that are loaded at once at most."
+    )
     engine_threads: int | None = Field(
         default=None,
         ge=1,

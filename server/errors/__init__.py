@@ -28,6 +28,12 @@ ServerError
 ├── MemoryBudgetFixed    the server was started without changes of it
 ├── MemoryBudgetChanging the memory budget is being changed
 ├── MemoryBudgetTooSmall it would leave no variant; the one before still holds
+├── AdaptersFixed        the server was started without changes of them
+├── AdaptersChanging     another adapter is being loaded or dropped
+├── AdapterNotThere      none of that name is loaded, or lies in the folder
+├── AdapterRefused       the adapter cannot be loaded; nothing has changed
+├── AdapterExists        one of that name is loaded
+├── NoRoomForAdapter     every place is taken, or the memory budget is used
 ├── ArtifactOutside      the artifact does not lie where a reload may look
 └── ArtifactRefused      the new artifact cannot be served; the one before still is
 
@@ -53,11 +59,17 @@ from server.errors.availability import (
 )
 from server.errors.base import ServerError
 from server.errors.operation import (
+    AdapterExists,
+    AdapterNotThere,
+    AdapterRefused,
+    AdaptersChanging,
+    AdaptersFixed,
     ArtifactOutside,
     ArtifactRefused,
     MemoryBudgetChanging,
     MemoryBudgetFixed,
     MemoryBudgetTooSmall,
+    NoRoomForAdapter,
     ReloadOff,
     ReloadRunning,
 )
@@ -75,6 +87,11 @@ from server.errors.requests import (
 )
 
 __all__ = [
+    "AdapterExists",
+    "AdapterNotThere",
+    "AdapterRefused",
+    "AdaptersChanging",
+    "AdaptersFixed",
     "AnswerOverdue",
     "ArtifactOutside",
     "ArtifactRefused",
@@ -92,6 +109,7 @@ __all__ = [
     "MemoryBudgetChanging",
     "MemoryBudgetFixed",
     "MemoryBudgetTooSmall",
+    "NoRoomForAdapter",
     "NotOperator",
     "RateExceeded",
     "ReloadOff",

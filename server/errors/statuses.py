@@ -42,6 +42,8 @@ IMAGE_UNREADABLE = Problem(422, "image-unreadable", "The picture cannot be decod
 
 PROBLEMS: dict[type[Exception], Problem] = {
     engine.UnknownVariant: Problem(422, "unknown-variant", "No variant has that name"),
+    engine.UnknownAdapter: Problem(422, "unknown-adapter", "No adapter of that name is loaded"),
+    engine.AdapterNotLoaded: Problem(422, "adapter-refused", "The adapter cannot be loaded"),
     engine.InvalidInput: Problem(422, "invalid-input", "A value is out of range"),
     engine.NoVariantFits: Problem(422, "no-variant-fits", "No variant meets the hard budgets"),
     engine.RequestError: Problem(422, "invalid-request", "The request cannot be served"),
@@ -95,6 +97,12 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.MemoryBudgetTooSmall: Problem(
         422, "memory-budget-too-small", "The memory budget holds no variant"
     ),
+    http.AdaptersFixed: Problem(403, "adapters-fixed", "The adapters are fixed"),
+    http.AdaptersChanging: Problem(409, "adapters-changing", "An adapter is being changed"),
+    http.AdapterNotThere: Problem(404, "adapter-not-there", "There is no such adapter"),
+    http.AdapterRefused: Problem(422, "adapter-refused", "The adapter cannot be loaded"),
+    http.AdapterExists: Problem(409, "adapter-exists", "An adapter of that name is loaded"),
+    http.NoRoomForAdapter: Problem(409, "no-room-for-adapter", "There is no room for it"),
     http.ArtifactOutside: Problem(403, "artifact-outside", "The artifact may not be loaded"),
     http.ArtifactRefused: Problem(422, "artifact-refused", "The artifact cannot be served"),
     pictures.ImageNotRecognised: Problem(

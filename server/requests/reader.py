@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from pydantic import Field
+
 from engine.types import Budget
 from pictures.headers import read_header
 from pictures.picture import Picture, naming_picture
+from server.configuration.api_key import AdapterName
 from server.http.media_types import JSON, media_type
 from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_headers
 from server.requests.fields import WireModel, from_json, from_texts
@@ -26,6 +29,10 @@ class TaskFields(WireModel):
     The order of declaration is the order in which OpenAPI shows fields.
     """
 
+    adapter: AdapterName | None = Field(
+        default=None,
+        description="Name of a loaded adapter to answer with; default: the API key's, or none.",
+    )
     if TYPE_CHECKING:
         budget: BudgetFields
 
@@ -64,6 +71,7 @@ class CheckedRequest(Generic[Fields]):
     pictures: tuple[Picture, ...]
     fields: Fields
     budget: Budget
+    adapter: str | None
 
 
 @dataclass(frozen=True)
@@ -72,6 +80,7 @@ class RequestReader:
 
     max_pixels: int
     defaults: BudgetDefaults
+    default_adapter: str | None = None
 
     def read(
         self, shape: RequestShape[Fields], body: _Bytes, headers: Mapping[str, str]
@@ -88,7 +97,7 @@ class RequestReader:
         budget = self.defaults.merged(fields.budget, budget_from_headers(headers))
         names = _NAMES[len(pictures)]
         read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))
-        return CheckedRequest(read, fields, budget)
+        return CheckedRequest(read, fields, budget, fields.adapter or self.default_adapter)
 
     def _picture(self, data: _Bytes, name: str) -> Picture:
         with naming_picture(name):

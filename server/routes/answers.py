@@ -36,6 +36,7 @@ from server.tasks.served_task import ServedTask
 
 _ERRORS: tuple[type[Exception], ...] = (
     engine.UnknownVariant,
+    engine.UnknownAdapter,
     engine.InvalidInput,
     engine.NoVariantFits,
     engine.QueueFull,
@@ -165,7 +166,8 @@ class _Exchange(Generic[Fields]):
         self.record.on_miss = checked.budget.on_miss
         self.record.texts = tuple(served.texts(fields))
         requests = served.engine_requests(fields, pool)
-        work = Work(served.task.name, checked.budget, checked.pictures, requests)
+        task, adapter = served.task.name, checked.adapter
+        work = Work(task, checked.budget, checked.pictures, requests, adapter)
         if served.streams(fields):
             run = self._body_while_written(pool, work, fields)
             return await EventStream(run, self._problem).begun()

@@ -42,12 +42,8 @@ async def read_operator_request(
         FromWebPage: a web page of another site sent it.
         ServerError: the body is wrong.
     """
+    check_is_operator(request)
     serving: Serving = request.app.state.serving
-    api_key = record_of(request).api_key
-    check_operator(serving.settings.keys, api_key)
-    check_no_foreign_page(request, api_key, serving.settings.allowed_hosts)
-    if request.scope["query_string"]:
-        raise http.InvalidFields.one("query", "takes no parameters; send them in the body")
     with closing(await serving.bodies.read(request)) as body:
         if empty is not None and not body.data:
             return empty
@@ -55,3 +51,19 @@ async def read_operator_request(
             raise http.UnsupportedBody(f"{what} reads {JSON} only")
         scanned = await serving.parse(len(body.data), scan_json, body.data)
         return from_json(model, scanned.text)
+
+
+def check_is_operator(request: Request) -> None:
+    """Check that a request is an operator's, and has no parameters.
+
+    Raises:
+        NotOperator: the API key is no operator's.
+        FromWebPage: a web page of another site sent it.
+        InvalidFields: it has a query.
+    """
+    serving: Serving = request.app.state.serving
+    api_key = record_of(request).api_key
+    check_operator(serving.settings.keys, api_key)
+    check_no_foreign_page(request, api_key, serving.settings.allowed_hosts)
+    if request.scope["query_string"]:
+        raise http.InvalidFields.one("query", "takes no parameters; send them in the body")

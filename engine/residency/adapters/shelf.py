@@ -177,6 +177,9 @@ class AdapterShelf:
 
     def _read(self, folder: Path) -> Adapter:
         adapter = read_adapter(folder)
+        if adapter.record.name != folder.name:
+            problem = f"it is called {adapter.record.name}, not as its folder"
+            raise InvalidAdapter(folder, problem, "give the folder its name")
         check_base(folder, adapter.record, self._artifact)
         if adapter.record.heads:
             tasks = ", ".join(adapter.record.heads)

@@ -142,6 +142,7 @@ class EnginePool:
         self.telemetry.watch_stages(self._stages.loaded_bytes)
         self.telemetry.watch_keys(self._stages.keys, self._stages.key_bytes)
         self.telemetry.watch_budget(lambda: self._stages.budget_bytes)
+        self.telemetry.watch_adapters(lambda: len(self._parts.shelf.loaded))
         self.telemetry.watch_offers(self._offered)
         self.telemetry.watch_agreements(self._agreements, self._config.audit_share > 0)
 

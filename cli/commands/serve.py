@@ -61,6 +61,9 @@ _Backend = Annotated[
 _MemoryBudget = Annotated[
     str | None, typer.Option(help="Bytes the stages may take, for example 512MiB.")
 ]
+_AdaptersFolder = Annotated[
+    Path | None, typer.Option(help="Folder of adapters; all of them are loaded at start.")
+]
 _CacheDir = Annotated[Path | None, typer.Option(help="Where latency profiles are kept.")]
 _QueueLimit = Annotated[int | None, typer.Option(help="Requests admitted at once.")]
 _EngineThreads = Annotated[int | None, typer.Option(help="Threads of the inference library.")]
@@ -78,6 +81,7 @@ def serve(
     port: _Port = None,
     backend: _Backend = None,
     memory_budget: _MemoryBudget = None,
+    adapters: _AdaptersFolder = None,
     cache_dir: _CacheDir = None,
     queue_limit: _QueueLimit = None,
     engine_threads: _EngineThreads = None,
@@ -92,6 +96,7 @@ def serve(
         "port": port,
         "backend": backend,
         "memory_budget": memory_budget,
+        "adapters": adapters,
         "cache_dir": cache_dir,
         "queue_limit": queue_limit,
         "engine_threads": engine_threads,

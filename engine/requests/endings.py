@@ -90,6 +90,8 @@ class Endings:
             task.name, answer.variant, now - request.arrived_s, answer.degraded, task.pictures
         )
         self._telemetry.phases(answer.phases_s)
+        if answer.adapter is not None:
+            self._telemetry.adapted(answer.adapter)
         if caption is not None:
             first_token_s = request.first_word_s - request.arrived_s
             self._telemetry.caption(answer.variant, caption.decoded, first_token_s)

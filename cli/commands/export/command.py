@@ -15,6 +15,7 @@ from cli.console import fail, first_line, first_problem, note, share_progress
 
 if TYPE_CHECKING:
     from artifact.manifest import VariantRecord
+    from artifact.manifest.adapted import AdapterCapacity
     from exporters.export import ExportOptions, Splits
     from models.checkpoint import Checkpoint
 
@@ -55,6 +56,13 @@ _Chain = Annotated[
 _Methods = Annotated[
     str | None, typer.Option(help="With --random: Table 4's methods instead, all or some ids.")
 ]
+_Adapters = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Room for adapters, as lora:16 or lora:16+serial:64; several: the first that fits.",
+        show_default=False,
+    ),
+]
 
 
 class _TunedOptions(NamedTuple):
@@ -64,6 +72,7 @@ class _TunedOptions(NamedTuple):
     chain: bool
     data: tuple[str | None, str | None, str | None]
     pictures: int
+    adapters: tuple[AdapterCapacity, ...]
 
 
 _FIRST_TASK = next(iter(TASKS))
@@ -86,6 +95,7 @@ def export(
     whole: _Whole = "all",
     chain: _Chain = False,
     methods: _Methods = None,
+    adapters: _Adapters = None,
 ) -> None:
     """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
 
@@ -96,6 +106,8 @@ def export(
 
     [bold]otmv export runs/mine --data vqa/ --choose rest_val --report trainable_val[/bold]
 
+    [bold]otmv export runs/mine --adapters lora:16 --adapters lora:16+serial:64+adalink:64[/bold]
+
     [bold]otmv export --random beit3_base --image-size 224 --keys 2 --out base-2-keys[/bold]
 
     [bold]otmv export --random beit3_base --image-size 224 --methods full,lora,otmv --out
@@ -103,21 +115,24 @@ def export(
     """
     if (checkpoint is None) == (random is None):
         fail("give a checkpoint folder, or --random beit3_base (one of the two)")
-    if methods is not None and (random is None or depths or quality_curve or keys != 1):
+    if methods is not None and (random is None or depths or quality_curve or keys != 1 or adapters):
         fail("--methods goes with --random, and has its own keys, depths and quality")
     if chain and checkpoint is None:
         fail(
             "--chain goes with a checkpoint: random weights are a chain, of every depth or --depths"
         )
     with _one_line_errors():
+        from exporters.adapted.forms import form_named
+
+        forms = tuple(form_named(each) for each in adapters or ())
         if checkpoint is not None:
-            options = _TunedOptions(whole, chain, (data, choose, report), pictures)
+            options = _TunedOptions(whole, chain, (data, choose, report), pictures, forms)
             _export_tuned(checkpoint, out, options)
         elif methods is not None:
             _export_methods((random or "", image_size, tasks), methods, out)
         else:
             shape = (random or "", image_size, tasks, keys)
-            _export_random(shape, out, whole, quality_curve, depths)
+            _export_random(shape, out, whole, quality_curve, depths, forms)
 
 
 @contextmanager
@@ -162,10 +177,13 @@ def _export_tuned(folder: Path, out: Path, given: _TunedOptions) -> None:
                 "measure it then: otmv eval ARTIFACT --data DATA"
             )
         full = (loaded.model.config.orders,)
-        options = ExportOptions(whole=given.whole, depths=full, card=released_card(loaded))
+        card, forms = released_card(loaded), given.adapters
+        options = ExportOptions(whole=given.whole, depths=full, card=card, adapters=forms)
         _run(loaded, out, options, None)
         return
-    options = ExportOptions(whole=given.whole, chained=given.chain, card=model_card(loaded))
+    options = ExportOptions(
+        whole=given.whole, chained=given.chain, card=model_card(loaded), adapters=given.adapters
+    )
     _run(loaded, out, options, lambda: _splits(loaded, *given.data, given.pictures))
 
 
@@ -206,6 +224,7 @@ def _export_random(
     whole: Whole,
     quality_curve: Path | None,
     depths: str | None,
+    adapters: tuple[AdapterCapacity, ...],
 ) -> None:
     from cli.commands.export.random_model import random_checkpoint, random_config
     from exporters.export import ExportOptions
@@ -214,7 +233,8 @@ def _export_random(
     chosen = _depths(depths)
     checkpoint = random_checkpoint(random_config(*shape))
     curve = QualityCurve.read(quality_curve) if quality_curve else None
-    _run(checkpoint, out, ExportOptions(whole=whole, curve=curve, depths=chosen), None)
+    options = ExportOptions(whole=whole, curve=curve, depths=chosen, adapters=adapters)
+    _run(checkpoint, out, options, None)
 
 
 def _depths(text: str | None) -> tuple[int, ...] | None:

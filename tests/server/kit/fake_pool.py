@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -23,10 +24,12 @@ from engine.errors import (
     UnknownVariant,
 )
 from engine.requests.request import Request
+from engine.residency.adapters.shelf import LoadedAdapter
 from engine.tasks.caption import CaptionInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget, Degraded, Input, Offer, Outcome
 from server.engine_pool import OnText, Progress
+from tests.server.kit.fake_adapters import FakeAdapters
 from tests.server.kit.fake_artifact import OFFERS, fake_artifact, offer
 from tests.server.kit.fake_memory import FakeMemory
 
@@ -61,6 +64,7 @@ class FakePool:
     shown: bool = False
     next: Callable[[Artifact, Progress], FakePool] | None = None
     memory: FakeMemory = field(default_factory=FakeMemory)
+    shelf: FakeAdapters = field(default_factory=FakeAdapters)
     admitted: list[Request] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     cancelled: list[tuple[Request, str]] = field(default_factory=list)
@@ -80,7 +84,9 @@ class FakePool:
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
+        adapter: str | None = None,
     ) -> Request:
+        self.shelf.check(adapter)
         with self._lock:
             if self.draining:
                 raise Draining
@@ -204,6 +210,15 @@ class FakePool:
 
     def show(self) -> None:
         self.shown = True
+
+    def adapters(self) -> Mapping[str, LoadedAdapter]:
+        return self.shelf.loaded
+
+    def load_adapter(self, folder: Path) -> LoadedAdapter:
+        return self.shelf.load(folder)
+
+    def drop_adapter(self, name: str) -> LoadedAdapter:
+        return self.shelf.drop(name)
 
     def drain(self, timeout_s: float) -> bool:
         with self._lock:

@@ -84,8 +84,15 @@ class LiveEngine:
         answers = [future.result() for future in self._submit(requests, inputs)]
         return time.perf_counter() - begun_s, answers
 
-    def ask_together(self, inputs: Sequence[VqaInput], variant: str = "full") -> float:
+    def ask_together(
+        self,
+        inputs: Sequence[VqaInput],
+        variant: str = "full",
+        adapters: Sequence[str | None] | None = None,
+    ) -> float:
         """Like `ask`, but again until all rows shared every step; return the seconds.
+
+        Each input may have an adapter.
 
         A group whose first step shows that it is apart is cancelled at once.
 
@@ -94,7 +101,7 @@ class LiveEngine:
         """
         for _ in range(_TRIES):
             self._watch.restart()
-            requests = self._admit([variant] * len(inputs))
+            requests = self._admit([variant] * len(inputs), adapters)
             begun_s = time.perf_counter()
             futures = self._submit(requests, inputs)
             self._watch.stepped.wait()
@@ -113,9 +120,15 @@ class LiveEngine:
             self.pool.cancel(request)
         self.ask([given], [self._least])
 
-    def _admit(self, variants: Sequence[str]) -> list[Request]:
+    def _admit(
+        self, variants: Sequence[str], adapters: Sequence[str | None] | None = None
+    ) -> list[Request]:
         now_s = time.perf_counter()
-        return [self.pool.admit(VQA.name, Budget(variant=each), now_s) for each in variants]
+        pairs = zip(variants, adapters or [None] * len(variants), strict=True)
+        return [
+            self.pool.admit(VQA.name, Budget(variant=variant), now_s, adapter=adapter)
+            for variant, adapter in pairs
+        ]
 
     def _submit(
         self, requests: Sequence[Request], inputs: Sequence[VqaInput]

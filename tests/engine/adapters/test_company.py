@@ -42,16 +42,6 @@ EIGHT = tuple(f"{kind.__name__}-{number}" for number in range(2) for kind in mad
 
 
 @pytest.fixture(scope="module")
-def checkpoint() -> Checkpoint:
-    return made.adaptable_checkpoint()
-
-
-@pytest.fixture(scope="module")
-def artifact(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    return made.write_adaptable(checkpoint, tmp_path_factory.mktemp("adaptable") / "artifact")
-
-
-@pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("adapters")
 

@@ -38,7 +38,7 @@ from tests.adapted.asking import QUESTION, ask, picture
 from tests.engine.pools.watched_engine import WatchedEngine
 
 Array = NDArray[np.float32]
-EIGHT = tuple(f"{kind.__name__}-{number}" for number in range(2) for kind in made.KINDS)[:8]
+EIGHT = tuple(f"{kind.__name__}-{number}" for number in range(3) for kind in made.KINDS)[:8]
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,14 +14,28 @@ from artifact.golden import relative_l2
 from artifact.manifest import StageFile
 from artifact.store import Artifact
 from artifact.task import CAPTION
+from engine.backends.arrays import HOST
 from engine.backends.base import LoadedStage
 from engine.backends.registry import open_backend
+from engine.residency.adapters.tables import AdapterTables
 from exporters.adapted.forms import form_named
 from exporters.tasks import cut_adapted
+from models.adapters.hooked import attach, detach
 from models.checkpoint import Checkpoint
 from models.key_block import KeyBlock, key_mask_bias
 from models.norms import IMAGE, TEXT
-from tests.adapted.adaptable import FORMS, adaptable_checkpoint, write_adaptable
+from tests.adapted.adaptable import (
+    EVERYTHING,
+    OneAdapter,
+    adaptable_checkpoint,
+    gated,
+    low_rank,
+    parallel,
+    serial,
+    shifts,
+    write_adaptable,
+    write_one,
+)
 from tests.exporters.adapted.drawn_tables import Tables, drawn_tables, one_row
 
 LORA, ALL = 0, 1
@@ -159,7 +174,7 @@ def test_adapted_graphs_add_no_weights(adaptable: Artifact) -> None:
 
 def test_captions_have_room_too() -> None:
     model = adaptable_checkpoint((CAPTION.name,)).model
-    stages = {stage.name: stage for stage in cut_adapted(model, form_named(FORMS[ALL]))}
+    stages = {stage.name: stage for stage in cut_adapted(model, form_named(EVERYTHING))}
     assert {"block_image[0]", "block_decode[0]", "stem[caption]", "stem[decode]"} <= set(stages)
     assert "block.q.text.down" not in stages["block_image[0]"].inputs
     assert "block.q.image.down" not in stages["block_decode[0]"].inputs
@@ -177,3 +192,29 @@ def test_only_stages_with_a_hook_are_there(adaptable: Artifact) -> None:
 def test_forms_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match="name some of"):
         form_named(text)
+
+
+@pytest.mark.slow
+def test_every_hook_at_once_is_as_the_model(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    """Its graph has hundreds of nodes; tracing it takes most of a minute."""
+    artifact = write_adaptable(checkpoint, tmp_path / "artifact", (EVERYTHING,))
+    (form,) = artifact.manifest.adapted
+    config, inputs = artifact.manifest.config, _block_inputs(artifact)
+    tables = AdapterTables(form, config, HOST, ROWS)
+    kinds = (low_rank, serial, gated, parallel, shifts)
+    made = [write_one(tmp_path / kind.__name__, kind(), config) for kind in kinds]
+    for place, adapter in enumerate(made, 1):
+        tables.put(place, adapter)
+    given = {**inputs, "adapter": np.arange(ROWS) % 6, **tables.of("block[0]")}
+    found = _loaded(artifact, 0, "block[0]", "onnxruntime").run(given)["h_out"]
+    key = checkpoint.model.keys[0]
+    assert isinstance(key, KeyBlock)
+    for row in range(ROWS):
+        h, mask = (torch.from_numpy(inputs[name][row : row + 1]) for name in ("h", "mask"))
+        if row % 6:
+            attach(checkpoint.model, OneAdapter(made[row % 6 - 1]))
+        with torch.inference_mode():
+            bias = key_mask_bias(mask, h.dtype)
+            wanted = key(h, int(inputs["order"][row]), config.image_tokens, bias)
+        detach(checkpoint.model)
+        assert relative_l2(found[row : row + 1], wanted.numpy()) <= 1e-5

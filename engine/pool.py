@@ -30,7 +30,7 @@ from engine.opening.auto import open_chosen
 from engine.opening.open import OpenedEngine
 from engine.requests.admission import Known, shed_reason
 from engine.requests.request import Request
-from engine.residency.adapters.shelf import LoadedAdapter
+from engine.residency.adapters.lease import LoadedAdapter
 from engine.residency.stages import Progress
 from engine.telemetry import NO_VARIANT, Telemetry
 from engine.types import Answer, Budget, Input, Offer, Outcome

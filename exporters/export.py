@@ -116,19 +116,14 @@ def export(
             record = ladder_record(found, ids, splits.names, lambda: _scores(checkpoint, splits))
             manifest = manifest.model_copy(update={"ladder": record, "splits": named})
         report("checking parity", 0.0)
-        found_parity = parity.check(writer.folder, records, cases)
+        parities = parity.check(writer.folder, records, cases)
         for number, (form, files) in enumerate(zip(forms, adapted, strict=True)):
             references = _reference(checkpoint.model.config, form)
-            found_parity += parity.check(writer.folder, files, references, form=number)
-        manifest = manifest.model_copy(
-            update={
-                "parity": tuple(found_parity),
-                "adapted": tuple(
-                    AdaptedForm(capacity=capacity, stages=files)
-                    for capacity, files in zip(options.adapters, adapted, strict=True)
-                ),
-            }
-        )
+            parities += parity.check(writer.folder, files, references, form=number)
+        pairs = zip(options.adapters, adapted, strict=True)
+        taking = tuple(AdaptedForm(capacity=room, stages=files) for room, files in pairs)
+        update = {"parity": tuple(parities), "adapted": taking}
+        manifest = manifest.model_copy(update=update)
         _write_sides(checkpoint, writer.folder, cases, options, manifest)
         if splits:
             manifest = _measure(writer, manifest, splits, report)

@@ -10,7 +10,7 @@ from typing import Protocol
 from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.requests.request import Request
-from engine.residency.adapters.shelf import LoadedAdapter
+from engine.residency.adapters.lease import LoadedAdapter
 from engine.types import Answer, Budget, Input, Offer, Outcome
 
 Progress = Callable[[str, float], None]

@@ -175,7 +175,8 @@ def _read_tensors(path: Path, record: AdapterRecord) -> dict[str, Table]:
     if path.stat().st_size > most:
         raise InvalidAdapter(path, "larger than its record says", "copy the folder again")
     raw = path.read_bytes()
-    if raw[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05"):
+    started = raw[:2] in (b"PK", b"\x80\x02", b"\x80\x04", b"\x80\x05")
+    if started and raw[8:9] != b"{":  # a safetensors header may have such a length
         raise PickledAdapter(path, "pickled files are not read", "save it as safetensors")
     if hashlib.sha256(raw).hexdigest() != record.tensors_sha256:
         raise InvalidAdapter(path, "its SHA-256 is not its record's", "copy the folder again")

@@ -11,7 +11,7 @@ from artifact.task import Task, TaskName
 from engine.elastic.correction import Way
 from engine.elastic.course import WORD
 from engine.elastic.snapshot import RowView
-from engine.residency.adapters.shelf import AdapterLease
+from engine.residency.adapters.lease import AdapterLease
 from engine.rows.caption.stream import TextStream
 from engine.rows.row import Row
 from engine.types import Answer, Budget, Degraded, Input

@@ -9,7 +9,7 @@ _LINEARS = tuple(name for name, hook in HOOKS.items() if hook.kind == HookKind.L
 _NORMS = tuple(name for name, hook in HOOKS.items() if hook.kind == HookKind.NORM)
 _OUTPUTS = tuple(name for name, hook in HOOKS.items() if hook.kind == HookKind.OUTPUT)
 _BESIDE = tuple(name for name, hook in HOOKS.items() if hook.kind == HookKind.BESIDE)
-_STEMS = tuple(name for name, hook in HOOKS.items() if hook.kind == HookKind.STEM)
+_STEMS = tuple(n for n, hook in HOOKS.items() if not hook.in_blocks and "down" in hook.parts)
 _BENT: tuple[Activation, ...] = ("relu", "gelu", "gelu_tanh")
 
 _HOOKS: dict[str, tuple[str, ...]] = {

@@ -15,7 +15,7 @@ from engine.errors import (
     LoadFailed,
     UnknownAdapter,
 )
-from engine.residency.adapters.shelf import LoadedAdapter
+from engine.residency.adapters.lease import LoadedAdapter
 from server.engine_pool import Pool
 from server.errors import (
     AdapterExists,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
-from engine.residency.adapters.shelf import LoadedAdapter
+from engine.residency.adapters.lease import LoadedAdapter
 from server import errors as http
 from server.answering.numbers import to_mb
 from server.configuration.api_key import AdapterName

@@ -3,71 +3,24 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from artifact.adapters.errors import AdapterTooLarge, InvalidAdapter, UnsupportedAdapter
 from artifact.adapters.folder import Adapter, check_base, read_adapter
-from artifact.adapters.record import AdapterRecord
 from artifact.manifest.adapted import AdaptedForm
 from artifact.store import Artifact
-from artifact.task import TaskName
 from engine.errors import (
     AdapterBudgetTooSmall,
     AdapterLoaded,
     TooManyAdapters,
     UnknownAdapter,
 )
+from engine.residency.adapters.lease import AdapterLease, LoadedAdapter
 from engine.residency.stages import StageSet
-
-
-@dataclass(eq=False)
-class LoadedAdapter:
-    """An adapter in its place.
-
-    Attributes:
-        record: what it is.
-        hash: SHA-256 of its record.
-        folder: where it was read.
-        place: its row in every table; never 0.
-        table_bytes: what it takes of memory.
-        users: requests that hold it.
-        leaving: it has been dropped; its last user clears it away.
-    """
-
-    record: AdapterRecord
-    hash: str
-    folder: Path
-    place: int
-    table_bytes: int = 0
-    users: int = 0
-    leaving: bool = False
-
-
-class AdapterLease:
-    """A request's hold on an adapter: its tables stay until it is released."""
-
-    def __init__(self, shelf: AdapterShelf, adapter: LoadedAdapter) -> None:
-        self._shelf = shelf
-        self._held = True
-        self.adapter = adapter
-
-    @property
-    def name(self) -> str:
-        """Name of the adapter."""
-        return self.adapter.record.name
-
-    def place_for(self, task: TaskName) -> int:
-        """Return its row in the tables; 0 for a task that it was not tuned for."""
-        return self.adapter.place if task in self.adapter.record.tasks else 0
-
-    def release(self) -> None:
-        """Let go; again does nothing."""
-        held, self._held = self._held, False
-        if held:
-            self._shelf.let_go(self.adapter)
 
 
 class AdapterShelf:
@@ -88,14 +41,16 @@ class AdapterShelf:
         self._places = places
         self._named: dict[str, LoadedAdapter] = {}
         self._leaving: list[LoadedAdapter] = []
+        self._users: Counter[int] = Counter()
         self._table = threading.Lock()
         self._change = threading.Lock()
 
     @property
     def loaded(self) -> Mapping[str, LoadedAdapter]:
-        """Return those that requests may name."""
+        """Return those that requests may name, and how many hold each now."""
         with self._table:
-            return dict(sorted(self._named.items()))
+            named = sorted(self._named.items())
+            return {name: replace(a, users=self._users[a.place]) for name, a in named}
 
     def lease(self, name: str) -> AdapterLease:
         """Hold an adapter for a request.
@@ -107,14 +62,15 @@ class AdapterShelf:
             found = self._named.get(name)
             if found is None:
                 raise UnknownAdapter(name, tuple(sorted(self._named)))
-            found.users += 1
-        return AdapterLease(self, found)
+            self._users[found.place] += 1
+        return AdapterLease(found, self._let_go)
 
-    def let_go(self, adapter: LoadedAdapter) -> None:
+    def _let_go(self, place: int) -> None:
         """Count a user less; the last one of a dropped adapter clears it away."""
         with self._table:
-            adapter.users -= 1
-            last = adapter.leaving and not adapter.users
+            self._users[place] -= 1
+            leaving = any(each.place == place for each in self._leaving)
+            last = leaving and not self._users[place]
         if last and self._change.acquire(blocking=False):  # else whoever changes things sweeps
             try:
                 self._sweep(wait=False)
@@ -144,8 +100,8 @@ class AdapterShelf:
                 self._stages.adapted.clear(place)
                 self._free.append(place)
                 raise
-            found = LoadedAdapter(adapter.record, adapter.hash, folder, place)
-            found.table_bytes = self._stages.adapted.adapter_bytes
+            table_bytes = self._stages.adapted.adapter_bytes
+            found = LoadedAdapter(adapter.record, adapter.hash, folder, place, table_bytes)
             with self._table:
                 self._named[name] = found
             return found
@@ -161,7 +117,6 @@ class AdapterShelf:
                 found = self._named.pop(name, None)
                 if found is None:
                     raise UnknownAdapter(name, tuple(sorted(self._named)))
-                found.leaving = True
                 self._leaving.append(found)
             self._sweep()
             return found
@@ -213,8 +168,9 @@ class AdapterShelf:
         except AdapterBudgetTooSmall:
             adapted.running = before
             raise
-        for each in live:
-            each.table_bytes = adapted.adapter_bytes
+        with self._table:
+            for name, each in self._named.items():
+                self._named[name] = replace(each, table_bytes=adapted.adapter_bytes)
 
     def _again(self, loaded: LoadedAdapter) -> Adapter:
         """Read an adapter that is loaded once more, for the tables of another form."""
@@ -233,9 +189,10 @@ class AdapterShelf:
     def _sweep(self, wait: bool = True) -> None:
         """Clear away dropped adapters that nobody uses; under `_change`."""
         with self._table:
-            gone = [each for each in self._leaving if not each.users]
+            gone = [each for each in self._leaving if not self._users[each.place]]
         for each in gone:
             if self._stages.adapted.clear(each.place, wait):
-                self._leaving.remove(each)
+                with self._table:
+                    self._leaving.remove(each)
                 self._free.append(each.place)
         self._stages.adapter_count = len(self._named) + len(self._leaving)

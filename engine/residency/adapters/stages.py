@@ -96,9 +96,13 @@ class AdaptedStages:
         return running.loaded[stage], running.tables.of(stage)
 
     def form_for(self, records: Sequence[AdapterRecord]) -> AdaptedForm | str:
-        """Return the first form with room for all of these, or why there is none."""
+        """Return a form with room for all of these, or why there is none.
+
+        The one that runs is kept while others than the last of these need it.
+        """
         lacks = "the artifact was exported without room for adapters"
-        for form in self._forms:
+        kept = [self.form] if self.form is not None and len(records) > 1 else []
+        for form in (*kept, *self._forms):
             missing = [problem for record in records if (problem := form.capacity.lacks(record))]
             if not missing:
                 return form

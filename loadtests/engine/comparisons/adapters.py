@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 from loadtests.engine.comparisons.composed import TOKENS
+from loadtests.engine.drawn_adapters import METHODS, write_adapters
 from loadtests.engine.live import LiveEngine, draw_inputs
 from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
-from loadtests.kit.drawn_adapters import METHODS, write_adapters
 from loadtests.kit.pairs import ratio_bar, take_pairs
 from loadtests.kit.progress import Report
 

@@ -24,7 +24,7 @@ from models.adapters.hooked import attach, detach
 from models.checkpoint import Checkpoint
 from models.key_block import KeyBlock, key_mask_bias
 from models.norms import IMAGE, TEXT
-from tests.adapted.adaptable import (
+from tests.engine.residency.adapters.adaptable import (
     EVERYTHING,
     OneAdapter,
     adaptable_checkpoint,

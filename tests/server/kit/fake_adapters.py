@@ -6,7 +6,7 @@ from pathlib import Path
 
 from artifact.adapters.folder import read_adapter
 from engine.errors import AdapterLoaded, TooManyAdapters, UnknownAdapter
-from engine.residency.adapters.shelf import LoadedAdapter
+from engine.residency.adapters.lease import LoadedAdapter
 
 PLACES = 2
 

@@ -24,7 +24,7 @@ from engine.errors import (
     UnknownVariant,
 )
 from engine.requests.request import Request
-from engine.residency.adapters.shelf import LoadedAdapter
+from engine.residency.adapters.lease import LoadedAdapter
 from engine.tasks.caption import CaptionInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget, Degraded, Input, Offer, Outcome

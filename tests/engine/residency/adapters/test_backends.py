@@ -19,10 +19,10 @@ from engine.residency.adapters.shelf import AdapterShelf
 from engine.residency.family import Family
 from engine.residency.stages import StageSet
 from models.checkpoint import Checkpoint
-from tests.adapted import adaptable as made
-from tests.adapted.asking import picture
 from tests.engine.answers.solo_answers import question_row
 from tests.engine.backends.torch.test_device import StandIn
+from tests.engine.residency.adapters import adaptable as made
+from tests.engine.residency.adapters.asking import picture
 
 TOKENS = [1, 5, 6, 2]
 BACKENDS: dict[str, Callable[[], Backend]] = {

@@ -18,7 +18,7 @@ from engine.residency.memory import resident_bytes
 from exporters.adapted.forms import form_named
 from exporters.tasks import cut_adapted
 from models.series import OtmvModel
-from tests.adapted import adaptable as made
+from tests.engine.residency.adapters import adaptable as made
 from tuning.recipe import demo_config
 
 PLACES = 3

@@ -89,6 +89,9 @@ def embeddings(rank: int = 2) -> tuple[HookTables, ...]:
 
 KINDS = (low_rank, serial, embeddings)
 
+EIGHT = tuple(f"{kind.__name__}-{number}" for number in range(3) for kind in KINDS)[:8]
+"""Names of eight adapters, of every kind."""
+
 _SEEDS = itertools.count(100)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,19 +11,17 @@ from typing import Literal
 from artifact.config import ModelConfig
 from artifact.errors import ArtifactError
 from artifact.golden import CASES_NAME, STAGES_NAME, StageCase, write_stage_cases
-from artifact.manifest import GoldenRecord, Manifest, SplitsRecord, StageFile
-from artifact.manifest.adapted import AdaptedForm, AdapterCapacity
+from artifact.manifest import GoldenRecord, Manifest, SplitsRecord
+from artifact.manifest.adapted import AdapterCapacity
 from artifact.pattern import SkipPattern
 from artifact.stage import stage_name
 from artifact.store import Artifact, ArtifactWriter
 from engine.opening.open import open_solo
 from exporters import describe, parity, quality
-from exporters.adapted.room import ADAPTERS_DRAWN
 from exporters.card import agreement_section, chain_section
 from exporters.examples import Example
 from exporters.golden import write_golden
-from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
-from exporters.graphs.weights import WeightFile
+from exporters.graphs.tracing import Report, adapted_forms, reference, trace
 from exporters.ladder import family
 from exporters.ladder.patterns import PatternScores, labelled_rows
 from exporters.ladder.record import ladder_record
@@ -31,12 +29,6 @@ from exporters.ladder.search import Ladder, search
 from exporters.stages import UncompiledStage
 from exporters.tasks import cut, cut_adapted, exported_tasks
 from models.checkpoint import Checkpoint
-
-Report = Callable[[str, float], None]
-"""Called with what is being done, and the share of it that is done."""
-
-GOLDEN_SEED = 20_000
-"""Seed of the golden stage inputs; parity at export uses the same cases."""
 
 
 @dataclass(frozen=True)
@@ -107,8 +99,8 @@ def export(
         ids = describe.ids(shipped, found.pattern if found else shipped[-1])
         stages = [*cut(checkpoint.model), *_wholes(checkpoint, shipped, ids, options)]
         forms = [cut_adapted(checkpoint.model, each) for each in options.adapters]
-        records, adapted = _trace(checkpoint, stages, forms, writer.folder, report)
-        cases = _reference(checkpoint.model.config, stages)
+        records, adapted = trace(checkpoint.model, stages, forms, writer.folder, report)
+        cases = reference(checkpoint.model.config, stages)
         manifest = describe.manifest(checkpoint, ids, records)
         if found and splits:
             named = SplitsRecord(chose=splits.names[0], reported=splits.names[1])
@@ -118,12 +110,10 @@ def export(
         report("checking parity", 0.0)
         parities = parity.check(writer.folder, records, cases)
         for number, (form, files) in enumerate(zip(forms, adapted, strict=True)):
-            references = _reference(checkpoint.model.config, form)
-            parities += parity.check(writer.folder, files, references, form=number)
-        pairs = zip(options.adapters, adapted, strict=True)
-        taking = tuple(AdaptedForm(capacity=room, stages=files) for room, files in pairs)
-        update = {"parity": tuple(parities), "adapted": taking}
-        manifest = manifest.model_copy(update=update)
+            adapted_cases = reference(checkpoint.model.config, form)
+            parities += parity.check(writer.folder, files, adapted_cases, form=number)
+        taking = adapted_forms(options.adapters, adapted)
+        manifest = manifest.model_copy(update={"parity": tuple(parities), "adapted": taking})
         _write_sides(checkpoint, writer.folder, cases, options, manifest)
         if splits:
             manifest = _measure(writer, manifest, splits, report)
@@ -171,45 +161,6 @@ def _wholes(
         if each.whole_beside_stages
         for stage in each.whole(checkpoint.model, ids[pattern], pattern)
     ]
-
-
-def _trace(
-    checkpoint: Checkpoint,
-    stages: Sequence[UncompiledStage],
-    forms: Sequence[Sequence[UncompiledStage]],
-    folder: Path,
-    report: Report,
-) -> tuple[dict[str, StageFile], list[dict[str, StageFile]]]:
-    """Write every graph; return the records of the plain stages, and those of each adapted form."""
-    weights = WeightFile(checkpoint.model)
-    records: dict[str, StageFile] = {}
-    adapted: list[dict[str, StageFile]] = [{} for _ in forms]
-    todo: list[tuple[UncompiledStage, int | None]] = [(stage, None) for stage in stages]
-    todo += [(stage, number) for number, form in enumerate(forms) for stage in form]
-    for done, (stage, form) in enumerate(todo):
-        report(f"tracing {stage.name}", done / len(todo))
-        sizes = _sizes(checkpoint.model.config, stage, rows=3, text=9, words=4)
-        graph = to_onnx(stage, sizes)
-        record = stage_record(stage, weights.add(file_of(stage.name, form), graph), form)
-        (records if form is None else adapted[form])[stage.name] = record
-    weights.write(folder)
-    return records, adapted
-
-
-def _sizes(
-    config: ModelConfig, stage: UncompiledStage, rows: int, text: int, words: int
-) -> dict[str, int]:
-    image = config.image_tokens_in(stage.name)
-    sizes = {"B": rows, "L": text, "N": image + text, "T": image + words}
-    return sizes | {"A": ADAPTERS_DRAWN}
-
-
-def _reference(config: ModelConfig, stages: Sequence[UncompiledStage]) -> list[StageCase]:
-    cases: list[StageCase] = []
-    for number, stage in enumerate(stages):
-        sizes = [_sizes(config, stage, 1, 6, 1), _sizes(config, stage, 2, 11, 7)]
-        cases += parity.reference_cases(stage, sizes, GOLDEN_SEED + 10 * number)
-    return cases
 
 
 def _write_sides(

@@ -20,8 +20,8 @@ from artifact.manifest import (
 )
 from artifact.store import Artifact, ArtifactWriter
 from exporters import describe, parity
-from exporters.export import GOLDEN_SEED, Report
 from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
+from exporters.graphs.tracing import GOLDEN_SEED, Report
 from exporters.graphs.weights import WeightLog
 from exporters.stages import UncompiledStage
 from exporters.tasks import exported_task

@@ -7,8 +7,6 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from artifact.store import Artifact
 from engine.backends.arrays import AnyArray, Memory
 from engine.backends.base import Backend, LoadedStage
@@ -38,7 +36,6 @@ class StageSet:
 
     Attributes:
         adapted: the stages that take adapters, if any adapter is loaded.
-        adapter_count: adapters whose tables are in memory.
     """
 
     def __init__(
@@ -65,7 +62,6 @@ class StageSet:
         }
         found_bytes = found_bytes if backend.shares_workspace else 0
         self._bytes = StageBytes(artifact.tensor_bytes(), used, found_bytes)
-        self.adapter_count = 0
         config, memory = family.manifest.config, backend.memory
         self.adapted = AdaptedStages(
             family.manifest.adapted,
@@ -108,14 +104,8 @@ class StageSet:
         """Return the bytes of (workspace, stems and heads, adapters; loaded key blocks)."""
         shared = [stage for stage in self.loaded if self._family.key_of_stage(stage) is None]
         keyed = [stage for stage in self.loaded if self._family.key_of_stage(stage) is not None]
-        shared_bytes = self.workspace_bytes + self._bytes.of(shared) + self._adapters_bytes()
-        return shared_bytes, self._bytes.of(keyed)
-
-    def _adapters_bytes(self, tables_bytes: int | None = None) -> int:
-        """Return the bytes of adapted stages and of tables, these or those of loaded adapters."""
-        if tables_bytes is None:
-            tables_bytes = self.adapted.adapter_bytes * self.adapter_count
-        return self.adapted.stage_bytes + tables_bytes
+        apart = self.workspace_bytes + self.adapted.held_bytes()
+        return apart + self._bytes.of(shared), self._bytes.of(keyed)
 
     def key_bytes(self, key: int) -> int:
         """Return the bytes of one key block's loaded stages."""
@@ -204,16 +194,9 @@ class StageSet:
         Raises:
             InferenceFailed: if the backend throws.
         """
-        adapter = inputs.get("adapter")
-        if adapter is None:
-            return self._loaded[stage].run(inputs, into)
-        assert isinstance(adapter, np.ndarray), "it is on the host, as orders are"
-        plain = {name: array for name, array in inputs.items() if name != "adapter"}
-        adapted = self.adapted.call(stage, adapter)
-        if adapted is None:
-            return self._loaded[stage].run(plain, into)
-        loaded, tables = adapted
-        return loaded.run({**plain, "adapter": adapter, **tables}, into)
+        if "adapter" in inputs:
+            return self.adapted.run(stage, inputs, into, self._loaded[stage])
+        return self._loaded[stage].run(inputs, into)
 
     def close(self) -> None:
         """Unload everything."""
@@ -226,16 +209,11 @@ class StageSet:
         """Return what one request for a variant needs: workspace, its stages, its own arrays."""
         return self.workspace_bytes + self._bytes.of(member.stages) + member.request_bytes
 
-    def total_bytes(self, keys: int, tables_bytes: int | None = None) -> int:
-        """Return the bytes of workspace, shared stages, the first `keys` keys, and adapters.
-
-        Args:
-            keys: how many.
-            tables_bytes: of all adapters; None: of those that are loaded.
-        """
+    def total_bytes(self, keys: int, adapters: int | None = None) -> int:
+        """Return the bytes of all but later keys, with so many adapters, or those there are."""
         groups: list[int | None] = [None, *range(keys)]
         stages = (stage for key in groups for stage in self.of_key(key))
-        return self.workspace_bytes + self._bytes.of(stages) + self._adapters_bytes(tables_bytes)
+        return self.workspace_bytes + self._bytes.of(stages) + self.adapted.held_bytes(adapters)
 
     def _fitting_keys(self, budget_bytes: int | None) -> int:
         if budget_bytes is None:

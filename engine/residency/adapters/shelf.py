@@ -152,9 +152,9 @@ class AdapterShelf:
         if form is not adapted.form:
             self._widen(form, live, place, adapter)
         else:
-            self._check_budget(adapted.adapter_bytes * (len(live) + 1))
+            self._check_budget(len(live) + 1)
             adapted.put(place, adapter)
-        self._stages.adapter_count = len(live) + 1
+        self._stages.adapted.count = len(live) + 1
 
     def _widen(
         self, form: AdaptedForm, live: list[LoadedAdapter], place: int, adapter: Adapter
@@ -164,7 +164,7 @@ class AdapterShelf:
         adapted, before = self._stages.adapted, self._stages.adapted.running
         adapted.use(form, again | {place: adapter}, self._stages.loaded)
         try:
-            self._check_budget(adapted.adapter_bytes * (len(live) + 1))
+            self._check_budget(len(live) + 1)
         except AdapterBudgetTooSmall:
             adapted.running = before
             raise
@@ -180,9 +180,9 @@ class AdapterShelf:
             raise InvalidAdapter(loaded.folder, problem, "drop that one, and load both again")
         return adapter
 
-    def _check_budget(self, tables_bytes: int) -> None:
+    def _check_budget(self, adapters: int) -> None:
         budget = self._stages.budget_bytes
-        needed = self._stages.total_bytes(self._stages.resident_keys, tables_bytes)
+        needed = self._stages.total_bytes(self._stages.resident_keys, adapters)
         if budget is not None and needed > budget:
             raise AdapterBudgetTooSmall(budget, needed)
 
@@ -195,4 +195,4 @@ class AdapterShelf:
                 with self._table:
                     self._leaving.remove(each)
                 self._free.append(each.place)
-        self._stages.adapter_count = len(self._named) + len(self._leaving)
+        self._stages.adapted.count = len(self._named) + len(self._leaving)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,7 @@ class AdaptedStages:
 
     Attributes:
         running: the form that runs; None: there are no adapters.
+        count: adapters whose tables are in memory.
     """
 
     def __init__(
@@ -62,18 +64,44 @@ class AdaptedStages:
         self._load = load
         self._lock = lock
         self.running: RunningForm | None = None
+        self.count = 0
 
-    @property
-    def stage_bytes(self) -> int:
-        """Bytes of adapted stages that are loaded."""
-        running = self.running
-        return 0 if running is None else sum(running.sizes.values())
+    def held_bytes(self, adapters: int | None = None) -> int:
+        """Return the bytes of adapted stages, and of the tables of so many adapters, or of all."""
+        count = self.count if adapters is None else adapters
+        stages = 0 if self.running is None else sum(self.running.sizes.values())
+        return stages + self.adapter_bytes * count
 
     @property
     def adapter_bytes(self) -> int:
         """Bytes that each adapter takes in the form that runs; 0 without one."""
-        running = self.running
-        return 0 if running is None else running.tables.adapter_bytes
+        return 0 if self.running is None else self.running.tables.adapter_bytes
+
+    def run(
+        self,
+        stage: str,
+        inputs: Mapping[str, AnyArray],
+        into: Mapping[str, AnyArray] | None,
+        plain: LoadedStage,
+    ) -> dict[str, Any]:
+        """Run one batch, each row with its adapter (see `LoadedStage.run`).
+
+        Args:
+            stage: name of the stage.
+            inputs: the plain stage's, and `adapter`, int64 [B]: each row's place in the tables.
+            into: arrays for outputs.
+            plain: runs it if none of the adapters acts at this stage.
+
+        Raises:
+            InferenceFailed: the backend throws, or the form that they need is not loaded.
+        """
+        adapter = inputs["adapter"]
+        assert isinstance(adapter, np.ndarray), "it is on the host, as orders are"
+        adapted = self.call(stage, adapter)
+        if adapted is not None:
+            loaded, tables = adapted
+            return loaded.run({**inputs, **tables}, into)
+        return plain.run({n: array for n, array in inputs.items() if n != "adapter"}, into)
 
     def call(
         self, stage: str, adapter: NDArray[np.int64]

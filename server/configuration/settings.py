@@ -58,13 +58,8 @@ class Settings(BaseSettings):
         le=65_536,
         description="Texts of open captions at once, each beam one; default: 4 times max_batch.",
     )
-    adapters: Path | None = Field(
-        default=None,
-        description="Folder of adapters: all of them are loaded at start, and may be later.",
-    )
-    adapter_places: int = Field(
-        default=64, ge=0, le=10_000, description="Adapters that are loaded at once at most."
-    )
+    adapters: Path | None = Field(default=None, description="Folder of adapters, loaded at start.")
+    adapter_places: int = Field(default=64, ge=0, le=10_000, description="Most adapters at once.")
     engine_threads: int | None = Field(
         default=None,
         ge=1,

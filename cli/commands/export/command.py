@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import typer
 
 from artifact.errors import how_to_install
 from artifact.task import TASKS
+from cli.commands.export import options
 from cli.console import fail, first_line, first_problem, note, share_progress
 
 if TYPE_CHECKING:
@@ -22,47 +23,6 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 Whole = Literal["all", "full", "none"]
-
-_Folder = Annotated[
-    Path | None,
-    typer.Argument(help="Folder written by `otmv tune` or `otmv import`.", show_default=False),
-]
-_Out = Annotated[Path, typer.Option(help="Artifact folder to make.")]
-_Random = Annotated[
-    str | None, typer.Option(help="Random weights of beit3_base or beit3_large instead.")
-]
-_ImageSize = Annotated[int, typer.Option(help="With --random: side in pixels.")]
-_Keys = Annotated[int, typer.Option(help="With --random: key blocks; divides the orders.")]
-_Tasks = Annotated[str, typer.Option(help=f"With --random: some of {','.join(TASKS)}.")]
-_Curve = Annotated[
-    Path | None, typer.Option(help="With --random: JSON of declared quality by depth.")
-]
-_Depths = Annotated[
-    str | None, typer.Option(help="With --random: variants, as 3,6,12; none: every depth.")
-]
-_Data = Annotated[
-    str | None, typer.Option(help="A world or data set to measure on, instead of fresh pictures.")
-]
-_Choose = Annotated[str | None, typer.Option(help="Split of a data set to search the ladder on.")]
-_Report = Annotated[str | None, typer.Option(help="Split of a data set to report quality on.")]
-_Pictures = Annotated[int, typer.Option(help="Fresh pictures, or examples, to report on.", min=8)]
-_Whole = Annotated[Whole, typer.Option(help="Variants that also become one graph each.")]
-_Chain = Annotated[
-    bool,
-    typer.Option(
-        "--chain", help="Each variant's orders begin the next one's; what that costs is measured."
-    ),
-]
-_Methods = Annotated[
-    str | None, typer.Option(help="With --random: Table 4's methods instead, all or some ids.")
-]
-_Adapters = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="Room for adapters, as lora:16 or lora:16+serial:64; several: the first that fits.",
-        show_default=False,
-    ),
-]
 
 
 class _TunedOptions(NamedTuple):
@@ -80,22 +40,22 @@ _FIRST_TASK = next(iter(TASKS))
 
 @app.command()
 def export(
-    checkpoint: _Folder = None,
-    out: _Out = Path("artifact-out"),
-    random: _Random = None,
-    image_size: _ImageSize = 224,
-    keys: _Keys = 1,
-    tasks: _Tasks = _FIRST_TASK,
-    quality_curve: _Curve = None,
-    depths: _Depths = None,
-    data: _Data = None,
-    choose: _Choose = None,
-    report: _Report = None,
-    pictures: _Pictures = 1000,
-    whole: _Whole = "all",
-    chain: _Chain = False,
-    methods: _Methods = None,
-    adapters: _Adapters = None,
+    checkpoint: options.Folder = None,
+    out: options.Out = Path("artifact-out"),
+    random: options.Random = None,
+    image_size: options.ImageSize = 224,
+    keys: options.Keys = 1,
+    tasks: options.Tasks = _FIRST_TASK,
+    quality_curve: options.Curve = None,
+    depths: options.Depths = None,
+    data: options.Data = None,
+    choose: options.Choose = None,
+    report: options.Report = None,
+    pictures: options.Pictures = 1000,
+    whole: options.Whole = "all",
+    chain: options.Chain = False,
+    methods: options.Methods = None,
+    adapters: options.Adapters = None,
 ) -> None:
     """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
 

@@ -210,7 +210,7 @@ class StageSet:
         return self.workspace_bytes + self._bytes.of(member.stages) + member.request_bytes
 
     def total_bytes(self, keys: int, adapters: int | None = None) -> int:
-        """Return the bytes of all but later keys, with so many adapters, or those there are."""
+        """Return the bytes of all but later keys, with that many adapters, or with all."""
         groups: list[int | None] = [None, *range(keys)]
         stages = (stage for key in groups for stage in self.of_key(key))
         return self.workspace_bytes + self._bytes.of(stages) + self.adapted.held_bytes(adapters)

@@ -67,7 +67,7 @@ class AdaptedStages:
         self.count = 0
 
     def held_bytes(self, adapters: int | None = None) -> int:
-        """Return the bytes of adapted stages, and of the tables of so many adapters, or of all."""
+        """Return the bytes of adapted stages, and the tables of that many adapters, or of all."""
         count = self.count if adapters is None else adapters
         stages = 0 if self.running is None else sum(self.running.sizes.values())
         return stages + self.adapter_bytes * count

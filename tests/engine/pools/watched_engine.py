@@ -68,7 +68,8 @@ class WatchedEngine:
         self._watch_stages()
         self.pool = EnginePool(artifact, settings, opened, Telemetry(), self.clock)
         self._watch_stepper()
-        self._watch_rounds()
+        if inside.loop(self.pool).captions is not None:
+            self._watch_rounds()
 
     def _watch_stages(self) -> None:
         run = self.stages.run

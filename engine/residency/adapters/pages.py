@@ -9,6 +9,17 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.errors import LoadFailed
+
+_NO_RESERVE = 0x4000
+"""Linux' MAP_NORESERVE, which `mmap` names since Python 3.13: nothing is set aside for the pages."""
+
+
+def _pages(size: int) -> mmap.mmap:
+    if sys.platform != "linux":
+        return mmap.mmap(-1, size)
+    return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _NO_RESERVE)
+
 
 class HostTable:
     """Float32 zeros in pages of their own, taken when they are written.
@@ -18,15 +29,19 @@ class HostTable:
 
     Attributes:
         array: the table.
+
+    Raises:
+        LoadFailed: the system has no room for an address range of that size.
     """
 
     def __init__(self, shape: Sequence[int]) -> None:
         self._row_bytes = 4 * int(np.prod(shape[1:]))
         size = self._row_bytes * shape[0]
-        if sys.platform == "linux":
-            self._pages = mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        else:
-            self._pages = mmap.mmap(-1, size)
+        try:
+            self._pages = _pages(size)
+        except (OSError, ValueError, OverflowError) as error:
+            what = f"tables of adapters of {size / 1e9:.0f} GB"
+            raise LoadFailed(what, str(error), "lower OTMV_ADAPTER_PLACES") from error
         flat = np.frombuffer(self._pages, np.float32, size // 4)
         self.array: NDArray[np.float32] = flat.reshape(shape)
 

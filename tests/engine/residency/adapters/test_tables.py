@@ -12,6 +12,7 @@ from artifact.config import ModelConfig
 from artifact.manifest import StageFile
 from artifact.manifest.adapted import AdaptedForm
 from engine.backends.arrays import HOST
+from engine.errors import LoadFailed
 from engine.residency.adapters.pages import HostTable
 from engine.residency.adapters.tables import AdapterTables
 from engine.residency.memory import resident_bytes
@@ -136,3 +137,15 @@ def test_a_cleared_row_is_zeros_and_its_neighbours_stay(width: int) -> None:
     assert not table.array[2].any()
     for row in (0, 1, 3, 4):
         assert (table.array[row] == row + 1).all()
+
+
+def test_more_places_than_any_machine_has_addresses_for_is_said_in_one_line() -> None:
+    with pytest.raises(LoadFailed, match="OTMV_ADAPTER_PLACES"):
+        HostTable((2**40, 2**20))
+
+
+def test_ten_thousand_places_cost_nothing_while_they_are_empty() -> None:
+    before = resident_bytes()
+    table = HostTable((10_001, 12 * 768 * 16))
+    assert table.array[-1, -1] == 0.0
+    assert resident_bytes() - before < 4 * 2**20

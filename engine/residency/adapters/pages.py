@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from engine.errors import LoadFailed
 
 _NO_RESERVE = 0x4000
-"""Linux' MAP_NORESERVE, which `mmap` names since Python 3.13: nothing is set aside for the pages."""
+"""MAP_NORESERVE of Linux, which `mmap` names since Python 3.13: no memory is set aside."""
 
 
 def _pages(size: int) -> mmap.mmap:

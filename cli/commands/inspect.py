@@ -41,6 +41,8 @@ def inspect(
     show(variant_table(opened.manifest))
     if any(variant.agreement for variant in opened.manifest.variants):
         show(agreement_table(opened.manifest))
+    if opened.manifest.adapted:
+        show(adapted_table(opened.manifest))
     show(parity_table(opened.manifest))
 
 
@@ -160,6 +162,16 @@ def agreement_table(manifest: Manifest) -> Table:
     ]
     caption = f"share of answers that are those of {manifest.deepest}: same best label, same text"
     return table("agreement", ("variant",), manifest.tasks, rows, caption)
+
+
+def adapted_table(manifest: Manifest) -> Table:
+    """Return what each adapted form has room for (ADR 0036)."""
+    rows = [
+        (str(number), ", ".join(f"{hook} {rank}" for hook, rank in form.capacity.ranks.items()))
+        for number, form in enumerate(manifest.adapted)
+    ]
+    caption = "largest rank at each hook; the first form with room for all loaded adapters runs"
+    return table("room for adapters", ("form", "hooks"), (), rows, caption)
 
 
 def parity_table(manifest: Manifest) -> Table:

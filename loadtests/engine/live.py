@@ -84,15 +84,8 @@ class LiveEngine:
         answers = [future.result() for future in self._submit(requests, inputs)]
         return time.perf_counter() - begun_s, answers
 
-    def ask_together(
-        self,
-        inputs: Sequence[VqaInput],
-        variant: str = "full",
-        adapters: Sequence[str | None] | None = None,
-    ) -> float:
+    def ask_together(self, inputs: Sequence[VqaInput], variant: str = "full") -> float:
         """Like `ask`, but again until all rows shared every step; return the seconds.
-
-        Each input may have an adapter.
 
         A group whose first step shows that it is apart is cancelled at once.
 
@@ -101,7 +94,7 @@ class LiveEngine:
         """
         for _ in range(_TRIES):
             self._watch.restart()
-            requests = self._admit([variant] * len(inputs), adapters)
+            requests = self._admit([variant] * len(inputs))
             begun_s = time.perf_counter()
             futures = self._submit(requests, inputs)
             self._watch.stepped.wait()
@@ -120,15 +113,9 @@ class LiveEngine:
             self.pool.cancel(request)
         self.ask([given], [self._least])
 
-    def _admit(
-        self, variants: Sequence[str], adapters: Sequence[str | None] | None = None
-    ) -> list[Request]:
+    def _admit(self, variants: Sequence[str]) -> list[Request]:
         now_s = time.perf_counter()
-        pairs = zip(variants, adapters or [None] * len(variants), strict=True)
-        return [
-            self.pool.admit(VQA.name, Budget(variant=variant), now_s, adapter=adapter)
-            for variant, adapter in pairs
-        ]
+        return [self.pool.admit(VQA.name, Budget(variant=each), now_s) for each in variants]
 
     def _submit(
         self, requests: Sequence[Request], inputs: Sequence[VqaInput]

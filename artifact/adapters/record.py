@@ -20,21 +20,10 @@ from artifact.adapters.hooks import (
     TableSize,
 )
 from artifact.config import ModelConfig, Precision
-from artifact.manifest.adapted import MAX_RANK, AdapterCapacity
+from artifact.manifest.adapted import MAX_RANK as MAX_RANK
+from artifact.manifest.adapted import AdapterCapacity as AdapterCapacity
 from artifact.manifest.records import Record
 from artifact.task import TaskName, check_tasks
-
-__all__ = [
-    "ADAPTER_SCHEMA_VERSION",
-    "MAX_RANK",
-    "AdaptedBase",
-    "AdapterCapacity",
-    "AdapterHead",
-    "AdapterRecord",
-    "HookTables",
-    "VariantQuality",
-    "name_problem",
-]
 
 ADAPTER_SCHEMA_VERSION = 1
 """Written by this release, and the newest it reads."""

@@ -112,7 +112,7 @@ async def load_adapter(request: Request) -> Response:
     response_class=Response,
     responses=openapi_responses((*_READ_ERRORS, *_CHANGE_ERRORS)),
 )
-async def drop_adapter(request: Request, name: str) -> Response:
+async def drop_adapter(request: Request, name: AdapterName) -> Response:
     """Let no new request name an adapter; those that have it are answered with it. For operators.
 
     Off unless the server was started with `OTMV_ADAPTERS` and `OTMV_RELOAD=true`.

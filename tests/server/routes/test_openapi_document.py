@@ -42,7 +42,7 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 def test_routes_are_listed(document: dict[str, Any]) -> None:
     names = ("vqa", "caption", "reason", "variants", "artifacts/reload", "memory-budget")
     wanted = {f"/v1/{name}" for name in names}
-    wanted |= {"/healthz", "/readyz", "/metrics"}
+    wanted |= {"/v1/adapters", "/v1/adapters/{name}", "/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == wanted
 
 

@@ -22,6 +22,8 @@ _RELOAD = "/v1/artifacts/reload"
 _ENOUGH_MB = 1000.0
 _HARD = ("max_memory_mb", "min_quality", "variant", "on_miss")
 """Budgets that a good request may ask for and no variant of the demo meets."""
+_NOT_THERE = (*_HARD, "adapter")
+"""Beside these, an adapter may be named that is not loaded."""
 _TEXTS = ("question", "questions", "statement")
 _SHORT_CHARACTERS = 4
 """So few are 24 tokens at most, which the demo reads: a character may stand for a whole phrase."""
@@ -58,7 +60,7 @@ def before_call(context: Any, case: Any, kwargs: Any) -> None:
 
 
 def _attainable(body: dict[str, Any], path: str) -> dict[str, Any]:
-    made = {name: value for name, value in body.items() if name not in _HARD}
+    made = {name: value for name, value in body.items() if name not in _NOT_THERE}
     if path == _MEMORY_BUDGET and made["memory_budget_mb"] is not None:
         made["memory_budget_mb"] = _ENOUGH_MB
     if isinstance(made.get("budget"), dict):

@@ -10,6 +10,7 @@ from jsonschema_specifications import REGISTRY
 from pydantic import BaseModel
 
 from server.requests.budget import BUDGET_HEADERS, BudgetFields
+from server.routes.adapters import LoadAdapterRequest
 from server.routes.artifacts import ReloadRequest
 from server.routes.memory_budget import MemoryBudgetRequest
 from server.tasks import SERVED_TASKS
@@ -43,6 +44,7 @@ JSON_BODIES: dict[str, type[BaseModel]] = {
     **{f"/v1/{name}": served.shape.json for name, served in SERVED_TASKS.items()},
     "/v1/artifacts/reload": ReloadRequest,
     "/v1/memory-budget": MemoryBudgetRequest,
+    "/v1/adapters": LoadAdapterRequest,
 }
 Bound = tuple[str, str, Any]
 """A field's name, a word of JSON Schema, its value."""

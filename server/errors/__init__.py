@@ -32,8 +32,6 @@ ServerError
 ├── AdaptersChanging     another adapter is being loaded or dropped
 ├── AdapterNotThere      none of that name is loaded, or lies in the folder
 ├── AdapterRefused       the adapter cannot be loaded; nothing has changed
-├── AdapterExists        one of that name is loaded
-├── NoRoomForAdapter     every place is taken, or the memory budget is used
 ├── ArtifactOutside      the artifact does not lie where a reload may look
 └── ArtifactRefused      the new artifact cannot be served; the one before still is
 
@@ -59,7 +57,6 @@ from server.errors.availability import (
 )
 from server.errors.base import ServerError
 from server.errors.operation import (
-    AdapterExists,
     AdapterNotThere,
     AdapterRefused,
     AdaptersChanging,
@@ -69,7 +66,6 @@ from server.errors.operation import (
     MemoryBudgetChanging,
     MemoryBudgetFixed,
     MemoryBudgetTooSmall,
-    NoRoomForAdapter,
     ReloadOff,
     ReloadRunning,
 )
@@ -87,7 +83,6 @@ from server.errors.requests import (
 )
 
 __all__ = [
-    "AdapterExists",
     "AdapterNotThere",
     "AdapterRefused",
     "AdaptersChanging",
@@ -109,7 +104,6 @@ __all__ = [
     "MemoryBudgetChanging",
     "MemoryBudgetFixed",
     "MemoryBudgetTooSmall",
-    "NoRoomForAdapter",
     "NotOperator",
     "RateExceeded",
     "ReloadOff",

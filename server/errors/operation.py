@@ -82,20 +82,6 @@ class AdapterRefused(ServerError):
         super().__init__(str(cause))
 
 
-class AdapterExists(ServerError):
-    """An adapter of that name is loaded."""
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(str(cause))
-
-
-class NoRoomForAdapter(ServerError):
-    """Every place for an adapter is taken, or the memory budget has no room for it."""
-
-    def __init__(self, cause: Exception) -> None:
-        super().__init__(str(cause))
-
-
 class ArtifactOutside(ServerError):
     """A reload may name artifacts below one folder only."""
 

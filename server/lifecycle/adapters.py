@@ -9,21 +9,14 @@ from pathlib import Path
 from artifact.adapters.errors import AdapterError
 from artifact.adapters.folder import RECORD_NAME
 from artifact.errors import ArtifactError
-from engine.errors import (
-    AdapterLoaded,
-    AdapterNotLoaded,
-    LoadFailed,
-    UnknownAdapter,
-)
+from engine.errors import AdapterNotLoaded, LoadFailed, UnknownAdapter
 from engine.residency.adapters.lease import LoadedAdapter
 from server.engine_pool import Pool
 from server.errors import (
-    AdapterExists,
     AdapterNotThere,
     AdapterRefused,
     AdaptersChanging,
     AdaptersFixed,
-    NoRoomForAdapter,
 )
 from server.lifecycle.loader_thread import in_loader_thread
 from server.lifecycle.one_at_a_time import OneAtATime
@@ -77,7 +70,7 @@ class Adapters:
 
         Raises:
             AdaptersFixed, AdaptersChanging, ReloadRunning, MemoryBudgetChanging: not begun.
-            AdapterNotThere, AdapterRefused, AdapterExists, NoRoomForAdapter: why it is not loaded.
+            AdapterNotThere, AdapterRefused, AdapterNotLoaded: why it is not loaded.
         """
         self.check_allowed()
         assert self._folder is not None
@@ -93,11 +86,7 @@ class Adapters:
 
         try:
             found = await in_loader_thread(load, discard=lambda loaded: None)
-        except AdapterLoaded as error:
-            raise AdapterExists(error) from error
-        except AdapterNotLoaded as error:
-            raise NoRoomForAdapter(error) from error
-        except _REFUSED as error:
+        except (AdapterError, ArtifactError, LoadFailed, OSError) as error:
             _log.error("adapter %s is not loaded: %s", name, error)
             raise AdapterRefused(error) from error
         _log.info("adapter %s is loaded (%d bytes)", name, found.table_bytes)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from engine import errors as engine
 from engine.residency.adapters.lease import LoadedAdapter
 from server import errors as http
 from server.answering.numbers import to_mb
@@ -42,8 +43,9 @@ _LOAD_ERRORS: tuple[type[Exception], ...] = (
     http.NotOperator,
     *_CHANGE_ERRORS,
     http.AdapterRefused,
-    http.AdapterExists,
-    http.NoRoomForAdapter,
+    engine.AdapterLoaded,
+    engine.TooManyAdapters,
+    engine.AdapterBudgetTooSmall,
     *OPERATOR_REQUEST_ERRORS,
 )
 

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from artifact.adapters.hooks import Site
 from artifact.config import ModelConfig
-from models.adapters.form import AdapterModule, Form, Together
+from models.adapters.form import Form
 from models.adapters.forms.parallel import ScaledParallel
 from models.adapters.forms.prefix import Prefix
+from models.adapters.tunable import AdapterModule, Together
 
 if TYPE_CHECKING:
     from models.stack import Stack

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from artifact.adapters.hooks import Site, TableSize
 from artifact.config import ModelConfig
-from models.adapters.form import AdapterModule, Form, TableModule, positive, sites_at
+from models.adapters.form import Form, positive, sites_at
+from models.adapters.tunable import AdapterModule, TableModule
 from models.norms import Order
 
 if TYPE_CHECKING:

@@ -68,6 +68,8 @@ class TableModule(AdapterModule):
     def _add(self, site: Site, part: str) -> None:
         factor = self.form.factor(site, part, self.config)
         if factor is not None:
+            if site.at.in_blocks:
+                factor = factor.expand(self.config.orders, *factor.shape[1:]).contiguous()
             self.register_buffer(_flat(site.name(part)), factor, persistent=False)
         stored = self._stored(site, part)
         if stored not in self.tuned:
@@ -102,10 +104,8 @@ class TableModule(AdapterModule):
                 table = table[self._keys if order is None else self._keys[order]]
             elif order is not None:
                 table = table[order]
-            if factor is not None and order is not None and len(factor) > 1:
+            if factor is not None and order is not None:
                 factor = factor[order]
-            elif factor is not None and isinstance(order, int):
-                factor = factor[0]
         return table if factor is None else table * factor
 
     def at(self, hook: str, modality: int | None, order: Order | None) -> Tables | None:
@@ -126,7 +126,10 @@ class TableModule(AdapterModule):
                 stored = self._stored(site, part)
                 table = self.tuned[stored]
                 factor = getattr(self, _flat(site.name(part)), None)
-                whole = torch.ones_like(table) if factor is None else factor.expand_as(table)
+                whole = torch.ones_like(table)
+                if factor is not None:
+                    firsts = [self.config.orders_of_key(key)[0] for key in range(self.config.keys)]
+                    whole = whole * (factor[firsts] if self._by_key(site) else factor)
                 counted[stored] = int(whole.count_nonzero())
         return sum(counted.values())
 

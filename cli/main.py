@@ -23,6 +23,7 @@ COMMANDS = {
     "tune": "Tune one model, once, for all its variants.",
     "eval": "Measure a checkpoint's variants on a world.",
     "export": "Turn a checkpoint into an artifact.",
+    "adapter": "Read, show and dissolve adapters.",
     "build": "Build TensorRT plans of an artifact.",
     "inspect": "Show what an artifact holds.",
     "profile": "Measure an artifact's latency profile on this machine.",

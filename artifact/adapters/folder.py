@@ -157,7 +157,7 @@ def _parse(path: Path, raw: bytes) -> AdapterRecord:
         raise SchemaTooNew(path, version, ADAPTER_SCHEMA_VERSION, None)
     name = document.get("name")
     if isinstance(name, str) and (problem := name_problem(name)):
-        raise BadAdapterName(path, f"{name[:80]!r}: {problem}", "choose another name")
+        raise BadAdapterName(path, problem, "choose another name")
     try:
         return AdapterRecord.model_validate(document)
     except ValidationError as error:
@@ -215,7 +215,7 @@ def write_adapter(out: Path, record: AdapterRecord, tensors: Mapping[str, Table]
             BadAdapterName: as it says.
     """
     if problem := name_problem(record.name):
-        raise BadAdapterName(out, f"{record.name[:80]!r}: {problem}", "choose another name")
+        raise BadAdapterName(out, problem, "choose another name")
     check_tensors(out, record, tensors)
     raw = save({name: np.ascontiguousarray(tensors[name]) for name in record.shapes()})
     digest = hashlib.sha256(raw).hexdigest()

@@ -113,12 +113,11 @@ def _into_stem(model: OtmvModel, site: Site, parts: Mapping[str, Tensor], path: 
         tables = [stem.text_positions.weight]
         stem.words.weight += stem.words.weight @ change
     else:
-        sizes = stem.other_image_positions.values()
-        tables = [stem.image_positions.weight, *(size.weight for size in sizes)]
-        stem.cls_token += stem.cls_token @ change
-        stem.patches.bias += stem.patches.bias @ change
-        weight = stem.patches.weight
-        weight += torch.einsum("o...,op->p...", weight, change)
+        of = dict(stem.named_parameters())
+        tables = [table for name, table in of.items() if "image_positions." in name]
+        stem.cls_token.add_(stem.cls_token @ change)
+        of["patches.bias"].add_(of["patches.bias"] @ change)
+        of["patches.weight"].add_(torch.einsum("o...,op->p...", of["patches.weight"], change))
     for positions in tables:
         positions += positions @ change
         if "shift" in parts:

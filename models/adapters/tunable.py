@@ -59,7 +59,6 @@ class TableModule(AdapterModule):
         super().__init__()
         self.form, self.config = form, config
         self._sites = {(site.hook, site.modality): site for site in form.sites(config)}
-        self.register_buffer("_keys", torch.tensor(config.key_of_order), persistent=False)
         self.tuned = nn.ParameterDict()
         for site in self._sites.values():
             for part in site.parts:
@@ -101,12 +100,19 @@ class TableModule(AdapterModule):
         factor = getattr(self, _flat(site.name(part)), None)
         if site.at.in_blocks:
             if self._by_key(site):
-                table = table[self._keys if order is None else self._keys[order]]
+                table = table[self._key_of(order, table.device)]
             elif order is not None:
                 table = table[order]
             if factor is not None and order is not None:
                 factor = factor[order]
         return table if factor is None else table * factor
+
+    def _key_of(self, order: Order | None, device: torch.device) -> Order:
+        """Return the key of one order, of each row's, or of all."""
+        if isinstance(order, int):
+            return self.config.key_of_order[order]
+        keys = torch.tensor(self.config.key_of_order, device=device)
+        return keys if order is None else keys[order]
 
     def at(self, hook: str, modality: int | None, order: Order | None) -> Tables | None:
         """Return the tables at a hook; see `Lookup`."""

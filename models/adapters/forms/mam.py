@@ -36,9 +36,8 @@ class Mam(Form):
     scale: float = 4.0
 
     def _forms(self) -> tuple[Prefix, ScaledParallel]:
-        shared = {"unified": self.unified, "share": self.share}
-        beside = ScaledParallel(width=self.width, scale=self.scale, **shared)
-        return Prefix(rows=self.rows, inner=self.inner, **shared), beside
+        prefix = Prefix(self.unified, self.share, self.rows, self.inner)
+        return prefix, ScaledParallel(self.unified, self.share, self.width, self.scale)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -77,8 +77,8 @@ class PrefixMlp(TableModule):
         inner = self.down(self.embedding.weight).tanh()
         apart = (self.config.orders, len(PARTS), self.config.width)
         at = PARTS.index(part)
-        weight = self.up.weight.unflatten(0, apart)[:, at]
-        bias = self.up.bias.unflatten(0, apart)[:, at]
+        weight = self.up.weight.view(*apart, -1)[:, at]
+        bias = self.up.bias.view(apart)[:, at]
         if order is not None:
             weight, bias = weight[order], bias[order]
         rows: Tensor = torch.einsum("pm,...dm->...pd", inner, weight) + bias.unsqueeze(-2)

@@ -146,7 +146,8 @@ class LoraReader:
                 for order in place.orders:
                     found = (down, scale * up[place.rows].T, shift)
                     at.setdefault((place.hook, place.modality), {})[order] = found
-        sites, tensors = [], {}
+        sites: list[Site] = []
+        tensors: dict[str, Tensor] = {}
         for (hook, modality), by_order in at.items():
             site = self._site(hook, modality, by_order)
             sites.append(site)

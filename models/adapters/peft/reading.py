@@ -40,6 +40,7 @@ class PeftAdapter:
         heads: of `modules_to_save`.
         tensors: of both, by their names in files.
         note: what the folder says of itself.
+        tuned_parameters: numbers that the folder holds.
     """
 
     kind: str
@@ -47,6 +48,7 @@ class PeftAdapter:
     heads: dict[str, AdapterHead]
     tensors: dict[str, Table]
     note: dict[str, str | int | float]
+    tuned_parameters: int
 
 
 def read_peft(folder: Path, model: OtmvModel, labels: tuple[str, ...] | None = None) -> PeftAdapter:
@@ -63,12 +65,14 @@ def read_peft(folder: Path, model: OtmvModel, labels: tuple[str, ...] | None = N
     """
     said = _config(folder)
     tensors = {name.removeprefix(_PREFIX): table for name, table in _tensors(folder).items()}
-    kind = str(said.get("peft_type"))
+    kind, tuned = str(said.get("peft_type")), sum(table.numel() for table in tensors.values())
     if kind == "LORA":
         sites, tables, rest = LoraReader(folder, said, model).read(tensors)
         heads, saved = saved_heads(folder, rest, model, labels)
         found = {name: _numpy(table) for name, table in {**tables, **saved}.items()}
-        return PeftAdapter("lora", tuple(map(HookTables.of, sites)), heads, found, _note(said))
+        return PeftAdapter(
+            "lora", tuple(map(HookTables.of, sites)), heads, found, _note(said), tuned
+        )
     rows = {"PREFIX_TUNING": _prefix, "PROMPT_TUNING": _prompt}
     if kind not in rows:
         there = ", ".join(("LORA", *rows))
@@ -77,7 +81,9 @@ def read_peft(folder: Path, model: OtmvModel, labels: tuple[str, ...] | None = N
         raise InvalidAdapter(folder / TENSORS, "not one tensor, prompt_embeddings", "save it again")
     site, named = rows[kind](folder, tensors["prompt_embeddings"], model.config)
     found = {site.name(part): _numpy(table) for part, table in named.items()}
-    return PeftAdapter(kind.split("_")[0].lower(), (HookTables.of(site),), {}, found, _note(said))
+    return PeftAdapter(
+        kind.split("_")[0].lower(), (HookTables.of(site),), {}, found, _note(said), tuned
+    )
 
 
 def _config(folder: Path) -> dict[str, Any]:

@@ -77,7 +77,7 @@ def _one(changes: Tensor, model: OtmvModel, key: int, path: Path, hook: str) -> 
 
 
 def _into_linears(model: OtmvModel, site: Site, parts: Mapping[str, Tensor], path: Path) -> None:
-    name, change = site.hook.removeprefix("block."), _change(parts)
+    name, change = site.at.within, _change(parts)
     modality = MODALITIES.index(site.modality or "image")
     for index, key in enumerate(model.keys):
         assert isinstance(key, KeyBlock)
@@ -99,7 +99,7 @@ def _into_norms(model: OtmvModel, site: Site, parts: Mapping[str, Tensor], path:
     modality = MODALITIES.index(site.modality or "image")
     for order in range(model.config.orders):
         key, at = model.key_of(order)
-        norm = getattr(key, site.hook.removeprefix("block."))
+        norm = getattr(key, site.at.within)
         assert isinstance(norm, OrderNorm)
         for part, table in parts.items():
             getattr(norm, part)[at, modality] += table[order]

@@ -87,7 +87,7 @@ class TableModule(AdapterModule):
     def _stored(self, site: Site, part: str) -> str:
         name = site.name(part)
         if self.form.unified and site.modality is not None:
-            name = f"{site.hook.removesuffix(f'.{site.modality}')}.both.{part}"
+            name = f"{site.shared_name}.{part}"
         return _flat(name)
 
     def sites(self) -> tuple[Site, ...]:

@@ -41,7 +41,7 @@ _RELEASED = re.compile(
 
 
 @dataclass(frozen=True)
-class _Place:
+class _LinearPlace:
     """One linear of ours: its hook, modality, orders, and the rows of a fused matrix."""
 
     hook: str
@@ -110,7 +110,7 @@ class LoraReader:
                 break
         return float(alpha) / (rank**0.5 if self.said.get("use_rslora") else rank)
 
-    def _places(self, module: str) -> Iterator[_Place]:
+    def _places(self, module: str) -> Iterator[_LinearPlace]:
         config, width = self.config, self.config.width
         if own := _OWN.fullmatch(module):
             key, name, branch = int(own[1]), own[2], int(own[3])
@@ -122,12 +122,12 @@ class LoraReader:
             for modality in MODALITIES if single else (MODALITIES[branch],):
                 for at, each in enumerate(("q", "k", "v") if name == "qkv" else (name,)):
                     rows = slice(at * width, (at + 1) * width) if name == "qkv" else slice(None)
-                    yield _Place(f"block.{each}", modality, config.orders_of_key(key), rows)
+                    yield _LinearPlace(f"block.{each}", modality, config.orders_of_key(key), rows)
         elif released := _RELEASED.fullmatch(module):
             order, name = int(released[1]), released[2] or released[5]
             if order < config.orders:
                 modality = MODALITIES["AB".index(released[3] or released[4])]
-                yield _Place(f"block.{name}", modality, (order,), slice(None))
+                yield _LinearPlace(f"block.{name}", modality, (order,), slice(None))
 
     def _placed(
         self, pairs: Mapping[str, Mapping[str, Tensor]]

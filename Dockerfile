@@ -33,6 +33,7 @@ COPY exporters ./exporters
 COPY loadtests ./loadtests
 COPY models ./models
 COPY monitoring ./monitoring
+COPY pictures ./pictures
 COPY server ./server
 COPY tuning ./tuning
 RUN /opt/pip/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /opt/wheels . \

@@ -20,6 +20,7 @@ from artifact.records import (
     LadderRecord,
     ParityRecord,
     Record,
+    SplitsRecord,
     StageFile,
     TensorSpec,
     TextRecord,
@@ -38,6 +39,7 @@ __all__ = [
     "LadderRecord",
     "Manifest",
     "ParityRecord",
+    "SplitsRecord",
     "StageFile",
     "TensorSpec",
     "TextRecord",
@@ -69,6 +71,7 @@ class Manifest(Record):
     toolchain: dict[str, str] = Field(default_factory=dict)
     source_checkpoint_sha256: str | None = None
     ladder: LadderRecord | None = None
+    splits: SplitsRecord | None = None
     tokenizer: str = "tokenizer.json"
     labels: str = "labels.json"
     golden: GoldenRecord | None = None

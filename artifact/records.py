@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -143,6 +143,22 @@ class LadderRecord(Record):
     evaluations: int = Field(ge=0)
     seconds: float = Field(ge=0.0)
     order_of_removal: tuple[int, ...] = ()
+
+
+class SplitsRecord(Record):
+    """The data that chose the variants, and the data that their quality is reported on.
+
+    Never the same: what is chosen because it does well on some data does less well on other.
+    """
+
+    chose: str = Field(min_length=1)
+    reported: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.chose == self.reported:
+            raise ValueError(f"{self.chose} both chose the variants and reports their quality")
+        return self
 
 
 class GoldenRecord(Record):

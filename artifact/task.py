@@ -8,7 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
-from artifact.scoring import objects_named, vqa_accuracy
+from artifact.scoring.answers import vqa_accuracy
+from artifact.scoring.phrases import objects_named
 from artifact.stage import StageKind, StageName
 
 TaskName = str

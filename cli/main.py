@@ -17,6 +17,7 @@ from cli.streams import flush_output, prepare_streams
 
 COMMANDS = {
     "world": "Generate pictures, questions and captions.",
+    "data": "Read data sets: what is in them, what is wrong.",
     "tune": "Tune one model, once, for all its variants.",
     "eval": "Measure a checkpoint's variants on a world.",
     "export": "Turn a checkpoint into an artifact.",

@@ -11,7 +11,7 @@ from typing import Literal
 from artifact.config import ModelConfig
 from artifact.errors import ArtifactError
 from artifact.golden import CASES_NAME, STAGES_NAME, StageCase, write_stage_cases
-from artifact.manifest import GoldenRecord, LadderRecord, Manifest, StageFile
+from artifact.manifest import GoldenRecord, LadderRecord, Manifest, SplitsRecord, StageFile
 from artifact.pattern import SkipPattern
 from artifact.stage import stage_name
 from artifact.store import Artifact, ArtifactWriter
@@ -36,12 +36,25 @@ GOLDEN_SEED = 20_000
 
 @dataclass(frozen=True)
 class Splits:
-    """Labelled examples: searched on, reported on (never the same), and kept as golden cases."""
+    """Labelled examples: searched on, reported on, and kept as golden cases.
+
+    Raises:
+        ArtifactError: a picture is both searched on and reported on.
+    """
 
     search: Sequence[Example]
     report: Sequence[Example]
     golden: Sequence[Example]
     names: tuple[str, str]
+
+    def __post_init__(self) -> None:
+        chosen_by = {image for example in self.search for image in example.images}
+        if shared := chosen_by & {image for example in self.report for image in example.images}:
+            raise ArtifactError(
+                f"{self.names[0]}, {self.names[1]}",
+                f"{len(shared)} pictures choose the variants and report their quality, too",
+                "report on other pictures",
+            )
 
 
 @dataclass(frozen=True)
@@ -87,7 +100,9 @@ def export(
         cases = _reference(checkpoint.model.config, stages)
         manifest = describe.manifest(checkpoint, ids, records)
         if found and splits:
-            manifest = manifest.model_copy(update={"ladder": _ladder_record(found, splits)})
+            named = SplitsRecord(chose=splits.names[0], reported=splits.names[1])
+            update = {"ladder": _ladder_record(found, splits), "splits": named}
+            manifest = manifest.model_copy(update=update)
         report("checking parity", 0.0)
         manifest = manifest.model_copy(
             update={"parity": tuple(parity.check(writer.folder, records, cases))}

@@ -15,6 +15,7 @@ from artifact.errors import TextError
 from engine.clock import Clock, SystemClock
 from engine.errors import EngineError
 from engine.telemetry import Telemetry
+from pictures.errors import DecodeWorkerDied, ImageError
 from server.access.guard import KeyGuard, open_paths
 from server.access.hosts import HostGuard
 from server.configuration.settings import Settings
@@ -39,7 +40,7 @@ DESCRIPTION = """One tuned vision-language model, served as a family of variants
 gets the best variant its budget allows. Every error is RFC 9457 `application/problem+json`."""
 
 
-_HANDLED = (EngineError, ServerError, TextError, HTTPException)
+_HANDLED = (EngineError, ServerError, ImageError, DecodeWorkerDied, TextError, HTTPException)
 
 
 def create_app(

@@ -18,6 +18,7 @@ PACKAGES = (
     "cli",
     "loadtests",
     "monitoring",
+    "pictures",
     "deploy",
     "fleet",
 )

@@ -8,8 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from artifact.pattern import SkipPattern
 from artifact.preprocess import TextCodec
 from artifact.task import Task
 from models.checkpoint import Checkpoint, token_id
@@ -31,25 +33,22 @@ class _CodecLimits:
     max_question_tokens: int
 
 
-class Evaluation:
-    """A checkpoint and the data it is measured on; computes in fp32.
+class AnsweringModel:
+    """A checkpoint that answers, in fp32.
 
     Args:
         checkpoint: its model is moved to `device`.
-        data: pictures of the model's side.
         device: where to compute.
 
     Attributes:
         model: in eval mode, on `device`.
-        data: the same.
         codec: turns texts into token ids and back.
         special: ids of BOS, EOS and MASK.
         pad_id: id of PAD.
     """
 
-    def __init__(self, checkpoint: Checkpoint, data: LabelledData, device: torch.device) -> None:
+    def __init__(self, checkpoint: Checkpoint, device: torch.device) -> None:
         self.model = checkpoint.model.to(device).eval()
-        self.data = data
         self.special = special = checkpoint.special
         self.pad_id = token_id(checkpoint.tokenizer, PAD)
         longest = self.model.config.max_text_positions
@@ -61,10 +60,6 @@ class Evaluation:
         """Return what the task's logits say: its own labels, or the checkpoint's answers."""
         return self._answers if task.labels is None else task.labels
 
-    def pixels(self, pictures: Sequence[int]) -> Tensor:
-        """Return some pictures of the data: uint8 `[pictures, side, side, 3]`."""
-        return torch.from_numpy(self.data.pixels[np.asarray(pictures)]).to(self._device)
-
     def tokens(self, texts: Sequence[str]) -> Tensor:
         """Return the ids of texts, padded to the longest: int64 `[texts, length]`.
 
@@ -75,6 +70,69 @@ class Evaluation:
         length = max(map(len, ids))
         padded = [each + [self.pad_id] * (length - len(each)) for each in ids]
         return torch.tensor(padded, device=self._device)
+
+    def labels(
+        self, task: Task, pattern: SkipPattern, pixels: Tensor, texts: Sequence[str]
+    ) -> list[str]:
+        """Return the label that a variant gives each text about its pictures.
+
+        Args:
+            task: which head answers.
+            pattern: executed orders.
+            pixels: uint8 `[pictures, side, side, 3]`, each text's beside each other.
+            texts: questions or statements.
+
+        Raises:
+            TextError: a text is longer than the model reads.
+        """
+        if task.rows > 1:
+            pixels = pixels.view(-1, task.rows, *pixels.shape[1:])
+        tokens, labels = self.tokens(texts), self.labels_of(task)
+        with torch.inference_mode():
+            logits = self.model.answer(
+                task, pixels, tokens, tokens != self.pad_id, pattern.executed
+            )
+        return [labels[label] for label in logits.argmax(-1).tolist()]
+
+    def captions(self, pattern: SkipPattern, pixels: Tensor, longest: int) -> list[str]:
+        """Return what a variant writes about each picture, in `longest` - 1 tokens at most."""
+        longest = min(longest, self.model.config.max_text_positions) - 1
+        written = self.model.generate(pixels, self.special, pattern.executed, longest)
+        return [self.codec.decode(ids) for ids in written.tolist()]
+
+    def answers(
+        self, task: Task, pattern: SkipPattern, pixels: NDArray[np.uint8], texts: Sequence[str]
+    ) -> list[str]:
+        """Return a variant's answers, labels or captions; see `labels`.
+
+        Raises:
+            TextError: a text is longer than the model reads.
+        """
+        shown = torch.from_numpy(pixels).to(self._device)
+        if task.writes:
+            return self.captions(pattern, shown, self.model.config.max_text_positions)
+        return self.labels(task, pattern, shown, texts)
+
+
+class Evaluation(AnsweringModel):
+    """A checkpoint and the data it is measured on.
+
+    Args:
+        checkpoint: its model is moved to `device`.
+        data: pictures of the model's side.
+        device: where to compute.
+
+    Attributes:
+        data: the same.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, data: LabelledData, device: torch.device) -> None:
+        super().__init__(checkpoint, device)
+        self.data = data
+
+    def pixels(self, pictures: Sequence[int]) -> Tensor:
+        """Return some pictures of the data: uint8 `[pictures, side, side, 3]`."""
+        return torch.from_numpy(self.data.pixels[np.asarray(pictures)]).to(self._device)
 
     def batches(
         self, items: Sequence[Item], report: Callable[[float], None]

@@ -63,6 +63,8 @@ def model_table(artifact: Artifact, verified: bool) -> Table:
     if manifest.ladder is not None:
         ladder = manifest.ladder
         rows["ladder"] = f"{ladder.search} on {ladder.split}, {ladder.evaluations} evaluations"
+    if manifest.splits is not None:
+        rows["quality"] = f"on {manifest.splits.reported}, which chose nothing"
     shown = table(manifest.name, ("", ""), rows=rows.items())
     shown.show_header = False
     return shown

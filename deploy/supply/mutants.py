@@ -27,6 +27,7 @@ TIMEOUT_S = 120.0
 TESTS = {
     "server/access": "tests/server/access tests/server/configuration",
     "server/requests": "tests/server/requests tests/server/routes/test_answers.py",
+    "pictures": "tests/server/pictures",
     "server/pictures": "tests/server/pictures",
     "server/http": "tests/server/http",
     "server/answering": "tests/server/answering tests/server/routes/test_bombs.py",

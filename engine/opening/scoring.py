@@ -58,6 +58,25 @@ def score(
 ) -> float:
     """Return a variant's quality on cases of one task, by that task's measure, in 0..1.
 
+    What it takes is what `answers` takes.
+
+    Raises:
+        InferenceFailed: if a stage throws.
+    """
+    given = answers(artifact, solo, task, variant, cases, pictures)
+    return TASKS[task].measure.score(given, cases)
+
+
+def answers(
+    artifact: Artifact,
+    solo: Solo,
+    task: TaskName,
+    variant: str,
+    cases: Sequence[CaseFields],
+    pictures: Sequence[Sequence[Picture]],
+) -> list[str]:
+    """Return a variant's answers to cases of one task: labels, or texts.
+
     Args:
         artifact: finished or previewed.
         solo: its loaded stages.
@@ -78,8 +97,6 @@ def score(
         rows.append(work.row(given, work.read(given, context), programs, context))
     captions = [row.caption for row in rows if row.caption is not None]
     if captions:
-        answers = [codec.decode(words) for words in solo.words(captions, programs)]
-    else:
-        labels = artifact.labels_of(TASKS[task])
-        answers = [labels[best] for best in solo.logits(rows).argmax(axis=1)]
-    return TASKS[task].measure.score(answers, cases)
+        return [codec.decode(words) for words in solo.words(captions, programs)]
+    labels = artifact.labels_of(TASKS[task])
+    return [labels[best] for best in solo.logits(rows).argmax(axis=1)]

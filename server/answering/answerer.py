@@ -20,15 +20,16 @@ from engine.errors import (
 from engine.requests.request import Request
 from engine.telemetry import Telemetry
 from engine.types import Answer, Input, Outcome
+from pictures.errors import ImageError
+from pictures.picture import Picture, naming_picture
+from pictures.worker_process import Decoded
 from server.answering.times import FrontTimes
 from server.answering.work import Work, WorkResult
 from server.engine_pool import OnText, Pool
-from server.errors import AnswerOverdue, ImageError
+from server.errors import AnswerOverdue
 from server.front.front import Front
 from server.front.gate import Visit
 from server.pictures.decoder import Decoder
-from server.pictures.picture import Picture, naming_picture
-from server.pictures.worker_process import Decoded
 
 _LONG_DECODE_S = 0.02
 """Others enter the front while pictures are decoded that take longer."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from artifact.stage import PHASES
 from artifact.task import TaskName
 from engine.types import Answer, Budget, Input
-from server.pictures.picture import Picture
+from pictures.picture import Picture
 
 ENGINE_PHASES = ("queue", *PHASES)
 """What an answer's time in the engine is made of, in the order they begin."""

@@ -15,7 +15,6 @@ ServerError
 ├── FrontBusy            HTTP cannot carry more now, and the latency budget is too short to wait
 │   └── ShareUsedUp          it is this client that sends more than its part
 ├── ClientLeft           the connection closed before the answer
-├── DecodeWorkerDied     the process that decoded the picture ended
 ├── AnswerOverdue        the engine has not answered, long past the deadline
 ├── StillLoading         the engine is not ready yet
 ├── StillDraining        the server is shutting down
@@ -30,13 +29,9 @@ ServerError
 ├── MemoryBudgetChanging the memory budget is being changed
 ├── MemoryBudgetTooSmall it would leave no variant; the one before still holds
 ├── ArtifactOutside      the artifact does not lie where a reload may look
-├── ArtifactRefused      the new artifact cannot be served; the one before still is
-└── ImageError
-    ├── ImageNotRecognised   not one of the accepted picture formats
-    ├── ImageTooManyPixels   the header announces more pixels than allowed
-    │   └── ImageTooManyBytes    it takes too much memory while it is decoded
-    └── ImageUnreadable      the format is right, the data is damaged
-        └── ImageTooComplex      it takes too much time for its size
+└── ArtifactRefused      the new artifact cannot be served; the one before still is
+
+What is wrong with a picture is in `pictures.errors`.
 """
 
 from server.errors.access import (
@@ -48,7 +43,6 @@ from server.errors.access import (
 )
 from server.errors.availability import (
     AnswerOverdue,
-    DecodeWorkerDied,
     FrontBusy,
     ShareUsedUp,
     StillDraining,
@@ -66,14 +60,6 @@ from server.errors.operation import (
     MemoryBudgetTooSmall,
     ReloadOff,
     ReloadRunning,
-)
-from server.errors.pictures import (
-    ImageError,
-    ImageNotRecognised,
-    ImageTooComplex,
-    ImageTooManyBytes,
-    ImageTooManyPixels,
-    ImageUnreadable,
 )
 from server.errors.requests import (
     BodyTooLarge,
@@ -95,19 +81,12 @@ __all__ = [
     "BodyTooLarge",
     "BodyTooSlow",
     "ClientLeft",
-    "DecodeWorkerDied",
     "FieldProblem",
     "FromWebPage",
     "FrontBusy",
     "HeadTooLarge",
     "HeadTooSlow",
     "HostNotAllowed",
-    "ImageError",
-    "ImageNotRecognised",
-    "ImageTooComplex",
-    "ImageTooManyBytes",
-    "ImageTooManyPixels",
-    "ImageUnreadable",
     "InvalidFields",
     "MalformedBody",
     "MemoryBudgetChanging",

@@ -69,11 +69,3 @@ class StillDraining(ServerError):
     def __init__(self, retry_after_s: float = 5.0) -> None:
         super().__init__("the server is shutting down; send the request to another one")
         self.retry_after_s = retry_after_s
-
-
-class DecodeWorkerDied(ServerError):
-    """The process that decoded this request's picture ended; no other request is concerned."""
-
-    def __init__(self, retry_after_s: float = 1.0) -> None:
-        super().__init__("the process that decoded the picture ended; send the request again")
-        self.retry_after_s = retry_after_s

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from artifact.errors import TextError
 from engine import errors as engine
+from pictures import errors as pictures
 from server import errors as http
 
 _TYPE_PREFIX = "urn:otmv:problem:"
@@ -76,7 +77,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.ShareUsedUp: Problem(429, "share-used-up", "This client sends more than its part"),
     http.ClientLeft: Problem(CLIENT_LEFT, "client-left", "The client left"),
     http.TooManyConnections: Problem(503, "too-many-connections", "Too many connections"),
-    http.DecodeWorkerDied: Problem(503, "decoder-died", "The decoding process ended"),
+    pictures.DecodeWorkerDied: Problem(503, "decoder-died", "The decoding process ended"),
     http.AnswerOverdue: Problem(503, "answer-overdue", "The engine has not answered in time"),
     http.StillLoading: Problem(503, "not-ready", "The engine is not ready"),
     http.StillDraining: Problem(503, "draining", "The server is shutting down"),
@@ -96,12 +97,14 @@ PROBLEMS: dict[type[Exception], Problem] = {
     ),
     http.ArtifactOutside: Problem(403, "artifact-outside", "The artifact may not be loaded"),
     http.ArtifactRefused: Problem(422, "artifact-refused", "The artifact cannot be served"),
-    http.ImageNotRecognised: Problem(415, "image-format", "The picture's format is not supported"),
-    http.ImageTooManyPixels: IMAGE_TOO_LARGE,
-    http.ImageTooManyBytes: IMAGE_TOO_LARGE,
-    http.ImageUnreadable: IMAGE_UNREADABLE,
-    http.ImageTooComplex: IMAGE_UNREADABLE,
-    http.ImageError: Problem(422, "image", "The picture cannot be used"),
+    pictures.ImageNotRecognised: Problem(
+        415, "image-format", "The picture's format is not supported"
+    ),
+    pictures.ImageTooManyPixels: IMAGE_TOO_LARGE,
+    pictures.ImageTooManyBytes: IMAGE_TOO_LARGE,
+    pictures.ImageUnreadable: IMAGE_UNREADABLE,
+    pictures.ImageTooComplex: IMAGE_UNREADABLE,
+    pictures.ImageError: Problem(422, "image", "The picture cannot be used"),
     http.ServerError: INTERNAL,
     MemoryError: Problem(503, "no-memory", "The server has no memory for this now"),
 }

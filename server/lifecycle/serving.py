@@ -14,13 +14,15 @@ from artifact.latency.machine import usable_cores
 from engine.clock import Clock
 from engine.errors import EngineStopped
 from engine.telemetry import Telemetry
+from pictures.errors import DecodeWorkerDied
+from pictures.images import prepare_decoders
 from server.access.shares import Shares, of_key
 from server.answering.answerer import Answerer
 from server.answering.times import FrontTimes
 from server.configuration.api_key import ApiKey
 from server.configuration.settings import Settings
 from server.engine_pool import LOADER_THREAD, LoadingStopped, OpenPool, Pool
-from server.errors import AnswerOverdue, DecodeWorkerDied, StillDraining, StillLoading
+from server.errors import AnswerOverdue, StillDraining, StillLoading
 from server.front.front import Front
 from server.front.gate import Gate
 from server.http.body import BodyReader
@@ -29,7 +31,6 @@ from server.lifecycle.one_at_a_time import OneAtATime
 from server.lifecycle.reloader import Reloader
 from server.lifecycle.served_engines import ServedEngines
 from server.pictures.decoder import Decoder, workers_for
-from server.pictures.images import prepare_decoders
 from server.requests.budget import BudgetDefaults
 from server.requests.json_scan import SLICE_BYTES
 from server.requests.reader import RequestReader

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from server.pictures.picture import PictureHeader
+from pictures.picture import PictureHeader
 
 _FIXED_S = 0.0005
 _FIRST_GUESS_S_PER_MEGAPIXEL = 0.03

@@ -8,14 +8,15 @@ import math
 
 from artifact.preprocess import to_pixels
 from engine.clock import Clock
-from server.errors import DecodeWorkerDied, ImageError, ImageTooComplex
+from pictures.errors import DecodeWorkerDied, ImageError, ImageTooComplex
+from pictures.headers import read_header
+from pictures.images import decode_rgb
+from pictures.limits import limits_of, work_megapixels, worker_memory_bytes
+from pictures.picture import ACCEPTED_FORMATS, PictureHeader
+from pictures.worker_process import TOO_LONG, Decoded, WorkerProcess
 from server.pictures.decode_time import DecodeBacklog, DecodeTime
-from server.pictures.headers import read_header
-from server.pictures.images import decode_rgb
 from server.pictures.lanes import Lanes
-from server.pictures.picture import ACCEPTED_FORMATS, LIMIT_BYTES_PER_PIXEL, PictureHeader
 from server.pictures.sample import encoded_sample
-from server.pictures.worker_process import TOO_LONG, Decoded, DecodeLimits, WorkerProcess
 
 _RESTED_S = 1.0
 _LEAST_WORKERS, _MOST_WORKERS = 2, 4
@@ -23,12 +24,6 @@ _RESTART_S = 0.3
 """What starting a worker takes."""
 _SMALL_MEGAPIXELS = 16.0
 """Photographs of telephones are small; what takes longer stands in the lane of large pictures."""
-_PASSES_OF_A_PHOTOGRAPH = 10
-_CPU_FIXED_S = 0.5
-_CPU_S_PER_MEGAPIXEL = 0.4
-"""At least five times what the slowest format takes on a slow processor."""
-_OWN_BYTES = 128 * 2**20
-"""What a worker takes beside pixels: the encoded picture twice, and its libraries' tables."""
 _log = logging.getLogger("otmv.server")
 
 
@@ -171,7 +166,7 @@ class Decoder:
         """Decode in a worker, and replace it unless it can go on."""
         worker = self._take(_is_large(header))
         can_go_on = True
-        limits = DecodeLimits(self._max_pixels, _cpu_limit_s(header))
+        limits = limits_of(header, self._max_pixels)
         try:
             await worker.ready()
             can_go_on = False
@@ -224,8 +219,7 @@ class Decoder:
             await worker.wait()
 
     def _new_worker(self, gives_way: bool) -> WorkerProcess:
-        memory_bytes = LIMIT_BYTES_PER_PIXEL * self._max_pixels + _OWN_BYTES
-        return WorkerProcess(memory_bytes, gives_way=gives_way)
+        return WorkerProcess(worker_memory_bytes(self._max_pixels), gives_way=gives_way)
 
     def _left_s(self, expires_s: float) -> float | None:
         """Return the seconds until `expires_s`; None: without end."""
@@ -239,11 +233,4 @@ def workers_for(cores: int) -> int:
 
 
 def _is_large(header: PictureHeader) -> bool:
-    passes = max(1.0, header.passes / _PASSES_OF_A_PHOTOGRAPH)
-    return header.megapixels * passes > _SMALL_MEGAPIXELS
-
-
-def _cpu_limit_s(header: PictureHeader) -> float:
-    """Return the processor seconds that a picture of this size may take."""
-    passes = max(1.0, header.passes / _PASSES_OF_A_PHOTOGRAPH)
-    return _CPU_FIXED_S + _CPU_S_PER_MEGAPIXEL * header.megapixels * passes
+    return work_megapixels(header) > _SMALL_MEGAPIXELS

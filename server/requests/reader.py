@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.types import Budget
+from pictures.headers import read_header
+from pictures.picture import Picture, naming_picture
 from server.http.media_types import JSON, media_type
-from server.pictures.headers import read_header
-from server.pictures.picture import Picture, naming_picture
 from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_headers
 from server.requests.fields import WireModel, from_json, from_texts
 from server.requests.form import read_form
@@ -79,7 +79,7 @@ class RequestReader:
         """Check a request of a shape.
 
         Raises:
-            ServerError: one of its subclasses, for the first thing that is wrong.
+            ServerError, ImageError: a subclass, for the first thing that is wrong.
         """
         if media_type(headers) == JSON:
             pictures, fields = _from_json(shape, body)

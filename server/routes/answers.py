@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from artifact.errors import TextError
 from engine import errors as engine
+from pictures import errors as pictures
 from server import errors as http
 from server.answering.work import Work, WorkResult
 from server.engine_pool import OnText, Pool
@@ -54,11 +55,11 @@ _ERRORS: tuple[type[Exception], ...] = (
     http.TooManyBodies,
     http.FrontBusy,
     http.ShareUsedUp,
-    http.DecodeWorkerDied,
+    pictures.DecodeWorkerDied,
     http.AnswerOverdue,
-    http.ImageNotRecognised,
-    http.ImageTooManyPixels,
-    http.ImageUnreadable,
+    pictures.ImageNotRecognised,
+    pictures.ImageTooManyPixels,
+    pictures.ImageUnreadable,
 )
 
 
@@ -122,7 +123,7 @@ class _Exchange(Generic[Fields]):
         """Refuse what can be refused unread, then read, check, and answer until the client leaves.
 
         Raises:
-            ServerError, EngineError, TextError: why there is no answer.
+            ServerError, ImageError, EngineError, TextError: why there is no answer.
         """
         self._check_open()
         if self.request.scope["query_string"]:

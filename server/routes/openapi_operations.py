@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from pictures.picture import ACCEPTED_FORMATS
 from server.errors.problem_json import header_references
 from server.http.media_types import FORM, JSON
-from server.pictures.picture import ACCEPTED_FORMATS
 from server.requests.budget import BUDGET_HEADERS, BudgetFields
 from server.requests.reader import RequestShape
 

@@ -88,7 +88,7 @@ def imported_by(script: str) -> set[str]:
 
 
 HEAVY = {"torch", "onnx", "onnxruntime", "numpy", "pydantic", "fastapi", "httpx", "PIL"}
-OURS = {"artifact", "engine", "exporters", "loadtests", "models", "server", "tuning"}
+OURS = {"artifact", "engine", "exporters", "loadtests", "models", "pictures", "server", "tuning"}
 
 
 def help_of(*words: str) -> str:

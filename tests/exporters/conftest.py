@@ -41,8 +41,11 @@ def checkpoint() -> Checkpoint:
 
 @pytest.fixture(scope="session")
 def examples(tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
-    world = tmp_path_factory.mktemp("world") / "w"
-    write_world(world, 10, 99)
+    return examples_of(tmp_path_factory.mktemp("world") / "w", 99)
+
+
+def examples_of(world: Path, seed: int) -> list[Example]:
+    write_world(world, 10, seed)
     questions = [
         Example((world / r.image).read_bytes(), "vqa", question=r.question, answers=(r.answer,))
         for r in read_vqa(world)
@@ -93,5 +96,6 @@ def exported(
     checkpoint: Checkpoint, examples: list[Example], tmp_path_factory: pytest.TempPathFactory
 ) -> Artifact:
     out: Path = tmp_path_factory.mktemp("artifact") / "tiny"
-    splits = Splits(examples, examples, examples, ("search", "report"))
+    search = examples_of(tmp_path_factory.mktemp("world") / "w", 98)
+    splits = Splits(search, examples, examples, ("search", "report"))
     return export(checkpoint, out, splits, ExportOptions(card="card"), lambda what, share: None)

@@ -7,15 +7,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from pydantic import ValidationError
 
+from artifact.errors import ArtifactError
 from artifact.golden import relative_l2
-from artifact.manifest import WEIGHTS_NAME
+from artifact.manifest import WEIGHTS_NAME, SplitsRecord
 from artifact.stage import StageName
 from artifact.store import Artifact, open_artifact
 from artifact.task import REASON, VQA
 from engine.backends.registry import open_backend
 from engine.opening.open import open_solo
 from exporters.examples import Example
+from exporters.export import Splits
 from exporters.tasks.one_pass import Requests
 from models.checkpoint import Checkpoint
 from tests.engine.answers.solo_answers import caption_words, reason_logits, vqa_logits
@@ -112,3 +115,22 @@ def test_a_flipped_byte_is_refused(exported: Artifact, tmp_path: Path, victim: s
     (copy / victim).write_bytes(raw)
     with pytest.raises(Exception, match=victim):
         open_artifact(copy)
+
+
+def test_the_manifest_names_the_data_that_chose_and_the_data_that_reports(
+    exported: Artifact,
+) -> None:
+    manifest = exported.manifest
+    assert manifest.splits == SplitsRecord(chose="search", reported="report")
+    assert manifest.ladder is not None
+    assert manifest.ladder.split == "search"
+    assert all("report" in (each.quality_source or "") for each in manifest.variants)
+
+
+def test_what_chooses_never_reports(examples: list[Example]) -> None:
+    with pytest.raises(ValidationError, match="both chose the variants and reports"):
+        SplitsRecord(chose="val", reported="val")
+    few = examples[:3]
+    with pytest.raises(ArtifactError, match="1 pictures choose the variants and report") as caught:
+        Splits(few, few, few, ("a", "b"))
+    assert "report on other pictures" in str(caught.value)

@@ -76,6 +76,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def sizes(tuned: Checkpoint, world: Path) -> list[Example]:
+    return sizes_of(tuned, world)
+
+
+def sizes_of(tuned: Checkpoint, world: Path) -> list[Example]:
     """The toy's examples. Right is what the whole model says: so its quality is 1, and others rise.
 
     After a few steps of tuning, no depth could be told from another by what is true.
@@ -99,7 +103,9 @@ def artifact(
         for source in (vqa.SOURCE, reason.SOURCE)
     )
     examples = [*sizes, *questions[:PICTURES], *statements[:PICTURES]]
-    splits = Splits(sizes, examples, examples, ("search", "report"))
+    other = tmp_path_factory.mktemp("world") / "w"
+    write_world(other, PICTURES, 98)
+    splits = Splits(sizes_of(tuned, other), examples, examples, ("search", "report"))
     options = ExportOptions(whole="none", card=model_card(tuned))
     out = tmp_path_factory.mktemp("artifact") / "toy"
     return export(tuned, out, splits, options, lambda what, share: None)

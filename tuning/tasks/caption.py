@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from artifact.pattern import SkipPattern
-from artifact.scoring import objects_named
+from artifact.scoring.phrases import objects_named
 from artifact.task import CAPTION
 from tuning.evaluation import Evaluation
 from tuning.pool import CAPTION_TOKENS, PicturePool
@@ -75,12 +75,8 @@ def _written(
     evaluation: Evaluation, pattern: SkipPattern, report: Callable[[float], None]
 ) -> Iterator[str]:
     """Yield the caption of every picture."""
-    model, special = evaluation.model, evaluation.special
-    longest = min(CAPTION_TOKENS, model.config.max_text_positions) - 1
     for pictures in evaluation.batches(range(len(evaluation.data.pixels)), report):
-        pixels = evaluation.pixels(pictures)
-        for ids in model.generate(pixels, special, pattern.executed, longest).tolist():
-            yield evaluation.codec.decode(ids)
+        yield from evaluation.captions(pattern, evaluation.pixels(pictures), CAPTION_TOKENS)
 
 
 TUNED_CAPTION = TunedTask("caption phrase recall", _loss, _score)

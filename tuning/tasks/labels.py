@@ -100,17 +100,10 @@ def label_answers(
         pictures_of: places in the data of the pictures that something is asked about.
         report: called with the share done.
     """
-    labels = evaluation.labels_of(task)
     for some in evaluation.batches(asked, report):
-        tokens = evaluation.tokens([each.text for each in some])
         pixels = evaluation.pixels([place for each in some for place in pictures_of(each)])
-        if task.rows > 1:
-            pixels = pixels.view(-1, task.rows, *pixels.shape[1:])
-        real = tokens != evaluation.pad_id
-        with torch.inference_mode():
-            logits = evaluation.model.answer(task, pixels, tokens, real, pattern.executed)
-        for each, label in zip(some, logits.argmax(-1).tolist(), strict=True):
-            yield each, labels[label]
+        labels = evaluation.labels(task, pattern, pixels, [each.text for each in some])
+        yield from zip(some, labels, strict=True)
 
 
 def mean_score(found: Iterable[tuple[str, float]]) -> TaskScore:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from artifact.pattern import SkipPattern
-from artifact.scoring import vqa_accuracy
+from artifact.scoring.answers import vqa_accuracy
 from artifact.task import VQA
 from tuning.evaluation import Evaluation
 from tuning.pool import PicturePool

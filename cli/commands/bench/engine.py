@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from cli.commands.bench.console import fail, print_bars, progress, say, write
+from cli.commands.bench.data import data
 from cli.commands.bench.siege import siege
 from cli.commands.bench.slo import slo
 from cli.commands.bench.table4 import HELP, table4
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from loadtests.engine.setup import EngineBench
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+app.command()(data)
 app.command()(siege)
 app.command()(slo)
 app.command(help=HELP)(table4)

@@ -13,8 +13,8 @@ from loadtests.siege.memory_limit import (
     WORKER_BYTES,
     memory_limit_bytes,
 )
+from pictures.picture import LIMIT_BYTES_PER_PIXEL
 from server.configuration.settings import Settings
-from server.pictures.picture import LIMIT_BYTES_PER_PIXEL
 
 DEMO_BYTES = 60 * 10**6
 OPERATIONS = Path(__file__).parents[3] / "docs/operations.md"

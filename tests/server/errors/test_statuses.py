@@ -8,6 +8,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from engine import errors as engine
+from pictures.errors import DecodeWorkerDied, ImageError
 from server import errors as http
 from server.errors.problem_json import problem_response
 from server.errors.statuses import INTERNAL, PROBLEMS, classify
@@ -18,7 +19,9 @@ def family(root: type[Exception]) -> list[type[Exception]]:
     return [root, *(kind for child in root.__subclasses__() for kind in family(child))]
 
 
-@pytest.mark.parametrize("root", [engine.EngineError, http.ServerError])
+@pytest.mark.parametrize(
+    "root", [engine.EngineError, http.ServerError, ImageError, DecodeWorkerDied]
+)
 def test_every_error_has_its_own_line(root: type[Exception]) -> None:
     missing = [kind.__name__ for kind in family(root) if kind not in PROBLEMS]
     assert not missing

@@ -55,7 +55,7 @@ def _fuzz(name: str, seconds: int) -> None:
     """Fuzz one target until its time is over; ends the process."""
     import atheris  # only here: the targets are tested without it
 
-    with atheris.instrument_imports(include=["server", "python_multipart"]):
+    with atheris.instrument_imports(include=["pictures", "server", "python_multipart"]):
         from tests.server.fuzz.targets import TARGETS
     target = TARGETS[name]
     corpus = FOLDER / name / "corpus"

@@ -15,14 +15,15 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from loadtests.siege.attackers import pictures as bombs
+from pictures.errors import ImageError
+from pictures.headers import read_header
 from server.access.hosts import cannot_be_rebound, host_of
 from server.access.web_pages import check_no_foreign_page
-from server.errors import ImageError, ServerError
+from server.errors import ServerError
 from server.http.connection.pieces import Pieces
 from server.http.media_types import media_type
 from server.http.multipart import parse_multipart
 from server.observing.trace_context import read_trace_context
-from server.pictures.headers import read_header
 from server.requests.budget import BudgetDefaults, budget_from_headers
 from server.requests.reader import RequestReader
 from server.tasks.reason import SERVED_REASON
@@ -55,12 +56,12 @@ def picture(data: bytes) -> None:
 
 def json_body(data: bytes) -> None:
     for served in (SERVED_VQA, SERVED_REASON):
-        with suppress(ServerError):
+        with suppress(ServerError, ImageError):
             _READER.read(served.shape, data, {"content-type": "application/json"})
 
 
 def form_body(data: bytes) -> None:
-    with suppress(ServerError):
+    with suppress(ServerError, ImageError):
         _READER.read(SERVED_VQA.shape, data, FORM_TYPE)
 
 

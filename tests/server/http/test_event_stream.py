@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 from engine.errors import DeadlineExpired, DeadlineUnattainable, InferenceFailed, QueueFull
 from engine.tasks.caption import CaptionInput
-from server.pictures.picture import Picture
+from pictures.picture import Picture
 from server.tasks.caption import CaptionResponse
 from tests.server.kit import sample_pictures
 from tests.server.kit.bad_requests import CAPTION, FORM_TYPE, form, good_request

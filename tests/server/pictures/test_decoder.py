@@ -7,11 +7,11 @@ import asyncio
 import pytest
 
 from engine.clock import SystemClock
-from server.errors import ImageUnreadable
+from pictures.errors import ImageUnreadable
+from pictures.headers import read_header
+from pictures.picture import ACCEPTED_FORMATS, PictureHeader
 from server.pictures.decode_time import DecodeBacklog, DecodeTime
 from server.pictures.decoder import Decoder
-from server.pictures.headers import read_header
-from server.pictures.picture import ACCEPTED_FORMATS, PictureHeader
 from tests.server.kit import sample_pictures
 
 LARGE = PictureHeader("JPEG", 4000, 3000)

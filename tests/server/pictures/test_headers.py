@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from loadtests.siege.attackers import pictures as bombs
-from server.errors import ImageError, ImageTooComplex, ImageTooManyBytes, ImageUnreadable
-from server.pictures.headers import bmp, gif, jpeg, png, read_header, webp
-from server.pictures.images import decode_rgb
+from pictures.errors import ImageError, ImageTooComplex, ImageTooManyBytes, ImageUnreadable
+from pictures.headers import bmp, gif, jpeg, png, read_header, webp
+from pictures.images import decode_rgb
 from tests.server.kit import sample_pictures
 from tests.server.kit.sample_pictures import encoded, solid
 

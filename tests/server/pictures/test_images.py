@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from server.errors import ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
-from server.pictures.headers import read_header
-from server.pictures.images import decode_rgb
+from pictures.errors import ImageNotRecognised, ImageTooManyPixels, ImageUnreadable
+from pictures.headers import read_header
+from pictures.images import decode_rgb
 from tests.server.kit import sample_pictures
 from tests.server.kit.sample_pictures import RED, encoded, solid
 

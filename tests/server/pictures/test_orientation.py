@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from loadtests.siege.attackers.pictures import jpeg_segment
-from server.pictures.images import decode_rgb, prepare_decoders
-from server.pictures.orientation import orientation_of
+from pictures.images import decode_rgb, prepare_decoders
+from pictures.orientation import orientation_of
 from tests.server.kit.picture_files import png
 from tests.server.kit.picture_files.tiff import Form, file
 from tests.server.kit.sample_pictures import encoded

@@ -7,10 +7,10 @@ import zlib
 import numpy as np
 import pytest
 
-from server.errors import ImageUnreadable
-from server.pictures.headers import read_header
-from server.pictures.images import decode_rgb
-from server.pictures.png_chunks import png_pixels
+from pictures.errors import ImageUnreadable
+from pictures.headers import read_header
+from pictures.images import decode_rgb
+from pictures.png_chunks import png_pixels
 from tests.server.kit.picture_files import png
 from tests.server.kit.picture_files.scene import samples
 

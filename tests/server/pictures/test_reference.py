@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from server.pictures.headers import read_header
-from server.pictures.images import decode_rgb, prepare_decoders
+from pictures.headers import read_header
+from pictures.images import decode_rgb, prepare_decoders
 from tests.server.kit.picture_files import FILES, tiff
 from tests.server.kit.picture_files.reference import REFERENCE, is_seen_by_others, key_of
 from tests.server.kit.picture_files.scene import samples

@@ -22,12 +22,12 @@ from PIL import Image, ImageOps
 from artifact.preprocess import to_pixels
 from engine.clock import SystemClock
 from loadtests.siege.attackers import pictures as bombs
-from server.errors import DecodeWorkerDied, ImageTooComplex, ImageUnreadable
+from pictures import limits, rgb
+from pictures.errors import DecodeWorkerDied, ImageTooComplex, ImageUnreadable
+from pictures.headers import read_header
+from pictures.images import decode_rgb
 from server.pictures import decoder as decoder_module
-from server.pictures import rgb
 from server.pictures.decoder import Decoder
-from server.pictures.headers import read_header
-from server.pictures.images import decode_rgb
 from tests.server.kit import sample_pictures
 from tests.server.kit.ready_client import ManualClock
 from tests.server.kit.sample_pictures import encoded
@@ -161,8 +161,8 @@ def test_a_picture_that_takes_too_long_is_stopped_while_others_are_answered() ->
 
 
 def test_processor_time_is_limited_by_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_module, "_CPU_FIXED_S", 0.05)
-    monkeypatch.setattr(decoder_module, "_CPU_S_PER_MEGAPIXEL", 0.0)
+    monkeypatch.setattr(limits, "_CPU_FIXED_S", 0.05)
+    monkeypatch.setattr(limits, "_CPU_S_PER_MEGAPIXEL", 0.0)
 
     async def scenario() -> None:
         async with decoding() as decoder:
@@ -174,8 +174,8 @@ def test_processor_time_is_limited_by_the_picture(monkeypatch: pytest.MonkeyPatc
 
 
 def test_memory_is_limited_in_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decoder_module, "_OWN_BYTES", 20 * 2**20)
-    monkeypatch.setattr(decoder_module, "LIMIT_BYTES_PER_PIXEL", 0)
+    monkeypatch.setattr(limits, "_OWN_BYTES", 20 * 2**20)
+    monkeypatch.setattr(limits, "LIMIT_BYTES_PER_PIXEL", 0)
 
     async def scenario() -> None:
         async with decoding() as decoder:
@@ -406,7 +406,7 @@ def test_a_worker_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_worker_loads_no_engine() -> None:
-    code = "import sys, server.pictures.worker; print(*sys.modules)"
+    code = "import sys, pictures.worker; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
     loaded = {name.split(".")[0] for name in done.stdout.split()}
     assert {"numpy", "PIL"} <= loaded

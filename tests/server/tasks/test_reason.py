@@ -11,8 +11,8 @@ from starlette.testclient import TestClient
 
 from engine.errors import QueueFull
 from engine.tasks.reason import ReasonInput
+from pictures.worker_process import Decoded
 from server.pictures.decoder import Decoder
-from server.pictures.worker_process import Decoded
 from tests.server.kit import sample_pictures
 from tests.server.kit.fake_artifact import SIDE_PX
 from tests.server.kit.fake_pool import FakePool

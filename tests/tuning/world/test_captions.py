@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from artifact.scoring import normalize_answer, phrase_recall
+from artifact.scoring.answers import normalize_answer
+from artifact.scoring.phrases import phrase_recall
 from tuning.world.captions import describe, phrases
 from tuning.world.dataset import example, pair
 from tuning.world.scene import Scene, SceneObject

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artifact.scoring import phrase_recall
+from artifact.scoring.phrases import phrase_recall
 from artifact.task import CAPTION
 from loadtests.kit.asking.answers import RightAnswers, check_served, need
 from loadtests.kit.asking.forms import encode_form, encoded

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artifact.scoring import vqa_accuracy
+from artifact.scoring.answers import vqa_accuracy
 from artifact.task import VQA
 from loadtests.kit.asking.answers import RightAnswers, WrongAnswer, check_served, need
 from loadtests.kit.asking.forms import encode_form, encoded

@@ -1,0 +1,1 @@
+"""How well answers, captions, judgements and rankings do: the public measures, and our own."""

@@ -1,0 +1,40 @@
+"""How rankings are scored: recall at 1, 5 and 10."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+DEPTHS = (1, 5, 10)
+"""How many of the best are looked at."""
+
+
+def recalls(
+    scores: NDArray[np.float32], right: Sequence[Sequence[int]], depths: Sequence[int] = DEPTHS
+) -> dict[int, float]:
+    """Return, for each depth k, the share of queries with a right item among their k best.
+
+    A wrong item with the same score stands before the right one, so that a model that scores
+    everything alike finds nothing.
+
+    Args:
+        scores: of every query and item, higher is better: `[queries, items]`.
+        right: for each query the places of its right items, at least one.
+        depths: every k.
+
+    Raises:
+        ValueError: there is no query, one has no right item, or a score is no number.
+    """
+    if not len(right) or len(right) != len(scores) or not all(map(len, right)):
+        raise ValueError("rankings cannot be scored without a right item for each query")
+    if np.isnan(scores).any():
+        raise ValueError("a score is no number; nothing can be ranked by it")
+    before = np.empty(len(right), np.int64)
+    for query, items in enumerate(right):
+        places = np.asarray(items)
+        best = scores[query, places].max()
+        at_least = int((scores[query] >= best).sum())
+        before[query] = at_least - int((scores[query, places] >= best).sum())
+    return {depth: float((before < depth).mean()) for depth in depths}

@@ -1,0 +1,3 @@
+"""`otmv eval`."""
+
+from cli.commands.eval.command import app as app

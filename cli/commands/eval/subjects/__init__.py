@@ -1,0 +1,65 @@
+"""What `otmv eval` measures: a checkpoint, an artifact or a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from artifact.task import TaskName
+from tuning.data.example import DataExample
+
+
+@dataclass(frozen=True)
+class Shown:
+    """An example, and its pictures as far as a subject looks at pixels.
+
+    Attributes:
+        example: what is asked.
+        pixels: uint8 `[side, side, 3]` each, left to right; empty for a subject that reads files.
+        blank: whether a grey picture stands in for each.
+    """
+
+    example: DataExample
+    pixels: tuple[NDArray[np.uint8], ...]
+    blank: bool = False
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The picture files, left to right."""
+        return tuple(map(Path, self.example.pictures))
+
+
+class Subject(Protocol):
+    """Something that answers, in several variants."""
+
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
+
+    @property
+    def tasks(self) -> tuple[TaskName, ...]:
+        """What it can be asked."""
+        ...
+
+    @property
+    def side_px(self) -> int | None:
+        """Side of the pictures it looks at; None: it reads files itself."""
+        ...
+
+    def variants(self, task: TaskName) -> tuple[str, ...]:
+        """Return the variants that are measured, shallow to deep."""
+        ...
+
+    def answers(self, task: TaskName, variant: str, shown: Sequence[Shown]) -> list[str | None]:
+        """Return an answer to each example, None where it cannot be asked."""
+        ...
+
+    def problem(self, task: TaskName, example: DataExample) -> str | None:
+        """Return why an example cannot be asked, as far as its text shows."""
+        ...

@@ -1,0 +1,118 @@
+"""A checkpoint's variants on a generated world, where captions are judged by the objects named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cli.console import say, share_progress, show, table
+
+if TYPE_CHECKING:
+    from artifact.pattern import SkipPattern
+    from models.checkpoint import Checkpoint
+    from tuning.labelled import LabelledData
+    from tuning.scores import VariantScore
+
+
+@dataclass(frozen=True)
+class WorldOptions:
+    """Which pictures of a world are shown.
+
+    Attributes:
+        folder: of `otmv world`; None: a generated world.
+        seed, count, questions: of the generated world.
+        blank: grey pictures only.
+    """
+
+    folder: Path | None
+    seed: int
+    count: int
+    questions: int
+    blank: bool
+
+
+def measure_on_world(
+    where: Path,
+    checkpoint: Checkpoint,
+    patterns: list[SkipPattern],
+    world: WorldOptions,
+    device: str,
+) -> None:
+    """Print right answers, objects named and right judgements of each variant on a world.
+
+    Raises:
+        WorldError, TextError, ValueError: the world cannot be read or made, or not by this model.
+    """
+    from tuning.labelled import from_folder, generated
+
+    side_px = checkpoint.model.config.image_size
+    if world.folder is not None:
+        data = from_folder(world.folder, side_px)
+    else:
+        data = generated(world.seed, world.count, world.questions, side_px)
+    scores = _measure(checkpoint, data.blank() if world.blank else data, patterns, device)
+    on = str(world.folder) if world.folder else f"world seed {world.seed}"
+    print_scores(data, scores, f"{where} on {on}{', blank pictures' if world.blank else ''}")
+
+
+def read_patterns(text: str | None, orders: int) -> list[SkipPattern]:
+    """Read `--patterns`; by default every prefix of the stack."""
+    from artifact.pattern import SkipPattern
+    from tuning.scores import ladder
+
+    if text is None:
+        return ladder(orders)
+    chosen = [SkipPattern.from_bits(bits) for bits in text.replace(",", " ").split()]
+    if not chosen:
+        raise ValueError("--patterns is empty; write for example 11001100,10101010")
+    for pattern in chosen:
+        if pattern.orders != orders:
+            raise ValueError(f"{pattern.bits} has {pattern.orders} orders, the model {orders}")
+    return chosen
+
+
+def _measure(
+    checkpoint: Checkpoint, data: LabelledData, patterns: list[SkipPattern], device: str
+) -> list[VariantScore]:
+    """Score every pattern under one progress bar."""
+    from tuning.device import choose_device
+    from tuning.evaluation import Evaluation
+    from tuning.scores import score
+
+    evaluation = Evaluation(checkpoint, data, choose_device(device))
+    scores = []
+    with share_progress(remaining=True) as report:
+        for done, pattern in enumerate(patterns):
+
+            def advance(share: float, done: int = done, bits: str = pattern.bits) -> None:
+                report(bits, (done + share) / len(patterns))
+
+            advance(0.0)
+            scores.append(score(evaluation, pattern, advance))
+    return scores
+
+
+def print_scores(data: LabelledData, scores: list[VariantScore], title: str) -> None:
+    """Print one row per variant, and for the one with most orders each kind of text."""
+    from artifact.task import TASKS
+    from tuning.tasks import TUNED_TASKS
+
+    measures = [task.heading for task in TUNED_TASKS.values()]
+    rows = []
+    for score in scores:
+        parts = [score.tasks.get(name) for name in TUNED_TASKS]
+        shares = (_share(part.quality if part else None) for part in parts)
+        rows.append((str(score.pattern.depth), score.pattern.bits, *shares))
+    say(title)
+    show(table(None, (), ("orders", "pattern", *measures), rows))
+    deepest = max(scores, key=lambda score: score.pattern.depth)
+    for name, found in deepest.tasks.items():
+        if shown := "  ".join(f"{kind} {_share(share)}" for kind, share in found.kinds.items()):
+            say(f"{deepest.pattern.bits} by kind of {TASKS[name].text}: {shown}")
+    asked, stated = len(data.questions), len(data.statements)
+    say(f"{len(data.pixels)} pictures, {asked} questions, {stated} statements")
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"

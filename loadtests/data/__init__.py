@@ -1,0 +1,1 @@
+"""`otmv bench data`: what reading and loading data costs, held against its bars."""

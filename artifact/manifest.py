@@ -6,9 +6,9 @@ import itertools
 import re
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Self
+from typing import Any, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from artifact.config import ModelConfig
 from artifact.pattern import SkipPattern
@@ -86,6 +86,10 @@ class Manifest(Record):
             if path.is_absolute() or ".." in path.parts or "\\" in name:
                 raise ValueError(f"file {name!r} lies outside the artifact")
         return value
+
+    @field_serializer("config")
+    def _config_fields(self, value: ModelConfig) -> dict[str, Any]:
+        return value.to_fields()
 
     @field_validator("tasks")
     @classmethod

@@ -46,16 +46,19 @@ def composed_programs(task: Task, config: ModelConfig, pattern: SkipPattern) -> 
     """
     if pattern.orders != config.orders:
         raise ValueError(f"pattern of {pattern.orders} orders for a stack of {config.orders}")
-    return tuple(_composed(each, config, pattern) for each in task.passes)
+    size = config.other_size_of(task.name)
+    return tuple(_composed(each, config, pattern, size) for each in task.passes)
 
 
-def _composed(through: Pass, config: ModelConfig, pattern: SkipPattern) -> Program:
+def _composed(
+    through: Pass, config: ModelConfig, pattern: SkipPattern, image_size: int | None
+) -> Program:
     blocks = [
-        Step(StageName.block(config.key_of_order[k], through.blocks), k, config.order_in_key(k))
+        Step(through.block_at(config.key_of_order[k], image_size), k, config.order_in_key(k))
         for k in pattern.executed
     ]
     heads = [] if through.head is None else [Step(through.head)]
-    return Program((Step(through.stem), *blocks, *heads))
+    return Program((Step(through.stem_at(image_size)), *blocks, *heads))
 
 
 def whole_programs(task: Task, variant: str) -> tuple[Program, ...]:

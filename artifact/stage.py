@@ -35,6 +35,9 @@ _FORM = re.compile(r"(?P<kind>[a-z_]+)\[(?P<first>[^\[\]:]+)(?::(?P<second>[^\[\
 class StageName(str):
     """A stage's name, such as `stem[vqa]`, `block[0]` or `whole[vqa:d3]`, with its parts.
 
+    A stem or a block for pictures of another side than the model's own names the side in pixels:
+    `block[0:224]` (ADR 0028).
+
     It is the text that manifests hold, so it finds what is filed under that text.
 
     Attributes:
@@ -42,17 +45,19 @@ class StageName(str):
         key: of a block, its key block; else None.
         task: of a head or a whole variant, the task's name; of a stem, what it begins.
         variant: of a whole variant, the variant's id.
+        image_size: of a stem or block, the side of its pictures if it is not the model's.
 
     Raises:
         ValueError: the text names no stage.
     """
 
-    __slots__ = ("key", "kind", "task", "variant")
+    __slots__ = ("image_size", "key", "kind", "task", "variant")
 
     kind: StageKind
     key: int | None
     task: str | None
     variant: str | None
+    image_size: int | None
 
     def __new__(cls, name: str) -> Self:
         """Read a name."""
@@ -62,11 +67,15 @@ class StageName(str):
             raise ValueError(f"{name!r} names no stage")
         made.kind = StageKind(form["kind"])
         block, whole = made.kind in _BLOCKS, made.kind in _WHOLES
-        if whole != (form["second"] is not None) or (block and not form["first"].isdecimal()):
+        second = form["second"]
+        sized = block or made.kind == StageKind.STEM
+        right = second is not None if whole else second is None or (sized and second.isdecimal())
+        if not right or (block and not form["first"].isdecimal()):
             raise ValueError(f"{name!r} names no stage")
         made.key = int(form["first"]) if block else None
         made.task = None if block else form["first"]
-        made.variant = form["second"]
+        made.variant = second if whole else None
+        made.image_size = None if whole or second is None else int(second)
         return made
 
     @classmethod
@@ -100,6 +109,10 @@ class StageName(str):
         if kind not in _WHOLES:
             raise ValueError(f"{kind} names no stage of a whole variant")
         return cls(f"{kind}[{task}:{variant}]")
+
+    def at(self, image_size: int | None) -> Self:
+        """Return the stem or block for pictures of that side in pixels; None: the model's own."""
+        return self if image_size is None else type(self)(f"{self[:-1]}:{image_size}]")
 
     @property
     def is_stem(self) -> bool:
@@ -144,7 +157,9 @@ class StageName(str):
     @property
     def alike(self) -> str:
         """What stages share that take about the same time: whatever the key, or the variant."""
-        return f"{self.kind}[{self.task}" if self.is_whole else self.kind
+        if self.is_whole:
+            return f"{self.kind}[{self.task}"
+        return self.kind if self.image_size is None else f"{self.kind}:{self.image_size}"
 
 
 @lru_cache(maxsize=4096)

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +13,7 @@ from typing import Self
 
 from pydantic import ValidationError
 
+from artifact.atomic import DISK_FIX, disk_errors, disk_problem, folder_beside, open_to_all
 from artifact.errors import (
     ArtifactError,
     ChecksumMismatch,
@@ -166,11 +163,7 @@ class ArtifactWriter:
     def __enter__(self) -> Self:
         if self.out.exists() and not self.replace:
             raise ArtifactError(self.out, "exists already", "choose another folder or remove it")
-        with _disk_errors(self.out):
-            self.out.absolute().parent.mkdir(parents=True, exist_ok=True)
-            prefix = f".{self.out.name}.tmp-"
-            self.folder = Path(tempfile.mkdtemp(prefix=prefix, dir=self.out.absolute().parent))
-            self.folder.chmod(0o755)
+        self.folder = folder_beside(self.out)
         return self
 
     def preview(self, manifest: Manifest) -> Artifact:
@@ -185,7 +178,7 @@ class ArtifactWriter:
             ArtifactError: if the disk is full or not writable; InvalidManifest if a file that a
                 record points to was not written.
         """
-        with _disk_errors(self.out):
+        with disk_errors(self.out):
             manifest = manifest.model_copy(update={"files": self._records()})
             for name in sorted(manifest.referenced_files - set(manifest.files)):
                 raise InvalidManifest(self.out, f"{name} was never written", "write it first")
@@ -198,8 +191,7 @@ class ArtifactWriter:
         return Artifact(self.out, manifest, hashlib.sha256(text.encode()).hexdigest())
 
     def _move_into_place(self) -> None:
-        for path in self.folder.rglob("*"):  # some libraries write files only their user can read
-            path.chmod(0o755 if path.is_dir() else 0o644)
+        open_to_all(self.folder)
         old = self.folder.with_name(f"{self.folder.name}-old")
         if self.replace and self.out.exists():
             self.out.rename(old)
@@ -223,27 +215,5 @@ class ArtifactWriter:
         trace: TracebackType | None,
     ) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
-        if error is not None and (problem := _disk_problem(error)) is not None:
-            fix = "free space or choose another disk; nothing was left behind"
-            raise ArtifactError(self.out, problem, fix) from error
-
-
-def _disk_problem(error: BaseException) -> str | None:
-    """Return what a disk did, if it is the cause of `error`, also when a library wrapped it."""
-    while True:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
-            return f"cannot write: {error.strerror}"
-        if "No space left on device" in str(error) and not isinstance(error, ArtifactError):
-            return "cannot write: No space left on device"
-        if error.__cause__ is None:
-            return None
-        error = error.__cause__
-
-
-@contextmanager
-def _disk_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        problem = f"cannot write: {error.strerror or error}"
-        raise ArtifactError(path, problem, "check free space and permissions") from error
+        if error is not None and (problem := disk_problem(error)) is not None:
+            raise ArtifactError(self.out, problem, DISK_FIX) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -65,6 +65,20 @@ class Pass:
     blocks: StageKind
     head: StageName | None
     whole: StageKind
+
+    @property
+    def sees(self) -> bool:
+        """Whether pictures go through it, so that their size decides which stages it runs."""
+        return self.blocks is not StageKind.BLOCK_DECODE
+
+    def stem_at(self, image_size: int | None) -> StageName:
+        """Return its stem for pictures of that side in pixels; None: the model's own."""
+        return self.stem.at(image_size) if self.sees else self.stem
+
+    def block_at(self, key: int, image_size: int | None) -> StageName:
+        """Return a key block's stage for pictures of that side; None: the model's own."""
+        block = StageName.block(key, self.blocks)
+        return block.at(image_size) if self.sees else block
 
 
 @dataclass(frozen=True)
@@ -202,11 +216,20 @@ TASKS: dict[TaskName, Task] = {task.name: task for task in (VQA, CAPTION, REASON
 """Every task, by name. A new one is added here and in the registries CONTRIBUTING lists."""
 
 
-def check_tasks(names: Sequence[TaskName]) -> None:
+EMBED: TaskName = "embed"
+"""A picture, or a text, becomes a vector: the two heads of BEiT-3's retrieval. Models have them; no
+artifact serves the task."""
+
+
+def check_tasks(names: Sequence[TaskName], known: Collection[TaskName] = TASKS) -> None:
     """Refuse names of tasks that are none, or no name at all.
+
+    Args:
+        names: to check.
+        known: names of tasks.
 
     Raises:
         ValueError: naming the tasks there are.
     """
-    if not names or set(names) - set(TASKS):
-        raise ValueError(f"tasks must be some of {tuple(TASKS)}, not {tuple(names)}")
+    if not names or set(names) - set(known):
+        raise ValueError(f"tasks must be some of {tuple(known)}, not {tuple(names)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import inspect
+import keyword
 import re
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from cli.streams import flush_output, prepare_streams
 COMMANDS = {
     "world": "Generate pictures, questions and captions.",
     "data": "Read data sets: what is in them, what is wrong.",
+    "import": "Read a released checkpoint, or the one inside an artifact.",
     "tune": "Tune one model, once, for all its variants.",
     "eval": "Measure a checkpoint's variants on a world.",
     "export": "Turn a checkpoint into an artifact.",
@@ -38,6 +40,7 @@ _INTERRUPTED = 130
 _AFTER_STOP = {
     "tune": "; the same command resumes",
     "export": "; nothing was written, the same command begins again",
+    "import": "; nothing was written, the same command begins again",
 }
 
 
@@ -53,10 +56,15 @@ def build(arguments: list[str]) -> typer.Typer:
     chosen = next((word for word in arguments if not word.startswith("-")), None)
     for name, text in COMMANDS.items():
         if name == chosen:
-            _add(app, name, importlib.import_module(f"cli.commands.{name}").app)
+            _add(app, name, importlib.import_module(module_of(name)).app)
         else:
             app.command(name, help=text)(_listed)
     return app
+
+
+def module_of(command: str) -> str:
+    """Return the module of a subcommand; a word of Python's own has an underscore at its end."""
+    return f"cli.commands.{command}_" if keyword.iskeyword(command) else f"cli.commands.{command}"
 
 
 def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:

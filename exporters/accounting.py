@@ -52,13 +52,14 @@ def block_flops(key: KeyBlock, tokens: int, keys: int) -> int:
     return 2 * tokens * (matrices + 2 * keys * key.shape.attention_width)
 
 
-def row_flops(model: OtmvModel, pattern: SkipPattern, text_tokens: int) -> int:
+def row_flops(model: OtmvModel, pattern: SkipPattern, image_tokens: int, text_tokens: int) -> int:
     """Return the FLOPs of a picture and a text up to the head: patches and executed blocks."""
-    tokens = model.config.image_tokens + text_tokens
+    tokens = image_tokens + text_tokens
     keys = (model.key_of(order)[0] for order in pattern.executed)
-    return patch_flops(model) + sum(block_flops(key, tokens, tokens) for key in keys)
+    blocks = sum(block_flops(key, tokens, tokens) for key in keys)
+    return patch_flops(model, image_tokens) + blocks
 
 
-def patch_flops(model: OtmvModel) -> int:
-    """Return the FLOPs that turn a picture into tokens."""
-    return 2 * (model.config.image_tokens - 1) * model.stem.patches.weight.numel()
+def patch_flops(model: OtmvModel, image_tokens: int) -> int:
+    """Return the FLOPs that turn a picture into that many tokens."""
+    return 2 * (image_tokens - 1) * model.stem.patches.weight.numel()

@@ -44,6 +44,27 @@ once, from random initialisation (`otmv tune`).
 {_expectations(config)}"""
 
 
+def released_card(checkpoint: Checkpoint) -> str:
+    """Write what an imported checkpoint is, which nothing here has tuned or measured."""
+    config = checkpoint.model.config
+    facts = "\n".join(f"| {name} | {value} |" for name, value in checkpoint.note.items())
+    sizes = ", ".join(f"{config.image_size_of(task)} px for {task}" for task in config.tasks)
+    texts = ",\n".join(TASKS[task].about for task in config.tasks)
+    return f"""# Model card: {config.name}
+
+A released BEiT-3 checkpoint, served as one variant that computes what the file computes. It was
+fine-tuned elsewhere; what it was tuned on, its licence and its limits are its authors' to say.
+
+- {config.orders} blocks, width {config.width}, {config.heads} heads; pictures of {sizes}.
+- For {texts}.
+- Nothing was measured here: quality in `manifest.json` is null.
+
+| fact | value |
+|---|---|
+{facts}
+"""
+
+
 def _expectations(config: ModelConfig) -> str:
     """Write what the variants of a model can and cannot promise."""
     p = config.skip_probability

@@ -20,11 +20,11 @@ from engine.opening.open import open_solo
 from exporters import describe, ladder, parity, quality
 from exporters.examples import Example
 from exporters.golden import write_golden
+from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
+from exporters.graphs.weights import WeightFile
 from exporters.ladder import Ladder
-from exporters.onnx_ import file_of, stage_record, to_onnx
 from exporters.stages import UncompiledStage
 from exporters.tasks import cut, exported_task, exported_tasks
-from exporters.weights import WeightFile
 from models.checkpoint import Checkpoint
 
 Report = Callable[[str, float], None]
@@ -161,24 +161,26 @@ def _trace(
     records: dict[str, StageFile] = {}
     for number, stage in enumerate(stages):
         report(f"tracing {stage.name}", number / len(stages))
-        graph = to_onnx(stage, _sizes(checkpoint.model.config, rows=3, text=9, words=4))
+        sizes = _sizes(checkpoint.model.config, stage, rows=3, text=9, words=4)
+        graph = to_onnx(stage, sizes)
         records[stage.name] = stage_record(stage, weights.add(file_of(stage.name), graph))
     weights.write(folder)
     return records
 
 
-def _sizes(config: ModelConfig, rows: int, text: int, words: int) -> dict[str, int]:
-    image = config.image_tokens
+def _sizes(
+    config: ModelConfig, stage: UncompiledStage, rows: int, text: int, words: int
+) -> dict[str, int]:
+    image = config.image_tokens_in(stage.name)
     return {"B": rows, "L": text, "N": image + text, "T": image + words}
 
 
 def _reference(config: ModelConfig, stages: Sequence[UncompiledStage]) -> list[StageCase]:
-    sizes = [_sizes(config, 1, 6, 1), _sizes(config, 2, 11, 7)]
-    return [
-        case
-        for number, stage in enumerate(stages)
-        for case in parity.reference_cases(stage, sizes, GOLDEN_SEED + 10 * number)
-    ]
+    cases: list[StageCase] = []
+    for number, stage in enumerate(stages):
+        sizes = [_sizes(config, stage, 1, 6, 1), _sizes(config, stage, 2, 11, 7)]
+        cases += parity.reference_cases(stage, sizes, GOLDEN_SEED + 10 * number)
+    return cases
 
 
 def _ladder_record(found: Ladder, splits: Splits) -> LadderRecord:

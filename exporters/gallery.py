@@ -21,10 +21,10 @@ from artifact.manifest import (
 from artifact.store import Artifact, ArtifactWriter
 from exporters import describe, parity
 from exporters.export import GOLDEN_SEED, Report
-from exporters.onnx_ import file_of, stage_record, to_onnx
+from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
+from exporters.graphs.weights import WeightLog
 from exporters.stages import UncompiledStage
 from exporters.tasks import exported_task
-from exporters.weights import WeightLog
 from models.comparators.build import Comparator, build
 from models.comparators.methods import METHODS
 
@@ -93,7 +93,7 @@ class _Gallery:
         ]
         for number, stage in enumerate(stages):
             report(f"tracing {stage.name}", share + step * number / len(stages))
-            graph = to_onnx(stage, _sizes(self._base, rows=3, text=9, cached=13))
+            graph = to_onnx(stage, _sizes(self._base, stage, rows=3, text=9, cached=13))
             names = weights.add(file_of(stage.name), graph)
             self._stages[stage.name] = stage_record(stage, names)
             del graph
@@ -105,8 +105,8 @@ class _Gallery:
     def _check(self, stage: UncompiledStage) -> None:
         """Check a stage that was just written; keep its golden cases."""
         sizes: list[Mapping[str, int]] = [
-            _sizes(self._base, rows=1, text=6, cached=5),
-            _sizes(self._base, rows=2, text=11, cached=9),
+            _sizes(self._base, stage, rows=1, text=6, cached=5),
+            _sizes(self._base, stage, rows=2, text=11, cached=9),
         ]
         seed = GOLDEN_SEED + 10 * (len(self._stages) - 1)
         cases = list(parity.reference_cases(stage, sizes, seed))
@@ -137,5 +137,8 @@ class _Gallery:
         )
 
 
-def _sizes(config: ModelConfig, rows: int, text: int, cached: int) -> dict[str, int]:
-    return {"B": rows, "L": text, "N": config.image_tokens + text, "T": cached}
+def _sizes(
+    config: ModelConfig, stage: UncompiledStage, rows: int, text: int, cached: int
+) -> dict[str, int]:
+    image_tokens = config.image_tokens_in(stage.name)
+    return {"B": rows, "L": text, "N": image_tokens + text, "T": cached}

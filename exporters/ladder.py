@@ -65,7 +65,7 @@ class _Node:
 
 class _Search:
     def __init__(self, model: OtmvModel, rows: Mapping[TaskName, SearchRows]) -> None:
-        self.model, self.image_tokens, self.rows = model, model.config.image_tokens, rows
+        self.model, self.rows = model, rows
 
     def extend(self, node: _Node | None, order: int) -> _Node:
         """Score the pattern that executes `order` after `node`'s."""
@@ -74,7 +74,7 @@ class _Search:
         scores = []
         for task, given in self.rows.items():
             h, y = node.states[task] if node else (given.start, None)
-            h = key(h, order_in_key, self.image_tokens, given.bias)
+            h = key(h, order_in_key, given.image_tokens, given.bias)
             y = self.model.accumulate(y, given.read(h))
             states[task] = (h, y)
             right = given.logits(y).argmax(-1) == given.truths

@@ -35,14 +35,16 @@ def measure(
         examples: labelled requests.
         on_progress: called with the share done.
     """
-    manifest, side_px = artifact.manifest, artifact.manifest.config.image_size
-    images = dict.fromkeys(image for e in examples for image in e.images)
-    pixels = {image: picture(image, side_px) for image in images}  # shared by many examples
+    manifest = artifact.manifest
     of_task = {task: [e for e in examples if e.task == task] for task in manifest.tasks}
+    side_px = {task: manifest.config.image_size_of(task) for task in manifest.tasks}
+    wanted = ((i, side_px[task]) for task in of_task for e in of_task[task] for i in e.images)
+    pixels = {seen: picture(*seen) for seen in dict.fromkeys(wanted)}  # shared by many examples
     found: Quality = {task: {} for task, chosen in of_task.items() if chosen}
     for number, variant in enumerate(manifest.variants, 1):
         for task, scores in found.items():
-            seen = [tuple(pixels[image] for image in e.images) for e in of_task[task]]
+            side = side_px[task]
+            seen = [tuple(pixels[image, side] for image in e.images) for e in of_task[task]]
             scores[variant.id] = score(artifact, solo, task, variant.id, of_task[task], seen)
         if on_progress:
             on_progress(number / len(manifest.variants))

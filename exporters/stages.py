@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from artifact.manifest import TensorSpec
 from artifact.stage import StageName
+from artifact.task import TaskName
 from models.key_block import KeyBlock
 from models.series import OtmvModel
 
@@ -78,9 +79,9 @@ class Call(nn.Module):
         return self.call(*tensors)
 
 
-def pixels_shape(model: OtmvModel, pictures: int = 1) -> TensorShape:
-    """Return the pixels that a request brings: one picture, or several."""
-    side = model.config.image_size
+def pixels_shape(model: OtmvModel, task: TaskName, pictures: int = 1) -> TensorShape:
+    """Return the pixels that a request of a task brings: one picture, or several."""
+    side = model.config.image_size_of(task)
     several: Shape = () if pictures == 1 else (pictures,)
     return TensorShape(torch.uint8, ("B", *several, side, side, 3), below=256)
 

@@ -45,7 +45,8 @@ class CaptionStack(Stack):
         Returns:
             fp32 logits `[batch, length, vocab_size]`; entry t predicts the word after word t.
         """
-        length, image_tokens = words.shape[1], self.config.image_tokens
+        image, length = self.stem.image(pixels), words.shape[1]
+        image_tokens = image.shape[1]
         positions = torch.arange(length, device=words.device)
         text = torch.cat(
             [
@@ -54,7 +55,7 @@ class CaptionStack(Stack):
             ],
             dim=1,
         )
-        h = torch.cat([self.stem.image(pixels), text], dim=1)
+        h = torch.cat([image, text], dim=1)
         bias = masked_decoding_bias(image_tokens, length, h.device, h.dtype)
         _, y = self.chain(h, executed, image_tokens, bias, lambda x: x[:, image_tokens + length :])
         logits: Tensor = self.heads[CAPTION.name](y)

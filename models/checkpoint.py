@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -64,7 +64,7 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
 def save(folder: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint into `folder`, each file to a temporary name first."""
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"model": asdict(checkpoint.model.config), "note": checkpoint.note}
+    config = {"model": checkpoint.model.config.to_fields(), "note": checkpoint.note}
     _replace(folder / CONFIG, json.dumps(config, indent=2) + "\n")
     _replace(folder / LABELS, json.dumps(list(checkpoint.labels), indent=1) + "\n")
     _replace(folder / TOKENIZER, checkpoint.tokenizer.to_str(pretty=True) + "\n")

@@ -6,6 +6,7 @@ section 3.4), and lets all orders of a key share the matrices of its first block
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -64,6 +65,27 @@ def least_mse(vision: Tensor, language: Tensor) -> Tensor:
 def weighted(alpha: float, beta: float) -> Merge:
     """Return eq. 5 with its factors fixed."""
     return partial(weighted_sum, alpha=alpha, beta=beta)
+
+
+def merge_named(text: str) -> Merge:
+    """Return a merge by its name on a command line: `mean`, `weighted:A,B` or `mse`.
+
+    Raises:
+        ValueError: it names none.
+    """
+    if text in _NAMED:
+        return _NAMED[text]
+    kind, _, factors = text.partition(":")
+    try:
+        alpha, beta = (float(factor) for factor in factors.split(","))
+    except ValueError:
+        alpha = beta = math.nan
+    if kind != "weighted" or not math.isfinite(alpha + beta):
+        raise ValueError(f"no merge {text!r}; write mean, mse or, for example, weighted:0.7,0.3")
+    return weighted(alpha, beta)
+
+
+_NAMED: dict[str, Merge] = {"mean": elementwise_mean, "mse": least_mse}
 
 
 def first_block(blocks: Sequence[Tensor]) -> Tensor:

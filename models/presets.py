@@ -11,6 +11,10 @@ VQA_ANSWERS, BEIT3_VOCABULARY, BEIT3_TEXT_POSITIONS = 3129, 64010, 1022
 """VQA v2's answer set; beit3.spm's vocabulary; its 1024 text positions less the two reserved."""
 
 
+SIZES = {"base": (12, 768, 12), "large": (24, 1024, 16)}
+"""Released sizes of BEiT-3: orders, width, heads."""
+
+
 def spread_keys(orders: int, keys: int) -> tuple[int, ...]:
     """Give each key an equal run of consecutive orders."""
     if not 1 <= keys <= orders or orders % keys:
@@ -29,7 +33,7 @@ def beit3_config(
         keys: None for the released model (one key an order, readout "last", nothing merged).
         skip_probability: of the gates while tuning.
     """
-    orders, width, heads = {"base": (12, 768, 12), "large": (24, 1024, 16)}[size]
+    orders, width, heads = SIZES[size]
     return ModelConfig(
         name=f"beit3_{size}",
         image_size=image_size,

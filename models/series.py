@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -52,15 +52,23 @@ class OtmvModel(CaptionStack):
         self, pixels: Tensor, tokens: Tensor, text_mask: Tensor | None, executed: Sequence[int]
     ) -> Tensor:
         """Run pictures and texts together; fp32 readout `[rows, 2, width]`."""
-        h = torch.cat([self.stem.image(pixels), self.stem.text(tokens)], dim=1)
-        image_tokens = self.config.image_tokens
+        image = self.stem.image(pixels)
+        h, image_tokens = torch.cat([image, self.stem.text(tokens)], dim=1), image.shape[1]
         bias = None
         if text_mask is not None:
             real = nn.functional.pad(text_mask, (image_tokens, 0), value=True)
             bias = key_mask_bias(real, h.dtype)
-        return self.chain(h, executed, image_tokens, bias, self.read_joint)[1]
+        return self.chain(h, executed, image_tokens, bias, read_joint(image_tokens))[1]
 
-    def read_joint(self, h: Tensor) -> Tensor:
-        """Pick image token 0 and text token 0: `[batch, 2, width]`."""
-        nv = self.config.image_tokens
-        return torch.cat([h[:, :1], h[:, nv : nv + 1]], dim=1)
+
+def read_joint(image_tokens: int) -> Callable[[Tensor], Tensor]:
+    """Return what picks image token 0 and text token 0: `[batch, 2, width]`.
+
+    Args:
+        image_tokens: how many tokens the picture has; they lead.
+    """
+
+    def read(h: Tensor) -> Tensor:
+        return torch.cat([h[:, :1], h[:, image_tokens : image_tokens + 1]], dim=1)
+
+    return read

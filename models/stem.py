@@ -1,4 +1,8 @@
-"""BEiT-3's embeddings: pictures to patches, words to vectors, learned positions per modality."""
+"""BEiT-3's embeddings: pictures to patches, words to vectors, learned positions per modality.
+
+Pictures of each size that a task has (ADR 0028) have a table of positions of their own, as each
+released checkpoint has; nothing is interpolated while the model runs.
+"""
 
 from __future__ import annotations
 
@@ -26,16 +30,26 @@ class Stem(nn.Module):
         self.words = nn.Embedding(config.vocab_size, width)
         self.image_positions = nn.Embedding(config.image_tokens + POSITION_OFFSET, width)
         self.text_positions = nn.Embedding(config.max_text_positions + POSITION_OFFSET, width)
+        own, *others = config.image_sizes
+        self.image_size = own
+        self.other_image_positions = nn.ModuleDict(
+            {
+                str(side): nn.Embedding(config.image_tokens_at(side) + POSITION_OFFSET, width)
+                for side in others
+            }
+        )
         nn.init.normal_(self.words.weight, std=width**-0.5)
-        for positions in (self.image_positions, self.text_positions):
-            nn.init.normal_(positions.weight, std=width**-0.5)
+        tables = (self.image_positions, self.text_positions, *map(self._positions, others))
+        for table in tables:
+            nn.init.normal_(table.weight, std=width**-0.5)
         nn.init.trunc_normal_(self.cls_token, std=0.02)
 
     def image(self, pixels: Tensor) -> Tensor:
         """Embed pictures.
 
         Args:
-            pixels: uint8 `[batch, side, side, 3]`, RGB. Normalised here with mean and std 0.5.
+            pixels: uint8 `[batch, side, side, 3]`, RGB, of one of the config's sizes. Normalised
+                here with mean and std 0.5.
 
         Returns:
             `[batch, 1 + patches, width]`, CLS first.
@@ -44,7 +58,22 @@ class Stem(nn.Module):
         x = pixels.permute(0, 3, 1, 2).to(weight.dtype) * (2.0 / 255.0) - 1.0
         x = self.patches(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
-        return x + self.image_positions.weight[POSITION_OFFSET:]
+        return x + self._positions(pixels.shape[1]).weight[POSITION_OFFSET:]
+
+    def _positions(self, side: int) -> nn.Embedding:
+        """Return the positions of pictures of that side, in pixels.
+
+        Raises:
+            ValueError: no task of the model takes such pictures.
+        """
+        if side == self.image_size:
+            return self.image_positions
+        if str(side) not in self.other_image_positions:
+            sizes = ", ".join(map(str, (self.image_size, *self.other_image_positions)))
+            raise ValueError(f"pictures of {side} px; the tasks of this model take {sizes}")
+        table = self.other_image_positions[str(side)]
+        assert isinstance(table, nn.Embedding)
+        return table
 
     def text(self, tokens: Tensor, positions: Tensor | None = None) -> Tensor:
         """Embed words.

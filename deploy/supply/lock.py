@@ -42,7 +42,7 @@ OTHERS = (
     Lock("tensorrt-rtx", ("tensorrt-rtx",)),
     Lock("torch", ("torch",)),
     Lock("rivals", ("rivals",)),
-    Lock("reference", packages=("torchscale", "fairscale"), project=False),
+    Lock("reference", packages=("torchscale", "fairscale", "beit3-gml"), project=False),
     Lock("build", packages=("hatchling", "editables"), project=False),
     Lock("supply", packages=("cyclonedx-bom[validation]", "pip-audit"), project=False),
     Lock("lock", packages=("uv",), project=False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from artifact.manifest import Manifest, TensorSpec
+from artifact.stage import stage_name
 from engine.backends.arrays import AnyArray, Memory
 
 _READ_BY_STAGES_ONLY = frozenset({"h", "h_out", "k", "v", "k_new", "v_new"})
@@ -25,7 +26,7 @@ def places_for_outputs(
     if memory.on_host:
         return {}
     record = manifest.stages[stage]
-    sizes = _sizes(manifest, record.inputs, inputs)
+    sizes = _sizes(manifest, stage, record.inputs, inputs)
     return {
         name: memory.zeros([s if isinstance(s, int) else sizes[s] for s in spec.shape], spec.dtype)
         for name, spec in record.outputs.items()
@@ -45,7 +46,10 @@ def moved_inputs(memory: Memory, inputs: Mapping[str, AnyArray]) -> dict[str, An
 
 
 def _sizes(
-    manifest: Manifest, specs: Mapping[str, TensorSpec], inputs: Mapping[str, AnyArray]
+    manifest: Manifest,
+    stage: str,
+    specs: Mapping[str, TensorSpec],
+    inputs: Mapping[str, AnyArray],
 ) -> dict[str, int]:
     """Return what B, L, N and T stand for in a call."""
     found = {
@@ -55,5 +59,5 @@ def _sizes(
         if isinstance(symbol, str)
     }
     if "L" in found:
-        found["N"] = manifest.config.image_tokens + found["L"]
+        found["N"] = manifest.config.image_tokens_in(stage_name(stage)) + found["L"]
     return found

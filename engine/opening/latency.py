@@ -131,7 +131,7 @@ def _alike(family: Family, stages: StageSet) -> list[tuple[str, ...]]:
     for stage in stages.loaded:
         record = family.manifest.stages[stage]
         name = stage_name(stage)
-        kind = name.kind if name.is_block else name
+        kind = name.alike if name.is_block else name
         groups.setdefault(f"{kind} {record.inputs} {record.outputs}", []).append(stage)
     return [tuple(group) for group in groups.values()]
 

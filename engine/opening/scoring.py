@@ -36,7 +36,7 @@ def golden_quality(
     artifact: Artifact, solo: Solo, task: TaskName, variant: str, cases: list[LabelledCase]
 ) -> float:
     """Return a variant's quality on labelled cases of one task, in 0..1."""
-    side_px = artifact.manifest.config.image_size
+    side_px = artifact.manifest.config.image_size_of(task)
     files = dict.fromkeys(file for case in cases for file in case.images)
     pixels = {file: _pixels(artifact, file, side_px) for file in files}
     seen = [tuple(pixels[file] for file in case.images) for case in cases]

@@ -16,6 +16,13 @@ from artifact.task import Task, TaskName
 _FLOAT_BYTES = 4
 
 
+def cached_tokens(manifest: Manifest) -> int:
+    """Return the tokens T of keys and values of a task that writes: a picture's and a text's."""
+    config = manifest.config
+    sizes = [config.image_tokens_of(task.name) for task in manifest.asked if task.writes]
+    return max(sizes, default=config.image_tokens) + manifest.text.max_caption_tokens
+
+
 @dataclass(frozen=True)
 class Member:
     """One variant for one task. `programs` run one after the other; a caption repeats its last.
@@ -100,13 +107,14 @@ class Family:
         A whole variant's hidden state is its graph's own.
         """
         config, last = self.manifest.config, programs[-1].steps[-1].stage
-        pixels = 3 * config.image_size**2
+        pixels = 3 * config.image_size_of(task.name) ** 2
+        image_tokens = config.image_tokens_of(task.name)
         if last.is_whole:
             return pixels * self.rows_of(last) + self._whole_kv_bytes(last)
         if task.writes:
             kv = 2 * pattern.depth * self.cached_tokens * config.width * _FLOAT_BYTES
-            return pixels + 2 * config.image_tokens * config.width * _FLOAT_BYTES + kv
-        tokens = config.image_tokens + self.manifest.buckets.text_lengths[-1]
+            return pixels + 2 * image_tokens * config.width * _FLOAT_BYTES + kv
+        tokens = image_tokens + self.manifest.buckets.text_lengths[-1]
         return task.rows * (pixels + 2 * tokens * config.width * _FLOAT_BYTES)
 
     def _whole_kv_bytes(self, stage: str) -> int:
@@ -157,4 +165,4 @@ class Family:
     @property
     def cached_tokens(self) -> int:
         """Tokens T of a caption's keys and values: the picture's and the longest text's."""
-        return self.manifest.config.image_tokens + self.manifest.text.max_caption_tokens
+        return cached_tokens(self.manifest)

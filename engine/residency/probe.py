@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from artifact.manifest import Manifest
+from artifact.stage import stage_name
 from engine.backends.arrays import AnyArray, Array, Memory
 from engine.backends.stage_memory import moved_inputs, places_for_outputs
 from engine.residency.family import Family
@@ -29,7 +30,7 @@ def stage_inputs(manifest: Manifest, stage: str, bucket: int, batch: int) -> dic
     sizes = {
         "B": batch,
         "L": bucket,
-        "N": manifest.config.image_tokens + bucket,
+        "N": manifest.config.image_tokens_in(stage_name(stage)) + bucket,
         "T": bucket,
     }
     rng = np.random.default_rng(0)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from artifact.manifest import Manifest
 from artifact.program import Program, Step
-from artifact.task import ONE_PASS_READS
+from artifact.task import ONE_PASS_READS, Task
 from engine.backends.arrays import AnyArray, Array
 
 
@@ -24,6 +24,7 @@ class OnePassRow:
 
     Args:
         manifest: of the artifact.
+        task: what is asked.
         program: of the variant it starts as.
         pixels: uint8 [S, S, 3].
         tokens: of its text, not padded.
@@ -35,6 +36,7 @@ class OnePassRow:
     def __init__(
         self,
         manifest: Manifest,
+        task: Task,
         program: Program,
         pixels: Array,
         tokens: Sequence[int],
@@ -49,7 +51,8 @@ class OnePassRow:
         self._tokens[: len(tokens)] = tokens
         self._banked: Array | None = None
         self.series = config.readout == "series"
-        self.mask = np.arange(config.image_tokens + length) < config.image_tokens + len(tokens)
+        image_tokens = config.image_tokens_of(task.name)
+        self.mask = np.arange(image_tokens + length) < image_tokens + len(tokens)
         self.h: AnyArray = np.empty((0, config.width), np.float32)
         self.y: Array = np.zeros((len(ONE_PASS_READS), config.width), np.float32)
         self.logits: NDArray[np.float32] | None = None

@@ -33,7 +33,7 @@ class CaptionWork:
 
     def read(self, given: CaptionInput, context: TaskContext) -> CheckedInput:
         """Check the picture, the bound of words and the beams; see `EngineTask.read`."""
-        context.check_picture(given.pixels)
+        context.check_picture(given.task, given.pixels)
         check_caption(given.max_new_tokens, given.num_beams, context.max_beams)
         return CheckedInput(words=given.max_new_tokens, beams=given.num_beams)
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from artifact.errors import TextError
 from artifact.preprocess import TextCodec
+from artifact.task import TaskName
 from engine.errors import InvalidInput
 from engine.residency.family import Family
 from engine.rows.caption.kv_pool import KvPool
@@ -47,13 +48,13 @@ class TaskContext:
     texts: KvPool | None
     max_beams: int
 
-    def check_picture(self, pixels: NDArray[Any]) -> None:
-        """Refuse a picture that is not as the model takes it.
+    def check_picture(self, task: TaskName, pixels: NDArray[Any]) -> None:
+        """Refuse a picture that is not as the model takes it for a task.
 
         Raises:
             InvalidInput: it is not uint8 [S, S, 3].
         """
-        side = self.family.manifest.config.image_size
+        side = self.family.manifest.config.image_size_of(task)
         if pixels.dtype != np.uint8 or pixels.shape != (side, side, 3):
             problem = f"must be uint8 [{side}, {side}, 3], not {pixels.dtype} {pixels.shape}"
             raise InvalidInput("image", problem)

@@ -41,7 +41,7 @@ class OnePassWork(Generic[Given]):
         if len(pictures) != self.task.pictures:
             raise InvalidInput("images", f"must be {self.task.pictures}, not {len(pictures)}")
         for picture in pictures:
-            context.check_picture(picture)
+            context.check_picture(self.task.name, picture)
         if top_k < 1:
             raise InvalidInput("top_k", f"must be at least 1, not {top_k}")
         tokens, bucket = context.encode(self.task.text or "text", self.text(given))
@@ -53,7 +53,7 @@ class OnePassWork(Generic[Given]):
         """Return one row, or one for each picture joined; see `EngineTask.row`."""
         manifest = context.family.manifest
         rows = [
-            OnePassRow(manifest, programs[0], picture, asked.tokens, asked.bucket)
+            OnePassRow(manifest, self.task, programs[0], picture, asked.tokens, asked.bucket)
             for picture in self.pictures(given)
         ]
         return rows[0] if len(rows) == 1 else JointRow(rows)

@@ -63,7 +63,7 @@ class ExportedCaption(ExportedTask):
         """
         longer = text.model_copy(update={"max_question_tokens": text.max_caption_tokens})
         codec = TextCodec(checkpoint.tokenizer, longer)
-        side_px = checkpoint.model.config.image_size
+        side_px = checkpoint.model.config.image_size_of(self.task.name)
         written = [e for e in examples if e.task == self.task.name and e.caption]
         ids = [codec.encode_question(e.caption or "") for e in written]
         return ExportedCaptions(
@@ -78,7 +78,8 @@ class ExportedCaption(ExportedTask):
     ) -> SearchRows:
         """Return a row for each caption: the picture, its words, and a MASK for every next one."""
         model, given = checkpoint.model, self.captions(checkpoint, text, examples)
-        length, image_tokens = given.words.shape[1], model.config.image_tokens
+        image, length = model.stem.image(given.pixels), given.words.shape[1]
+        image_tokens = image.shape[1]
         where = torch.arange(length)
         masks = torch.full_like(given.words, checkpoint.special.mask)
         words = [model.stem.text(given.words, where), model.stem.text(masks, where + 1)]
@@ -88,7 +89,8 @@ class ExportedCaption(ExportedTask):
             return found
 
         return SearchRows(
-            start=torch.cat([model.stem.image(given.pixels), *words], dim=1),
+            start=torch.cat([image, *words], dim=1),
+            image_tokens=image_tokens,
             bias=masked_decoding_bias(image_tokens, length, torch.device("cpu"), torch.float32),
             read=lambda h: h[:, image_tokens + length :],
             logits=logits,
@@ -99,7 +101,7 @@ class ExportedCaption(ExportedTask):
         self, model: OtmvModel, pattern: SkipPattern, text: TextRecord, composed: bool
     ) -> dict[str, int]:
         """Return the FLOPs of the last word, and of the picture."""
-        cached = model.config.image_tokens + text.max_caption_tokens
+        cached = model.config.image_tokens_of(self.task.name) + text.max_caption_tokens
         found = (word_flops(model, pattern, cached), image_flops(model, pattern, composed))
         return dict(zip(self.task.flops_parts, found, strict=True))
 
@@ -110,12 +112,12 @@ def image_flops(model: OtmvModel, pattern: SkipPattern, composed: bool) -> int:
     Only keys and values are kept of the last executed order. A whole variant computes no more of
     it; a composed one has its block as a stage and runs it to the end.
     """
-    tokens = model.config.image_tokens
+    tokens = model.config.image_tokens_of(CAPTION.name)
     keys = [model.key_of(order)[0] for order in pattern.executed]
     through = keys if composed else keys[:-1]
     blocks = sum(block_flops(key, tokens, tokens) for key in through)
     last = 0 if composed else 2 * tokens * matrix_macs(keys[-1].qkv[0])
-    return patch_flops(model) + blocks + last
+    return patch_flops(model, tokens) + blocks + last
 
 
 def word_flops(model: OtmvModel, pattern: SkipPattern, cached_tokens: int) -> int:

@@ -28,19 +28,20 @@ _SEE, _WRITE = CAPTION.passes
 def composed(model: OtmvModel) -> Iterator[UncompiledStage]:
     """Yield the stages that any variant is composed of: both stems, blocks, and the head."""
     config = model.config
-    image = TensorShape(torch.float32, ("B", config.image_tokens, config.width))
+    size, tokens = config.other_size_of(CAPTION.name), config.image_tokens_of(CAPTION.name)
+    image = TensorShape(torch.float32, ("B", tokens, config.width))
     pair = TensorShape(torch.float32, ("B", 2, config.width))
     read = TensorShape(torch.float32, ("B", len(CAPTION.reads), config.width))
-    yield from _stems(model, image, pair)
+    yield from _stems(model, size, image, pair)
     for index, key in each_key(model):
-        seen = _cache(model, config.image_tokens)
+        seen = _cache(model, tokens)
         yield UncompiledStage(
-            StageName.block(index, _SEE.blocks),
+            _SEE.block_at(index, size),
             Call(key, key.image_pass),
             {"h": image, "order": order_shape(key)},
             {"h_out": image, "k": seen, "v": seen},
         )
-        yield _word_block(StageName.block(index, _WRITE.blocks), model, key, pair, read)
+        yield _word_block(_WRITE.block_at(index, size), model, key, pair, read)
     module = model.heads[CAPTION.name]
 
     def head(y: Tensor) -> Tensor:
@@ -51,9 +52,13 @@ def composed(model: OtmvModel) -> Iterator[UncompiledStage]:
     yield UncompiledStage(CAPTION.head, Call(module, head), {"y": read}, {"logits": logits})
 
 
-def _stems(model: OtmvModel, image: TensorShape, pair: TensorShape) -> Iterator[UncompiledStage]:
-    inputs = {"pixels": pixels_shape(model)}
-    yield UncompiledStage(_SEE.stem, Call(model.stem, model.stem.image), inputs, {"h": image})
+def _stems(
+    model: OtmvModel, size: int | None, image: TensorShape, pair: TensorShape
+) -> Iterator[UncompiledStage]:
+    inputs = {"pixels": pixels_shape(model, CAPTION.name)}
+    yield UncompiledStage(
+        _SEE.stem_at(size), Call(model.stem, model.stem.image), inputs, {"h": image}
+    )
 
     def words(tokens: Tensor, position: Tensor) -> Tensor:
         return model.stem.text(tokens, torch.stack([position, position + 1], dim=1))
@@ -97,8 +102,9 @@ def _whole_image(name: StageName, model: OtmvModel, pattern: SkipPattern) -> Unc
         cache = model.see(pixels, pattern.executed)
         return tuple(tensor for order in pattern.executed for tensor in cache[order])
 
-    cache = _caches(model, pattern, model.config.image_tokens)
-    return UncompiledStage(name, Call(model, see), {"pixels": pixels_shape(model)}, cache)
+    cache = _caches(model, pattern, model.config.image_tokens_of(CAPTION.name))
+    inputs = {"pixels": pixels_shape(model, CAPTION.name)}
+    return UncompiledStage(name, Call(model, see), inputs, cache)
 
 
 def _whole_word(name: StageName, model: OtmvModel, pattern: SkipPattern) -> UncompiledStage:

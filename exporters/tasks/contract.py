@@ -23,6 +23,7 @@ class SearchRows:
 
     Attributes:
         start: output of the stem, float32 `[rows, tokens, width]`.
+        image_tokens: how many of them lead as the picture's.
         bias: additive attention bias, as key blocks take it.
         read: picks the tokens that are read out, `[rows, tokens, width]` to `[rows, read, width]`.
         logits: from the readout to logits over the classes, `[..., classes]`.
@@ -30,6 +31,7 @@ class SearchRows:
     """
 
     start: Tensor
+    image_tokens: int
     bias: Tensor
     read: Callable[[Tensor], Tensor]
     logits: Callable[[Tensor], Tensor]

@@ -29,7 +29,7 @@ from exporters.stages import (
 from exporters.tasks.contract import ExportedTask, SearchRows
 from models.checkpoint import Checkpoint
 from models.key_block import KeyBlock, key_mask_bias
-from models.series import OtmvModel
+from models.series import OtmvModel, read_joint
 
 RightClass = Callable[[Example, Sequence[str]], int | None]
 """From an example and the labels to the right one's index; None if no label is right."""
@@ -80,12 +80,13 @@ class ExportedOnePass(ExportedTask):
     def stages(self, model: OtmvModel) -> Iterator[UncompiledStage]:
         """Yield the stem, a block for each key, and the head."""
         (through,) = self.task.passes
-        width = model.config.width
+        config, width = model.config, model.config.width
+        size, tokens = config.other_size_of(self.task.name), config.image_tokens_of(self.task.name)
         hidden = TensorShape(torch.float32, ("B", "N", width))
         read = len(self.task.reads)
-        yield _stem(through.stem, model, hidden)
+        yield _stem(through.stem_at(size), model, pixels_shape(model, self.task.name), hidden)
         for index, key in each_key(model):
-            yield _block(StageName.block(index, through.blocks), model, key, hidden, read)
+            yield _block(through.block_at(index, size), tokens, key, hidden, read)
         head, rows = model.heads[self.task.name], self.task.rows
         shape = ("B", read, width) if rows == 1 else ("B", rows, read, width)
         yield UncompiledStage(
@@ -100,13 +101,13 @@ class ExportedOnePass(ExportedTask):
     ) -> tuple[UncompiledStage, ...]:
         """Return the one stage that answers a request."""
         (name,) = self.task.whole_stages(variant)
-        task, image_tokens = self.task, model.config.image_tokens
+        task, image_tokens = self.task, model.config.image_tokens_of(self.task.name)
 
         def answer(pixels: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
             return model.answer(task, pixels, tokens, mask[:, image_tokens:], pattern.executed)
 
         inputs = {
-            "pixels": pixels_shape(model, task.pictures),
+            "pixels": pixels_shape(model, task.name, task.pictures),
             "tokens": tokens_shape(model, "B", "L"),
             "mask": TensorShape(torch.bool, ("B", "N")),
         }
@@ -129,7 +130,8 @@ class ExportedOnePass(ExportedTask):
         Raises:
             TextError: a text is too long.
         """
-        labels, side_px = self.task.labels or checkpoint.labels, checkpoint.model.config.image_size
+        labels = self.task.labels or checkpoint.labels
+        side_px = checkpoint.model.config.image_size_of(self.task.name)
         codec = TextCodec(checkpoint.tokenizer, text)
         asked = [e for e in examples if e.task == self.task.name and e.text]
         found = [(e, self._right_class(e, labels)) for e in asked]
@@ -153,16 +155,19 @@ class ExportedOnePass(ExportedTask):
         rows, head = self.task.rows, model.heads[self.task.name]
         pixels = asked.pixels if rows == 1 else asked.pixels.flatten(0, 1)
         tokens, mask = (each.repeat_interleave(rows, 0) for each in (asked.tokens, asked.mask))
-        seen = nn.functional.pad(mask, (model.config.image_tokens, 0), value=True)
+        image = model.stem.image(pixels)
+        image_tokens = image.shape[1]
+        seen = nn.functional.pad(mask, (image_tokens, 0), value=True)
 
         def logits(y: Tensor) -> Tensor:
             found: Tensor = head(y if rows == 1 else y.view(-1, rows, *y.shape[1:]))
             return found
 
         return SearchRows(
-            start=torch.cat([model.stem.image(pixels), model.stem.text(tokens)], dim=1),
+            start=torch.cat([image, model.stem.text(tokens)], dim=1),
+            image_tokens=image_tokens,
             bias=key_mask_bias(seen, torch.float32),
-            read=model.read_joint,
+            read=read_joint(image_tokens),
             logits=logits,
             truths=asked.classes,
         )
@@ -177,7 +182,8 @@ class ExportedOnePass(ExportedTask):
 
 def request_flops(task: Task, model: OtmvModel, pattern: SkipPattern, text_tokens: int) -> int:
     """Return the FLOPs of one request of a task of one pass: its rows, then its head."""
-    rows = task.rows * row_flops(model, pattern, text_tokens)
+    image_tokens = model.config.image_tokens_of(task.name)
+    rows = task.rows * row_flops(model, pattern, image_tokens, text_tokens)
     return rows + 2 * matrix_macs(model.heads[task.name])
 
 
@@ -186,23 +192,25 @@ def _pixels(example: Example, side_px: int) -> NDArray[np.uint8]:
     return seen[0] if len(seen) == 1 else np.stack(seen)
 
 
-def _stem(name: StageName, model: OtmvModel, hidden: TensorShape) -> UncompiledStage:
+def _stem(
+    name: StageName, model: OtmvModel, picture: TensorShape, hidden: TensorShape
+) -> UncompiledStage:
     def stem(pixels: Tensor, tokens: Tensor) -> Tensor:
         return torch.cat([model.stem.image(pixels), model.stem.text(tokens)], dim=1)
 
-    inputs = {"pixels": pixels_shape(model), "tokens": tokens_shape(model, "B", "L")}
+    inputs = {"pixels": picture, "tokens": tokens_shape(model, "B", "L")}
     return UncompiledStage(name, Call(model.stem, stem), inputs, {"h": hidden})
 
 
 def _block(
-    name: StageName, model: OtmvModel, key: KeyBlock, hidden: TensorShape, read: int
+    name: StageName, image_tokens: int, key: KeyBlock, hidden: TensorShape, read: int
 ) -> UncompiledStage:
-    image_tokens = model.config.image_tokens
+    picked = read_joint(image_tokens)
 
     def block(h: Tensor, order: Tensor, mask: Tensor) -> object:
         h = key(h, order, image_tokens, key_mask_bias(mask, h.dtype))
-        return h, model.read_joint(h)
+        return h, picked(h)
 
     inputs = {"h": hidden, "order": order_shape(key), "mask": TensorShape(torch.bool, ("B", "N"))}
-    read_out = TensorShape(torch.float32, ("B", read, model.config.width))
+    read_out = TensorShape(torch.float32, ("B", read, hidden.shape[-1]))
     return UncompiledStage(name, Call(key, block), inputs, {"h_out": hidden, "r": read_out})

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from artifact.manifest import Manifest
 from artifact.plan import OptimizationProfile, SizeRange
+from artifact.stage import stage_name
+from engine.residency.family import cached_tokens
 from exporters.tensorrt.errors import UnknownSymbol
 
 ROWS = "B"
@@ -13,20 +15,23 @@ ROWS = "B"
 Shape = tuple[int | str, ...]
 
 
-def size_ranges(manifest: Manifest, max_batch: int) -> dict[str, SizeRange]:
-    """Return the range of every symbolic size of this artifact's stages.
+def size_ranges(manifest: Manifest, stage: str, max_batch: int) -> dict[str, SizeRange]:
+    """Return the range of every symbolic size of a stage.
 
     L: text tokens, up to the longest bucket; the middle bucket is usual. N: L and the picture's
     tokens. T: cached tokens, up to the longest caption, which the engine always uses. B: rows.
     """
-    image, lengths = manifest.config.image_tokens, manifest.buckets.text_lengths
+    image = manifest.config.image_tokens_in(stage_name(stage))
+    lengths = manifest.buckets.text_lengths
     usual, longest = lengths[len(lengths) // 2], lengths[-1]
-    cached = image + manifest.text.max_caption_tokens
+    cached = cached_tokens(manifest)
     return {
         ROWS: SizeRange(smallest=1, usual=max_batch, largest=max_batch),
         "L": SizeRange(smallest=1, usual=usual, largest=longest),
         "N": SizeRange(smallest=image + 1, usual=image + usual, largest=image + longest),
-        "T": SizeRange(smallest=image + 1, usual=cached, largest=cached),
+        "T": SizeRange(
+            smallest=cached - manifest.text.max_caption_tokens + 1, usual=cached, largest=cached
+        ),
     }
 
 
@@ -49,7 +54,7 @@ def optimization_profiles(
     Raises:
         UnknownSymbol: a size no range is known for.
     """
-    known, sizes = size_ranges(manifest, max_batch), {}
+    known, sizes = size_ranges(manifest, stage, max_batch), {}
     for symbol in (size for shape in shapes for size in shape if isinstance(size, str)):
         if symbol not in known:
             raise UnknownSymbol(stage, symbol)

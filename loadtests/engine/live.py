@@ -148,7 +148,7 @@ class Monolith:
 
 def draw_inputs(artifact: Artifact, count: int, tokens: int, seed: int) -> list[VqaInput]:
     """Return distinct random pictures, each with a question of `tokens` tokens."""
-    side_px = artifact.manifest.config.image_size
+    side_px = artifact.manifest.config.image_size_of(VqaInput.task)
     rng = np.random.default_rng(seed)
     question = question_of(artifact, tokens)
     return [
@@ -177,6 +177,7 @@ def one_batch(artifact: Artifact, inputs: Sequence[VqaInput]) -> dict[str, Array
     tokens: NDArray[Any] = np.full((len(texts), length), manifest.text.pad, np.int64)
     for row, text in zip(tokens, texts, strict=True):
         row[: len(text)] = text
-    real = manifest.config.image_tokens + np.array([len(text) for text in texts])
-    mask = np.arange(manifest.config.image_tokens + length)[None] < real[:, None]
+    image_tokens = manifest.config.image_tokens_of(VqaInput.task)
+    real = image_tokens + np.array([len(text) for text in texts])
+    mask = np.arange(image_tokens + length)[None] < real[:, None]
     return {"pixels": np.stack([each.pixels for each in inputs]), "tokens": tokens, "mask": mask}

@@ -32,7 +32,7 @@ class Preparer:
     def __init__(self, options: RivalOptions) -> None:
         opened = _open(options)
         self._codec = opened.text_codec()
-        self._side_px = opened.manifest.config.image_size
+        self._side_px = opened.manifest.config.image_size_of(VQA.name)
 
     def __call__(self, body: Mapping[str, Any]) -> Prepared:
         """Decode the JPEG, resize it, tokenise the question."""
@@ -69,7 +69,7 @@ class Model:
         """Pad texts to the engine's buckets; only real tokens are in the mask."""
         lengths = np.array([len(ids) for _, ids in rows])
         length = next(n for n in self._manifest.buckets.text_lengths if n >= lengths.max())
-        image_tokens = self._manifest.config.image_tokens
+        image_tokens = self._manifest.config.image_tokens_of(VQA.name)
         tokens = np.full((len(rows), length), self._manifest.text.pad, np.int64)
         for row, (_, ids) in zip(tokens, rows, strict=True):
             row[: len(ids)] = ids

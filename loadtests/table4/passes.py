@@ -47,7 +47,8 @@ def draw_inputs(manifest: Manifest, task: TaskName, work: PassWork, seed: int) -
         raise BenchError(f"{manifest.name}: captions have {text.max_caption_tokens - 1} words")
     asked = TASKS[task]
     pictures = (asked.pictures,) if asked.pictures > 1 else ()
-    shape = (work.batch, *pictures, config.image_size, config.image_size, 3)
+    side_px = config.image_size_of(task)
+    shape = (work.batch, *pictures, side_px, side_px, 3)
     first: dict[str, Array] = {"pixels": rng.integers(0, 256, shape, np.uint8)}
     words = np.full((work.words, work.batch, 2), text.mask, np.int64)
     words[..., 0] = rng.integers(0, config.vocab_size, words.shape[:2])
@@ -55,7 +56,7 @@ def draw_inputs(manifest: Manifest, task: TaskName, work: PassWork, seed: int) -
     if asked.text is not None:
         length = manifest.buckets.text_lengths[-1]
         first["tokens"] = rng.integers(0, config.vocab_size, (work.batch, length))
-        first["mask"] = np.ones((work.batch, config.image_tokens + length), np.bool_)
+        first["mask"] = np.ones((work.batch, config.image_tokens_of(task) + length), np.bool_)
     return PassInputs(first, words)
 
 
@@ -114,7 +115,7 @@ class Passes:
         given = {**caches, "position": position, "mask": mask}
 
         def run() -> Array:
-            seen = config.image_tokens
+            seen = config.image_tokens_of(self._task)
             for name, array in image.run(self._inputs.first).items():
                 caches[name][:, :, :seen] = array
             mask[:, :seen], mask[:, seen:] = True, False
@@ -134,7 +135,8 @@ class Passes:
     @property
     def _cached_tokens(self) -> int:
         manifest = self._gallery.manifest
-        return manifest.config.image_tokens + manifest.text.max_caption_tokens
+        image_tokens = manifest.config.image_tokens_of(self._task)
+        return image_tokens + manifest.text.max_caption_tokens
 
     def _cache(self, name: str, shape: tuple[int | str, ...]) -> Array:
         """Return an array [B,heads,T,e] for keys or values of an order; the graph says heads, e."""

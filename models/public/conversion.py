@@ -16,7 +16,7 @@ from torch import Tensor
 
 from artifact.config import ModelConfig
 from models.merge import Choose, Merge, elementwise_mean, first_block
-from models.public.layout import MODALITIES, NORMS, STEM, check, head_names, layer_name
+from models.public.layout import MODALITIES, NORMS, STEM, check, head_tensors, layer_name
 from models.public.reading import read_public
 from models.series import OtmvModel
 
@@ -40,9 +40,30 @@ def from_public(
 
     Raises:
         UnreadableWeights: `path` is no file of tensors.
-        MissingWeights, UnexpectedWeights, ShapeMismatch: it is not a checkpoint of this config.
+        MissingWeights, UnexpectedWeights, ShapeMismatch, NotFinite: it is not a checkpoint of this
+            config.
     """
-    state = read_public(path)
+    return from_tensors(path, read_public(path), config, merge, choose)
+
+
+def from_tensors(
+    path: Path,
+    state: Mapping[str, Tensor],
+    config: ModelConfig,
+    merge: Merge = elementwise_mean,
+    choose: Choose = first_block,
+) -> OtmvModel:
+    """Make an OTMV model of a released checkpoint's tensors; see `from_public`.
+
+    Args:
+        path: the file they are from, for errors.
+        state: fp32, under their released names.
+        config, merge, choose: as of `from_public`.
+
+    Raises:
+        MissingWeights, UnexpectedWeights, ShapeMismatch, NotFinite: they are not a checkpoint of
+            this config.
+    """
     check(path, state, config)
     with torch.device("meta"):
         model = OtmvModel(config)
@@ -56,9 +77,8 @@ def _converted(
     """Yield our state dict."""
     for ours, public in STEM.items():
         yield ours, state[public]
-    for ours, public in head_names(config):
-        for kind in ("weight", "bias"):
-            yield f"heads.{ours}.{kind}", state[f"{public}.{kind}"]
+    for ours, public, _ in head_tensors(config):
+        yield ours, state[public]
     for key in range(config.keys):
         run = config.orders_of_key(key)
         for ours, public in NORMS.items():

@@ -44,6 +44,22 @@ class ShapeMismatch(PublicWeightsError):
         super().__init__(path, f"{name} is {list(found)}, the config wants {list(wanted)}", fix)
 
 
+class NotFinite(PublicWeightsError):
+    """Tensors hold numbers that are infinite, or none; `names` lists them."""
+
+    def __init__(self, path: Path, names: tuple[str, ...]) -> None:
+        self.names = names
+        super().__init__(path, f"not finite: {_some(names)}", "download it again")
+
+
+class UnreadableText(PublicWeightsError):
+    """The tokenizer or the answers that go with a checkpoint cannot be read."""
+
+
+class WrongRelease(PublicWeightsError):
+    """The checkpoint is of another size or task than was said; `fix` has what to say instead."""
+
+
 def _some(names: tuple[str, ...]) -> str:
     """Name the first three and count the rest."""
     rest = f" and {len(names) - 3} more" if len(names) > 3 else ""

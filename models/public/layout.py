@@ -6,25 +6,26 @@ The names come from `unilm/beit3` over torchscale: A is vision, B is language.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from artifact.config import ModelConfig
-from models.public.errors import MissingWeights, ShapeMismatch, UnexpectedWeights
+from models.public.errors import MissingWeights, NotFinite, ShapeMismatch, UnexpectedWeights
 from models.stem import POSITION_OFFSET
-from models.tasks import HEADS, make_heads
+from models.tasks import make_heads
+from models.tasks.head import Head
 
 MODALITIES = ("A", "B")
 
+IMAGE_POSITIONS = "beit3.encoder.embed_positions.A.weight"
 STEM = {
     "stem.patches.weight": "beit3.vision_embed.proj.weight",
     "stem.patches.bias": "beit3.vision_embed.proj.bias",
     "stem.cls_token": "beit3.vision_embed.cls_token",
     "stem.words.weight": "beit3.text_embed.weight",
-    "stem.image_positions.weight": "beit3.encoder.embed_positions.A.weight",
+    "stem.image_positions.weight": IMAGE_POSITIONS,
     "stem.text_positions.weight": "beit3.encoder.embed_positions.B.weight",
 }
 NORMS = {
@@ -33,8 +34,10 @@ NORMS = {
     "ffn_norm": "final_layer_norm.{}",
     "inner_ffn_norm": "ffn.{}.ffn_layernorm",
 }
-_UNREAD = ("beit3.vision_embed.mask_token", "beit3.encoder.layer_norm.")
-"""Pretraining's image mask, and final norms of tokens that no head here reads."""
+FINAL_NORMS = "beit3.encoder.layer_norm."
+"""Where the final norms are: a checkpoint has both modalities' or none."""
+_UNREAD = ("beit3.vision_embed.mask_token",)
+"""Pretraining's image mask."""
 
 
 def public_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
@@ -45,17 +48,17 @@ def public_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
         "beit3.vision_embed.proj.bias": (width,),
         "beit3.vision_embed.cls_token": (1, 1, width),
         "beit3.text_embed.weight": (config.vocab_size, width),
-        "beit3.encoder.embed_positions.A.weight": (config.image_tokens + POSITION_OFFSET, width),
+        IMAGE_POSITIONS: (config.image_tokens + POSITION_OFFSET, width),
         "beit3.encoder.embed_positions.B.weight": (
             config.max_text_positions + POSITION_OFFSET,
             width,
         ),
     }
-    weights = dict(chain(_block_weights(config), _head_weights(config)))
+    weights = dict(_block_weights(config))
     matrices_first = sorted(weights.items(), key=lambda named: len(named[1]), reverse=True)
     for name, shape in matrices_first:
         shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
-    return shapes
+    return shapes | {public: shape for _, public, shape in head_tensors(config)}
 
 
 def _block_weights(config: ModelConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -72,37 +75,35 @@ def _block_weights(config: ModelConfig) -> Iterator[tuple[str, tuple[int, ...]]]
                 yield layer_name(layer, public.format(m)), (inside,)
 
 
-def _head_weights(config: ModelConfig) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yield every linear and norm of the heads, with its weight's shape."""
+def head_tensors(config: ModelConfig) -> Iterator[tuple[str, str, tuple[int, ...]]]:
+    """Yield our name, the released name and the shape of every tensor of the heads."""
     with torch.device("meta"):
-        state = make_heads(config).state_dict()
-    for ours, public in head_names(config):
-        yield public, tuple(state[f"{ours}.weight"].shape)
-
-
-def head_names(config: ModelConfig) -> Iterator[tuple[str, str]]:
-    """Yield our name and the released name of every linear and norm of the heads."""
-    for task, head in HEADS.items():
-        if task in config.tasks:
-            for ours, public in head.released.items():
-                yield f"{task}.{ours}", public
+        heads = make_heads(config)
+    for task, head in heads.items():
+        assert isinstance(head, Head)
+        for name, tensor in head.state_dict().items():
+            yield f"heads.{task}.{name}", head.released_name(name), tuple(tensor.shape)
 
 
 def check(path: Path, state: Mapping[str, Tensor], config: ModelConfig) -> None:
     """Check that `state` holds exactly what `config` needs.
 
     Raises:
-        MissingWeights, UnexpectedWeights, ShapeMismatch: it does not.
+        MissingWeights, UnexpectedWeights, ShapeMismatch, NotFinite: it does not.
     """
     wanted = public_shapes(config)
     if missing := tuple(name for name in wanted if name not in state):
         raise MissingWeights(path, missing)
-    unread = (name for name in state if name not in wanted and not name.startswith(_UNREAD))
-    if unexpected := tuple(unread):
+    # Where a head reads one modality's final norm, the other's is there and is not read.
+    unread = (*_UNREAD, FINAL_NORMS) if any(n.startswith(FINAL_NORMS) for n in wanted) else _UNREAD
+    found = (name for name in state if name not in wanted and not name.startswith(unread))
+    if unexpected := tuple(found):
         raise UnexpectedWeights(path, unexpected)
     for name, shape in wanted.items():
         if tuple(state[name].shape) != shape:
             raise ShapeMismatch(path, name, tuple(state[name].shape), shape)
+    if strange := tuple(name for name in wanted if not bool(state[name].isfinite().all())):
+        raise NotFinite(path, strange)
 
 
 def layer_name(layer: int, name: str) -> str:

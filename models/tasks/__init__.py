@@ -5,8 +5,9 @@ from __future__ import annotations
 from torch import nn
 
 from artifact.config import ModelConfig
-from artifact.task import CAPTION, REASON, VQA, TaskName
+from artifact.task import CAPTION, EMBED, REASON, VQA, TaskName
 from models.tasks.caption import CaptionHead
+from models.tasks.embed import EmbedHead
 from models.tasks.head import Head
 from models.tasks.reason import ReasonHead
 from models.tasks.vqa import VqaHead
@@ -15,6 +16,7 @@ HEADS: dict[TaskName, type[Head]] = {
     VQA.name: VqaHead,
     CAPTION.name: CaptionHead,
     REASON.name: ReasonHead,
+    EMBED: EmbedHead,
 }
 """The head of every task. A new task is added at the end: seeds then draw the same weights."""
 

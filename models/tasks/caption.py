@@ -7,6 +7,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
+from artifact.task import CAPTION
 from models.tasks.head import Head
 
 
@@ -18,10 +19,11 @@ class CaptionHead(Head):
     """
 
     released: ClassVar = {"final_norm": "beit3.encoder.layer_norm.B", "words": "mlm_head"}
+    released_task = CAPTION.name
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        self.final_norm = nn.LayerNorm(config.width, eps=config.layer_norm_eps)
+        self.final_norm = self.final_norm_of(config, CAPTION.name)
         self.words = nn.Linear(config.width, config.vocab_size)
 
     def forward(self, y: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
-from artifact.task import TRUTHS
+from artifact.task import REASON, TRUTHS
 from models.tasks.head import Head
 
 
@@ -27,12 +27,13 @@ class ReasonHead(Head):
         "hidden_norm": "head.norm2",
         "truth": "head.dense2",
     }
+    released_task = REASON.name
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
-        width, eps = config.width, config.layer_norm_eps
-        self.final_norm_image = nn.LayerNorm(width, eps=eps)
-        self.final_norm_text = nn.LayerNorm(width, eps=eps)
+        width = config.width
+        self.final_norm_image = self.final_norm_of(config, REASON.name)
+        self.final_norm_text = self.final_norm_of(config, REASON.name)
         self.pair_norm = nn.LayerNorm(4 * width)
         self.hidden = nn.Linear(4 * width, 2 * width)
         self.hidden_norm = nn.LayerNorm(2 * width)

@@ -7,27 +7,35 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
+from artifact.task import VQA
 from models.tasks.head import Head
 
 
 class VqaHead(Head):
-    """BEiT-3's VQA head: norm, tanh pooler on token 0, two-layer classifier. No final norm.
+    """BEiT-3's VQA head: norm, tanh pooler on token 0, two-layer classifier.
+
+    Released ones read what the encoder gives, without its final norm.
 
     Args:
         config: shape of the model; `num_answers` classes.
     """
 
     released: ClassVar = {
+        "final_norm": "beit3.encoder.layer_norm.A",
         "pooler_norm": "pooler.norm",
         "pooler": "pooler.dense",
         "hidden": "head.0",
         "hidden_norm": "head.1",
         "answers": "head.3",
     }
+    released_task = VQA.name
+    has_final_norm = False
+    answers_part = "answers"
 
     def __init__(self, config: ModelConfig) -> None:
         super().__init__(config)
         width, eps = config.width, config.layer_norm_eps
+        self.final_norm = self.final_norm_of(config, VQA.name)
         self.pooler_norm = nn.LayerNorm(width, eps=eps)
         self.pooler = nn.Linear(width, width)
         self.hidden = nn.Linear(width, 2 * width)
@@ -43,6 +51,6 @@ class VqaHead(Head):
         Returns:
             logits `[batch, num_answers]`.
         """
-        pooled = self.pooler(self.pooler_norm(y[:, 0])).tanh()
+        pooled = self.pooler(self.pooler_norm(self.final_norm(y[:, 0]))).tanh()
         logits: Tensor = self.answers(nn.functional.gelu(self.hidden_norm(self.hidden(pooled))))
         return logits

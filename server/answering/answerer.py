@@ -90,7 +90,7 @@ class Answerer:
         if predicted_s > _LONG_DECODE_S:
             self.front.send_away(visit)
         expires_s = max(each.expires_s for each in admitted)
-        decoded = await self._decode_all(pool, work.pictures, visit.arrived_s, expires_s)
+        decoded = await self._decode_all(pool, work, visit.arrived_s, expires_s)
         submitted_s = self.clock.now_s()
         self.times.handing_over.add(max(0.0, submitted_s - began_s - predicted_s), submitted_s)
         pixels = [each.pixels for each in decoded]
@@ -135,11 +135,14 @@ class Answerer:
         return predicted_s
 
     async def _decode_all(
-        self, pool: Pool, pictures: Sequence[Picture], arrived_s: float, expires_s: float
+        self, pool: Pool, work: Work, arrived_s: float, expires_s: float
     ) -> list[Decoded]:
-        """Decode the pictures; `expires_s`: when nothing waits for them any more."""
-        side_px = pool.artifact.manifest.config.image_size
-        each = [self._decode(picture, side_px, expires_s) for picture in pictures]
+        """Decode the pictures at the side that their task takes.
+
+        `expires_s`: when nothing waits for them any more.
+        """
+        side_px = pool.artifact.manifest.config.image_size_of(work.task)
+        each = [self._decode(picture, side_px, expires_s) for picture in work.pictures]
         try:
             decoded = [await each[0]] if len(each) == 1 else await asyncio.gather(*each)
         except TimeoutError as error:

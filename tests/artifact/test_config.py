@@ -10,12 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from artifact.config import ModelConfig
+from artifact.config import ModelConfig, TaskConfig
 from artifact.manifest import MANIFEST_NAME, Manifest
 from artifact.pattern import SkipPattern
 from artifact.program import composed_programs, whole_programs
+from artifact.stage import StageName
 from artifact.task import CAPTION, REASON, VQA
-from tests.engine.artifacts.tiny_model import tiny_config
+from tests.engine.artifacts.tiny_model import TRIO, tiny_config
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo-artifact"
 
@@ -53,6 +54,53 @@ def test_key_of_order_must_rise_by_one(keys: tuple[int, ...]) -> None:
 def test_impossible_configs_name_the_field(change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(change))):
         replace(tiny_config(), **change)
+
+
+def test_a_task_may_have_pictures_of_its_own_size() -> None:
+    own = {"caption": TaskConfig(image_size=8), "reason": TaskConfig(image_size=4)}
+    config = replace(tiny_config(tasks=TRIO), per_task=own)
+    assert [config.image_size_of(task) for task in TRIO] == [4, 8, 4]
+    assert [config.image_tokens_of(task) for task in TRIO] == [5, 17, 5]
+    assert [config.other_size_of(task) for task in TRIO] == [None, 8, None]
+    assert config.image_sizes == (4, 8)
+    named = {"block[0]": 5, "block[1:8]": 17, "whole[vqa:d1]": 5, "whole_image[caption:d1]": 17}
+    assert {n: config.image_tokens_in(StageName(n)) for n in named} == named
+    image, decode = composed_programs(CAPTION, config, SkipPattern((0, 2), 4))
+    assert image.stages == ("stem[caption:8]", "block_image[0:8]", "block_image[1:8]")
+    assert decode.stages == ("stem[decode]", "block_decode[0]", "block_decode[1]", "head[caption]")
+    (judged,) = composed_programs(REASON, config, SkipPattern((0,), 4))
+    assert judged.stages[:2] == ("stem[vqa]", "block[0]"), "its size is the model's"
+
+
+def test_what_tasks_have_of_their_own_survives_json() -> None:
+    own = {"vqa": TaskConfig(image_size=8, final_norm=True)}
+    config = replace(tiny_config(), per_task=own)
+    written = json.loads(json.dumps(config.to_fields()))
+    assert ModelConfig.from_fields(written) == config
+    assert "per_task" not in tiny_config().to_fields()
+    document = json.loads((DEMO / MANIFEST_NAME).read_text("utf-8"))
+    document["config"]["per_task"] = {"caption": {"image_size": 64, "final_norm": True}}
+    read = Manifest.model_validate(document)
+    assert read.config.of_task("caption") == TaskConfig(image_size=64, final_norm=True)
+    assert Manifest.model_validate_json(read.model_dump_json()) == read
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"reason": {"image_size": 8}},
+        {"vqa": {"image_size": 7}},
+        {"vqa": {"image_size": 0}},
+        {"vqa": {"image_size": "8"}},
+        {"vqa": {"final_norm": 1}},
+        {"vqa": {"colour": "red"}},
+        {"vqa": 8},
+        ["vqa"],
+    ],
+)
+def test_impossible_fields_of_a_task(own: object) -> None:
+    with pytest.raises(ValueError, match=r"per_task|image_size"):
+        ModelConfig.from_fields(tiny_config().to_fields() | {"per_task": own})
 
 
 def test_fields_survive_json() -> None:

@@ -44,6 +44,22 @@ def test_what_names_no_stage_is_refused(name: str) -> None:
         StageName(name)
 
 
+@pytest.mark.parametrize("name", ["block[0:224]", "block_image[3:224]", "stem[vqa:224]"])
+def test_a_stem_or_block_may_name_the_size_of_its_pictures(name: str) -> None:
+    read, plain = StageName(name), StageName(name.replace(":224", ""))
+    assert (read.image_size, plain.image_size) == (224, None)
+    assert (read.key, read.task, read.variant) == (plain.key, plain.task, None)
+    assert plain.at(224) == read
+    assert plain.at(None) == plain
+    assert read.alike != plain.alike, "its calls take other times"
+
+
+@pytest.mark.parametrize("name", ["head[vqa:224]", "block[0:]", "stem[vqa:x]", "block[0:2.5]"])
+def test_nothing_else_has_a_size(name: str) -> None:
+    with pytest.raises(ValueError, match="names no stage"):
+        StageName(name)
+
+
 def test_names_are_made_of_their_parts() -> None:
     assert StageName.stem("decode") == "stem[decode]"
     assert StageName.block(2, StageKind.BLOCK_IMAGE) == "block_image[2]"

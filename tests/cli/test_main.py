@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.main import COMMANDS, build
+from cli.main import COMMANDS, build, module_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -66,7 +66,7 @@ def test_an_interrupt_is_one_line(
     def interrupted(*arguments: object, **options: object) -> None:
         raise KeyboardInterrupt
 
-    module = importlib.import_module(f"cli.commands.{command}")
+    module = importlib.import_module(module_of(command))
     (registered,) = module.app.registered_commands
     inner = inspect.unwrap(registered.callback)
     monkeypatch.setattr(registered, "callback", functools.wraps(inner)(interrupted))
@@ -105,13 +105,15 @@ def test_the_list_of_commands_imports_nothing_heavy() -> None:
     assert not imported_by(help_of()) & (HEAVY | OURS)
 
 
-@pytest.mark.parametrize("command", ["export", "tune", "eval", "build", "inspect", "bench"])
+@pytest.mark.parametrize(
+    "command", ["export", "import", "tune", "eval", "build", "inspect", "bench"]
+)
 def test_help_of_a_command_waits_with_what_is_heavy(command: str) -> None:
     assert not imported_by(help_of(command)) & {"torch", "onnx", "onnxruntime", "models"}
 
 
 def test_serving_imports_no_torch() -> None:
     online = ("serve", "ask", "inspect", "profile", "world")
-    script = "".join(f"import cli.commands.{name}\n" for name in online) + "import engine.pool"
+    script = "".join(f"import {module_of(name)}\n" for name in online) + "import engine.pool"
     assert not imported_by(script) & {"torch", "onnx", "exporters", "models"}
     assert not imported_by(help_of("serve")) & {"torch", "onnx", "exporters", "models"}

@@ -13,7 +13,7 @@ import typer
 
 from artifact.stage import StageKind
 from artifact.task import TASKS
-from cli.main import COMMANDS
+from cli.main import COMMANDS, module_of
 from engine.telemetry import Telemetry
 from server.configuration.settings import _READ_BY_CLIENTS, PREFIX, Settings
 from server.errors.statuses import PROBLEMS
@@ -162,7 +162,7 @@ def command_lines() -> Iterator[tuple[str, str]]:
 def test_every_command_line_can_be_typed(name: str, line: str) -> None:
     words = shlex.split(line, comments=True)
     assert words[1] in COMMANDS, name
-    module = importlib.import_module(f"cli.commands.{words[1]}")
+    module = importlib.import_module(module_of(words[1]))
     command = typer.main.get_command(module.app)
     if (group := getattr(command, "commands", None)) is not None:
         command = group[words[2]]

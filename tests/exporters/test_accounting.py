@@ -40,6 +40,6 @@ def test_flops_of_a_block_by_hand(checkpoint: Checkpoint) -> None:
     per_token = 2 * (4 * 32 * 32 + 2 * 32 * 128)
     scores_and_mix = 2 * 2 * 10 * 32
     assert block_flops(model.keys[0], 10, 10) == 10 * (per_token + scores_and_mix)
-    deep = row_flops(model, SkipPattern.full(4), 8)
-    shallow = row_flops(model, SkipPattern((0, 1), 4), 8)
+    deep = row_flops(model, SkipPattern.full(4), 17, 8)
+    shallow = row_flops(model, SkipPattern((0, 1), 4), 17, 8)
     assert deep - shallow == 2 * block_flops(model.keys[0], 25, 25)

@@ -9,6 +9,7 @@ from models.merge import (
     first_block,
     least_mse,
     mean_block,
+    merge_named,
     weighted,
     weighted_sum,
 )
@@ -57,3 +58,20 @@ def test_the_key_is_the_first_block() -> None:
     blocks = [drawn(seed, 3, 3) for seed in range(3)]
     assert first_block(blocks) is blocks[0]
     torch.testing.assert_close(mean_block(blocks), sum(blocks) / 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("mean", 2.0), ("mse", 2.0), ("weighted:0.25,0.5", 1.75), ("weighted:1,-1", -2.0)],
+)
+def test_merges_have_names(text: str, expected: float) -> None:
+    merged = merge_named(text)(torch.ones(2), torch.full((2,), 3.0))
+    assert torch.equal(merged, torch.full((2,), expected))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "median", "weighted", "weighted:1", "weighted:1,a", "mean:1,2"]
+)
+def test_what_names_no_merge(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no merge .*weighted:0\.7,0\.3"):
+        merge_named(text)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from models.presets import literal_config
-from models.series import OtmvModel
+from models.series import OtmvModel, read_joint
 from tests.models import tiny
 from tests.models.equation import bias_of, embedded, eq3
 
@@ -40,7 +40,7 @@ class TestSeries:
         _, _, mask, h = embedded(model)
         bias = bias_of(model, mask)
         nv = model.config.image_tokens
-        last, y = model.chain(h, (0, 1, 2), nv, bias, model.read_joint)
+        last, y = model.chain(h, (0, 1, 2), nv, bias, read_joint(nv))
         assert torch.equal(y, last[:, [0, nv]])
         shorter = eq3(model, h, (0, 1, 2), bias) - eq3(model, h, (0, 1), bias)
         torch.testing.assert_close(last, shorter, rtol=1e-4, atol=1e-5)

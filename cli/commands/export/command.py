@@ -22,7 +22,8 @@ app = typer.Typer()
 Whole = Literal["all", "full", "none"]
 
 _Folder = Annotated[
-    Path | None, typer.Argument(help="Folder written by `otmv tune`.", show_default=False)
+    Path | None,
+    typer.Argument(help="Folder written by `otmv tune` or `otmv import`.", show_default=False),
 ]
 _Out = Annotated[Path, typer.Option(help="Artifact folder to make.")]
 _Random = Annotated[
@@ -112,11 +113,21 @@ def _one_line_errors() -> Iterator[None]:
 
 def _export_tuned(folder: Path, out: Path, whole: Whole, data: Path | None, pictures: int) -> None:
     from cli.commands.export.splits import draw_splits
-    from exporters.card import model_card
+    from exporters.card import model_card, released_card
     from exporters.export import ExportOptions
+    from exporters.tasks import exported_tasks
     from models.checkpoint import load
+    from models.public import RELEASED_FILE
 
     loaded = load(folder)
+    exported_tasks(loaded.model.config.tasks)  # one that cannot be exported is said at once
+    if RELEASED_FILE in loaded.note:
+        if data is not None:
+            raise ValueError("--data is of the generated world, and the model is a released one")
+        full = (loaded.model.config.orders,)
+        options = ExportOptions(whole=whole, depths=full, card=released_card(loaded))
+        _run(loaded, out, options, None)
+        return
     options = ExportOptions(whole=whole, card=model_card(loaded))
     _run(loaded, out, options, lambda: draw_splits(data, pictures))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 import torch
 
 from artifact.config import ModelConfig
@@ -22,7 +20,7 @@ def random_config(name: str, image_size: int, tasks: str, keys: int | None = Non
     if name not in ("beit3_base", "beit3_large"):
         raise ValueError(f"no random model {name!r}; there are beit3_base and beit3_large")
     config = beit3_config(name.removeprefix("beit3_"), image_size, keys)
-    return config.from_fields({**asdict(config), "tasks": tasks.split(",")})
+    return config.from_fields({**config.to_fields(), "tasks": tasks.split(",")})
 
 
 def random_checkpoint(config: ModelConfig) -> Checkpoint:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from artifact.config import ModelConfig
+from artifact.task import CAPTION
 from engine.backends.arrays import HOST, AnyArray, Array, Memory, move_rows, runs
 
 
@@ -37,7 +38,7 @@ class KvPool:
         self.memory = memory
         self.slots = slots
         self.tokens = tokens
-        self._image_tokens = config.image_tokens
+        self._image_tokens = config.image_tokens_of(CAPTION.name)
         self._stores: dict[tuple[str, int, int], AnyArray] = {}
         self._free = list(range(slots))
         self._holdings: dict[int, Holding] = {}

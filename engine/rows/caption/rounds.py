@@ -11,6 +11,7 @@ import numpy as np
 from artifact.manifest import Manifest
 from artifact.program import Step
 from artifact.stage import StageKind
+from artifact.task import CAPTION
 from engine.backends.arrays import AnyArray, put_rows
 from engine.errors import InferenceFailed
 from engine.rows.caption.kv_pool import KvPool
@@ -53,6 +54,7 @@ class RoundRunner:
         slots, width = pool.slots, config.width
         self._config, self._text, self.pool, self._run = config, manifest.text, pool, run
         self._stages = manifest.stages
+        self._image_tokens = config.image_tokens_of(CAPTION.name)
         self._sizes = [*(size for size in sorted(sizes) if size < slots), slots]
         self._tokens = np.full((slots, 2), manifest.text.mask, np.int64)
         self._position = np.zeros(slots, np.int64)
@@ -99,7 +101,7 @@ class RoundRunner:
             for slot, words in zip(row.slots, row.search.words, strict=True):
                 self._tokens[slot, 0] = words[-1] if words else self._text.bos
                 self._position[slot] = len(words)
-                self._mask[slot, : self._config.image_tokens + len(words)] = True
+                self._mask[slot, : self._image_tokens + len(words)] = True
         return Round(list(rows), calls, takers)
 
     def step(self, round_: Round) -> list[CaptionRow]:
@@ -148,7 +150,7 @@ class RoundRunner:
 
     def _take(self, call: Step, slots: list[int]) -> None:
         """Take in what a call computed for these slots; stem and head write where it belongs."""
-        cached = self._config.image_tokens + self._position[slots]
+        cached = self._image_tokens + self._position[slots]
         for store, new in self._of(call).grows:
             self.pool.put_words(slots, cached, store, new)
         if call.stage.is_whole:

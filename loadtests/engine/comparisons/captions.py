@@ -179,14 +179,14 @@ def _share(name: str, alone: Sequence[str], other: Sequence[str]) -> Bar:
 
 
 def _draw(artifact: Artifact, count: int, seed: int) -> list[Pixels]:
-    side_px = artifact.manifest.config.image_size
+    side_px = artifact.manifest.config.image_size_of(CaptionInput.task)
     rng = np.random.default_rng(seed)
     return [rng.integers(0, 256, (side_px, side_px, 3), np.uint8) for _ in range(count)]
 
 
 def _pictures(artifact: Artifact, seed: int) -> list[Pixels]:
     """Return pictures with things on them, else every text is the same: blocks of color."""
-    side_px = artifact.manifest.config.image_size
+    side_px = artifact.manifest.config.image_size_of(CaptionInput.task)
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(_PICTURES):

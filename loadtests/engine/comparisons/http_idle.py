@@ -50,7 +50,8 @@ def _compare(
     setup: EngineBench, server: ServerProcess, live: LiveEngine, picture: bytes, report: Report
 ) -> Bar:
     with Image.open(io.BytesIO(picture)) as image:
-        pixels = to_pixels(image.convert("RGB"), live.artifact.manifest.config.image_size)
+        side_px = live.artifact.manifest.config.image_size_of(VqaInput.task)
+        pixels = to_pixels(image.convert("RGB"), side_px)
     given = VqaInput(pixels, QUESTION)
     request = question_bytes(picture, QUESTION, "full")
     phases: list[dict[str, float]] = []

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from artifact.pattern import SkipPattern
+from artifact.task import CAPTION
 from models.captions import Cache
 from models.series import OtmvModel
 
@@ -34,7 +35,7 @@ class Captioner:
         batch, place = pixels.shape[0], pixels.device
         self._model, self._executed, self._pixels = model, pattern.executed, pixels
         self._bos, self._mask = bos, mask
-        self._image_tokens = model.config.image_tokens
+        self._image_tokens = model.config.image_tokens_of(CAPTION.name)
         length = self._image_tokens + words
         dtype = model.stem.cls_token.dtype
         self._cache: Cache = {}

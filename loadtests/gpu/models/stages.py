@@ -18,7 +18,7 @@ from loadtests.gpu.device.device import Replay
 from loadtests.gpu.models.methods import RandomInputs
 from loadtests.gpu.suite.rig import Rig
 from models.key_block import KeyBlock
-from models.series import OtmvModel
+from models.series import OtmvModel, read_joint
 
 Block = Callable[[KeyBlock, "BatchState"], None]
 
@@ -141,10 +141,11 @@ class Stages:
 def plain_block(model: OtmvModel) -> Block:
     """Return the step of one order by torch's own kernels, in place."""
     image_tokens = model.config.image_tokens
+    read = read_joint(image_tokens)
 
     def step(key: KeyBlock, slots: BatchState) -> None:
         slots.h.copy_(key(slots.h, slots.order, image_tokens, None))
-        slots.y.add_(model.read_joint(slots.h).float())
+        slots.y.add_(read(slots.h).float())
 
     return step
 
@@ -152,10 +153,11 @@ def plain_block(model: OtmvModel) -> Block:
 def compiled_block(model: OtmvModel) -> Block:
     """Return the same step as kernels that torch.compile fuses, one compilation for all batches."""
     image_tokens = model.config.image_tokens
+    read = read_joint(image_tokens)
 
     def step(key: KeyBlock, h: Tensor, y: Tensor, order: Tensor) -> None:
         h.copy_(key(h, order, image_tokens, None))
-        y.add_(model.read_joint(h).float())
+        y.add_(read(h).float())
 
     fused = torch.compile(step, dynamic=None)
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from artifact.task import CAPTION, REASON, VQA
+from artifact.task import CAPTION, REASON, TASKS, VQA
 from engine.opening.solo import Solo
 from engine.residency.family import Family
 from engine.rows.caption.beams import BeamSearch
@@ -25,7 +25,8 @@ def question_row(
 ) -> OnePassRow:
     """Return the row of a question (or of one picture of a statement) at its first step."""
     program = family.member(task, variant).programs[0]
-    return OnePassRow(family.manifest, program, pixels, tokens, family.text_bucket(len(tokens)))
+    length = family.text_bucket(len(tokens))
+    return OnePassRow(family.manifest, TASKS[task], program, pixels, tokens, length)
 
 
 def statement_row(

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from artifact.program import Program, Step
 from artifact.stage import StageName
 from artifact.store import Artifact
+from artifact.task import VQA
 from engine.backends.arrays import HOST, AnyArray, Array, Memory
 from engine.rows.one_pass import OnePassRow
 from engine.rows.slots import Slots
@@ -91,7 +92,7 @@ class RowsInSlots:
         steps = [Step(StageName("stem[vqa]")), *blocks, Step(StageName("head[vqa]"))]
         tokens = [1] * int(self.random.integers(1, length + 1))
         manifest = _SHARED["artifact"].manifest
-        row = OnePassRow(manifest, Program(tuple(steps)), picture(), tokens, length)
+        row = OnePassRow(manifest, VQA, Program(tuple(steps)), picture(), tokens, length)
         row.series = self.series
         h = self.random.standard_normal((NV + length, WIDTH)).astype(np.float32)
         row.absorb({"h": put(self.memory, h)})

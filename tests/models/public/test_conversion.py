@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from torch import Tensor
 
+from artifact.config import TaskConfig
 from artifact.task import VQA
 from models.merge import mean_block, weighted
-from models.public import (
-    from_public,
-)
+from models.public import UnexpectedWeights, from_public
 from tests.models import tiny
 from tests.models.public.checkpoint_files import block, released, saved, weights
 
@@ -60,8 +60,19 @@ class TestConversion:
         self, tmp_path: Path, state: dict[str, Tensor]
     ) -> None:
         state["beit3.vision_embed.mask_token"] = torch.zeros(1, 1, 16)
-        state["beit3.encoder.layer_norm.A.weight"] = torch.ones(16)
         from_public(saved(tmp_path / "more.safetensors", state), released())
+
+    def test_a_final_norm_that_was_tuned_is_read_or_refused(self, tmp_path: Path) -> None:
+        config = released(per_task={"vqa": TaskConfig(final_norm=True)})
+        state = weights(config)
+        other = {
+            f"beit3.encoder.layer_norm.B.{kind}": torch.ones(16) for kind in ("weight", "bias")
+        }
+        path = saved(tmp_path / "norm.safetensors", state | other)
+        head = from_public(path, config).heads["vqa"]
+        assert torch.equal(head.final_norm.weight, state["beit3.encoder.layer_norm.A.weight"])
+        with pytest.raises(UnexpectedWeights, match=r"layer_norm\.A"):
+            from_public(path, released())
 
     def test_the_head_of_statements(self, tmp_path: Path) -> None:
         state = weights(released(tasks=("reason",)))

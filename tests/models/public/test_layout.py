@@ -9,6 +9,7 @@ from torch import Tensor
 
 from models.public import (
     MissingWeights,
+    NotFinite,
     ShapeMismatch,
     UnexpectedWeights,
     from_public,
@@ -38,6 +39,14 @@ def test_too_many_orders_are_named_in_short(file: Path) -> None:
 def test_too_few_orders(file: Path) -> None:
     with pytest.raises(UnexpectedWeights, match=r"layers\.3\."):
         from_public(file, released(keys=3, orders=3))
+
+
+def test_numbers_that_are_none(tmp_path: Path, state: dict[str, Tensor]) -> None:
+    name = block(2, "ffn.A.fc1.weight")
+    state[name][0, 0] = float("nan")
+    with pytest.raises(NotFinite, match=r"layers\.2\.ffn\.A\.fc1\.weight") as caught:
+        from_public(saved(tmp_path / "nan.safetensors", state), released())
+    assert caught.value.names == (name,)
 
 
 def test_another_shape(file: Path) -> None:

@@ -6,16 +6,16 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 
-from artifact.task import TASKS, VQA, TaskName
+from artifact.config import ModelConfig, TaskConfig
+from artifact.task import EMBED, TASKS, VQA, TaskName
 from models.series import OtmvModel
 from models.tasks import HEADS
 from tests.models import tiny
 
 
 def test_every_task_has_a_head() -> None:
-    assert list(HEADS) == list(TASKS)
+    assert list(HEADS) == [*TASKS, EMBED]
 
 
 def test_heads_follow_the_tasks() -> None:
@@ -42,7 +42,22 @@ def test_a_task_without_a_head_is_refused(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("task", HEADS)
 def test_every_weight_of_a_head_has_a_released_name(task: TaskName) -> None:
-    head = HEADS[task](tiny.config(tasks=(task,)))
-    parts = {name for name, part in head.named_modules() if isinstance(part, nn.Module) and name}
-    assert set(head.released) == parts
-    assert len(set(head.released.values())) == len(parts)
+    with_norm = {task: TaskConfig(final_norm=True)}
+    head = HEADS[task](tiny.config(tasks=(task,), per_task=with_norm))
+    names = [head.released_name(name) for name in head.state_dict()]
+    assert len(set(names)) == len(names)
+    parts = {name.removesuffix(".weight").removesuffix(".bias") for name in head.state_dict()}
+    assert set(head.released) == parts, "and no name is left over"
+
+
+@pytest.mark.parametrize("task", HEADS)
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_head_reads_through_a_final_norm_if_its_task_has_one(task: str, wanted: bool) -> None:
+    released, own = HEADS[task].released_name, {task: TaskConfig(final_norm=wanted)}
+
+    def has_one(config: ModelConfig) -> bool:
+        names = map(released, HEADS[task](config).state_dict())
+        return any("encoder.layer_norm" in name for name in names)
+
+    assert has_one(tiny.config(tasks=(task,), per_task=own)) == wanted
+    assert has_one(tiny.config(tasks=(task,))) == (task != VQA.name), "as BEiT-3's has"

@@ -17,7 +17,7 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from artifact.manifest import WEIGHTS_NAME
-from exporters.onnx_ import TracedGraph
+from exporters.graphs.onnx_ import TracedGraph
 
 _Array = NDArray[np.generic]
 

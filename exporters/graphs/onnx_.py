@@ -1,4 +1,4 @@
-"""Stages to ONNX graphs without their large weights, which `exporters/weights.py` stores."""
+"""Stages to ONNX graphs without their large weights, which `exporters/graphs/weights.py` stores."""
 
 from __future__ import annotations
 

@@ -1,0 +1,1 @@
+"""Between a model and its ONNX graphs: tracing, weights stored once, and the way back."""

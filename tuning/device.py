@@ -5,6 +5,15 @@ from __future__ import annotations
 import torch
 
 
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """Return the bf16 autocast that every forward pass of tuning runs in.
+
+    Weights are cast wherever they are used, so the gradients of a key's orders are summed in
+    float32; torch's cache of casts would sum them in bfloat16, and is one for all threads.
+    """
+    return torch.autocast(device.type, torch.bfloat16, cache_enabled=False)
+
+
 def choose_device(name: str) -> torch.device:
     """Return the device of that name; "auto" is a CUDA device where there is one, else the CPU.
 

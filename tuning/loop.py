@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,9 +16,12 @@ from models.gates import draw
 from models.series import OtmvModel
 from tuning.pool import PicturePool
 from tuning.recipe import Recipe
+from tuning.side_by_side import Mapped, side_by_side
 from tuning.state import load_state, save_state
 from tuning.tasks import tuned_task
 from tuning.tasks.contract import TuningStep
+
+Gradients = tuple[torch.Tensor | None, ...]
 
 
 @dataclass(frozen=True)
@@ -102,13 +105,14 @@ def tune(
     optim = optimiser(model, recipe)
     first = load_state(out, recipe, model, optim)
     model.train()
-    for step in range(first, recipe.steps):
-        progress = _step(recipe, pool, model, step, device)
-        _update(recipe, model, optim, step)
-        if on_step:
-            on_step(progress)
-        if (step + 1) % checkpoint_every == 0 or step + 1 == recipe.steps:
-            save_state(out, recipe, model, optim, step + 1)
+    with side_by_side(device, len(recipe.config.tasks)) as each:
+        for step in range(first, recipe.steps):
+            progress = _step(recipe, pool, model, step, device, each)
+            _update(recipe, model, optim, step)
+            if on_step:
+                on_step(progress)
+            if (step + 1) % checkpoint_every == 0 or step + 1 == recipe.steps:
+                save_state(out, recipe, model, optim, step + 1)
     return model.eval()
 
 
@@ -122,15 +126,37 @@ def _update(recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer, step
 
 
 def _step(
-    recipe: Recipe, pool: PicturePool, model: OtmvModel, step: int, device: torch.device
+    recipe: Recipe,
+    pool: PicturePool,
+    model: OtmvModel,
+    step: int,
+    device: torch.device,
+    each: Mapped,
 ) -> TuningProgress:
-    """Accumulate the gradients of one step; each task draws its own gates."""
+    """Sum the gradients of one step; each task draws its own gates."""
     gates = random.Random(f"{recipe.seed}/{step}")
     config = recipe.config
-    drawn = [draw(gates, config.orders, config.skip_probability) for _ in config.tasks]
+    drawn = [
+        draw(gates, config.orders, config.skip_probability, recipe.prefix_share)
+        for _ in config.tasks
+    ]
+    weights = list(model.parameters())
+
+    def part(task: TaskName, executed: tuple[int, ...]) -> tuple[TaskProgress, Gradients]:
+        found = tuned_task(task).loss(TuningStep(recipe, pool, model, step, device, executed))
+        gradients = torch.autograd.grad(found.loss, weights, allow_unused=True)
+        return TaskProgress(found.loss.item(), found.right, executed), gradients
+
     parts: dict[TaskName, TaskProgress] = {}
-    for task, executed in zip(config.tasks, drawn, strict=True):
-        part = tuned_task(task).loss(TuningStep(recipe, pool, model, step, device, executed))
-        part.loss.backward()  # type: ignore[no-untyped-call]
-        parts[task] = TaskProgress(part.loss.item(), part.right, executed)
+    done = each(part, config.tasks, drawn)
+    for task, (progress, gradients) in zip(config.tasks, done, strict=True):
+        parts[task] = progress
+        _add(weights, gradients)
     return TuningProgress(step, parts)
+
+
+def _add(weights: Sequence[nn.Parameter], gradients: Gradients) -> None:
+    """Add a task's gradients to those of the tasks before it; what it does not use has none."""
+    for weight, gradient in zip(weights, gradients, strict=True):
+        if gradient is not None:
+            weight.grad = gradient if weight.grad is None else weight.grad + gradient

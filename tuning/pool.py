@@ -78,7 +78,7 @@ def render_pool(
         cache: folder for the rendered file.
         on_progress: called with the share done.
     """
-    name = hashlib.sha256(f"7/{seed}/{pictures}/{questions}/{side_px}".encode()).hexdigest()[:12]
+    name = hashlib.sha256(f"8/{seed}/{pictures}/{questions}/{side_px}".encode()).hexdigest()[:12]
     path = cache / f"pool-{name}.npz"
     if not path.exists():
         _write(path, _render(seed, pictures, questions, side_px, on_progress))

@@ -33,6 +33,7 @@ def save_state(
         **_named_batch_sizes(recipe),
         "learning_rate": recipe.learning_rate,
         "weight_decay": recipe.weight_decay,
+        "prefix_share": recipe.prefix_share,
         "seed": recipe.seed,
     }
     save(out, Checkpoint(model, world_tokenizer(), ANSWERS, None, note))

@@ -111,6 +111,16 @@ def test_gates_are_drawn_anew_at_every_step(
         assert all(orders[0] == 0 for orders in executed)
 
 
+def test_a_recipe_may_draw_the_stops_of_a_chain(
+    smoke: Recipe, pool: PicturePool, tmp_path: Path
+) -> None:
+    seen: list[TuningProgress] = []
+    tune(dataclasses.replace(smoke, prefix_share=1.0), pool, tmp_path, CPU, seen.append)
+    executed = {at.executed for each in seen for at in each.tasks.values()}
+    assert executed <= {tuple(range(depth)) for depth in range(1, 9)}
+    assert len(executed) > 2
+
+
 def test_the_learning_rate_warms_up_and_falls_to_zero(smoke: Recipe) -> None:
     recipe = dataclasses.replace(smoke.shortened(100), warmup_steps=10, learning_rate=1.0)
     rates = [learning_rate(recipe, step) for step in range(100)]
@@ -122,7 +132,7 @@ def test_the_learning_rate_warms_up_and_falls_to_zero(smoke: Recipe) -> None:
 
 
 def test_phases_follow_each_other(smoke: Recipe) -> None:
-    phases = (Phase(20, 50), Phase(80, 80, kind_shares=(0.0, 0.0, 0.0, 1.0)))
+    phases = (Phase(20, 50), Phase(80, 80, kind_shares=(0.0, 0.0, 0.0, 0.0, 1.0)))
     recipe = dataclasses.replace(smoke, phases=phases, warmup_steps=10, learning_rate=1.0)
     assert recipe.steps == 80
     assert [recipe.phase(step) for step in (0, 19, 20, 79)] == [phases[0]] * 2 + [phases[1]] * 2

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from artifact.pattern import SkipPattern
 from artifact.scoring.phrases import objects_named
 from artifact.task import CAPTION
+from tuning.device import mixed_precision
 from tuning.evaluation import Evaluation
 from tuning.pool import CAPTION_TOKENS, PicturePool
 from tuning.tasks.contract import BatchLoss, TaskScore, TunedTask, TuningStep
@@ -53,7 +54,7 @@ def _loss(step: TuningStep) -> BatchLoss:
     recipe, device = step.recipe, step.device
     size = recipe.batch_sizes[CAPTION.name]
     batch = caption_batch(step.pool, recipe.seed, step.number, size)
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed_precision(device):
         logits = step.model.caption_logits(
             batch.pixels.to(device), batch.words.to(device), MASK_ID, step.executed
         )

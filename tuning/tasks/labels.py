@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from artifact.pattern import SkipPattern
 from artifact.task import Task
+from tuning.device import mixed_precision
 from tuning.evaluation import Evaluation
 from tuning.tasks.contract import BatchLoss, TaskScore, TuningStep
 from tuning.tokens import PAD_ID
@@ -69,7 +70,7 @@ def trimmed(tokens: NDArray[np.int64]) -> NDArray[np.int64]:
 def label_loss(task: Task, step: TuningStep, batch: LabelBatch) -> BatchLoss:
     """Return a batch's cross entropy and the share of right labels."""
     device = step.device
-    with torch.autocast(device.type, torch.bfloat16):
+    with mixed_precision(device):
         logits = step.model.answer(
             task,
             batch.pixels.to(device),

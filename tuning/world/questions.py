@@ -17,18 +17,19 @@ from tuning.world import wording
 from tuning.world.errors import WorldError
 from tuning.world.scene import BOARD_CELLS, COLORS, SHAPES, SIZES, Scene, SceneObject, pick
 
-Kind = Literal["attribute", "existence", "counting", "relation"]
+Kind = Literal["attribute", "existence", "counting", "position", "relation"]
+"""What is asked of: one object's attribute, whether one is there, how many there are, where one is,
+whether one is on a side of another."""
+
 Attribute = Literal["size", "color", "shape"]
-Drawn = tuple[str, str]  # question, answer
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
-KIND_SHARES: tuple[float, ...] = (0.45, 0.15, 0.20, 0.20)
 
 _ATTRIBUTES: tuple[Attribute, ...] = get_args(Attribute)
 _VALUES: Mapping[Attribute, tuple[str, ...]] = {"size": SIZES, "color": COLORS, "shape": SHAPES}
 _SUBSETS = tuple(subset for size in range(4) for subset in combinations(_ATTRIBUTES, size))
 _TARGET_SHARES = (0.20, 0.45, 0.35)  # of the attribute questions: size, color, shape
-_WHERE_SHARE = 0.4  # of the relation questions
+_WHERE_SHARE = 0.4  # of the questions about places: positions; the others are relations
 _COUNT_WEIGHTS = (0.5, 1.0, 1.5, 2.0, 2.0, 2.0)  # by answer; low counts suit more questions
 _EXISTENCE_FORMS: tuple[tuple[Attribute, ...], ...] = (
     ("color", "shape"),
@@ -67,17 +68,18 @@ def ask(scene: Scene, rng: np.random.Generator, count: int) -> list[QuestionAnsw
 def _draw_new(
     scene: Scene, rng: np.random.Generator, asked: Mapping[str, QuestionAnswer]
 ) -> QuestionAnswer | None:
-    """Draw a question that is not in `asked`; a kind that has none left gives way to another."""
-    first = KINDS[_weighted(rng, KIND_SHARES)]
-    for kind in (first, *(kind for kind in KINDS if kind != first)):
+    """Draw a question that is not in `asked`; a way that finds none gives way to another."""
+    first = _weighted(rng, [share for _, share in _WAYS])
+    ways = [draw for draw, _ in _WAYS]
+    for draw in (ways[first], *ways[:first], *ways[first + 1 :]):
         for _ in range(_MAX_DRAWS):
-            question, answer = _DRAW[kind](scene, rng)
-            if question not in asked:
-                return QuestionAnswer(question, answer, kind)
+            drawn = draw(scene, rng)
+            if drawn.question not in asked:
+                return drawn
     return None
 
 
-def _attribute(scene: Scene, rng: np.random.Generator) -> Drawn:
+def _attribute(scene: Scene, rng: np.random.Generator) -> QuestionAnswer:
     """Ask for one attribute of an object that the others single out."""
     target = _ATTRIBUTES[_weighted(rng, _TARGET_SHARES)]
     for place in rng.permutation(len(scene.objects)):
@@ -85,18 +87,19 @@ def _attribute(scene: Scene, rng: np.random.Generator) -> Drawn:
         names = _names(scene, item, without=target)
         if names:
             template = pick(rng, wording.ATTRIBUTE[target])
-            return template.format(pick(rng, names)), getattr(item, target)
+            question = template.format(pick(rng, names))
+            return QuestionAnswer(question, getattr(item, target), "attribute")
     return _attribute(scene, rng)  # with so few objects, some attribute can be asked for
 
 
-def _existence(scene: Scene, rng: np.random.Generator) -> Drawn:
+def _existence(scene: Scene, rng: np.random.Generator) -> QuestionAnswer:
     """Ask for a thing that is there, or for one as close to the picture as possible."""
     form = pick(rng, _EXISTENCE_FORMS)
     present = {_values(item, form) for item in scene.objects}
     answer = pick(rng, ("yes", "no"))
     values = pick(rng, sorted(present)) if answer == "yes" else _near_miss(present, form, rng)
     thing = wording.with_article(_noun(dict(zip(form, values, strict=True))))
-    return pick(rng, wording.EXISTENCE).format(thing), answer
+    return QuestionAnswer(pick(rng, wording.EXISTENCE).format(thing), answer, "existence")
 
 
 def _near_miss(
@@ -114,7 +117,7 @@ def _near_miss(
     return pick(rng, sorted(mixed or near))
 
 
-def _counting(scene: Scene, rng: np.random.Generator) -> Drawn:
+def _counting(scene: Scene, rng: np.random.Generator) -> QuestionAnswer:
     """Ask how many objects fit; the answer is drawn first, then a question that has it."""
     by_count: dict[int, list[str]] = {len(scene.objects): [wording.PLURAL["object"]]}
     for form in _SUBSETS[1:]:
@@ -126,16 +129,28 @@ def _counting(scene: Scene, rng: np.random.Generator) -> Drawn:
             by_count.setdefault(count, []).append(_noun(named, plural=True))
     counts = sorted(by_count)
     count = counts[_weighted(rng, [_COUNT_WEIGHTS[each] for each in counts])]
-    return pick(rng, wording.COUNTING).format(pick(rng, by_count[count])), str(count)
+    question = pick(rng, wording.COUNTING).format(pick(rng, by_count[count]))
+    return QuestionAnswer(question, str(count), "counting")
 
 
-def _relation(scene: Scene, rng: np.random.Generator) -> Drawn:
+def _place(scene: Scene, rng: np.random.Generator) -> QuestionAnswer:
     """Ask where an object is: on the board, or seen from another one."""
-    alone = len(scene.objects) == 1
-    if alone or rng.random() < _WHERE_SHARE:
-        item = pick(rng, scene.objects)
-        template = pick(rng, wording.WHERE)
-        return template.format(pick(rng, _names(scene, item))), _quadrant(item)
+    if len(scene.objects) == 1 or rng.random() < _WHERE_SHARE:
+        return _position(scene, rng)
+    return _relation(scene, rng)
+
+
+def _position(scene: Scene, rng: np.random.Generator) -> QuestionAnswer:
+    """Ask for the quarter of the board that an object is in."""
+    item = pick(rng, scene.objects)
+    template = pick(rng, wording.WHERE)
+    return QuestionAnswer(
+        template.format(pick(rng, _names(scene, item))), _quadrant(item), "position"
+    )
+
+
+def _relation(scene: Scene, rng: np.random.Generator) -> QuestionAnswer:
+    """Ask whether an object is on a side of another one."""
     first, second = (scene.objects[place] for place in rng.permutation(len(scene.objects))[:2])
     answer = pick(rng, ("yes", "no"))
     near, far = (first, second) if answer == "yes" else (second, first)
@@ -145,7 +160,8 @@ def _relation(scene: Scene, rng: np.random.Generator) -> Drawn:
     if near.row != far.row:
         sides.append("above" if near.row < far.row else "below")
     names = pick(rng, _names(scene, first)), pick(rng, _names(scene, second))
-    return pick(rng, wording.RELATION).format(names[0], pick(rng, sides), names[1]), answer
+    question = pick(rng, wording.RELATION).format(names[0], pick(rng, sides), names[1])
+    return QuestionAnswer(question, answer, "relation")
 
 
 def _quadrant(item: SceneObject) -> str:
@@ -198,9 +214,10 @@ def _weighted(rng: np.random.Generator, weights: Sequence[float]) -> int:
     return len(weights) - 1
 
 
-_DRAW: Mapping[Kind, Callable[[Scene, np.random.Generator], Drawn]] = {
-    "attribute": _attribute,
-    "existence": _existence,
-    "counting": _counting,
-    "relation": _relation,
-}
+_WAYS: tuple[tuple[Callable[[Scene, np.random.Generator], QuestionAnswer], float], ...] = (
+    (_attribute, 0.45),
+    (_existence, 0.15),
+    (_counting, 0.20),
+    (_place, 0.20),
+)
+"""Ways to draw a question, and how often each is taken first."""

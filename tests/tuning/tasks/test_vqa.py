@@ -3,6 +3,7 @@ from __future__ import annotations
 from tuning.pool import QUESTION_TOKENS, PicturePool
 from tuning.tasks.vqa import vqa_batch
 from tuning.tokens import SPECIAL, world_tokenizer
+from tuning.world.questions import KINDS
 
 TOKENIZER = world_tokenizer()
 PAD = SPECIAL.index("<pad>")
@@ -10,7 +11,7 @@ PAD = SPECIAL.index("<pad>")
 
 def test_kinds_are_drawn_by_their_shares(pool: PicturePool) -> None:
     for kind, found in enumerate(pool.of_kind):
-        shares = [float(each == kind) for each in range(4)]
+        shares = [float(each == kind) for each in range(len(KINDS))]
         if not len(found):
             continue
         batch = vqa_batch(pool, 0, 0, 64, shares)

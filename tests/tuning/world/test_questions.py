@@ -10,7 +10,7 @@ import pytest
 
 from tuning.world.dataset import MAX_QUESTIONS, example, scene_of
 from tuning.world.errors import WorldError
-from tuning.world.questions import QuestionAnswer, ask
+from tuning.world.questions import KINDS, QuestionAnswer, ask
 from tuning.world.scene import COLORS, SHAPES, SIZES, Scene, SceneObject
 
 EXAMPLES = [example(8, index, 6)[:2] for index in range(4000)]
@@ -59,7 +59,7 @@ def answer_again(scene: Scene, question: str) -> tuple[str, str]:
     assert found, question
     item = the_one(scene, found[1])
     vertical = "top" if item.center_y < 0.5 else "bottom"
-    return "relation", f"{vertical} {'left' if item.center_x < 0.5 else 'right'}"
+    return "position", f"{vertical} {'left' if item.center_x < 0.5 else 'right'}"
 
 
 def template(question: str) -> str:
@@ -92,7 +92,9 @@ def test_questions_of_one_scene_differ():
 
 def test_kinds_have_their_shares():
     shares = Counter(each.kind for _, each in ASKED)
-    wanted = {"attribute": 0.45, "existence": 0.15, "counting": 0.2, "relation": 0.2}
+    assert set(shares) == set(KINDS)
+    shares["place"] = shares.pop("position") + shares.pop("relation")
+    wanted = {"attribute": 0.45, "existence": 0.15, "counting": 0.2, "place": 0.2}
     assert {kind: count / len(ASKED) for kind, count in shares.items()} == pytest.approx(
         wanted, abs=0.02
     )

@@ -62,7 +62,11 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint into `folder`, each file to a temporary name first."""
+    """Write a checkpoint into `folder`, each file to a temporary name first.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     config = {"model": checkpoint.model.config.to_fields(), "note": checkpoint.note}
     _replace(folder / CONFIG, json.dumps(config, indent=2) + "\n")
@@ -76,6 +80,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     try:
         save_file(state, temporary)
         temporary.replace(folder / WEIGHTS)
+    except SafetensorError as error:  # what the library makes of a full disk
+        raise OSError(f"cannot write {folder / WEIGHTS}: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -151,7 +151,8 @@ def world_recipe(file: WorldFile) -> Recipe:
 
 
 def _phase(phase: WorldPhase) -> Phase:
-    shares = phase.kind_shares and tuple(phase.kind_shares[kind] for kind in KINDS)
+    said = phase.kind_shares
+    shares = None if said is None else tuple(said[kind] for kind in KINDS)
     return Phase(phase.until, phase.horizon, shares)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,43 +46,55 @@ def scores_of(
     full = SkipPattern.full(model.config.orders)
     patterns = dict.fromkeys((full.prefix((model.config.orders + 1) // 2), full))
     found: dict[str, float] = {}
-    for task, each in data.items():
-        if each.chooses is None:
-            continue
-        answered: dict[SkipPattern, list[str]] = {pattern: [] for pattern in patterns}
-        known: list[DataExample] = []
-        for some, pixels in _batches(model, task, each, examples):
-            known += some
-            for pattern, answers in answered.items():
-                answers += _answers(model, asking[task], some, pixels, pattern)
-        on = on_sets(task)
-        for pattern, answers in answered.items():
-            name = f"{task} {on.heading}, {len(pattern.executed)} orders"
-            found[name] = on.score(known, answers)
+    with BlockingDecoder() as decoder:
+        for task, each in data.items():
+            if each.chooses is not None:
+                shown = _batches(model, task, each, examples, decoder)
+                found |= _scores(model, asking[task], shown, patterns)
     return found
 
 
+def _scores(
+    model: OtmvModel,
+    asking: Asking,
+    shown: Iterable[tuple[list[DataExample], Tensor]],
+    patterns: Iterable[SkipPattern],
+) -> dict[str, float]:
+    """Return how good each pattern is, by task, measure and executed orders."""
+    answered: dict[SkipPattern, list[str]] = {pattern: [] for pattern in patterns}
+    known: list[DataExample] = []
+    for some, pixels in shown:
+        known += some
+        for pattern, answers in answered.items():
+            answers += _answers(model, asking, some, pixels, pattern)
+    on = on_sets(asking.task)
+    return {
+        f"{asking.task} {on.heading}, {len(pattern.executed)} orders": on.score(known, answers)
+        for pattern, answers in answered.items()
+        if known
+    }
+
+
 def _batches(
-    model: OtmvModel, task: TaskName, data: TaskData, examples: int
+    model: OtmvModel, task: TaskName, data: TaskData, examples: int, decoder: BlockingDecoder
 ) -> Iterator[tuple[list[DataExample], Tensor]]:
     """Yield examples with known answers and their pixels; bad pictures are noted and left out."""
     assert data.chooses is not None, "the caller has looked"
     table, side_px = data.chooses.examples, model.config.image_size_of(task)
-    with BlockingDecoder() as decoder:
-        for begin in range(0, min(examples, len(table)), BATCH):
-            some: list[DataExample] = []
-            pixels = []
-            for each in table[begin : min(begin + BATCH, examples)]:
-                try:
-                    seen = [read_pixels(Path(path), decoder, side_px) for path in each.pictures]
-                except BadPicture as error:
-                    data.problems.add(ProblemKind.PICTURE, each.id, str(error))
-                    continue
-                if each.answers:
-                    some.append(each)
-                    pixels.append(seen[0] if len(seen) == 1 else np.stack(seen))
-            if some:
-                yield some, torch.from_numpy(np.stack(pixels))
+    for begin in range(0, min(examples, len(table)), BATCH):
+        some: list[DataExample] = []
+        pixels = []
+        for each in table[begin : min(begin + BATCH, examples)]:
+            try:
+                seen = [read_pixels(Path(path), decoder, side_px) for path in each.pictures]
+            except BadPicture as error:
+                data.problems.add(ProblemKind.PICTURE, each.id, str(error))
+                continue
+            if each.answers:
+                some.append(each)
+                pixels.append(seen[0] if len(seen) == 1 else np.stack(seen))
+        if some:
+            yield some, torch.from_numpy(np.stack(pixels))
 
 
 @torch.inference_mode()

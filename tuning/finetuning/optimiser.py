@@ -97,6 +97,6 @@ def _share(name: str, said: Optimiser, config: ModelConfig) -> float:
     found = _KEY.match(name)
     if found:
         run = config.orders_of_key(int(found[1]))
-        return said.layer_decay ** (config.orders - sum(run) / len(run))
+        return float(said.layer_decay ** (config.orders - sum(run) / len(run)))
     patches = said.patch_rate if name == "stem.patches.weight" else 1.0
-    return patches * said.layer_decay ** (config.orders + 1)
+    return float(patches * said.layer_decay ** (config.orders + 1))

@@ -60,7 +60,8 @@ def start_at_random(
     Raises:
         RecipeError: the recipe contradicts the model, or its checkpoint is not there.
     """
-    said, missing = file.model, ()
+    said = file.model
+    missing: tuple[str, ...] = ()
     if said.release is not None and not Path(said.release).is_file():
         missing = (f"{said.release} is not there: random weights of its shape",)
     return (*_started(file, lambda: _shape_alone(file, data), data), missing)

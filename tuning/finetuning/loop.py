@@ -71,6 +71,7 @@ class FineTuning:
         method: TuningMethod,
         processes: Processes,
     ) -> None:
+        check_tasks(file, processes.count)
         self.file, self.data, self.checkpoint, self.method = file, data, checkpoint, method
         self.processes = processes
         self.model = checkpoint.model.to(processes.device)
@@ -81,7 +82,6 @@ class FineTuning:
         self._loss: nn.Module = loss
         if processes.count > 1:
             self._loss = DistributedDataParallel(loss, find_unused_parameters=True)
-        check_batches(file, processes.count)
 
     @property
     def steps(self) -> int:
@@ -260,13 +260,14 @@ def schedule_of(file: SetsFile, examples: Mapping[TaskName, int]) -> Schedule:
     return Schedule(file.optimiser, steps, warmup)
 
 
-def check_batches(file: SetsFile, processes: int) -> None:
-    """Refuse batches that cannot be divided.
+def check_tasks(file: SetsFile, processes: int) -> None:
+    """Refuse tasks that are not tuned on data sets, and batches that cannot be divided.
 
     Raises:
         RecipeError: naming the field.
     """
     for task, said in file.tasks.items():
+        on_sets(task)
         if said.batch % (processes * file.run.accumulation):
             parts = f"{processes} processes and run.accumulation {file.run.accumulation}"
             raise RecipeError(

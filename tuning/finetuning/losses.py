@@ -40,7 +40,8 @@ def on_sets(task: TaskName) -> TunedOnSets:
     """
     found = TUNED_TASKS[task].on_sets if task in TUNED_TASKS else None
     if found is None:
-        raise RecipeError(f"tasks.{task} cannot be tuned on data sets", "take the task out")
+        there = ", ".join(name for name, each in TUNED_TASKS.items() if each.on_sets)
+        raise RecipeError(f"tasks.{task} cannot be tuned on data sets yet", f"take {there}")
     return found
 
 

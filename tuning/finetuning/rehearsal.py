@@ -20,7 +20,7 @@ from tuning.data.example import DataExample
 from tuning.data.problems import DataError, Problems
 from tuning.data.sets import DataSet
 from tuning.data.table import ExampleTable
-from tuning.finetuning.loop import FineTuning, schedule_of
+from tuning.finetuning.loop import FineTuning, check_tasks, schedule_of
 from tuning.finetuning.losses import on_sets
 from tuning.finetuning.processes import Processes
 from tuning.finetuning.start import start_at_random
@@ -109,6 +109,7 @@ def rehearse(file: SetsFile, device: torch.device) -> Rehearsal:
     Raises:
         RecipeError: the recipe contradicts itself or its checkpoint.
     """
+    check_tasks(file, 1)
     data, lacking = {}, []
     for task, said in file.tasks.items():
         try:

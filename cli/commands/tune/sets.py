@@ -73,12 +73,12 @@ def _changed(file: SetsFile, options: SetsOptions) -> SetsFile:
 
 
 def _run(file: SetsFile, out: Path, processes: Processes) -> None:
-    from tuning.finetuning.loop import FineTuning, Watcher, check_batches
+    from tuning.finetuning.loop import FineTuning, Watcher, check_tasks
     from tuning.finetuning.start import start
     from tuning.finetuning.task_data import read_task_data
 
     started_s = time.monotonic()
-    check_batches(file, processes.count)
+    check_tasks(file, processes.count)
     data = {task: read_task_data(task, said) for task, said in file.tasks.items()}
     checkpoint, method = start(file, data)
     tuning = FineTuning(file, data, checkpoint, method, processes)

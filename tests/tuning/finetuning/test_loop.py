@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from models.checkpoint import WEIGHTS, load
 from tests.tuning.finetuning.tiny import recipe
 from tuning.data.problems import DataError
-from tuning.finetuning.loop import FineTuning, Watcher, check_batches
+from tuning.finetuning.loop import FineTuning, Watcher, check_tasks
 from tuning.finetuning.processes import Processes
 from tuning.finetuning.start import start
 from tuning.finetuning.task_data import read_task_data
@@ -179,4 +179,4 @@ def test_held_out_pictures_are_not_tuned_on(squares: Path) -> None:
 
 def test_a_batch_that_cannot_be_divided_names_its_field(squares: Path) -> None:
     with pytest.raises(RecipeError, match=r"tasks\.caption\.batch, 4, .*8 processes"):
-        check_batches(SetsFile.model_validate(recipe(squares)), 8)
+        check_tasks(SetsFile.model_validate(recipe(squares)), 8)

@@ -116,7 +116,7 @@ def rehearse(file: SetsFile, device: torch.device) -> Rehearsal:
             data[task] = read_task_data(task, said)
         except DataError as error:
             lacking.append(error.problem)
-            data[task] = _stand_in(file, task)
+            data[task] = stand_in(file, task)
     checkpoint, method, missing = start_at_random(file, data)
     run = file.run.model_copy(update={"accumulation": 1})
     plain = file.model_copy(update={"run": run})
@@ -163,7 +163,7 @@ def _measured(tuning: FineTuning, file: SetsFile, device: torch.device) -> tuple
 
 def _step_s(tuning: FineTuning, sizes: Mapping[TaskName, int]) -> float:
     """Return the seconds of one step with batches of those sizes."""
-    batches = {task: _random_batch(tuning, task, size) for task, size in sizes.items()}
+    batches = {task: random_batch(tuning, task, size) for task, size in sizes.items()}
     started_s = time.perf_counter()
     tuning.gradients(0, batches)
     tuning.update(0)
@@ -172,7 +172,7 @@ def _step_s(tuning: FineTuning, sizes: Mapping[TaskName, int]) -> float:
     return time.perf_counter() - started_s
 
 
-def _random_batch(tuning: FineTuning, task: TaskName, size: int) -> SetBatch:
+def random_batch(tuning: FineTuning, task: TaskName, size: int) -> SetBatch:
     """Return requests with the longest texts that the recipe lets through."""
     asking, pictures = tuning.asking[task], TASKS[task].pictures
     side = tuning.model.config.image_size_of(task)
@@ -184,7 +184,7 @@ def _random_batch(tuning: FineTuning, task: TaskName, size: int) -> SetBatch:
     return SetBatch(shown, *on_sets(task).labelled(asking, examples))
 
 
-def _stand_in(file: SetsFile, task: TaskName) -> TaskData:
+def stand_in(file: SetsFile, task: TaskName) -> TaskData:
     """Return data as large as a batch, in place of data that is not there."""
     said = file.tasks[task]
     right = "true" if TASKS[task].labels else "a"

@@ -70,19 +70,22 @@ def task_of_release(state: Mapping[str, Tensor]) -> str | None:
     return None
 
 
-def pretrained_config(path: Path, state: Mapping[str, Tensor], size: str) -> ModelConfig:
+def pretrained_config(
+    path: Path, state: Mapping[str, Tensor], size: str, preset: ModelConfig | None = None
+) -> ModelConfig:
     """Return the config of a pretrained checkpoint, with a task whose head the file does not hold.
 
     Args:
         path: of the file, for errors.
         state: its tensors.
         size: "base" or "large".
+        preset: instead of BEiT-3's shape of that size.
 
     Raises:
         WrongRelease: the file is of another size.
         MissingWeights: what tells its sizes is not there.
     """
-    preset = beit3_config(size)
+    preset = preset or beit3_config(size)
     _check_size(path, state, size, preset)
     return replace(
         preset,

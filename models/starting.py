@@ -40,7 +40,7 @@ def grown(source: OtmvModel, config: ModelConfig, merge: Merge = elementwise_mea
     model, old = OtmvModel(config), source.state_dict()
     state = model.state_dict()
     for name in state:
-        if name in old and name.startswith(("stem.", "heads.")) and "positions" not in name:
+        if name in old and not name.startswith("keys.") and "positions" not in name:
             state[name] = _rows_of(old[name], state[name])
     state |= _positions(old, source.config, config, state)
     if config.key_of_order == source.config.key_of_order and (

@@ -16,20 +16,25 @@ from torch.nn.parallel import DistributedDataParallel
 
 from artifact.task import TASKS, TaskName
 from models.checkpoint import Checkpoint
-from tuning.data.loading.augment import Augmentation
 from tuning.data.loading.loader import BatchLoader, DataBatch, LoadedAs
 from tuning.data.loading.order import BatchOrder
 from tuning.finetuning.choosing import scores_of
 from tuning.finetuning.losses import StepLoss, TaskPart, on_sets
-from tuning.finetuning.optimiser import Schedule, make_optimiser
+from tuning.finetuning.optimiser import make_optimiser
+from tuning.finetuning.plan import (
+    asking_of,
+    augmentation_of,
+    check_tasks,
+    note_of,
+    schedule_of,
+)
 from tuning.finetuning.processes import Processes
 from tuning.finetuning.task_data import TaskData
 from tuning.loop import TaskProgress, TuningProgress
 from tuning.methods.contract import TuningMethod
-from tuning.recipes.errors import RecipeError
-from tuning.recipes.sets import SetsFile, TunedOn
+from tuning.recipes.sets import SetsFile
 from tuning.state import read_resumable, write_resumable
-from tuning.tasks.on_sets import Asking, SetBatch, Words
+from tuning.tasks.on_sets import Asking, SetBatch
 
 Scores = Mapping[str, float]
 _NO_DECIMALS = 6
@@ -75,7 +80,7 @@ class FineTuning:
         self.file, self.data, self.checkpoint, self.method = file, data, checkpoint, method
         self.processes = processes
         self.model = checkpoint.model.to(processes.device)
-        self.asking = {task: _asking(task, each, checkpoint) for task, each in data.items()}
+        self.asking = {task: asking_of(task, each, checkpoint) for task, each in data.items()}
         self.schedule = schedule_of(file, {task: len(d.tuned.examples) for task, d in data.items()})
         self.optimiser = make_optimiser(self.model, file.optimiser, method.frozen(self.model))
         loss = StepLoss(self.model, self.asking, file.run.precision)
@@ -242,73 +247,6 @@ class FineTuning:
             self.checkpoint.note.update(note_of(self.file, self.data, done, self.steps))
             write_resumable(out, self.checkpoint, self.fingerprint(), self.optimiser, done)
         self.processes.wait()
-
-
-def schedule_of(file: SetsFile, examples: Mapping[TaskName, int]) -> Schedule:
-    """Return how long a run is, and its learning rate.
-
-    Args:
-        file: the recipe.
-        examples: how many each task has to tune on.
-    """
-    task, said = next(iter(file.tasks.items()))
-    per_epoch = examples[task] // said.batch
-    steps = file.run.steps or max(1, round((file.run.epochs or 0.0) * per_epoch))
-    warmup = file.optimiser.warmup_steps
-    if warmup is None:
-        warmup = round((file.optimiser.warmup_epochs or 0.0) * per_epoch)
-    return Schedule(file.optimiser, steps, warmup)
-
-
-def check_tasks(file: SetsFile, processes: int) -> None:
-    """Refuse tasks that are not tuned on data sets, and batches that cannot be divided.
-
-    Raises:
-        RecipeError: naming the field.
-    """
-    for task, said in file.tasks.items():
-        on_sets(task)
-        if said.batch % (processes * file.run.accumulation):
-            parts = f"{processes} processes and run.accumulation {file.run.accumulation}"
-            raise RecipeError(
-                f"tasks.{task}.batch, {said.batch}, cannot be divided among {parts}",
-                "choose a multiple",
-            )
-
-
-def augmentation_of(said: TunedOn) -> Augmentation | None:
-    """Return how a task's pictures are changed; None: not at all."""
-    if said.least_area == 1 and not said.mirror and not said.randaugment:
-        return None
-    return Augmentation(said.least_area, said.mirror, said.randaugment)
-
-
-def note_of(
-    file: SetsFile, data: Mapping[TaskName, TaskData], done: int, steps: int
-) -> dict[str, str | int | float]:
-    """Return what a checkpoint says of how it was made."""
-    note: dict[str, str | int | float] = {
-        "recipe": file.name,
-        "method": file.method.kind,
-        "step": done,
-        "steps": steps,
-        "learning_rate": file.optimiser.learning_rate,
-        "weight_decay": file.optimiser.weight_decay,
-        "seed": file.run.seed,
-    }
-    for task, each in data.items():
-        note[f"{task}_batch"] = each.said.batch
-        note[f"{task} tuned on"] = each.tuned.name
-        note[f"{task} chosen on"] = each.chooses.name if each.chooses else "nothing"
-        note[f"{task} reported on"] = each.said.reports or "not named"
-    return note
-
-
-def _asking(task: TaskName, data: TaskData, checkpoint: Checkpoint) -> Asking:
-    longest = min(data.said.text_tokens, checkpoint.model.config.max_text_positions)
-    labels = checkpoint.labels if TASKS[task].lists_answers else TASKS[task].labels or ()
-    words = Words(checkpoint.tokenizer, longest)
-    return Asking(task, words, labels, data.several_people, data.said.label_smoothing)
 
 
 def _labelled(asking: Asking, batch: DataBatch) -> SetBatch:

@@ -49,12 +49,7 @@ def measure(
         device: where to compute.
         seed: of weights and data.
     """
-    otmv = {"kind": "otmv", "keys": keys}
-    methods: dict[str, dict[str, Any]] = {
-        "otmv": {**otmv, "skip_probability": skip_probability},
-        "open": {**otmv, "skip_probability": 0.0},
-        "full": {"kind": "full"},
-    }
+    methods = _methods(keys, skip_probability)
     sides = {name: _made(task, shape, methods[name], batch, device, seed) for name in SIDES}
     found: dict[str, list[float]] = {name: [] for name in SIDES}
     for number in range(-1, rounds):
@@ -68,6 +63,15 @@ def measure(
         for name, side in sides.items()
     }
     return {"step_s": found, "parameters": parameters, "threads": torch.get_num_threads()}
+
+
+def _methods(keys: int, skip_probability: float) -> dict[str, dict[str, Any]]:
+    otmv = {"kind": "otmv", "keys": keys}
+    return {
+        "otmv": {**otmv, "skip_probability": skip_probability},
+        "open": {**otmv, "skip_probability": 0.0},
+        "full": {"kind": "full"},
+    }
 
 
 def _made(

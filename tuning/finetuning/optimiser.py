@@ -16,7 +16,7 @@ from models.series import OtmvModel
 from tuning.recipes.sets import Optimiser
 
 _KEY = re.compile(r"keys\.(\d+)\.")
-_BLOCK_MATRIX_DIMS = 2
+_MATRIX_DIMS = 2
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def make_optimiser(
 
 def _decays(name: str, weight: nn.Parameter) -> bool:
     """Matrices and the patch projection decay; tables of positions do not, as in BEiT-3."""
-    matrix = weight.ndim == _BLOCK_MATRIX_DIMS or name == "stem.patches.weight"
+    matrix = weight.ndim == _MATRIX_DIMS or name == "stem.patches.weight"
     return matrix and "positions" not in name
 
 

@@ -20,8 +20,9 @@ from tuning.data.example import DataExample
 from tuning.data.problems import DataError, Problems
 from tuning.data.sets import DataSet
 from tuning.data.table import ExampleTable
-from tuning.finetuning.loop import FineTuning, check_tasks, schedule_of
+from tuning.finetuning.loop import FineTuning
 from tuning.finetuning.losses import on_sets
+from tuning.finetuning.plan import check_tasks, schedule_of
 from tuning.finetuning.processes import Processes
 from tuning.finetuning.start import start_at_random
 from tuning.finetuning.task_data import TaskData, read_task_data

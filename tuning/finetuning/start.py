@@ -13,7 +13,7 @@ from tokenizers.models import WordLevel
 
 from artifact.config import ModelConfig, TaskConfig
 from artifact.errors import ArtifactError
-from artifact.task import TASKS, VQA, TaskName
+from artifact.task import TASKS, TaskName
 from models.checkpoint import Checkpoint, load
 from models.presets import VQA_ANSWERS, beit3_config, spread_keys
 from models.public import read_tokenizer, start_from_release
@@ -75,7 +75,8 @@ def _shape_alone(file: SetsFile, data: Mapping[TaskName, TaskData]) -> _Source:
 
 
 def _made_up_labels(file: SetsFile) -> tuple[str, ...]:
-    return tuple(map(str, range(VQA_ANSWERS))) if VQA.name in file.tasks else ()
+    lists = any(TASKS[task].lists_answers for task in file.tasks)
+    return tuple(map(str, range(VQA_ANSWERS))) if lists else ()
 
 
 def _started(
@@ -169,12 +170,11 @@ def _texts(data: Mapping[TaskName, TaskData]) -> list[str]:
 
 def _labels(data: Mapping[TaskName, TaskData], source: _Source) -> tuple[str, ...]:
     """Return the answers of the model: the recipe's, the checkpoint's, or the data's."""
-    if VQA.name not in data:
-        return ()
-    asked = data[VQA.name].said.labels
-    if asked is None and source.labels:
-        return source.labels
-    return answers_of(data[VQA.name])
+    for task, each in data.items():
+        if TASKS[task].lists_answers:
+            own = each.said.labels is None and source.labels
+            return source.labels if own else answers_of(each)
+    return ()
 
 
 def _own_shape(file: SetsFile, shape: Shape, vocabulary: int) -> ModelConfig:
@@ -192,8 +192,8 @@ def _own_shape(file: SetsFile, shape: Shape, vocabulary: int) -> ModelConfig:
         merged_feed_forward=keys is not None,
         readout="last",
         skip_probability=0.0,
-        num_answers=0,
-        tasks=("caption",),
+        num_answers=1,
+        tasks=tuple(file.tasks),
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from artifact.task import CAPTION, TaskName
+from artifact.task import TASKS, TaskName
 from tuning.data.example import DataExample
 from tuning.data.labels import read_answer_list
 from tuning.data.problems import DataError, Problems
@@ -70,7 +70,7 @@ def read_task_data(task: TaskName, said: TunedOn) -> TaskData:
             raise DataError(f"{problem}, and in {chooses.split}, which chooses", "use hold_out")
     elif said.hold_out is not None:
         tuned, chooses = _held_out(tuned, said.hold_out)
-    if task == CAPTION.name:
+    if TASKS[task].writes:
         tuned = _with(tuned, _one_caption_each(tuned.examples))
     if len(tuned.examples) < said.batch:
         raise DataError(

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from artifact.task import EMBED, TASKS, VQA
+from artifact.task import EMBED, TASKS
 from tuning.recipes.parts import Full, Otmv, Part, Shape
 
 
@@ -145,7 +145,7 @@ class Optimiser(Part):
         return self
 
 
-class Run(Part):
+class SetsRun(Part):
     """What else fixes a run, and what it costs.
 
     Attributes:
@@ -190,7 +190,7 @@ class SetsFile(Part):
     method: Annotated[Full | Otmv, Field(discriminator="kind")]
     tasks: dict[str, TunedOn] = Field(min_length=1)
     optimiser: Optimiser
-    run: Run
+    run: SetsRun
 
     @field_validator("tasks")
     @classmethod
@@ -198,7 +198,7 @@ class SetsFile(Part):
         for name, task in tasks.items():
             if name not in (*TASKS, EMBED):
                 raise ValueError(f"no task {name!r}: there are {', '.join((*TASKS, EMBED))}")
-            if name != VQA.name and task.labels is not None:
+            if task.labels is not None and not (name in TASKS and TASKS[name].lists_answers):
                 raise ValueError(f"{name} has no list of answers: take labels out")
         return tasks
 

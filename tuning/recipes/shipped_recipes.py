@@ -1,4 +1,4 @@
-"""The recipes that are shipped: `tuning/recipes/shipped/NAME.toml`."""
+"""The recipes that are shipped: a TOML file of the recipe's name each, in `shipped/`."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class WorldPhase(Part):
         return self
 
 
-class World(Part):
+class WorldData(Part):
     """The generated data.
 
     Attributes:
@@ -95,6 +95,6 @@ class WorldFile(Part):
     model: WorldModel
     method: WorldMethod
     tasks: dict[str, WorldTask] = Field(min_length=1)
-    world: World
+    world: WorldData
     optimiser: WorldOptimiser
     run: WorldRun = WorldRun()

@@ -20,7 +20,7 @@ _NO_LIMIT = 2**20
 
 
 @dataclass(frozen=True)
-class _Limits:
+class _Uncut:
     bos: int
     eos: int
     pad: int
@@ -44,7 +44,7 @@ class Words:
         names = ("<s>", "</s>", "<pad>", "<mask>")
         self.bos, self.eos, self.pad, self.mask = (token_id(tokenizer, name) for name in names)
         self.longest = longest
-        self._codec = TextCodec(tokenizer, _Limits(self.bos, self.eos, self.pad, self.mask))
+        self._codec = TextCodec(tokenizer, _Uncut(self.bos, self.eos, self.pad, self.mask))
 
     def padded(self, texts: Sequence[str | Sequence[int]]) -> Tensor:
         """Return BOS words EOS of each text, or of its ids: int64 `[texts, length]`."""

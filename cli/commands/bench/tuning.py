@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.commands.bench.console import JsonFile, fail, print_bars, progress, write
+
+if TYPE_CHECKING:
+    from loadtests.tuning.suite import TuningBench
 
 
 def tuning(
@@ -28,7 +32,7 @@ def tuning(
 
     [bold]otmv bench tuning --json tuning.json[/bold]
     """
-    from loadtests.tuning.suite import TuningBench, run
+    from loadtests.tuning.suite import TuningBench
 
     if find_spec("torch") is None:
         fail("tuning needs torch: pip install 'otmv-serve[tune]'")
@@ -46,10 +50,16 @@ def tuning(
         device=device,
         seed=seed,
     )
+    _run(bench, json_file)
+
+
+def _run(bench: TuningBench, json_file: Path | None) -> None:
+    from loadtests.tuning.suite import run
+
     with progress() as report:
         bars, measured = run(bench, report)
     print_bars(bars)
     if json_file is not None:
-        write(json_file, {}, bars, measured, seed=seed)
+        write(json_file, {}, bars, measured, seed=bench.seed)
     if any(bar.verdict == "short" for bar in bars):
         raise typer.Exit(1)

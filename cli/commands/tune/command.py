@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from cli.commands.tune.options import TuneOptions
 from cli.console import fail, output, show, table
 
 app = typer.Typer()
@@ -60,26 +62,38 @@ def tune(
 
     [bold]torchrun --nproc-per-node 2 --no-python otmv tune mine.toml[/bold]
     """
-    from tuning.recipes.shipped_recipes import find_recipe, shipped_text
-    from tuning.recipes.world import WorldFile
-
     with _one_line_errors():
         if listed:
             _list()
         elif show_name is not None:
-            output().out(shipped_text(show_name), end="", highlight=False)
+            _show(show_name)
         elif recipe is None:
             fail("name a recipe: a TOML file, or one of otmv tune --list", code=2)
-        elif isinstance(file := find_recipe(recipe), WorldFile):
-            from cli.commands.tune.worlds import WorldOptions, tune_on_world
-
-            tune_on_world(file, WorldOptions(out, dry_run, steps, pictures, device, cache, seed))
         else:
-            from cli.commands.tune.sets import SetsOptions, tune_on_sets
+            _tune(recipe, TuneOptions(out, dry_run, steps, pictures, device, cache, seed))
 
-            if pictures is not None:
-                fail("--pictures is for recipes on the generated world: take it out")
-            tune_on_sets(file, SetsOptions(out, dry_run, steps, device, seed))
+
+def _tune(recipe: str, options: TuneOptions) -> None:
+    from tuning.recipes.shipped_recipes import find_recipe
+    from tuning.recipes.world import WorldFile
+
+    if "WORLD_SIZE" in os.environ:  # torch warns in every process of steps that skip no block
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    file = find_recipe(recipe)
+    if isinstance(file, WorldFile):
+        from cli.commands.tune.worlds import tune_on_world
+
+        tune_on_world(file, options)
+    else:
+        from cli.commands.tune.sets import tune_on_sets
+
+        tune_on_sets(file, options)
+
+
+def _show(name: str) -> None:
+    from tuning.recipes.shipped_recipes import shipped_text
+
+    output().out(shipped_text(name), end="", highlight=False)
 
 
 def _list() -> None:

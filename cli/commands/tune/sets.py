@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.commands.tune.options import TuneOptions
 from cli.commands.tune.showing import shown_steps
 from cli.console import counted_progress, fail, note
 from tuning.recipes.sets import SetsFile
@@ -22,18 +22,7 @@ _SHOWN = 3
 """Problems of the data in the terminal."""
 
 
-@dataclass(frozen=True)
-class SetsOptions:
-    """What the command line says; see `otmv tune --help`."""
-
-    out: Path | None
-    dry_run: bool
-    steps: int | None
-    device: str
-    seed: int | None
-
-
-def tune_on_sets(file: SetsFile, options: SetsOptions) -> None:
+def tune_on_sets(file: SetsFile, options: TuneOptions) -> None:
     """Read the data, make the model, tune it; of several processes the first one speaks.
 
     Raises:
@@ -44,6 +33,8 @@ def tune_on_sets(file: SetsFile, options: SetsOptions) -> None:
     """
     from tuning.finetuning.processes import joined
 
+    if options.pictures is not None:
+        fail("--pictures is for recipes on the generated world: take it out")
     file = _changed(file, options)
     if options.dry_run:
         from cli.commands.tune.rehearsing import say_rehearsal
@@ -63,7 +54,7 @@ def tune_on_sets(file: SetsFile, options: SetsOptions) -> None:
         fail(str(error))
 
 
-def _changed(file: SetsFile, options: SetsOptions) -> SetsFile:
+def _changed(file: SetsFile, options: TuneOptions) -> SetsFile:
     run = file.run
     if options.steps is not None:
         run = run.model_copy(update={"steps": options.steps, "epochs": None})
@@ -73,7 +64,8 @@ def _changed(file: SetsFile, options: SetsOptions) -> SetsFile:
 
 
 def _run(file: SetsFile, out: Path, processes: Processes) -> None:
-    from tuning.finetuning.loop import FineTuning, Watcher, check_tasks
+    from tuning.finetuning.loop import FineTuning, Watcher
+    from tuning.finetuning.plan import check_tasks
     from tuning.finetuning.start import start
     from tuning.finetuning.task_data import read_task_data
 

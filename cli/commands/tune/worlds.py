@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cli.commands.tune.options import TuneOptions
 from cli.commands.tune.showing import shown_steps
 from cli.console import counted_progress, fail, note
 from tuning.recipe import TUNING_SEED, Recipe, world_recipe
@@ -17,20 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 
-@dataclass(frozen=True)
-class WorldOptions:
-    """What the command line says; see `otmv tune --help`."""
-
-    out: Path | None
-    dry_run: bool
-    steps: int | None
-    pictures: int | None
-    device: str
-    cache: Path
-    seed: int | None
-
-
-def tune_on_world(file: WorldFile, options: WorldOptions) -> None:
+def tune_on_world(file: WorldFile, options: TuneOptions) -> None:
     """Render the pictures and tune on them.
 
     Raises:
@@ -52,7 +39,7 @@ def tune_on_world(file: WorldFile, options: WorldOptions) -> None:
     _run(recipe, options.out or Path("runs") / file.name, device, options.cache)
 
 
-def _changed(recipe: Recipe, options: WorldOptions) -> Recipe:
+def _changed(recipe: Recipe, options: TuneOptions) -> Recipe:
     if options.pictures is not None:
         recipe = dataclasses.replace(recipe, pictures=options.pictures)
     if options.seed is not None:

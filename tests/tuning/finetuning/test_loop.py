@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 from models.checkpoint import WEIGHTS, load
 from tests.tuning.finetuning.tiny import recipe
 from tuning.data.problems import DataError
-from tuning.finetuning.loop import FineTuning, Watcher, check_tasks
+from tuning.finetuning.loop import FineTuning, Watcher
+from tuning.finetuning.plan import check_tasks
 from tuning.finetuning.processes import Processes
 from tuning.finetuning.start import start
 from tuning.finetuning.task_data import read_task_data

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuning.recipes.files import parse_recipe
 from tuning.recipes.parts import Full, Otmv, Part, Shape
-from tuning.recipes.sets import Optimiser, Run, SetsFile, StartModel, TunedOn
+from tuning.recipes.sets import Optimiser, SetsFile, SetsRun, StartModel, TunedOn
 from tuning.recipes.shipped_recipes import shipped_names
 
 PAGE = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text("utf-8")
@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text("utf-8")
 
 def test_every_field_and_every_shipped_recipe_is_on_the_page() -> None:
     written = set(re.findall(r"`([a-z0-9_-]+)`", PAGE))
-    parts: tuple[type[Part], ...] = (StartModel, Shape, Full, Otmv, TunedOn, Optimiser, Run)
+    parts: tuple[type[Part], ...] = (StartModel, Shape, Full, Otmv, TunedOn, Optimiser, SetsRun)
     for part in parts:
         assert set(part.model_fields) - {"kind"} <= written, part.__name__
     assert set(shipped_names()) <= written

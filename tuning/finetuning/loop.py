@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import random
 from collections.abc import Callable, Generator, Mapping
@@ -16,17 +15,19 @@ from torch.nn.parallel import DistributedDataParallel
 
 from artifact.task import TASKS, TaskName
 from models.checkpoint import Checkpoint
-from tuning.data.loading.loader import BatchLoader, DataBatch, LoadedAs
+from tuning.data.loading.loader import BatchLoader, LoadedAs
 from tuning.data.loading.order import BatchOrder
 from tuning.finetuning.choosing import scores_of
-from tuning.finetuning.losses import StepLoss, TaskPart, on_sets
+from tuning.finetuning.losses import StepLoss, TaskPart
 from tuning.finetuning.optimiser import make_optimiser
 from tuning.finetuning.plan import (
     asking_of,
     augmentation_of,
     check_tasks,
+    labelled,
     note_of,
     schedule_of,
+    seed_of,
 )
 from tuning.finetuning.processes import Processes
 from tuning.finetuning.task_data import TaskData
@@ -34,7 +35,7 @@ from tuning.loop import TaskProgress, TuningProgress
 from tuning.methods.contract import TuningMethod
 from tuning.recipes.sets import SetsFile
 from tuning.state import read_resumable, write_resumable
-from tuning.tasks.on_sets import Asking, SetBatch
+from tuning.tasks.on_sets import SetBatch
 
 Scores = Mapping[str, float]
 _NO_DECIMALS = 6
@@ -127,7 +128,7 @@ class FineTuning:
             batches: this process's share of each task's batch.
         """
         seed, run = self.file.run.seed, self.file.run
-        torch.manual_seed(_seed(seed, step, self.processes.rank))
+        torch.manualseed_of(seed_of(seed, step, self.processes.rank))
         gates = random.Random(f"{seed}/{step}")
         orders = self.model.config.orders
         executed = {task: self.method.executed(gates, step, orders) for task in batches}
@@ -213,7 +214,7 @@ class FineTuning:
             def each_step() -> Generator[dict[TaskName, SetBatch]]:
                 for some in zip(*loaded.values(), strict=True):
                     yield {
-                        task: _labelled(asking[task], batch)
+                        task: labelled(asking[task], batch)
                         for task, batch in zip(loaded, some, strict=True)
                     }
 
@@ -224,7 +225,7 @@ class FineTuning:
         order = BatchOrder(
             len(data.tuned.examples),
             data.said.batch,
-            _seed(run.seed, number),
+            seed_of(run.seed, number),
             processes.rank,
             processes.count,
         )
@@ -247,13 +248,3 @@ class FineTuning:
             self.checkpoint.note.update(note_of(self.file, self.data, done, self.steps))
             write_resumable(out, self.checkpoint, self.fingerprint(), self.optimiser, done)
         self.processes.wait()
-
-
-def _labelled(asking: Asking, batch: DataBatch) -> SetBatch:
-    return SetBatch(batch.pixels, *on_sets(asking.task).labelled(asking, batch.examples))
-
-
-def _seed(*parts: int) -> int:
-    """Return a seed that follows from numbers, and is another for other numbers."""
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:6], "big")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 from artifact.task import TASKS, TaskName
 from models.checkpoint import Checkpoint
 from tuning.data.loading.augment import Augmentation
+from tuning.data.loading.loader import DataBatch
 from tuning.finetuning.losses import on_sets
 from tuning.finetuning.optimiser import Schedule
 from tuning.finetuning.task_data import TaskData
 from tuning.recipes.errors import RecipeError
 from tuning.recipes.sets import SetsFile, TunedOn
-from tuning.tasks.on_sets import Asking, Words
+from tuning.tasks.on_sets import Asking, SetBatch, Words
 
 
 def schedule_of(file: SetsFile, examples: Mapping[TaskName, int]) -> Schedule:
@@ -81,3 +83,14 @@ def asking_of(task: TaskName, data: TaskData, checkpoint: Checkpoint) -> Asking:
     labels = checkpoint.labels if TASKS[task].lists_answers else TASKS[task].labels or ()
     words = Words(checkpoint.tokenizer, longest)
     return Asking(task, words, labels, data.several_people, data.said.label_smoothing)
+
+
+def labelled(asking: Asking, batch: DataBatch) -> SetBatch:
+    """Return a loaded batch with tokens and targets."""
+    return SetBatch(batch.pixels, *on_sets(asking.task).labelled(asking, batch.examples))
+
+
+def seed_of(*parts: int) -> int:
+    """Return a seed that follows from numbers, and is another for other numbers."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:6], "big")

@@ -39,7 +39,6 @@ _TIMED = 2
 _LONGEST_S = 20.0
 """A step that would take longer is not computed: two small parts of it are."""
 
-_SHARE = 8
 _MB = 10**6
 
 
@@ -143,23 +142,19 @@ def _measured(tuning: FineTuning, file: SetsFile, device: torch.device) -> tuple
     """Return seconds and MB of a step, and what was computed."""
     parts = file.run.accumulation
     sizes = {task: said.batch // parts for task, said in file.tasks.items()}
-    small = {task: max(1, size // _SHARE) for task, size in sizes.items()}
+    small = {task: max(1, size // min(sizes.values())) for task, size in sizes.items()}
     _step_s(tuning, small)
     small_s, small_mb = _step_s(tuning, small), _held_mb(device)
     scale = max(sizes[task] / small[task] for task in sizes)
     if small_s * scale * parts * (_TIMED + 1) < _LONGEST_S:
         whole_s = min(_step_s(tuning, sizes) for _ in range(_TIMED))
         return whole_s * parts, _held_mb(device), f"{_TIMED} steps"
-    double = {task: min(2 * size, sizes[task]) for task, size in small.items()}
+    double = {task: 2 * size for task, size in small.items()}
     double_s, double_mb = _step_s(tuning, double), _held_mb(device)
-    more = (scale - 1) / max(1e-9, min(double[task] / small[task] for task in sizes) - 1)
-    whole_s = small_s + max(0.0, double_s - small_s) * more
-    whole_mb = small_mb + max(0.0, double_mb - small_mb) * more
-    return (
-        whole_s * parts,
-        whole_mb,
-        f"parts of {_SHARE * parts} and {_SHARE * parts // 2} a step, and a line through them",
-    )
+    whole_s = small_s + max(0.0, double_s - small_s) * (scale - 1)
+    whole_mb = small_mb + max(0.0, double_mb - small_mb) * (scale - 1)
+    counts = f"{sum(small.values())} and {sum(double.values())} requests"
+    return whole_s * parts, whole_mb, f"parts of a step, {counts}, and a line through them"
 
 
 def _step_s(tuning: FineTuning, sizes: Mapping[TaskName, int]) -> float:

@@ -128,7 +128,7 @@ class FineTuning:
             batches: this process's share of each task's batch.
         """
         seed, run = self.file.run.seed, self.file.run
-        torch.manualseed_of(seed_of(seed, step, self.processes.rank))
+        torch.manual_seed(seed_of(seed, step, self.processes.rank))
         gates = random.Random(f"{seed}/{step}")
         orders = self.model.config.orders
         executed = {task: self.method.executed(gates, step, orders) for task in batches}

@@ -16,6 +16,7 @@ watched: .venv-serve/.installed
 	@command -v prometheus > /dev/null || { echo "install prometheus (Debian: apt-get install prometheus)"; exit 1; }
 	@mkdir -p runs/watched && cp -r deploy/prometheus/. runs/watched
 	@sed -i 's/127\.0\.0\.1:8000/127.0.0.1:$(PORT)/' runs/watched/targets.yml
+	@sed -i 's|runbooks: .*|runbooks: file://$(CURDIR)/docs/operations.md|' runs/watched/prometheus.yml
 	@prometheus --config.file=runs/watched/prometheus.yml --storage.tsdb.path=runs/prometheus \
 	  --web.listen-address=127.0.0.1:9090 --log.level=warn & trap "kill $$!" EXIT; \
 	echo "Prometheus: http://127.0.0.1:9090/alerts"; \
@@ -50,10 +51,10 @@ format: .venv/.installed
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-# Tune the demo (about 75 minutes on two cores) and export it.
+# Tune the demo (about 60 minutes on two cores) and export it.
 demo: .venv/.installed
 	.venv/bin/otmv tune demo --out runs/demo
-	.venv/bin/otmv export runs/demo --out runs/demo-artifact
+	.venv/bin/otmv export runs/demo --chain --out runs/demo-artifact
 
 # Write deploy/grafana/dashboards/*.json.
 dashboards: .venv/.installed
@@ -94,10 +95,11 @@ sbom: .venv-supply/.installed
 	  --validate --output-format JSON --output-file runs/sbom.json .venv-sbom/bin/python
 	$(PYTHON) -m deploy.supply.sbom runs/sbom.json
 
-# Ask the database of advisories about every pinned version; needs the network.
+# Ask the database of advisories about every pinned version; needs the network. One that the database
+# could not be asked about is a failure too.
 audit: .venv-supply/.installed
 	for lock in serve torch tensorrt-rtx develop; do \
-	  .venv-supply/bin/pip-audit --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; \
+	  .venv-supply/bin/pip-audit --strict --disable-pip --require-hashes --requirement requirements/$$lock.txt || exit 1; \
 	done
 
 # Fuzz everything that reads a client's bytes: SECONDS for each of TARGETS (all, if none is named).
@@ -115,45 +117,50 @@ gpu-suite:
 	$(PYTHON) -m loadtests.gpu $(GPU_SUITE)
 
 # Every package from its hashes, none resolved anew; `make lock` wrote them. What builds our own
-# package goes again.
+# package goes again. Each package is a line while it comes: pip says nothing else for a minute.
 define environment
-	$(PYTHON) -m venv $(1)
+	@echo "Installing into $(1), once: $(3)."
+	@$(PYTHON) -m venv $(1)
 	$(call packages,$(1),$(2))
 endef
 
 define packages
-	$(1)/bin/pip install $(HASHED) requirements/build.txt
-	$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(1)/bin/pip uninstall --quiet --yes --requirement requirements/build.txt
-	$(1)/bin/pip install $(HASHED) requirements/$(2).txt
+	@$(1)/bin/pip install $(HASHED) requirements/build.txt
+	@$(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@$(1)/bin/pip uninstall --quiet --yes --requirement requirements/build.txt
+	@{ $(1)/bin/pip install --progress-bar off $(filter-out --quiet,$(HASHED)) requirements/$(2).txt; echo $$? > $(1)/.pip; } \
+	  | awk -v all=$$(grep -c '^[a-z].*==' requirements/$(2).txt) '/^(Collecting|Processing|Ignoring) / { sub(".*/", "", $$2); print "  " ++n " of " all ": " $$2; fflush() }'; \
+	  read code < $(1)/.pip; rm $(1)/.pip; exit $$code
 endef
 
 .venv-serve/.installed: pyproject.toml requirements/serve.txt
-	$(call environment,.venv-serve,serve)
-	.venv-serve/bin/pip check
-	touch $@
+	$(call environment,.venv-serve,serve,about 70 MB come and 290 MB stay; one to three minutes)
+	@.venv-serve/bin/pip check
+	@touch $@
 
 .venv-rivals/.installed: pyproject.toml requirements/rivals.txt
-	$(call environment,.venv-rivals,rivals)
+	$(call environment,.venv-rivals,rivals,the servers we compare with; some minutes)
 	touch $@
 
 # torch comes first, in the build that pip prefers here (for processors, where a folder or an index has
 # it); then its hash is checked. The build for GPUs has its CUDA libraries too. torchscale is the
 # reference in one test; its own requirements pull what we do not need.
 .venv/.installed: pyproject.toml requirements/develop.txt
-	$(PYTHON) -m venv .venv
-	.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .venv/torch "$$(grep -om 1 '^torch==[^ ]*' $(word 2,$^))"
-	sed -n '/^torch==/,/[^\\]$$/p' $(word 2,$^) > .venv/torch/requirements.txt
+	@echo "Installing into .venv, once: torch (the largest part: 200 MB, or some GB with CUDA), then the rest; several minutes."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/pip download --quiet --disable-pip-version-check --no-deps --dest .venv/torch "$$(grep -om 1 '^torch==[^ ]*' $(word 2,$^))"
+	@sed -n '/^torch==/,/[^\\]$$/p' $(word 2,$^) > .venv/torch/requirements.txt
 	.venv/bin/pip install --no-index --find-links .venv/torch $(HASHED) .venv/torch/requirements.txt
 	rm -r .venv/torch
 	$(call packages,.venv,develop)
+	@.venv/bin/pip uninstall --quiet --yes --requirement requirements/reference.txt
 	.venv/bin/pip check > /dev/null || .venv/bin/pip install $(HASHED) requirements/torch.txt
 	.venv/bin/pip check
 	.venv/bin/pip install $(HASHED) requirements/reference.txt
 	touch $@
 
 .venv-fuzz/.installed: pyproject.toml requirements/serve.txt requirements/fuzz.txt
-	$(call environment,.venv-fuzz,serve)
+	$(call environment,.venv-fuzz,serve,the server and what fuzzes it; some minutes)
 	.venv-fuzz/bin/pip install $(HASHED) requirements/fuzz.txt
 	touch $@
 

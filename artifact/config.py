@@ -165,6 +165,14 @@ class ModelConfig:
         own = {each.image_size for each in self.per_task.values()} - {None, self.image_size}
         return (self.image_size, *sorted(side for side in own if side is not None))
 
+    @property
+    def picture_sizes(self) -> str:
+        """How large pictures are, for people: one size, or each task's."""
+        sizes = {task: self.image_size_of(task) for task in self.tasks}
+        if len(set(sizes.values())) == 1:
+            return f"{sizes[self.tasks[0]]} px"
+        return ", ".join(f"{task} {side} px" for task, side in sizes.items())
+
     def of_task(self, task: TaskName) -> TaskConfig:
         """Return what a task has of its own."""
         return self.per_task.get(task, TaskConfig())

@@ -19,7 +19,48 @@ TextError
 
 from __future__ import annotations
 
+import json
+import os
+import shlex
+import sys
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+_PACKAGE = "otmv-serve"
+
+
+def how_to_install(extra: str, *options: str) -> str:
+    """Return the command that installs an extra from where this installation came.
+
+    That is a source tree, a file, or the package index. It works where the package is not
+    published.
+    """
+    wanted = f"{_PACKAGE}[{extra}]"
+    origin = _origin()
+    url = str(origin.get("url", ""))
+    if url.startswith("file://") and "dir_info" in origin:
+        options = (*options, "-e") if origin["dir_info"].get("editable") else options
+        wanted = f"{_shortest(unquote(urlsplit(url).path))}[{extra}]"
+    elif url:
+        wanted = f"{wanted} @ {url}"
+    words = [_shortest(sys.executable), "-m", "pip", "install", *options]
+    return f"{' '.join(map(shlex.quote, words))} {shlex.quote(wanted)}"
+
+
+def _origin() -> dict[str, Any]:
+    """Return what pip wrote of where this package came from; nothing: from an index."""
+    try:
+        found = json.loads(distribution(_PACKAGE).read_text("direct_url.json") or "{}")
+    except (PackageNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _shortest(path: str) -> str:
+    """Return a path as short as it can be typed here."""
+    return min(path, os.path.relpath(path), key=len)
 
 
 class ArtifactError(Exception):

@@ -15,6 +15,9 @@ from artifact.pattern import SkipPattern
 from artifact.program import composed_programs
 from artifact.records import (
     BucketRecord,
+    ChainRecord,
+    ChainStopRecord,
+    DomainRecord,
     FileRecord,
     GoldenRecord,
     LadderRecord,
@@ -34,6 +37,9 @@ __all__ = [
     "WEIGHTS_NAME",
     "WRITER",
     "BucketRecord",
+    "ChainRecord",
+    "ChainStopRecord",
+    "DomainRecord",
     "FileRecord",
     "GoldenRecord",
     "LadderRecord",
@@ -70,6 +76,7 @@ class Manifest(Record):
     parity: tuple[ParityRecord, ...] = ()
     toolchain: dict[str, str] = Field(default_factory=dict)
     source_checkpoint_sha256: str | None = None
+    domain: DomainRecord | None = None
     ladder: LadderRecord | None = None
     splits: SplitsRecord | None = None
     tokenizer: str = "tokenizer.json"
@@ -149,6 +156,11 @@ class Manifest(Record):
             if record.id == variant_id:
                 return record
         raise KeyError(variant_id)
+
+    @property
+    def deepest(self) -> str:
+        """The variant that executes most orders; of several, the first."""
+        return max(self.variants, key=lambda variant: len(variant.pattern)).id
 
     def pattern(self, variant_id: str) -> SkipPattern:
         """Return a variant's skip pattern over the whole stack."""

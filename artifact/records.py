@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Literal, Self
+import re
+import unicodedata
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -63,7 +65,9 @@ class VariantRecord(Record):
     """One skip pattern and what was measured of it.
 
     `quality[task][precision]` is task accuracy in 0..1, null if never measured; `quality_source`
-    starts with "measured:" or "declared:" when there is one. `flops` are those of one request at
+    starts with "measured:" or "declared:" when there is one. `agreement[task][precision]` is the
+    share of answers, on the split that quality was measured on, that are those of the deepest
+    variant: the same best label, or the same text. `flops` are those of one request at
     the largest text bucket, by task: a question, a statement with both of its rows, or one word of
     a caption, past the image pass; `caption_image` is that pass, once a picture. The file has them
     as fields of their own: `flops_vqa`, `flops_caption_image` and so on.
@@ -76,6 +80,9 @@ class VariantRecord(Record):
     flops: dict[str, int] = Field(default_factory=dict)
     quality: dict[TaskName, dict[Precision, float | None]] = Field(default_factory=dict)
     quality_source: str | None = None
+    agreement: dict[TaskName, dict[Precision, Annotated[float, Field(ge=0.0, le=1.0)]]] = Field(
+        default_factory=dict
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -101,7 +108,7 @@ class VariantRecord(Record):
                 written[name] = value
         return written
 
-    @field_validator("quality")
+    @field_validator("quality", "agreement")
     @classmethod
     def _of_tasks(cls, value: dict[TaskName, Any]) -> dict[TaskName, Any]:
         return _known(value)
@@ -122,6 +129,11 @@ class VariantRecord(Record):
         """Return the task's quality at a precision, None if it was not measured."""
         return self.quality.get(task, {}).get(precision)
 
+    def agreement_of(self, task: TaskName, precision: Precision) -> float | None:
+        """Return the task's agreement at a precision, else at fp32; None if it is not known."""
+        found = self.agreement.get(task, {})
+        return found.get(precision, found.get("fp32"))
+
 
 class ParityRecord(Record):
     """How far a stage was from its torch reference at export."""
@@ -132,10 +144,36 @@ class ParityRecord(Record):
     relative_l2: float = Field(ge=0.0)
 
 
+class ChainStopRecord(Record):
+    """What a variant costs by being a stop of a chain.
+
+    `free_pattern` is the pattern of as many orders that the search found best without that bond;
+    the variant's own if none was better. `cost[task]` is the quality of `free_pattern` less the
+    variant's, by the search's measure: positive where the chain is worse.
+    """
+
+    variant: str
+    free_pattern: tuple[int, ...] = Field(min_length=1)
+    cost: dict[TaskName, Annotated[float, Field(ge=-1.0, le=1.0)]]
+
+    @field_validator("cost")
+    @classmethod
+    def _of_tasks(cls, value: dict[TaskName, Any]) -> dict[TaskName, Any]:
+        return _known(value)
+
+
+class ChainRecord(Record):
+    """What it costs that each variant's orders begin the next one's, and on which split."""
+
+    split: str
+    stops: tuple[ChainStopRecord, ...]
+
+
 class LadderRecord(Record):
     """How the default family of variants was found: by which search, on which split, at what cost.
 
-    `order_of_removal` lists orders in the order the search dropped them.
+    `order_of_removal` lists orders in the order the search dropped them. `chain` is there if the
+    variants were searched for as one chain (ADR 0030).
     """
 
     search: str
@@ -143,6 +181,7 @@ class LadderRecord(Record):
     evaluations: int = Field(ge=0)
     seconds: float = Field(ge=0.0)
     order_of_removal: tuple[int, ...] = ()
+    chain: ChainRecord | None = None
 
 
 class SplitsRecord(Record):
@@ -188,6 +227,40 @@ class TextRecord(Record):
     mask: int = Field(ge=0)
     max_question_tokens: int = Field(ge=3)
     max_caption_tokens: int = Field(ge=3)
+
+
+class DomainRecord(Record):
+    """What a model knows: the data it was tuned on, in a few words, and the words it read there.
+
+    `words` are lower case and ascend; none: they are not listed, as for a tokenizer of word pieces.
+    """
+
+    about: str = Field(min_length=1, max_length=200)
+    words: tuple[str, ...] = ()
+
+    @field_validator("words")
+    @classmethod
+    def _sorted(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if list(value) != sorted({_folded(word) for word in value}):
+            raise ValueError("words are lower case, distinct and ascend")
+        return value
+
+    @property
+    def line(self) -> str:
+        """It in one line."""
+        return f"{self.about} ({len(self.words)} words known)" if self.words else self.about
+
+    def unknown(self, text: str) -> list[str]:
+        """Return the words of a text that the model has never read, each once, in their order."""
+        asked = dict.fromkeys(_WORD.findall(_folded(text))) if self.words else ()
+        return [word for word in asked if word not in self.words]
+
+
+_WORD = re.compile(r"\w+")
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text).lower()
 
 
 class BucketRecord(Record):

@@ -32,8 +32,6 @@ from artifact.manifest import (
 from artifact.preprocess import TextCodec
 from artifact.task import Task
 
-_CHUNK_BYTES = 1 << 20
-
 
 @dataclass(frozen=True)
 class Artifact:
@@ -42,6 +40,11 @@ class Artifact:
     root: Path
     manifest: Manifest
     hash: str
+
+    @property
+    def short_hash(self) -> str:
+        """The beginning of its hash: enough to tell artifacts apart."""
+        return self.hash[:12]
 
     def path(self, name: str) -> Path:
         """Return where a file of the artifact lies."""
@@ -55,8 +58,8 @@ class Artifact:
         """
         path = self.path(self.manifest.labels)
         found = json.loads(path.read_text("utf-8"))
-        if not isinstance(found, list) or len(found) != self.manifest.config.num_answers:
-            expected = self.manifest.config.num_answers
+        expected = self.manifest.config.num_answers
+        if not isinstance(found, list) or len(found) != expected:
             raise InvalidManifest(path, f"not a list of {expected} answers", "export it again")
         return tuple(str(answer) for answer in found)
 
@@ -86,11 +89,8 @@ class Artifact:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
-    digest = hashlib.sha256()
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def open_artifact(path: Path | str, verify: bool = True) -> Artifact:
@@ -105,8 +105,7 @@ def open_artifact(path: Path | str, verify: bool = True) -> Artifact:
     root = Path(path)
     manifest_path = root / MANIFEST_NAME
     if not manifest_path.is_file():
-        fix = "give the folder `otmv export` wrote"
-        raise MissingFile(root, f"no {MANIFEST_NAME} here", fix)
+        raise MissingFile(root, f"no {MANIFEST_NAME} here", "give the folder `otmv export` wrote")
     raw = manifest_path.read_bytes()
     manifest = _parse(manifest_path, raw)
     for name in sorted(manifest.referenced_files - set(manifest.files)):

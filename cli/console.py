@@ -6,8 +6,10 @@ Results go to standard output, all else to standard error. Text is shown as it i
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, NoReturn
 
 from rich.console import Console
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 _UNLIMITED_COLUMNS = 10_000
+
+_SILENT_S = 2.0
+"""What fails at once says nothing but why."""
+_COMMAND = ContextVar("command", default="otmv")
 
 Report = Callable[[str, float], None]
 """Takes what is being done and the share of the whole that is done, 0 to 1."""
@@ -63,9 +69,29 @@ def note(line: str) -> None:
     _print(errors(), line, None, "\n")
 
 
+@contextmanager
+def running(command: str) -> Iterator[None]:
+    """Let errors and warnings name the command that runs, as it is typed."""
+    token = _COMMAND.set(command)
+    try:
+        yield
+    finally:
+        _COMMAND.reset(token)
+
+
+def warn(line: str) -> None:
+    """Print one line about what may surprise, with the command's name before it."""
+    note(f"{_COMMAND.get()}: warning: {line}")
+
+
+def complain(problem: str) -> None:
+    """Print one line that says what is wrong and how to fix it, the command's name before it."""
+    _print(errors(), f"{_COMMAND.get()}: {problem}", "red", "\n")
+
+
 def fail(problem: str, *, code: int = 1) -> NoReturn:
     """Print one line that says what is wrong and how to fix it; end with `code`."""
-    _print(errors(), problem, "red", "\n")
+    complain(problem)
     raise SystemExit(code)
 
 
@@ -135,17 +161,34 @@ def _cell_by_cell(wide: Table) -> Table:
 
 
 @contextmanager
-def share_progress(*, remaining: bool = False) -> Iterator[Report]:
+def share_progress(*, remaining: bool = False, phases: bool = False) -> Iterator[Report]:
     """Show on a terminal what is being done and the share that is done; in a pipe nothing.
 
     Args:
         remaining: show the time that is left in place of the time since the start.
+        phases: in a pipe, a line wherever what is being done begins with another word, after the
+            first seconds: for what takes minutes.
     """
+    told, began_s = "", time.monotonic()
+
+    def tell(what: str) -> None:
+        nonlocal told
+        word = what.partition(" ")[0]
+        late = time.monotonic() - began_s >= _SILENT_S
+        if phases and late and word != told and not bar.console.is_terminal:
+            note(f"{what} ...")
+            told = word
+
     time_column = TimeRemainingColumn() if remaining else TimeElapsedColumn()
     what_column = TextColumn("{task.description:<28}", markup=False)
     with _progress(what_column, BarColumn(), time_column, stays=False) as bar:
         task = bar.add_task("starting", total=1.0)
-        yield lambda what, share: bar.update(task, description=what, completed=share)
+
+        def report(what: str, share: float) -> None:
+            tell(what)
+            bar.update(task, description=what, completed=share)
+
+        yield report
 
 
 def counted_progress(*, stays: bool = False) -> Progress:

@@ -41,6 +41,7 @@ _AFTER_STOP = {
     "tune": "; the same command resumes",
     "export": "; nothing was written, the same command begins again",
     "import": "; nothing was written, the same command begins again",
+    "bench slo": "; the same command goes on where it was",
 }
 
 
@@ -69,28 +70,33 @@ def module_of(command: str) -> str:
 
 def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:
     """Add a subcommand, or a group if it has several commands of its own."""
+    grouped = len(sub.registered_commands) > 1
+    target = typer.Typer(no_args_is_help=True, rich_markup_mode="rich") if grouped else app
     for command in sub.registered_commands:
-        command.help = _paragraphs(command.help or inspect.getdoc(command.callback) or "")
-    if len(sub.registered_commands) > 1:
-        app.add_typer(sub, name=name)
-    else:
-        (command,) = sub.registered_commands
-        app.command(name, help=command.help)(_stoppable(name, command.callback or _listed))
+        callback = command.callback or _listed
+        text = _paragraphs(command.help or inspect.getdoc(callback) or "")
+        own = command.name or callback.__name__
+        named = _ended_in_one_line(f"{name} {own}" if grouped else name, callback)
+        target.command(own if grouped else name, help=text)(named)
+    if grouped:
+        target.registered_callback = sub.registered_callback
+        app.add_typer(target, name=name)
 
 
-def _stoppable(name: str, command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command whose Ctrl-C is one line that says what is left of it."""
+def _ended_in_one_line(name: str, command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command whose errors name it; its Ctrl-C is one line that says what is left."""
 
     @functools.wraps(command)
-    def stoppable(*arguments: Any, **options: Any) -> None:
-        try:
-            command(*arguments, **options)
-        except KeyboardInterrupt:
-            from cli.console import fail  # only here: --version loads nothing
+    def named(*arguments: Any, **options: Any) -> None:
+        from cli.console import fail, running  # only here: --version loads nothing
 
-            fail(f"otmv {name}: stopped{_AFTER_STOP.get(name, '')}", code=_INTERRUPTED)
+        with running(f"otmv {name}"):
+            try:
+                command(*arguments, **options)
+            except KeyboardInterrupt:
+                fail(f"stopped{_AFTER_STOP.get(name, '')}", code=_INTERRUPTED)
 
-    return stoppable
+    return named
 
 
 def _paragraphs(text: str) -> str:

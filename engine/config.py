@@ -43,7 +43,8 @@ class EngineConfig:
     open at once, waiting or running; `threads` 0 means every core. A request without a latency
     budget gets `default_latency_ms` (None: no deadline). `grace_s` is how long past its deadline a
     `degrade` request is still worked on. `late_answer_worth` is what its late answer is worth, as a
-    share of its quality. `profile_limit_s` bounds the measuring at first start.
+    share of its quality. `audit_share` of the answers that lower variants give are run again at the
+    deepest one while the engine is idle. `profile_limit_s` bounds the measuring at first start.
     `beside_bytes` says that another engine of this process answers meanwhile, and to how many bytes
     it has grown the workspace they share (None: there is none): a cached latency profile is then
     believed, and one measured is not kept, for both would be measured under load (ADR 0026).
@@ -57,6 +58,7 @@ class EngineConfig:
     threads: int = 0
     grace_s: float = 10.0
     late_answer_worth: float = 0.0
+    audit_share: float = 0.0
     default_latency_ms: float | None = 30_000.0
     cache_dir: Path = field(default_factory=default_cache_dir)
     profile_limit_s: float = 30.0
@@ -72,5 +74,7 @@ class EngineConfig:
             raise ValueError("grace_s is not negative, profile_limit_s is positive")
         if not 0 <= self.late_answer_worth <= 1:
             raise ValueError("late_answer_worth is a share from 0 to 1")
+        if not 0 <= self.audit_share <= 1:
+            raise ValueError("audit_share is a share from 0 to 1")
         if self.memory_budget_bytes is not None and self.memory_budget_bytes <= 0:
             raise ValueError("memory_budget_bytes is positive, or None for no limit")

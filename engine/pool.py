@@ -58,10 +58,12 @@ class EnginePool:
         self._parts = wire(artifact, config, opened, telemetry, clock)
         members = opened.family.members
         self._offered = {name: member.quality for name, member in members.items()}
+        self._agreements = opened.family.agreements()
         if config.beside_bytes is None:
             self.show()
         self._parts.executor.start()
         self._open = True
+        self._ended = threading.Event()
 
     @classmethod
     def open(
@@ -100,7 +102,9 @@ class EnginePool:
             memory_budget_bytes=self._stages.budget_bytes,
             beside_bytes=self._stages.workspace_bytes,
         )
-        return EnginePool.open(artifact, beside, self.telemetry, self._clock, on_progress)
+        new = EnginePool.open(artifact, beside, self.telemetry, self._clock, on_progress)
+        new._parts.retake.alone = self._ended.is_set
+        return new
 
     @property
     def ready(self) -> bool:
@@ -127,6 +131,7 @@ class EnginePool:
         self.telemetry.watch_keys(self._stages.keys, self._stages.key_bytes)
         self.telemetry.watch_budget(lambda: self._stages.budget_bytes)
         self.telemetry.watch_offers(self._offered)
+        self.telemetry.watch_agreements(self._agreements, self._config.audit_share > 0)
 
     def admit(
         self,
@@ -264,6 +269,7 @@ class EnginePool:
             self._parts.endings.end(request, "cancelled", Draining())
         if self._parts.executor.close():
             self._stages.close()  # else a step that never ends still uses them
+            self._ended.set()
 
 
 def _outcome(error: Exception) -> Outcome:

@@ -17,7 +17,7 @@ from prometheus_client import (
 )
 
 from artifact.task import TaskName
-from engine.types import Outcome
+from engine.types import MadeBy, Outcome
 
 NO_VARIANT = "none"
 """The variant label of a request that ended before one was chosen."""
@@ -147,6 +147,17 @@ class Telemetry:
         self._quality = self._gauge(
             "variant_quality", "Measured or declared task accuracy, 0 to 1.", *by_variant
         )
+        self._agreement = self._gauge(
+            "variant_agreement",
+            "Share of answers that are the deepest variant's, where the artifact says it.",
+            *MadeBy._fields,
+        )
+        self._audited = self._counter(
+            "audited_answers",
+            "Answers of lower variants run again at the deepest one; whether that says the same.",
+            *MadeBy._fields,
+            "agrees",
+        )
         self._artifact = self._gauge("artifact_info", "The artifact served: 1.", "name", "sha256")
         self._reloads = self._counter("reloads", "Reloads of the artifact, by end.", "outcome")
         self._offered: frozenset[tuple[TaskName, str]] = frozenset()
@@ -242,6 +253,22 @@ class Telemetry:
         """Record the predicted chance that one request is on time, and whether it was."""
         tenth = min(int(chance * _TENTHS), _TENTHS - 1)
         self._chance.labels(str(tenth), str(met).lower()).observe(chance)
+
+    def audited(self, made_by: MadeBy, agrees: bool) -> None:
+        """Count an answer that was run again at the deepest variant."""
+        self._audited.labels(*made_by, str(agrees).lower()).inc()
+
+    def watch_agreements(self, expected: Mapping[MadeBy, float | None], audited: bool) -> None:
+        """Record which share of answers is expected to agree with the deepest variant's, in the
+        place of what was before; None where that is not known. If any are audited, their counts
+        begin at 0.
+        """
+        self._agreement.clear()
+        for made_by, agreement in expected.items():
+            for agrees in ("true", "false") if audited else ():
+                self._audited.labels(*made_by, agrees)
+            if agreement is not None:
+                self._agreement.labels(*made_by).set(agreement)
 
     def watch_intake(self, body_bytes: Callable[[], float], pictures: Callable[[], float]) -> None:
         """Read the bytes of bodies and the pictures not yet decoded whenever metrics are read."""

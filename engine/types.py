@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from artifact.config import Precision
 from artifact.task import TaskName
@@ -36,6 +36,27 @@ class Budget:
     variant: str | None = None
     on_miss: OnMiss = "degrade"
     min_on_time_probability: float | None = None
+
+
+DegradedReason = Literal["time", "load", "late"]
+"""Why a lower variant answered than the best one: see `Degraded`."""
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """Why a request was not answered by the best variant within its hard limits.
+
+    `reason` is `time` where `variant`, the next better one, was predicted to end too late, or too
+    likely to; `late` where not even the variant that answered was predicted to be in time; `load`
+    where other requests needed the engine. `predicted_s` is what that next better variant was
+    predicted to need, from when this was decided to its answer, nine times out of ten; `left_s` the
+    time that was left for it then, None without a deadline.
+    """
+
+    reason: DegradedReason
+    variant: str
+    predicted_s: float
+    left_s: float | None
 
 
 class Input(Protocol):
@@ -86,11 +107,11 @@ class Answer:
     """The answer and what it took.
 
     `predicted_s` was predicted when the variant was settled, for the time from the request's
-    first step to its answer. `deadline_met` is None when no deadline applied. `degraded`: a lower
-    variant than the best qualifying one was chosen because of latency. `labels` are (label,
-    softmax score), best first: VQA's answers, "true" and "false" of a statement, or whatever a
-    task's logits say. `text` is the caption. `phases_s` are wall seconds: queue (submitted, not
-    running), stem, blocks, head.
+    first step to its answer. `deadline_met` is None when no deadline applied. `degraded_because`:
+    why a lower variant than the best qualifying one answered; None: the best one did. `labels` are
+    (label, softmax score), best first: VQA's answers, "true" and "false" of a statement, or
+    whatever a task's logits say. `text` is the caption. `phases_s` are wall seconds: queue
+    (submitted, not running), stem, blocks, head.
     """
 
     task: TaskName
@@ -101,7 +122,21 @@ class Answer:
     quality: float | None
     predicted_s: float
     deadline_met: bool | None
-    degraded: bool
+    degraded_because: Degraded | None = None
     labels: tuple[tuple[str, float], ...] = ()
     text: str | None = None
     phases_s: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def degraded(self) -> bool:
+        """Whether a lower variant than the best qualifying one answered."""
+        return self.degraded_because is not None
+
+
+class MadeBy(NamedTuple):
+    """How an answer was made. Its fields are the labels of what is measured of answers that are
+    compared: a new one, such as the precision, is written here and nowhere else.
+    """
+
+    task: TaskName
+    variant: str

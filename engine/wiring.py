@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
+from functools import partial
 
 from artifact.store import Artifact
 from engine.clock import Clock
 from engine.config import EngineConfig
 from engine.loop.caption_rounds import CaptionRounds
 from engine.loop.executor import Executor, LoopParts
+from engine.loop.idle.audit import Audit
+from engine.loop.idle.idle_time import IdleWork
+from engine.loop.idle.profile_retake import ProfileRetake
 from engine.loop.stepper import Stepper
+from engine.opening.latency import profile_of, save_profile
+from engine.opening.measurement import Measurement, profile_points
 from engine.opening.open import OpenedEngine
+from engine.opening.scoring import SoloAnswers
+from engine.opening.solo import Solo
 from engine.requests.admission import Admission
 from engine.requests.answers import AnswerMaker
+from engine.requests.audit_sample import AuditSample
 from engine.requests.endings import Endings
 from engine.requests.open_requests import OpenRequests
 from engine.requests.planner import Planner
@@ -25,6 +35,7 @@ from engine.rows.caption.rounds import RoundRunner
 from engine.rows.slots import Slots
 from engine.tasks.context import TaskContext
 from engine.telemetry import Telemetry
+from engine.types import Input
 
 _ROUNDS_OPEN = 4
 """Unless configured: open captions may be this many times what one round takes."""
@@ -40,6 +51,7 @@ class Parts:
     row_maker: RowMaker
     endings: Endings
     executor: Executor
+    retake: ProfileRetake
 
 
 def wire(
@@ -66,7 +78,9 @@ def wire(
     slots = Slots(max_batch, manifest.config.width, opened.backend.memory)
     codec, max_beams = artifact.text_codec(), min(max_batch, caption_slots)
     labels = {task.name: artifact.labels_of(task) for task in manifest.asked}
-    endings = Endings(requests, AnswerMaker(family, labels, codec.decode), telemetry)
+    sample = AuditSample(config.audit_share, manifest.deepest)
+    answer_maker = AnswerMaker(family, labels, codec.decode)
+    endings = Endings(requests, answer_maker, sample, telemetry)
     loop = LoopParts(
         stages,
         Stepper(stages, slots, predictor, clock, telemetry),
@@ -78,14 +92,53 @@ def wire(
         clock,
         telemetry,
     )
+    retake = _retake(artifact, config, opened, predictor, clock)
+    works: list[IdleWork] = [retake]
+    if config.audit_share:
+        works.append(_audit(artifact, opened, sample, telemetry))
     return Parts(
         requests=requests,
         planner=planner,
         admission=Admission(family, planner, requests, config, max_beams),
         row_maker=RowMaker(TaskContext(family, codec, texts, max_beams), router, variants),
         endings=endings,
-        executor=Executor(loop, max_batch, config.late_answer_worth),
+        executor=Executor(loop, max_batch, config.late_answer_worth, works),
+        retake=retake,
     )
+
+
+def _audit(
+    artifact: Artifact, opened: OpenedEngine, sample: AuditSample, telemetry: Telemetry
+) -> Audit:
+    """Return what runs kept answers again, on a row and a slot of its own."""
+    stages, deepest = opened.stages, artifact.manifest.deepest
+    solo = Solo(opened.family, stages.run, 1, opened.backend.memory)
+    answers = SoloAnswers(artifact, solo)
+
+    def again(given: Input) -> Generator[None, None, str] | None:
+        last_key = opened.family.member(given.task, deepest).keys[-1]
+        return answers.one(deepest, given) if last_key < stages.resident_keys else None
+
+    return Audit(sample, again, telemetry)
+
+
+def _retake(
+    artifact: Artifact,
+    config: EngineConfig,
+    opened: OpenedEngine,
+    predictor: Predictor,
+    clock: Clock,
+) -> ProfileRetake:
+    """Return what measures the latency profile again, as it was measured at the opening."""
+    family, stages = opened.family, opened.stages
+
+    def begin() -> Measurement:
+        points = profile_points(family, stages, config.max_batch)
+        return Measurement(family, stages, points, config.profile_limit_s, clock)
+
+    finish = partial(profile_of, artifact, opened.backend, config)
+    keep = partial(save_profile, config=config)
+    return ProfileRetake(predictor, begin, finish, keep, clock, opened.measured_beside)
 
 
 def _texts(

@@ -33,7 +33,10 @@ def main(image: str, question: str, url: str = "http://127.0.0.1:8000") -> int:
                 return 1
             else:
                 total_ms = found.timings_ms["total"]
-                print(f"{name:18} {found.answer:12} {found.variant:8} {total_ms:7.1f} ms")
+                why = found.degraded_because
+                reason = "" if why is None else f" ({why.reason}: {why.variant} needs "
+                reason += "" if why is None else f"{why.predicted_ms} ms, has {why.left_ms} ms)"
+                print(f"{name:18} {found.answer:8} {found.variant:8} {total_ms:7.1f} ms{reason}")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 with OtmvClient("http://127.0.0.1:8000") as client:
     answer = client.ask("picture.jpg", "what color is the circle?", Budget(max_latency_ms=50))
-    print(answer.answer, answer.variant, answer.quality)
+    print(answer.answer, answer.variant, answer.variant_quality)
     for piece in client.stream_caption("picture.jpg"):
         print(piece if isinstance(piece, str) else piece.variant)
 """
@@ -41,18 +41,41 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Served:
-    """How an answer was computed: the variant, its quality, and where the time went (ms)."""
+class Degraded:
+    """Why a lower variant was used: what the next better one was predicted to need, and had.
 
+    `reason`: `time`, it would probably be late; `late`, so would any; `load`, others needed the
+    engine.
+    """
+
+    reason: Literal["time", "late", "load"]
     variant: str
+    predicted_ms: float
+    left_ms: float | None
+
+
+@dataclass(frozen=True)
+class Served:
+    """How an answer was computed: by what, how good that is, and where the time went (ms).
+
+    `artifact` is the name of the artifact and the beginning of its hash.
+    """
+
+    request_id: str
+    artifact: str
+    variant: str
+    variant_quality: float | None
     bits: str
     executed_blocks: int
-    quality: float | None
     predicted_ms: float
     deadline_met: bool | None
-    degraded: bool
+    degraded_because: Degraded | None
     timings_ms: Mapping[str, float]
-    request_id: str
+
+    @property
+    def degraded(self) -> bool:
+        """Whether a lower variant was used than the best within the hard limits."""
+        return self.degraded_because is not None
 
 
 @dataclass(frozen=True)
@@ -159,7 +182,7 @@ class OtmvClient:
         """Ask several questions about one picture; answers come in the same order."""
         form: dict[str, str | list[str]] = {"question": list(questions), "top_k": str(top_k)}
         body = self._post("/v1/vqa", [image], form, budget)
-        return [_answer(entry, body["request_id"]) for entry in body["answers"]]
+        return [_answer(entry, body) for entry in body["answers"]]
 
     def caption(
         self,
@@ -198,11 +221,12 @@ class OtmvClient:
     ) -> Verdict:
         """Ask whether a statement about two pictures is true."""
         body = self._post("/v1/reason", [left, right], {"statement": statement}, budget)
+        (entry,) = body["answers"]
         return Verdict(
-            **_served(body, body["request_id"]),
-            statement=body["statement"],
-            answer=body["answer"],
-            score=body["score"],
+            **_served(entry, body),
+            statement=entry["statement"],
+            answer=entry["answer"],
+            score=entry["score"],
         )
 
     def variants(self) -> list[dict[str, Any]]:
@@ -257,13 +281,17 @@ def _error(status: int, problem: Mapping[str, Any]) -> OtmvError:
     return kinds.get(status, fallback)(status, problem)
 
 
-def _served(body: Mapping[str, Any], request_id: str) -> dict[str, Any]:
-    same = ("variant", "executed_blocks", "quality", "predicted_ms", "deadline_met", "degraded")
+def _served(entry: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what every answer says of how it was computed, whatever the task."""
+    same = ("variant", "variant_quality", "executed_blocks", "predicted_ms", "deadline_met")
+    because = entry["degraded_because"]
     return {
-        **{name: body[name] for name in same},
-        "bits": body["skip_pattern"]["bits"],
-        "timings_ms": body["timings_ms"],
-        "request_id": request_id,
+        **{name: entry[name] for name in same},
+        "request_id": body["request_id"],
+        "artifact": "{name} {hash}".format(**body["artifact"]),
+        "bits": entry["skip_pattern"]["bits"],
+        "degraded_because": None if because is None else Degraded(**because),
+        "timings_ms": entry["timings_ms"],
     }
 
 
@@ -272,12 +300,13 @@ def _caption_form(max_new_tokens: int | None) -> dict[str, str]:
 
 
 def _caption(body: Mapping[str, Any]) -> Caption:
-    return Caption(**_served(body, body["request_id"]), caption=body["caption"])
+    (entry,) = body["answers"]
+    return Caption(**_served(entry, body), caption=entry["caption"])
 
 
-def _answer(entry: Mapping[str, Any], request_id: str) -> Answer:
+def _answer(entry: Mapping[str, Any], body: Mapping[str, Any]) -> Answer:
     return Answer(
-        **_served(entry, request_id),
+        **_served(entry, body),
         question=entry["question"],
         answer=entry["answer"],
         score=entry["score"],

@@ -98,6 +98,7 @@ def manifest(
         ),
         toolchain=toolchain(),
         source_checkpoint_sha256=checkpoint.sha256,
+        domain=checkpoint.domain,
         golden=GoldenRecord(stages=STAGES_NAME),
         text=text,
         buckets=buckets(text),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor
 
 from artifact.preprocess import to_pixels
 from artifact.task import TaskName
+from pictures.images import decode_rgb
+from pictures.limits import MAX_PIXELS
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class Example:
 
 
 def picture(image: bytes, side_px: int) -> NDArray[np.uint8]:
-    """Decode and resize: uint8 `[side, side, 3]`."""
-    return to_pixels(Image.open(io.BytesIO(image)).convert("RGB"), side_px)
+    """Decode and resize as the server does: uint8 `[side, side, 3]`."""
+    return to_pixels(decode_rgb(image, MAX_PIXELS), side_px)
 
 
 def padded(rows: Sequence[Sequence[int]], fill: int) -> Tensor:

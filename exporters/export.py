@@ -11,20 +11,23 @@ from typing import Literal
 from artifact.config import ModelConfig
 from artifact.errors import ArtifactError
 from artifact.golden import CASES_NAME, STAGES_NAME, StageCase, write_stage_cases
-from artifact.manifest import GoldenRecord, LadderRecord, Manifest, SplitsRecord, StageFile
+from artifact.manifest import GoldenRecord, Manifest, SplitsRecord, StageFile
 from artifact.pattern import SkipPattern
 from artifact.stage import stage_name
 from artifact.store import Artifact, ArtifactWriter
-from artifact.task import TASKS
 from engine.opening.open import open_solo
-from exporters import describe, ladder, parity, quality
+from exporters import describe, parity, quality
+from exporters.card import agreement_section, chain_section
 from exporters.examples import Example
 from exporters.golden import write_golden
 from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
 from exporters.graphs.weights import WeightFile
-from exporters.ladder import Ladder
+from exporters.ladder import family
+from exporters.ladder.patterns import PatternScores, labelled_rows
+from exporters.ladder.record import ladder_record
+from exporters.ladder.search import Ladder, search
 from exporters.stages import UncompiledStage
-from exporters.tasks import cut, exported_task, exported_tasks
+from exporters.tasks import cut, exported_tasks
 from models.checkpoint import Checkpoint
 
 Report = Callable[[str, float], None]
@@ -66,12 +69,15 @@ class ExportOptions:
         curve: declared quality, for weights that were never tuned.
         depths: the prefixes that untuned weights become variants at; None: every one.
         card: text of the model card, or None.
+        chained: the variants are one chain, each one's orders the first of the next one's; searched
+            for, so it goes with labelled examples.
     """
 
     whole: Literal["all", "full", "none"] = "all"
     curve: quality.QualityCurve | None = None
     depths: tuple[int, ...] | None = None
     card: str | None = None
+    chained: bool = False
 
 
 def export(
@@ -92,58 +98,61 @@ def export(
         ValueError: `options.depths` are no depths of this model.
     """
     with ArtifactWriter(out) as writer:
-        found = _search(checkpoint, splits, report) if splits else None
-        family = _family(checkpoint.model.config, found, options)
-        ids = describe.ids(family, found.pattern if found else family[-1])
-        stages = [*cut(checkpoint.model), *_wholes(checkpoint, family, ids, options)]
+        found = _search(checkpoint, splits, options, report) if splits else None
+        shipped = _shipped(checkpoint.model.config, found, options)
+        ids = describe.ids(shipped, found.pattern if found else shipped[-1])
+        stages = [*cut(checkpoint.model), *_wholes(checkpoint, shipped, ids, options)]
         records = _trace(checkpoint, stages, writer.folder, report)
         cases = _reference(checkpoint.model.config, stages)
         manifest = describe.manifest(checkpoint, ids, records)
         if found and splits:
             named = SplitsRecord(chose=splits.names[0], reported=splits.names[1])
-            update = {"ladder": _ladder_record(found, splits), "splits": named}
-            manifest = manifest.model_copy(update=update)
+            report("measuring what a chain costs", 0.0)
+            record = ladder_record(found, ids, splits.names, lambda: _scores(checkpoint, splits))
+            manifest = manifest.model_copy(update={"ladder": record, "splits": named})
         report("checking parity", 0.0)
         manifest = manifest.model_copy(
             update={"parity": tuple(parity.check(writer.folder, records, cases))}
         )
-        _write_sides(checkpoint, writer.folder, cases, options)
+        _write_sides(checkpoint, writer.folder, cases, options, manifest)
         if splits:
             manifest = _measure(writer, manifest, splits, report)
+            _add_to_card(writer.folder, agreement_section(manifest))
         elif options.curve:
             manifest = quality.declare(manifest, options.curve)
         return writer.commit(manifest)
 
 
-def _family(config: ModelConfig, found: Ladder | None, options: ExportOptions) -> list[SkipPattern]:
-    return ladder.family(found) if found else describe.prefixes(config, options.depths)
+def _shipped(
+    config: ModelConfig, found: Ladder | None, options: ExportOptions
+) -> list[SkipPattern]:
+    return family.family(found) if found else describe.prefixes(config, options.depths)
 
 
-def _search(checkpoint: Checkpoint, splits: Splits, report: Report) -> Ladder:
-    given = {example.task for example in splits.search} & set(checkpoint.model.config.tasks)
-    if not given:
-        raise ArtifactError("examples", "no labelled example of the model's tasks", "give --data")
-    text = describe.text_record(checkpoint)
-    return ladder.search(
+def _search(
+    checkpoint: Checkpoint, splits: Splits, options: ExportOptions, report: Report
+) -> Ladder:
+    found = search(
         checkpoint.model,
-        {
-            name: exported_task(name).search_rows(checkpoint, text, splits.search)
-            for name in TASKS
-            if name in given
-        },
+        labelled_rows(checkpoint, splits.search),
         on_progress=lambda share: report("searching the ladder", share),
     )
+    return found.as_chain() if options.chained else found
+
+
+def _scores(checkpoint: Checkpoint, splits: Splits) -> PatternScores:
+    return PatternScores(checkpoint.model, labelled_rows(checkpoint, splits.report))
 
 
 def _wholes(
     checkpoint: Checkpoint,
-    family: Sequence[SkipPattern],
+    shipped: Sequence[SkipPattern],
     ids: dict[SkipPattern, str],
     options: ExportOptions,
 ) -> list[UncompiledStage]:
     if options.whole == "none":
         return []
-    chosen = family if options.whole == "all" else family[-1:]
+    chosen = shipped if options.whole == "all" else shipped[-1:]
     tasks = exported_tasks(checkpoint.model.config.tasks)
     return [
         stage
@@ -183,24 +192,26 @@ def _reference(config: ModelConfig, stages: Sequence[UncompiledStage]) -> list[S
     return cases
 
 
-def _ladder_record(found: Ladder, splits: Splits) -> LadderRecord:
-    return LadderRecord(
-        search=f"prefix beam, width {found.beam}",
-        split=splits.names[0],
-        evaluations=found.evaluations,
-        seconds=round(found.seconds, 1),
-    )
-
-
 def _write_sides(
-    checkpoint: Checkpoint, folder: Path, cases: Sequence[StageCase], options: ExportOptions
+    checkpoint: Checkpoint,
+    folder: Path,
+    cases: Sequence[StageCase],
+    options: ExportOptions,
+    manifest: Manifest,
 ) -> None:
     shared = [case for case in cases if not stage_name(case.stage).is_whole]
     write_stage_cases(folder / STAGES_NAME, shared)
     (folder / "tokenizer.json").write_text(checkpoint.tokenizer.to_str(pretty=True) + "\n")
     (folder / "labels.json").write_text(json.dumps(list(checkpoint.labels), indent=1) + "\n")
     if options.card:
-        (folder / "MODEL_CARD.md").write_text(options.card)
+        (folder / "MODEL_CARD.md").write_text(options.card + chain_section(manifest.ladder))
+
+
+def _add_to_card(folder: Path, section: str) -> None:
+    """Append a section to the model card, if there is one."""
+    card = folder / "MODEL_CARD.md"
+    if card.is_file():
+        card.write_text(card.read_text("utf-8") + section, "utf-8")
 
 
 def _measure(
@@ -215,15 +226,15 @@ def _measure(
     golden = quality.measure(
         preview, solo, kept, lambda share: report("measuring golden cases", share)
     )
-    counts = {task: sum(e.task == task for e in splits.report) for task in found}
+    counts = {task: sum(e.task == task for e in splits.report) for task in found.quality}
     source = f"measured: {splits.names[1]}, " + ", ".join(
         f"{count} {task} examples" for task, count in counts.items()
     )
     write_golden(writer.folder, kept)
-    return quality.record(manifest, found, source).model_copy(
+    return quality.record(manifest, found.quality, source, found.agreement).model_copy(
         update={
             "golden": GoldenRecord(
-                stages=STAGES_NAME, cases=CASES_NAME, count=len(kept), quality=golden
+                stages=STAGES_NAME, cases=CASES_NAME, count=len(kept), quality=golden.quality
             )
         }
     )

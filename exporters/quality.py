@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import operator
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -13,12 +15,24 @@ from artifact.errors import InvalidManifest
 from artifact.manifest import Manifest
 from artifact.store import Artifact
 from artifact.task import TASKS, TaskName
-from engine.opening.scoring import score
+from engine.opening.scoring import answers_to
 from engine.opening.solo import Solo
 from exporters.examples import Example, picture
 
 Quality = dict[TaskName, dict[str, float]]
-"""Task, then variant id, to accuracy in 0..1."""
+"""Task, then variant id, to a share in 0..1: of what is right, or agrees."""
+
+
+@dataclass(frozen=True)
+class VariantShares:
+    """What every variant came to, by task and variant.
+
+    `quality`: by the task's measure. `agreement`: the share of answers that are those of the
+    deepest variant, the same best label or the same text.
+    """
+
+    quality: Quality
+    agreement: Quality
 
 
 def measure(
@@ -26,8 +40,8 @@ def measure(
     solo: Solo,
     examples: Sequence[Example],
     on_progress: Callable[[float], None] | None = None,
-) -> Quality:
-    """Score every variant on each of the artifact's tasks that has examples.
+) -> VariantShares:
+    """Answer with every variant on each of the artifact's tasks that has examples.
 
     Args:
         artifact: finished or previewed.
@@ -40,15 +54,35 @@ def measure(
     side_px = {task: manifest.config.image_size_of(task) for task in manifest.tasks}
     wanted = ((i, side_px[task]) for task in of_task for e in of_task[task] for i in e.images)
     pixels = {seen: picture(*seen) for seen in dict.fromkeys(wanted)}  # shared by many examples
-    found: Quality = {task: {} for task, chosen in of_task.items() if chosen}
+    asked = {task: chosen for task, chosen in of_task.items() if chosen}
+    said: dict[TaskName, dict[str, list[str]]] = {task: {} for task in asked}
     for number, variant in enumerate(manifest.variants, 1):
-        for task, scores in found.items():
+        for task, chosen in asked.items():
             side = side_px[task]
-            seen = [tuple(pixels[image, side] for image in e.images) for e in of_task[task]]
-            scores[variant.id] = score(artifact, solo, task, variant.id, of_task[task], seen)
+            seen = [tuple(pixels[image, side] for image in e.images) for e in chosen]
+            answers = answers_to(artifact, solo, task, variant.id, chosen, seen)
+            said[task][variant.id] = answers
         if on_progress:
             on_progress(number / len(manifest.variants))
-    return found
+    quality = {
+        task: {
+            variant: TASKS[task].measure.score(answers, asked[task])
+            for variant, answers in by_variant.items()
+        }
+        for task, by_variant in said.items()
+    }
+    return VariantShares(quality, agreement(said, manifest.deepest))
+
+
+def agreement(said: Mapping[TaskName, Mapping[str, Sequence[str]]], deepest: str) -> Quality:
+    """Return the share of each variant's answers that are those of the deepest one, by task."""
+    return {
+        task: {
+            variant: sum(map(operator.eq, answers, by_variant[deepest])) / len(answers)
+            for variant, answers in by_variant.items()
+        }
+        for task, by_variant in said.items()
+    }
 
 
 class QualityCurve(BaseModel):
@@ -89,21 +123,28 @@ class QualityCurve(BaseModel):
 
 
 def record(
-    manifest: Manifest, quality: Mapping[TaskName, Mapping[str, float]], source: str
+    manifest: Manifest,
+    quality: Mapping[TaskName, Mapping[str, float]],
+    source: str,
+    agreement: Mapping[TaskName, Mapping[str, float]] | None = None,
 ) -> Manifest:
-    """Return the manifest with fp32 quality filled in and its source named."""
-    variants = tuple(
-        variant.model_copy(
-            update={
-                "quality": {
-                    task: {"fp32": round(found[variant.id], 4)} for task, found in quality.items()
-                },
-                "quality_source": source,
-            }
-        )
-        for variant in manifest.variants
-    )
-    return manifest.model_copy(update={"variants": variants})
+    """Return the manifest with fp32 quality filled in, its source named, and fp32 agreement."""
+    variants = []
+    for variant in manifest.variants:
+        update: dict[str, object] = {
+            "quality": _of(variant.id, quality),
+            "quality_source": source,
+        }
+        if agreement is not None:
+            update["agreement"] = _of(variant.id, agreement)
+        variants.append(variant.model_copy(update=update))
+    return manifest.model_copy(update={"variants": tuple(variants)})
+
+
+def _of(
+    variant: str, shares: Mapping[TaskName, Mapping[str, float]]
+) -> dict[TaskName, dict[str, float]]:
+    return {task: {"fp32": round(found[variant], 4)} for task, found in shares.items()}
 
 
 def declare(manifest: Manifest, curve: QualityCurve) -> Manifest:

@@ -28,6 +28,8 @@ __all__ = ["CaptionUser", "MixedUser", "ReasonUser", "VqaUser"]
 
 _CANNOT_START = 2
 _LAST_RESPONSES_S = 30.0
+_SUMMARY: list[str] = []
+"""What came of the run; locust prints tables of its own between its end and `quit`."""
 
 
 def prepare(environment: Any, **_: Any) -> None:
@@ -64,43 +66,49 @@ def start(environment: Any, **_: Any) -> None:
 
 
 def finish(environment: Any, **_: Any) -> None:
-    """Tell what came of it, and settle the exit code."""
+    """Wait for the last answers, settle the exit code, and keep what is to be said of it."""
     run: LoadRun | None = getattr(environment, "otmv", None)
     if run is None:
         return
+    run.open.join(timeout=_LAST_RESPONSES_S)
     bars = [each.bar(run.marks) for each in with_default(run.basis.options.thresholds)]
     found = report.write(run, bars)
     html = environment.parsed_options.html_file
     if html and Path(html).is_file():
         _add_to_page(Path(html), found)
-    print("\n".join(report.lines(run, found)))
-    print("\n".join(bar.line() for bar in bars))
     kept = all(bar.verdict == "ok" for bar in bars)
-    whole = _compare_counts(run) and not environment.runner.exceptions
+    agree, counts = _compare_counts(run)
+    whole = agree and not environment.runner.exceptions
     environment.process_exit_code = 0 if kept and whole else 1
+    _SUMMARY[:] = [*report.lines(run, found), *counts, *(bar.line() for bar in bars)]
+
+
+def tell(**_: Any) -> None:
+    """Print the summary, below locust's own tables."""
+    print("\n".join(_SUMMARY))
 
 
 def _add_to_page(html: Path, found: dict[str, Any]) -> None:
     write_atomically(html, page.insert(html.read_text("utf-8"), page.section(found)))
 
 
-def _compare_counts(run: LoadRun) -> bool:
-    """Print what was sent and what the server counted; return whether they agree."""
+def _compare_counts(run: LoadRun) -> tuple[bool, list[str]]:
+    """Return whether what was sent is what the server counted, and the lines that say so."""
     try:
         counted = run.counted()
     except httpx.HTTPError as error:
-        print(f"\nsent {run.sent}; the server's count cannot be read: {error!r}")
-        return False
+        return False, [f"\nsent {run.sent}; the server's count cannot be read: {error!r}"]
     total = sum(counted.values())
     shown = ", ".join(f"{name} {value:.0f}" for name, value in sorted(counted.items()) if value)
-    print(f"\nsent {run.sent}, counted by the server {total:.0f} ({shown})")
+    lines = [f"\nsent {run.sent}, counted by the server {total:.0f} ({shown})"]
     if total == run.sent == len(run.marks):
-        return True
-    print(f"these differ: {run.sent} sent, {len(run.marks)} ended, {total:.0f} counted")
-    return False
+        return True, lines
+    ended = len(run.marks)
+    return False, [*lines, f"these differ: {run.sent} sent, {ended} ended, {total:.0f} counted"]
 
 
 events.init_command_line_parser.add_listener(add_options)
 events.init.add_listener(prepare)
 events.test_start.add_listener(start)
 events.quitting.add_listener(finish)
+events.quit.add_listener(tell)

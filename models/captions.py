@@ -45,7 +45,7 @@ class CaptionStack(Stack):
         Returns:
             fp32 logits `[batch, length, vocab_size]`; entry t predicts the word after word t.
         """
-        image, length = self.stem.image(pixels), words.shape[1]
+        image, length = self.embedded(CAPTION.name, pixels), words.shape[1]
         image_tokens = image.shape[1]
         positions = torch.arange(length, device=words.device)
         text = torch.cat(
@@ -99,7 +99,7 @@ class CaptionStack(Stack):
         Returns:
             Each executed order's keys and values, `[batch, heads, image tokens, head width]`.
         """
-        h = self.stem.image(pixels)
+        h = self.embedded(CAPTION.name, pixels)
         cache: Cache = {}
         for order in executed[:-1]:
             key, order_in_key = self.key_of(order)

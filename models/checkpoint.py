@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -15,6 +16,9 @@ from artifact.config import ModelConfig
 from artifact.errors import ArtifactError, InvalidManifest, MissingFile
 from models.captions import SpecialTokens
 from models.series import OtmvModel
+
+if TYPE_CHECKING:
+    from artifact.manifest import DomainRecord
 
 CONFIG, WEIGHTS, TOKENIZER, LABELS = (
     "config.json",
@@ -34,6 +38,7 @@ class Checkpoint:
         labels: VQA answers, in the order of the logits.
         sha256: of the weights file; None if the model was never saved.
         note: free facts for the model card (what was tuned, for how long).
+        domain: what it was tuned on; None: it was not, or an older release wrote the checkpoint.
     """
 
     model: OtmvModel
@@ -41,6 +46,7 @@ class Checkpoint:
     labels: tuple[str, ...]
     sha256: str | None
     note: dict[str, str | int | float]
+    domain: DomainRecord | None = None
 
     @property
     def special(self) -> SpecialTokens:
@@ -68,7 +74,12 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         OSError: a file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    config = {"model": checkpoint.model.config.to_fields(), "note": checkpoint.note}
+    domain = None if checkpoint.domain is None else checkpoint.domain.model_dump()
+    config = {
+        "model": checkpoint.model.config.to_fields(),
+        "note": checkpoint.note,
+        "domain": domain,
+    }
     _replace(folder / CONFIG, json.dumps(config, indent=2) + "\n")
     _replace(folder / LABELS, json.dumps(list(checkpoint.labels), indent=1) + "\n")
     _replace(folder / TOKENIZER, checkpoint.tokenizer.to_str(pretty=True) + "\n")
@@ -96,7 +107,9 @@ def load(folder: Path) -> Checkpoint:
     for name in (CONFIG, WEIGHTS, TOKENIZER, LABELS):
         if not (folder / name).is_file():
             raise MissingFile(
-                folder / name, "no such file in the checkpoint", "make one with `otmv tune`"
+                folder / name,
+                "no such file in the checkpoint",
+                "make one with `otmv tune` or `otmv import`",
             )
     try:
         stored = json.loads((folder / CONFIG).read_text())
@@ -106,13 +119,22 @@ def load(folder: Path) -> Checkpoint:
         if len(labels) != model.config.num_answers:
             raise ValueError(f"{len(labels)} labels for {model.config.num_answers} answers")
         tokenizer = _tokenizer(folder / TOKENIZER)
+        domain = stored.get("domain")
+        known = None if domain is None else _domain(domain)
     except ArtifactError:
         raise
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         reason = str(error).splitlines()[0]
         raise InvalidManifest(folder, reason, "tune again, or name another folder") from error
     digest = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    return Checkpoint(model.eval(), tokenizer, labels, digest, stored.get("note", {}))
+    return Checkpoint(model.eval(), tokenizer, labels, digest, stored.get("note", {}), known)
+
+
+def _domain(stored: object) -> DomainRecord:
+    """Read what a model knows; only here, so that a model can be built without pydantic."""
+    from artifact.manifest import DomainRecord
+
+    return DomainRecord.model_validate(stored)
 
 
 def _tokenizer(path: Path) -> Tokenizer:

@@ -23,7 +23,7 @@ def embed_images(model: Stack, pixels: Tensor, executed: Sequence[int]) -> Tenso
     Returns:
         fp32 `[batch, width]`, vectors of length 1.
     """
-    h = model.stem.image(pixels)
+    h = model.embedded(EMBED, pixels)
     _, y = model.chain(h, executed, h.shape[1], None, _first_token)
     return _head(model).embed_image(y[:, 0])
 

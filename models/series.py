@@ -44,15 +44,14 @@ class OtmvModel(CaptionStack):
             tokens = tokens.repeat_interleave(rows, dim=0)
             text_mask = None if text_mask is None else text_mask.repeat_interleave(rows, dim=0)
             pixels = pixels.flatten(0, 1)
-        y = self._joint(pixels, tokens, text_mask, executed)
+        y = self._joint(self.embedded(task.name, pixels), tokens, text_mask, executed)
         logits: Tensor = self.heads[task.name](y if rows == 1 else y.view(-1, rows, *y.shape[1:]))
         return logits
 
     def _joint(
-        self, pixels: Tensor, tokens: Tensor, text_mask: Tensor | None, executed: Sequence[int]
+        self, image: Tensor, tokens: Tensor, text_mask: Tensor | None, executed: Sequence[int]
     ) -> Tensor:
-        """Run pictures and texts together; fp32 readout `[rows, 2, width]`."""
-        image = self.stem.image(pixels)
+        """Run embedded pictures and texts together; fp32 readout `[rows, 2, width]`."""
         h, image_tokens = torch.cat([image, self.stem.text(tokens)], dim=1), image.shape[1]
         bias = None
         if text_mask is not None:

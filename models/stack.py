@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from artifact.config import ModelConfig
+from artifact.task import TaskName
 from models.key_block import KeyBlock
 from models.stem import Stem
 from models.tasks import make_heads
@@ -44,6 +45,17 @@ class Stack(nn.Module):
         )
         self.heads = make_heads(config)
         self.recomputed = False
+
+    def embedded(self, task: TaskName, pixels: Tensor) -> Tensor:
+        """Embed pictures of a task: uint8 `[batch, side, side, 3]` to `[batch, tokens, width]`.
+
+        Raises:
+            ValueError: the task takes pictures of another side.
+        """
+        side, wanted = pixels.shape[-2], self.config.image_size_of(task)
+        if side != wanted:
+            raise ValueError(f"pictures of {side} px; {task} takes them of {wanted} px")
+        return self.stem.image(pixels)
 
     def key_of(self, order: int) -> tuple[KeyBlock, int]:
         """Return the key block of a global order, and the order's index inside that key."""

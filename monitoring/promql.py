@@ -133,6 +133,19 @@ def slo_burn(scope: Scope) -> str:
     return f"(1 - {attainment(scope)}) / scalar(1 - {OBJECTIVE})"
 
 
+def audited_agreement(scope: Scope) -> str:
+    """Share of audited answers that are the deepest variant's, by task and variant."""
+    agree = scope.grown("otmv_audited_answers_total", *_MADE_BY, matching='agrees="true"')
+    return f"{agree} / ({scope.grown('otmv_audited_answers_total', *_MADE_BY)} > 0)"
+
+
+def expected_agreement(scope: Scope) -> str:
+    """The same share as the exporter measured it."""
+    kept = ", ".join((*scope.by, *_MADE_BY))
+    return f"max by ({kept}) ({scope.pick('otmv_variant_agreement')})"
+
+
+_MADE_BY = ("task", "variant")
 _FAIR = 'outcome!="invalid"'
 _OF_VARIANT = "on (job, instance, task, variant)"
 

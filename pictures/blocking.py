@@ -11,13 +11,10 @@ from numpy.typing import NDArray
 
 from pictures.errors import DecodeWorkerDied, ImageError, ImageTooComplex, ImageUnreadable
 from pictures.headers import read_header
-from pictures.limits import DecodeLimits, limits_of, worker_memory_bytes
+from pictures.limits import MAX_PIXELS, DecodeLimits, limits_of, worker_memory_bytes
 from pictures.picture import PictureHeader
 from pictures.view import WHOLE, View
 from pictures.worker_process import TOO_LONG, WorkerProcess
-
-MAX_PIXELS = 64_000_000
-"""Pixels that a picture of a data set may have."""
 
 _TIMEOUT_S = 30.0
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from pictures.picture import LIMIT_BYTES_PER_PIXEL, PictureHeader
 
+MAX_PIXELS = 64_000_000
+"""Pixels that a picture of a data set or an artifact may have."""
+
 _PASSES_OF_A_PHOTOGRAPH = 10
 _CPU_FIXED_S = 0.5
 _CPU_S_PER_MEGAPIXEL = 0.4
@@ -33,5 +36,5 @@ def work_megapixels(header: PictureHeader) -> float:
 
 
 def worker_memory_bytes(max_pixels: int) -> int:
-    """Return the address space that a worker may take for pictures of so many pixels."""
+    """Return the address space that a worker may take for pictures of at most `max_pixels`."""
     return LIMIT_BYTES_PER_PIXEL * max_pixels + _OWN_BYTES

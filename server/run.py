@@ -176,6 +176,7 @@ class DrainingServer(uvicorn.Server):
         """Accept nothing more, and end what is open."""
         for acceptor in self._acceptors:
             acceptor.close()
+            await acceptor.begun()  # one that began later would not be told to end
         await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

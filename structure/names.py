@@ -79,6 +79,12 @@ HOMONYMS = (
         "engine/opening/choose.py", "Remembered.read", "'reason'", "field: why a backend was taken"
     ),
     Homonym("cli/commands/serve.py", "_serve", "'reason'", "field of a log record: why it stopped"),
+    Homonym(
+        "cli/commands/ask/facts.py",
+        "print_facts",
+        "'reason'",
+        "field: why a lower variant was used",
+    ),
     Homonym("monitoring/promql.py", "shed", "'reason'", "label: why a request was refused"),
 )
 

@@ -12,7 +12,7 @@ from models.checkpoint import Checkpoint, save
 from models.series import OtmvModel
 from tuning.recipe import Recipe
 from tuning.tokens import world_tokenizer
-from tuning.world.vocabulary import ANSWERS
+from tuning.world.vocabulary import ANSWERS, DOMAIN
 
 STATE = "resume.pt"
 
@@ -36,7 +36,7 @@ def save_state(
         "prefix_share": recipe.prefix_share,
         "seed": recipe.seed,
     }
-    checkpoint = Checkpoint(model, world_tokenizer(), ANSWERS, None, note)
+    checkpoint = Checkpoint(model, world_tokenizer(), ANSWERS, None, note, DOMAIN)
     write_resumable(out, checkpoint, _fingerprint(recipe), optim, step)
 
 

@@ -9,8 +9,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from artifact.atomic import write_atomically
+
+_SHORTEST_S = 1e-9
 
 Curve = tuple[tuple[int, float], ...]
 """(batch, mean seconds), ascending in batch."""
@@ -81,6 +84,23 @@ class LatencyProfile:
         low, high = buckets[right - 1], buckets[right]
         y0, y1 = _on_curve(by_bucket[low], batch), _on_curve(by_bucket[high], batch)
         return max(_line(low, y0, high, y1, bucket), 0.0)
+
+    def over(self, other: LatencyProfile) -> float:
+        """Return how many times as long as `other` says calls take: the median of its points.
+
+        Raises:
+            ValueError: if they have no stage in common.
+        """
+        ratios = [
+            seconds / max(other.predict_s(stage, bucket, batch), _SHORTEST_S)
+            for stage, by_bucket in self.curves.items()
+            for bucket, curve in by_bucket.items()
+            for batch, seconds in curve
+            if stage in other.curves
+        ]
+        if not ratios:
+            raise ValueError("the latency profiles have no stage in common")
+        return median(ratios)
 
     def to_json(self) -> str:
         """Return the profile as JSON text."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from artifact.errors import how_to_install
 from cli.console import fail, first_line, say, share_progress, show, table
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def build(
     try:
         from exporters.tensorrt.build import BuildOptions
     except ModuleNotFoundError as error:
-        fail(f"building plans needs {error.name}: pip install 'otmv-serve[tensorrt-rtx]'")
+        fail(f"building plans needs {error.name}: {how_to_install('tensorrt-rtx')}")
     from engine.config import default_cache_dir
 
     with _one_line_errors():

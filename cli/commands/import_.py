@@ -99,7 +99,7 @@ def _imported(read: Callable[[Report], Checkpoint], folder: Path, extra: str) ->
         extra: of the package, that reading needs.
     """
     from artifact.atomic import new_folder
-    from artifact.errors import ArtifactError
+    from artifact.errors import ArtifactError, how_to_install
 
     try:
         with share_progress() as report, new_folder(folder) as out:
@@ -107,7 +107,7 @@ def _imported(read: Callable[[Report], Checkpoint], folder: Path, extra: str) ->
             report("writing the checkpoint", 0.7)
             _save(out, made)
     except ModuleNotFoundError as error:
-        fail(f"importing needs {error.name}: pip install 'otmv-serve[{extra}]'")
+        fail(f"importing needs {error.name}: {how_to_install(extra)}")
     except (ArtifactError, ValueError) as error:
         fail(first_line(error))
     except OSError as error:
@@ -152,9 +152,10 @@ def _save(folder: Path, checkpoint: Checkpoint) -> None:
 
 def _say(folder: Path, checkpoint: Checkpoint) -> None:
     config = checkpoint.model.config
-    sizes = ", ".join(f"{config.image_size_of(task)} px for {task}" for task in config.tasks)
+    does = f"{', '.join(config.tasks)} on pictures of {config.picture_sizes}"
     millions = sum(parameter.numel() for parameter in checkpoint.model.parameters()) / 1e6
     words = checkpoint.tokenizer.get_vocab_size()
-    note(f"  {config.orders} orders on {config.keys} key blocks, width {config.width}, {sizes}")
+    note(f"  {config.orders} orders on {config.keys} key blocks, width {config.width}")
+    note(f"  {does}")
     note(f"  {millions:.1f} M parameters, {words} tokens, {len(checkpoint.labels)} answers")
     note(f"imported: {folder}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,8 @@ from cli.console import fail, show, table
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from artifact.manifest import Manifest, VariantRecord
+    from artifact.config import Precision
+    from artifact.manifest import ChainRecord, Manifest, VariantRecord
     from artifact.store import Artifact
 
 app = typer.Typer()
@@ -33,10 +35,12 @@ def inspect(
     try:
         opened = open_artifact(artifact, verify)
     except ArtifactError as error:
-        fail(f"error: {error}")
+        fail(str(error))
     show(model_table(opened, verify))
     show(stage_table(opened))
     show(variant_table(opened.manifest))
+    if any(variant.agreement for variant in opened.manifest.variants):
+        show(agreement_table(opened.manifest))
     show(parity_table(opened.manifest))
 
 
@@ -47,8 +51,9 @@ def model_table(artifact: Artifact, verified: bool) -> Table:
     size = sum(record.size_bytes for record in manifest.files.values())
     rows = {
         "model": f"{config.name}, width {config.width}, {config.heads} heads, "
-        f"{config.image_size} px in patches of {config.patch_size}",
+        f"{config.picture_sizes} in patches of {config.patch_size}",
         "tasks": ", ".join(manifest.tasks),
+        "domain": "not recorded" if manifest.domain is None else manifest.domain.line,
         "orders": f"{config.orders} over {config.keys} key blocks, "
         f"readout {config.readout}, skip probability {config.skip_probability:g}",
         "keys": ", ".join(
@@ -56,18 +61,27 @@ def model_table(artifact: Artifact, verified: bool) -> Table:
         ),
         "files": f"{len(manifest.files)}, {size / 1e6:.1f} MB"
         + (", checksums right" if verified else ", checksums not checked"),
-        "hash": artifact.hash[:16],
+        "hash": artifact.short_hash,
         "schema": str(manifest.schema_version),
         "toolchain": ", ".join(f"{k} {v}" for k, v in manifest.toolchain.items()) or "not recorded",
     }
     if manifest.ladder is not None:
         ladder = manifest.ladder
         rows["ladder"] = f"{ladder.search} on {ladder.split}, {ladder.evaluations} evaluations"
+        if ladder.chain is not None:
+            rows["chain"] = _chain_cost(ladder.chain)
     if manifest.splits is not None:
         rows["quality"] = f"on {manifest.splits.reported}, which chose nothing"
     shown = table(manifest.name, ("", ""), rows=rows.items())
     shown.show_header = False
     return shown
+
+
+def _chain_cost(chain: ChainRecord) -> str:
+    """Say where a free pattern of the same depth is better by most."""
+    costs = ((cost, stop.variant, task) for stop in chain.stops for task, cost in stop.cost.items())
+    most, variant, task = max(costs)
+    return f"costs at most {100 * max(0.0, most):.1f} points at equal depth ({variant}, {task})"
 
 
 def _span(orders: tuple[int, ...]) -> str:
@@ -126,13 +140,26 @@ def draw_pattern(manifest: Manifest, variant: VariantRecord) -> str:
 
 
 def _quality(variant: VariantRecord, task: str) -> str:
+    return _by_precision(variant.quality.get(task, {}))
+
+
+def _by_precision(shares: Mapping[Precision, float | None]) -> str:
     found = [
         f"{value:.4f}" + ("" if precision == "fp32" else f" {precision}")
-        for name, qualities in variant.quality.items()
-        for precision, value in qualities.items()
-        if name == task and value is not None
+        for precision, value in shares.items()
+        if value is not None
     ]
     return "\n".join(found) or "-"
+
+
+def agreement_table(manifest: Manifest) -> Table:
+    """Return the share of answers that are those of the deepest variant."""
+    rows = [
+        (variant.id, *(_by_precision(variant.agreement.get(task, {})) for task in manifest.tasks))
+        for variant in manifest.variants
+    ]
+    caption = f"share of answers that are those of {manifest.deepest}: same best label, same text"
+    return table("agreement", ("variant",), manifest.tasks, rows, caption)
 
 
 def parity_table(manifest: Manifest) -> Table:

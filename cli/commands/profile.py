@@ -54,7 +54,7 @@ def profile(
     try:
         opened = _measure(open_artifact(artifact), config)
     except (ArtifactError, EngineError) as error:
-        fail(f"error: {error}")
+        fail(str(error))
     show(stage_times(opened, max_batch))
     show(variant_times(opened, max_batch))
     opened.stages.close()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 from rich.console import Console
+
+from cli.console import fail
 
 app = typer.Typer(add_completion=False, rich_markup_mode="rich")
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -53,9 +55,9 @@ def report(
             findings = gather(prometheus, span, f"{rate_s}s", where)
         write_atomically(out, page(findings))
     except PrometheusError as error:
-        _fail(str(error))
+        fail(str(error))
     except OSError as error:
-        _fail(f"{out}: {error.strerror}")
+        fail(f"{out}: {error.strerror}")
     Console().print(f"wrote {out}", highlight=False, markup=False, soft_wrap=True)
 
 
@@ -63,12 +65,5 @@ def _seconds(option: str, text: str) -> int:
     """Read a duration."""
     number, unit = text[:-1], text[-1:]
     if unit not in _UNITS_S or not number.isdecimal() or int(number) == 0:
-        _fail(f"{option} {text!r}: give a number and one of {', '.join(_UNITS_S)}, such as 30m")
+        fail(f"{option} {text!r}: give a number and one of {', '.join(_UNITS_S)}, such as 30m")
     return int(number) * _UNITS_S[unit]
-
-
-def _fail(problem: str) -> NoReturn:
-    Console(stderr=True).print(
-        f"error: {problem}", style="red", markup=False, highlight=False, soft_wrap=True
-    )
-    raise typer.Exit(1)

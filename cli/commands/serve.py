@@ -102,7 +102,7 @@ def serve(
     try:
         configuration = read_configuration(said)
     except _EXPECTED as error:
-        fail(f"otmv serve: {error}")
+        fail(str(error))
     outlive_readers()
     if print_config:
         print(encodable(configuration.as_toml(), sys.stdout.encoding))
@@ -120,7 +120,7 @@ def _serve(configuration: Configuration) -> None:
         _load_and_run(configuration.settings, as_json=as_json)
     except _EXPECTED as error:
         if not as_json:
-            fail(f"otmv serve: {error}")
+            fail(str(error))
         _log.critical("stopped", extra={"reason": str(error)})
         raise SystemExit(1) from error
 
@@ -161,6 +161,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         threads=settings.engine_threads or 0,
         grace_s=settings.grace_s,
         late_answer_worth=settings.late_answer_worth,
+        audit_share=settings.audit_share,
         default_latency_ms=settings.default_max_latency_ms,
         cache_dir=settings.cache_dir or default_cache_dir(),
     )
@@ -184,6 +185,8 @@ def _announce(pool: Pool, url: str) -> None:
     for row, offer in zip(shown.rows, offers, strict=True):
         row.style = None if offer.resident else "dim"
     show(shown, errors())
+    if manifest.domain is not None:
+        note(f"domain: {manifest.domain.line}")
     note(f"ready: {url}  (docs: {url}/docs, metrics: {url}/metrics)")
 
 

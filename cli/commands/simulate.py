@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from cli.commands.bench.console import fail, print_bars, write
+from artifact.errors import how_to_install
+from cli.commands.bench.console import JsonFile, PlotFile, end, print_bars, write
+from cli.console import fail
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -42,8 +44,8 @@ def simulate(
         bool, typer.Option("--sweep-gangs", help="Only lock-step gangs, at five thresholds.")
     ] = False,
     jobs: Annotated[int, typer.Option(help="Processes that share the work.", min=1)] = 1,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
-    plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
 ) -> None:
     """Compare the elastic scheduler with its rivals and a bound that no policy can pass.
 
@@ -114,21 +116,20 @@ def _simulate(
         from loadtests.simulate.arrivals import TraceError
         from loadtests.simulate.report import studies_record
     except ModuleNotFoundError as error:
-        fail(f"simulating needs {error.name}: pip install 'otmv-serve[loadtest]'")
+        fail(f"simulating needs {error.name}: {how_to_install('loadtest')}")
     try:
         studies, bars, took_s = _studies(runs, costs, asked)
         _show(studies, bars, plot_file)
         for part, part_s in took_s.items():
             Console().print(f"{part}: {part_s:.0f} s", highlight=False)
     except ImportError as error:
-        fail(f"{error} (pip install 'otmv-serve[loadtest]')")
+        fail(f"{error} ({how_to_install('loadtest')})")
     except (OSError, TraceError) as error:
         fail(str(error))
     if json_file is not None:
         facts = {"seeds": list(runs.seeds), "seconds": runs.seconds, "took_s": took_s}
         write(json_file, facts, bars, studies_record(studies), seed=runs.seeds[0])
-    if any(bar.verdict == "short" for bar in bars):
-        raise typer.Exit(1)
+    end(bars)
 
 
 def _studies(

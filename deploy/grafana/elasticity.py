@@ -47,6 +47,17 @@ def _variants() -> tuple[object, ...]:
             PanelQuery(promql.attainment(SCOPE), "attainment"),
             top=1,
         ),
+        graph(
+            "Agreement with the deepest variant",
+            "Share of audited answers (OTMV_AUDIT_SHARE) that it gives too, beside that at export.",
+            "percentunit",
+            PanelQuery(promql.audited_agreement(SCOPE), "{{task}} {{variant}}"),
+            PanelQuery(
+                promql.expected_agreement(SCOPE), "{{task}} {{variant}} at export", dashed=True
+            ),
+            span=24,
+            top=1,
+        ),
     )
 
 

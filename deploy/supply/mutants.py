@@ -30,6 +30,7 @@ TESTS = {
     "pictures": "tests/server/pictures",
     "server/pictures": "tests/server/pictures",
     "server/http": "tests/server/http",
+    "server/front": "tests/server/front",
     "server/answering": "tests/server/answering tests/server/routes/test_bombs.py",
     "server/configuration": "tests/server/configuration",
     "server/errors": "tests/server/errors tests/server/routes/test_answers.py",

@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from artifact.errors import how_to_install
 from artifact.store import Artifact
 from engine.backends.base import Backend
 from engine.backends.cuda.driver import has_cuda
@@ -32,13 +33,13 @@ class _Entry:
 
     Attributes:
         open: imports the library and makes the backend.
-        install: what pip installs it by.
+        extra: of this package, which has its library; "": none is needed.
         release: gives the version of the installed library, None without one; imports none.
         needs_cuda: whether it is worth a trial on machines with a CUDA device only (ADR 0025).
     """
 
     open: Callable[[_Choices], Backend]
-    install: str
+    extra: str
     release: Callable[[], str | None]
     needs_cuda: bool = False
 
@@ -92,16 +93,10 @@ def _ready_tensorrt() -> str | None:
 
 
 _ENTRIES = {
-    "onnxruntime": _Entry(
-        _onnxruntime, "onnxruntime", partial(_release, "onnxruntime", "onnxruntime")
-    ),
-    "openvino": _Entry(
-        _openvino, "'otmv-serve[openvino]'", partial(_release, "openvino", "openvino")
-    ),
-    "torch": _Entry(
-        _torch, "'otmv-serve[torch]'", partial(_release, "torch", "torch", "onnx"), needs_cuda=True
-    ),
-    "tensorrt": _Entry(_tensorrt, "'otmv-serve[tensorrt]'", _ready_tensorrt, needs_cuda=True),
+    "onnxruntime": _Entry(_onnxruntime, "", partial(_release, "onnxruntime", "onnxruntime")),
+    "openvino": _Entry(_openvino, "openvino", partial(_release, "openvino", "openvino")),
+    "torch": _Entry(_torch, "torch", partial(_release, "torch", "torch", "onnx"), needs_cuda=True),
+    "tensorrt": _Entry(_tensorrt, "tensorrt", _ready_tensorrt, needs_cuda=True),
 }
 
 
@@ -154,4 +149,5 @@ def open_backend(
         return entry.open(_Choices(threads, artifact, cache_dir))
     except ImportError as error:
         problem = f"not installed: {error}"
-        raise LoadFailed(f"backend {name}", problem, f"pip install {entry.install}") from error
+        fix = how_to_install(entry.extra) if entry.extra else f"pip install {name}"
+        raise LoadFailed(f"backend {name}", problem, fix) from error

@@ -5,10 +5,8 @@ of them. And how far single calls stray from the level of their moment, heavy ta
 chance that a few calls are in time is the share of recent runs of as many calls that were. So no
 shape of a distribution is assumed, nor that slow calls come alone.
 
-What interrupts a call, a time slice of another process or a lock of another thread, takes about a
-millisecond, however long the call is itself: a call of 0.02 ms takes a hundred times as long then,
-one of 10 ms hardly longer. So calls of different lengths are compared as if each took a millisecond
-more than it does (`History.stray_of`).
+Calls of different lengths are compared as if each took up to a millisecond more than it does, which
+interruptions take whatever the call takes; how much is learned (`_alike`; ADR 0027).
 """
 
 from __future__ import annotations
@@ -16,20 +14,22 @@ from __future__ import annotations
 import threading
 from bisect import bisect_left, bisect_right, insort
 from collections import deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from functools import cached_property
 from itertools import accumulate, pairwise
-from math import exp
+from math import exp, log
+from operator import itemgetter
 from statistics import NormalDist
 
-from engine.elastic.quantiles import at_share
+from engine.elastic.quantiles import at_share, weighed_median
 
 ROUNDING = 1e-6
 """Of means of runs: a run that takes exactly the time left is in time."""
 
-INTERRUPTION_S = 1e-3
-"""What an interruption takes, about."""
-
+_EXTRA_S = (0.0, 1e-4, 3e-4, 1e-3)
+"""What calls may be taken to last longer than they do."""
+_TAIL_SHARE, _CLEARLY = 0.05, 2.0
+"""Tails are the longest twentieth; they clearly differ if one is twice the other."""
 _CALLS = 512
 _LEAST = 32
 _REFRESH_S = 1.0
@@ -37,6 +37,7 @@ _LEVEL_S = 0.5
 _LEVEL_AGE_S = 120.0
 _LEVEL_CALLS = (9, 64)
 _CLAMP = (0.02, 100.0)
+_USUAL_CALLS = 256
 _RUNS = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 16, 20, 24, 32)
 """Lengths of runs that are looked up; others are taken for the next shorter one."""
 
@@ -47,15 +48,12 @@ Limits = dict[Hashable, float]
 _Weighed = tuple[float, float]
 """(actual / mean seconds of a call, what it counts)."""
 
+_Call = tuple[float, float]
+"""(seconds over the level of their moment, mean seconds) of a call."""
+
 
 def _clamped(ratio: float) -> float:
     return min(max(ratio, _CLAMP[0]), _CLAMP[1])
-
-
-def _weighed_median(ordered: Sequence[_Weighed]) -> float:
-    half = sum(weight for _, weight in ordered) / 2
-    below = accumulate(weight for _, weight in ordered)
-    return next(ratio for (ratio, _), weight in zip(ordered, below, strict=True) if weight >= half)
 
 
 class History:
@@ -65,7 +63,7 @@ class History:
     worked out of the history: it lives as long.
     """
 
-    def __init__(self, strays: Sequence[float], extra_s: float = INTERRUPTION_S) -> None:
+    def __init__(self, strays: Sequence[float], extra_s: float = 0.0) -> None:
         self.extra_s = extra_s
         self._sums = [0.0, *accumulate(strays)]
         self._runs: dict[int, list[float]] = {}
@@ -111,7 +109,30 @@ def _guess() -> History:
     """Return what is assumed until calls were seen: one in a hundred takes 1.5 times its mean."""
     usual = NormalDist(sigma=0.1743)
     steps = [(k * 13 % _LEAST + 0.5) / _LEAST for k in range(_LEAST)]
-    return History([exp(usual.inv_cdf(share)) for share in steps], extra_s=0.0)
+    return History([exp(usual.inv_cdf(share)) for share in steps])
+
+
+def _strays(calls: Iterable[_Call], extra_s: float) -> list[float]:
+    return [_clamped((took_s + extra_s) / (mean_s + extra_s)) for took_s, mean_s in calls]
+
+
+def _alike(calls: Sequence[_Call]) -> History:
+    """Return the history in which the tails of short and of long calls are most alike.
+
+    Nothing is added unless many calls were seen, and they clearly differ as they are.
+    """
+    if len(calls) < _CALLS // 2:
+        return History(_strays(calls, 0.0))
+    by_mean = sorted(calls, key=itemgetter(1))
+    halves = by_mean[: len(calls) // 2], by_mean[len(calls) // 2 :]
+    longest = round(_TAIL_SHARE * len(halves[0]))
+
+    def apart(extra_s: float) -> float:
+        tails = [sum(sorted(_strays(half, extra_s))[-longest:]) for half in halves]
+        return abs(log(tails[0] / tails[1]))
+
+    extra_s = 0.0 if apart(0.0) < log(_CLEARLY) else min(_EXTRA_S, key=apart)
+    return History(_strays(calls, extra_s), extra_s)
 
 
 class Chances:
@@ -145,31 +166,39 @@ GUESS = Chances(1.0, _guess())
 class CallTimes:
     """Learns chances from single calls. Thread-safe.
 
-    The level is the median of actual / mean over the last half second, of 9 calls at least and 64
-    at most: one slow call does not move it, and half a second of them does. Calls count by their
-    means, since short ones are mostly interruptions.
+    The level is the median of actual / mean over the last half second, of 9 to 64 calls: one slow
+    call does not move it, half a second of them does. The `usual` level is smoothed over some
+    hundred calls, and forgotten only with the means that calls are compared with. Calls count by
+    their means: short ones are mostly interruptions.
     """
 
     def __init__(self) -> None:
-        self._strays: deque[float] = deque(maxlen=_CALLS)
+        self._seen: deque[_Call] = deque(maxlen=_CALLS)
         self._recent: deque[tuple[float, _Weighed]] = deque()
         self._ordered: list[_Weighed] = []
         self._history = GUESS.history
         self._made_s = 0.0
         self._new = 0
         self._lock = threading.Lock()
+        self._log_usual, self._mean_s, self._calls = 0.0, 0.0, 0
         self.level = 1.0
+
+    @property
+    def usual(self) -> float | None:
+        """How many times longer than their means calls usually take; None: too few were seen."""
+        return exp(self._log_usual / self._mean_s) if self._calls >= _USUAL_CALLS else None
 
     def add(self, took_s: float, mean_s: float, now: float) -> None:
         """Take one call: what it took, and its mean as the latency profile says, more than 0."""
         ratio = _clamped(took_s / mean_s)
         with self._lock:
-            extra_s = INTERRUPTION_S
-            self._strays.append(_clamped((took_s / self.level + extra_s) / (mean_s + extra_s)))
+            self._seen.append((took_s / self.level, mean_s))
             self._move_level((ratio, mean_s), now)
+            if took_s > 0:  # else the clock is too coarse for it
+                self._smooth(log(ratio), mean_s)
             self._new += 1
             if self._is_due(now):
-                self._history, self._made_s, self._new = History(self._strays), now, 0
+                self._history, self._made_s, self._new = _alike(self._seen), now, 0
 
     def refresh(self, now: float) -> None:
         """Forget a level that is two minutes old."""
@@ -183,6 +212,18 @@ class CallTimes:
             self._ordered.clear()
             self.level = 1.0
 
+    def begin_anew(self) -> None:
+        """Forget every level: calls are compared with other means from now on."""
+        self.forget_level()
+        with self._lock:
+            self._log_usual, self._mean_s, self._calls = 0.0, 0.0, 0
+
+    def _smooth(self, log_ratio: float, mean_s: float) -> None:
+        """Move the usual level: a mean of logarithms, so that a few long calls weigh little."""
+        self._calls = min(self._calls + 1, _USUAL_CALLS)
+        self._log_usual += (log_ratio * mean_s - self._log_usual) / self._calls
+        self._mean_s += (mean_s - self._mean_s) / self._calls
+
     def _move_level(self, call: _Weighed, now: float) -> None:
         least, most = _LEVEL_CALLS
         self._recent.append((now, call))
@@ -193,7 +234,7 @@ class CallTimes:
             _, gone = self._recent.popleft()
             del self._ordered[bisect_left(self._ordered, gone)]
         if len(self._ordered) >= least:
-            self.level = _weighed_median(self._ordered)
+            self.level = weighed_median(self._ordered)
 
     def _is_due(self, now: float) -> bool:
         if self._new < _LEAST:

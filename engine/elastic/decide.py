@@ -68,9 +68,11 @@ def _settle_or_run(run: Run, rows: SortedRows, snapshot: Snapshot, now: float) -
     step = NextStep(line, load(run.rows), together)
     limits = _Limits(run, step, snapshot)
     for row in rows.onward:
-        worse = row.deadline_s - now < limits.of(row) - EPSILON_S
-        if worse or (row.route.tailed and too_dear(row, snapshot, now)):
+        if row.deadline_s - now < limits.of(row) - EPSILON_S:
             rows.final.append(row)
+        elif row.route.tailed and too_dear(row, snapshot, now):
+            rows.gave_way.append(row)
+    rows.final += rows.gave_way
     _make_room(rows, snapshot)
     if rows.final:
         return _decision(None, rows)
@@ -131,8 +133,9 @@ def _make_room(rows: SortedRows, snapshot: Snapshot) -> None:
         settled = {row.id for row in rows.final}
         banked = [row for row in rows.onward if row.id not in settled]
         banked.sort(key=lambda row: row.route.gain[row.route.passed[row.position]])
+        rows.gave_way += banked[:excess]
         rows.final += banked[:excess]
 
 
 def _decision(run: Run | None, rows: SortedRows) -> Decision:
-    return Decision(run, tuple(rows.expire), tuple(rows.final))
+    return Decision(run, tuple(rows.expire), tuple(rows.final), (), tuple(rows.gave_way))

@@ -92,13 +92,15 @@ class Decision:
 
     Rows in `final` have only their head left, or nothing if their route has none. Those in `turn`
     follow the other route from now on. Where a row is settled or turned nothing runs: decide
-    again at once. No row is in two of expire, final and run.
+    again at once. No row is in two of expire, final and run. Those of `final` in `gave_way` had the
+    time to go deeper, but others need the device.
     """
 
     run: Run | None
     expire: tuple[RowView, ...] = ()
     final: tuple[RowView, ...] = ()
     turn: tuple[tuple[RowView, Route], ...] = ()
+    gave_way: tuple[RowView, ...] = ()
 
     @property
     def rows(self) -> tuple[RowView, ...]:

@@ -26,7 +26,8 @@ class SortedRows:
     `expire`: no answer can come in time. `final`: answer from the last stop. `heads`: waiting for
     their head. `newcomers`: nothing run yet. `first`: on the way to their first stop. `onward`:
     banked a stop, on the way to the next. `lost`: will miss their deadline; best effort. Among them
-    are rows with an answer, where a better one is worth more although it is late.
+    are rows with an answer, where a better one is worth more although it is late. `gave_way`: those
+    of `final` that had the time to go deeper, but others need the device.
     """
 
     expire: list[RowView] = field(default_factory=list)
@@ -36,6 +37,7 @@ class SortedRows:
     first: list[RowView] = field(default_factory=list)
     onward: list[RowView] = field(default_factory=list)
     lost: list[RowView] = field(default_factory=list)
+    gave_way: list[RowView] = field(default_factory=list)
 
 
 def sort_rows(snapshot: Snapshot, now: float) -> SortedRows:

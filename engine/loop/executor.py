@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from artifact.stage import stage_name
@@ -15,6 +15,7 @@ from engine.elastic.rate import ArrivalRate
 from engine.elastic.snapshot import Decision, Run, Snapshot
 from engine.errors import BackendError, EngineError, EngineStopped, InferenceFailed
 from engine.loop.caption_rounds import CaptionRounds
+from engine.loop.idle.idle_time import IdleTime, IdleWork
 from engine.loop.inbox import Inbox
 from engine.loop.last_step import LastStep
 from engine.loop.stepper import Stepper
@@ -51,17 +52,24 @@ class LoopParts:
 
 
 class Executor:
-    """Runs requests on one thread until closed.
+    """Runs requests on one thread until closed, and what can wait while there are none.
 
     It frees every request's slots when nothing of it is left, then ends it if it was not cancelled.
     A fault ends the requests it meets. One that meets the guard itself ends the thread, and every
     request: see `stopped`.
     """
 
-    def __init__(self, parts: LoopParts, max_batch: int, late_worth: float = 0.0) -> None:
+    def __init__(
+        self,
+        parts: LoopParts,
+        max_batch: int,
+        late_worth: float = 0.0,
+        idle_works: Sequence[IdleWork] = (),
+    ) -> None:
         self.parts = parts
         self.taken_in = TakenIn()
         self.inbox = Inbox()
+        self._idle_time = IdleTime(self.inbox, parts.requests, idle_works, parts.clock)
         self._max_batch = max_batch
         self._late_worth = late_worth
         self._rate = ArrivalRate()
@@ -81,9 +89,14 @@ class Executor:
 
     @property
     def silent_s(self) -> float:
-        """How long the turn under way has taken, seconds; 0 while there is nothing to do."""
+        """How long the turn under way has taken, seconds; 0 while there is nothing to do.
+
+        A piece of idle work counts while a request waits for its end.
+        """
         began_s = self._turn_began_s  # read once: another thread writes it
-        return 0.0 if began_s is None else self.parts.clock.now_s() - began_s
+        if began_s is None:
+            return self._idle_time.silent_s
+        return self.parts.clock.now_s() - began_s
 
     def submit(self, request: Request) -> None:
         """Add a request.
@@ -168,7 +181,7 @@ class Executor:
         """Take in what has happened; sleep while there is nothing to do. False: closing."""
         inbox = self.inbox
         if not self.taken_in.views:
-            inbox.wait()
+            self._idle_time.wait()
         self._turn_began_s = self.parts.clock.now_s()
         if inbox.closing:
             return False
@@ -225,13 +238,14 @@ class Executor:
             self._finish(request, self.parts.variants.give_up(request, now))
         for view, route in decision.turn:
             self.parts.variants.turn(self.taken_in.requests[view.id], route)
+        gave_way = {view.id for view in decision.gave_way}
         for view in decision.final:
             request = self.taken_in.requests[view.id]
             self.parts.stepper.leave(request)
             if request.elastic:
                 together = min(len(decision.final), self._max_batch)
                 request.on_time_chance = self._last_step.on_time_chance(request, together)
-            self.parts.variants.settle(request, now, len(decision.final))
+            self.parts.variants.settle(request, now, len(decision.final), view.id in gave_way)
         if decision.run is not None:
             self._run(decision.run, now)
 

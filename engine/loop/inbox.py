@@ -64,10 +64,10 @@ class Inbox:
         with self._changed:
             self.stopped = True
 
-    def wait(self) -> None:
-        """Sleep until anything has happened."""
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Sleep until anything has happened, or the time is over; tell whether anything has."""
         with self._changed:
-            self._changed.wait_for(lambda: self.filled)
+            return self._changed.wait_for(lambda: self.filled, timeout_s)
 
     def was_woken(self) -> bool:
         """Tell whether `wake` was called since this was asked last."""

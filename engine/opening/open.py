@@ -24,7 +24,8 @@ from engine.residency.stages import Progress, StageSet
 class OpenedEngine:
     """Loaded stages that passed the golden check, and their latency profile.
 
-    `reason` is why this backend, in one line.
+    `reason` is why this backend, in one line. `measured_beside`: the profile was measured while
+    another engine of the process answered.
     """
 
     backend: Backend
@@ -32,6 +33,7 @@ class OpenedEngine:
     stages: StageSet
     profile: LatencyProfile
     reason: str = "as configured"
+    measured_beside: bool = False
 
 
 def open_engine(
@@ -63,9 +65,10 @@ def open_engine(
         alone = config.beside_bytes is None
         if profile is not None and alone and not still_true(profile, family, stages):
             profile = None
+        beside = profile is None and not alone
         if profile is None:
             profile = measure_profile(artifact, backend, family, stages, config, on_progress)
-        opened = OpenedEngine(backend, family, stages, profile)
+        opened = OpenedEngine(backend, family, stages, profile, measured_beside=beside)
     finally:
         if opened is None:
             stages.close()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
-from PIL import Image
+from collections.abc import Generator, Mapping, Sequence
 
 from artifact.golden import LabelledCase, read_labelled_cases
 from artifact.preprocess import to_pixels
@@ -14,6 +12,9 @@ from engine.opening.golden import Measured
 from engine.opening.solo import Solo
 from engine.tasks import ENGINE_TASKS
 from engine.tasks.context import Picture, TaskContext
+from engine.types import Input
+from pictures.images import decode_rgb
+from pictures.limits import MAX_PIXELS
 
 
 def measure_quality(
@@ -44,8 +45,7 @@ def golden_quality(
 
 
 def _pixels(artifact: Artifact, file: str, side_px: int) -> Picture:
-    with Image.open(artifact.path(file)) as image:
-        return to_pixels(image.convert("RGB"), side_px)
+    return to_pixels(decode_rgb(artifact.path(file).read_bytes(), MAX_PIXELS), side_px)
 
 
 def score(
@@ -58,16 +58,14 @@ def score(
 ) -> float:
     """Return a variant's quality on cases of one task, by that task's measure, in 0..1.
 
-    What it takes is what `answers` takes.
-
-    Raises:
-        InferenceFailed: if a stage throws.
+    Arguments and errors are those of `answers_to`.
     """
-    given = answers(artifact, solo, task, variant, cases, pictures)
-    return TASKS[task].measure.score(given, cases)
+    return TASKS[task].measure.score(
+        answers_to(artifact, solo, task, variant, cases, pictures), cases
+    )
 
 
-def answers(
+def answers_to(
     artifact: Artifact,
     solo: Solo,
     task: TaskName,
@@ -75,7 +73,7 @@ def answers(
     cases: Sequence[CaseFields],
     pictures: Sequence[Sequence[Picture]],
 ) -> list[str]:
-    """Return a variant's answers to cases of one task: labels, or texts.
+    """Return a variant's answers to cases of one task: their best labels, or texts.
 
     Args:
         artifact: finished or previewed.
@@ -88,15 +86,64 @@ def answers(
     Raises:
         InferenceFailed: if a stage throws.
     """
-    codec, work = artifact.text_codec(), ENGINE_TASKS[task]
-    context = TaskContext(solo.family, codec, solo.texts, solo.max_batch)
-    programs = solo.family.member(task, variant).programs
-    rows = []
-    for case, seen in zip(cases, pictures, strict=True):
-        given = work.of_case(case, seen)
-        rows.append(work.row(given, work.read(given, context), programs, context))
-    captions = [row.caption for row in rows if row.caption is not None]
-    if captions:
-        return [codec.decode(words) for words in solo.words(captions, programs)]
-    labels = artifact.labels_of(TASKS[task])
-    return [labels[best] for best in solo.logits(rows).argmax(axis=1)]
+    work = ENGINE_TASKS[task]
+    inputs = [work.of_case(case, seen) for case, seen in zip(cases, pictures, strict=True)]
+    return SoloAnswers(artifact, solo).all(variant, inputs)
+
+
+class SoloAnswers:
+    """What variants answer, without a scheduler: the best label, or the text.
+
+    Args:
+        artifact: finished or previewed.
+        solo: its loaded stages.
+    """
+
+    def __init__(self, artifact: Artifact, solo: Solo) -> None:
+        self._artifact, self._solo = artifact, solo
+        self._codec = artifact.text_codec()
+        self._context = TaskContext(solo.family, self._codec, solo.texts, solo.max_batch)
+
+    def all(self, variant: str, inputs: Sequence[Input]) -> list[str]:
+        """Return the answers to inputs of one task, at least one.
+
+        Raises:
+            InferenceFailed: if a stage throws.
+        """
+        answering = self.stepwise(variant, inputs)
+        while True:
+            try:
+                next(answering)
+            except StopIteration as end:
+                answers: list[str] = end.value
+                return answers
+
+    def one(self, variant: str, given: Input) -> Generator[None, None, str]:
+        """Answer one input, and yield after each stage call; return the answer.
+
+        Raises:
+            InferenceFailed: if a stage throws.
+        """
+        answers = yield from self.stepwise(variant, [given])
+        return answers[0]
+
+    def stepwise(self, variant: str, inputs: Sequence[Input]) -> Generator[None, None, list[str]]:
+        """Answer as `all` does, and yield after each stage call; return the answers.
+
+        Raises:
+            InferenceFailed: if a stage throws.
+        """
+        task, solo = inputs[0].task, self._solo
+        work = ENGINE_TASKS[task]
+        programs = solo.family.member(task, variant).programs
+        rows = [
+            work.row(given, work.read(given, self._context), programs, self._context)
+            for given in inputs
+        ]
+        captions = [row.caption for row in rows if row.caption is not None]
+        if captions:
+            yield from solo.writing(captions, programs)
+            return [self._codec.decode(caption.words) for caption in captions]
+        yield from solo.running(rows)
+        labels = self._artifact.labels_of(TASKS[task])
+        return [labels[row.logits.argmax()] for row in rows if row.logits is not None]

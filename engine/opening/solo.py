@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -67,22 +67,36 @@ class Solo:
         Raises:
             InferenceFailed: if a stage throws.
         """
-        together = max(self.max_batch // len(rows[0].search.words), 1) if rows else 1
-        for first in range(0, len(rows), together):
-            self._write(rows[first : first + together], programs)
+        for _ in self.writing(rows, programs):
+            pass
         return [row.words for row in rows]
 
-    def _write(self, rows: Sequence[CaptionRow], programs: tuple[Program, ...]) -> None:
+    def writing(
+        self, rows: Sequence[CaptionRow], programs: tuple[Program, ...]
+    ) -> Generator[None, None, None]:
+        """Write captions as `words` does, and yield after each stage call.
+
+        Raises:
+            InferenceFailed: if a stage throws.
+        """
+        together = max(self.max_batch // len(rows[0].search.words), 1) if rows else 1
+        for first in range(0, len(rows), together):
+            yield from self._write(rows[first : first + together], programs)
+
+    def _write(
+        self, rows: Sequence[CaptionRow], programs: tuple[Program, ...]
+    ) -> Generator[None, None, None]:
         if self._runner is None:
             raise ValueError("the artifact has no captions")
         try:
-            self.run_rows(rows)
+            yield from self.running(rows)
             for row in rows:
                 row.settle(programs)
             while going := [row for row in rows if not row.done]:
                 round_ = self._runner.begin(going)
                 while not round_.finished:
                     self._runner.step(round_)
+                    yield
                 for error in round_.failed.values():
                     raise error
         finally:
@@ -109,6 +123,15 @@ class Solo:
         Raises:
             InferenceFailed: if a stage throws or a row's logits are not finite.
         """
+        for _ in self.running(rows):
+            pass
+
+    def running(self, rows: Sequence[Row]) -> Generator[None, None, None]:
+        """Run rows as `run_rows` does, and yield after each stage call.
+
+        Raises:
+            InferenceFailed: if a stage throws or a row's logits are not finite.
+        """
         waiting: list[Row] = list(rows)
         while waiting:
             stage, bucket = waiting[0].step.stage, waiting[0].bucket
@@ -121,3 +144,4 @@ class Solo:
                     raise InferenceFailed(stage, "the logits are not finite")
             finished = {id(row) for row in batch if row.ended}
             waiting = [row for row in waiting if id(row) not in finished]
+            yield

@@ -95,7 +95,9 @@ class Admission:
             budget=budget,
             arrived_s=known.arrived_s,
             deadline_s=deadline_s,
-            expires_s=expires_s(deadline_s, budget.on_miss == "reject", self._config.grace_s),
+            expires_s=expires_s(
+                deadline_s, budget.on_miss == "reject", self._config.grace_s, known.reply_s
+            ),
             reply_s=known.reply_s,
             request_bytes=self._family.member(task.name, choice.variant).request_bytes * beams,
             beams=beams,

@@ -54,7 +54,7 @@ class AnswerMaker:
             quality=member.quality,
             predicted_s=request.answer_s,
             deadline_met=now <= request.deadline_s if request.has_deadline else None,
-            degraded=request.degraded,
+            degraded_because=request.degraded_because,
             labels=labels,
             text=None if caption is None else self._decode(caption.words),
             phases_s={"queue": max(queue_s, 0.0), **request.phases_s},

@@ -6,6 +6,7 @@ from concurrent.futures import InvalidStateError
 
 from engine.errors import DeadlineError, DeadlineExpired, EngineError, InferenceFailed
 from engine.requests.answers import AnswerMaker
+from engine.requests.audit_sample import AuditSample
 from engine.requests.open_requests import OpenRequests
 from engine.requests.request import Request
 from engine.telemetry import Telemetry
@@ -16,10 +17,15 @@ class Endings:
     """Resolves the futures of requests. Thread-safe."""
 
     def __init__(
-        self, requests: OpenRequests, answer_maker: AnswerMaker, telemetry: Telemetry
+        self,
+        requests: OpenRequests,
+        answer_maker: AnswerMaker,
+        sample: AuditSample,
+        telemetry: Telemetry,
     ) -> None:
         self._requests = requests
         self._answer_maker = answer_maker
+        self._sample = sample
         self._telemetry = telemetry
 
     def end(self, request: Request, outcome: Outcome, error: Exception) -> None:
@@ -63,6 +69,7 @@ class Endings:
                 request.stream.end(answer.text)
         finally:
             self._tell(request, answer)
+        self._sample.offer(request, answer)
 
     def _tell(self, request: Request, what: Answer | Exception) -> None:
         """Resolve the future of a request that has ended, unless that was done."""

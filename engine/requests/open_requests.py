@@ -40,6 +40,11 @@ class OpenRequests:
         return not self._requests
 
     @property
+    def quiet(self) -> bool:
+        """Whether no request is open, and any would be taken."""
+        return self._taking and not self._requests
+
+    @property
     def open(self) -> int:
         """How many requests are open, waiting or running."""
         return len(self._requests)

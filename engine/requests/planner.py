@@ -38,6 +38,7 @@ class Planner:
         self._bucket = family.manifest.buckets.text_lengths[-1]
         self._memory: dict[int, dict[tuple[TaskName, str], int]] = {}
         self._fitting: dict[_Hard, tuple[Offer, ...]] = {}
+        self._fitting_by = predictor.means
 
     def offers(self, task: Task) -> tuple[Offer, ...]:
         """Return every variant of a task as it can be served now."""
@@ -86,15 +87,22 @@ class Planner:
             budget.variant,
             beams,
         )
-        known = self._fitting.get(hard)
-        if known is not None:
-            return known
+        known = self._known()
+        if hard in known:
+            return known[hard]
         found = self._fit(task, budget, admitted, beams)
         if admitted is None:
-            if len(self._fitting) >= _MOST_KNOWN:
-                self._fitting.clear()  # clients choose limits, so there may be any number of them
-            self._fitting[hard] = found
+            if len(known) >= _MOST_KNOWN:
+                known.clear()  # clients choose limits, so there may be any number of them
+            known[hard] = found
         return found
+
+    def _known(self) -> dict[_Hard, tuple[Offer, ...]]:
+        """Return what is known by the latency profile that predicts now."""
+        means = self._predictor.means
+        if self._fitting_by is not means:
+            self._fitting, self._fitting_by = {}, means
+        return self._fitting
 
     def _fit(
         self, task: Task, budget: Budget, admitted: str | None, beams: int

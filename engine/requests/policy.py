@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from engine.errors import DeadlineUnattainable, InvalidInput, NoVariantFits, UnknownVariant
-from engine.types import Budget, Offer
+from engine.types import Budget, Degraded, DegradedReason, Offer
 
 _BYTES_PER_MB = 1e6
 
@@ -19,14 +19,19 @@ STRICT_CHANCE = 0.99
 class Choice:
     """A variant, and why.
 
-    `service_s` is its predicted time from first step to answer. `degraded`: it is not the best
-    qualifying one, because of latency. `lost`: it is predicted to miss the deadline all the same.
+    `service_s` is its predicted time from first step to answer. `degraded_because`: why it is not
+    the best qualifying one. `lost`: it is predicted to miss the deadline all the same.
     """
 
     variant: str
     service_s: float
-    degraded: bool
+    degraded_because: Degraded | None
     lost: bool
+
+    @property
+    def degraded(self) -> bool:
+        """Whether it is not the best qualifying one."""
+        return self.degraded_because is not None
 
 
 def check_budget(budget: Budget) -> None:
@@ -128,12 +133,20 @@ def choose(
     Raises:
         DeadlineUnattainable: under `reject`, if not even the fastest finishes.
     """
-    best = fitting[0]
-    for offer in fitting:
+
+    def because(place: int, reason: DegradedReason) -> Degraded | None:
+        if not place:
+            return None
+        better = fitting[place - 1].variant
+        left_s = None if math.isinf(slack_s) else slack_s
+        return Degraded(reason, better, wait_s + service_s(better), left_s)
+
+    for place, offer in enumerate(fitting):
         needed_s = service_s(offer.variant)
         if wait_s + needed_s <= slack_s:
-            return Choice(offer.variant, needed_s, offer is not best, lost=False)
-    fastest = min(fitting, key=lambda offer: service_s(offer.variant))
+            return Choice(offer.variant, needed_s, because(place, "time"), lost=False)
+    place = min(range(len(fitting)), key=lambda each: service_s(fitting[each].variant))
+    fastest = fitting[place]
     needed_s = service_s(fastest.variant)
     if budget.on_miss == "reject":
         # Time already gone counts against the budget, so it is shown as part of the prediction.
@@ -141,7 +154,7 @@ def choose(
         spent_ms = max(limit_ms - slack_s * 1e3, 0.0)
         predicted_ms = spent_ms + (wait_s + needed_s) * 1e3
         raise DeadlineUnattainable(limit_ms, predicted_ms, fastest.variant)
-    return Choice(fastest.variant, needed_s, fastest is not best, lost=True)
+    return Choice(fastest.variant, needed_s, because(place, "late"), lost=True)
 
 
 def _constraints(budget: Budget) -> tuple[str, ...]:
@@ -154,8 +167,12 @@ def _constraints(budget: Budget) -> tuple[str, ...]:
     return found or ("the server's memory budget",)
 
 
-def expires_s(deadline_s: float, reject: bool, grace_s: float) -> float:
-    """Return when work on a request stops; never without a deadline."""
+def expires_s(deadline_s: float, reject: bool, grace_s: float, reply_s: float = 0.0) -> float:
+    """Return when work on a request stops; never without a deadline.
+
+    Its grace is over when its reply is written, so the work stops before that by twice what a
+    reply is predicted to take, but not before the deadline.
+    """
     if math.isinf(deadline_s) or reject:
         return deadline_s
-    return deadline_s + grace_s
+    return deadline_s + max(grace_s - 2 * reply_s, 0.0)

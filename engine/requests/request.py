@@ -13,7 +13,7 @@ from engine.elastic.course import WORD
 from engine.elastic.snapshot import RowView
 from engine.rows.caption.stream import TextStream
 from engine.rows.row import Row
-from engine.types import Answer, Budget
+from engine.types import Answer, Budget, Degraded, Input
 
 PATIENCE_S = 30.0
 """What a request without a deadline is scheduled against, again and again until it is answered."""
@@ -35,7 +35,7 @@ class Request:
     `id` to `predicted_s`       `Admission`, once                      `admit`'s caller
     `future`                    `EnginePool`, once                     whatever ends it
     `submitted`                 `OpenRequests.claim`, once             `submit`'s caller
-    `row` to `stream`           `RowMaker`, once                       `submit`'s caller
+    `given` to `stream`         `RowMaker`, once                       `submit`'s caller
     `variant`, `least`, `keys`  `Admission`, then `VariantSetter`      `admit`'s and `submit`'s
                                                                        callers, then the engine
     `lost`                      `Admission`, then `VariantSetter`      `admit`'s caller, then the
@@ -62,6 +62,7 @@ class Request:
         remaining: what must still be done before any answer, as a share of the variant `least`.
         submitted: its picture has been handed over.
         started: its first step has begun.
+        given: its pictures and text, as they were handed over.
         row: its arrays and its next step.
         view: the same as the scheduler sees it.
         elastic: it may stop or go deeper while it runs. If not, its variant is chosen before its
@@ -71,7 +72,7 @@ class Request:
         top_k: how many labels its answer lists.
         submitted_s, started_s, first_word_s: when that happened.
         stream: sends its text while it grows.
-        degraded: a lower variant than the best qualifying one, because of latency.
+        degraded_because: why a lower variant than the best qualifying one; None: it is the best.
         on_time_chance: of being on time, predicted before its last step; None: it is not settled,
             or has no deadline.
         answer_s: predicted from its first step to its answer, when its variant was settled.
@@ -104,6 +105,7 @@ class Request:
     future: Future[Answer] = field(default_factory=Future)
     submitted: bool = False
 
+    given: Input = field(init=False)
     row: Row = field(init=False)
     view: RowView = field(init=False)
     elastic: bool = False
@@ -115,7 +117,7 @@ class Request:
 
     started: bool = False
     planned: bool = False
-    degraded: bool = False
+    degraded_because: Degraded | None = None
     remaining: float = 1.0
     started_s: float = 0.0
     first_word_s: float = 0.0

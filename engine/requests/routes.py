@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from artifact.task import Task, TaskName
 from engine.elastic.course import WORD, Course, Line, Route, Stop, chains, link
+from engine.requests.mean_times import MeanTimes
 from engine.requests.prediction import Predictor
 from engine.residency.family import Family
 from engine.types import Offer
@@ -13,15 +14,33 @@ from engine.types import Offer
 _POINTS = 100.0
 
 
+class _RoutesByMeans:
+    """The routes made so far, all with the times of one latency profile."""
+
+    def __init__(self, means: MeanTimes) -> None:
+        self.means = means
+        self.elastic: dict[tuple[TaskName, tuple[str, ...], int, int, int], Route] = {}
+        self.fixed: dict[tuple[TaskName, str, int, int, int], Route] = {}
+        self.words: dict[tuple[TaskName, str, int, int], Route] = {}
+
+
 class Router:
-    """Makes routes, once per kind. Thread-safe: making one twice does no harm."""
+    """Makes routes, once per kind and latency profile.
+
+    Thread-safe: making one twice does no harm.
+    """
 
     def __init__(self, family: Family, predictor: Predictor) -> None:
         self._family = family
         self._predictor = predictor
-        self._elastic: dict[tuple[TaskName, tuple[str, ...], int, int, int], Route] = {}
-        self._fixed: dict[tuple[TaskName, str, int, int, int], Route] = {}
-        self._words: dict[tuple[TaskName, str, int, int], Route] = {}
+        self._routes = _RoutesByMeans(predictor.means)
+
+    @property
+    def _known(self) -> _RoutesByMeans:
+        known, means = self._routes, self._predictor.means
+        if known.means is not means:  # the profile has been replaced
+            known = self._routes = _RoutesByMeans(means)
+        return known
 
     def is_elastic(self, task: Task) -> bool:
         """Tell whether a row of this task may stop or go deeper while it runs.
@@ -49,20 +68,21 @@ class Router:
         """
         allowed = tuple(offer.variant for offer in fitting)
         expected = self._expected(words) if task.writes else 0
-        key = (task.name, allowed, bucket, expected, beams)
-        if key not in self._elastic:
+        key, known = (task.name, allowed, bucket, expected, beams), self._known
+        if key not in known.elastic:
             points = _points(fitting)
             patterns = {v: self._family.member(task.name, v).pattern for v in allowed}
             ways = [
-                self._along(task, chain, points, bucket, expected, beams)
+                self._along(known.means, task, chain, points, bucket, expected, beams)
                 for chain in chains(patterns, points, tuple(points))
             ]
             link(ways)
-            self._elastic[key] = min(ways, key=lambda way: way.alone_s[0])
-        return self._elastic[key]
+            known.elastic[key] = min(ways, key=lambda way: way.alone_s[0])
+        return known.elastic[key]
 
     def _along(
         self,
+        means: MeanTimes,
         task: Task,
         chain: tuple[str, ...],
         points: Mapping[str, float],
@@ -76,8 +96,8 @@ class Router:
         head = None if task.writes else (steps.pop().stage, 0)
         calls = tuple((step.stage, bucket) for step in steps)
         course = Course(calls, tuple(step.order for step in steps), stops, head)
-        tails = self._tails(task, chain, words, beams)
-        return Route(course, self._predictor.line, task.rows, tails, tail_calls=words or 1)
+        tails = _tails(means, task, chain, words, beams)
+        return Route(course, means.line, task.rows, tails, tail_calls=words or 1)
 
     def words(self, task: Task, variant: str, words: int | None, beams: int) -> Route:
         """Return the route of a caption that has seen its picture: it is at position 1.
@@ -85,22 +105,15 @@ class Router:
         Planned as if it took as many words as captions usually do.
         """
         expected = self._expected(words)
-        key = (task.name, variant, expected, beams)
-        if key not in self._words:
+        key, known = (task.name, variant, expected, beams), self._known
+        if key not in known.words:
             stem = self._family.member(task.name, variant).programs[0].steps[0].stage
             calls = ((stem, 0), *[WORD] * expected)
             stop = Stop(len(calls), variant, _POINTS)
             course = Course(calls, (None,) * len(calls), (stop,), None)
-            line = self._predictor.word_line(task, variant)
-            self._words[key] = Route(course, lambda stage, bucket: line, rows=beams, kind=WORD)
-        return self._words[key]
-
-    def _tails(self, task: Task, variants: Sequence[str], words: int, beams: int) -> Sequence[Line]:
-        """Return the seconds of the words that follow each variant's stop, if it writes."""
-        if not task.writes:
-            return ()
-        lines = [self._predictor.word_line(task, variant) for variant in variants]
-        return [(words * fixed_s, words * row_s * beams) for fixed_s, row_s in lines]
+            line = known.means.word_line(task, variant)
+            known.words[key] = Route(course, lambda stage, bucket: line, rows=beams, kind=WORD)
+        return known.words[key]
 
     def _expected(self, words: int | None) -> int:
         usual = self._predictor.caption_length.expected
@@ -114,15 +127,25 @@ class Router:
         A caption's ends with its image pass; what follows is `words`.
         """
         expected = self._expected(words) if task.writes else 0
-        key = (task.name, variant, bucket, expected, beams)
-        if key not in self._fixed:
+        key, known = (task.name, variant, bucket, expected, beams), self._known
+        if key not in known.fixed:
             steps = self._family.member(task.name, variant).programs[0].steps
             calls = tuple((s.stage, 0 if s.stage.is_head else bucket) for s in steps)
             stop = Stop(len(calls), variant, _POINTS)
             course = Course(calls, tuple(step.order for step in steps), (stop,), None)
-            tails = self._tails(task, (variant,), expected, beams)
-            self._fixed[key] = Route(course, self._predictor.line, task.rows, tails)
-        return self._fixed[key]
+            tails = _tails(known.means, task, (variant,), expected, beams)
+            known.fixed[key] = Route(course, known.means.line, task.rows, tails)
+        return known.fixed[key]
+
+
+def _tails(
+    means: MeanTimes, task: Task, variants: Sequence[str], words: int, beams: int
+) -> Sequence[Line]:
+    """Return the seconds of the words that follow each variant's stop, if it writes."""
+    if not task.writes:
+        return ()
+    lines = [means.word_line(task, variant) for variant in variants]
+    return [(words * fixed_s, words * row_s * beams) for fixed_s, row_s in lines]
 
 
 def _points(offers: Sequence[Offer]) -> dict[str, float]:

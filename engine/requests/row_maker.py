@@ -60,6 +60,7 @@ class RowMaker:
         _check_admitted(request, asked, on_text is not None)
         route = self._variants.route(request, asked.bucket, asked.words, asked.beams)
         member = self._context.family.member(name, route.course.stops[-1].variant)
+        request.given = given
         request.row = task.row(given, asked, member.programs, self._context)
         due_s = request.deadline_s - request.reply_s if request.has_deadline else now + PATIENCE_S
         request.view = RowView(

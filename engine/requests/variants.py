@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from engine.elastic.course import Route
 from engine.errors import DeadlineError, DeadlineExpired, DeadlineUnattainable
+from engine.requests.degrading import PROMISED, why_degraded
 from engine.requests.planner import Planner
 from engine.requests.prediction import Predictor
 from engine.requests.request import Request
@@ -13,9 +14,6 @@ from engine.requests.routes import Router
 from engine.residency.family import Family
 from engine.telemetry import Telemetry
 from engine.types import Offer
-
-_PROMISED = 0.9
-"""Share of answers that are to come within their predicted time."""
 
 
 class VariantSetter:
@@ -98,7 +96,7 @@ class VariantSetter:
             words=request.words,
         )
         request.variant = request.least = choice.variant
-        request.lost, request.degraded = choice.lost, choice.degraded
+        request.lost, request.degraded_because = choice.lost, choice.degraded_because
         request.keys = self._family.member(task.name, choice.variant).keys[-1] + 1
         request.planned, request.answer_s = True, choice.service_s
         self.turn(
@@ -124,10 +122,11 @@ class VariantSetter:
         slack_s = request.deadline_s - now - promised_s if request.has_deadline else None
         self._telemetry.started(now - request.submitted_s, slack_s)
 
-    def settle(self, request: Request, now: float, together: int) -> None:
+    def settle(self, request: Request, now: float, together: int, gave_way: bool = False) -> None:
         """Make a request answer from the last stop it passed.
 
-        What was chosen before its first step keeps the prediction made then.
+        What was chosen before its first step keeps the prediction made then. `gave_way`: it had
+        the time to go deeper.
         """
         view, route = request.view, request.view.route
         stop = route.banked(view.position)
@@ -136,7 +135,9 @@ class VariantSetter:
         fixed_s, row_s = route.tail(view.position)
         tail_s = fixed_s + row_s * min(together, self._max_batch)
         if request.elastic:
-            request.degraded = stop.variant != route.kin[0].course.stops[-1].variant
+            request.degraded_because = why_degraded(
+                request, self._predictor.times.chances, now, together, gave_way
+            )
             request.answer_s = now - request.started_s + self._tail_s(route, tail_s)
         request.row.settle(member.programs)
         if not request.task.writes:
@@ -149,7 +150,7 @@ class VariantSetter:
 
     def _tail_s(self, route: Route, mean_s: float) -> float:
         """Return the seconds within which nine of ten answers come once they are settled."""
-        return self._predictor.times.chances.needed_s(max(route.tail_calls, 1), mean_s, _PROMISED)
+        return self._predictor.times.chances.needed_s(max(route.tail_calls, 1), mean_s, PROMISED)
 
     def give_up(self, request: Request, now: float) -> DeadlineError:
         """Return why a request ends without an answer: too late, or sure to become so."""

@@ -12,6 +12,7 @@ from artifact.pattern import SkipPattern
 from artifact.program import Program, composed_programs, whole_programs
 from artifact.stage import StageName, stage_name
 from artifact.task import Task, TaskName
+from engine.types import MadeBy
 
 _FLOAT_BYTES = 4
 
@@ -139,6 +140,16 @@ class Family:
     def of_task(self, task: TaskName) -> tuple[Member, ...]:
         """Return a task's variants, in the manifest's order."""
         return tuple(member for member in self.members.values() if member.task.name == task)
+
+    def agreements(self) -> dict[MadeBy, float | None]:
+        """Return the share of each lower variant's answers that are the deepest one's, if known."""
+        return {
+            MadeBy(*name): self.manifest.variant(member.variant).agreement_of(
+                member.task.name, self._precision
+            )
+            for name, member in self.members.items()
+            if member.variant != self.manifest.deepest
+        }
 
     @property
     def variants(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
+from types import EllipsisType
 
 import onnx
 import torch
@@ -69,10 +70,10 @@ def recover(artifact: Artifact) -> Checkpoint:
     return Checkpoint(model, tokenizer, artifact.labels(), None, note)
 
 
-Part = tuple[slice | int, ...]
+Part = tuple[slice | int | EllipsisType, ...]
 """Which part of a tensor of the model a graph holds."""
 
-_WHOLE: Part = (slice(None),)
+_WHOLE: Part = (...,)
 
 
 def _tensors(artifact: Artifact) -> Iterator[tuple[str, Part, Tensor]]:

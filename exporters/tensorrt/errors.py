@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from artifact.errors import how_to_install
+
 
 class BuildError(Exception):
     """Plans cannot be built; `str()` is one line that says how to fix it."""
@@ -26,7 +28,7 @@ class LibraryMissing(BuildError):
     def __init__(self, name: str, problem: str) -> None:
         self.name = name
         self.problem = problem
-        super().__init__(f"{name}: {problem} (pip install 'otmv-serve[{name}]')")
+        super().__init__(f"{name}: {problem} ({how_to_install(name)})")
 
     @classmethod
     def both(cls) -> LibraryMissing:

@@ -26,14 +26,14 @@ import numpy as np
 from artifact.latency.machine import usable_cores
 from artifact.store import open_artifact
 from loadtests.kit.asking.tasks import WORKLOAD
-from loadtests.kit.bars import Bar
+from loadtests.kit.bars import Bar, any_missed
 from loadtests.kit.origin import Origin
 from loadtests.kit.processes.busy import busy_processes
 from loadtests.kit.processes.child import ROOT
 from loadtests.kit.processes.serving import ServerProcess, serving
-from loadtests.kit.results import results, rounded, write_results
+from loadtests.kit.results import results, results_file, rounded, write_results
 from loadtests.rivals.options import PATH
-from loadtests.slo.calibration import chances_bar, scrape
+from loadtests.slo.judging.calibration import chances_bar, scrape
 from loadtests.slo.workload import bodies
 
 OURS, BEFORE = "ours", "before"
@@ -151,7 +151,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--per-round", type=int, default=20, help="questions of each side")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", type=Path, help="write results here")
+    parser.add_argument("--json", type=results_file, help="write results here")
     asked = parser.parse_args()
     found = measure(asked)
     for bar in found:
@@ -160,7 +160,7 @@ def main() -> int:
         command = " ".join(("python -m loadtests.engine.busy_cores", *sys.argv[1:]))
         facts = {"latency_ms": asked.latency_ms, "requests": asked.rounds * asked.per_round}
         write_results(asked.json, results(Origin(command, asked.seed), facts, found))
-    return int(any(bar.verdict == "short" for bar in found))
+    return int(any_missed(found))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from artifact.errors import ArtifactError
+from artifact.errors import ArtifactError, how_to_install
 from engine.errors import EngineError
 from loadtests.engine.comparisons import BY_NAME
 from loadtests.engine.setup import EngineBench
@@ -34,7 +34,7 @@ def run(name: str, setup: EngineBench, send: Callable[[dict[str, Any]], None]) -
     except ModuleNotFoundError as error:
         if error.name not in _EXTRAS:
             raise
-        why = f"needs {error.name}: pip install 'otmv-serve[{_EXTRAS[error.name]}]'"
+        why = f"needs {error.name}: {how_to_install(_EXTRAS[error.name])}"
         send({"bars": [asdict(BY_NAME[name].not_run(setup.backend, why))]})
     except (BenchError, ArtifactError, EngineError) as error:
         send({"problem": str(error)})

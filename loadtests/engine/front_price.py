@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from loadtests.engine.connection import Connection, question_bytes
-from loadtests.kit.bars import Bar
+from loadtests.kit.bars import Bar, any_missed
 from loadtests.kit.origin import Origin
 from loadtests.kit.pairs import Pairs, ratio_bar
 from loadtests.kit.processes.busy import busy_processes
@@ -31,7 +31,7 @@ from loadtests.kit.processes.child import environment
 from loadtests.kit.processes.serving import ServerProcess, ready_address
 from loadtests.kit.processes.started import started
 from loadtests.kit.quartiles import quartiles
-from loadtests.kit.results import results, write_results
+from loadtests.kit.results import results, results_file, write_results
 
 CONNECTIONS = 8
 QUESTION = "what color is the circle?"
@@ -170,7 +170,7 @@ def main() -> int:
     parser.add_argument("after", type=Path, help="another one")
     parser.add_argument("--visits", type=int, default=7, help="windows of each tree")
     parser.add_argument("--seconds", type=float, default=3.0, help="of a window")
-    parser.add_argument("--json", type=Path, help="write results here")
+    parser.add_argument("--json", type=results_file, help="write results here")
     asked = parser.parse_args()
     bars = measure(asked)
     for bar in bars:
@@ -179,7 +179,7 @@ def main() -> int:
         command = " ".join(("python -m loadtests.engine.front_price", *sys.argv[1:]))
         facts = {"visits": asked.visits, "window_s": asked.seconds, "busy_processes": BUSY}
         write_results(asked.json, results(Origin(command), facts, bars))
-    return int(any(bar.verdict == "short" for bar in bars))
+    return int(any_missed(bars))
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loadtests.kit.bars import Bar
+from loadtests.kit.bars import Bar, any_missed
 from loadtests.kit.origin import Origin
 from loadtests.kit.quartiles import quartiles
-from loadtests.kit.results import results, rounded, write_results
+from loadtests.kit.results import results, results_file, rounded, write_results
 
 COMPARISONS = ("composed", "http-idle", "decide")
 LIMIT = 1.03
@@ -112,7 +112,7 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=3, help="of each comparison in a visit")
     parser.add_argument("--only", action="append", choices=COMPARISONS, help="may be repeated")
     parser.add_argument("--backend", default="onnxruntime")
-    parser.add_argument("--json", type=Path, help="write results here")
+    parser.add_argument("--json", type=results_file, help="write results here")
     asked = parser.parse_args()
     comparisons = asked.only or COMPARISONS
     trees = [asked.before.resolve(), asked.after.resolve()]
@@ -128,7 +128,7 @@ def main() -> int:
         command = " ".join(("python -m loadtests.engine.two_trees", *sys.argv[1:]))
         facts = {"backend": asked.backend, "visits": asked.visits, "pairs": asked.pairs}
         write_results(asked.json, results(Origin(command), facts, bars))
-    return int(any(bar.verdict == "short" for bar in bars))
+    return int(any_missed(bars))
 
 
 if __name__ == "__main__":

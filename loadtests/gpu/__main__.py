@@ -16,9 +16,9 @@ from loadtests.gpu.suite.plot import plot
 from loadtests.gpu.suite.run import PartOutcome, SuiteOptions, SuitePart, run_suite
 from loadtests.gpu.suite.sizes import SIZES
 from loadtests.gpu.suite.tables import show, tables
-from loadtests.kit.bars import Bar
+from loadtests.kit.bars import Bar, any_missed
 from loadtests.kit.origin import Origin
-from loadtests.kit.results import results, write_results
+from loadtests.kit.results import results, results_file, write_results
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"written: {asked.out}")
     _draw(outcomes, asked.out.with_suffix(".png"))
     failed = any(outcome.status in ("failed", "cut off") for outcome in outcomes.values())
-    return int(failed or any(bar.verdict == "short" for bar in found))
+    return int(failed or any_missed(found))
 
 
 def _no_claim(device: Kind, size: str) -> str:
@@ -87,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, default=9.0, help="for everything; default 9")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", help="parts to run, with commas between; default: all")
-    parser.add_argument("--out", type=Path, default=Path("runs/gpu-suite.json"))
+    parser.add_argument("--out", type=results_file, default=Path("runs/gpu-suite.json"))
     return parser
 
 

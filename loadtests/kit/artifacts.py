@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
+from artifact.errors import how_to_install
 from artifact.manifest import MANIFEST_NAME, Manifest, VariantRecord
 from artifact.pattern import SkipPattern
 from artifact.store import ArtifactWriter, open_artifact
@@ -62,8 +63,7 @@ def export(out: Path, options: Sequence[str]) -> None:
     missing = [name for name in ("torch", "onnx", "onnxscript") if find_spec(name) is None]
     if missing:
         raise BenchError(
-            f"{out} is not there and exporting it needs {missing[0]}: "
-            "pip install 'otmv-serve[export]'"
+            f"{out} is not there and exporting it needs {missing[0]}: {how_to_install('export')}"
         )
     run_child("cli.main", ["export", *options, "--out", str(out)], f"exporting {out}")
 

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from loadtests.kit.bars import Bar
 
-_STYLES = {"ok": "green", "short": "red", "not-run": "dim"}
+_STYLES = {"ok": "green", "short": "red", "unclear": "yellow", "not-run": "dim"}
 _SIDES = ("ours", "theirs")
 
 

@@ -1,7 +1,8 @@
-"""Results files: one writer, one header."""
+"""Results files: one writer, one header. Those that are committed come from a clean commit."""
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,11 @@ from typing import Any
 
 from artifact.atomic import write_atomically
 from loadtests.kit.bars import Bar
-from loadtests.kit.origin import Origin
+from loadtests.kit.errors import BenchError
+from loadtests.kit.origin import ROOT, Origin, commit_here, is_clean
+
+DIRTY_OK = "dirty_ok"
+"""Says in a results file that it may be of a work tree with changes."""
 
 
 def results(
@@ -31,9 +36,44 @@ def write_results(path: Path, found: Mapping[str, Any]) -> None:
     """Write a results file, whole or not at all.
 
     Raises:
+        BenchError: it would be committed, is not of a clean commit and does not say `DIRTY_OK`.
         OSError: it cannot be written.
     """
+    if not found.get(DIRTY_OK):
+        _check_commit(path, found.get("commit", ""))
     write_atomically(path, json.dumps(found, indent=1, ensure_ascii=False) + "\n")
+
+
+def check_place(path: Path) -> None:
+    """Refuse before a run what `write_results` would refuse after it.
+
+    Raises:
+        BenchError: see there.
+    """
+    _check_commit(path, commit_here())
+
+
+def results_file(text: str) -> Path:
+    """Return where a program of ours writes its results: the `type` of an argparse option.
+
+    Raises:
+        argparse.ArgumentTypeError: see `check_place`.
+    """
+    try:
+        check_place(Path(text))
+    except BenchError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return Path(text)
+
+
+def _check_commit(path: Path, commit: str) -> None:
+    """Compare: what lies in the folder of the load tests is committed."""
+    if is_clean(commit) or not path.resolve().is_relative_to(ROOT / "loadtests"):
+        return
+    raise BenchError(
+        f"{path}: what is measured here is not a clean commit ({commit or 'no git'}): commit the "
+        "changes first, write elsewhere, or otmv bench --dirty-ok"
+    )
 
 
 def rounded(value: Any) -> Any:

@@ -43,8 +43,8 @@ def judge(status: int, text: str, may_reject: bool, request: HttpRequest) -> Jud
     try:
         found = json.loads(text)
         request.check(found)
-        served = found["answers"][0] if "answers" in found else found
-        return JudgedReply(str(served["variant"]), served["quality"])
+        served = found["answers"][0]
+        return JudgedReply(str(served["variant"]), served["variant_quality"])
     except (WrongAnswer, KeyError, ValueError, TypeError) as error:
         return JudgedReply(miss=f"not a whole answer: {error!r}"[:_SHOWN])
 

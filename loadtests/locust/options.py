@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from loadtests.kit.errors import BenchError
+from loadtests.kit.results import check_place
 from loadtests.locust import levels
 from loadtests.locust.budgets import read_weights
 from loadtests.locust.errors import OptionError, read_positive
@@ -149,10 +151,20 @@ def read_options(parsed: Any) -> LoadOptions:
         cv2=parsed.cv2,
         trace=Path(parsed.trace) if parsed.trace else None,
         thresholds=thresholds,
-        report=Path(parsed.report) if parsed.report else None,
+        report=_report(parsed.report),
     )
     _check(found, bool(parsed.run_time))
     return found
+
+
+def _report(text: str) -> Path | None:
+    if not text:
+        return None
+    try:
+        check_place(Path(text))
+    except BenchError as error:
+        raise OptionError(str(error)) from error
+    return Path(text)
 
 
 def _check(options: LoadOptions, timed: bool) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
+from gevent.pool import Group
 from locust.exception import StopUser
 
 from loadtests.kit.asking.answers import RightAnswers, requests_by_outcome
@@ -72,7 +73,7 @@ def measure_basis(options: LoadOptions, host: str, user: str, mix: Mix) -> RunBa
 
 @dataclass
 class LoadRun:
-    """One run: counts, marks, and the clock of its first send."""
+    """One run: counts, marks, the requests that are open, and the clock of its first send."""
 
     basis: RunBasis
     host: str
@@ -82,6 +83,7 @@ class LoadRun:
     score: dict[str, RightAnswers] = field(
         default_factory=lambda: {task: RightAnswers() for task in ASKED}
     )
+    open: Group = field(default_factory=Group)
     begun: tuple[float, float] | None = None
     ended: tuple[float, float] = (0.0, 0.0)
 

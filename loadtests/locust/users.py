@@ -6,7 +6,6 @@ import time
 from typing import Any, ClassVar
 
 import gevent
-from gevent.pool import Group
 from locust import FastHttpUser, between
 from locust.exception import StopUser
 
@@ -48,21 +47,26 @@ class OpenLoopUser(FastHttpUser):  # type: ignore[misc]
     def follow(self, schedule: list[Arrival]) -> None:
         """Send a schedule, and return when every request of it is answered or given up."""
         begun_s = self.shared.begin()
-        open_ = Group()
         for arrival in schedule:
             due_s = begun_s + arrival.at_s
             gevent.sleep(max(0.0, due_s - time.perf_counter()))
             self.shared.take()
-            open_.spawn(self.send, arrival, due_s)
-        open_.join()
+            self.shared.open.spawn(self.send, arrival, due_s)
+        self.shared.open.join()
 
     def ask(self) -> None:
-        """Ask one request of the mix and wait for its answer."""
+        """Ask one request of the mix and wait for its answer.
+
+        The request has a greenlet of its own: a run that ends may kill the user meanwhile, since
+        locust believes that it still waits between two requests; the request is answered all the
+        same.
+        """
         self.shared.take()
         mix, random = self.shared.basis.mix, self.shared.random
         begun_s, now_s = self.shared.begin(), time.perf_counter()
         task, budget = mix.task(random), mix.budget(random)
-        self.send(Arrival(now_s - begun_s, task, budget, CLOSED), now_s)
+        arrival = Arrival(now_s - begun_s, task, budget, CLOSED)
+        self.shared.open.spawn(self.send, arrival, now_s).get()
 
     def send(self, arrival: Arrival, due_s: float) -> None:
         """Send one request and keep what became of it; `due_s` is its intended send."""

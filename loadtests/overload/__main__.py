@@ -14,18 +14,17 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.config import default_cache_dir
-from loadtests.kit.bars import Bar
+from loadtests.kit.bars import Bar, any_missed
 from loadtests.kit.origin import Origin
 from loadtests.kit.processes.busy import busy_processes
 from loadtests.kit.processes.child import ROOT, run_child
-from loadtests.kit.results import results, rounded, write_results
+from loadtests.kit.results import results, results_file, rounded, write_results
 from loadtests.overload.judging import Figures, judge_overload, row_bars, spike_bars
 from loadtests.rivals.options import PATH
 from loadtests.slo import servers
 from loadtests.slo.client import Connections, Send, SendJob, Sent, request_bytes
-from loadtests.slo.program import SloBench, measure_yardstick
-from loadtests.slo.visits import Offering, Yardstick
 from loadtests.slo.workload import Cell, PlannedRequest, bodies, class_budgets, draw
+from loadtests.slo.yardstick import Yardstick, measure_yardstick
 
 _DEMO = ROOT / "examples/demo-artifact"
 _LOADS = (0.5, 1.0, 1.5, 2.0)
@@ -37,11 +36,11 @@ _SUSTAINED_S, _CONNECTIONS = 6.0, 8
 
 def _main(words: list[str]) -> int:
     options = _parser().parse_args(words)
-    setup = SloBench(default_cache_dir() / "bench", Path(), Offering((), 0, options.seed))
-    yardstick = measure_yardstick(options.artifact, setup, lambda what, share: None)
+    cache = default_cache_dir() / "bench" / "cache"
+    yardstick = measure_yardstick(options.artifact, cache, options.seed, lambda what, share: None)
     solo_ms = yardstick.solo_s * 1e3
     print(f"solo {solo_ms:.1f} ms, capacity {yardstick.capacity_hz:.0f}/s", flush=True)
-    with servers.ours(options.artifact, setup.cache) as server, busy_processes(options.busy):
+    with servers.ours(options.artifact, cache) as server, busy_processes(options.busy):
         load = _OfferedLoad(server, yardstick, options.seed)
         load.send([(1.0, _WARM_S)])
         part = _rows if options.part == "rows" else _spike
@@ -53,7 +52,7 @@ def _main(words: list[str]) -> int:
         facts = {"solo_ms": solo_ms, "capacity_hz": yardstick.capacity_hz, "seed": options.seed}
         measured = rounded({name: asdict(each) for name, each in figures.items()})
         write_results(options.json, results(Origin(command), facts, bars, measured))
-    return 1 if any(bar.verdict == "short" for bar in bars) else 0
+    return 1 if any_missed(bars) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -67,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--busy", type=int, default=0, choices=(0, 2), help="processes beside it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--artifact", type=Path, default=_DEMO)
-    parser.add_argument("--json", type=Path, help="write results here")
+    parser.add_argument("--json", type=results_file, help="write results here")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""LitServe: `python -m loadtests.rivals.litserve_ OPTIONS`. One worker, as it has one model."""
+"""LitServe: `python -m loadtests.rivals.litserve_ OPTIONS`. Each worker has the model once."""
 
 from __future__ import annotations
 
@@ -31,8 +31,10 @@ class LitServeModel(litserve.LitAPI):  # type: ignore[misc]
         """Leave the rows as they are: they are padded together in `predict`."""
         return inputs
 
-    def predict(self, inputs: list[Prepared]) -> list[dict[str, Any]]:
-        """Run a batch."""
+    def predict(self, inputs: Any) -> Any:
+        """Run a batch, a list of rows; LitServe gives a row itself where a batch has only one."""
+        if self._options.max_batch == 1:
+            return self._model.answer([inputs])[0]
         return self._model.answer(inputs)
 
     def unbatch(self, output: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -49,7 +51,7 @@ if __name__ == "__main__":
     server = litserve.LitServer(
         LitServeModel(options),
         accelerator="cpu",
-        workers_per_device=1,
+        workers_per_device=options.workers,
         timeout=options.timeout_ms / 1e3,
     )
     server.run(host="127.0.0.1", port=options.port, log_level="warning", generate_client_file=False)

@@ -38,9 +38,12 @@ class Infer(Worker):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._model = Model(_options())
+        self._alone = _options().max_batch == 1
 
-    def forward(self, data: list[Prepared]) -> list[dict[str, Any]]:
-        """Run a batch."""
+    def forward(self, data: Any) -> Any:
+        """Run a batch, a list of rows; mosec gives a row itself where a batch has only one."""
+        if self._alone:
+            return self._model.answer([data])[0]
         return self._model.answer(data)
 
 
@@ -54,6 +57,11 @@ if __name__ == "__main__":
         "MOSEC_LOG_LEVEL": "warning",
     }
     server = Server()
-    infer = Runtime(Infer, max_batch_size=options.max_batch, max_wait_time=options.wait_ms)
+    infer = Runtime(
+        Infer,
+        num=options.workers,
+        max_batch_size=options.max_batch,
+        max_wait_time=options.wait_ms,
+    )
     server.register_runtime({PATH: [Runtime(Prepare), infer]})
     server.run()

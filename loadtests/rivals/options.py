@@ -16,7 +16,8 @@ class RivalOptions:
     """What a rival serves, where, and its own settings.
 
     `artifact` is an absolute path. `max_batch` and `wait_ms` set its batching; a request older
-    than `timeout_ms` may be dropped, in the way the rival does that.
+    than `timeout_ms` may be dropped, in the way the rival does that. `workers` is how many batches
+    run at once, each on `threads` threads, which wait for work actively if they `spin`.
     """
 
     artifact: str
@@ -26,6 +27,8 @@ class RivalOptions:
     max_batch: int
     wait_ms: int
     timeout_ms: int
+    workers: int = 1
+    spin: bool = True
 
     def to_json(self) -> str:
         """Return it as a program's argument."""

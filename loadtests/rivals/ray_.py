@@ -1,4 +1,4 @@
-"""Ray Serve: `python -m loadtests.rivals.ray_ OPTIONS`. One replica, as it has one model."""
+"""Ray Serve: `python -m loadtests.rivals.ray_ OPTIONS`. Each replica has the model once."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class RayModel:
 def main(options: RivalOptions) -> None:
     """Serve until SIGTERM."""
     stop = threading.Event()
-    ray.init(num_cpus=options.threads, include_dashboard=False, log_to_driver=False)
+    ray.init(num_cpus=options.workers, include_dashboard=False, log_to_driver=False)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     http = {
@@ -52,7 +52,9 @@ def main(options: RivalOptions) -> None:
     }
     serve.start(http_options=http)
     deployment = serve.deployment(
-        num_replicas=1, max_ongoing_requests=_ONGOING, ray_actor_options={"num_cpus": 1}
+        num_replicas=options.workers,
+        max_ongoing_requests=_ONGOING,
+        ray_actor_options={"num_cpus": 1},
     )(RayModel)
     serve.run(deployment.bind(options), route_prefix=PATH)
     stop.wait()

@@ -1,7 +1,7 @@
 """The work of one question, the same for every rival: what an application puts around one graph.
 
-Decoding, resizing, tokenising and padding are the server's own functions of `artifact/`; the graph
-runs on ONNX Runtime's CPU provider. Needs the `rivals` extra's environment, and no engine.
+Decoding, resizing and tokenising are the server's own functions of `artifact/`. Needs the `rivals`
+extra's environment, and no engine.
 """
 
 from __future__ import annotations
@@ -41,31 +41,17 @@ class Preparer:
         return pixels, self._codec.encode_question(body["question"])
 
 
-class Model:
-    """One variant as one ONNX graph; `answer` runs a batch of any size."""
+class Batches:
+    """Rows to the inputs of one variant's ONNX graph, and its outputs to answers."""
 
     def __init__(self, options: RivalOptions) -> None:
         opened = _open(options)
         self._variant = options.variant
         self._manifest, self._labels = opened.manifest, opened.labels()
-        settings = onnxruntime.SessionOptions()
-        settings.intra_op_num_threads = options.threads
-        settings.log_severity_level = 3
         (stage,) = VQA.whole_stages(options.variant)
-        graph = opened.path(self._manifest.stages[stage].file)
-        self._session = onnxruntime.InferenceSession(
-            str(graph), settings, providers=["CPUExecutionProvider"]
-        )
+        self.graph = opened.path(self._manifest.stages[stage].file)
 
-    def answer(self, rows: Sequence[Prepared]) -> list[dict[str, Any]]:
-        """Return the JSON of each row's answer."""
-        (logits,) = self._session.run(["logits"], self._batch(rows))
-        return [
-            {"answers": [{"variant": self._variant, "answer": self._labels[best]}]}
-            for best in logits.argmax(axis=1)
-        ]
-
-    def _batch(self, rows: Sequence[Prepared]) -> dict[str, NDArray[Any]]:
+    def inputs(self, rows: Sequence[Prepared]) -> dict[str, NDArray[Any]]:
         """Pad texts to the engine's buckets; only real tokens are in the mask."""
         lengths = np.array([len(ids) for _, ids in rows])
         length = next(n for n in self._manifest.buckets.text_lengths if n >= lengths.max())
@@ -75,6 +61,33 @@ class Model:
             row[: len(ids)] = ids
         mask = np.arange(image_tokens + length)[None] < (image_tokens + lengths)[:, None]
         return {"pixels": np.stack([pixels for pixels, _ in rows]), "tokens": tokens, "mask": mask}
+
+    def answers(self, logits: NDArray[np.float32]) -> list[dict[str, Any]]:
+        """Return the JSON of each row's answer, from logits float32 [B, labels]."""
+        return [
+            {"answers": [{"variant": self._variant, "answer": self._labels[best]}]}
+            for best in logits.argmax(axis=1)
+        ]
+
+
+class Model:
+    """One variant as one ONNX graph on ONNX Runtime's CPU provider."""
+
+    def __init__(self, options: RivalOptions) -> None:
+        self._batches = Batches(options)
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = options.threads
+        settings.log_severity_level = 3
+        spin = "1" if options.spin else "0"
+        settings.add_session_config_entry("session.intra_op.allow_spinning", spin)
+        self._session = onnxruntime.InferenceSession(
+            str(self._batches.graph), settings, providers=["CPUExecutionProvider"]
+        )
+
+    def answer(self, rows: Sequence[Prepared]) -> list[dict[str, Any]]:
+        """Run a batch of any size; return the JSON of each row's answer."""
+        (logits,) = self._session.run(["logits"], self._batches.inputs(rows))
+        return self._batches.answers(logits)
 
 
 def _open(options: RivalOptions) -> Artifact:

@@ -22,12 +22,12 @@ def points_table(name: str, results: Sequence[Result]) -> Table:
     title = f"effective accuracy, points of 100: {name}"
     head = box.SIMPLE_HEAD  # with nothing beside cells, all of it fits 80 columns
     table = Table(title=title, title_style="bold", box=head, show_edge=False, padding=0)
-    table.add_column("load", no_wrap=True)
+    table.add_column("load", overflow="fold")
     for heading in (*shown, "best fixed", "bound"):
         words = heading.replace("-", " ")
         width = max(len("82.30"), *map(len, words.split()))
         table.add_column(words, justify="right", width=width)
-    table.columns[-2].width = len("82.3 d24")
+    table.columns[-2].width = len("82.30 d24")
     for point, seeds in by_point(results).items():
         table.add_row(escape(point.replace(",", "")), *_cells(seeds, shown, policies, 1))
     table.add_section()

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from loadtests.kit.latencies import BIN_S
-from loadtests.slo.bars import CellTable
-from loadtests.slo.scoring import MISS
-from loadtests.slo.visits import OURS, CellResult, Yardstick
+from loadtests.slo.judging.scoring import MISS
+from loadtests.slo.judging.table import CellTable, Turns
+from loadtests.slo.visits import OURS, CellResult
 from loadtests.slo.workload import Cell
+from loadtests.slo.yardstick import Yardstick
 
 _INK, _GRID, _OURS = "#22303c", "#dfe5ea", "#d1495b"
 _RIVALS = ("#2e6f95", "#5f9e6e", "#c78a1b")
@@ -29,7 +30,7 @@ def plot(rows: Sequence[CellResult], yardstick: Yardstick, path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    table = CellTable(rows)
+    table = CellTable(rows, yardstick.quality)
     bursts = sorted({cell.cv2 for cell in table.cells}, reverse=True)
     pyplot.rcParams.update({"font.size": 9.5, "text.color": _INK, "axes.labelcolor": _INK})
     figure, axes = pyplot.subplots(
@@ -55,23 +56,33 @@ def plot(rows: Sequence[CellResult], yardstick: Yardstick, path: Path) -> None:
 def _lines(
     axes: Any, table: CellTable, yardstick: Yardstick, cells: Sequence[Cell], what: str
 ) -> None:
-    """Draw ours, and of each rival the full variant (dashed) and the best one at each load."""
+    """Draw ours, and of each rival the full variant (dashed) and the best one at each load.
+
+    A line is the mean of the visits; behind it lies what is between the lowest and the highest.
+    """
     loads = [cell.load for cell in cells]
-
-    def up(side: str, variant: str, cell: Cell) -> float:
-        if what == "effective":
-            return table.effective(side, variant, cell)
-        return 100 * table.attainment(side, variant, cell)
-
     rivals = [side for side in dict.fromkeys(row.side for row in table.rows) if side != OURS]
+    turns = table.turns(OURS, *rivals)
+
+    def line(of: Mapping[Cell, tuple[str, str]], label: str, **style: Any) -> None:
+        def up(cell: Cell, of_turns: Turns) -> float:
+            if what == "effective":
+                return table.effective(*of[cell], cell, of_turns)
+            return 100 * table.attainment(*of[cell], cell, of_turns)
+
+        visits = [[up(cell, [turn]) for turn in turns] for cell in cells]
+        low, high = [min(each) for each in visits], [max(each) for each in visits]
+        axes.fill_between(loads, low, high, color=style["color"], alpha=0.15, linewidth=0)
+        axes.plot(loads, [up(cell, turns) for cell in cells], label=label, **style)
+
     for rival, colour in zip(rivals, _RIVALS, strict=False):
-        best = [up(rival, table.hindsight(rival, cell)[0], cell) for cell in cells]
-        full = [up(rival, yardstick.full, cell) for cell in cells]
+        best = {cell: (rival, table.hindsight(rival, cell, turns)[0]) for cell in cells}
+        full = dict.fromkeys(cells, (rival, yardstick.full))
         style = {"color": colour, "linewidth": 1.6, "markersize": 5}
-        axes.plot(loads, best, marker="s", label=f"{rival}, best variant in hindsight", **style)
-        axes.plot(loads, full, marker="o", linestyle="--", label=f"{rival}, full variant", **style)
+        line(best, f"{rival}, best variant in hindsight", marker="s", **style)
+        line(full, f"{rival}, full variant", marker="o", linestyle="--", **style)
     style = {"color": _OURS, "linewidth": 2.8, "marker": "D", "markersize": 6, "zorder": 5}
-    axes.plot(loads, [up(OURS, "", cell) for cell in cells], label="otmv serve", **style)
+    line(dict.fromkeys(cells, (OURS, "")), "otmv serve", **style)
     axes.set_ylim(0, 103)
     axes.set_xticks(loads)
     _plain(axes)
@@ -79,7 +90,8 @@ def _lines(
 
 def _variants(axes: Any, table: CellTable, yardstick: Yardstick, cell: Cell) -> None:
     """Draw what our server answered with over the time of one cell."""
-    timeline = table.turns(OURS, "", cell)[0].score.timeline
+    first = table.at(OURS, "", cell, table.turns(OURS)[0]).score
+    timeline = first.timeline if first is not None else []
     across = [index * BIN_S for index in range(len(timeline))]
     floor = [0.0] * len(timeline)
     colours = dict(zip(yardstick.quality, _DEPTHS, strict=False)) | {MISS: _MISSED}

@@ -1,176 +1,104 @@
-"""What `otmv bench slo` does: our server and the rivals in turns, against one yardstick."""
+"""What `otmv bench slo` does: our server and the rivals in turns, kept cell by cell."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 
-from artifact.latency.machine import usable_cores
-from artifact.store import open_artifact
-from loadtests.kit.artifacts import FAMILY
-from loadtests.kit.asking.tasks import WORKLOAD
 from loadtests.kit.errors import BenchError
-from loadtests.kit.processes.ports import free_port
+from loadtests.kit.journal import Journal
 from loadtests.kit.progress import Report
-from loadtests.rivals.options import RivalOptions
-from loadtests.slo import capacity, servers
-from loadtests.slo.calibration import Tenth, scrape
-from loadtests.slo.sweep import CELL, GRID, RivalSettings, Trial
-from loadtests.slo.visits import OURS, CellResult, Offering, Yardstick, solo_s
-from loadtests.slo.workload import Cell, bodies
+from loadtests.slo import servers
+from loadtests.slo.bench import SloBench, SloResults, kept_yardstick
+from loadtests.slo.kept_visits import KeptVisit
+from loadtests.slo.plan import PlannedVisit, in_words, plan_visits, visit_s
+from loadtests.slo.tuning.settings import RivalSettings
+from loadtests.slo.visits import OURS
 
-LOADS = (0.5, 1.0, 1.5, 2.0)
-BURSTS = (4.0, 1.0)
-EVERY_CELL = tuple(Cell(load, cv2) for cv2 in BURSTS for load in LOADS)
-QUICK_CELLS = (Cell(1.0, 4.0), Cell(2.0, 4.0))
-QUICK_RIVALS = ("litserve", "ray")
+TunedRivals = Mapping[str, Mapping[str, RivalSettings]]
+"""By rival and variant, its settings."""
 
 
 @dataclass(frozen=True)
-class SloBench:
-    """Where things are, and what is offered.
+class SloRun:
+    """A run that can begin, or go on: its yardsticks are measured. `measured` is by backend."""
 
-    `artifacts` holds the family and, in `cache`, what our server learns of it; `rivals_folder` is
-    the environment of the rivals.
-    """
+    tuned: TunedRivals
+    turns: int
+    setup: SloBench
+    journal: Journal
+    measured: Mapping[str, SloResults]
 
-    artifacts: Path
-    rivals_folder: Path
-    offering: Offering
+    @cached_property
+    def visits(self) -> list[PlannedVisit]:
+        """Every visit, in order."""
+        rivals = {
+            backend: {
+                rival: list(found.yardstick.quality)
+                for rival in self.tuned
+                if servers.RIVALS[rival].backend == backend
+            }
+            for backend, found in self.measured.items()
+        }
+        return plan_visits(rivals, self.turns)
+
+    @cached_property
+    def expected_s(self) -> dict[PlannedVisit, float]:
+        """About how long each visit takes; 0 if the journal has all of it."""
+        found = {}
+        for visit in self.visits:
+            left = [each for each in self.setup.cells if visit.key(each) not in self.journal]
+            capacity_hz = self.measured[visit.backend].yardstick.capacity_hz
+            found[visit] = visit_s(left, capacity_hz, self.setup.length)
+        return found
 
     @property
-    def cache(self) -> Path:
-        """Where latency profiles are kept."""
-        return self.artifacts / "cache"
+    def said(self) -> str:
+        """What is left to do, in a line."""
+        keys = [visit.key(cell) for visit in self.visits for cell in self.setup.cells]
+        left = sum(key not in self.journal for key in keys)
+        took = in_words(sum(self.expected_s.values()))
+        return f"{left} of {len(keys)} cells to measure, about {took}; journal: {self.journal.path}"
 
+    def run(self, report: Report) -> Mapping[str, SloResults]:
+        """Measure; a rival that fails does not stop the others.
 
-@dataclass
-class SloResults:
-    """What came of a run; `absent` says why a rival has no rows, `failures` are among those.
+        Raises:
+            BenchError: our own server or the client could not be measured.
+        """
+        whole_s = max(1.0, sum(self.expected_s.values()))
+        done_s = 0.0
+        for visit in self.visits:
+            self._visit(visit, report, done_s / whole_s)
+            done_s += self.expected_s[visit]
+        return self.measured
 
-    `tenths` has our server's chances of being on time, visit by visit.
-    """
-
-    yardstick: Yardstick
-    rows: list[CellResult] = field(default_factory=list)
-    absent: dict[str, str] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
-    tenths: list[Sequence[Tenth]] = field(default_factory=list)
-
-
-def measure_yardstick(artifact: Path, setup: SloBench, report: Report) -> Yardstick:
-    """Measure capacity and solo time of an artifact's variants.
-
-    Raises:
-        BenchError: something that is needed did not work.
-    """
-    variants = open_artifact(artifact, verify=False).manifest.variants
-    deep = sorted(variants, key=lambda variant: len(variant.pattern))
-    quality = {v.id: v.quality_of(WORKLOAD.name, "fp32") or 0.0 for v in deep}
-    report("capacity of each variant's graph", 0.0)
-    yardstick = Yardstick(artifact.absolute(), quality, capacity.measure(artifact), 0.0)
-    report("solo time of the full variant", 0.0)
-    with servers.ours(artifact, setup.cache) as server:
-        found_s = solo_s(server, yardstick.full, yardstick.capacity_hz, setup.offering.seed)
-    return replace(yardstick, solo_s=found_s)
-
-
-def run_alone(artifact: Path, setup: SloBench, report: Report) -> SloResults:
-    """Measure our server only.
-
-    Raises:
-        BenchError: it could not be measured.
-    """
-    measured = SloResults(measure_yardstick(artifact, setup, report))
-    _visit_ours(measured, setup, 0, report, 0.0)
-    return measured
-
-
-def run_beside(
-    settings: Mapping[str, RivalSettings], setup: SloBench, report: Report
-) -> SloResults:
-    """Measure our server before each rival and after the last; each rival with every variant.
-
-    A rival that fails does not stop the others.
-
-    Raises:
-        BenchError: our own server or the client could not be measured.
-    """
-    measured = SloResults(measure_yardstick(setup.artifacts / FAMILY, setup, report))
-    steps = len(settings) * (1 + len(measured.yardstick.quality)) + 1
-    for turn, (rival, chosen) in enumerate(settings.items()):
-        begun = turn * (1 + len(measured.yardstick.quality))
-        _visit_ours(measured, setup, turn, report, begun / steps)
+    def _visit(self, visit: PlannedVisit, report: Report, share: float) -> None:
+        found = self.measured[visit.backend]
+        if visit.side in found.absent:
+            return
+        report(f"{visit.name}: starting", share)
+        settings = self.tuned[visit.side][visit.variant] if visit.side != OURS else None
         try:
-            for number, variant in enumerate(measured.yardstick.quality, 1):
-                share = (begun + number) / steps
-                _visit_rival(measured, setup, (rival, variant, chosen), report, share)
+            for row in KeptVisit(visit, settings, found, self.setup, self.journal).rows():
+                found.rows.append(row)
+                scored = "left out" if row.score is None else f"{row.score.effective:.1f}"
+                report(f"{visit.name}: {row.cell.name}: {scored}", share)
         except BenchError as error:
-            measured.rows = [row for row in measured.rows if row.side != rival]
-            measured.absent[rival] = str(error)
-            measured.failures.append(f"{rival}: {error}")
-    _visit_ours(measured, setup, len(settings), report, (steps - 1) / steps)
-    return measured
+            if visit.side == OURS:
+                raise
+            found.drop(visit.side, error)
 
 
-def sweep(rivals: Sequence[str], setup: SloBench, report: Report) -> dict[str, list[Trial]]:
-    """Try every setting of every rival on the full variant, at one load.
+def plan_run(
+    tuned: TunedRivals, turns: int, setup: SloBench, journal: Journal, report: Report
+) -> SloRun:
+    """Return a run of our server and each rival's every variant, `turns` visits each.
 
     Raises:
-        BenchError: a rival cannot be measured.
+        BenchError: a yardstick could not be measured.
     """
-    yardstick = measure_yardstick(setup.artifacts / FAMILY, setup, report)
-    offering = replace(setup.offering, cells=(CELL,))
-    trials: dict[str, list[Trial]] = {rival: [] for rival in rivals}
-    tasks = [(rival, settings) for rival in rivals for settings in GRID]
-    for number, (rival, settings) in enumerate(tasks):
-        report(f"{rival}: {settings}", number / len(tasks))
-        with _rival(setup, yardstick, (rival, yardstick.full, settings)) as server:
-            for _, score in offering.visit(server, yardstick):
-                trials[rival].append(Trial(settings, score.effective, score.attainment))
-    return trials
-
-
-def _visit_ours(
-    measured: SloResults, setup: SloBench, turn: int, report: Report, share: float
-) -> None:
-    report(f"{OURS}: starting", share)
-    with servers.ours(measured.yardstick.artifact, setup.cache) as server:
-        for cell, score in setup.offering.visit(server, measured.yardstick):
-            report(f"{OURS}: {cell.name}: {score.effective:.1f}", share)
-            measured.rows.append(CellResult(OURS, "", turn, cell, score))
-        measured.tenths.append(scrape(server.host, server.port))
-
-
-Rival = tuple[str, str, RivalSettings]
-"""Name, variant, settings."""
-
-
-def _visit_rival(
-    measured: SloResults, setup: SloBench, chosen: Rival, report: Report, share: float
-) -> None:
-    rival, variant, _ = chosen
-    report(f"{rival} {variant}: starting", share)
-    with _rival(setup, measured.yardstick, chosen) as server:
-        for cell, score in setup.offering.visit(server, measured.yardstick):
-            report(f"{rival} {variant}: {cell.name}: {score.effective:.1f}", share)
-            measured.rows.append(CellResult(rival, variant, 0, cell, score))
-
-
-@contextmanager
-def _rival(setup: SloBench, yardstick: Yardstick, chosen: Rival) -> Iterator[servers.Running]:
-    rival, variant, settings = chosen
-    options = RivalOptions(
-        artifact=str(yardstick.artifact),
-        variant=variant,
-        port=free_port(),
-        threads=usable_cores(),
-        max_batch=settings.max_batch,
-        wait_ms=settings.wait_ms,
-        timeout_ms=round(settings.timeout_over_solo * yardstick.solo_s * 1e3),
-    )
-    probe = bodies([{}], setup.offering.seed)[0]
-    with servers.rival(setup.rivals_folder, rival, options, probe) as server:
-        yield server
+    backends = dict.fromkeys(servers.RIVALS[rival].backend for rival in tuned)
+    measured = {each: SloResults(kept_yardstick(each, setup, journal, report)) for each in backends}
+    return SloRun(tuned, turns, setup, journal, measured)

@@ -14,8 +14,26 @@ from loadtests.kit.processes.serving import serving
 from loadtests.kit.processes.started import started
 from loadtests.rivals.options import PATH, RivalOptions
 
-RIVALS = {"litserve": "litserve", "ray": "ray", "mosec": "mosec"}
-"""Rival to the library it needs; its program is `loadtests.rivals.<rival>_`."""
+
+@dataclass(frozen=True)
+class KnownRival:
+    """A rival: the package it needs, and the backend of ours on the library it runs graphs on.
+
+    `spins`: whether the threads of that library can be told to spin while they wait.
+    """
+
+    package: str
+    backend: str
+    spins: bool = True
+
+
+RIVALS = {
+    "litserve": KnownRival("litserve", "onnxruntime"),
+    "ray": KnownRival("ray", "onnxruntime"),
+    "mosec": KnownRival("mosec", "onnxruntime"),
+    "openvino": KnownRival("openvino", "openvino", spins=False),
+}
+"""Rivals by name; the program of each is `loadtests.rivals.<rival>_`."""
 
 ENVIRONMENT = ROOT / ".venv-rivals"
 MAKE = "make .venv-rivals/.installed"
@@ -43,18 +61,19 @@ def version_in(folder: Path, library: str) -> str | None:
 
 def missing(rival: str, folder: Path) -> str | None:
     """Return what to type if an environment cannot run a rival."""
-    there = version_in(folder, RIVALS[rival]) is not None
-    return None if there else f"{RIVALS[rival]} is not installed: {MAKE}"
+    package = RIVALS[rival].package
+    there = version_in(folder, package) is not None
+    return None if there else f"{package} is not installed: {MAKE}"
 
 
 @contextmanager
-def ours(artifact: Path, cache: Path) -> Iterator[Running]:
-    """Run `otmv serve` as it comes, on ONNX Runtime, until the block ends.
+def ours(artifact: Path, cache: Path, backend: str = "onnxruntime") -> Iterator[Running]:
+    """Run `otmv serve` as it comes, its access log too, on one backend until the block ends.
 
     Raises:
         BenchError: it did not become ready.
     """
-    with serving(artifact, "onnxruntime", cache) as server:
+    with serving(artifact, backend, cache, {"OTMV_ACCESS_LOG": "true"}) as server:
         yield Running(server.process.pid, server.host, server.port)
 
 

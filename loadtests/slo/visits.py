@@ -2,121 +2,92 @@
 
 from __future__ import annotations
 
-import statistics
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from loadtests.kit.errors import BenchError
 from loadtests.kit.processes.child import run_child
 from loadtests.kit.processes.tree import tree_cpu_s
 from loadtests.rivals.options import PATH
-from loadtests.slo.capacity import Rates, best
 from loadtests.slo.client import Send, SendJob, Sent
-from loadtests.slo.scoring import CellScore, judge, score
+from loadtests.slo.judging.calibration import Tenth
+from loadtests.slo.judging.scoring import CellScore, judge, score
 from loadtests.slo.servers import Running, ask
-from loadtests.slo.workload import FACTORS, Cell, bodies, class_budgets, draw
+from loadtests.slo.workload import FACTORS, Cell, CellLength, bodies, class_budgets, draw, plan_cell
 
 OURS = "ours"
 
+WARM_S = 5.0
+"""How long a server that has just started is warmed up."""
 _WARM = Cell(1.0, 1.0)
-_WARM_S = 5.0
 _WARM_SEED = 1_000_003
-_SOLO_SENDS, _SOLO_APART_S = 21, 0.1
 _GIVE_UP = 4
 """Times the longest deadline that the client waits: what is late is late, but is seen."""
 
 
 @dataclass(frozen=True)
-class Yardstick:
-    """What loads, deadlines and scores of a run are measured against; itself measured in the run.
-
-    `quality` is per variant, shallow to deep; `rates` what each one's graph reaches, per batch;
-    `solo_s` the full variant's median latency over HTTP on our idle server.
-    """
-
-    artifact: Path
-    quality: Mapping[str, float]
-    rates: Rates
-    solo_s: float
-
-    @property
-    def full(self) -> str:
-        """The deepest variant."""
-        return list(self.quality)[-1]
-
-    @property
-    def capacity_hz(self) -> float:
-        """What the full variant's graph reaches at its best batch."""
-        return best(self.rates[self.full])
-
-    @property
-    def smallest_over_full(self) -> float:
-        """The smallest variant's capacity over the full one's."""
-        return best(self.rates[next(iter(self.quality))]) / self.capacity_hz
-
-
-@dataclass(frozen=True)
 class CellResult:
-    """One cell of one side; `variant` is "" for ours, `turn` counts a side's visits from 0."""
+    """One cell of one side; `variant` is "" for ours, `turn` counts a side's visits from 0.
+
+    `score` is None where a variant was left out because another one of its rival scored more than
+    its quality alone. `tenths` has our server's chances of being on time.
+    """
 
     side: str
     variant: str
     turn: int
     cell: Cell
-    score: CellScore
+    score: CellScore | None
+    tenths: tuple[Tenth, ...] = ()
 
 
 @dataclass(frozen=True)
 class Offering:
-    """Offered alike to every side: cells, their length, the seed of arrivals and pictures."""
+    """Offered alike to every side: how much, what deadlines, how long, from which seed."""
 
-    cells: tuple[Cell, ...]
-    seconds: float
+    capacity_hz: float
+    solo_s: float
+    length: CellLength
     seed: int
 
-    def visit(self, server: Running, yardstick: Yardstick) -> Iterator[tuple[Cell, CellScore]]:
-        """Warm a server up, then yield the score of each cell.
+    def warm(self, server: Running) -> None:
+        """Send a started server requests that do not count.
+
+        Raises:
+            BenchError: the client failed.
+        """
+        drawn = draw(_WARM, self.capacity_hz, WARM_S, _WARM_SEED + self.seed)
+        self._send(server, (each.send for each in drawn))
+
+    def cell(self, server: Running, cell: Cell, quality: Mapping[str, float]) -> CellScore:
+        """Measure one cell.
 
         Raises:
             BenchError: the client failed, or the server stopped answering.
         """
-        texts = bodies(class_budgets(yardstick.solo_s), self.seed)
-        warm = draw(_WARM, yardstick.capacity_hz, _WARM_S, _WARM_SEED + self.seed)
-        _send(_job(server, texts, yardstick.solo_s, (each.send for each in warm)))
-        for cell in self.cells:
-            _settle(server, bodies([{}], self.seed)[0])
-            planned = draw(cell, yardstick.capacity_hz, self.seconds, self.seed)
-            before_s = tree_cpu_s(server.pid)
-            sent = _send(_job(server, texts, yardstick.solo_s, (each.send for each in planned)))
-            cpu_s = tree_cpu_s(server.pid) - before_s
-            marks = judge(planned, sent.replies, yardstick.solo_s)
-            yield cell, score(marks, yardstick.quality, self.seconds, sent, cpu_s)
+        _settle(server, bodies([{}], self.seed)[0])
+        planned = plan_cell(cell, self.capacity_hz, self.length, self.seed)
+        before_s = tree_cpu_s(server.pid)
+        sent = self._send(server, (each.send for each in planned.requests))
+        cpu_s = tree_cpu_s(server.pid) - before_s
+        judged = judge(planned.requests, sent.replies, self.solo_s)
+        return score(planned, judged, quality, sent, cpu_s)
+
+    def _send(self, server: Running, sends: Iterable[Send]) -> Sent:
+        texts = bodies(class_budgets(self.solo_s), self.seed)
+        return send_job(server, texts, _GIVE_UP * max(FACTORS) * self.solo_s, sends)
 
 
-def solo_s(server: Running, full: str, capacity_hz: float, seed: int) -> float:
-    """Return the full variant's median latency, one request at a time on an idle server.
+def send_job(
+    server: Running, texts: Sequence[str], give_up_s: float, sends: Iterable[Send]
+) -> Sent:
+    """Send questions from a client process.
 
     Raises:
-        BenchError: it did not answer all of them.
+        BenchError: the client failed.
     """
-    texts = bodies([{"variant": full}], seed)
-    apart_s = max(3 / capacity_hz, _SOLO_APART_S)
-    sends = [Send(index * apart_s, index % len(texts)) for index in range(_SOLO_SENDS)]
-    replies = _send(_job(server, texts, 10.0, sends)).replies
-    if any(reply.status != 200 for reply in replies):
-        raise BenchError(f"the server answered {next(r for r in replies if r.status != 200).body}")
-    pairs = zip(replies, sends, strict=True)
-    return statistics.median(reply.ended_s - send.at_s for reply, send in pairs)
-
-
-def _job(server: Running, texts: list[str], solo_s: float, sends: Iterable[Send]) -> SendJob:
-    give_up_s = _GIVE_UP * max(FACTORS) * solo_s
-    return SendJob(server.host, server.port, PATH, texts, list(sends), give_up_s)
-
-
-def _send(job: SendJob) -> Sent:
+    job = SendJob(server.host, server.port, PATH, list(texts), list(sends), give_up_s)
     said = run_child("loadtests.slo.client", [], "the client", given=job.to_json())
     return Sent.from_json(said)
 

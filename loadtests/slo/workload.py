@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,66 @@ class PlannedRequest:
     def send(self) -> Send:
         """The client's order, where bodies come from `bodies`."""
         return Send(self.at_s, self.picture * len(FACTORS) + FACTORS.index(self.factor))
+
+
+@dataclass(frozen=True)
+class CellLength:
+    """How long a cell is: `warm_s` that do not count, then its least seconds and requests.
+
+    The warm part is several times the longest deadline: what an empty queue flattered is over.
+    """
+
+    warm_s: float = 4.0
+    least_s: float = 20.0
+    least_requests: int = 200
+
+    def expected_s(self, cell: Cell, capacity_hz: float) -> float:
+        """Return how long a cell lasts on the average, the warm part too."""
+        rate_hz = cell.load * capacity_hz
+        return self.warm_s + max(self.least_s, self.least_requests / rate_hz)
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """The requests of a cell; those from `warm_s` on count, over `seconds`."""
+
+    requests: tuple[PlannedRequest, ...]
+    warm_s: float
+    seconds: float
+
+
+def plan_cell(cell: Cell, capacity_hz: float, length: CellLength, seed: int) -> PlannedCell:
+    """Return the planned requests of a cell: classes are dealt evenly among those that count.
+
+    It ends where the next request would come, so its own load is that of its arrivals.
+    """
+    times_s, first = _arrivals(cell, capacity_hz, length, seed)
+    rng = np.random.default_rng([seed, len(times_s)])
+    dealt = [rng.permutation(np.resize(FACTORS, n)) for n in (first, len(times_s) - 1 - first)]
+    pictures = rng.integers(_PICTURES, size=len(times_s))
+    requests = tuple(
+        PlannedRequest(at_s, int(factor), int(picture))
+        for at_s, factor, picture in zip(times_s, np.concatenate(dealt), pictures, strict=False)
+    )
+    return PlannedCell(requests, length.warm_s, times_s[-1] - length.warm_s)
+
+
+def _arrivals(
+    cell: Cell, capacity_hz: float, length: CellLength, seed: int
+) -> tuple[list[float], int]:
+    """Return arrivals up to the first after the cell's end, and the number of the first counted."""
+    horizon_s = 2 * length.expected_s(cell, capacity_hz)
+    while True:
+        times_s = gamma_arrivals(cell.load * capacity_hz, horizon_s, cell.cv2, seed)
+        first = bisect_left(times_s, length.warm_s)
+        after = max(first + length.least_requests, bisect_left(times_s, _least_end_s(length)))
+        if after < len(times_s):
+            return times_s[: after + 1], first
+        horizon_s *= 2
+
+
+def _least_end_s(length: CellLength) -> float:
+    return length.warm_s + length.least_s
 
 
 def draw(cell: Cell, capacity_hz: float, seconds: float, seed: int) -> list[PlannedRequest]:

@@ -13,6 +13,7 @@ from models.public.errors import (
 )
 from models.public.importing import (
     RELEASED_FILE,
+    UNTUNED_START,
     ReleasedFiles,
     StartOfTuning,
     import_release,
@@ -27,6 +28,7 @@ from models.public.tokenizer import read_tokenizer
 __all__ = [
     "RELEASED_FILE",
     "RELEASED_TASKS",
+    "UNTUNED_START",
     "MissingWeights",
     "NotFinite",
     "PublicWeightsError",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from artifact.config import ModelConfig
-from artifact.store import sha256_of
 from models.checkpoint import Checkpoint
 from models.merge import Merge, elementwise_mean
 from models.presets import spread_keys
@@ -22,6 +22,9 @@ TOKENIZER, LABELS = "beit3.spm", "answer2label.txt"
 
 RELEASED_FILE = "imported from"
 """In a checkpoint's note: the released file that it was read from, as long as it is not tuned."""
+
+UNTUNED_START = "start of a tuning"
+"""In a checkpoint's note, if orders share key blocks that were never tuned to be shared."""
 
 Report = Callable[[str, float], None]
 """Called with what is being done, and the share of it that is done."""
@@ -92,11 +95,15 @@ def import_release(
     merge = elementwise_mean if start is None else start.merge
     model = from_tensors(files.weights, state, config, merge)
     report("taking the checksum", 0.6)
+    with files.weights.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     note: dict[str, str | int | float] = {
         RELEASED_FILE: files.weights.name,
-        "SHA-256 of that file": sha256_of(files.weights),
+        "SHA-256 of that file": digest,
         "as": f"{config.name}, {task}",
     }
+    if start is not None:
+        note[UNTUNED_START] = f"{start.keys} key blocks, not tuned yet"
     return Checkpoint(model, tokenizer, labels, None, note)
 
 

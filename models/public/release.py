@@ -135,7 +135,7 @@ def _rows(path: Path, state: Mapping[str, Tensor], name: str) -> int:
     if name not in state:
         raise MissingWeights(path, (name,))
     shape = tuple(state[name].shape)
-    if len(shape) != 2 or shape[0] <= POSITION_OFFSET:
+    if len(shape) != 2 or shape[0] < 1:
         problem = f"{name} is {list(shape)}, no table of rows"
         raise WrongRelease(path, problem, "take a released BEiT-3 checkpoint")
     return shape[0]

@@ -109,6 +109,7 @@ class Answerer:
             preprocess_s=sum(each.preprocess_s for each in decoded),
             answers=[answer for answer, _ in timed],
             total_s=[done_s - visit.arrived_s for _, done_s in timed],
+            artifact=pool.artifact,
             deadline_s=min(each.deadline_s for each in admitted),
         )
 

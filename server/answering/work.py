@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifact.stage import PHASES
+from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.types import Answer, Budget, Input
 from pictures.picture import Picture
+from server.answering.numbers import to_ms
 
 ENGINE_PHASES = ("queue", *PHASES)
 """What an answer's time in the engine is made of, in the order they begin."""
@@ -49,7 +51,7 @@ class WorkResult:
     """Answers in the order of the engine requests, and the seconds from arrival to each.
 
     `decode_s` and `preprocess_s` are summed over the pictures, which are decoded from `began_s` to
-    `submitted_s` on the server's clock. `deadline_s` is on that clock too.
+    `submitted_s` on the server's clock. `deadline_s` is on that clock too. `artifact` answered.
     """
 
     began_s: float
@@ -58,6 +60,7 @@ class WorkResult:
     preprocess_s: float
     answers: list[Answer]
     total_s: list[float]
+    artifact: Artifact
     deadline_s: float = math.inf
 
     def written_by(self, written_s: float) -> WorkResult:
@@ -84,8 +87,3 @@ class WorkResult:
         """Return the phases of the answer that took longest, ms."""
         timings = (self.timings_ms(index) for index in range(len(self.answers)))
         return max(timings, key=lambda phases: phases["total"])
-
-
-def to_ms(seconds: float) -> float:
-    """Return seconds as milliseconds, rounded to microseconds."""
-    return round(seconds * 1e3, 3)

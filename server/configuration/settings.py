@@ -120,6 +120,13 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="What a late answer under `degrade` is worth, as a share of its quality.",
     )
+    audit_share: float = Field(
+        default=0.0,
+        ge=0,
+        le=1,
+        allow_inf_nan=False,
+        description="Share of lower variants' answers that are run again at the deepest when idle.",
+    )
     hang_timeout_s: float = Field(
         default=60.0,
         gt=0,

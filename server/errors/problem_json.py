@@ -117,16 +117,16 @@ def _extensions(error: Exception) -> dict[str, Any]:
     if isinstance(error, http.MemoryBudgetTooSmall):
         return {"smallest_memory_budget_mb": error.smallest_mb}
     if isinstance(error, engine.DeadlineUnattainable):
-        return {"predicted_ms": round(error.predicted_ms, 3), "variant": error.variant}
+        return {"predicted_ms": round(error.predicted_ms, 2), "variant": error.variant}
     if isinstance(error, http.FrontBusy):
-        return {"estimated_wait_ms": round(error.wait_s * 1e3, 3)}
+        return {"estimated_wait_ms": round(error.wait_s * 1e3, 2)}
     return {}
 
 
 def _offer(offer: Offer) -> dict[str, Any]:
     return {
         "variant": offer.variant,
-        "quality": offer.quality,
+        "quality": None if offer.quality is None else round(offer.quality, 4),
         "memory_mb": round(offer.memory_bytes / 1e6, 3),
-        "predicted_ms": round(offer.predicted_s * 1e3, 3),
+        "predicted_ms": round(offer.predicted_s * 1e3, 2),
     }

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from engine.clock import Clock
 from engine.telemetry import Telemetry
+from server.answering.numbers import to_ms
 from server.errors.problem_json import problem_response
 from server.front.front import VISIT
 from server.front.gate import Visit
@@ -112,7 +113,7 @@ class RequestStamp:
                 "method": scope["method"],
                 "path": _printable(scope["path"]),
                 "status": status,
-                "duration_ms": round((ended_s - record.arrived_s) * 1e3, 3),
+                "duration_ms": to_ms(ended_s - record.arrived_s),
                 **access_fields(record, reports.content),
             }
             said = {name: value for name, value in line.items() if value is not None}

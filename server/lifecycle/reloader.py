@@ -125,7 +125,7 @@ class Reloader:
             _log.error("the reload of %s failed, %s is still served", path, served)
             raise
         self._telemetry.reloaded("ok")
-        _log.info("%s (%s) is served after %.1f s", path, done.after.hash[:12], done.seconds)
+        _log.info("%s (%s) is served after %.1f s", path, done.after.short_hash, done.seconds)
         return done
 
     async def _reload(self, path: Path, folder: Path, present: Pool) -> Reloaded:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any, Literal, TextIO
@@ -69,11 +70,19 @@ def quieten_libraries() -> None:
         logging.getLogger(name).setLevel(level)
 
 
+class _StandardError(logging.StreamHandler[TextIO]):
+    """Writes to standard error as it is at the moment: above a spinner while there is one."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.stream = sys.stderr
+        super().emit(record)
+
+
 def log_handler(
     log_format: LogFormat, show_content: bool, stream: TextIO | None = None
 ) -> logging.Handler:
     """Return the handler that writes records, by default to standard error."""
-    handler = logging.StreamHandler(stream)
+    handler = _StandardError() if stream is None else logging.StreamHandler(stream)
     if log_format == "json":
         handler.setFormatter(JsonLines(_JSON, rename_fields=_RENAMED, timestamp=True))
     else:

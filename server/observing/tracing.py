@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from artifact.errors import how_to_install
 from engine.clock import Clock
 from server.configuration.settings import Settings
 from server.observing.request_record import RequestRecord
@@ -14,7 +15,7 @@ class TracingUnavailable(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "tracing needs OpenTelemetry (pip install 'otmv-serve[otel]', or set tracing to false)"
+            f"tracing needs OpenTelemetry ({how_to_install('otel')}, or set tracing to false)"
         )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StringConstraints, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, StringConstraints, ValidationError
+from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
 from server.errors import FieldProblem, InvalidFields, MalformedBody
 
@@ -36,12 +37,27 @@ class WireModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
+@dataclass(frozen=True)
+class WholeNumber:
+    """Annotates a whole number from `least` to `most`, in JSON also as `26.0`.
+
+    To JSON Schema that is an integer. The bounds belong to the number itself: pydantic gives those
+    of a `Field` around it a name that JSON Schema does not know.
+    """
+
+    least: int
+    most: int
+
+    def __get_pydantic_core_schema__(
+        self, source: type[int], handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        """Say this to pydantic."""
+        bounded = core_schema.int_schema(ge=self.least, le=self.most)
+        return core_schema.no_info_before_validator_function(_whole, bounded)
+
+
 def _whole(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-Whole = Annotated[int, BeforeValidator(_whole)]
-"""A whole number, in JSON also as `26.0`: to JSON Schema that is an integer."""
 
 
 def from_json(model: type[Model], body: bytes) -> Model:

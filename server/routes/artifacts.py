@@ -76,7 +76,7 @@ async def reload(request: Request) -> Response:
     asked = await read_operator_request(request, ReloadRequest, "a reload", ReloadRequest())
     done = await serving.reloader.reload(asked.artifact)
     body = ReloadResponse(
-        before=_view(done.before), after=_view(done.after), seconds=round(done.seconds, 3)
+        before=_view(done.before), after=_view(done.after), seconds=round(done.seconds, 2)
     )
     return Response(body.model_dump_json(), media_type=JSON)
 

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from engine import errors as engine
 from server import errors as http
+from server.answering.numbers import to_mb
 from server.engine_pool import Pool
 from server.errors.problem_json import openapi_responses
 from server.http.media_types import JSON
@@ -85,7 +86,7 @@ def _loaded(pool: Pool) -> MemoryBudgetResponse:
             named.append(offer.variant)
     return MemoryBudgetResponse(
         memory_budget_mb=None if budget_bytes is None else budget_bytes / BYTES_PER_MB,
-        resident_mb=round(pool.resident_bytes / BYTES_PER_MB, 3),
+        resident_mb=to_mb(pool.resident_bytes),
         resident_keys=resident_keys(offers),
         resident_variants=variants,
     )

@@ -65,7 +65,10 @@ def answered(answer: type[BaseModel], events_example: str | None) -> dict[str, A
 
 
 def _form_schema(shape: RequestShape[Any]) -> dict[str, Any]:
-    """Return the schema of a form: a field is given or left out, so nothing in it is null."""
+    """Return the schema of a form: a field is given or left out, so nothing in it is null.
+
+    What `anyOf` says of several fields holds in a form too; `oneOf` is about fields that are lists.
+    """
     own = shape.fields.model_json_schema()
     properties = {name: without_null(field) for name, field in own["properties"].items()}
     fields = {
@@ -78,6 +81,7 @@ def _form_schema(shape: RequestShape[Any]) -> dict[str, Any]:
         "required": list(dict.fromkeys(["image", *needed, *shape.lists])),
         "properties": {"image": _files(shape.pictures), **fields, **_budget()},
         "additionalProperties": False,
+        **{word: rule for word, rule in own.items() if word == "anyOf"},
     }
 
 

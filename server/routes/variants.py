@@ -8,11 +8,12 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
+from artifact.manifest import DomainRecord
 from artifact.task import TaskName
 from engine import errors as engine
 from engine.types import Offer
 from server import errors as http
-from server.answering.work import to_ms
+from server.answering.numbers import share, to_mb, to_ms
 from server.errors.problem_json import openapi_responses
 from server.http.media_types import JSON
 from server.lifecycle.memory_budget import BYTES_PER_MB
@@ -41,11 +42,19 @@ class OfferView(WireModel):
     resident: bool = Field(description="False: evicted by the memory budget, not chosen.")
 
 
+class DomainView(WireModel):
+    """What the model knows."""
+
+    about: str = Field(description="What it was tuned on, in a few words.")
+    words: list[str] = Field(description="The words it has read, lower case; none: not listed.")
+
+
 class VariantsResponse(WireModel):
     """Everything the server can answer with."""
 
     model: str
     artifact_sha256: str
+    domain: DomainView | None = Field(description="What the model knows; null: not recorded.")
     tasks: list[str]
     memory_budget_mb: float | None
     resident_keys: list[int]
@@ -89,6 +98,7 @@ def variants(
     body = VariantsResponse(
         model=manifest.name,
         artifact_sha256=pool.artifact.hash,
+        domain=_domain(manifest.domain),
         tasks=list(manifest.tasks),
         memory_budget_mb=None if budget_bytes is None else budget_bytes / BYTES_PER_MB,
         resident_keys=resident_keys(offers),
@@ -111,6 +121,10 @@ def _check_task(task: TaskName | None) -> None:
     raise http.InvalidFields.one("query.task", f"Input should be {known}")
 
 
+def _domain(record: DomainRecord | None) -> DomainView | None:
+    return None if record is None else DomainView(about=record.about, words=list(record.words))
+
+
 def _view(offer: Offer) -> OfferView:
     return OfferView(
         task=offer.task,
@@ -118,9 +132,9 @@ def _view(offer: Offer) -> OfferView:
         skip_pattern=SkipPatternView(bits=offer.bits, executed_orders=list(offer.executed)),
         executed_blocks=len(offer.executed),
         keys=list(offer.keys),
-        quality=offer.quality,
+        quality=share(offer.quality),
         quality_precision=offer.quality_precision,
         predicted_ms=to_ms(offer.predicted_s),
-        memory_mb=round(offer.memory_bytes / BYTES_PER_MB, 3),
+        memory_mb=to_mb(offer.memory_bytes),
         resident=offer.resident,
     )

@@ -4,38 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, JsonValue, ValidationInfo, field_validator
 
 from artifact.task import CAPTION
 from engine.tasks.caption import CaptionInput
-from server.answering.work import EngineRequest, WorkResult
+from engine.types import Answer
+from server.answering.work import EngineRequest
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
-from server.requests.fields import Whole
+from server.requests.fields import WholeNumber, WireModel
 from server.requests.json_pictures import OnePicture
 from server.requests.reader import RequestShape, TaskFields
-from server.tasks.answer_body import AnswerBody, how_computed
+from server.tasks.answer_body import AnswerBody, AnswersBody, at_top
 from server.tasks.served_task import ServedTask
 
 LIMIT_BEAMS = 8
 LIMIT_TOKENS = 512
 
 
+_WHOLE_OR_GREEDY: list[JsonValue] = [
+    {"properties": {"stream": {"const": False}}},
+    {"properties": {"num_beams": {"const": 1}}},
+]
+
+
 class CaptionFields(TaskFields):
     """How a picture is described, apart from the picture."""
 
-    max_new_tokens: Whole | None = Field(
-        default=None,
-        ge=1,
-        le=LIMIT_TOKENS,
-        description="Longest caption; default: the artifact's own limit.",
+    model_config = ConfigDict(json_schema_extra={"anyOf": _WHOLE_OR_GREEDY})
+
+    max_new_tokens: Annotated[int, WholeNumber(1, LIMIT_TOKENS)] | None = Field(
+        default=None, description="Longest caption; default: the artifact's own limit."
     )
-    num_beams: Whole = Field(
-        default=1, ge=1, le=LIMIT_BEAMS, description="Captions searched side by side; 1: greedy."
+    num_beams: Annotated[int, WholeNumber(1, LIMIT_BEAMS)] = Field(
+        default=1, description="Captions searched side by side; 1: greedy."
     )
     stream: bool = Field(
         default=False, description="Send the text while it is written, as server-sent events."
@@ -54,12 +60,22 @@ class CaptionRequest(OnePicture, CaptionFields):
     """One picture to describe."""
 
 
-class CaptionResponse(AnswerBody):
+class CaptionSaid(WireModel):
+    """What is written of a picture."""
+
+    caption: str
+
+
+class CaptionAnswer(AnswerBody, CaptionSaid):
     """A caption of the picture."""
 
-    request_id: str
+
+class CaptionResponse(CaptionAnswer, AnswersBody[CaptionAnswer]):
+    """A caption of the picture, in `answers`; its fields at the top are deprecated."""
+
+    model_config = at_top(CaptionAnswer)
+
     task: Literal["caption"] = "caption"
-    caption: str
 
 
 def _engine_requests(fields: CaptionFields, pool: Pool) -> list[EngineRequest]:
@@ -76,11 +92,9 @@ def _description(
     return CaptionInput(pixels[0], max_new_tokens, num_beams)
 
 
-def _body(result: WorkResult, fields: CaptionFields, request_id: str) -> dict[str, Any]:
-    """Return a `CaptionResponse`."""
-    text = result.answers[0].text or ""
-    own = {"request_id": request_id, "task": CAPTION.name, "caption": text}
-    return how_computed(result, 0) | own
+def _said(answer: Answer, fields: CaptionFields, place: int) -> dict[str, Any]:
+    """Return a `CaptionSaid`."""
+    return {"caption": answer.text or ""}
 
 
 SERVED_CAPTION = ServedTask(
@@ -95,11 +109,13 @@ SERVED_CAPTION = ServedTask(
     answer=CaptionResponse,
     texts=lambda fields: (),
     engine_requests=_engine_requests,
-    body=_body,
+    said=_said,
+    at_top=True,
     streams=lambda fields: fields.stream,
     events_example=(
         'event: token\ndata: {"text": "a red"}\n\n'
         'event: token\ndata: {"text": " circle"}\n\n'
-        'event: done\ndata: {"caption": "a red circle", "variant": "full", ...}\n\n'
+        'event: done\ndata: {"task": "caption", "answers": [{"caption": "a red circle", ...}], ...}'
+        "\n\n"
     ),
 )

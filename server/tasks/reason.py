@@ -12,19 +12,21 @@ from pydantic import Field
 
 from artifact.task import REASON, TRUTHS
 from engine.tasks.reason import ReasonInput
-from server.answering.work import EngineRequest, WorkResult
+from engine.types import Answer
+from server.answering.numbers import share
+from server.answering.work import EngineRequest
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
-from server.requests.fields import Text
+from server.requests.fields import Text, WireModel
 from server.requests.json_pictures import TwoPictures
 from server.requests.reader import RequestShape, TaskFields
-from server.tasks.answer_body import AnswerBody, how_computed
+from server.tasks.answer_body import AnswerBody, AnswersBody, at_top
 from server.tasks.served_task import ServedTask
 
 Statement = Annotated[
     Text,
     Field(
-        description="A statement about the two pictures.",
+        description="About the two pictures, in as many tokens as the model reads at most.",
         examples=["there is a circle in both pictures"],
     ),
 ]
@@ -41,14 +43,24 @@ class ReasonRequest(TwoPictures, ReasonFields):
     """A statement about two pictures."""
 
 
-class ReasonResponse(AnswerBody):
-    """Whether a statement holds for two pictures."""
+class ReasonSaid(WireModel):
+    """What is said of a statement."""
 
-    request_id: str
-    task: Literal["reason"] = "reason"
     statement: str
     answer: bool
     score: float = Field(description="Softmax score of the answer given.")
+
+
+class ReasonAnswer(AnswerBody, ReasonSaid):
+    """Whether a statement holds for two pictures."""
+
+
+class ReasonResponse(ReasonAnswer, AnswersBody[ReasonAnswer]):
+    """Whether a statement holds, in `answers`; its fields at the top are deprecated."""
+
+    model_config = at_top(ReasonAnswer)
+
+    task: Literal["reason"] = "reason"
 
 
 def _engine_requests(fields: ReasonFields, pool: Pool) -> list[EngineRequest]:
@@ -61,17 +73,14 @@ def _judgement(statement: str, pixels: Sequence[NDArray[np.uint8]]) -> ReasonInp
     return ReasonInput((left, right), statement)
 
 
-def _body(result: WorkResult, fields: ReasonFields, request_id: str) -> dict[str, Any]:
-    """Return a `ReasonResponse`."""
-    label, score = result.answers[0].labels[0]
-    own = {
-        "request_id": request_id,
-        "task": REASON.name,
+def _said(answer: Answer, fields: ReasonFields, place: int) -> dict[str, Any]:
+    """Return a `ReasonSaid`."""
+    label, score = answer.labels[0]
+    return {
         "statement": fields.statement,
         "answer": label == TRUTHS[True],
-        "score": score,
+        "score": share(score),
     }
-    return how_computed(result, 0) | own
 
 
 SERVED_REASON = ServedTask(
@@ -84,5 +93,6 @@ SERVED_REASON = ServedTask(
     answer=ReasonResponse,
     texts=lambda fields: (fields.statement,),
     engine_requests=_engine_requests,
-    body=_body,
+    said=_said,
+    at_top=True,
 )

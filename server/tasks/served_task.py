@@ -9,9 +9,11 @@ from typing import Any, Generic
 from pydantic import BaseModel
 
 from artifact.task import Task
+from engine.types import Answer
 from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
 from server.requests.reader import Fields, RequestShape
+from server.tasks.answer_body import answers_body
 
 
 @dataclass(frozen=True)
@@ -23,12 +25,13 @@ class ServedTask(Generic[Fields]):
         summary: the route in a few words, for OpenAPI.
         description: the route in full, for OpenAPI.
         shape: what its requests look like.
-        answer: the model of its answer's body, for OpenAPI.
+        answer: the model of its response's body, for OpenAPI.
+        at_top: the fields of its one answer stand at the top of the body too: deprecated.
         texts: from the fields to the texts in them, for the log.
         engine_requests: from the fields to what the engine is asked; raises TextError or
             InvalidInput for what this engine cannot do.
-        body: from the result, the fields and the request id to the answer's body: plain values
-            in the order of the model's fields.
+        said: from one of the engine's answers, the fields and its place to what it says: plain
+            values in the order of the model's fields. What all answers say is added to it.
         streams: whether a request wants its text as events while it is written.
         events_example: such events, for OpenAPI; None: it never streams.
     """
@@ -40,6 +43,13 @@ class ServedTask(Generic[Fields]):
     answer: type[BaseModel]
     texts: Callable[[Fields], Sequence[str]]
     engine_requests: Callable[[Fields, Pool], Sequence[EngineRequest]]
-    body: Callable[[WorkResult, Fields, str], dict[str, Any]]
+    said: Callable[[Answer, Fields, int], dict[str, Any]]
+    at_top: bool = False
     streams: Callable[[Fields], bool] = lambda fields: False
     events_example: str | None = None
+
+    def body(self, result: WorkResult, fields: Fields, request_id: str) -> dict[str, Any]:
+        """Return the body of a response, as plain values in the order of the model's fields."""
+        said = [self.said(each, fields, place) for place, each in enumerate(result.answers)]
+        body = answers_body(result, said, self.task.name, request_id)
+        return body | body["answers"][0] if self.at_top else body

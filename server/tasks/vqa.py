@@ -12,20 +12,26 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from artifact.task import VQA
 from engine.tasks.vqa import VqaInput
-from server.answering.work import EngineRequest, WorkResult
+from engine.types import Answer
+from server.answering.numbers import share
+from server.answering.work import EngineRequest
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
-from server.requests.fields import Text, Whole, WireModel
+from server.requests.fields import Text, WholeNumber, WireModel
 from server.requests.json_pictures import OnePicture
 from server.requests.reader import RequestShape, TaskFields
-from server.tasks.answer_body import AnswerBody, how_computed
+from server.tasks.answer_body import AnswerBody, AnswersBody
 from server.tasks.served_task import ServedTask
 
 LIMIT_QUESTIONS = 32
+LIMIT_TOP_K = 100
 
 Question = Annotated[
     Text,
-    Field(description="A question about the picture.", examples=["what color is the circle?"]),
+    Field(
+        description="A question about the picture, in as many tokens as the model reads at most.",
+        examples=["what color is the circle?"],
+    ),
 ]
 
 
@@ -44,8 +50,8 @@ class VqaFields(TaskFields):
     questions: list[Question] | None = Field(
         default=None, min_length=1, max_length=LIMIT_QUESTIONS, fail_fast=True
     )
-    top_k: Whole = Field(
-        default=5, ge=1, le=100, description="Answers to return for each question."
+    top_k: Annotated[int, WholeNumber(1, LIMIT_TOP_K)] = Field(
+        default=5, description="Answers to return for each question."
     )
     budget: BudgetFields = BudgetFields()
 
@@ -72,8 +78,8 @@ class ScoredAnswer(WireModel):
     score: float
 
 
-class VqaAnswer(AnswerBody):
-    """The answer to one question."""
+class VqaSaid(WireModel):
+    """What is answered to one question."""
 
     question: str
     answer: str
@@ -81,12 +87,14 @@ class VqaAnswer(AnswerBody):
     top_k: list[ScoredAnswer]
 
 
-class VqaResponse(WireModel):
+class VqaAnswer(AnswerBody, VqaSaid):
+    """The answer to one question."""
+
+
+class VqaResponse(AnswersBody[VqaAnswer]):
     """One answer per question, in the order asked."""
 
-    request_id: str
     task: Literal["vqa"] = "vqa"
-    answers: list[VqaAnswer]
 
 
 def _engine_requests(fields: VqaFields, pool: Pool) -> list[EngineRequest]:
@@ -103,19 +111,10 @@ def _question(question: str, top_k: int, pixels: Sequence[NDArray[np.uint8]]) ->
     return VqaInput(pixels[0], question, top_k)
 
 
-def _body(result: WorkResult, fields: VqaFields, request_id: str) -> dict[str, Any]:
-    """Return a `VqaResponse`: the answers in the order asked."""
-    answers = []
-    for index, (question, answer) in enumerate(zip(fields.asked, result.answers, strict=True)):
-        label, score = answer.labels[0]
-        own = {
-            "question": question,
-            "answer": label,
-            "score": score,
-            "top_k": [{"answer": label, "score": score} for label, score in answer.labels],
-        }
-        answers.append(how_computed(result, index) | own)
-    return {"request_id": request_id, "task": VQA.name, "answers": answers}
+def _said(answer: Answer, fields: VqaFields, place: int) -> dict[str, Any]:
+    """Return a `VqaSaid`."""
+    top_k = [{"answer": label, "score": share(score)} for label, score in answer.labels]
+    return {"question": fields.asked[place], **top_k[0], "top_k": top_k}
 
 
 SERVED_VQA = ServedTask(
@@ -130,5 +129,5 @@ SERVED_VQA = ServedTask(
     answer=VqaResponse,
     texts=lambda fields: fields.asked,
     engine_requests=_engine_requests,
-    body=_body,
+    said=_said,
 )

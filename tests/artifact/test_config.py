@@ -63,6 +63,8 @@ def test_a_task_may_have_pictures_of_its_own_size() -> None:
     assert [config.image_tokens_of(task) for task in TRIO] == [5, 17, 5]
     assert [config.other_size_of(task) for task in TRIO] == [None, 8, None]
     assert config.image_sizes == (4, 8)
+    assert config.picture_sizes == "vqa 4 px, caption 8 px, reason 4 px"
+    assert tiny_config().picture_sizes == "4 px"
     named = {"block[0]": 5, "block[1:8]": 17, "whole[vqa:d1]": 5, "whole_image[caption:d1]": 17}
     assert {n: config.image_tokens_in(StageName(n)) for n in named} == named
     image, decode = composed_programs(CAPTION, config, SkipPattern((0, 2), 4))

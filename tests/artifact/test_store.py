@@ -113,6 +113,8 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "no checksum": lambda d: d["files"].pop("labels.json"),
     "descending buckets": lambda d: d["buckets"].update(text_lengths=[8, 4]),
     "short buckets": lambda d: d["buckets"].update(text_lengths=[4]),
+    "agreement above 1": lambda d: d["variants"][0].update(agreement={"vqa": {"fp32": 1.5}}),
+    "agreement of no task": lambda d: d["variants"][0].update(agreement={"song": {"fp32": 0.5}}),
     "nameless quality": lambda d: d["variants"][0].update(quality_source="somehow"),
 }
 

@@ -19,7 +19,32 @@ def test_a_failure_is_one_line_on_standard_error_and_ends_with_its_code(
     with pytest.raises(SystemExit) as end:
         fail(LONG, code=2)
     assert end.value.code == 2
-    assert capsys.readouterr() == ("", LONG + "\n")
+    assert capsys.readouterr() == ("", f"otmv: {LONG}\n")
+
+
+def test_errors_and_warnings_name_the_command_that_runs(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with console.running("otmv bench slo"):
+        console.warn("it is late")
+        with pytest.raises(SystemExit):
+            fail("it broke")
+    console.complain("outside")
+    assert capsys.readouterr().err.splitlines() == [
+        "otmv bench slo: warning: it is late",
+        "otmv bench slo: it broke",
+        "otmv: outside",
+    ]
+
+
+def test_what_takes_minutes_tells_its_phases_in_a_pipe(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "_SILENT_S", 0.0)
+    with share_progress(phases=True) as report:
+        for what in ("tracing block[0]", "tracing block[1]", "measuring quality"):
+            report(what, 0.5)
+    assert capsys.readouterr() == ("", "tracing block[0] ...\nmeasuring quality ...\n")
 
 
 def test_lines_are_never_broken_and_names_in_brackets_reach_the_reader(

@@ -20,6 +20,7 @@ import httpx
 import pytest
 import yaml
 
+from artifact.manifest import MANIFEST_NAME
 from monitoring import table4
 from monitoring.prometheus import Prometheus, TimeSpan
 from monitoring.promql import Scope
@@ -135,7 +136,21 @@ def loaded(server: LiveServer, prometheus: Prometheus) -> float:
         return bool(found) and found[0].value >= float(steps)
 
     until(seen, "the last of the load is not scraped")
+    audited = f"sum(increase(otmv_audited_answers_total[{WINDOW}])) > 0"
+    before_s = 3 * SCRAPE_S  # panels are asked for every second up to the end
+    until(lambda: bool(prometheus.values(audited, time.time() - before_s)), "none is audited")
     return time.time()
+
+
+def with_agreement(folder: Path) -> Path:
+    """Copy the demo; its variants say what agreement to expect, whether or not it does."""
+    shutil.copytree(DEMO, folder)
+    path = folder / MANIFEST_NAME
+    manifest = json.loads(path.read_text("utf-8"))
+    for variant in manifest["variants"]:
+        variant.setdefault("agreement", {task: {"fp32": 0.5} for task in manifest["tasks"]})
+    path.write_text(json.dumps(manifest), "utf-8")
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -143,8 +158,13 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("monitoring")
     prometheus_program()
     budget = round(1.02 * stage_bytes(folder / "cache"))
-    limits = {"OTMV_QUEUE_LIMIT": "24", "OTMV_MAX_BATCH": "2", "OTMV_MEMORY_BUDGET": str(budget)}
-    with serving(DEMO, folder / "cache", **limits) as server:
+    limits = {
+        "OTMV_QUEUE_LIMIT": "24",
+        "OTMV_MAX_BATCH": "2",
+        "OTMV_MEMORY_BUDGET": str(budget),
+        "OTMV_AUDIT_SHARE": "1",
+    }
+    with serving(with_agreement(folder / "demo"), folder / "cache", **limits) as server:
         target = server.url.removeprefix("http://")
         with (
             running(configured(folder / "prometheus", target)) as url,

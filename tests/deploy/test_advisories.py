@@ -92,3 +92,10 @@ def test_everything_imported_is_a_requirement_that_was_looked_up() -> None:
     named = {IMPORTED_AS.get(module, canonicalize_name(module)) for module in foreign}
     assert {"starlette", "pillow", "httptools"} <= named
     assert named <= set(floors())
+
+
+def test_make_audit_fails_if_the_database_has_not_heard_of_a_package() -> None:
+    """Without --strict, pip-audit skips it and says that nothing was found."""
+    calls = re.findall(r"pip-audit (.+)", (ROOT / "Makefile").read_text("utf-8"))
+    assert calls
+    assert all("--strict" in words.split() for words in calls)

@@ -90,10 +90,16 @@ def test_every_alert_is_seen_to_fire_and_to_keep_quiet() -> None:
 def test_every_alert_has_a_run_book() -> None:
     for rule in ALERTS:
         url = rule["annotations"]["runbook_url"]
-        assert url == f"docs/operations.md#{rule['alert'].lower()}"
+        assert url == f"{{{{ $externalLabels.runbooks }}}}#{rule['alert'].lower()}"
         assert url.partition("#")[2] in anchors(OPERATIONS)
         assert rule["labels"]["severity"] in ("page", "ticket")
         assert rule["annotations"]["summary"]
+
+
+@pytest.mark.parametrize("folder", ["prometheus", "compose"])
+def test_links_to_run_books_are_whole_addresses(folder: str) -> None:
+    config = yaml.safe_load((PROMETHEUS.parent / folder / "prometheus.yml").read_text("utf-8"))
+    assert re.match(r"https://[^/]+/\S+$", config["global"]["external_labels"]["runbooks"])
 
 
 def test_rules_say_what_the_report_and_the_dashboards_ask() -> None:
@@ -106,6 +112,9 @@ def test_rules_say_what_the_report_and_the_dashboards_ask() -> None:
         "otmv:throughput:rate5m": table4.throughput(scope),
         "otmv:throughput_over_full:ratio": table4.throughput_over_full(scope),
     }
+    audited = Scope("6h", by=("job",))
+    said["otmv:audited_agreement:ratio_rate6h"] = promql.audited_agreement(audited)
+    said["otmv:expected_agreement:ratio"] = promql.expected_agreement(audited)
     for window in WINDOWS:
         said[f"otmv:slo_burn:rate{window}"] = promql.slo_burn(Scope(window, by=("job",)))
     for record, expression in said.items():

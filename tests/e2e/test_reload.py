@@ -66,7 +66,7 @@ def qualities(load: Load) -> list[float]:
     found = []
     for reply in load.of(200):
         body = json.loads(reply.body)
-        found.append(body.get("answers", [body])[0]["quality"])
+        found.append(body["answers"][0]["variant_quality"])
     return found
 
 

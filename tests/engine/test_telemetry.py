@@ -11,7 +11,7 @@ from artifact.store import Artifact
 from engine.errors import QueueFull
 from engine.pool import EnginePool
 from engine.telemetry import NO_VARIANT, SHED_REASONS, Telemetry
-from engine.types import Budget, Outcome
+from engine.types import Budget, MadeBy, Outcome
 from tests.engine.pools import inside
 from tests.engine.pools.fake_engine import FakeEngine
 
@@ -92,3 +92,69 @@ def test_late_and_expired_requests_missed_their_deadline_and_no_others(outcome: 
     telemetry.ended("vqa", "full", outcome)
     missed = value(telemetry, "deadline_missed_total", task="vqa")
     assert (missed or 0) == (outcome in ("late", "expired"))
+
+
+PROCESS = (
+    "cpu_seconds",
+    "resident_memory_bytes",
+    "virtual_memory_bytes",
+    "start_time_seconds",
+    "open_fds",
+    "max_fds",
+)
+
+OURS = (
+    "requests",
+    "request_seconds",
+    "phase_seconds",
+    "images",
+    "engine_busy_seconds",
+    "executed_blocks",
+    "step_rows",
+    "queue_depth",
+    "queue_wait_seconds",
+    "slack_at_start_seconds",
+    "deadline_missed",
+    "degraded",
+    "shed",
+    "resident_bytes",
+    "variant_quality",
+    "latency_prediction_ratio",
+    "on_time_chance",
+    "late_replies",
+    "caption_tokens",
+    "first_token_seconds",
+    "key_block_bytes",
+    "memory_budget_bytes",
+    "ready",
+    "artifact_info",
+    "reloads",
+    "api_key_requests",
+    "http_responses",
+    "engine_silent_seconds",
+    "caption_slots_taken",
+    "pictures_decoding",
+    "open_requests",
+    "variant_agreement",
+    "audited_answers",
+    "body_bytes",
+)
+
+
+def test_every_instrument_is_there() -> None:
+    names = {metric.name for metric in Telemetry().registry.collect()}
+    assert names == {f"otmv_{name}" for name in OURS} | {f"process_{name}" for name in PROCESS}
+
+
+def test_agreements_take_the_place_of_those_before() -> None:
+    telemetry = Telemetry()
+    read = telemetry.registry.get_sample_value
+    first, second = MadeBy("vqa", "d1"), MadeBy("vqa", "d2")
+    telemetry.watch_agreements({first: 0.5, second: None}, audited=False)
+    assert read("otmv_variant_agreement", first._asdict()) == 0.5
+    assert read("otmv_variant_agreement", second._asdict()) is None
+    assert read("otmv_audited_answers_total", {**first._asdict(), "agrees": "true"}) is None
+    telemetry.watch_agreements({second: 0.25}, audited=True)
+    assert read("otmv_variant_agreement", first._asdict()) is None
+    assert read("otmv_variant_agreement", second._asdict()) == 0.25
+    assert read("otmv_audited_answers_total", {**second._asdict(), "agrees": "false"}) == 0.0

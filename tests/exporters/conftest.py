@@ -23,7 +23,7 @@ from models.series import OtmvModel
 from tuning.recipe import demo_config
 from tuning.tokens import world_tokenizer
 from tuning.world.dataset import read_captions, read_pairs, read_vqa, write_world
-from tuning.world.vocabulary import ANSWERS
+from tuning.world.vocabulary import ANSWERS, DOMAIN
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def checkpoint() -> Checkpoint:
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
-    return Checkpoint(model, world_tokenizer(), ANSWERS, "0" * 64, {"steps": 0})
+    return Checkpoint(model, world_tokenizer(), ANSWERS, "0" * 64, {"steps": 0}, DOMAIN)
 
 
 @pytest.fixture(scope="session")
@@ -92,10 +92,15 @@ def search_rows(checkpoint: Checkpoint, examples: list[Example]) -> dict[TaskNam
 
 
 @pytest.fixture(scope="session")
+def splits(examples: list[Example], tmp_path_factory: pytest.TempPathFactory) -> Splits:
+    """What chooses the variants, and other pictures that report their quality."""
+    search = examples_of(tmp_path_factory.mktemp("world") / "w", 98)
+    return Splits(search, examples, examples, ("search", "report"))
+
+
+@pytest.fixture(scope="session")
 def exported(
-    checkpoint: Checkpoint, examples: list[Example], tmp_path_factory: pytest.TempPathFactory
+    checkpoint: Checkpoint, splits: Splits, tmp_path_factory: pytest.TempPathFactory
 ) -> Artifact:
     out: Path = tmp_path_factory.mktemp("artifact") / "tiny"
-    search = examples_of(tmp_path_factory.mktemp("world") / "w", 98)
-    splits = Splits(search, examples, examples, ("search", "report"))
     return export(checkpoint, out, splits, ExportOptions(card="card"), lambda what, share: None)

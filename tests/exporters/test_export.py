@@ -17,8 +17,9 @@ from artifact.store import Artifact, open_artifact
 from artifact.task import REASON, VQA
 from engine.backends.registry import open_backend
 from engine.opening.open import open_solo
-from exporters.examples import Example
-from exporters.export import Splits
+from engine.opening.scoring import answers_to
+from exporters.examples import Example, picture
+from exporters.export import ExportOptions, Splits, export
 from exporters.tasks.one_pass import Requests
 from models.checkpoint import Checkpoint
 from tests.engine.answers.solo_answers import caption_words, reason_logits, vqa_logits
@@ -106,6 +107,26 @@ def test_quality_and_golden_cases_are_recorded(exported: Artifact, examples: lis
     assert open_artifact(exported.root).hash == exported.hash
 
 
+def test_agreement_is_that_of_the_answers(exported: Artifact, examples: list[Example]) -> None:
+    manifest, solo = exported.manifest, open_solo(exported)
+    assert manifest.deepest == "full"
+    side_px = manifest.config.image_size
+    for task in manifest.tasks:
+        asked = [example for example in examples if example.task == task]
+        seen = [tuple(picture(image, side_px) for image in e.images) for e in asked]
+        said = {
+            variant.id: answers_to(exported, solo, task, variant.id, asked, seen)
+            for variant in manifest.variants
+        }
+        for variant in manifest.variants:
+            same = [a == b for a, b in zip(said[variant.id], said["full"], strict=True)]
+            found = variant.agreement_of(task, "bf16")
+            assert found == pytest.approx(sum(same) / len(same), abs=1e-4)
+    card = (exported.root / "MODEL_CARD.md").read_text()
+    assert card.startswith("card\n## Agreement")
+    assert "| full | 100.0 % | 100.0 % | 100.0 % |" in card
+
+
 @pytest.mark.parametrize("victim", ["block.0.onnx", WEIGHTS_NAME])
 def test_a_flipped_byte_is_refused(exported: Artifact, tmp_path: Path, victim: str) -> None:
     copy = tmp_path / "copy"
@@ -134,3 +155,24 @@ def test_what_chooses_never_reports(examples: list[Example]) -> None:
     with pytest.raises(ArtifactError, match="1 pictures choose the variants and report") as caught:
         Splits(few, few, few, ("a", "b"))
     assert "report on other pictures" in str(caught.value)
+
+
+@pytest.mark.slow
+def test_a_chain_is_exported_with_what_it_costs(
+    checkpoint: Checkpoint, splits: Splits, tmp_path: Path
+) -> None:
+    options = ExportOptions(whole="none", card="card\n", chained=True)
+    made = export(checkpoint, tmp_path / "chain", splits, options, lambda what, share: None)
+    manifest = open_artifact(made.root).manifest
+    patterns = [manifest.pattern(variant.id) for variant in manifest.variants]
+    assert all(each.is_prefix_of(patterns[-1]) for each in patterns)
+    assert manifest.variants[-1].id == "full"
+    assert manifest.ladder is not None
+    assert manifest.ladder.chain is not None
+    assert manifest.ladder.chain.split == "report"
+    assert [stop.variant for stop in manifest.ladder.chain.stops] == [
+        variant.id for variant in manifest.variants
+    ]
+    card = (made.root / "MODEL_CARD.md").read_text("utf-8")
+    assert card.startswith("card\n")
+    assert "## One chain" in card

@@ -26,6 +26,7 @@ from engine.types import Answer, Budget, Input
 from exporters.describe import text_record
 from exporters.examples import Example
 from exporters.export import ExportOptions, Splits, export
+from exporters.graphs.recover import recover
 from exporters.tasks.caption import EXPORTED_CAPTION
 from exporters.tasks.reason import EXPORTED_REASON
 from exporters.tasks.vqa import EXPORTED_VQA
@@ -50,9 +51,8 @@ def sized(checkpoint: Checkpoint) -> Checkpoint:
 
 @pytest.fixture(scope="module")
 def artifact(
-    sized: Checkpoint, examples: list[Example], tmp_path_factory: pytest.TempPathFactory
+    sized: Checkpoint, splits: Splits, tmp_path_factory: pytest.TempPathFactory
 ) -> Artifact:
-    splits = Splits(examples, examples, examples, ("search", "report"))
     out: Path = tmp_path_factory.mktemp("sizes") / "sized"
     export(sized, out, splits, ExportOptions(whole="none"), lambda what, share: None)
     return open_artifact(out)
@@ -94,6 +94,29 @@ def test_answers_are_those_of_the_model(
     eos = sized.special.eos
     ended = [row[: row.index(eos)] if eos in row else row for row in words]
     assert caption_words(solo, "full", list(seen.numpy()), max_new_tokens=9) == ended
+
+
+def test_the_checkpoint_comes_back_with_the_positions_of_every_size(
+    artifact: Artifact, sized: Checkpoint
+) -> None:
+    found, wanted = recover(artifact).model.state_dict(), sized.model.state_dict()
+    assert list(found) == list(wanted)
+    tables = [name for name in wanted if "image_positions" in name]
+    assert len(tables) == 3
+    for name, tensor in wanted.items():
+        first = 2 if name in tables else 0
+        assert torch.equal(found[name][first:], tensor[first:]), name
+
+
+def test_a_picture_of_another_task_s_size_is_refused(sized: Checkpoint) -> None:
+    pixels, text = (
+        torch.zeros(1, 48, 48, 3, dtype=torch.uint8),
+        torch.zeros(1, 3, dtype=torch.int64),
+    )
+    with pytest.raises(ValueError, match="48 px; vqa takes them of 64 px"):
+        sized.model.answer(VQA, pixels, text, None, range(4))
+    with pytest.raises(ValueError, match="48 px; caption takes them of 32 px"):
+        sized.model.see(pixels, range(4))
 
 
 def _given(sized: Checkpoint, examples: list[Example]) -> list[Input]:

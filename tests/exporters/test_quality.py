@@ -8,7 +8,7 @@ import pytest
 
 from artifact.errors import InvalidManifest
 from artifact.store import Artifact
-from exporters.quality import QualityCurve, declare
+from exporters.quality import QualityCurve, agreement, declare
 
 CURVE = QualityCurve(label="by hand", by_depth={"vqa": {2: 0.4, 4: 0.8}})
 
@@ -40,3 +40,8 @@ def test_a_file_that_is_no_curve_is_refused_with_an_example(
     assert caught.value.fix == (
         'write {"label": "...", "by_depth": {"vqa": {"6": 0.70, "12": 0.82}}}'
     )
+
+
+def test_agreement_is_with_the_deepest_variant_right_or_wrong() -> None:
+    said = {"vqa": {"full": ["a", "b", "c", "d"], "d1": ["a", "b", "x", "d"]}}
+    assert agreement(said, "full") == {"vqa": {"full": 1.0, "d1": 0.75}}

@@ -9,9 +9,12 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 
 from artifact.errors import ArtifactError, InvalidManifest, MissingFile
+from artifact.manifest import DomainRecord
 from models.captions import SpecialTokens
 from models.checkpoint import Checkpoint, load, save
 from tests.models import tiny
+
+DOMAIN = DomainRecord(about="red things only", words=("red",))
 
 
 def tokenizer(*words: str) -> Tokenizer:
@@ -22,7 +25,8 @@ def tokenizer(*words: str) -> Tokenizer:
 def folder(tmp_path: Path) -> Path:
     words = tokenizer("<s>", "<pad>", "</s>", "<unk>", "<mask>", "red")
     labels = tuple("abcdefg")
-    save(tmp_path, Checkpoint(tiny.model(tiny.config()), words, labels, None, {"step": 3}))
+    made = Checkpoint(tiny.model(tiny.config()), words, labels, None, {"step": 3}, DOMAIN)
+    save(tmp_path, made)
     return tmp_path
 
 
@@ -34,9 +38,18 @@ def test_what_was_saved_is_loaded(folder: Path) -> None:
     assert loaded.labels == tuple("abcdefg")
     assert loaded.special == SpecialTokens(bos=0, eos=2, mask=4)
     assert loaded.note == {"step": 3}
+    assert loaded.domain == DOMAIN
     assert loaded.sha256 is not None
     assert not loaded.model.training
     assert not list(folder.glob("*.tmp*"))
+
+
+def test_a_checkpoint_of_an_older_release_has_no_domain(folder: Path) -> None:
+    path = folder / "config.json"
+    stored = json.loads(path.read_text())
+    del stored["domain"]
+    path.write_text(json.dumps(stored))
+    assert load(folder).domain is None
 
 
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "labels.json"])

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from server.answering.work import EngineRequest, WorkResult
+from engine.types import Answer
+from server.answering.work import EngineRequest
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.fields import Text
 from server.requests.json_pictures import OnePicture
 from server.requests.reader import RequestShape, TaskFields
-from server.tasks.answer_body import AnswerBody, how_computed
+from server.tasks.answer_body import AnswerBody, AnswersBody
 from server.tasks.served_task import ServedTask
 from tests.toy_task.task import SIZE
 from tests.toy_task.worked import SizeInput
@@ -32,12 +33,15 @@ class SizeRequest(OnePicture, SizeFields):
     """A picture and what is asked about it."""
 
 
-class SizeResponse(AnswerBody):
+class SizeAnswer(AnswerBody):
     """How full the picture is."""
 
-    request_id: str
     size: str
     scores: dict[str, float]
+
+
+class SizeResponse(AnswersBody[SizeAnswer]):
+    """One answer."""
 
 
 def _engine_requests(fields: SizeFields, pool: Pool) -> list[EngineRequest]:
@@ -49,10 +53,8 @@ def _size_input(prompt: str, pixels: Sequence[NDArray[np.uint8]]) -> SizeInput:
     return SizeInput(pixels[0], prompt)
 
 
-def _body(result: WorkResult, fields: SizeFields, request_id: str) -> dict[str, Any]:
-    labels = result.answers[0].labels
-    own = {"request_id": request_id, "size": labels[0][0], "scores": dict(labels)}
-    return how_computed(result, 0) | own
+def _said(answer: Answer, fields: SizeFields, place: int) -> dict[str, Any]:
+    return {"size": answer.labels[0][0], "scores": dict(answer.labels)}
 
 
 SERVED_SIZE = ServedTask(
@@ -63,5 +65,5 @@ SERVED_SIZE = ServedTask(
     answer=SizeResponse,
     texts=lambda fields: (fields.prompt,),
     engine_requests=_engine_requests,
-    body=_body,
+    said=_said,
 )

@@ -37,6 +37,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 TASKS = (VQA.name, REASON.name, SIZE.name)
 PICTURES = 24
+REPORTED = 4 * PICTURES
+"""Pictures on which no shallow variant says all that the whole model does."""
 """That are asked about."""
 
 FULL = tuple(range(8))
@@ -94,18 +96,32 @@ def sizes_of(tuned: Checkpoint, world: Path) -> list[Example]:
     ]
 
 
-@pytest.fixture(scope="module")
-def artifact(
-    tuned: Checkpoint, world: Path, sizes: list[Example], tmp_path_factory: pytest.TempPathFactory
-) -> Artifact:
+def examples_of(tuned: Checkpoint, world: Path) -> list[Example]:
+    """The toy's examples, and as many of two other tasks."""
     questions, statements = (
         source.read(world, lambda name: (world / name).read_bytes())
         for source in (vqa.SOURCE, reason.SOURCE)
     )
-    examples = [*sizes, *questions[:PICTURES], *statements[:PICTURES]]
-    other = tmp_path_factory.mktemp("world") / "w"
-    write_world(other, PICTURES, 98)
-    splits = Splits(sizes_of(tuned, other), examples, examples, ("search", "report"))
+    return [*sizes_of(tuned, world), *questions[:PICTURES], *statements[:PICTURES]]
+
+
+@pytest.fixture(scope="module")
+def reported(tuned: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> list[Example]:
+    """What quality is reported on: pictures that chose nothing."""
+    folder = tmp_path_factory.mktemp("world") / "w"
+    write_world(folder, REPORTED, 98)
+    return examples_of(tuned, folder)
+
+
+@pytest.fixture(scope="module")
+def artifact(
+    tuned: Checkpoint,
+    world: Path,
+    sizes: list[Example],
+    reported: list[Example],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Artifact:
+    splits = Splits(sizes, reported, examples_of(tuned, world), ("search", "report"))
     options = ExportOptions(whole="none", card=model_card(tuned))
     out = tmp_path_factory.mktemp("artifact") / "toy"
     return export(tuned, out, splits, options, lambda what, share: None)
@@ -146,8 +162,8 @@ def ask(client: httpx.Client, image: bytes, **budget: Any) -> dict[str, Any]:
     body = {"image": encoded, "prompt": PROMPT, "budget": budget}
     response = client.post("/v1/size", json=body)
     assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
+    (found,) = response.json()["answers"]
+    return dict(found)
 
 
 def ask_by_form(client: httpx.Client, image: bytes, **budget: str) -> dict[str, Any]:
@@ -155,8 +171,8 @@ def ask_by_form(client: httpx.Client, image: bytes, **budget: str) -> dict[str, 
     files = {"image": ("p.jpg", image, "image/jpeg")}
     response = client.post("/v1/size", files=files, data={"prompt": PROMPT, **budget})
     assert response.status_code == 200, response.text
-    found: dict[str, Any] = response.json()
-    return found
+    (found,) = response.json()["answers"]
+    return dict(found)
 
 
 def ended(client: httpx.Client, outcome: str, task: str, variant: str) -> float:
@@ -168,13 +184,14 @@ def ended(client: httpx.Client, outcome: str, task: str, variant: str) -> float:
 
 
 def test_its_quality_is_what_its_measure_says_of_the_tuned_model(
-    tuned: Checkpoint, artifact: Artifact, sizes: list[Example]
+    tuned: Checkpoint, artifact: Artifact, reported: list[Example]
 ) -> None:
     variants = artifact.manifest.variants
+    asked = [example for example in reported if example.task == SIZE.name]
     assert len(variants) > 1
     for variant in variants:
-        given = [best(scores) for scores in scores_by_torch(tuned, sizes, variant.pattern)]
-        share = SIZE.measure.score(given, sizes)
+        given = [best(scores) for scores in scores_by_torch(tuned, asked, variant.pattern)]
+        share = SIZE.measure.score(given, asked)
         assert variant.quality_of(SIZE.name, "fp32") == pytest.approx(share, abs=1e-4)
     assert variants[-1].quality_of(SIZE.name, "fp32") == 1.0
     assert artifact.manifest.golden is not None
@@ -192,7 +209,7 @@ def test_every_variant_answers_as_the_tuned_model_at_its_depth(
             assert answer["scores"] == pytest.approx(scores, abs=1e-4)
             assert answer["variant"] == variant.id
             assert answer["executed_blocks"] == len(variant.pattern)
-            assert answer["quality"] == variant.quality_of(SIZE.name, "fp32")
+            assert answer["variant_quality"] == variant.quality_of(SIZE.name, "fp32")
 
 
 def test_a_form_and_json_get_the_same_answer(client: httpx.Client, sizes: list[Example]) -> None:
@@ -242,6 +259,7 @@ def test_a_statement_beside_it_is_still_judged(
     data = {"statement": row.statement, "variant": "full"}
     response = client.post("/v1/reason", files=files, data=data)
     assert response.status_code == 200, response.text
-    assert response.json()["statement"] == row.statement
+    (answer,) = response.json()["answers"]
+    assert answer["statement"] == row.statement
     full = artifact.manifest.variant("full")
-    assert response.json()["quality"] == full.quality_of(REASON.name, "fp32")
+    assert answer["variant_quality"] == full.quality_of(REASON.name, "fp32")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from models.series import OtmvModel
 from tuning.loop import TuningProgress, learning_rate, optimiser, tune
 from tuning.pool import PicturePool
 from tuning.recipe import Phase, Recipe
-from tuning.state import ResumeError
-from tuning.world.vocabulary import ANSWERS
+from tuning.state import STATE, ResumeError
+from tuning.world.vocabulary import ANSWERS, DOMAIN
 
 CPU = torch.device("cpu")
 
@@ -37,7 +38,7 @@ def test_a_run_leaves_a_checkpoint_anyone_can_load(
         shares = [each.tasks[name].right for each in seen]
         assert all(share is not None and 0 <= share <= 1 for share in shares)
     loaded = load(tmp_path)
-    assert loaded.labels == ANSWERS
+    assert (loaded.labels, loaded.domain) == (ANSWERS, DOMAIN)
     assert (loaded.note["recipe"], loaded.note["step"]) == ("smoke", smoke.steps)
     for name, tensor in tuned.state_dict().items():
         assert torch.equal(loaded.model.state_dict()[name], tensor)
@@ -60,6 +61,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(
     assert rest == expected[2:]
     weights, again = load_file(whole / WEIGHTS), load_file(resumed / WEIGHTS)
     assert all(torch.equal(again[name], tensor) for name, tensor in weights.items())
+
+
+def test_runs_begun_before_tasks_had_sizes_of_their_own_go_on(
+    smoke: Recipe, pool: PicturePool, tmp_path: Path
+) -> None:
+    tune(smoke, pool, tmp_path, CPU)
+    stored = json.loads(torch.load(tmp_path / STATE, weights_only=True)["recipe"])
+    assert "image_size" in stored["config"]
+    assert "per_task" not in stored["config"], "an older run has no such field to compare"
 
 
 def test_a_finished_run_is_not_run_again(smoke: Recipe, pool: PicturePool, tmp_path: Path) -> None:

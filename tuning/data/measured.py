@@ -142,12 +142,15 @@ def _stat(pid: int) -> list[str]:
 
 
 def _own_mb(pid: int) -> float:
-    """Return the memory that only this process holds, in MB."""
+    """Return a process's share of the memory behind no file, in MB.
+
+    Batches on their way lie in files in memory: they come and go.
+    """
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024 / _MB
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss_Anon:")) * 1024 / _MB
 
 
 if __name__ == "__main__":

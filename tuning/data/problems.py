@@ -71,15 +71,22 @@ class Problems:
         self.counts: Counter[ProblemKind] = Counter()
         self._first: dict[ProblemKind, list[DataProblem]] = {kind: [] for kind in ProblemKind}
         self._known: set[int] = set()
+        self._broken: set[str] = set()
         self._on_problem, self._hint = on_problem, hint
 
     def first(self, kind: ProblemKind) -> tuple[DataProblem, ...]:
         """Return the first few of a kind."""
         return tuple(self._first[kind])
 
+    def is_broken(self, file: object) -> bool:
+        """Tell whether a file was found to be broken."""
+        return str(file) in self._broken
+
     def add(self, kind: ProblemKind, where: object, what: str) -> None:
         """Count one that is new, and keep it if it is among the first of its kind."""
         problem = DataProblem(kind, str(where), what)
+        if kind is ProblemKind.FILE:
+            self._broken.add(problem.where)
         if hash(problem) in self._known:
             return
         self._known.add(hash(problem))

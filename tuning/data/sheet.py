@@ -10,6 +10,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from artifact.task import TASKS
 from pictures.blocking import BlockingDecoder
 from tuning.data.example import DataExample
 from tuning.data.pixels import BadPicture, read_pixels
@@ -20,6 +21,7 @@ SHOWN = 10
 
 _COLUMNS = 5
 _CELL_PX, _GAP_PX, _LINE_PX, _FONT_PX = 220, 12, 17, 13
+_BETWEEN_PX = 4
 _LINES, _LETTERS = 7, 34
 _GROUND, _INK, _QUIET = "white", "#1a1a1a", "#777777"
 _TOKENS_SHOWN = 12
@@ -33,6 +35,12 @@ class _SheetCell:
     pictures: tuple[Path, ...]
     lines: tuple[str, ...]
 
+    @property
+    def side_px(self) -> int:
+        """Side of each picture: several stand beside each other."""
+        count = max(1, len(self.pictures))
+        return (_CELL_PX - (count - 1) * _BETWEEN_PX) // count
+
 
 def contact_sheet(parts: Sequence[DataSet], decoder: BlockingDecoder) -> Image.Image:
     """Draw up to `SHOWN` examples, the same number of each part as far as there are.
@@ -44,7 +52,8 @@ def contact_sheet(parts: Sequence[DataSet], decoder: BlockingDecoder) -> Image.I
     cells = [_cell(data, data.examples[at]) for data, at in _spread(parts)]
     rows = -(-max(1, len(cells)) // _COLUMNS)
     most_lines = 1 + max((len(cell.lines) for cell in cells), default=0)
-    height = _GAP_PX + rows * (_CELL_PX + most_lines * _LINE_PX + 2 * _GAP_PX)
+    picture_px = max((cell.side_px for cell in cells), default=0)
+    height = _GAP_PX + rows * (picture_px + most_lines * _LINE_PX + 2 * _GAP_PX)
     sheet = Image.new("RGB", (_GAP_PX + _COLUMNS * (_CELL_PX + _GAP_PX), height), _GROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(_FONT_PX)
     for number, cell in enumerate(cells):
@@ -52,7 +61,7 @@ def contact_sheet(parts: Sequence[DataSet], decoder: BlockingDecoder) -> Image.I
         left = _GAP_PX + column * (_CELL_PX + _GAP_PX)
         top = _GAP_PX + row * (height - _GAP_PX) // rows
         _draw_pictures(sheet, draw, cell, (left, top), decoder)
-        below = top + _CELL_PX + 3
+        below = top + picture_px + 3
         draw.text((left, below), cell.title, _QUIET, font)
         for place, line in enumerate(cell.lines, 1):
             draw.text((left, below + place * _LINE_PX), line, _INK, font)
@@ -72,7 +81,8 @@ def _spread(parts: Sequence[DataSet]) -> Iterator[tuple[DataSet, int]]:
 def _cell(data: DataSet, example: DataExample) -> _SheetCell:
     lines: list[str] = []
     if example.text is not None:
-        lines += _wrapped(f"Q: {example.text}")
+        named = TASKS[data.task].text or " "
+        lines += _wrapped(f"{named[0].upper()}: {example.text}")
     elif example.tokens:
         ids = " ".join(map(str, example.tokens[:_TOKENS_SHOWN]))
         lines += _wrapped(f"token ids {ids}{' …' if len(example.tokens) > _TOKENS_SHOWN else ''}")
@@ -98,9 +108,9 @@ def _draw_pictures(
     decoder: BlockingDecoder,
 ) -> None:
     """Paste a cell's pictures beside each other, squared as a model sees them."""
-    side_px = _CELL_PX // max(1, len(cell.pictures)) - (2 if len(cell.pictures) > 1 else 0)
+    side_px = cell.side_px
     for number, path in enumerate(cell.pictures):
-        left, top = corner[0] + number * (side_px + 4), corner[1]
+        left, top = corner[0] + number * (side_px + _BETWEEN_PX), corner[1]
         try:
             sheet.paste(Image.fromarray(read_pixels(path, decoder, side_px)), (left, top))
         except BadPicture:

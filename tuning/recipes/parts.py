@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+Count = Annotated[int, Field(ge=1)]
+Keys = Count | Annotated[tuple[Count, ...], Field(min_length=1)]
+"""Key blocks: so many, with equal runs of orders; or how many orders each has."""
 
 
 class Part(BaseModel):
@@ -48,7 +52,7 @@ class Otmv(Part):
     """Once-tuning: gates are drawn anew at every step (supplement, 1 and 3.2).
 
     Attributes:
-        keys: key blocks, a divisor of the orders; None: as the checkpoint has them.
+        keys: see `Keys`; None: as the checkpoint has them.
         merge: how two feed-forwards become one: mean, weighted:A,B or mse (supplement, 3.4).
         skip_probability: chance that a gate is closed.
         rise_steps: steps in which the probability rises from 0; 0: it is the same all along.
@@ -57,7 +61,7 @@ class Otmv(Part):
     """
 
     kind: Literal["otmv"]
-    keys: int | None = Field(default=None, ge=1)
+    keys: Keys | None = None
     merge: str = "mean"
     skip_probability: float = Field(default=0.1, ge=0.0, lt=1.0)
     rise_steps: int = Field(default=0, ge=0)

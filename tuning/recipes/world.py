@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from tuning.recipes.parts import Part, Shape
+from tuning.recipes.parts import Keys, Part, Shape
 from tuning.world.questions import KINDS
 
 
@@ -20,7 +20,7 @@ class WorldMethod(Part):
     """Once-tuning from random weights; see `Otmv`."""
 
     kind: Literal["otmv"]
-    keys: int = Field(ge=1)
+    keys: Keys
     skip_probability: float = Field(default=0.1, ge=0.0, lt=1.0)
     prefix_share: float = Field(default=0.0, ge=0.0, le=1.0)
 

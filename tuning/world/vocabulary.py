@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from artifact.manifest import DomainRecord
 from tuning.world import wording
 from tuning.world.scene import COLORS, MAX_OBJECTS, SHAPES, SIZES
 
@@ -37,3 +38,9 @@ def split(text: str) -> list[str]:
 WORDS: tuple[str, ...] = tuple(
     sorted({word for text in _sentences() for word in split(text.replace("{}", " "))} | {"?", ","})
 )
+
+DOMAIN = DomainRecord(
+    about="generated pictures of coloured shapes only",
+    words=tuple(word for word in WORDS if word.isalpha()),
+)
+"""What a model knows that was tuned on this world."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from cli.commands.ask.sending import AskedServer, fail
+from cli.commands.ask.domain import domain_of, warn_of_unknown_words
+from cli.commands.ask.facts import print_facts
+from cli.commands.ask.sending import AskedServer, fail, said_at
 from cli.commands.ask.tasks import caption as captions
 from cli.commands.ask.tasks import reason, vqa
-from cli.console import say_pairs
 
 app = typer.Typer()
 
@@ -78,7 +79,10 @@ def ask(
         served = reason.ask(server, (image, right), text, form)
     else:
         served = vqa.ask(server, image, text, top_k, form)
-    _print_served(served)
+    domain = domain_of(said_at(server, "/v1/variants"))
+    if domain is not None and text is not None:
+        warn_of_unknown_words(domain, text)
+    print_facts(served, domain)
 
 
 def _check(text: str | None, right: Path | None, caption: bool, for_captions: bool) -> None:
@@ -93,20 +97,3 @@ def _check(text: str | None, right: Path | None, caption: bool, for_captions: bo
 def _form(**fields: object) -> dict[str, str]:
     """Return the fields that were given, as text."""
     return {name: str(value) for name, value in fields.items() if value is not None}
-
-
-def _print_served(body: dict[str, Any]) -> None:
-    """Print which variant answered, how good it is, and what it took."""
-    quality = "not measured" if body["quality"] is None else f"{body['quality']:.3f}"
-    deadline = {True: "met", False: "missed", None: "none"}[body["deadline_met"]]
-    pattern, blocks = body["skip_pattern"]["bits"], body["executed_blocks"]
-    spent = ", ".join(f"{name} {ms:.1f}" for name, ms in body["timings_ms"].items())
-    say_pairs(
-        {
-            "variant": f"{body['variant']}{' (degraded)' if body['degraded'] else ''}",
-            "pattern": f"{pattern} ({blocks} blocks)",
-            "quality": quality,
-            "deadline": deadline,
-            "ms": spent,
-        }
-    )

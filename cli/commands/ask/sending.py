@@ -32,7 +32,17 @@ class AskedServer:
 
 def fail(problem: str, code: int = 1) -> NoReturn:
     """Print what is wrong with the question or its answer as one line; end with `code`."""
-    console.fail(f"otmv ask: {problem}", code=code)
+    console.fail(problem, code=code)
+
+
+def said_at(server: AskedServer, path: str) -> dict[str, Any] | None:
+    """Return what a server says at a path; None: whatever it says is no answer."""
+    try:
+        response = httpx.get(server.url + path, timeout=_TIMEOUT_S, headers=server.headers)
+        body = response.raise_for_status().json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return None
+    return body if isinstance(body, dict) else None
 
 
 def post(

@@ -9,7 +9,9 @@ from typing import Annotated
 
 import typer
 
-from cli.commands.bench.console import JsonFile, fail, print_bars, progress, write
+from artifact.errors import how_to_install
+from cli.commands.bench.console import JsonFile, end, print_bars, progress, write
+from cli.console import fail
 
 _QUICK_SHARE = 40
 
@@ -35,7 +37,7 @@ def data(
     from loadtests.data.suite import DataBench, run
 
     if find_spec("torch") is None:
-        fail("loading data needs torch: pip install 'otmv-serve[tune]'")
+        fail(f"loading data needs torch: {how_to_install('tune')}")
     share = _QUICK_SHARE if quick else 1
     with progress() as report, tempfile.TemporaryDirectory(dir=folder) as made_up:
         bench = DataBench(
@@ -50,5 +52,4 @@ def data(
     print_bars(bars)
     if json_file is not None:
         write(json_file, {"quick": quick, "repeats": repeats}, bars, seed=seed)
-    if any(bar.verdict == "short" for bar in bars):
-        raise typer.Exit(1)
+    end(bars)

@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from cli.commands.bench.console import fail, print_bars, progress, say, write
+from cli.commands.bench.console import (
+    DirtyOk,
+    JsonFile,
+    PlotFile,
+    allow_dirty,
+    end,
+    print_bars,
+    progress,
+    write,
+)
 from cli.commands.bench.data import data
 from cli.commands.bench.siege import siege
 from cli.commands.bench.slo import slo
 from cli.commands.bench.table4 import HELP, table4
 from cli.commands.bench.tuning import tuning
+from cli.console import complain, fail
 
 if TYPE_CHECKING:
     from loadtests.engine.comparisons import Comparison
@@ -32,8 +42,14 @@ _QUICK_PAIRS = 3
 
 
 @app.callback()
-def bench() -> None:
-    """Measure the engine, its scheduler or the server, and hold the result against its bars."""
+def bench(dirty_ok: DirtyOk = False) -> None:
+    """Measure the engine, its scheduler or the server, and hold the result against its bars.
+
+    Ends with 0 if every bar that was run is ok, with 1 if one is short, or unclear (its interval
+    holds the limit), or if something failed. Under loadtests/ of a work tree only results of a
+    clean commit are written.
+    """
+    allow_dirty(dirty_ok)
 
 
 @app.command()
@@ -49,7 +65,7 @@ def engine(
     pairs: Annotated[int, typer.Option(help="Times both sides are measured.", min=1)] = 15,
     quick: Annotated[bool, typer.Option(help="Three pairs: a look, not a claim.")] = False,
     seed: Annotated[int, typer.Option(help="Draws the pictures.", min=0)] = 0,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
+    json_file: JsonFile = None,
 ) -> None:
     """Compare the live engine with one graph per model, with bare matrix products, with itself.
 
@@ -70,8 +86,7 @@ def engine(
     _show(measured)
     if json_file is not None:
         write(json_file, _facts(measured, setup, hashes), measured.bars, seed=setup.seed)
-    if measured.failures or any(bar.verdict == "short" for bar in measured.bars):
-        raise typer.Exit(1)
+    end(measured.bars, failed=bool(measured.failures))
 
 
 @app.command()
@@ -80,8 +95,8 @@ def simulate(
     seeds: Annotated[int, typer.Option(help="Runs per load.", min=1)] = 5,
     first_seed: Annotated[int, typer.Option(help="Seeds count from here.", min=0)] = 100,
     jobs: Annotated[int, typer.Option(help="Processes that share the work.", min=1)] = 1,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write results here.")] = None,
-    plot_file: Annotated[Path | None, typer.Option("--plot", help="Draw them here.")] = None,
+    json_file: JsonFile = None,
+    plot_file: PlotFile = None,
 ) -> None:
     """Run the bars of `otmv simulate`: sixteen loads on a simulated device, all policies.
 
@@ -140,7 +155,7 @@ def _show(measured: EngineResults) -> None:
     console.print(bars_table(measured.bars, console))
     print_bars(measured.bars)
     for failure in measured.failures:
-        say(failure)
+        complain(failure)
 
 
 def _facts(measured: EngineResults, setup: EngineBench, hashes: dict[str, str]) -> dict[str, Any]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.bench.console import JsonFile, fail, print_bars, progress, say, write
+from cli.commands.bench.console import JsonFile, end, print_bars, progress, write
+from cli.console import complain, fail
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -48,8 +49,7 @@ def siege(
     bars, failures = _run(names, setup)
     if json_file is not None:
         write(json_file, {"seconds": seconds, "failures": failures}, bars, seed=seed)
-    if failures or any(bar.verdict == "short" for bar in bars):
-        raise typer.Exit(1)
+    end(bars, failed=bool(failures))
 
 
 def _run(names: list[str], setup: SiegeSetup) -> tuple[list[Bar], dict[str, str]]:
@@ -69,5 +69,5 @@ def _run(names: list[str], setup: SiegeSetup) -> tuple[list[Bar], dict[str, str]
         print_bars(found)
         bars += found
     for name, why in failures.items():
-        say(f"{name}: {why}")
+        complain(f"{name}: {why}")
     return bars, failures

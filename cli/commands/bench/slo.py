@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,170 +10,174 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from cli.commands.bench import slo_tuning
 from cli.commands.bench.console import (
     JsonFile,
     PlotFile,
-    fail,
+    end,
     need_matplotlib,
     print_bars,
     progress,
-    say,
     write,
 )
+from cli.commands.bench.slo_run import OUR_CODE, SloOptions, prepare
+from cli.console import complain, fail, note
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
-    from loadtests.slo.program import SloBench, SloResults
+    from loadtests.slo.bench import SloResults
+    from loadtests.slo.program import TunedRivals
 
-_DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
-_SWEEP = Path("slo_sweep.json")
+_QUICK_RIVALS = ("mosec", "openvino")
+_QUICK_VISITS, _FULL_VISITS = 1, 3
 
 
 Full = Annotated[
     bool, typer.Option("--full/--quick", help="Everything, or two rivals at two loads.")
 ]
-Sweep = Annotated[bool, typer.Option("--sweep", help="Only find each rival's best settings.")]
+Tune = Annotated[bool, typer.Option("--tune-rivals", help="Only find each rival's best settings.")]
+Rivals = Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")]
+Visits = Annotated[int | None, typer.Option(help="To every side: 3, or 1 if quick.", min=1)]
+Seconds = Annotated[float, typer.Option(help="Least length of a cell.", min=0.5)]
+Requests = Annotated[int, typer.Option(help="Least requests of a cell.", min=1)]
+Seed = Annotated[int, typer.Option(help="Draws arrivals and pictures.", min=0, max=900)]
 Artifacts = Annotated[Path | None, typer.Option(help="beit3_base artifacts, exported here once.")]
-SettingsFile = Annotated[
+Settings = Annotated[
     Path | None,
-    typer.Option(help="Where the sweep writes (slo_sweep.json), and all else reads (ours)."),
+    typer.Option(help="The rivals' settings: --tune-rivals writes them, all else reads them."),
 ]
+JournalFile = Annotated[
+    Path | None, typer.Option("--journal", help="Keeps what is measured; goes on from it.")
+]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Begin the journal anew.")]
 
 
 def slo(
     full: Full = False,
-    sweep: Sweep = False,
-    rival: Annotated[list[str] | None, typer.Option(help="Only this one; may be repeated.")] = None,
-    seconds: Annotated[float, typer.Option(help="Length of each cell.", min=1.0)] = 14.0,
-    seed: Annotated[int, typer.Option(help="Draws arrivals and pictures.", min=0)] = 0,
+    tune_rivals: Tune = False,
+    rival: Rivals = None,
+    visits: Visits = None,
+    seconds: Seconds = 20.0,
+    requests: Requests = 200,
+    seed: Seed = 0,
     artifacts: Artifacts = None,
-    demo: Annotated[Path, typer.Option(help="The demo artifact.", show_default=False)] = _DEMO,
-    settings: SettingsFile = None,
+    settings: Settings = None,
+    journal: JournalFile = None,
+    fresh: Fresh = False,
     json_file: JsonFile = None,
     plot_file: PlotFile = None,
 ) -> None:
     """Serve beit3_base under an open loop of requests with deadlines, beside real rivals.
 
     Offered load is set against what the full variant reaches on this machine. Quick takes about
-    ten minutes, full about forty. Rivals need an environment: make .venv-rivals/.installed
+    fifteen minutes and draws no bars, full about four hours, --tune-rivals about three. Each keeps
+    a journal: stopped at any time, the same command goes on where it was. Rivals need an
+    environment: make .venv-rivals/.installed
 
     [bold]otmv bench slo --quick[/bold]
+
+    [bold]otmv bench slo --tune-rivals[/bold]
 
     [bold]otmv bench slo --full --json slo.json --plot slo.png[/bold]
     """
     from engine.config import default_cache_dir
-    from loadtests.slo.program import EVERY_CELL, QUICK_CELLS, SloBench
-    from loadtests.slo.servers import ENVIRONMENT
-    from loadtests.slo.sweep import SETTINGS
-    from loadtests.slo.visits import Offering
 
     if plot_file is not None:
         need_matplotlib()
+    names = _rivals(rival, everything=full or tune_rivals)
+    turns = visits or (_FULL_VISITS if full else _QUICK_VISITS)
     folder = artifacts or default_cache_dir() / "bench"
-    offering = Offering(EVERY_CELL if full else QUICK_CELLS, seconds, seed)
-    setup = SloBench(folder, ENVIRONMENT, offering)
-    chosen = _rivals(rival, full=full or sweep)
-    if sweep:
-        _sweep(setup, chosen, settings or _SWEEP)
+    options = SloOptions(folder, seconds, requests, seed, journal, fresh)
+    if tune_rivals:
+        slo_tuning.tune(options, names, settings)
     else:
-        _measure(setup, chosen, (demo, settings or SETTINGS), json_file, plot_file)
+        _measure(options, (names, turns, full), settings, json_file, plot_file)
 
 
-def _rivals(only: Sequence[str] | None, *, full: bool) -> list[str]:
+def _rivals(only: Sequence[str] | None, *, everything: bool) -> list[str]:
     """Return those asked for, or those of the quick or the full run."""
-    from loadtests.slo.program import QUICK_RIVALS
     from loadtests.slo.servers import RIVALS
 
     for name in only or ():
         if name not in RIVALS:
             fail(f"no rival {name!r}; there are {', '.join(RIVALS)}")
-    return [name for name in RIVALS if name in (only or (RIVALS if full else QUICK_RIVALS))]
-
-
-def _sweep(setup: SloBench, rivals: Sequence[str], path: Path) -> None:
-    from loadtests.slo import program
-    from loadtests.slo.servers import missing
-    from loadtests.slo.sweep import record
-
-    for name in rivals:
-        if why := missing(name, setup.rivals_folder):
-            fail(why)
-    with progress() as report:
-        facts = _prepare(setup, report)
-        trials = program.sweep(rivals, setup, report)
-    found = record(trials)
-    write(path, {**facts, **found}, [], seed=setup.offering.seed)
-    for name, best in found["settings"].items():
-        Console().print(f"{name}: {json.dumps(best)}", highlight=False)
-    Console().print(f"wrote {path}", highlight=False, markup=False, soft_wrap=True)
+    return [name for name in RIVALS if name in (only or (RIVALS if everything else _QUICK_RIVALS))]
 
 
 def _measure(
-    setup: SloBench,
-    rivals: Sequence[str],
-    paths: tuple[Path, Path],
+    options: SloOptions,
+    asked: tuple[Sequence[str], int, bool],
+    settings: Path | None,
     json_file: Path | None,
     plot_file: Path | None,
 ) -> None:
+    """Measure or go on, show, write and draw; `asked` is rivals, visits, whether it is full."""
+    from loadtests.kit import journal
     from loadtests.slo import program
-    from loadtests.slo.servers import missing
-    from loadtests.slo.sweep import read_settings
+    from loadtests.slo.bench import absent
+    from loadtests.slo.plan import EVERY_CELL, QUICK_CELLS
 
-    demo, settings_file = paths
-    absent = {name: why for name in rivals if (why := missing(name, setup.rivals_folder))}
+    rivals, turns, full = asked
+    setup = options.setup(EVERY_CELL if full else QUICK_CELLS)
+    missing = {name: why for name in rivals if (why := absent(name, setup.rivals_folder))}
+    there = [name for name in rivals if name not in missing]
+    if not there:
+        fail("; ".join(missing.values()))
     with progress() as report:
-        settings = read_settings(settings_file, [name for name in rivals if name not in absent])
-        facts = _prepare(setup, report)
-        measured = program.run_beside(settings, setup, report)
-        alone = program.run_alone(demo, setup, report)
-    measured.absent |= absent
-    bars = _bars(measured)
-    _show(measured, alone, bars)
+        facts, tuned = prepare(setup, there, settings, report)
+    of_run = {**options.run(facts, OUR_CODE), "visits": turns, "settings": _records(tuned)}
+    path = options.journal_file("full" if full else "quick")
+    with progress() as report, journal.opened(path, of_run, fresh=options.fresh) as kept:
+        run = program.plan_run(tuned, turns, setup, kept, report)
+        note(run.said)
+        measured = run.run(report)
+    bars = _bars(measured, missing)
+    _show(measured, bars)
     if json_file is not None:
-        from loadtests.slo.report import row_record, yardstick_record
-
-        facts["settings"] = {name: asdict(each) for name, each in settings.items()}
-        for name, part in {"family": measured, "demo": alone}.items():
-            rows = [row_record(row) for row in part.rows]
-            facts[name] = {**yardstick_record(part.yardstick), "rows": rows}
-        facts["failures"] = measured.failures
-        write(json_file, facts, bars, seed=setup.offering.seed)
+        _write(json_file, {**of_run, "bench": "slo"}, measured, bars)
     if plot_file is not None:
-        from loadtests.slo.calibration import plot_tenths, together
-        from loadtests.slo.plot import plot
-
-        plot(measured.rows, measured.yardstick, plot_file)
-        chances_file = plot_file.with_name(f"{plot_file.stem}_chances{plot_file.suffix}")
-        plot_tenths(together(measured.tenths), chances_file)
-    for failure in measured.failures:
-        say(failure)
-    if measured.failures or any(bar.verdict == "short" for bar in bars):
-        raise typer.Exit(1)
+        _draw(plot_file, measured)
+    failures = [each for found in measured.values() for each in found.failures]
+    for failure in failures:
+        complain(failure)
+    end(bars, failed=bool(failures))
 
 
-def _bars(measured: SloResults) -> list[Bar]:
+def _records(tuned: TunedRivals) -> dict[str, Any]:
+    return {
+        rival: {variant: asdict(each) for variant, each in variants.items()}
+        for rival, variants in tuned.items()
+    }
+
+
+def _bars(measured: Mapping[str, SloResults], missing: Mapping[str, str]) -> list[Bar]:
     """Return every bar of the live benchmark; further parts append theirs here."""
-    from loadtests.slo.bars import not_run, own_bars, rival_bars
-    from loadtests.slo.calibration import chances_bar, together
+    from loadtests.slo.judging.bars import not_run, own_bars, rival_bars
+    from loadtests.slo.judging.calibration import chances_bar_of_turns
     from loadtests.slo.servers import RIVALS
 
     bars: list[Bar] = []
-    for name in RIVALS:
-        if any(row.side == name for row in measured.rows):
-            bars += rival_bars(measured.rows, measured.yardstick, name)
+    for name, known in RIVALS.items():
+        found = measured.get(known.backend)
+        if found is not None and any(row.side == name for row in found.rows):
+            bars += rival_bars(found.rows, found.yardstick, name)
         else:
-            bars += not_run(name, measured.absent.get(name, "not part of this run: --full"))
-    bars += own_bars(measured.rows, measured.yardstick)
-    return [*bars, chances_bar("slo.on-time-chances.mean-error", together(measured.tenths))]
+            why = found.absent.get(name) if found is not None else None
+            bars += not_run(name, why or missing.get(name, "not part of this run: --full"))
+    for backend, found in measured.items():
+        bars += own_bars(found.rows, found.yardstick)
+        named = f"slo.ours.{backend}.on-time-chances.mean-error"
+        bars.append(chances_bar_of_turns(named, found.tenths))
+    return bars
 
 
-def _show(measured: SloResults, alone: SloResults, bars: Sequence[Bar]) -> None:
+def _show(measured: Mapping[str, SloResults], bars: Sequence[Bar]) -> None:
     from loadtests.slo.report import cells_table
 
     console = Console()
-    for title, part in {"beit3_base": measured, "demo, no bars": alone}.items():
-        yardstick = part.yardstick
-        console.print(cells_table(title, part.rows, yardstick))
+    for backend, found in measured.items():
+        yardstick = found.yardstick
+        console.print(cells_table(f"beit3_base on {backend}", found.rows, yardstick))
         console.print(
             f"solo {yardstick.solo_s * 1e3:.1f} ms, capacity {yardstick.capacity_hz:.1f}/s, "
             f"smallest variant {yardstick.smallest_over_full:.2f} times that",
@@ -183,15 +186,28 @@ def _show(measured: SloResults, alone: SloResults, bars: Sequence[Bar]) -> None:
     print_bars(bars)
 
 
-def _prepare(setup: SloBench, report: Callable[[str, float], None]) -> dict[str, Any]:
-    """Export what is missing; return the facts that every results file holds."""
-    from loadtests.kit.artifacts import FAMILY, ensure_artifacts
-    from loadtests.slo.servers import RIVALS, version_in
+def _write(
+    path: Path, facts: Mapping[str, Any], measured: Mapping[str, SloResults], bars: Sequence[Bar]
+) -> None:
+    from loadtests.slo.report import row_record, yardstick_record
 
-    libraries = (*RIVALS.values(), "onnxruntime")
-    hashes = ensure_artifacts(setup.artifacts, [FAMILY], report)
-    return {
-        "seconds": setup.offering.seconds,
-        "artifacts": hashes,
-        "rivals": {name: version_in(setup.rivals_folder, name) for name in libraries},
+    parts = {
+        backend: {
+            **yardstick_record(found.yardstick),
+            "rows": [row_record(row, found.yardstick.capacity_hz) for row in found.rows],
+            "failures": found.failures,
+        }
+        for backend, found in measured.items()
     }
+    write(path, facts, bars, parts, seed=facts["options"]["seed"])
+
+
+def _draw(path: Path, measured: Mapping[str, SloResults]) -> None:
+    """Draw a picture for each backend, and of each the chances; the first is `path` itself."""
+    from loadtests.slo.judging.calibration import plot_tenths, together
+    from loadtests.slo.plot import plot
+
+    for number, (backend, found) in enumerate(measured.items()):
+        own = path.with_name(f"{path.stem}_{backend}{path.suffix}") if number else path
+        plot(found.rows, found.yardstick, own)
+        plot_tenths(together(found.tenths), own.with_name(f"{own.stem}_chances{own.suffix}"))

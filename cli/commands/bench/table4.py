@@ -12,17 +12,16 @@ from rich.console import Console
 from cli.commands.bench.console import (
     JsonFile,
     PlotFile,
-    fail,
+    end,
     need_matplotlib,
     print_bars,
     progress,
-    say,
     write,
 )
+from cli.console import complain, fail
 
 if TYPE_CHECKING:
     from artifact.task import TaskName
-    from loadtests.kit.bars import Bar
     from loadtests.table4.ledger import Ledger
     from loadtests.table4.program import Table4Bench
 
@@ -164,8 +163,8 @@ def _measure(setup: Table4Bench, json_file: Path | None, plot_file: Path | None)
 
         plot(found, setup.preset.name, plot_file)
     for task, why in measured.failed.items():
-        say(f"{task}: {why}")
-    _end(bars, failed=bool(measured.failed))
+        complain(f"{task}: {why}")
+    end(bars, failed=bool(measured.failed))
 
 
 def _drive(
@@ -235,9 +234,4 @@ def _ask(
     print_bars(bars)
     if json_file is not None:
         write(json_file, live_report.live_facts(found, beside, sent), bars)
-    _end(bars, failed=False)
-
-
-def _end(bars: Sequence[Bar], *, failed: bool) -> None:
-    if failed or any(bar.verdict == "short" for bar in bars):
-        raise typer.Exit(1)
+    end(bars)

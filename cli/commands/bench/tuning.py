@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.commands.bench.console import JsonFile, fail, print_bars, progress, write
+from artifact.errors import how_to_install
+from cli.commands.bench.console import JsonFile, end, print_bars, progress, write
+from cli.console import fail
 
 if TYPE_CHECKING:
     from loadtests.tuning.suite import TuningBench
@@ -35,7 +37,7 @@ def tuning(
     from loadtests.tuning.suite import TuningBench
 
     if find_spec("torch") is None:
-        fail("tuning needs torch: pip install 'otmv-serve[tune]'")
+        fail(f"tuning needs torch: {how_to_install('tune')}")
     if width % 64 or orders % 2 or image_size % 16:
         fail("--width must be a multiple of 64, --orders of 2, --image-size of 16")
     bench = TuningBench(
@@ -61,5 +63,4 @@ def _run(bench: TuningBench, json_file: Path | None) -> None:
     print_bars(bars)
     if json_file is not None:
         write(json_file, {}, bars, measured, seed=bench.seed)
-    if any(bar.verdict == "short" for bar in bars):
-        raise typer.Exit(1)
+    end(bars)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from artifact.errors import how_to_install
 from cli.console import fail, first_line
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def evaluate(
         )
         measure_on_data(_opened(subject, patterns, device, key), options)
     except ModuleNotFoundError as error:
-        fail(f"measuring a checkpoint needs {error.name}: pip install 'otmv-serve[tune]'")
+        fail(f"measuring a checkpoint needs {error.name}: {how_to_install('tune')}")
     except (ArtifactError, DataError, EngineError, WorldError, TextError, ValueError) as error:
         fail(first_line(error))
     except OSError as error:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
+from artifact.errors import how_to_install
 from artifact.task import TASKS
 from cli.console import fail, first_line, first_problem, note, share_progress
 
@@ -38,14 +39,32 @@ _Curve = Annotated[
 _Depths = Annotated[
     str | None, typer.Option(help="With --random: variants, as 3,6,12; none: every depth.")
 ]
-_World = Annotated[
-    Path | None, typer.Option(help="A world folder to measure on, instead of fresh pictures.")
+_Data = Annotated[
+    str | None, typer.Option(help="A world or data set to measure on, instead of fresh pictures.")
 ]
-_Pictures = Annotated[int, typer.Option(help="Fresh pictures to report quality on.", min=8)]
+_Choose = Annotated[str | None, typer.Option(help="Split of a data set to search the ladder on.")]
+_Report = Annotated[str | None, typer.Option(help="Split of a data set to report quality on.")]
+_Pictures = Annotated[int, typer.Option(help="Fresh pictures, or examples, to report on.", min=8)]
 _Whole = Annotated[Whole, typer.Option(help="Variants that also become one graph each.")]
+_Chain = Annotated[
+    bool,
+    typer.Option(
+        "--chain", help="Each variant's orders begin the next one's; what that costs is measured."
+    ),
+]
 _Methods = Annotated[
     str | None, typer.Option(help="With --random: Table 4's methods instead, all or some ids.")
 ]
+
+
+class _TunedOptions(NamedTuple):
+    """What only the export of a checkpoint takes."""
+
+    whole: Whole
+    chain: bool
+    data: tuple[str | None, str | None, str | None]
+    pictures: int
+
 
 _FIRST_TASK = next(iter(TASKS))
 
@@ -60,14 +79,22 @@ def export(
     tasks: _Tasks = _FIRST_TASK,
     quality_curve: _Curve = None,
     depths: _Depths = None,
-    data: _World = None,
+    data: _Data = None,
+    choose: _Choose = None,
+    report: _Report = None,
     pictures: _Pictures = 1000,
     whole: _Whole = "all",
+    chain: _Chain = False,
     methods: _Methods = None,
 ) -> None:
     """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
 
-    [bold]otmv export runs/demo --out my-artifact[/bold]
+    The demo takes about ten minutes on two cores, most of them for the search of the ladder.
+    Nothing is written until all is done.
+
+    [bold]otmv export runs/demo --chain --out my-artifact[/bold]
+
+    [bold]otmv export runs/mine --data vqa/ --choose rest_val --report trainable_val[/bold]
 
     [bold]otmv export --random beit3_base --image-size 224 --keys 2 --out base-2-keys[/bold]
 
@@ -78,9 +105,14 @@ def export(
         fail("give a checkpoint folder, or --random beit3_base (one of the two)")
     if methods is not None and (random is None or depths or quality_curve or keys != 1):
         fail("--methods goes with --random, and has its own keys, depths and quality")
+    if chain and checkpoint is None:
+        fail(
+            "--chain goes with a checkpoint: random weights are a chain, of every depth or --depths"
+        )
     with _one_line_errors():
         if checkpoint is not None:
-            _export_tuned(checkpoint, out, whole, data, pictures)
+            options = _TunedOptions(whole, chain, (data, choose, report), pictures)
+            _export_tuned(checkpoint, out, options)
         elif methods is not None:
             _export_methods((random or "", image_size, tasks), methods, out)
         else:
@@ -94,42 +126,71 @@ def _one_line_errors() -> Iterator[None]:
     from pydantic import ValidationError
 
     from artifact.errors import ArtifactError
+    from tuning.data.problems import DataError
     from tuning.world.errors import WorldError
 
     try:
         from exporters.parity import ParityError
     except ModuleNotFoundError as error:
-        fail(f"exporting needs {error.name}: pip install 'otmv-serve[export]'")
+        fail(f"exporting needs {error.name}: {how_to_install('export')}")
     try:
         yield
     except ValidationError as error:
         where, problem = first_problem(error)
         fail(f"{where}: {problem}" if where else problem)
-    except (ArtifactError, ParityError, WorldError, ValueError) as error:
+    except (ArtifactError, DataError, ParityError, WorldError, ValueError) as error:
         fail(first_line(error))
     except OSError as error:
         fail(f"{error} (check free space and rights, also of the temporary folder)")
 
 
-def _export_tuned(folder: Path, out: Path, whole: Whole, data: Path | None, pictures: int) -> None:
-    from cli.commands.export.splits import draw_splits
+def _export_tuned(folder: Path, out: Path, given: _TunedOptions) -> None:
     from exporters.card import model_card, released_card
     from exporters.export import ExportOptions
     from exporters.tasks import exported_tasks
     from models.checkpoint import load
-    from models.public import RELEASED_FILE
+    from models.public import RELEASED_FILE, UNTUNED_START
 
     loaded = load(folder)
     exported_tasks(loaded.model.config.tasks)  # one that cannot be exported is said at once
+    if UNTUNED_START in loaded.note:
+        raise ValueError(f"{folder} is the start of a tuning: tune it, or import without --keys")
     if RELEASED_FILE in loaded.note:
-        if data is not None:
-            raise ValueError("--data is of the generated world, and the model is a released one")
+        if given.data[0] is not None:
+            raise ValueError(
+                f"{folder} is a released model, exported as `full` without --data; "
+                "measure it then: otmv eval ARTIFACT --data DATA"
+            )
         full = (loaded.model.config.orders,)
-        options = ExportOptions(whole=whole, depths=full, card=released_card(loaded))
+        options = ExportOptions(whole=given.whole, depths=full, card=released_card(loaded))
         _run(loaded, out, options, None)
         return
-    options = ExportOptions(whole=whole, card=model_card(loaded))
-    _run(loaded, out, options, lambda: draw_splits(data, pictures))
+    options = ExportOptions(whole=given.whole, chained=given.chain, card=model_card(loaded))
+    _run(loaded, out, options, lambda: _splits(loaded, *given.data, given.pictures))
+
+
+def _splits(
+    checkpoint: Checkpoint, data: str | None, choose: str | None, report: str | None, most: int
+) -> Splits:
+    """Return the examples: of a world, or of two splits of a data set."""
+    from cli.commands.export.splits import draw_splits
+    from tuning.data.formats.world import WORLD
+    from tuning.data.problems import DataError
+    from tuning.data.sets import open_folder
+
+    given = data is not None and not (Path(data).is_dir() and WORLD.parts(Path(data)))
+    if not given or data is None:
+        return draw_splits(Path(data) if data else None, most)
+    from cli.commands.export.datasets import splits_of
+
+    folder = open_folder(data)
+    if choose is None or report is None:
+        there = ", ".join(dict.fromkeys(part.split for part in folder.parts))
+        raise DataError(f"{data} has the splits {there}", "give --choose and --report, two of them")
+    splits, problems = splits_of(checkpoint, folder, choose, report, most)
+    for kind, count in problems.counts.items():
+        note(f"{kind}, left out: {count:,}, the first: {problems.first(kind)[0]}")
+    return splits
 
 
 def _export_methods(shape: tuple[str, int, str], methods: str, out: Path) -> None:
@@ -167,16 +228,18 @@ def _run(
     checkpoint: Checkpoint, out: Path, options: ExportOptions, draw: Callable[[], Splits] | None
 ) -> None:
     """Export under a progress bar, then print what came of it."""
-    from cli.commands.export.summary import note_exported
+    from cli.commands.export.summary import note_chain, note_exported
     from exporters.export import export as export_artifact
 
-    with share_progress() as report:
+    with share_progress(phases=True) as report:
         report("drawing pictures", 0.0)
         splits = draw() if draw else None
         manifest = export_artifact(checkpoint, out, splits, options, report).manifest
     if manifest.ladder:
         cost = f"{manifest.ladder.evaluations} patterns scored in {manifest.ladder.seconds:.0f} s"
         note(f"ladder search: {manifest.ladder.search} on {manifest.ladder.split}, {cost}")
+        if manifest.ladder.chain:
+            note_chain(manifest.ladder.chain)
     note_exported(manifest, map(_quality, manifest.variants), out)
 
 

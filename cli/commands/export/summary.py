@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from artifact.manifest import Manifest
+from artifact.manifest import ChainRecord, Manifest
 from cli.console import note
 
 
@@ -23,3 +23,11 @@ def note_exported(manifest: Manifest, facts: Iterable[str], out: Path) -> None:
     for variant, fact in zip(manifest.variants, facts, strict=True):
         note(f"  {variant.id:<{width}} {len(variant.pattern):>2} blocks  {fact}")
     note(f"exported: {out}   (look: otmv inspect {out})")
+
+
+def note_chain(chain: ChainRecord) -> None:
+    """Print by how many points a free pattern of the same depth is better than each stop."""
+    note(f"what the chain costs, in points on {chain.split}:")
+    for stop in chain.stops:
+        costs = "  ".join(f"{task} {100 * cost:+.1f}" for task, cost in stop.cost.items())
+        note(f"  {stop.variant:<10} {costs}")

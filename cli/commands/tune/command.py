@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from artifact.errors import how_to_install
 from cli.commands.tune.options import TuneOptions
 from cli.console import fail, output, show, table
 
@@ -112,7 +113,7 @@ def _one_line_errors() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        fail(f"tuning needs {error.name}: pip install 'otmv-serve[tune]'")
+        fail(f"tuning needs {error.name}: {how_to_install('tune')}")
     except (RecipeError, DataError, ResumeError) as error:
         fail(str(error))
     except OSError as error:

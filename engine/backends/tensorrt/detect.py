@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from artifact.errors import how_to_install
 from artifact.plan import PlanLibrary
 from engine.backends.cuda.driver import DriverRefused, arch_of, check_result
 from engine.backends.cuda.runtime import Cuda, CudaError, runtime_version
@@ -77,20 +78,20 @@ def find_tensorrt() -> Finding:
         lacking = lacking or found
     if lacking is not None:
         return lacking
-    extras = " or ".join(f"'otmv-serve[{library}]'" for library in LIBRARIES.values())
+    fix = " or ".join(map(how_to_install, LIBRARIES.values()))
     problem = f"neither {' nor '.join(LIBRARIES)} is installed"
-    return Unready("tensorrt", problem, f"pip install {extras}")
+    return Unready("tensorrt", problem, fix)
 
 
 @functools.cache
 def try_library(module: str) -> Finding:
     """Try a library in a child process, once per process. A crash there makes it `Unready`."""
     if not is_installed(module):
-        return Unready(module, "not installed", f"pip install 'otmv-serve[{LIBRARIES[module]}]'")
+        return Unready(module, "not installed", how_to_install(LIBRARIES[module]))
     paths = [str(Path(__file__).parents[3]), *(path for path in sys.path if path)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     command = [sys.executable, "-P", "-m", "engine.backends.tensorrt.detect", module]
-    reinstall = f"pip install --force-reinstall 'otmv-serve[{LIBRARIES[module]}]'"
+    reinstall = how_to_install(LIBRARIES[module], "--force-reinstall")
     try:
         child = subprocess.run(
             command, env=environment, capture_output=True, text=True, timeout=_TIMEOUT_S

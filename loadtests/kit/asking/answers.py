@@ -15,14 +15,19 @@ _SERVED = {
     "variant",
     "skip_pattern",
     "executed_blocks",
-    "quality",
+    "variant_quality",
     "predicted_ms",
     "deadline_met",
     "degraded",
+    "degraded_because",
     "timings_ms",
 }
 _PHASES = {"decode", "preprocess", "queue", *PHASES, "total"}
 _REQUESTS = re.compile(r'^otmv_requests_total\{[^}]*outcome="(\w+)"[^}]*\} (\S+)$', re.MULTILINE)
+
+_SHED = re.compile(
+    r'^otmv_shed_total\{reason="(front_busy|intake_full|not_ready)"\} (\S+)$', re.MULTILINE
+)
 
 
 class WrongAnswer(Exception):
@@ -58,19 +63,27 @@ def problem_kind(body: str) -> str | None:
 
 
 def requests_by_outcome(metrics_page: str) -> dict[str, float]:
-    """Return `otmv_requests_total` summed per outcome."""
+    """Return `otmv_requests_total` summed per outcome, and what never reached the engine.
+
+    What is refused before it is parsed, or read, is no request to the engine: `otmv_shed_total` has
+    it by its reason.
+    """
     found: dict[str, float] = defaultdict(float)
-    for outcome, value in _REQUESTS.findall(metrics_page):
+    for outcome, value in _REQUESTS.findall(metrics_page) + _SHED.findall(metrics_page):
         found[outcome] += float(value)
     return dict(found)
 
 
-def check_served(answer: Mapping[str, Any]) -> None:
-    """Check what every answer says of how it was served.
+def the_answer(found: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the one answer of a response, with what every answer says of how it was served.
 
     Raises:
         WrongAnswer: something promised is missing.
     """
+    answers: list[Mapping[str, Any]] = need(found, "answers")
+    if len(answers) != 1:
+        raise WrongAnswer(f"{len(answers)} answers instead of one")
+    (answer,) = answers
     if missing := _SERVED - set(answer):
         raise WrongAnswer(f"the answer lacks {sorted(missing)}")
     if set(answer["timings_ms"]) != _PHASES:
@@ -78,6 +91,7 @@ def check_served(answer: Mapping[str, Any]) -> None:
     executed = answer["skip_pattern"]["executed_orders"]
     if not len(executed) == answer["executed_blocks"] == answer["skip_pattern"]["bits"].count("1"):
         raise WrongAnswer("the skip pattern contradicts itself")
+    return answer
 
 
 def need(body: Mapping[str, Any], name: str) -> Any:

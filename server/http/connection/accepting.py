@@ -58,6 +58,11 @@ class Acceptor:
             self._closed = True
             self._loop.remove_reader(self._sock)
 
+    async def begun(self) -> None:
+        """Wait until every connection that was accepted has begun."""
+        while self._starting:
+            await asyncio.wait(self._starting)
+
     def _count(self) -> int:
         """Return how many to accept now."""
         before_s, self._accepted_s = self._accepted_s, time.perf_counter()
@@ -75,14 +80,14 @@ class Acceptor:
                     self._pause(error)
                     return
                 continue  # a client that had left before we looked
-            connection.setblocking(False)
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             task = self._loop.create_task(self._start(connection))
             self._starting.add(task)
             task.add_done_callback(self._starting.discard)
 
     async def _start(self, connection: socket.socket) -> None:
         try:
+            connection.setblocking(False)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             await self._loop.connect_accepted_socket(self._make_protocol, connection)
         except OSError as error:
             _log.debug("a connection ended as it began: %s", error)

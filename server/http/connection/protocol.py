@@ -15,7 +15,7 @@ from server.errors import FrontBusy, HeadTooSlow, ServerError, TooManyConnection
 from server.front.front import VISIT
 from server.http.connection.awaits import Awaits
 from server.http.connection.half_closed import CAN_TELL, LeftWatch
-from server.http.connection.heads import HeadSize
+from server.http.connection.heads import MOST_BYTES, HeadSize
 from server.http.connection.limits import ConnectionLimits
 from server.http.connection.pieces import Pieces
 from server.http.connection.refusal import busy_refusal, reason, refusal
@@ -70,6 +70,7 @@ class LimitedProtocol(HttpToolsProtocol):
         """Stop waiting."""
         self._late.stop()
         self._unread.stop()
+        self._limits.turns.leave(self._parse)
         self._pieces.clear()
         self._head = HeadSize()
         self._count()
@@ -84,7 +85,9 @@ class LimitedProtocol(HttpToolsProtocol):
         if not self._pieces:
             self._first_byte_s = self._limits.arrivals.read_s(self.loop)
         self._pieces.add(data)
-        self._limits.turns.take(self.loop, self._parse)
+        if not self._limits.turns.take(self.loop, self._parse):
+            self.transport.hold_reading(len(self._pieces) > MOST_BYTES)
+            self._count()
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Return whether a client that sends nothing more is still to be answered.
@@ -252,6 +255,7 @@ class LimitedProtocol(HttpToolsProtocol):
         before, self._counted_bytes = self._counted_bytes, self._head.size_bytes + len(self._pieces)
         if not self._limits.waiting.change(before, self._counted_bytes):
             self._refuse(TooManyHeads())
+            self._count()
 
     def _may_still_send(self) -> bool:
         unfinished = self._awaits in (Awaits.HEADERS, Awaits.BODY)
@@ -266,7 +270,9 @@ class LimitedProtocol(HttpToolsProtocol):
         self._await(Awaits.REQUEST, self.timeout_keep_alive)
 
     def _too_slow(self) -> None:
-        if self._awaits is Awaits.BODY and self.flow.read_paused:  # its route wants no more yet
+        if self._pieces and self._wants_more():  # it came in time, and waits for its turn
+            self._late.set(self._limits.head_timeout_s)
+        elif self._awaits is Awaits.BODY and self.flow.read_paused:  # its route wants no more yet
             self._late.set(self._limits.body_timeout_s)
         elif self._awaits is Awaits.HEADERS:
             self._refuse(HeadTooSlow(self._limits.head_timeout_s))

@@ -75,3 +75,14 @@ def test_a_disturbed_measurement_is_held_to_what_larger_calls_took() -> None:
 def test_undisturbed_measurements_stay_as_they_are() -> None:
     curves = {8: ((1, 1.0), (2, 1.5)), 16: ((1, 1.2), (4, 2.0))}
     assert undisturbed(curves) == curves
+
+
+def test_it_says_how_many_times_as_long_its_calls_take() -> None:
+    twice = {
+        stage: {bucket: tuple((b, 2 * s) for b, s in curve) for bucket, curve in by.items()}
+        for stage, by in PROFILE.curves.items()
+    }
+    new = LatencyProfile("new", {**twice, "block[9]": {0: ((1, 5.0),)}})
+    assert new.over(PROFILE) == pytest.approx(2.0)
+    with pytest.raises(ValueError, match="no stage in common"):
+        LatencyProfile("other", {"block[9]": {0: ((1, 5.0),)}}).over(PROFILE)

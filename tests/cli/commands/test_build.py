@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from artifact.errors import how_to_install
 from cli.commands.build import app
 from exporters.tensorrt import library
 from tests.engine.artifacts.tiny_artifact import write_tiny
@@ -58,10 +59,10 @@ def test_without_a_library_it_says_what_to_install(
     monkeypatch.setattr(library, "_MODULES", {"tensorrt": "no_such_a", "tensorrt-rtx": "no_such_b"})
     code, text = run(tiny)
     assert (code, text.count("\n")) == (1, 1)
-    assert "pip install 'otmv-serve[tensorrt-rtx]'" in text
+    assert how_to_install("tensorrt-rtx") in text
     code, text = run(tiny, "--library", "tensorrt")
     assert code == 1
-    assert "pip install 'otmv-serve[tensorrt]'" in text
+    assert how_to_install("tensorrt") in text
 
 
 def test_a_folder_that_is_no_artifact_is_one_line(tmp_path: Path) -> None:

@@ -38,6 +38,6 @@ def test_what_cannot_be_measured_is_one_line(tiny: Path, tmp_path: Path) -> None
     ):
         code, out, errors = run(*arguments)
         assert (code, out) == (1, "")
-        assert errors.startswith("error: ")
+        assert errors.startswith("otmv: ")
         assert said in errors
         assert len(errors.splitlines()) == 1

@@ -26,7 +26,7 @@ def test_as_many_statements_as_asked_for(tmp_path: Path):
         result = CliRunner().invoke(app, [str(tmp_path / "x"), "--statements", wrong])
         assert result.exit_code == 1
         assert result.stderr == (
-            f"cannot make {wrong} statements per pair of pictures: use 1 to 16\n"
+            f"otmv: cannot make {wrong} statements per pair of pictures: use 1 to 16\n"
         )
 
 
@@ -35,7 +35,7 @@ def test_an_impossible_order_is_one_line_on_stderr(tmp_path: Path, count: str):
     result = CliRunner().invoke(app, [str(tmp_path / "w"), "--count", count])
     assert result.exit_code == 1
     assert result.stdout == ""
-    assert result.stderr == f"cannot make {count} pictures: ask for at least 1\n"
+    assert result.stderr == f"otmv: cannot make {count} pictures: ask for at least 1\n"
 
 
 def test_a_taken_folder_is_not_touched(tmp_path: Path):

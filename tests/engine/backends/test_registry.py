@@ -19,7 +19,7 @@ def test_an_unknown_backend_is_refused_with_the_known_ones() -> None:
 
 def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "engine.backends.torch.backend", None)
-    with pytest.raises(LoadFailed, match=r"not installed.*pip install 'otmv-serve\[torch\]'"):
+    with pytest.raises(LoadFailed, match=r"not installed.*pip install .*\[torch\]'"):
         open_backend("torch")
 
 

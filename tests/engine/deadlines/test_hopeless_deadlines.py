@@ -62,3 +62,7 @@ def test_a_hopeless_deadline_gets_the_fastest_variant_allowed(
     assert answer.variant in {offer.variant for offer in quickest}
     assert answer.quality == max(offer.quality or 0.0 for offer in quickest)
     assert answer.deadline_met is False
+    best = max(offer.quality or 0.0 for offer in offers)
+    why = answer.degraded_because
+    assert (why is None) == (answer.quality == best)
+    assert why is None or why.reason == "late"

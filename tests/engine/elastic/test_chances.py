@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 import pytest
 
-from engine.elastic.chances import GUESS, CallTimes
+from engine.elastic.chances import GUESS, CallTimes, Chances
 
 CALL_S = 0.01
 
 
 def seen(ratios: list[float], apart_s: float = 0.005, call_s: float = CALL_S) -> CallTimes:
-    """Return what is learned from calls of one length that take so many times their mean."""
+    """Return what is learned from calls of one mean, `call_s`; each takes its ratio times that."""
     times = CallTimes()
     for number, ratio in enumerate(ratios):
         times.add(ratio * call_s, call_s, number * apart_s)
@@ -41,13 +42,28 @@ def test_slow_calls_that_come_together_are_not_taken_for_luck() -> None:
     assert shuffled < together - 0.15
 
 
+def mixed(slowed: Callable[[float], float]) -> Chances:
+    """Return what is learned from short calls and long ones in turn, one in ten slowed."""
+    times = CallTimes()
+    for number in range(600):
+        mean_s = (2e-5, 5e-3)[number % 2]
+        times.add(slowed(mean_s) if number % 20 in (6, 13) else mean_s, mean_s, number * 0.005)
+    return times.chances
+
+
 def test_an_interruption_is_as_long_in_a_short_call_as_in_a_long_one() -> None:
-    """Heads of 0.02 ms, a tenth of which take 2 ms more, say what blocks of 5 ms may take."""
-    chances = seen([100.0 if k % 10 == 3 else 1.0 for k in range(500)], call_s=2e-5).chances
-    assert chances.in_time(1, 5e-3, 5.5e-3) == pytest.approx(0.9, abs=0.01)
-    assert chances.in_time(1, 2e-5, 1.5e-3) == pytest.approx(0.9, abs=0.01)
-    assert chances.in_time(1, 2e-5, 2.1e-3) == 1.0
+    chances = mixed(lambda mean_s: mean_s + 2e-3)
+    assert chances.in_time(1, 5e-3, 6e-3) == pytest.approx(0.9, abs=0.01)
+    assert 0.89 < chances.in_time(1, 2e-5, 1.5e-3) <= chances.in_time(1, 2e-5, 2.5e-3)
+    assert chances.in_time(1, 2e-5, 2.1e-3) > 0.94
     assert chances.in_time(1, 5e-3, 20e-3) == 1.0, "it is not a hundred times 5 ms"
+
+
+def test_a_slower_moment_takes_its_share_of_short_calls_and_of_long_ones() -> None:
+    chances = mixed(lambda mean_s: mean_s * 3)
+    for mean_s in (2e-5, 5e-3):
+        assert chances.in_time(1, mean_s, 2.9 * mean_s) == pytest.approx(0.9, abs=0.01)
+        assert chances.in_time(1, mean_s, 3.0 * mean_s) == 1.0
 
 
 def test_what_is_needed_is_what_is_in_time() -> None:
@@ -96,3 +112,25 @@ def test_how_slow_calls_were_is_forgotten_how_far_they_stray_is_not() -> None:
 def test_no_calls_take_no_time() -> None:
     assert (GUESS.in_time(0, 0.0, 0.0), GUESS.in_time(0, 0.0, -1e-3)) == (1.0, 0.0)
     assert GUESS.needed_s(0, 0.0, 0.99) == 0.0
+
+
+def test_the_usual_level_is_that_of_some_hundred_calls_whatever_is_forgotten_meanwhile() -> None:
+    times = seen([0.4] * 255)
+    assert times.usual is None
+    times.forget_level()
+    times.add(0.0, CALL_S, 9.0)
+    assert times.usual is None, "the clock was too coarse for it"
+    times.add(0.4 * CALL_S, CALL_S, 9.0)
+    assert times.usual == pytest.approx(0.4)
+    for _ in range(13):
+        times.add(4.0 * CALL_S, CALL_S, 9.0)
+    assert times.usual == pytest.approx(0.4, rel=0.15), "one in twenty takes ten times as long"
+    for _ in range(1000):
+        times.add(CALL_S, CALL_S, 9.0)
+    assert times.usual == pytest.approx(1.0, rel=0.05)
+    for _ in range(1000):
+        times.add(3.0 * CALL_S / 50, CALL_S / 50, 9.0)
+        times.add(CALL_S, CALL_S, 9.0)
+    assert times.usual == pytest.approx(1.0, rel=0.05), "short calls are mostly interruptions"
+    times.begin_anew()
+    assert (times.usual, times.level) == (None, 1.0)

@@ -76,6 +76,24 @@ def test_a_crowd_settles_the_rows_with_least_to_gain() -> None:
     assert decision.run is None
     assert len(decision.final) == 3
     assert rows[-1] not in decision.final
+    assert decision.gave_way == decision.final
+
+
+def test_a_row_without_time_gives_no_way() -> None:
+    row = RowView(1, two_stops(), deadline_s=0.5e-3, expires_s=9.0, position=3)
+    decision = decide(Snapshot([row], 8, crowded=1), now=0.0)
+    assert (decision.final, decision.gave_way) == ((row,), ())
+
+
+@pytest.mark.parametrize(("arrivals_hz", "gives_way"), [(0.0, False), (1e4, True)])
+def test_a_caption_gives_way_where_its_words_would_hold_up_others(
+    arrivals_hz: float, gives_way: bool
+) -> None:
+    picture = two_stops().course
+    route = Route(picture, line, tails=[(1e-3, 1e-3), (2e-3, 2e-3)])
+    row = RowView(1, route, deadline_s=0.01, expires_s=9.0, position=3)
+    decision = decide(Snapshot([row], 8, arrivals_hz), now=0.0)
+    assert decision.gave_way == decision.final == ((row,) if gives_way else ())
 
 
 @pytest.mark.parametrize("position", [1, 4, 11, 15])

@@ -38,6 +38,8 @@ SWEPT = frozenset(
         "loop/taken_in.py",
         "loop/stepper.py",
         "loop/caption_rounds.py",
+        "loop/idle/idle_time.py",
+        "requests/audit_sample.py",
         "requests/endings.py",
         "requests/open_requests.py",
         "requests/variants.py",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -123,3 +124,27 @@ def test_a_failure_leaves_the_first_as_it_was(pool: EnginePool, other: Artifact)
         pool.successor(other)
     assert value(pool, "queue_depth") == depth
     assert ask(pool).variant == "full"
+
+
+def test_its_latency_profile_is_taken_again_once_the_other_has_closed(
+    pool: EnginePool, other: Artifact, config: EngineConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.loop.idle.idle_time._QUIET_S", 0.001)
+    profiles = config.cache_dir / "latency"
+    assert len(list(profiles.iterdir())) == 1
+    new = pool.successor(other)
+    try:
+        assert not inside.parts(pool).retake.wanted(), "its profile was measured alone"
+        retake, ended = inside.parts(new).retake, threading.Event()
+        end = retake._end
+        monkeypatch.setattr(retake, "_end", lambda profile: (end(profile), ended.set()))
+        assert retake.wanted()
+        ask(new)
+        assert not ended.wait(0.05)
+        pool.close()
+        assert ended.wait(20)
+        assert ask(new).variant == "full"
+    finally:
+        new.close()
+    if not retake.wanted():  # else the machine was slower this time: it is tried again later
+        assert len(list(profiles.iterdir())) == 2

@@ -15,11 +15,11 @@ from tests.engine.pools.fake_backend import fake_pool
 
 
 class FakeEngine:
-    """An open pool whose steps take no time unless told to."""
+    """An open pool whose steps take no time unless told to; its profile says `step_s` for each."""
 
-    def __init__(self, artifact: Artifact, **config: object) -> None:
-        settings = EngineConfig(cache_dir=Path("unused"), **config)  # type: ignore[arg-type]
-        self.pool, self.backend, self.clock = fake_pool(artifact, MODEL, settings)
+    def __init__(self, artifact: Artifact, step_s: float = 0.001, **config: object) -> None:
+        settings = EngineConfig(**{"cache_dir": Path("unused"), **config})  # type: ignore[arg-type]
+        self.pool, self.backend, self.clock = fake_pool(artifact, MODEL, settings, step_s)
 
     def admit(self, budget: Budget | None = None, arrived_s: float | None = None) -> Request:
         arrived_s = self.clock.time_s if arrived_s is None else arrived_s

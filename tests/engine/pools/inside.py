@@ -7,8 +7,10 @@ from collections.abc import Callable
 from engine.backends.arrays import AnyArray
 from engine.loop.caption_rounds import CaptionRounds, RoundUnderWay
 from engine.loop.executor import LoopParts
+from engine.loop.idle.idle_time import IdleWork
 from engine.pool import EnginePool
 from engine.requests.request import Request
+from engine.requests.routes import Router
 from engine.residency.stages import StageSet
 from engine.rows.caption.kv_pool import KvPool
 from engine.rows.caption.rounds import RoundRunner
@@ -47,6 +49,19 @@ def texts(pool: EnginePool) -> KvPool:
 def slots(pool: EnginePool) -> Slots:
     """Return where hidden states lie."""
     return loop(pool).stepper.slots
+
+
+def give_idle_work(pool: EnginePool, work: IdleWork) -> None:
+    """Let the engine do this while it is idle."""
+    executor = parts(pool).executor
+    executor._idle_time._works.append(work)
+    executor._idle_time._faults[work] = 0
+    executor.wake()
+
+
+def idle_works(pool: EnginePool) -> list[IdleWork]:
+    """Return what the engine does while it is idle."""
+    return parts(pool).executor._idle_time._works
 
 
 def free_slots(pool: EnginePool) -> int:
@@ -113,3 +128,8 @@ def watch_round_calls(pool: EnginePool, before: Callable[[RoundUnderWay], None])
 
     rounds._call = watched  # type: ignore[method-assign]
     rounds.run = lambda requests, _: run(requests, lambda: True)  # type: ignore[method-assign]
+
+
+def router(pool: EnginePool) -> Router:
+    """Return what makes routes."""
+    return loop(pool).variants._router

@@ -10,6 +10,7 @@ from engine.errors import DeadlineUnattainable, InvalidInput, NoVariantFits, Unk
 from engine.requests.policy import (
     check_budget,
     choose,
+    expires_s,
     least_chance,
     nearest,
     preference,
@@ -87,6 +88,11 @@ def test_latency_lowers_the_variant(
     budget = Budget(max_latency_ms=400)
     choice = choose(qualifying(LADDER, budget), budget, slack_s, time_s, wait_s)
     assert (choice.variant, choice.degraded, choice.lost) == (variant, degraded, lost)
+    why = choice.degraded_because
+    if why is not None:
+        assert (why.reason, why.left_s) == ("late" if lost else "time", slack_s)
+        assert why.variant == f"d{int(variant[1:]) + 1}"
+        assert why.predicted_s == wait_s + time_s(why.variant) > slack_s
 
 
 def test_reject_refuses_what_cannot_finish() -> None:
@@ -220,3 +226,11 @@ def miss(o: Offer, budget: Budget) -> float:
     if budget.min_quality is not None:
         shares.append(math.inf if o.quality is None else 1 - o.quality / budget.min_quality)
     return max(shares)
+
+
+def test_work_ends_so_early_that_its_reply_is_written_within_the_grace() -> None:
+    assert expires_s(1.0, reject=False, grace_s=10.0) == 11.0
+    assert expires_s(1.0, reject=False, grace_s=10.0, reply_s=0.2) == pytest.approx(10.6)
+    assert expires_s(1.0, reject=False, grace_s=0.1, reply_s=0.2) == 1.0
+    assert expires_s(1.0, reject=True, grace_s=10.0, reply_s=0.2) == 1.0
+    assert expires_s(math.inf, reject=False, grace_s=10.0, reply_s=0.2) == math.inf

@@ -23,7 +23,7 @@ def test_a_program_costs_the_sum_of_its_steps(tmp_path: Path) -> None:
     for _ in range(20):
         predictor.whole.add(2.0, now=0.0)
     assert predictor.service_s(VQA, "full", 8, 1) == pytest.approx(0.12)
-    assert predictor.line("block[0]", 8) == pytest.approx((0.009, 0.001))
+    assert predictor.means.line("block[0]", 8) == pytest.approx((0.009, 0.001))
 
 
 def test_half_a_way_teaches_as_much(tmp_path: Path) -> None:

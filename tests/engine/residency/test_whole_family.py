@@ -156,9 +156,9 @@ def test_one_never_measured_takes_what_others_of_its_task_do(gallery: Artifact) 
     seconds = {"whole[vqa:full]": 1.0, "whole[reason:full]": 2.0, "whole_decode[caption:d2]": 3.0}
     curves = {stage: {0: ((1, second),)} for stage, second in seconds.items()}
     times = Predictor(LatencyProfile("some", curves), Family(gallery.manifest, "fp32"), 4)
-    assert times.step_s("whole[reason:slim]", 8, 1) == 2.0
-    assert times.step_s("whole[vqa:slim]", 8, 1) == 1.0
-    assert times.step_s("whole_decode[caption:slim]", TOKENS, 1) == 3.0
+    assert times.means.step_s("whole[reason:slim]", 8, 1) == 2.0
+    assert times.means.step_s("whole[vqa:slim]", 8, 1) == 1.0
+    assert times.means.step_s("whole_decode[caption:slim]", TOKENS, 1) == 3.0
 
 
 def test_without_the_shallowest_the_first_key_offers_nothing(gallery: Artifact) -> None:

@@ -27,7 +27,7 @@ from exporters.describe import text_record
 from exporters.examples import Example
 from exporters.export import ExportOptions, export
 from exporters.golden import write_golden
-from exporters.ladder import search
+from exporters.ladder.search import search
 from exporters.quality import QualityCurve
 from exporters.tasks import cut
 from models.checkpoint import Checkpoint

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from artifact.errors import how_to_install
 from loadtests.engine import child
 from loadtests.engine.setup import EngineBench
 from loadtests.kit.bars import Bar
@@ -31,4 +32,4 @@ def test_a_missing_library_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> N
     child.run("matmuls", a_setup(Path()), sent.append)
     (bar,) = (Bar(**found) for found in sent[0]["bars"])
     assert (bar.name, bar.verdict) == ("engine.matmuls.onnxruntime", "not-run")
-    assert bar.spread == "needs onnx: pip install 'otmv-serve[export]'"
+    assert bar.spread == f"needs onnx: {how_to_install('export')}"

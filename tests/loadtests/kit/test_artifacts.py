@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from artifact.errors import how_to_install
 from artifact.store import open_artifact
 from loadtests.kit import artifacts
 from loadtests.kit.artifacts import VARIANTS, ensure_artifacts, write_many
@@ -46,7 +48,7 @@ def test_what_is_missing_is_exported_or_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(artifacts, "find_spec", lambda name: None)
-    with pytest.raises(BenchError, match=r"needs torch: pip install 'otmv-serve\[export\]'"):
+    with pytest.raises(BenchError, match=re.escape(f"needs torch: {how_to_install('export')}")):
         ensure_artifacts(tmp_path, ["base1"], silent)
     made = write_tiny(tmp_path / "base12")
     assert ensure_artifacts(tmp_path, ["base12"], silent) == {"base12": made.hash}

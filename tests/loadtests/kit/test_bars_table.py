@@ -26,7 +26,7 @@ def printed(bars: list[Bar], width: int | None) -> list[str]:
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
-@pytest.mark.parametrize("name", ["engine", "captions", "simulate", "slo", "table4_live"])
+@pytest.mark.parametrize("name", ["engine", "captions", "simulate", "slo/full", "table4_live"])
 def test_every_bar_is_one_row_of_eighty_columns(name: str) -> None:
     bars = committed(name)
     lines = printed(bars, 80)

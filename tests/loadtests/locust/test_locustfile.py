@@ -88,6 +88,17 @@ def test_users_that_wait_send_as_many_as_asked_and_a_trace_is_replayed(
     assert "sent 3, counted by the server 3" in replayed.stdout
 
 
+def test_requests_that_are_open_at_the_end_are_waited_for(server: LiveServer) -> None:
+    """As README's first line: a time limit, and users that are asking when it comes."""
+    load = ["-u", 8, "-r", 8, "--run-time", "3s", "--classes", "patient"]
+    done = locust(server.url, "MixedUser", *load)
+    assert done.returncode == 0, done.stdout + done.stderr
+    counts = re.search(r"^sent (\d+), counted by the server (\d+) ", done.stdout, re.M)
+    assert counts is not None
+    assert counts[1] == counts[2]
+    assert "BAR locust.error-share" in done.stdout.splitlines()[-1], "the summary comes last"
+
+
 def test_what_cannot_start_says_why_in_one_line(server: LiveServer) -> None:
     done = locust(server.url, "VqaUser", "CaptionUser")
     assert done.returncode == 2

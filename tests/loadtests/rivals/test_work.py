@@ -17,6 +17,7 @@ from artifact.store import open_artifact
 from engine.backends.registry import open_backend
 from engine.tasks.vqa import VqaInput
 from loadtests.engine.live import Monolith, one_batch
+from loadtests.kit.processes.ports import free_port
 from loadtests.rivals.options import PATH, RivalOptions
 from loadtests.slo import servers
 
@@ -26,7 +27,10 @@ DEMO = Path(__file__).parents[3] / "examples/demo-artifact"
 @pytest.mark.e2e
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(servers.RIVALS))
-def test_a_rival_starts_and_answers_what_the_graph_answers(name: str) -> None:
+@pytest.mark.parametrize(("workers", "max_batch"), [(1, 4), (2, 1)])
+def test_a_rival_starts_and_answers_what_the_graph_answers(
+    name: str, workers: int, max_batch: int
+) -> None:
     if why := servers.missing(name, servers.ENVIRONMENT):
         pytest.skip(why)
     artifact = open_artifact(DEMO, verify=False)
@@ -43,10 +47,13 @@ def test_a_rival_starts_and_answers_what_the_graph_answers(name: str) -> None:
         with Image.open(io.BytesIO(raw)) as image:
             pixels = to_pixels(image.convert("RGB"), artifact.manifest.config.image_size)
         inputs.append(VqaInput(pixels, str(case.question)))
-    graph = Monolith(artifact, open_backend("onnxruntime"), "d2")
+    backend = servers.RIVALS[name].backend
+    graph = Monolith(artifact, open_backend(backend), "d2")
     labels = artifact.labels()
     wanted = [labels[best] for best in graph.best(one_batch(artifact, inputs))]
-    options = RivalOptions(str(DEMO), "d2", servers.free_port(), 1, 4, 1, 30_000)
+    options = RivalOptions(
+        str(DEMO), "d2", free_port(), 1, max_batch, 1, 30_000, workers, spin=False
+    )
     with servers.rival(servers.ENVIRONMENT, name, options, texts[0]) as server:
         found = [_ask(server, text) for text in texts]
     assert [each["answer"] for each in found] == wanted

@@ -30,6 +30,7 @@ def read(state: dict[str, Tensor], task: str = "vqa") -> ModelConfig:
 def test_its_own_picture_size_words_and_answers_are_read() -> None:
     own = released(image_size=16, vocab_size=33, max_text_positions=9, num_answers=5)
     assert read(weights(own)) == own
+    assert read(weights(released(num_answers=2))).num_answers == 2
 
 
 @pytest.mark.parametrize(("task", "ours"), [("caption", "caption"), ("retrieval", "embed")])

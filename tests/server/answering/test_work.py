@@ -8,11 +8,12 @@ import pytest
 
 from engine.types import Answer
 from server.answering.work import WorkResult
+from tests.server.kit.fake_artifact import fake_artifact
 
 
 def result(deadline_s: float, met: bool | None) -> WorkResult:
-    answer = Answer("vqa", "full", (0,), "1", 1, 0.9, 0.01, met, False)
-    return WorkResult(0.0, 0.0, 0.0, 0.0, [answer], [0.01], deadline_s)
+    answer = Answer("vqa", "full", (0,), "1", 1, 0.9, 0.01, met)
+    return WorkResult(0.0, 0.0, 0.0, 0.0, [answer], [0.01], fake_artifact(), deadline_s)
 
 
 @pytest.mark.parametrize(

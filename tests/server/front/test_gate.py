@@ -181,3 +181,32 @@ def test_what_was_learned_in_a_spike_is_forgotten_after_two_seconds() -> None:
     found = gate()
     learned(found, 5.0, 0.0)
     assert found.needed_s(visit(limit_s=1.0), 2.1) == 0.0
+
+
+def test_it_waits_a_pace_for_each_that_is_let_in_before() -> None:
+    found = gate()
+    entered(found, visit(), 0.0)
+    with pytest.raises(FrontBusy) as first:
+        found.check(visit(limit_s=0.0), 0.0)
+    for _ in range(3):
+        entered(found, visit(), 0.0)
+    with pytest.raises(FrontBusy) as fourth:
+        found.check(visit(limit_s=0.0), 0.0)
+    assert fourth.value.wait_s == pytest.approx(4 * first.value.wait_s)
+
+
+@pytest.mark.parametrize(("share", "used_up"), [("a", False), ("b", True), ("c", False)])
+def test_a_share_is_used_up_by_more_than_its_part_of_the_line(share: str, used_up: bool) -> None:
+    found = gate()
+    entered(found, visit(), 0.0)
+    for each in "aabbbc":
+        entered(found, visit(share=each), 0.0)
+    with pytest.raises(FrontBusy) as refused:
+        found.check(visit(limit_s=0.0, share=share), 0.0)
+    assert isinstance(refused.value, ShareUsedUp) is used_up
+
+
+def test_nothing_needs_less_than_no_time() -> None:
+    found = gate()
+    learned(found, -0.5, 1.0)
+    assert found.needed_s(visit(), 1.0) == 0.0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.server.fuzz.__main__ import _NAMES, HANG_S
+from tests.server.fuzz import __main__ as program
+from tests.server.fuzz.__main__ import _NAMES, HANG_S, hangs
 from tests.server.fuzz.targets import TARGETS
 
 ROUNDS = 60
@@ -33,3 +35,14 @@ def test_a_target_holds_near_its_seeds(name: str) -> None:
 
 def test_make_fuzz_runs_every_target() -> None:
     assert set(_NAMES) == set(TARGETS)
+
+
+@pytest.mark.slow
+def test_an_input_hangs_by_its_processor_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit = tmp_path / "unit"
+    unit.write_bytes(TARGETS["budget"].seeds[0])
+    assert not hangs("budget", unit)
+    monkeypatch.setattr(program, "HANG_S", 0)
+    assert hangs("budget", unit)

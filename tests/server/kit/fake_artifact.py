@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from artifact.config import ModelConfig
-from artifact.manifest import BucketRecord, Manifest, TextRecord, VariantRecord
+from artifact.manifest import BucketRecord, DomainRecord, Manifest, TextRecord, VariantRecord
 from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.types import Offer
@@ -46,6 +46,7 @@ def fake_artifact() -> Artifact:
         config=config,
         tasks=TASKS,
         variants=variants,
+        domain=DomainRecord(about="red things only", words=("is", "red")),
         text=TextRecord(
             bos=0, eos=1, pad=2, unk=3, mask=4, max_question_tokens=16, max_caption_tokens=16
         ),

@@ -25,7 +25,7 @@ from engine.errors import (
 from engine.requests.request import Request
 from engine.tasks.caption import CaptionInput
 from engine.tasks.vqa import VqaInput
-from engine.types import Answer, Budget, Input, Offer, Outcome
+from engine.types import Answer, Budget, Degraded, Input, Offer, Outcome
 from server.engine_pool import OnText, Progress
 from tests.server.kit.fake_artifact import OFFERS, fake_artifact, offer
 from tests.server.kit.fake_memory import FakeMemory
@@ -51,6 +51,7 @@ class FakePool:
     early: int = 0
     admit_error: Exception | None = None
     answer_error: Exception | None = None
+    degraded_because: Degraded | None = None
     ready: bool = True
     stopped: bool = False
     silent_s: float = 0.0
@@ -246,7 +247,7 @@ class FakePool:
             quality=chosen.quality,
             predicted_s=chosen.predicted_s,
             deadline_met=True,
-            degraded=False,
+            degraded_because=self.degraded_because,
             labels=() if is_caption else labels,
             text="".join(self.pieces) if is_caption else None,
             phases_s={"queue": 0.001, "stem": 0.002, "blocks": 0.003, "head": 0.0005},

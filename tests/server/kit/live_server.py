@@ -158,6 +158,10 @@ class ServerThread:
         """Do what SIGTERM does."""
         self._server.handle_exit(signal.SIGTERM, None)
 
+    def end(self) -> None:
+        """End without draining."""
+        self._server.should_exit = True
+
     def join(self) -> None:
         """Wait for the end."""
         self.thread.join(20)
@@ -175,7 +179,8 @@ def serving_fake(
     try:
         yield server
     finally:
-        server.terminate()
+        if server.thread.is_alive():
+            server.terminate()
         pool.release()
         server.join()
 

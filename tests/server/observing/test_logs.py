@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -269,3 +270,14 @@ def test_neither_does_one_of_a_message_or_a_traceback_and_no_line_looks_like_a_r
     assert not set(said) & {"\x1b", "\x9b", "\x07", "\r", "\u2028"}
     assert "\\x1b[2J" in said
     assert not [line for line in said.splitlines() if line.startswith("2026-01-01 00:00:00,000")]
+
+
+def test_lines_go_to_standard_error_as_it_is_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A spinner puts its own stream there while it turns; a line beside it would be glued to it."""
+    handler = log_handler("text", show_content=False)
+    seen = []
+    for _ in range(2):
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        handler.emit(logging.makeLogRecord({"msg": "said", "levelname": "INFO", "name": "otmv"}))
+        seen.append(sys.stderr.getvalue().count("said"))
+    assert seen == [1, 1]

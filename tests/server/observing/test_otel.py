@@ -13,6 +13,7 @@ from server.answering.work import WorkResult
 from server.observing.otel import OtelTracing
 from server.observing.request_record import RequestRecord
 from server.observing.trace_context import TraceContext
+from tests.server.kit.fake_artifact import fake_artifact
 from tests.server.kit.ready_client import ManualClock
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -45,7 +46,6 @@ def answer(variant: str, **phases_s: float) -> Answer:
         quality=0.5,
         predicted_s=0.25,
         deadline_met=True,
-        degraded=False,
         phases_s=phases_s,
     )
 
@@ -70,7 +70,7 @@ def between(span: ReadableSpan) -> tuple[float, float]:
 def answered() -> RequestRecord:
     first = answer("full", queue=0.03, stem=0.01, blocks=0.05, head=0.01)
     second = answer("d2", queue=0.02, stem=0.01, blocks=0.02, head=0.01)
-    result = WorkResult(10.1, 10.2, 0.06, 0.02, [first, second], [0.3, 0.26])
+    result = WorkResult(10.1, 10.2, 0.06, 0.02, [first, second], [0.3, 0.26], fake_artifact())
     return RequestRecord("abc", 10.0, None, "alice", "vqa", "degrade", ("q?",), result)
 
 

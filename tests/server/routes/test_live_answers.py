@@ -113,8 +113,10 @@ def test_budgets_choose_among_real_variants(
         full = client.ask(picture, "what colour")
         fast = client.ask(picture, "what colour", example.Budget(max_latency_ms=0.01))
         small = client.ask(picture, "what colour", example.Budget(variant="d2"))
-        assert (full.variant, full.quality, full.degraded) == ("full", 0.9, False)
+        assert (full.variant, full.variant_quality, full.degraded) == ("full", 0.9, False)
         assert (fast.variant, fast.degraded, fast.deadline_met) == ("d1", True, False)
+        assert fast.degraded_because.reason == "late"
+        assert fast.degraded_because.predicted_ms > fast.degraded_because.left_ms
         assert (small.variant, small.executed_blocks) == ("d2", 2)
         assert len(client.ask_all(picture, ["what colour", "is red"])) == 2
         assert isinstance(client.caption(picture.read_bytes(), max_new_tokens=3).caption, str)

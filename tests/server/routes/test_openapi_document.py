@@ -95,6 +95,13 @@ def test_problem_types_shown_are_those_of_the_table(document: dict[str, Any]) ->
     assert all(uri in shown for uri in types)
 
 
+def bodies(document: dict[str, Any], path: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the schemas of a task's form and of its JSON body."""
+    content = document["paths"][path]["post"]["requestBody"]["content"]
+    name = content["application/json"]["schema"]["$ref"].split("/")[-1]
+    return content["multipart/form-data"]["schema"], document["components"]["schemas"][name]
+
+
 def test_what_the_new_fields_take_is_described(document: dict[str, Any]) -> None:
     contents = {
         path: document["paths"][path]["post"]["requestBody"]["content"]
@@ -103,6 +110,11 @@ def test_what_the_new_fields_take_is_described(document: dict[str, Any]) -> None
     caption = contents["/v1/caption"]["multipart/form-data"]["schema"]["properties"]
     assert (caption["num_beams"]["minimum"], caption["num_beams"]["maximum"]) == (1, 8)
     assert caption["stream"]["type"] == "boolean"
+    for schema in bodies(document, "/v1/caption"):
+        assert schema["anyOf"] == [
+            {"properties": {"stream": {"const": False}}},
+            {"properties": {"num_beams": {"const": 1}}},
+        ]
     reason = contents["/v1/reason"]["multipart/form-data"]["schema"]
     assert (reason["properties"]["image"]["minItems"], reason["required"]) == (
         2,

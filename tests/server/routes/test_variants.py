@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 def test_variants(client: TestClient) -> None:
     body = client.get("/v1/variants").json()
     assert body["model"] == "fake"
+    assert body["domain"] == {"about": "red things only", "words": ["is", "red"]}
     assert body["tasks"] == ["vqa", "caption", "reason"]
     assert body["resident_keys"] == [0, 1]
     assert body["variants"][1] == {

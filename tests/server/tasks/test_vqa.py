@@ -23,7 +23,7 @@ def test_form_answer_is_complete(client: TestClient, pool: FakePool) -> None:
     assert answer["variant"] == "full"
     assert answer["skip_pattern"] == {"bits": "1111", "executed_orders": [0, 1, 2, 3]}
     assert answer["executed_blocks"] == 4
-    assert answer["quality"] == 0.95
+    assert answer["variant_quality"] == answer["quality"] == 0.95
     assert answer["deadline_met"] is True
     assert answer["degraded"] is False
     assert list(answer["timings_ms"]) == PHASES

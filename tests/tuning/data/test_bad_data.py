@@ -156,6 +156,8 @@ def test_a_question_without_annotation_is_named(tmp_path: Path) -> None:
     said = " ".join(str(each) for each in read_all(folder)[1])
     assert "question 0: has no answers in v2_mscoco_train2014_annotations.json" in said
     assert "question '999' is not among the questions" in said
+    file.write_bytes(file.read_bytes()[:-500])
+    assert not [each for each in read_all(folder)[1] if "has no answers" in each.what]
     file.unlink()
     with pytest.raises(DataError, match=r"annotations\.json: cannot be read .* copy or"):
         load_all(folder)
@@ -200,11 +202,8 @@ def test_records_of_another_format_are_recognised(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
-    said = {
-        "gone": "there is no folder",
-        "file": "is a file: name the folder that it lies in",
-        "empty": "holds no data of a known format (nothing)",
-    }
+    said = {"gone": "there is no folder", "file": "is a file: name the folder that it lies in"}
+    said["empty"] = "holds no data of a known format (nothing)"
     (tmp_path / "file").write_text("x")
     (tmp_path / "empty").mkdir()
     for name, text in said.items():

@@ -24,7 +24,7 @@ def test_a_folder_is_known_by_its_files(name: str, tmp_path: Path) -> None:
     parts, problems = read_all(tmp_path / name)
     assert not problems
     empty = {split for (_, split), data in parts.items() if not len(data.examples)}
-    assert empty <= {"trainable_val"}  # all pictures of so small a val are held out
+    assert empty <= {"trainable_val", "report", "tune"}  # so few pictures are all held out
 
 
 def test_vqav2(tmp_path: Path) -> None:
@@ -91,6 +91,17 @@ def test_beit3(tmp_path: Path) -> None:
     parts, _ = read_all(tmp_path / "beit3")
     assert parts["caption", "val"].examples[1].tokens == ()
     assert parts["reason", "dev"].examples[0].answers == ("true",)
+
+
+def test_easy_vqas_train_split_is_divided_by_picture(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuning.data.formats.easy_vqa._DIVIDED", 1)
+    parts, problems = read_all(written("easy-vqa", tmp_path))
+    assert not problems
+    divided = [parts["vqa", name] for name in ("tune", "choose", "report")]
+    assert [len(each.examples) for each in divided] == [2, 1, 1]
+    assert frozenset().union(*(each.pictures for each in divided)) == parts["vqa", "train"].pictures
 
 
 def test_own_jsonl(tmp_path: Path) -> None:

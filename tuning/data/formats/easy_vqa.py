@@ -1,7 +1,13 @@
-"""easy-VQA, a package on PyPI: coloured shapes, 64 px, 13 answers."""
+"""easy-VQA, a package on PyPI: coloured shapes, 64 px, 13 answers.
+
+Its train split is divided by picture: 500 pictures are `choose`, to search the ladder on, 500 are
+`report`, the others `tune`. Which they are follows from their ids. Nothing but a last measurement
+need read `test`.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,19 +19,41 @@ from tuning.data.formats.contract import DataFormat, DataPart
 from tuning.data.json_records import array_records
 from tuning.data.problems import BadRecord, Problems
 
-_SPLITS = ("train", "test")
+_DIVIDED = 500
+"""Pictures of `choose`, and of `report`."""
+
+_TUNE, _CHOOSE, _REPORT = _TRAIN_PARTS = ("tune", "choose", "report")
 _LENGTH = 3
 
 
 def _parts(folder: Path) -> list[DataPart]:
     for data in (folder, folder / "data", folder / "easy_vqa/data"):
         if (data / "answers.txt").is_file():
-            return [
-                DataPart(VQA.name, split, partial(_read, file), (_images(folder, data, split), ""))
-                for split in _SPLITS
-                if (file := data / split / "questions.json").is_file()
-            ]
+            return [*_parts_of(folder, data)]
     return []
+
+
+def _parts_of(folder: Path, data: Path) -> Iterator[DataPart]:
+    for split, within in {"train": _TRAIN_PARTS, "test": ()}.items():
+        file, places = data / split / "questions.json", (_images(folder, data, split), "")
+        if file.is_file():
+            yield DataPart(VQA.name, split, partial(_read, file), places)
+            for part in within:
+                yield DataPart(VQA.name, part, partial(_read_part, file, part), places)
+
+
+def _read_part(file: Path, part: str, problems: Problems) -> Iterator[DataExample]:
+    """Yield the questions about the pictures of a part of the train split."""
+    examples = list(_read(file, problems))
+    names = {each.pictures[0] for each in examples}
+    ranked = sorted(names, key=lambda name: hashlib.sha256(name.encode()).digest())
+    chosen = {
+        _CHOOSE: ranked[:_DIVIDED],
+        _REPORT: ranked[_DIVIDED : 2 * _DIVIDED],
+        _TUNE: ranked[2 * _DIVIDED :],
+    }[part]
+    wanted = frozenset(chosen)
+    return (each for each in examples if each.pictures[0] in wanted)
 
 
 def _images(folder: Path, data: Path, split: str) -> str:

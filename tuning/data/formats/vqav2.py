@@ -68,7 +68,7 @@ def _read(
             yield DataExample(key, (picture,), question)
         return
     yield from _answered(asked, answers, held is None, problems)
-    for key in asked:
+    for key in asked if not problems.is_broken(answers) else ():  # their answers may be in the rest
         problems.add(
             ProblemKind.RECORD,
             f"{questions.name}, question {key}",

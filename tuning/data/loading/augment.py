@@ -166,9 +166,11 @@ def _shifted_y(pixels: Pixels, draw: _Draw) -> Pixels:
 
 
 def _turned(pixels: Pixels, draw: _Draw) -> Pixels:
+    """Turn about the middle as OpenCV counts it, from the centres of pixels."""
     image = Image.fromarray(pixels)
-    by = _signed(_TURN_DEGREES, draw)
-    return np.array(image.rotate(by, Image.Resampling.BILINEAR, fillcolor=_FILL))
+    by, middle = _signed(_TURN_DEGREES, draw), (image.width / 2 + 0.5, image.height / 2 + 0.5)
+    turned = image.rotate(by, Image.Resampling.BILINEAR, center=middle, fillcolor=_FILL)
+    return np.array(turned)
 
 
 def _moved(pixels: Pixels, where_from: tuple[float, float, float, float, float, float]) -> Pixels:

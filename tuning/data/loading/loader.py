@@ -76,7 +76,7 @@ class BatchLoader:
     def __init__(
         self, data: DataSet, order: BatchOrder, loaded_as: LoadedAs, problems: Problems
     ) -> None:
-        self._batches = _Batches(data, order, loaded_as)
+        self._batches = _ExamplesByBatch(data, order, loaded_as)
         self._workers, self._problems = loaded_as.workers, problems
 
     def batches(self, first: int, end: int) -> Generator[DataBatch]:
@@ -111,7 +111,7 @@ class _Failure:
     fix: str
 
 
-class _Batches(Dataset[DataBatch | _Failure]):
+class _ExamplesByBatch(Dataset[DataBatch | _Failure]):
     """Makes a batch from its number; a copy of it is in every worker, with a decoder of its own."""
 
     def __init__(self, data: DataSet, order: BatchOrder, loaded_as: LoadedAs) -> None:

@@ -14,13 +14,13 @@ _PATH = "/v1/caption"
 def ask(
     server: AskedServer, image: Path, form: dict[str, str], *, stream: bool, num_beams: int | None
 ) -> dict[str, Any]:
-    """Print a caption, with `stream` while it is written; return what the server says of it."""
+    """Print a caption, with `stream` while it is written; return the server's response."""
     if num_beams is not None:
         form = form | {"num_beams": str(num_beams)}
     if stream:
         return _streamed(server, image, form | {"stream": "true"})
     served = post(server, _PATH, [image], form)
-    say(served["caption"], style="bold")
+    say(served["answers"][0]["caption"], style="bold")
     return served
 
 

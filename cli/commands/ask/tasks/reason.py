@@ -12,7 +12,8 @@ from cli.console import say
 def ask(
     server: AskedServer, images: tuple[Path, Path], statement: str, form: dict[str, str]
 ) -> dict[str, Any]:
-    """Print whether it is true and how sure that is; return what the server says of it."""
+    """Print whether it is true and how sure that is; return the server's response."""
     served = post(server, "/v1/reason", images, form | {"statement": statement})
-    say(f"{str(served['answer']).lower()}  {served['score']:.3f}", style="bold")
+    (answer,) = served["answers"]
+    say(f"{str(answer['answer']).lower()}  {answer['score']:.3f}", style="bold")
     return served

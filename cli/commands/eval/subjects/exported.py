@@ -11,7 +11,7 @@ from artifact.task import TaskName
 from cli.commands.eval.subjects import Shown
 from cli.commands.eval.subjects.texts import text_problem
 from engine.opening.open import open_solo
-from engine.opening.scoring import answers
+from engine.opening.scoring import answers_to
 from tuning.data.example import DataExample
 
 
@@ -53,4 +53,4 @@ class ArtifactSubject:
         """Answer a batch; see `Subject`."""
         asked = [_AskedCase(each.example.text) for each in shown]
         pixels = [each.pixels for each in shown]
-        return [*answers(self._artifact, self._solo, task, variant, asked, pixels)]
+        return [*answers_to(self._artifact, self._solo, task, variant, asked, pixels)]

@@ -23,4 +23,4 @@ def _read(world: Path, picture: PictureFile) -> list[Example]:
     ]
 
 
-SOURCE = ExampleSource(_read, golden_cases=100)
+SOURCE = ExampleSource(CAPTION.name, _read, golden_cases=100)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artifact.task import REASON
+from artifact.task import REASON, TRUTHS
 from cli.commands.export.tasks.source import ExampleSource, PictureFile
 from exporters.examples import Example
+from tuning.data.example import DataExample
 from tuning.world.dataset import read_pairs
 
 
@@ -24,4 +25,16 @@ def _read(world: Path, picture: PictureFile) -> list[Example]:
     ]
 
 
-SOURCE = ExampleSource(_read, golden_cases=600, search_every=3)
+def _of_data(example: DataExample, picture: PictureFile) -> Example:
+    """Return a statement, and whether it is true."""
+    left, right = example.pictures
+    return Example(
+        picture(left),
+        REASON.name,
+        right_image=picture(right),
+        statement=example.text,
+        truth=example.answers[0] == TRUTHS[True],
+    )
+
+
+SOURCE = ExampleSource(REASON.name, _read, golden_cases=600, search_every=3, of_data=_of_data)

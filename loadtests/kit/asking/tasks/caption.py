@@ -8,7 +8,7 @@ from typing import Any
 
 from artifact.scoring.phrases import phrase_recall
 from artifact.task import CAPTION
-from loadtests.kit.asking.answers import RightAnswers, check_served, need
+from loadtests.kit.asking.answers import RightAnswers, need, the_answer
 from loadtests.kit.asking.forms import encode_form, encoded
 from loadtests.kit.asking.tasks.asked import AskedTask, PassWork
 from loadtests.kit.asking.world import World
@@ -35,10 +35,10 @@ class CaptionCase:
         Raises:
             WrongAnswer: something promised is missing.
         """
-        check_served(found)
-        caption = need(found, "caption")
+        answer = the_answer(found)
+        caption = need(answer, "caption")
         if self.phrases:
-            score.add(found["variant"], phrase_recall(caption, self.phrases))
+            score.add(answer["variant"], phrase_recall(caption, self.phrases))
 
 
 def _read(world: World, limit: int) -> list[CaptionCase]:

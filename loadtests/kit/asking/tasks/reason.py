@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from artifact.task import REASON
-from loadtests.kit.asking.answers import RightAnswers, WrongAnswer, check_served, need
+from loadtests.kit.asking.answers import RightAnswers, WrongAnswer, need, the_answer
 from loadtests.kit.asking.forms import encode_form, encoded
 from loadtests.kit.asking.tasks.asked import AskedTask, PassWork
 from loadtests.kit.asking.world import World
@@ -39,14 +39,14 @@ class ReasonCase:
         Raises:
             WrongAnswer: something promised is missing.
         """
-        check_served(found)
-        if need(found, "statement") != self.statement:
-            raise WrongAnswer(f"judged {found['statement']!r} instead of {self.statement!r}")
-        answer = need(found, "answer")
-        if not isinstance(answer, bool):
-            raise WrongAnswer(f"{answer!r} is neither true nor false")
+        answer = the_answer(found)
+        if need(answer, "statement") != self.statement:
+            raise WrongAnswer(f"judged {answer['statement']!r} instead of {self.statement!r}")
+        verdict = need(answer, "answer")
+        if not isinstance(verdict, bool):
+            raise WrongAnswer(f"{verdict!r} is neither true nor false")
         if self.truth is not None:
-            score.add(found["variant"], float(answer == self.truth))
+            score.add(answer["variant"], float(verdict == self.truth))
 
 
 def _read(world: World, limit: int) -> list[ReasonCase]:

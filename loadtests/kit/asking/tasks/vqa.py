@@ -8,7 +8,7 @@ from typing import Any
 
 from artifact.scoring.answers import vqa_accuracy
 from artifact.task import VQA
-from loadtests.kit.asking.answers import RightAnswers, WrongAnswer, check_served, need
+from loadtests.kit.asking.answers import RightAnswers, WrongAnswer, need, the_answer
 from loadtests.kit.asking.forms import encode_form, encoded
 from loadtests.kit.asking.tasks.asked import AskedTask, PassWork
 from loadtests.kit.asking.world import World
@@ -38,8 +38,7 @@ class VqaCase:
         Raises:
             WrongAnswer: something promised is missing.
         """
-        (answer,) = need(found, "answers")
-        check_served(answer)
+        answer = the_answer(found)
         if answer["question"] != self.question:
             raise WrongAnswer(f"answered {answer['question']!r} instead of {self.question!r}")
         ranked = need(answer, "top_k")
@@ -47,7 +46,7 @@ class VqaCase:
         if not ranked or scores != sorted(scores, reverse=True):
             raise WrongAnswer("top_k is not ranked")
         if self.answer is not None:
-            score.add(answer["variant"], vqa_accuracy(answer["answer"], [self.answer] * 10))
+            score.add(answer["variant"], vqa_accuracy(answer["answer"], [self.answer]))
 
 
 def _read(world: World, limit: int) -> list[VqaCase]:

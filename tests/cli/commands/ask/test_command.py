@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -101,3 +102,28 @@ def test_a_key_is_sent(
             monkeypatch.setenv("OTMV_KEY", "otmv-key")
         given = ["--key", "otmv-key"] if by_option else []
         assert ask(picture, "q?", "--url", server.url, *given)[0] == 0
+
+
+def test_words_the_model_never_read_are_warned_of_in_one_line(
+    url: str, picture: str, pool: FakePool
+) -> None:
+    code, out, errors = ask(picture, "Is a person red?", "--url", url)
+    assert code == 0
+    assert errors.splitlines() == [
+        "otmv ask: warning: the model never read the words a, person; it knows red things only"
+    ]
+    assert "domain    red things only" in out
+    _, _, errors = ask(picture, "one two three four five six seven red?", "--url", url)
+    assert "words one, two, three, four, five and 2 more;" in errors
+    assert ask(picture, "is red?", "--url", url)[2] == ""
+    assert ask(picture, "--caption", "--url", url)[2] == ""
+
+
+def test_an_artifact_without_a_domain_is_asked_all_the_same(picture: str) -> None:
+    pool = FakePool()
+    manifest = pool.artifact.manifest.model_copy(update={"domain": None})
+    pool.artifact = replace(pool.artifact, manifest=manifest)
+    with serving_fake(pool) as server:
+        code, out, errors = ask(picture, "is there a person?", "--url", server.url)
+    assert (code, errors) == (0, "")
+    assert "domain    not recorded" in out

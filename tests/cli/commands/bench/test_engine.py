@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from artifact.errors import how_to_install
+from cli.commands.bench import console
 from cli.commands.bench.console import progress
 from cli.main import build
 from loadtests.engine import program
@@ -67,7 +69,7 @@ def test_missing_artifacts_without_the_extra_are_one_line(
     monkeypatch.setattr(artifacts, "find_spec", lambda name: None)
     code, _, errors = run("engine", "--only", "composed", "--artifacts", str(tmp_path))
     assert code == 1
-    assert "otmv-serve[export]" in errors
+    assert how_to_install("export") in errors
     assert len(errors.strip().splitlines()) == 1
 
 
@@ -107,6 +109,19 @@ def test_a_short_bar_or_a_broken_row_ends_with_1(
 def test_being_stopped_is_reported() -> None:
     with pytest.raises(SystemExit, match="stopped by SIGTERM"), progress():
         signal.raise_signal(signal.SIGTERM)
+
+
+def test_in_a_pipe_a_line_now_and_then_says_how_far_it_is(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "_LINE_EVERY_S", 0.0)
+    with progress() as report:
+        report("mosec [d3]: 1x", 0.25)
+    assert " 25% mosec [d3]: 1x" in capsys.readouterr().err
+    monkeypatch.setattr(console, "_LINE_EVERY_S", 60.0)
+    with progress() as report:
+        report("mosec", 0.5)
+    assert "mosec" not in capsys.readouterr().err
 
 
 def test_simulate_is_the_standard_run_of_otmv_simulate(monkeypatch: pytest.MonkeyPatch) -> None:

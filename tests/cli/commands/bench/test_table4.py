@@ -100,7 +100,7 @@ def test_a_task_that_failed_is_reported_beside_the_others(
     assert code == 1
     assert "BAR table4.cpu.vqa.order - <=0 not-run (it broke)" in out
     assert "caption: speed over full fine-tuning" in out
-    assert "error: vqa: it broke" in errors
+    assert "otmv bench table4: vqa: it broke" in errors
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,7 @@ def test_a_missing_checkpoint_names_the_command_that_makes_one(tmp_path: Path) -
         (["--random", "beit3_base", "--methods", "all", "--keys", "2"], "has its own keys"),
         (["--random", "beit9", "--methods", "all"], "beit3_base and beit3_large"),
         (["somewhere", "--methods", "all"], "goes with --random"),
+        (["--random", "beit3_base", "--chain"], "--chain goes with a checkpoint"),
     ],
 )
 def test_bad_options_are_one_line(arguments: list[str], needle: str, tmp_path: Path) -> None:

@@ -39,5 +39,5 @@ def test_a_pipe_gets_the_last_counts_and_where_the_checkpoint_is(tmp_path: Path)
 def test_what_cannot_be_tuned_is_one_line(arguments: tuple[str, ...], said: str) -> None:
     code, out, errors = run(*arguments)
     assert (code, out) == (1, "")
-    assert errors.startswith(said)
+    assert errors.startswith(f"otmv: {said}")
     assert len(errors.splitlines()) == 1

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from artifact.errors import how_to_install
 from artifact.store import Artifact
 from engine.backends import installed
 from engine.backends.registry import installed_backends, open_backend
@@ -65,9 +66,9 @@ def test_nothing_installed_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> Non
     found = detect.find_tensorrt()
     assert isinstance(found, Unready)
     assert found.problem == "neither tensorrt nor tensorrt_rtx is installed"
-    assert found.fix == "pip install 'otmv-serve[tensorrt]' or 'otmv-serve[tensorrt-rtx]'"
+    assert found.fix == " or ".join(map(how_to_install, ("tensorrt", "tensorrt-rtx")))
     assert "tensorrt" not in installed_backends()
-    with pytest.raises(LoadFailed, match=r"backend tensorrt: neither .* \(pip install"):
+    with pytest.raises(LoadFailed, match=r"backend tensorrt: neither .* \(.* -m pip install"):
         open_backend("tensorrt")
 
 

@@ -12,10 +12,12 @@ def served(**changes: Any) -> dict[str, Any]:
         "variant": "full",
         "skip_pattern": {"bits": "1100", "executed_orders": [0, 1]},
         "executed_blocks": 2,
+        "variant_quality": 0.9,
         "quality": 0.9,
         "predicted_ms": 1.0,
         "deadline_met": True,
         "degraded": False,
+        "degraded_because": None,
         "timings_ms": dict.fromkeys(PHASES, 1.0),
         **changes,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import threading
 import time
 from collections import Counter
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import uvloop
 
+from server import run
 from server.http.connection import accepting
 from server.http.connection.accepting import Acceptor
 from server.run import bind
@@ -113,6 +115,30 @@ async def met_when_files_are_back() -> tuple[int, int]:
 def test_without_files_it_waits_and_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(accepting, "_PAUSE_S", 0.02)
     assert asyncio.run(met_when_files_are_back()) == (1, 0)
+
+
+def test_one_that_begins_while_the_server_ends_does_not_hold_it_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begin = Acceptor._start
+
+    async def begin_late(acceptor: Acceptor, connection: socket.socket) -> None:
+        accepted.set()
+        await asyncio.sleep(0.05)
+        await begin(acceptor, connection)
+
+    monkeypatch.setattr(Acceptor, "_start", begin_late)
+    accepted = threading.Event()
+    with (
+        serving_fake(FakePool()) as server,
+        socket.create_connection(server.address, timeout=10) as idle,
+    ):
+        assert accepted.wait(10)
+        server.end()
+        before_s = time.monotonic()
+        assert idle.recv(1) == b""
+        server.join()
+    assert time.monotonic() - before_s < run._CLOSING_S - 1
 
 
 def ask(server: ServerThread) -> list[int]:

@@ -64,3 +64,30 @@ def test_after_a_pause_it_is_parsed_at_once_again() -> None:
         return found
 
     assert uvloop.run(run()) == [1, 1, 1]
+
+
+def test_one_that_waits_waits_once_and_may_leave() -> None:
+    async def run() -> tuple[int, int, list[str]]:
+        loop, turns, parsed = asyncio.get_running_loop(), ParseTurns(), list[str]()
+        for number in range(MANY):
+            turns.take(loop, lambda number=number: parsed.append(str(number)))
+        first = len(parsed)
+
+        def stays() -> None:
+            parsed.append("stays")
+
+        def leaves() -> None:
+            parsed.append("leaves")
+
+        for _ in range(MANY):
+            assert not turns.take(loop, stays)
+            assert not turns.take(loop, leaves)
+        turns.leave(leaves)
+        turns.leave(leaves)
+        waited = len(turns)
+        await asyncio.sleep(0.1)
+        return waited, first, parsed
+
+    waited, first, parsed = uvloop.run(run())
+    assert waited == MANY - first + 1
+    assert parsed == [*map(str, range(MANY)), "stays"]

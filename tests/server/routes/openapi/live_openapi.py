@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -33,19 +34,19 @@ def served(
         yield live, options
 
 
-def found(command: list[str]) -> str:
-    """Run a program here; return what it wrote, or "" if it ended well."""
+def found(command: list[str], folder: Path) -> str:
+    """Run a program in a folder, for what it leaves; return what it wrote, "" if it ended well."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     return "" if done.returncode == 0 else done.stdout + done.stderr
 
 
 @pytest.mark.timeout(900)
-def test_schemathesis_finds_nothing(served: tuple[LiveServer, list[str]]) -> None:
+def test_schemathesis_finds_nothing(served: tuple[LiveServer, list[str]], tmp_path: Path) -> None:
     live, options = served
     config = ["--config-file", str(HERE / "schemathesis.toml"), "run", f"{live.url}/openapi.json"]
     command = [str(SCHEMATHESIS), *config, "--checks", "all", "--seed", "1", *options]
-    assert not found(command)
+    assert not found(command, tmp_path)
 
 
 def test_redocly_finds_nothing(served: tuple[LiveServer, list[str]], tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_redocly_finds_nothing(served: tuple[LiveServer, list[str]], tmp_path: P
         pytest.skip("the program `npx` is not installed")
     page = tmp_path / "openapi.json"
     page.write_bytes(httpx.get(f"{served[0].url}/openapi.json").content)
-    command = [npx, "--yes", "@redocly/cli@2", "lint", "--max-problems", "100", str(page)]
+    command = [npx, "--yes", "@redocly/cli@2", "lint", "--format", "json", str(page)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "warning" not in done.stderr, done.stderr
+    assert json.loads(done.stdout)["totals"] == {"errors": 0, "warnings": 0, "ignored": 0}

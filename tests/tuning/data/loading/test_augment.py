@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance, ImageOps
 
+from tests.tuning.data.loading.opencv_reference import FILE
 from tuning.data.loading.augment import BEIT3, CHANGES, LEFT_OUT, Augmentation, Pixels
 
 
@@ -66,6 +67,18 @@ def test_brightness_and_sharpness_are_pillows_with_factor_1_36() -> None:
     ours = changed("Sharpness", noise)
     assert np.abs(sharp - ours)[1:-1, 1:-1].max() <= 2
     assert np.array_equal(ours[0], noise[0])
+
+
+@pytest.mark.parametrize(
+    "name", ["ShearX", "ShearY", "TranslateX", "TranslateY", "Rotate", "Sharpness"]
+)
+def test_operations_are_opencvs_as_the_public_code_calls_it(name: str) -> None:
+    with np.load(FILE) as stored:
+        wanted, given = stored[name].astype(int), stored["picture"]
+    apart = np.abs(changed(name, given) - wanted).max(axis=2)
+    apart = apart[1:-1, 1:-1] if name == "Sharpness" else apart
+    assert (apart > 3).mean() < 0.04  # what is moved has a blended edge there
+    assert np.median(apart) <= 1
 
 
 def test_shifts_are_seven_pixels_and_what_comes_in_is_grey() -> None:

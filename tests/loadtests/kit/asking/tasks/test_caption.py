@@ -7,6 +7,6 @@ from tests.loadtests.kit.asking.served import served
 
 def test_captions_count_the_phrases_they_name() -> None:
     score = RightAnswers()
-    body = {**served(), "caption": "a red cross and a small dot"}
+    body = {"answers": [served(caption="a red cross and a small dot")]}
     CaptionCase(b"", ("red cross", "blue circle")).check(body, score)
     assert score.right["full"] == 0.5

@@ -9,10 +9,10 @@ from tests.loadtests.kit.asking.served import served
 
 def test_statements_are_checked_and_scored() -> None:
     case, score = ReasonCase(b"", b"", "both are red", truth=True), RightAnswers()
-    said = {**served(), "statement": "both are red"}
-    case.check({**said, "answer": True}, score)
-    case.check({**said, "answer": False}, score)
+    said = served(statement="both are red")
+    case.check({"answers": [{**said, "answer": True}]}, score)
+    case.check({"answers": [{**said, "answer": False}]}, score)
     assert score.lines() == ["full       0.500 of 2"]
     for wrong in ({**said, "answer": "yes"}, {**said, "statement": "?", "answer": True}, said):
         with pytest.raises(WrongAnswer):
-            case.check(wrong, score)
+            case.check({"answers": [wrong]}, score)

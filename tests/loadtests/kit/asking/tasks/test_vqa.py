@@ -28,6 +28,7 @@ def test_a_right_answer_counts_for_its_variant() -> None:
         answered(executed_blocks=3),
         answered(timings_ms={"total": 1.0}),
         {"answers": [{"answer": "red"}]},
+        {"answers": answered()["answers"] * 2},
     ],
 )
 def test_what_is_not_whole_is_reported(body: dict[str, Any]) -> None:

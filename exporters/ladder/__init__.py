@@ -1,0 +1,1 @@
+"""Which variants of a tuned model are shipped: found on one split, never the one reported on."""

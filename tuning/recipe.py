@@ -114,9 +114,13 @@ def demo_config(name: str, keys: int, width: int = 192, heads: int = 6) -> Model
     )
 
 
+DEMO_KEYS = (0, 0, 1, 1, 1, 1, 1, 1)
+"""Key block of each of the demo's orders. A chain begins with the stack's first orders: with two on
+key 0 its third stop already has the second key, as the free search's third has (ADR 0030)."""
+
 DEMO_PHASES = (
-    Phase(until=2400, horizon=6000, kind_shares=(0.34, 0.12, 0.18, 0.10, 0.26)),
-    Phase(until=6000, horizon=6000, kind_shares=(0.20, 0.12, 0.22, 0.06, 0.40)),
+    Phase(until=2800, horizon=8000, kind_shares=(0.34, 0.12, 0.18, 0.10, 0.26)),
+    Phase(until=8000, horizon=8000, kind_shares=(0.20, 0.12, 0.22, 0.06, 0.40)),
 )
 """Relations are learned last by far: they are asked more often than they come, in the end four
 times as often. The learning rate falls once, to zero."""
@@ -132,14 +136,13 @@ def demo_recipe(config: ModelConfig) -> Recipe:
         phases=DEMO_PHASES,
         pictures=60_000,
         batch_sizes=DEMO_BATCHES,
-        learning_rate=1e-3,
         warmup_steps=200,
         prefix_share=0.4,
     )
 
 
 RECIPES = {
-    "demo": demo_recipe(demo_config("demo", keys=2)),
+    "demo": demo_recipe(dataclasses.replace(demo_config("demo", keys=2), key_of_order=DEMO_KEYS)),
     "demo-literal": demo_recipe(demo_config("demo-literal", keys=1)),
     "smoke": Recipe(
         config=demo_config("smoke", keys=2, width=32, heads=2),

@@ -51,7 +51,7 @@ def tune(
 
     [bold]otmv tune demo --out runs/demo[/bold]
 
-    The demo takes about 45 minutes on two cores. Stop it when you like: the same command resumes.
+    The demo takes about 60 minutes on two cores. Stop it when you like: the same command resumes.
     """
     from tuning.recipe import RECIPES
 

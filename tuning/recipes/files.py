@@ -79,7 +79,7 @@ def _meant(error: ErrorDetails, kind: type[WorldFile] | type[SetsFile]) -> str:
     name = _names(error)[-1]
     close = difflib.get_close_matches(name, known, 1)
     return (
-        f"did you mean {close[0]}?" if close else "take it out (docs/recipes.md lists the fields)"
+        f"did you mean {close[0]}?" if close else "take it out (docs/offline/recipes.md lists the fields)"
     )
 
 

@@ -43,7 +43,7 @@ VQA, DEMO = shipped_text("beit3_base_vqa"), shipped_text("demo")
         (VQA, "[run]", "[run", "is no TOML"),
         (DEMO, "pictures = 60_000", "pictures = 60_000\ncolour = 3", "unknown field world.colour"),
         (DEMO, "position = 0.10", "", "world.phases.0: kind_shares must give a share to each of"),
-        (DEMO, "until = 6000", "until = 100", "world: phases must end one after the other"),
+        (DEMO, "until = 8000", "until = 100", "world: phases must end one after the other"),
         (DEMO, "seed = 0", "seed = 0\naccumulation = 2", "unknown field run.accumulation"),
     ],
 )

@@ -1,4 +1,4 @@
-"""docs/recipes.md lists every field, and its example is a recipe."""
+"""docs/offline/recipes.md lists every field, and its example is a recipe."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tuning.recipes.parts import Full, Otmv, Part, Shape
 from tuning.recipes.sets import Optimiser, SetsFile, SetsRun, StartModel, TunedOn
 from tuning.recipes.shipped_recipes import shipped_names
 
-PAGE = (Path(__file__).parents[3] / "docs" / "recipes.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[3] / "docs" / "offline" / "recipes.md").read_text("utf-8")
 
 
 def test_every_field_and_every_shipped_recipe_is_on_the_page() -> None:
@@ -23,4 +23,4 @@ def test_every_field_and_every_shipped_recipe_is_on_the_page() -> None:
 
 def test_the_example_is_a_recipe() -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", PAGE, re.S)
-    assert isinstance(parse_recipe(example, "docs/recipes.md"), SetsFile)
+    assert isinstance(parse_recipe(example, "docs/offline/recipes.md"), SetsFile)

@@ -15,8 +15,8 @@ from tuning.recipes.shipped_recipes import find_recipe, shipped_names, shipped_t
 from tuning.state import _fingerprint
 
 FINGERPRINTS = {
-    "demo": "752e5d0748716a212fc8b9b2e106a3a172a534027ab6f893d5c0d31ef966d2fe",
-    "demo-literal": "d82c5c1b882cd482c7e5aca48d2a77709dd02c853ceca1c79bd7d220f39ebdb4",
+    "demo": "70e00e9a38207a60d67ab9dca533cf0f7d8ea2761109b8b75618181b225cbb63",
+    "demo-literal": "4a5c80f6d96f98dfd34afdb9233881419fdf7c02fe3aa37ab39a44e09e611a8b",
     "smoke": "f381abb551d33673e3c4e3ac9a188731e3174bc9fa4782367208201f706297e9",
 }
 """SHA-256 of what a run is known by when it resumes; runs begun before must go on."""

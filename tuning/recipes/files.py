@@ -78,9 +78,8 @@ def _meant(error: ErrorDetails, kind: type[WorldFile] | type[SetsFile]) -> str:
     known = sorted(_fields(kind.model_json_schema()))
     name = _names(error)[-1]
     close = difflib.get_close_matches(name, known, 1)
-    return (
-        f"did you mean {close[0]}?" if close else "take it out (docs/offline/recipes.md lists the fields)"
-    )
+    page = "docs/offline/recipes.md"
+    return f"did you mean {close[0]}?" if close else f"take it out ({page} lists the fields)"
 
 
 def _fields(schema: object) -> Iterable[str]:

@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+
+from artifact.manifest import DomainRecord
 from artifact.task import TASKS, TaskName
 from models.checkpoint import Checkpoint
 from tuning.data.loading.augment import Augmentation
@@ -15,6 +19,9 @@ from tuning.finetuning.task_data import TaskData
 from tuning.recipes.errors import RecipeError
 from tuning.recipes.sets import SetsFile, TunedOn
 from tuning.tasks.on_sets import Asking, SetBatch, Words
+from tuning.tokens import words_of
+
+_MOST_ABOUT = 200
 
 
 def schedule_of(file: SetsFile, examples: Mapping[TaskName, int]) -> Schedule:
@@ -75,6 +82,16 @@ def note_of(
         note[f"{task} chosen on"] = each.chooses.name if each.chooses else "nothing"
         note[f"{task} reported on"] = each.said.reports or "not named"
     return note
+
+
+def domain_of(data: Mapping[TaskName, TaskData], tokenizer: Tokenizer) -> DomainRecord:
+    """Return what a model knows that was tuned on that data: its words, if each has an id."""
+    about = "; ".join(dict.fromkeys(each.tuned.name for each in data.values()))
+    words: list[str] = []
+    if isinstance(tokenizer.model, WordLevel):
+        texts = (text for each in data.values() for text in each.texts)
+        words = [word for word in words_of(texts) if word[0].isalnum()]
+    return DomainRecord(about=about[:_MOST_ABOUT], words=tuple(words))
 
 
 def asking_of(task: TaskName, data: TaskData, checkpoint: Checkpoint) -> Asking:

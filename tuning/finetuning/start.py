@@ -20,6 +20,7 @@ from models.public import read_tokenizer, start_from_release
 from models.public.importing import TOKENIZER
 from models.series import OtmvModel
 from models.starting import grown, keep_answers
+from tuning.finetuning.plan import domain_of
 from tuning.finetuning.task_data import TaskData, answers_of
 from tuning.methods import tuning_method
 from tuning.methods.contract import TuningMethod
@@ -101,7 +102,8 @@ def _started(
             f"{file.name}: the model and the recipe do not fit", str(error)
         ) from error
     _recomputed(model, file)
-    return Checkpoint(model, source.tokenizer, labels, None, {}), method
+    domain = domain_of(data, source.tokenizer)
+    return Checkpoint(model, source.tokenizer, labels, None, {}, domain), method
 
 
 def _recomputed(model: OtmvModel, file: SetsFile) -> None:

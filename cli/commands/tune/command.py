@@ -63,6 +63,8 @@ def tune(
 
     [bold]torchrun --nproc-per-node 2 --no-python otmv tune mine.toml[/bold]
     """
+    if "WORLD_SIZE" in os.environ:  # torch warns in every process of steps that skip no block
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     with _one_line_errors():
         if listed:
             _list()
@@ -78,8 +80,6 @@ def _tune(recipe: str, options: TuneOptions) -> None:
     from tuning.recipes.shipped_recipes import find_recipe
     from tuning.recipes.world import WorldFile
 
-    if "WORLD_SIZE" in os.environ:  # torch warns in every process of steps that skip no block
-        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
     file = find_recipe(recipe)
     if isinstance(file, WorldFile):
         from cli.commands.tune.worlds import tune_on_world

@@ -65,6 +65,9 @@ def test_a_run_learns_and_leaves_a_checkpoint_with_its_facts(squares: Path, tmp_
     assert step == 40
     assert scores["vqa VQA accuracy, 4 orders"] == 1.0
     assert set(scores) <= set(note)
+    assert loaded.domain is not None
+    assert "train" in loaded.domain.about
+    assert loaded.domain.unknown("what colour is it? all red") == ["colour"]
 
 
 def test_a_killed_run_resumes_to_the_bit(squares: Path, tmp_path: Path) -> None:

@@ -87,5 +87,5 @@ def test_what_cannot_be_tuned_is_one_line(words: tuple[object, ...], said: str) 
     code, printed, errors = run(*words)
     assert code in (1, 2)
     assert printed == ""
-    assert errors.startswith(said)
+    assert errors.startswith(f"otmv: {said}")
     assert len(errors.splitlines()) == 1

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.merge import (
+from models.once_tuning.merge import (
     elementwise_mean,
     first_block,
     least_mse,

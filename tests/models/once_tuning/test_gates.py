@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from artifact.pattern import SkipPattern
-from models.gates import draw
+from models.once_tuning.gates import draw
 
 DRAWS = 20_000
 

@@ -46,14 +46,30 @@ def load_state(out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.O
 
 
 def write_resumable(
-    out: Path, checkpoint: Checkpoint, fingerprint: str, optim: torch.optim.Optimizer, step: int
+    out: Path,
+    checkpoint: Checkpoint,
+    fingerprint: str,
+    optim: torch.optim.Optimizer,
+    step: int,
+    *,
+    whole: bool = True,
 ) -> None:
     """Write a checkpoint, and beside it one file that holds all that a resumed run needs.
+
+    Args:
+        out: folder.
+        checkpoint: what is tuned.
+        fingerprint: of the run.
+        optim: its optimiser.
+        step: the next one.
+        whole: False leaves the checkpoint out, which an adapter has none of.
 
     Raises:
         OSError: something cannot be written; what was there before is still there.
     """
-    save(out, checkpoint)
+    out.mkdir(parents=True, exist_ok=True)
+    if whole:
+        save(out, checkpoint)
     state = {
         "step": step,
         "recipe": fingerprint,

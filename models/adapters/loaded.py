@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from artifact.adapters.hooks import MODALITIES, Site
+from artifact.config import ModelConfig
 from artifact.task import TASKS, TaskName
 from models.adapters.hooked import attach
 from models.adapters.tables import Tables
@@ -102,6 +103,7 @@ class TunedAdapter:
         tasks: those that it was tuned for.
         heads: the tasks whose heads were tuned.
         labels: of tasks that list answers, where they are not the base's.
+        config: the base's, where the tuned model has another.
         note: free facts.
     """
 
@@ -111,6 +113,7 @@ class TunedAdapter:
     tasks: tuple[TaskName, ...]
     heads: tuple[TaskName, ...] = ()
     labels: tuple[str, ...] | None = None
+    config: ModelConfig | None = None
     note: Mapping[str, str | int | float] = dataclasses.field(default_factory=dict)
 
 
@@ -141,7 +144,7 @@ def as_record(
         name=said.name,
         kind=said.kind,
         base=said.base,
-        config=model.config,
+        config=said.config or model.config,
         tasks=said.tasks,
         tables=tuple(HookTables.of(site) for site in module.sites()),
         heads=heads,

@@ -54,6 +54,24 @@ def scores_of(
     return found
 
 
+def quality_of(
+    model: OtmvModel, asking: Asking, data: TaskData, examples: int, patterns: Sequence[SkipPattern]
+) -> list[float]:
+    """Measure patterns on the data that chooses, in fp32, 0 to 1.
+
+    Args:
+        model: left in eval mode.
+        asking: of the task.
+        data: of the task, with data that chooses.
+        examples: at most, the first ones.
+        patterns: what is executed.
+    """
+    model.eval()
+    with BlockingDecoder() as decoder:
+        shown = _batches(model, asking.task, data, examples, decoder)
+        return list(_scores(model, asking, shown, patterns).values())
+
+
 def _scores(
     model: OtmvModel,
     asking: Asking,

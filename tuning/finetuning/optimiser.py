@@ -17,6 +17,8 @@ from tuning.recipes.sets import Optimiser
 
 _KEY = re.compile(r"keys\.(\d+)\.")
 _MATRIX_DIMS = 2
+_ADAPTER = "adapter."
+_ADAPTER_MATRICES = ("_down", "_up", ".down.weight", ".up.weight")
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def make_optimiser(
 
 def _decays(name: str, weight: nn.Parameter) -> bool:
     """Matrices and the patch projection decay; tables of positions do not, as in BEiT-3."""
+    if name.startswith(_ADAPTER):  # its tables have an axis of orders
+        return name.endswith(_ADAPTER_MATRICES)
     matrix = weight.ndim == _MATRIX_DIMS or name == "stem.patches.weight"
     return matrix and "positions" not in name
 
@@ -94,6 +98,8 @@ def _share(name: str, said: Optimiser, config: ModelConfig) -> float:
     """
     if name.startswith("heads."):
         return said.head_rate
+    if name.startswith(_ADAPTER):
+        return 1.0
     found = _KEY.match(name)
     if found:
         run = config.orders_of_key(int(found[1]))

@@ -25,7 +25,7 @@ from tuning.finetuning.task_data import TaskData, answers_of
 from tuning.methods import tuning_method
 from tuning.methods.contract import TuningMethod
 from tuning.recipes.errors import RecipeError
-from tuning.recipes.parts import Otmv, Shape
+from tuning.recipes.parts import Adapt, Otmv, Shape
 from tuning.recipes.sets import SetsFile
 from tuning.tokens import word_tokenizer, words_of
 
@@ -88,7 +88,7 @@ def _started(
     try:
         source = find()
         labels = source.labels if source.model is None and source.labels else _labels(data, source)
-        config = method.shaped(_config(file, source, labels))
+        config = method.shaped(_shape_of(file, source, labels))
         if source.model is None:
             model = OtmvModel(config)
         else:
@@ -102,6 +102,7 @@ def _started(
             f"{file.name}: the model and the recipe do not fit", str(error)
         ) from error
     _recomputed(model, file)
+    method.prepare(model)
     domain = domain_of(data, source.tokenizer)
     return Checkpoint(model, source.tokenizer, labels, None, {}, domain), method
 
@@ -197,6 +198,21 @@ def _own_shape(file: SetsFile, shape: Shape, vocabulary: int) -> ModelConfig:
         num_answers=1,
         tasks=tuple(file.tasks),
     )
+
+
+def _shape_of(file: SetsFile, source: _Source, labels: tuple[str, ...]) -> ModelConfig:
+    """Return the recipe's shape; an adapter leaves its base's, but for the answers of a head.
+
+    Raises:
+        ValueError: the base cannot be adapted so.
+    """
+    if not isinstance(file.method, Adapt):
+        return _config(file, source, labels)
+    if lacking := [task for task in file.tasks if task not in source.config.tasks]:
+        raise ValueError(f"the base has no task {lacking[0]}: tune one that it has")
+    if labels != source.labels and not file.method.heads:
+        raise ValueError("the data has other answers than the base: set method.heads")
+    return dataclasses.replace(source.config, num_answers=len(labels))
 
 
 def _config(file: SetsFile, source: _Source, labels: tuple[str, ...]) -> ModelConfig:

@@ -33,6 +33,10 @@ class TuningMethod(Protocol):
         """
         ...
 
+    def prepare(self, model: OtmvModel) -> None:
+        """Add to a model what is tuned beside its own weights, if there is anything."""
+        ...
+
     def executed(self, rng: random.Random, step: int, orders: int) -> tuple[int, ...]:
         """Draw the orders that one task's part of a step executes, ascending, beginning with 0."""
         ...

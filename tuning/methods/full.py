@@ -30,6 +30,9 @@ class FullTuning:
             raise ValueError(f"method.depth is {self.depth}: the model has {config.orders} orders")
         return config
 
+    def prepare(self, model: OtmvModel) -> None:
+        """Add nothing; see `TuningMethod`."""
+
     def executed(self, rng: random.Random, step: int, orders: int) -> tuple[int, ...]:
         """Return the first orders; see `TuningMethod`."""
         return tuple(range(self.depth or orders))

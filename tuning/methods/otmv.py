@@ -40,6 +40,9 @@ class OtmvTuning:
             skip_probability=self.said.skip_probability,
         )
 
+    def prepare(self, model: OtmvModel) -> None:
+        """Add nothing; see `TuningMethod`."""
+
     def executed(self, rng: random.Random, step: int, orders: int) -> tuple[int, ...]:
         """Draw the gates of a step; see `TuningMethod`."""
         risen = min(1.0, (step + 1) / self.said.rise_steps) if self.said.rise_steps else 1.0

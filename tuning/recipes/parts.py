@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Keys = Count | Annotated[tuple[Count, ...], Field(min_length=1)]
@@ -75,3 +75,31 @@ class Otmv(Part):
 
         merge_named(value)
         return value
+
+
+class Adapt(Part):
+    """Tuning with few parameters on a frozen checkpoint; gates are drawn as in once-tuning.
+
+    Attributes:
+        form: a method of `models/adapters/forms`, such as `lora`.
+        settings: of it, in place of the published ones.
+        skip_probability, rise_steps, prefix_share: of the gates, see `Otmv`.
+        heads: the heads of the recipe's tasks are tuned, too, and shipped with the adapter.
+        artifact: folder whose variants are measured in the end; None: every depth.
+    """
+
+    kind: Literal["adapter"]
+    form: str
+    settings: dict[str, Any] = Field(default_factory=dict)
+    skip_probability: float = Field(default=0.1, ge=0.0, lt=1.0)
+    rise_steps: int = Field(default=0, ge=0)
+    prefix_share: float = Field(default=0.0, ge=0.0, le=1.0)
+    heads: bool = True
+    artifact: str | None = None
+
+    @model_validator(mode="after")
+    def _makes_a_form(self) -> Self:
+        from models.adapters.forms import make_form  # loads torch: only where a form is named
+
+        make_form(self.form, self.settings)
+        return self

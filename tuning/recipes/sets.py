@@ -6,8 +6,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from artifact.adapters.record import name_problem
 from artifact.task import EMBED, TASKS
-from tuning.recipes.parts import Full, Otmv, Part, Shape
+from tuning.recipes.parts import Adapt, Full, Otmv, Part, Shape
 
 
 class StartModel(Part):
@@ -187,7 +188,7 @@ class SetsFile(Part):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     about: str
     model: StartModel
-    method: Annotated[Full | Otmv, Field(discriminator="kind")]
+    method: Annotated[Full | Otmv | Adapt, Field(discriminator="kind")]
     tasks: dict[str, TunedOn] = Field(min_length=1)
     optimiser: Optimiser
     run: SetsRun
@@ -211,6 +212,8 @@ class SetsFile(Part):
                 raise ValueError("optimiser.warmup_epochs is of one task: give warmup_steps")
         if self.model.shape is not None and isinstance(self.method, Otmv) and not self.method.keys:
             raise ValueError("method.keys is missing: a shape has as many key blocks as you say")
+        if isinstance(self.method, Adapt):
+            self._check_adapted()
         for name, task in self.tasks.items():
             if task.batch % self.run.accumulation:
                 raise ValueError(
@@ -218,3 +221,12 @@ class SetsFile(Part):
                     f"{self.run.accumulation}: choose one"
                 )
         return self
+
+    def _check_adapted(self) -> None:
+        """Refuse what an adapter cannot change: it leaves its base as it is."""
+        if self.model.checkpoint is None or self.model.new_words:
+            raise ValueError("an adapter is tuned on a checkpoint as it is: name model.checkpoint")
+        if strange := [name for name, task in self.tasks.items() if task.image_size is not None]:
+            raise ValueError(f"tasks.{strange[0]}.image_size is the checkpoint's: take it out")
+        if problem := name_problem(self.name):
+            raise ValueError(problem)

@@ -14,6 +14,7 @@ from tuning.recipes.sets import SetsFile
 
 if TYPE_CHECKING:
     from artifact.task import TaskName
+    from tuning.finetuning.adapting import Adapting
     from tuning.finetuning.loop import FineTuning
     from tuning.finetuning.processes import Processes
     from tuning.finetuning.task_data import TaskData
@@ -72,6 +73,7 @@ def _run(file: SetsFile, out: Path, processes: Processes) -> None:
     started_s = time.monotonic()
     check_tasks(file, processes.count)
     data = {task: read_task_data(task, said) for task, said in file.tasks.items()}
+    about = _adapting(file)
     checkpoint, method = start(file, data)
     tuning = FineTuning(file, data, checkpoint, method, processes)
     if not processes.first:
@@ -81,7 +83,32 @@ def _run(file: SetsFile, out: Path, processes: Processes) -> None:
     with counted_progress(stays=True) as bars:
         tuning.run(out, Watcher(shown_steps(bars, tuning.steps, started_s), _said_scores(tuning)))
     _say_problems(data)
+    if about is not None:
+        out = _write_adapter(tuning, about, out)
     note(f"tuned: {out}  ({(time.monotonic() - started_s) / 60:.0f} minutes)")
+
+
+def _adapting(file: SetsFile) -> Adapting | None:
+    """Return what an adapter is tuned on; None: the recipe tunes the model."""
+    from tuning.recipes.parts import Adapt
+
+    if not isinstance(file.method, Adapt) or file.model.checkpoint is None:
+        return None
+    from tuning.finetuning.adapting import adapting
+
+    return adapting(file.method, file.model.checkpoint)
+
+
+def _write_adapter(tuning: FineTuning, about: Adapting, out: Path) -> Path:
+    """Write the adapter, say what each variant reaches with it, and return its folder."""
+    from tuning.finetuning.adapting import FOLDER, write_tuned
+
+    made = write_tuned(tuning, about, out)
+    for each in made.record.variants:
+        shown = (f"{task} {of['fp32']:.4f}" for task, of in each.quality.items())
+        note(f"{each.variant}: {', '.join(shown)}")
+    note(f"{made.record.tuned_parameters:,} parameters tuned, {made.size_bytes / 1e6:.3f} MB")
+    return out / FOLDER
 
 
 def _say_data(tuning: FineTuning, data: Mapping[TaskName, TaskData]) -> None:

@@ -122,11 +122,18 @@ def export(
         if splits:
             manifest = _measure(writer, manifest, splits, report)
             _add_to_card(writer.folder, agreement_section(manifest))
-        elif options.curve:
-            manifest = quality.declare(manifest, options.curve)
-        elif options.known:
-            manifest = quality.record(manifest, options.known.scores, options.known.source)
+        else:
+            manifest = _told(manifest, options)
         return writer.commit(manifest)
+
+
+def _told(manifest: Manifest, options: ExportOptions) -> Manifest:
+    """Fill in quality that is not measured here, if there is any."""
+    if options.curve:
+        return quality.declare(manifest, options.curve)
+    if options.known:
+        return quality.record(manifest, options.known.scores, options.known.source)
+    return manifest
 
 
 def _shipped(

@@ -149,7 +149,7 @@ def _dissolve(folder: Path, base: Path, out: Path, kinds: tuple[HookKind, ...], 
 
 
 def _export(base: Base, adapter: Adapter, made: object, out: Path) -> None:
-    from exporters.again import export_again
+    from cli.commands.adapter.exporting import export_again
     from models.checkpoint import Checkpoint
 
     assert base.artifact is not None, "the caller has looked"

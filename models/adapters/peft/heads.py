@@ -33,17 +33,9 @@ def saved_heads(
         UnsupportedAdapter: a saved module is no head of the base.
         InvalidAdapter: a tensor has another shape than the head needs.
     """
-    saved: dict[str, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        first, _, rest = name.partition(".")
-        task, _, part = rest.partition(".")
-        if first != "heads" or task not in model.heads:
-            problem = f"it saved {name}, which is no part of a head"
-            raise UnsupportedAdapter(folder, problem, "train heads only, with modules_to_save")
-        saved.setdefault(task, {})[part] = tensor
     heads: dict[str, AdapterHead] = {}
     found: dict[str, Tensor] = {}
-    for task, parts in saved.items():
+    for task, parts in _by_task(folder, tensors, model).items():
         own = labels if TASKS[task].lists_answers else None
         config = model.config
         if own is not None:
@@ -57,3 +49,17 @@ def saved_heads(
         heads[task] = AdapterHead(tensors={n: tuple(s) for n, s in wanted.items()}, labels=own)
         found |= {f"head.{task}.{name}": tensor for name, tensor in state.items()}
     return heads, found
+
+
+def _by_task(
+    folder: Path, tensors: Mapping[str, Tensor], model: OtmvModel
+) -> dict[str, dict[str, Tensor]]:
+    saved: dict[str, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        first, _, rest = name.partition(".")
+        task, _, part = rest.partition(".")
+        if first != "heads" or task not in model.heads:
+            problem = f"it saved {name}, which is no part of a head"
+            raise UnsupportedAdapter(folder, problem, "train heads only, with modules_to_save")
+        saved.setdefault(task, {})[part] = tensor
+    return saved

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,132 +10,22 @@ from torch import Tensor, nn
 
 from artifact.task import VQA
 from models.adapters.forms import FORMS, make_form
-from models.adapters.hooked import attach, detach
+from models.adapters.hooked import attach
 from models.adapters.tunable import AdapterModule
 from models.series import OtmvModel
 from tests.models import tiny
-from tests.models.adapters.plain_loop import Method, answer
-
-F = nn.functional
-EXECUTED = (0, 1, 3)
-WIDTH, FFN, HEADS, ORDERS = 16, 24, 2, tiny.ORDERS
-
-
-@pytest.fixture(params=[True, False], ids=["merged", "apart"])
-def model(request: pytest.FixtureRequest) -> OtmvModel:
-    return tiny.model(tiny.config(merged_feed_forward=request.param))
-
-
-@pytest.fixture(autouse=True)
-def _no_gradients() -> Iterator[None]:
-    with torch.no_grad():
-        yield
-
-
-def drawn(model: OtmvModel, kind: str, **settings: Any) -> AdapterModule:
-    """Return a method's module in eval mode, every number of it random."""
-    torch.manual_seed(7)
-    module = make_form(kind, settings).module(model).eval()
-    for parameter in module.parameters():
-        parameter.copy_(0.4 * torch.randn(parameter.shape))
-    return module
-
-
-def table(module: AdapterModule, name: str) -> Tensor:
-    """Return what is tuned under a name, as it is before factors."""
-    found: Tensor = dict(module.named_parameters())[f"tuned.{name.replace('.', '_')}"]
-    return found
-
-
-def compare(model: OtmvModel, module: AdapterModule, method: Method) -> None:
-    """Compare the hooked model with the plain loop, and see that the method matters."""
-    pixels, tokens = tiny.pixels(3), tiny.words(3, 5)
-    mask = torch.arange(5)[None] < torch.tensor([[5], [3], [1]])
-    base = model.answer(VQA, pixels, tokens, mask, EXECUTED)
-    torch.testing.assert_close(base, answer(model, pixels, tokens, mask, EXECUTED, Method()))
-    wanted = answer(model, pixels, tokens, mask, EXECUTED, method)
-    attach(model, module)
-    found = model.answer(VQA, pixels, tokens, mask, EXECUTED)
-    detach(model)
-    assert float((found - wanted).norm() / wanted.norm()) < 1e-5
-    assert float((found - base).norm() / base.norm()) > 1e-3
-    torch.testing.assert_close(
-        base, model.answer(VQA, pixels, tokens, mask, EXECUTED), rtol=0, atol=0
-    )
-
-
-NAMES = ("image", "text")
-
-
-class _Lora(Method):
-    def __init__(self, module: AdapterModule, scales: dict[str, list[float]]) -> None:
-        self.module, self.scales = module, scales
-
-    def linear(self, name: str, order: int, modality: int, x: Tensor, y: Tensor) -> Tensor:
-        names = ("q", "k", "v") if name == "qkv" else (name,)
-        outs = list(y.chunk(len(names), -1))
-        for at, each in enumerate(names):
-            if each in self.scales:
-                a = table(self.module, f"block.{each}.{NAMES[modality]}.down")[order].T
-                b = table(self.module, f"block.{each}.{NAMES[modality]}.up")[order].T
-                r = 2 if (each, order) == ("v", 1) else len(a)
-                low = F.linear(x, a[:r])
-                outs[at] = outs[at] + self.scales[each][order] * F.linear(low, b[:, :r])
-        return torch.cat(outs, -1)
-
-
-def test_lora_at_any_linear_with_patterns_of_rank_and_alpha(model: OtmvModel) -> None:
-    settings = {
-        "hooks": ("q", "v", "fc1", "fc2", "out"),
-        "rank": 3,
-        "alpha": 6.0,
-        "rank_pattern": {"1.v": 2},
-        "alpha_pattern": {"fc1": 5.0, "3.q": 1.0},
-    }
-    scales = {
-        "q": [2.0, 2.0, 2.0, 1 / 3],
-        "v": [2.0, 3.0, 2.0, 2.0],
-        "fc1": [5 / 3] * 4,
-        "fc2": [2.0] * 4,
-        "out": [2.0] * 4,
-    }
-    module = drawn(model, "lora", **settings)
-    compare(model, module, _Lora(module, scales))
-    of_pair = 2 * ORDERS * 3
-    counted = of_pair * (3 * (WIDTH + WIDTH) + 2 * (WIDTH + FFN)) - 2 * (WIDTH + WIDTH)
-    assert module.tuned_parameters() == counted
-
-
-def test_rank_stabilised_lora(model: OtmvModel) -> None:
-    module = drawn(model, "lora", hooks=("k",), rank=4, alpha=6.0, rank_stabilised=True)
-    compare(model, module, _Lora(module, {"k": [3.0] * 4}))
-
-
-def test_the_study_s_lora_has_a_product_for_each_head(model: OtmvModel) -> None:
-    """Eq. 12-15: heads read x (W_q + B A), x (W_k + B A); A is r × d/k."""
-    rank, width = 2, WIDTH // HEADS
-    module = drawn(model, "lora", hooks=("q", "k"), rank=rank, alpha=float(rank), per_head=True)
-
-    class Study(Method):
-        def linear(self, name: str, order: int, modality: int, x: Tensor, y: Tensor) -> Tensor:
-            if name != "qkv":
-                return y
-            outs = list(y.chunk(3, -1))
-            for at, each in enumerate(("q", "k")):
-                down = table(module, f"block.{each}.{NAMES[modality]}.down")[order]
-                up = table(module, f"block.{each}.{NAMES[modality]}.up")[order]
-                heads = [
-                    x
-                    @ down[:, j * rank : (j + 1) * rank]
-                    @ up[j * rank : (j + 1) * rank, j * width : (j + 1) * width]
-                    for j in range(HEADS)
-                ]
-                outs[at] = outs[at] + torch.cat(heads, -1)
-            return torch.cat(outs, -1)
-
-    compare(model, module, Study())
-    of_head = WIDTH * rank + rank * width
-    assert module.tuned_parameters() == 2 * 2 * ORDERS * HEADS * of_head
+from tests.models.adapters.comparing import (
+    EXECUTED,
+    FFN,
+    NAMES,
+    ORDERS,
+    WIDTH,
+    F,
+    compare,
+    drawn,
+    table,
+)
+from tests.models.adapters.plain_loop import Method
 
 
 class _Behind(Method):

@@ -8,7 +8,7 @@ from rich.console import Console, RenderableType
 from typer.testing import CliRunner
 
 from artifact.manifest import ChainRecord, ChainStopRecord, LadderRecord
-from cli.commands.inspect import agreement_table, app, model_table, variant_table
+from cli.commands.artifacts.inspect import agreement_table, app, model_table, variant_table
 from tests.engine.artifacts.tiny_artifact import write_tiny
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.commands.profile import app
+from cli.commands.artifacts.profile import app
 from tests.engine.artifacts.tiny_artifact import write_tiny
 
 

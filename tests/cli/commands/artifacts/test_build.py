@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from artifact.errors import how_to_install
-from cli.commands.build import app
+from cli.commands.artifacts.build import app
 from exporters.tensorrt import library
 from tests.engine.artifacts.tiny_artifact import write_tiny
 

@@ -37,7 +37,7 @@ def save_state(
         "seed": recipe.seed,
     }
     checkpoint = Checkpoint(model, world_tokenizer(), ANSWERS, None, note, DOMAIN)
-    write_resumable(out, checkpoint, _fingerprint(recipe), optim, step)
+    write_resumable(out, model, checkpoint, _fingerprint(recipe), optim, step)
 
 
 def load_state(out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer) -> int:
@@ -47,33 +47,32 @@ def load_state(out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.O
 
 def write_resumable(
     out: Path,
-    checkpoint: Checkpoint,
+    model: OtmvModel,
+    checkpoint: Checkpoint | None,
     fingerprint: str,
     optim: torch.optim.Optimizer,
     step: int,
-    *,
-    whole: bool = True,
 ) -> None:
     """Write a checkpoint, and beside it one file that holds all that a resumed run needs.
 
     Args:
         out: folder.
-        checkpoint: what is tuned.
+        model: what is tuned.
+        checkpoint: it, with words and answers; None: none is left, as of an adapter.
         fingerprint: of the run.
         optim: its optimiser.
         step: the next one.
-        whole: False leaves the checkpoint out, which an adapter has none of.
 
     Raises:
         OSError: something cannot be written; what was there before is still there.
     """
     out.mkdir(parents=True, exist_ok=True)
-    if whole:
+    if checkpoint is not None:
         save(out, checkpoint)
     state = {
         "step": step,
         "recipe": fingerprint,
-        "model": checkpoint.model.state_dict(),
+        "model": model.state_dict(),
         "optimiser": optim.state_dict(),
     }
     temporary = out / f"{STATE}.tmp-save"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,7 +103,7 @@ def write_tuned(tuning: FineTuning, about: Adapting, out: Path) -> Adapter:
         heads=tasks if said.heads else (),
         labels=None if labels == about.labels else labels,
         config=about.config,
-        note=tuning.checkpoint.note,
+        note={"settings": json.dumps(said.settings), **tuning.checkpoint.note},
     )
     scores = _measured(tuning, about)
     variants = tuple(

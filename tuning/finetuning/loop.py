@@ -33,7 +33,6 @@ from tuning.finetuning.processes import Processes
 from tuning.finetuning.task_data import TaskData
 from tuning.loop import TaskProgress, TuningProgress
 from tuning.methods.contract import TuningMethod
-from tuning.recipes.parts import Adapt
 from tuning.recipes.sets import SetsFile
 from tuning.state import read_resumable, write_resumable
 from tuning.tasks.on_sets import SetBatch
@@ -247,8 +246,6 @@ class FineTuning:
     def _save(self, out: Path, done: int) -> None:
         if self.processes.first:
             self.checkpoint.note.update(note_of(self.file, self.data, done, self.steps))
-            whole = not isinstance(self.file.method, Adapt)
-            write_resumable(
-                out, self.checkpoint, self.fingerprint(), self.optimiser, done, whole=whole
-            )
+            kept = self.checkpoint if self.method.leaves_checkpoint else None
+            write_resumable(out, self.model, kept, self.fingerprint(), self.optimiser, done)
         self.processes.wait()

@@ -29,6 +29,7 @@ class AdapterTuning:
 
     said: Adapt
     name: str = "adapter"
+    leaves_checkpoint: bool = False
     merge: Merge = elementwise_mean
 
     def shaped(self, config: ModelConfig) -> ModelConfig:

@@ -21,6 +21,11 @@ class TuningMethod(Protocol):
         ...
 
     @property
+    def leaves_checkpoint(self) -> bool:
+        """Whether a run leaves a checkpoint: not where the base stays as it is."""
+        ...
+
+    @property
     def merge(self) -> Merge:
         """How two feed-forwards become one, where the shape asks for it."""
         ...

@@ -126,6 +126,28 @@ def fold(adapter: _Adapter, base: _Base, out: _Out) -> None:
     _dissolve(adapter, base, out, (HookKind.STEM,), "folding")
 
 
+@app.command()
+def drop(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A loaded adapter.")],
+    url: Annotated[str, typer.Option(help="Address of the server.")] = "http://127.0.0.1:8000",
+    key: Annotated[
+        str | None, typer.Option(envvar="OTMV_KEY", help="An operator's API key of it.")
+    ] = None,
+) -> None:
+    """Drop an adapter from a running server; requests that have it are answered first.
+
+    [bold]otmv adapter drop pets[/bold]
+    """
+    from artifact.adapters.record import name_problem
+    from cli.commands.adapter.dropping import drop_at
+    from cli.commands.ask.sending import AskedServer
+
+    if problem := name_problem(name):
+        fail(problem)
+    drop_at(AskedServer(url.rstrip("/"), {"Authorization": f"Bearer {key}"} if key else {}), name)
+    note(f"dropped: {name}")
+
+
 def _dissolve(folder: Path, base: Path, out: Path, kinds: tuple[HookKind, ...], doing: str) -> None:
     if out.exists():
         fail(f"{out}: exists already (choose another folder or remove it)")

@@ -27,6 +27,9 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS = (
     "labels.json",
 )
 
+ARTIFACT_HASH = "SHA-256 of its manifest"
+"""Note of a checkpoint that is the one inside an artifact: which artifact."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:

@@ -102,11 +102,7 @@ def check_base(path: Path | str, record: AdapterRecord, artifact: Artifact) -> N
         AdapterOfOtherBase: it was tuned on other weights, or for another shape.
     """
     base, manifest = record.base, artifact.manifest
-    same = base.artifact_hash == artifact.hash or (
-        base.checkpoint_sha256 is not None
-        and base.checkpoint_sha256 == manifest.source_checkpoint_sha256
-    )
-    if not same:
+    if not base.is_inside(manifest.source_checkpoint_sha256, artifact.hash):
         named = (base.checkpoint_sha256 or base.artifact_hash or "")[:12]
         problem = f"it adapts {base.name!r} ({named}…), not {manifest.name!r}"
         raise AdapterOfOtherBase(path, problem, f"serve that model, or tune it on {manifest.name}")

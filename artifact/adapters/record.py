@@ -56,6 +56,11 @@ class AdaptedBase(Record):
     checkpoint_sha256: Sha256 | None = None
     artifact_hash: Sha256 | None = None
 
+    def is_inside(self, checkpoint_sha256: str | None, artifact_hash: str | None) -> bool:
+        """Tell whether it is what a checkpoint, or an artifact of one, holds."""
+        same_weights = checkpoint_sha256 is not None and checkpoint_sha256 == self.checkpoint_sha256
+        return same_weights or (artifact_hash is not None and artifact_hash == self.artifact_hash)
+
     @model_validator(mode="after")
     def _named(self) -> Self:
         if self.checkpoint_sha256 is None and self.artifact_hash is None:

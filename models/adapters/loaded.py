@@ -17,7 +17,7 @@ from artifact.task import TASKS, TaskName
 from models.adapters.hooked import attach
 from models.adapters.tables import Tables
 from models.adapters.tunable import AdapterModule, looked_up
-from models.checkpoint import Checkpoint
+from models.checkpoint import ARTIFACT_HASH, Checkpoint
 from models.norms import Order
 from models.tasks import HEADS
 
@@ -58,6 +58,18 @@ def loaded(adapter: Adapter, device: torch.device | None = None) -> LoadedTables
         name: torch.from_numpy(table.copy()).to(device) for name, table in adapter.tensors.items()
     }
     return LoadedTables([each.site for each in adapter.record.tables], tensors)
+
+
+def base_of(checkpoint: Checkpoint) -> AdaptedBase:
+    """Return how adapters name a checkpoint; one from an artifact is that artifact's, too."""
+    from artifact.adapters.record import AdaptedBase
+
+    artifact = checkpoint.note.get(ARTIFACT_HASH)
+    return AdaptedBase(
+        name=checkpoint.model.config.name,
+        checkpoint_sha256=checkpoint.sha256,
+        artifact_hash=None if artifact is None else str(artifact),
+    )
 
 
 def with_heads(checkpoint: Checkpoint, adapter: Adapter) -> Checkpoint:

@@ -15,7 +15,7 @@ from artifact.errors import ArtifactError
 from artifact.pattern import SkipPattern
 from artifact.store import open_artifact
 from artifact.task import TaskName
-from models.adapters.loaded import TunedAdapter, as_record
+from models.adapters.loaded import TunedAdapter, as_record, base_of
 from models.adapters.tunable import AdapterModule
 from models.checkpoint import load
 from tuning.finetuning.choosing import quality_of
@@ -61,19 +61,20 @@ def adapting(said: Adapt, checkpoint: str) -> Adapting:
     try:
         found = load(Path(checkpoint))
         config = found.model.config
-        base = AdaptedBase(name=config.name, checkpoint_sha256=found.sha256)
-        return Adapting(base, config, found.labels, _variants(said, config, found.sha256))
+        base = base_of(found)
+        return Adapting(base, config, found.labels, _variants(said, config, base))
     except ArtifactError as error:
         raise RecipeError("method", str(error)) from error
 
 
-def _variants(said: Adapt, config: ModelConfig, sha256: str | None) -> dict[str, SkipPattern]:
+def _variants(said: Adapt, config: ModelConfig, base: AdaptedBase) -> dict[str, SkipPattern]:
     if said.artifact is None:
         full = SkipPattern.full(config.orders)
         depths = [full.prefix(depth) for depth in range(1, config.orders + 1)]
         return {each.variant_id(on_ladder=True): each for each in depths}
-    manifest = open_artifact(said.artifact, verify=False).manifest
-    if manifest.source_checkpoint_sha256 != sha256:
+    artifact = open_artifact(said.artifact, verify=False)
+    manifest = artifact.manifest
+    if not base.is_inside(manifest.source_checkpoint_sha256, artifact.hash):
         fix = "name one that was exported from model.checkpoint"
         raise RecipeError("method.artifact is of another checkpoint", fix)
     return {each.id: manifest.pattern(each.id) for each in manifest.variants}

@@ -44,14 +44,12 @@ def read_base(path: Path) -> Base:
     from artifact.adapters.record import AdaptedBase
     from artifact.manifest import MANIFEST_NAME
     from artifact.store import open_artifact
+    from models.adapters.loaded import base_of
     from models.checkpoint import load
 
     if not (path / MANIFEST_NAME).is_file():
         checkpoint = load(path)
-        name = checkpoint.model.config.name
-        return Base(
-            path, checkpoint, AdaptedBase(name=name, checkpoint_sha256=checkpoint.sha256), None
-        )
+        return Base(path, checkpoint, base_of(checkpoint), None)
     from exporters.graphs.recover import recover
 
     artifact = open_artifact(path)
@@ -75,7 +73,7 @@ def check_adapts(adapter: Adapter, folder: Path, base: Base) -> None:
 
     if base.artifact is not None:
         check_base(folder, adapter.record, base.artifact)
-    elif adapter.record.base.checkpoint_sha256 != base.checkpoint.sha256:
+    elif not adapter.record.base.is_inside(base.named.checkpoint_sha256, base.named.artifact_hash):
         problem = (
             f"it adapts {adapter.record.base.name!r}, whose weights are not those of {base.path}"
         )

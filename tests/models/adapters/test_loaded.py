@@ -13,8 +13,9 @@ from artifact.adapters.errors import UnsupportedAdapter
 from artifact.adapters.folder import write_adapter
 from artifact.task import VQA
 from models.adapters.forms import FORMS, make_form
-from models.adapters.loaded import TunedAdapter, adapted, as_record
+from models.adapters.loaded import TunedAdapter, adapted, as_record, base_of
 from models.adapters.merging import FOLDED, MERGED, into_weights
+from models.checkpoint import ARTIFACT_HASH
 from tests.models.adapters.random_adapters import (
     BASE,
     answer,
@@ -30,6 +31,17 @@ def test_what_is_tuned_is_loaded_again(tmp_path: Path, kind: str) -> None:
     made = tuned(checkpoint(), tmp_path / "pets", kind)
     assert made.record.kind == kind
     assert made.record.tuned_parameters > 0
+
+
+def test_a_checkpoint_from_an_artifact_is_that_artifact_s_base() -> None:
+    plain = base_of(checkpoint())
+    assert (plain.checkpoint_sha256, plain.artifact_hash) == ("0" * 64, None)
+    inside = dataclasses.replace(checkpoint(), sha256="1" * 64, note={ARTIFACT_HASH: "a" * 64})
+    named = base_of(inside)
+    assert named.is_inside("0" * 64, "a" * 64)
+    assert named.is_inside("1" * 64, None)
+    assert not named.is_inside("0" * 64, "b" * 64)
+    assert not plain.is_inside(None, None)
 
 
 def test_a_head_of_its_own_with_other_answers(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ COMMANDS = {
     "tune": "Tune one model, once, for all its variants.",
     "eval": "Measure a checkpoint's variants on a world.",
     "export": "Turn a checkpoint into an artifact.",
+    "adapter": "Read, show and dissolve adapters.",
     "build": "Build TensorRT plans of an artifact.",
     "inspect": "Show what an artifact holds.",
     "profile": "Measure an artifact's latency profile on this machine.",
@@ -35,12 +36,18 @@ COMMANDS = {
 }
 
 
+_ON_ARTIFACTS = ("inspect", "build", "profile")
+"""Commands whose modules lie together."""
+
 _INTERRUPTED = 130
 """What a shell gives for a command that SIGINT has ended."""
 _AFTER_STOP = {
     "tune": "; the same command resumes",
     "export": "; nothing was written, the same command begins again",
     "import": "; nothing was written, the same command begins again",
+    "adapter import": "; nothing was written, the same command begins again",
+    "adapter merge": "; nothing was written, the same command begins again",
+    "adapter fold": "; nothing was written, the same command begins again",
     "bench slo": "; the same command goes on where it was",
 }
 
@@ -65,7 +72,8 @@ def build(arguments: list[str]) -> typer.Typer:
 
 def module_of(command: str) -> str:
     """Return the module of a subcommand; a word of Python's own has an underscore at its end."""
-    return f"cli.commands.{command}_" if keyword.iskeyword(command) else f"cli.commands.{command}"
+    name = f"{command}_" if keyword.iskeyword(command) else command
+    return f"cli.commands.artifacts.{name}" if command in _ON_ARTIFACTS else f"cli.commands.{name}"
 
 
 def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:

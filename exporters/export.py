@@ -62,6 +62,8 @@ class ExportOptions:
         whole: which variants also become one graph each: all, only the full one, or none.
         curve: declared quality, for weights that were never tuned.
         depths: the prefixes that untuned weights become variants at; None: every one.
+        patterns: the variants, where they are known; None: they are searched for, or `depths`.
+        known: quality that is known, of weights that are not measured here.
         card: text of the model card, or None.
         chained: the variants are one chain, each one's orders the first of the next one's; searched
             for, so it goes with labelled examples.
@@ -71,6 +73,8 @@ class ExportOptions:
     whole: Literal["all", "full", "none"] = "all"
     curve: quality.QualityCurve | None = None
     depths: tuple[int, ...] | None = None
+    patterns: tuple[SkipPattern, ...] | None = None
+    known: quality.KnownQuality | None = None
     card: str | None = None
     chained: bool = False
     adapters: tuple[AdapterCapacity, ...] = ()
@@ -118,14 +122,25 @@ def export(
         if splits:
             manifest = _measure(writer, manifest, splits, report)
             _add_to_card(writer.folder, agreement_section(manifest))
-        elif options.curve:
-            manifest = quality.declare(manifest, options.curve)
+        else:
+            manifest = _told(manifest, options)
         return writer.commit(manifest)
+
+
+def _told(manifest: Manifest, options: ExportOptions) -> Manifest:
+    """Fill in quality that is not measured here, if there is any."""
+    if options.curve:
+        return quality.declare(manifest, options.curve)
+    if options.known:
+        return quality.record(manifest, options.known.scores, options.known.source)
+    return manifest
 
 
 def _shipped(
     config: ModelConfig, found: Ladder | None, options: ExportOptions
 ) -> list[SkipPattern]:
+    if options.patterns is not None:
+        return list(options.patterns)
     return family.family(found) if found else describe.prefixes(config, options.depths)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from artifact.config import ModelConfig
 from models.adapters.hooked import BlockHooks
+from models.attention import attend, widened
 from models.norms import IMAGE, TEXT, Order, OrderNorm, Parts, join, of_order
 
 MASKED = -1.0e4
@@ -52,6 +53,8 @@ class KeyBlock(nn.Module):
 
     Attributes:
         hooks: an adapter's, if one is attached (ADR 0031).
+        drop_path: for each order, the chance that a branch is left out for an example while tuning
+            (Huang et al., stochastic depth).
     """
 
     def __init__(self, config: ModelConfig, orders: int, shape: BlockShape | None = None) -> None:
@@ -71,6 +74,7 @@ class KeyBlock(nn.Module):
         self.inner_ffn_norm = OrderNorm(orders, ffn, eps)
         self.coefficient = nn.Parameter(torch.ones(orders))
         self.hooks: BlockHooks | None = None
+        self.drop_path = (0.0,) * orders
         self.reset(config.orders)
 
     def reset(self, depth: int) -> None:
@@ -102,7 +106,7 @@ class KeyBlock(nn.Module):
         """
         q, k, v = self.project(h, order, image_tokens)
         k, v = self.prefixed(k, v, order)
-        return self.finish(h, _attend(q, k, v, _widened(bias, k)), order, image_tokens)
+        return self.finish(h, attend(q, k, v, widened(bias, k)), order, image_tokens)
 
     def image_pass(
         self, h: Tensor, order: Order, image_tokens: int | None = None
@@ -121,7 +125,7 @@ class KeyBlock(nn.Module):
         image_tokens = h.shape[1] if image_tokens is None else image_tokens
         q, k, v = self.project(h, order, image_tokens)
         k, v = self.prefixed(k, v, order)
-        return self.finish(h, _attend(q, k, v, None), order, image_tokens), k, v
+        return self.finish(h, attend(q, k, v, None), order, image_tokens), k, v
 
     def decode(
         self, h: Tensor, order: Order, k: Tensor, v: Tensor, mask: Tensor
@@ -164,15 +168,23 @@ class KeyBlock(nn.Module):
         """Output projection, residual, feed-forward, residual, coefficient."""
         parts = self._normed("inner_attention_norm", mixed, order, image_tokens)
         branch = self.attention_output(parts, h, order, image_tokens)
-        h = h + branch
+        h = h + self._kept(branch, order)
         parts = self._normed("ffn_norm", h, order, image_tokens)
         x = nn.functional.gelu(self._linear("fc1", parts, order))
         parts = self._normed("inner_ffn_norm", x, order, image_tokens)
         branch = self.ffn_output(parts, h, order, image_tokens)
-        h = h + branch
+        h = h + self._kept(branch, order)
         if isinstance(order, int):
             return h * self.coefficient[order]
         return h * of_order(self.coefficient.unsqueeze(1), order)
+
+    def _kept(self, branch: Tensor, order: Order) -> Tensor:
+        """Leave a branch out for some examples while tuning; the others make up for it."""
+        rate = self.drop_path[order] if self.training and isinstance(order, int) else 0.0
+        if not rate:
+            return branch
+        kept = torch.full_like(branch[:, :1, :1], 1 - rate).bernoulli_()
+        return branch * (kept / (1 - rate))
 
     def attention_output(self, parts: Parts, h: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Project what attention mixed; the sum with `h` follows. A comparator may override it."""
@@ -207,33 +219,6 @@ class KeyBlock(nn.Module):
 def key_mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """Turn a bool key mask `[batch, tokens]` into an additive bias `[batch, 1, 1, tokens]`."""
     return torch.where(mask, 0.0, MASKED).to(dtype)[:, None, None, :]
-
-
-def _widened(bias: Tensor | None, k: Tensor) -> Tensor | None:
-    """Let every query see the rows that an adapter put before the keys."""
-    more = 0 if bias is None else k.shape[2] - bias.shape[-1]
-    return bias if bias is None or not more else nn.functional.pad(bias, (more, 0))
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """Softmax attention; returns `[batch, tokens, width]`."""
-    if q.dtype == torch.bfloat16 and q.device.type == "cpu":
-        mixed = _plain_attention(q, k, v, bias)
-    else:
-        mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-    return mixed.transpose(1, 2).flatten(2)
-
-
-def _plain_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """Return what torch's fused attention returns, `[batch, heads, tokens, head width]`.
-
-    In bfloat16 on a processor, which is how the demo is tuned, the fused one takes several times as
-    long forwards and backwards at lengths of some dozens of tokens.
-    """
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)
-    shares = (scores if bias is None else scores + bias).softmax(-1, dtype=torch.float32)
-    mixed: Tensor = shares.to(v.dtype) @ v
-    return mixed
 
 
 def _linears(*lists: nn.ModuleList) -> list[nn.Linear]:

@@ -102,11 +102,7 @@ def check_base(path: Path | str, record: AdapterRecord, artifact: Artifact) -> N
         AdapterOfOtherBase: it was tuned on other weights, or for another shape.
     """
     base, manifest = record.base, artifact.manifest
-    same = base.artifact_hash == artifact.hash or (
-        base.checkpoint_sha256 is not None
-        and base.checkpoint_sha256 == manifest.source_checkpoint_sha256
-    )
-    if not same:
+    if not base.is_inside(manifest.source_checkpoint_sha256, artifact.hash):
         named = (base.checkpoint_sha256 or base.artifact_hash or "")[:12]
         problem = f"it adapts {base.name!r} ({named}…), not {manifest.name!r}"
         raise AdapterOfOtherBase(path, problem, f"serve that model, or tune it on {manifest.name}")
@@ -157,7 +153,7 @@ def _parse(path: Path, raw: bytes) -> AdapterRecord:
         raise SchemaTooNew(path, version, ADAPTER_SCHEMA_VERSION, None)
     name = document.get("name")
     if isinstance(name, str) and (problem := name_problem(name)):
-        raise BadAdapterName(path, f"{name[:80]!r}: {problem}", "choose another name")
+        raise BadAdapterName(path, problem, "choose another name")
     try:
         return AdapterRecord.model_validate(document)
     except ValidationError as error:
@@ -216,7 +212,7 @@ def write_adapter(out: Path, record: AdapterRecord, tensors: Mapping[str, Table]
             BadAdapterName: as it says.
     """
     if problem := name_problem(record.name):
-        raise BadAdapterName(out, f"{record.name[:80]!r}: {problem}", "choose another name")
+        raise BadAdapterName(out, problem, "choose another name")
     check_tensors(out, record, tensors)
     raw = save({name: np.ascontiguousarray(tensors[name]) for name in record.shapes()})
     digest = hashlib.sha256(raw).hexdigest()

@@ -74,6 +74,11 @@ class Hook:
     parts: tuple[str, ...] = BOTTLENECK
 
     @property
+    def within(self) -> str:
+        """Its name inside a block or a stem, such as `q`."""
+        return self.name.partition(".")[2]
+
+    @property
     def in_blocks(self) -> bool:
         """Whether its tables have a row for each order of the stack."""
         return self.name.startswith("block.")
@@ -156,6 +161,11 @@ class Site:
     def at(self) -> Hook:
         """The hook itself."""
         return HOOKS[self.hook]
+
+    @property
+    def shared_name(self) -> str:
+        """What tables of both modalities together are called while they are tuned."""
+        return self.hook.removesuffix(f".{self.modality}") + ".both"
 
     def shape(self, part: str, config: ModelConfig) -> tuple[int, ...]:
         """Return the shape of one table."""

@@ -39,7 +39,8 @@ def name_problem(name: str) -> str | None:
     """Say what is wrong with an adapter's name; None: nothing."""
     if _NAME.fullmatch(name):
         return None
-    return "a name has 1 to 64 of A-Z, a-z, 0-9, '.', '_', '-', and begins with a letter or digit"
+    rule = "1 to 64 of A-Z, a-z, 0-9, '.', '_', '-', and begins with a letter or digit"
+    return f"{name[:80]!r}: a name has {rule}"
 
 
 class AdaptedBase(Record):
@@ -54,6 +55,11 @@ class AdaptedBase(Record):
     name: str = Field(min_length=1, max_length=200)
     checkpoint_sha256: Sha256 | None = None
     artifact_hash: Sha256 | None = None
+
+    def is_inside(self, checkpoint_sha256: str | None, artifact_hash: str | None) -> bool:
+        """Tell whether it is what a checkpoint, or an artifact of one, holds."""
+        same_weights = checkpoint_sha256 is not None and checkpoint_sha256 == self.checkpoint_sha256
+        return same_weights or (artifact_hash is not None and artifact_hash == self.artifact_hash)
 
     @model_validator(mode="after")
     def _named(self) -> Self:
@@ -125,9 +131,15 @@ class HookTables(Record):
     @classmethod
     def of(cls, site: Site) -> Self:
         """Return what a site is in a file."""
-        size = {"rank": site.size.rank, "gate_rank": site.size.gate_rank}
-        own = {"activation": site.activation, "carry": site.carry}
-        return cls(hook=site.hook, modality=site.modality, parts=site.parts, **size, **own)
+        return cls(
+            hook=site.hook,
+            modality=site.modality,
+            parts=site.parts,
+            rank=site.size.rank,
+            gate_rank=site.size.gate_rank,
+            activation=site.activation,
+            carry=site.carry,
+        )
 
     @property
     def site(self) -> Site:

@@ -128,7 +128,7 @@ class BlockHooks:
 
 def _before(rows: Tensor, x: Tensor) -> Tensor:
     batch, heads, _, width = x.shape
-    apart = rows.unflatten(-1, (heads, width)).transpose(-3, -2)
+    apart = rows.reshape(*rows.shape[:-1], heads, width).transpose(-3, -2)
     return torch.cat([apart.expand(batch, -1, -1, -1).to(x.dtype), x], dim=2)
 
 

@@ -1,4 +1,4 @@
-"""Methods of tuning with few parameters: one module each, found in `FORMS` (docs/adr/0031)."""
+"""Methods of tuning with few parameters: one module each, found in `FORMS` (ADR 0031)."""
 
 from __future__ import annotations
 

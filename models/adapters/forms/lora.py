@@ -60,7 +60,7 @@ class Lora(Form):
     def sites(self, config: ModelConfig) -> tuple[Site, ...]:
         """Return one site a linear and modality; the largest rank of its orders."""
         if strange := [name for name in self.hooks if f"block.{name}" not in LINEARS]:
-            there = ", ".join(each.removeprefix("block.") for each in LINEARS)
+            there = ", ".join(HOOKS[each].within for each in LINEARS)
             raise ValueError(f"LoRA has no linear {strange[0]!r}; there are {there}")
         made: tuple[Site, ...] = ()
         for name in self.hooks:
@@ -75,7 +75,7 @@ class Lora(Form):
 
     def factor(self, site: Site, part: str, config: ModelConfig) -> Tensor:
         """Return the scale of `up`, and 0 beyond an order's rank or head."""
-        name = site.hook.removeprefix("block.")
+        name = site.at.within
         ranks, scales = self._ranks(name, config), self._scales(name, config)
         within = torch.tensor([[float(at < rank) for at in range(max(ranks))] for rank in ranks])
         if self.per_head:

@@ -9,9 +9,10 @@ from torch import Tensor
 
 from artifact.adapters.hooks import Site
 from artifact.config import ModelConfig
-from models.adapters.form import AdapterModule, Form, Together
+from models.adapters.form import Form
 from models.adapters.forms.parallel import ScaledParallel
 from models.adapters.forms.prefix import Prefix
+from models.adapters.tunable import AdapterModule, Together
 
 if TYPE_CHECKING:
     from models.stack import Stack
@@ -35,9 +36,8 @@ class Mam(Form):
     scale: float = 4.0
 
     def _forms(self) -> tuple[Prefix, ScaledParallel]:
-        shared = {"unified": self.unified, "share": self.share}
-        beside = ScaledParallel(width=self.width, scale=self.scale, **shared)
-        return Prefix(rows=self.rows, inner=self.inner, **shared), beside
+        prefix = Prefix(self.unified, self.share, self.rows, self.inner)
+        return prefix, ScaledParallel(self.unified, self.share, self.width, self.scale)
 
     def __post_init__(self) -> None:
         super().__post_init__()

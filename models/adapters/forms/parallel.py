@@ -8,10 +8,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from artifact.adapters.hooks import Activation, Site, TableSize
+from artifact.adapters.hooks import BOTTLENECK, Activation, Site, TableSize
 from artifact.config import ModelConfig
 from models.adapters.form import Form, kaiming, positive, sites_at
-from models.adapters.forms.serial import BOTTLENECK
 
 BESIDE = ("block.attention_beside", "block.ffn_beside")
 

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from artifact.adapters.hooks import Site, TableSize
 from artifact.config import ModelConfig
-from models.adapters.form import AdapterModule, Form, TableModule, positive, sites_at
+from models.adapters.form import Form, positive, sites_at
+from models.adapters.tunable import AdapterModule, TableModule
 from models.norms import Order
 
 if TYPE_CHECKING:
@@ -76,8 +77,8 @@ class PrefixMlp(TableModule):
         inner = self.down(self.embedding.weight).tanh()
         apart = (self.config.orders, len(PARTS), self.config.width)
         at = PARTS.index(part)
-        weight = self.up.weight.unflatten(0, apart)[:, at]
-        bias = self.up.bias.unflatten(0, apart)[:, at]
+        weight = self.up.weight.view(*apart, -1)[:, at]
+        bias = self.up.bias.view(apart)[:, at]
         if order is not None:
             weight, bias = weight[order], bias[order]
         rows: Tensor = torch.einsum("pm,...dm->...pd", inner, weight) + bias.unsqueeze(-2)

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from artifact.adapters.hooks import Site, TableSize
 from artifact.config import ModelConfig
-from models.adapters.form import AdapterModule, Form, TableModule, positive, sites_at
+from models.adapters.form import Form, positive, sites_at
+from models.adapters.tunable import AdapterModule, TableModule
 
 if TYPE_CHECKING:
     from models.stack import Stack

@@ -7,12 +7,11 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from artifact.adapters.hooks import Activation, Site, TableSize
+from artifact.adapters.hooks import BOTTLENECK, Activation, Site, TableSize
 from artifact.config import ModelConfig
 from models.adapters.form import Form, norm_sites, positive, sites_at
 
 BEHIND = ("block.attention_output", "block.ffn_output")
-BOTTLENECK = ("down", "down_shift", "up", "shift")
 
 
 @dataclass(frozen=True)

@@ -8,21 +8,12 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from artifact.adapters.hooks import Activation, Site, TableSize
+from artifact.adapters.hooks import BOTTLENECK, GATE, Activation, Site, TableSize
 from artifact.config import ModelConfig
 from models.adapters.form import Form, norm_sites, positive, sites_at
 from models.adapters.forms.serial import BEHIND
 
-GATED = (
-    "down",
-    "down_shift",
-    "up",
-    "shift",
-    "gate_down",
-    "gate_down_shift",
-    "gate_up",
-    "gate_shift",
-)
+GATED = (*BOTTLENECK, *GATE)
 
 
 @dataclass(frozen=True)

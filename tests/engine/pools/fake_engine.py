@@ -27,9 +27,7 @@ class FakeEngine:
         arrived_s = self.clock.time_s if arrived_s is None else arrived_s
         return self.pool.admit("vqa", budget or Budget(), arrived_s, outside=outside)
 
-    def send(
-        self, budget: Budget | None = None, seed: int = 0, outside: int = 0
-    ) -> Future[Answer]:
+    def send(self, budget: Budget | None = None, seed: int = 0, outside: int = 0) -> Future[Answer]:
         request = VqaInput(picture(seed), "what colour", top_k=1)
         return self.pool.submit(self.admit(budget, outside=outside), request)
 

@@ -72,10 +72,11 @@ def test_the_engine_is_told_of_those_who_wait(server: ServerThread, pool: FakePo
     gate = server.app.state.serving.front.gate
     patient = question_head("Connection: close") + GOOD.body
     with ThreadPoolExecutor() as clients, crowded(server) as taken:
-        server.on_loop(lambda in_line=taken.pop(): gate.end(in_line, 0.0))
+        in_line, inside = taken.pop(), taken.pop()
+        server.on_loop(lambda: gate.end(in_line, 0.0))
         answers = [clients.submit(sent, server, patient) for _ in range(2)]
         server.wait_until(lambda: gate.waiting == 2)
-        server.on_loop(lambda inside=taken.pop(): gate.end(inside, 0.0))
+        server.on_loop(lambda: gate.end(inside, 0.0))
         found = [statuses(each.result(10)) for each in answers]
     assert found == [[200], [200]]
     assert pool.outside == [1, 0]

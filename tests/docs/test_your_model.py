@@ -1,7 +1,7 @@
 """docs/your-model.md, typed line by line in an empty folder.
 
 Tuning takes 20 steps here, and a part of the data is measured: what the commands do is judged. With
-OTMV_WHOLE_WALK=1 each line is typed as it stands (an hour on two cores), and scores are judged, too.
+OTMV_WHOLE_WALK=1 each line is typed as it stands (an hour on two cores), and scores are judged.
 """
 
 from __future__ import annotations

@@ -156,6 +156,7 @@ class EnginePool:
         tokens: int | None = None,
         reply_s: float = 0.0,
         adapter: str | None = None,
+        outside: int = 0,
     ) -> Request:
         """Take a place for a request before its picture is decoded.
 
@@ -168,6 +169,7 @@ class EnginePool:
             tokens: of its text (see `check_question`), or most of a caption's, if that is known.
             reply_s: predicted time from the engine's answer until the caller has it.
             adapter: name of the adapter that it is answered with; None: the base answers.
+            outside: requests that wait before the caller: rows with an answer make room for them.
 
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: the request has ended then.
@@ -175,7 +177,7 @@ class EnginePool:
         try:
             if not self.ready:
                 raise NotReady
-            known = Known(arrived_s, decode_s, rows, tokens, reply_s, adapter)
+            known = Known(arrived_s, decode_s, rows, tokens, reply_s, adapter, outside)
             return self._parts.admission.open(task, budget, known, self._clock.now_s())
         except RequestError:
             self.telemetry.ended(task, NO_VARIANT, "invalid")

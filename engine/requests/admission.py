@@ -29,6 +29,7 @@ class Known:
     tokens: int | None = None
     reply_s: float = 0.0
     adapter: str | None = None
+    outside: int = 0
 
 
 def shed_reason(error: EngineError) -> str:
@@ -63,6 +64,7 @@ class Admission:
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: why not.
         """
+        self._requests.outside = known.outside
         check_budget(budget)
         tasks = self._family.manifest.tasks
         if name not in tasks:

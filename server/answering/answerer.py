@@ -132,6 +132,7 @@ class Answerer:
                 request.tokens,
                 reply_s,
                 work.adapter,
+                self.front.waiting,
             )
             admitted.append(each)
         return predicted_s

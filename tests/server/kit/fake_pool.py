@@ -69,6 +69,7 @@ class FakePool:
     decode_s: list[float] = field(default_factory=list)
     cancelled: list[tuple[Request, str]] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
+    outside: list[int] = field(default_factory=list)
     seen: list[Input] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -85,6 +86,7 @@ class FakePool:
         tokens: int | None = None,
         reply_s: float = 0.0,
         adapter: str | None = None,
+        outside: int = 0,
     ) -> Request:
         self.shelf.check(adapter)
         with self._lock:
@@ -115,6 +117,7 @@ class FakePool:
             self.admitted.append(admitted)
             self.decode_s.append(decode_s)
             self.rows.append(rows)
+            self.outside.append(outside)
             self._open[admitted.id] = None
             return admitted
 

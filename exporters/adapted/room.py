@@ -118,7 +118,9 @@ class Room:
         if not given:
             return None
         adapter, *tables = given
-        place = adapter if order is None else adapter * self.orders + order
+        place = adapter
+        if order is not None and self.orders is not None:
+            place = adapter * self.orders + order
         names = [name for name in self.inputs() if name != "adapter"]
         flat = [table if order is None else table.flatten(0, 1) for table in tables]
         return RowTables(self.capacity, dict(zip(names, flat, strict=True)), place)

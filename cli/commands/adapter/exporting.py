@@ -7,7 +7,8 @@ from pathlib import Path
 from artifact.adapters.record import AdapterRecord
 from artifact.stage import stage_name
 from artifact.store import Artifact
-from exporters.export import ExportOptions, Report, export
+from exporters.export import ExportOptions, export
+from exporters.graphs.tracing import Report
 from exporters.quality import KnownQuality
 from models.checkpoint import Checkpoint
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -98,23 +98,26 @@ class DeviceRunner:
             if known is None:
                 known = self._captured[kind] = self._prepare(inputs)
             for name, array in inputs.items():
-                if not self._lies_still(name, array):
+                if self._resting(name, array) is None:
                     self._send(known.inputs[name], name, array)
             known.work()
             return self._receive(known.outputs, into)
 
-    def _lies_still(self, name: str, array: AnyArray) -> TypeGuard[TorchArray]:
-        """Tell whether an input is read where it lies: tables of adapters never move (ADR 0036)."""
-        return self._spec.inputs[name].shape[0] == "A" and isinstance(array, TorchArray)
+    def _resting(self, name: str, array: AnyArray) -> Tensor | None:
+        """Return an input that is read where it lies: tables of adapters never move (ADR 0036)."""
+        if self._spec.inputs[name].shape[0] == "A" and isinstance(array, TorchArray):
+            return array.tensor
+        return None
 
     def _kind(self, name: str, array: AnyArray) -> tuple[tuple[int, ...], int]:
-        still = self._lies_still(name, array)
-        return array.shape, array.tensor.data_ptr() if still else 0
+        resting = self._resting(name, array)
+        return array.shape, 0 if resting is None else resting.data_ptr()
 
     def _place(self, name: str, array: AnyArray) -> tuple[Tensor, Tensor]:
         """Return where an input lies while the stage runs, and what is to be held for it."""
-        if self._lies_still(name, array):
-            return array.tensor, array.tensor
+        resting = self._resting(name, array)
+        if resting is not None:
+            return resting, resting
         spec = self._spec.inputs[name]
         return self._buffers.fixed(name, dtype_of(spec.dtype), array.shape)
 

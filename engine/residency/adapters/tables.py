@@ -103,7 +103,7 @@ class AdapterTables:
             activations = self._form.capacity.activations_at(site.hook)
             chosen = np.array([each == site.activation for each in activations], np.float32)
             yield tensor_name(site.at, site.modality, "activation"), chosen
-            yield tensor_name(site.at, site.modality, "carry"), np.float32([site.carry])
+            yield tensor_name(site.at, site.modality, "carry"), np.array([site.carry], np.float32)
 
     def clear(self, place: int) -> None:
         """Make a place that of no adapter, and give its memory back."""

@@ -76,7 +76,7 @@ monitoring-test: .venv/.installed
 
 # schemathesis (all checks) and redocly (npm) against the OpenAPI page of a real server.
 api-check: .venv/.installed .venv-api/.installed
-	.venv/bin/pytest tests/server/routes/openapi/live_openapi.py
+	.venv/bin/pytest tests/server/apis/openapi/live_openapi.py
 
 # Build the CPU image and run it: buildah and podman, or docker. See tests/deploy/image_tools.py.
 image-test: .venv/.installed

@@ -18,6 +18,11 @@ from engine.telemetry import Telemetry
 from pictures.errors import DecodeWorkerDied, ImageError
 from server.access.guard import KeyGuard, open_paths
 from server.access.hosts import HostGuard
+from server.apis.direct_answers import DirectAnswers
+from server.apis.native import variants
+from server.apis.native.answers import answer_endpoints, answers_router
+from server.apis.openapi.document import install_openapi
+from server.apis.operation import artifacts, health, memory_budget
 from server.configuration.settings import Settings
 from server.engine_pool import OpenPool
 from server.errors import FieldProblem, InvalidFields, ServerError
@@ -30,10 +35,6 @@ from server.observing.logs import log_failure
 from server.observing.request_record import record_of
 from server.observing.tracing import Tracing, open_tracing
 from server.requests.budget import BUDGET_HEADERS
-from server.routes import artifacts, health, memory_budget, variants
-from server.routes.answers import answer_endpoints, answers_router
-from server.routes.direct_answers import DirectAnswers
-from server.routes.openapi_document import install_openapi
 from server.tasks import SERVED_TASKS
 
 DESCRIPTION = """One tuned vision-language model, served as a family of variants: every request

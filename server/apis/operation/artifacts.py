@@ -8,11 +8,11 @@ from starlette.responses import Response
 
 from artifact.store import Artifact
 from server import errors as http
+from server.apis.openapi.operations import json_operation
+from server.apis.operation.operator_request import OPERATOR_REQUEST_ERRORS, read_operator_request
 from server.errors.problem_json import openapi_responses
 from server.http.media_types import JSON
 from server.lifecycle.serving import Serving
-from server.routes.openapi_operations import json_operation
-from server.routes.operator_request import OPERATOR_REQUEST_ERRORS, read_operator_request
 
 router = APIRouter(prefix="/v1/artifacts", tags=["operation"])
 

@@ -9,6 +9,9 @@ from starlette.responses import Response
 from engine import errors as engine
 from server import errors as http
 from server.answering.numbers import to_mb
+from server.apis.native.variants import resident_keys
+from server.apis.openapi.operations import json_operation
+from server.apis.operation.operator_request import OPERATOR_REQUEST_ERRORS, read_operator_request
 from server.engine_pool import Pool
 from server.errors.problem_json import openapi_responses
 from server.http.media_types import JSON
@@ -16,9 +19,6 @@ from server.lifecycle.memory_budget import BYTES_PER_MB
 from server.lifecycle.serving import Serving
 from server.requests.budget import LIMIT_MEMORY_MB
 from server.requests.fields import WireModel
-from server.routes.openapi_operations import json_operation
-from server.routes.operator_request import OPERATOR_REQUEST_ERRORS, read_operator_request
-from server.routes.variants import resident_keys
 
 router = APIRouter(prefix="/v1", tags=["operation"])
 

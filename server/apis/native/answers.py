@@ -17,6 +17,8 @@ from engine import errors as engine
 from pictures import errors as pictures
 from server import errors as http
 from server.answering.work import Work, WorkResult
+from server.apis.direct_answers import Endpoint
+from server.apis.openapi.operations import answered, task_operation
 from server.engine_pool import OnText, Pool
 from server.errors.problem_json import openapi_responses, problem_body
 from server.front.front import VISIT
@@ -29,8 +31,6 @@ from server.lifecycle.serving import Serving
 from server.observing.logs import log_failure
 from server.observing.request_record import RequestRecord, record_of
 from server.requests.reader import CheckedRequest, Fields
-from server.routes.direct_answers import Endpoint
-from server.routes.openapi_operations import answered, task_operation
 from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
 

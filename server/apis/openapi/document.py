@@ -11,9 +11,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from server import errors as http
+from server.apis.openapi.operations import SCHEMA_REFERENCE
 from server.errors.problem_json import ProblemModel, header_references, openapi_responses
 from server.errors.statuses import BAD_REQUEST, INTERNAL, Problem
-from server.routes.openapi_operations import SCHEMA_REFERENCE
 
 _SCHEME = "apiKey"
 _LICENSE = {"name": "Apache-2.0", "identifier": "Apache-2.0"}

@@ -9,9 +9,9 @@ import pytest
 from jsonschema_specifications import REGISTRY
 from pydantic import BaseModel
 
+from server.apis.operation.artifacts import ReloadRequest
+from server.apis.operation.memory_budget import MemoryBudgetRequest
 from server.requests.budget import BUDGET_HEADERS, BudgetFields
-from server.routes.artifacts import ReloadRequest
-from server.routes.memory_budget import MemoryBudgetRequest
 from server.tasks import SERVED_TASKS
 from tests.server.kit.ready_client import ready_client
 

@@ -19,14 +19,12 @@ from pictures.errors import DecodeWorkerDied, ImageError
 from server.access.guard import KeyGuard, open_paths
 from server.access.hosts import HostGuard
 from server.apis.direct_answers import DirectAnswers
-from server.apis.native import variants
-from server.apis.native.answers import answer_endpoints, answers_router
 from server.apis.openapi.document import install_openapi
-from server.apis.operation import artifacts, health, memory_budget
+from server.apis.registry import routers, routes_that_answer
 from server.configuration.settings import Settings
 from server.engine_pool import OpenPool
 from server.errors import FieldProblem, InvalidFields, ServerError
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.http.cors import Cors
 from server.http.middleware import RequestReports, RequestStamp
 from server.http.whole_answers import WholeAnswers
@@ -68,18 +66,17 @@ def create_app(
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.serving = Serving(settings, open_pool, telemetry, clock)
-    tasks = tuple(SERVED_TASKS.values())
-    app.include_router(answers_router(tasks))
-    for module in (variants, artifacts, memory_budget, health):
-        app.include_router(module.router)
+    for router in routers():
+        app.include_router(router)
     for kind in _HANDLED:
-        app.add_exception_handler(kind, _as_problem)
+        app.add_exception_handler(kind, _as_error)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     unguarded = open_paths(settings.guard_metrics) if settings.keys else None
-    endpoints = answer_endpoints(tasks)
-    app.add_middleware(DirectAnswers, endpoints, on_error=_as_problem, handled=_HANDLED)
+    app.add_middleware(
+        DirectAnswers, routes=routes_that_answer(), on_error=_as_error, handled=_HANDLED
+    )
     _add_middleware(app, clock, tracing, unguarded)
-    requests = [served.shape.json for served in tasks]
+    requests = [served.shape.json for served in SERVED_TASKS.values()]
     install_openapi(app, requests, unguarded, named_hosts=bool(settings.allowed_hosts))
     return app
 
@@ -129,12 +126,12 @@ def _add_middleware(
     )
 
 
-async def _as_problem(request: Request, error: Exception) -> Response:
+async def _as_error(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and request.method == "OPTIONS" and _allowed(error):
         return Response(status_code=204, headers={"Allow": _allowed(error)})
     record = record_of(request)
     log_failure(error, record)
-    return problem_response(error, record.request_id, request.scope["path"])
+    return error_response(error, record.request_id, request.scope["path"])
 
 
 def _allowed(error: HTTPException) -> str:
@@ -150,4 +147,4 @@ async def _invalid_parameters(request: Request, error: Exception) -> Response:
     problems = tuple(
         FieldProblem(".".join(str(part) for part in item["loc"]), item["msg"]) for item in found
     )
-    return await _as_problem(request, InvalidFields(problems))
+    return await _as_error(request, InvalidFields(problems))

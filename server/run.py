@@ -18,7 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from engine.loop.executor import ENGINE_THREAD
-from server.apis.native.answers import answer_paths
+from server.apis.registry import routes_that_answer
 from server.engine_pool import LOADER_THREAD
 from server.errors import ArtifactRefused, ServerError
 from server.http.connection.accepting import Acceptor
@@ -116,7 +116,7 @@ def draining_server(
         most_connections,
         serving.clock,
         serving.telemetry,
-        HeadAdmission(serving.front, serving.shares.of, answer_paths()),
+        HeadAdmission(serving.front, serving.shares.of, routes_that_answer().kind_of),
     )
     return DrainingServer(config, serving, limits, on_ready)
 

@@ -12,7 +12,7 @@ from server.access.keys import KeyRing
 from server.access.rates import TokenBucket
 from server.configuration.api_key import ApiKey
 from server.errors import RateExceeded, ServerError, Unauthorized
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.observing.logs import log_failure
 from server.observing.request_record import RequestRecord
 
@@ -65,7 +65,7 @@ class KeyGuard:
             record.api_key = self._admit(scope, record)
         except ServerError as error:
             log_failure(error, record)
-            response = problem_response(error, record.request_id, scope["path"])
+            response = error_response(error, record.request_id, scope["path"])
             await response(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.errors import HostNotAllowed
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.observing.logs import log_failure
 
 _HOST = re.compile(r"\[?(.*?)[.\]]?(?::[0-9]*)?")
@@ -36,7 +36,7 @@ class HostGuard:
             return
         record, error = scope["state"]["record"], HostNotAllowed()
         log_failure(error, record)
-        await problem_response(error, record.request_id, scope["path"])(scope, receive, send)
+        await error_response(error, record.request_id, scope["path"])(scope, receive, send)
 
 
 def host_of(headers: Sequence[tuple[bytes, bytes]]) -> str:

@@ -34,6 +34,8 @@ class Problem:
 
 
 CLIENT_LEFT = 499
+MALFORMED = 400
+UNPROCESSABLE = 422
 INTERNAL = Problem(500, "internal", "The server failed; quote the request id when reporting it")
 LOAD_FAILED = Problem(503, "load-failed", "A stage could not be loaded")
 IMAGE_TOO_LARGE = Problem(413, "image-too-large", "The picture has too many pixels")
@@ -68,6 +70,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.RemoteUrlRefused: Problem(422, "remote-url", "Remote addresses are not fetched"),
     http.UnsupportedBody: Problem(415, "unsupported-body", "The body's type is not supported"),
     http.BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
+    http.ModelNotFound: Problem(404, "model-not-found", "No model has that name"),
     http.HeadTooLarge: Problem(431, "head-too-large", "The head is too large"),
     http.HeadTooSlow: Problem(408, "head-too-slow", "The head did not arrive in time"),
     http.BodyTooSlow: Problem(408, "body-too-slow", "The body did not arrive in time"),

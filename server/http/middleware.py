@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from engine.clock import Clock
 from engine.telemetry import Telemetry
 from server.answering.numbers import to_ms
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.front.front import VISIT
 from server.front.gate import Visit
 from server.observing.logs import access_fields, log_failure
@@ -89,7 +89,7 @@ class RequestStamp:
         except Exception as error:  # nothing above this would answer in our format
             log_failure(error, record)
             if status == 0:
-                response = problem_response(error, record.request_id, scope["path"])
+                response = error_response(error, record.request_id, scope["path"])
                 await response(scope, receive, stamp)
         finally:
             record.end(self._clock.now_s())

@@ -1,0 +1,52 @@
+"""Every API of the server: what it answers, and its other routes. A new one is an entry here, and
+the shape of its errors in `server/errors/shapes.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+
+from server.apis.answer_route import AnswerRoute, AnswerRoutes
+from server.apis.native import variants
+from server.apis.native.answers import answer_routes, answers_router
+from server.apis.operation import artifacts, health, memory_budget
+from server.tasks import SERVED_TASKS
+from server.tasks.served_task import ServedTask
+
+Tasks = Sequence[ServedTask[Any]]
+
+
+@dataclass(frozen=True)
+class Api:
+    """An API.
+
+    Attributes:
+        routers: its routes, described, those that answer included.
+        answers: its routes that answer, for the front and for the short way to them.
+    """
+
+    routers: Callable[[Tasks], Sequence[APIRouter]]
+    answers: Callable[[Tasks], Sequence[AnswerRoute]] = lambda tasks: ()
+
+
+APIS: dict[str, Api] = {
+    "native": Api(lambda tasks: (answers_router(tasks), variants.router), answer_routes),
+    "operation": Api(lambda tasks: (artifacts.router, memory_budget.router, health.router)),
+}
+"""Every API, in the order of the OpenAPI page."""
+
+
+def routers() -> list[APIRouter]:
+    """Return the routes of every API."""
+    tasks = tuple(SERVED_TASKS.values())
+    return [router for api in APIS.values() for router in api.routers(tasks)]
+
+
+def routes_that_answer() -> AnswerRoutes:
+    """Return the one table of routes that answer."""
+    tasks = tuple(SERVED_TASKS.values())
+    return AnswerRoutes([route for api in APIS.values() for route in api.answers(tasks)])

@@ -20,7 +20,7 @@ from server.access.guard import KeyGuard, open_paths
 from server.access.hosts import HostGuard
 from server.apis.direct_answers import DirectAnswers
 from server.apis.openapi.document import install_openapi
-from server.apis.registry import routers, routes_that_answer
+from server.apis.registry import json_bodies, routers, routes_that_answer
 from server.configuration.settings import Settings
 from server.engine_pool import OpenPool
 from server.errors import FieldProblem, InvalidFields, ServerError
@@ -33,7 +33,6 @@ from server.observing.logs import log_failure
 from server.observing.request_record import record_of
 from server.observing.tracing import Tracing, open_tracing
 from server.requests.budget import BUDGET_HEADERS
-from server.tasks import SERVED_TASKS
 
 DESCRIPTION = """One tuned vision-language model, served as a family of variants: every request
 gets the best variant its budget allows. Every error is RFC 9457 `application/problem+json`."""
@@ -76,8 +75,7 @@ def create_app(
         DirectAnswers, routes=routes_that_answer(), on_error=_as_error, handled=_HANDLED
     )
     _add_middleware(app, clock, tracing, unguarded)
-    requests = [served.shape.json for served in SERVED_TASKS.values()]
-    install_openapi(app, requests, unguarded, named_hosts=bool(settings.allowed_hosts))
+    install_openapi(app, json_bodies(), unguarded, named_hosts=bool(settings.allowed_hosts))
     return app
 
 

@@ -35,6 +35,7 @@ class Given:
 
     Attributes:
         path: its path.
+        request_id: its id.
         headers: its headers.
         body: all of it.
         reader: checks it, by the limits and defaults of whoever sends it.
@@ -42,6 +43,7 @@ class Given:
     """
 
     path: str
+    request_id: str
     headers: Mapping[str, str]
     body: bytes | bytearray
     reader: RequestReader
@@ -177,7 +179,7 @@ class _Exchange:
         await self.serving.front.enter(self.visit, body.data)
         reader = self.serving.reader_for(self.record.api_key)
         path, headers = self.request.scope["path"], self.request.headers
-        given = Given(path, headers, body.data, reader, open_pool.artifact)
+        given = Given(path, self.record.request_id, headers, body.data, reader, open_pool.artifact)
         asked = await self.serving.parse(len(body.data), self.translation.read, given)
         del given
         body.data = b""  # the pictures are copies; their bytes stay counted until the answer

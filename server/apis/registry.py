@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import BaseModel
 
 from server.apis.answer_route import AnswerRoute, AnswerRoutes
 from server.apis.native import variants
 from server.apis.native.answers import answer_routes, answers_router
+from server.apis.openai.chat_request import ChatRequest
+from server.apis.openai.routes import openai_answer_routes, openai_routers
 from server.apis.operation import artifacts, health, memory_budget
 from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
@@ -27,15 +30,29 @@ class Api:
     Attributes:
         routers: its routes, described, those that answer included.
         answers: its routes that answer, for the front and for the short way to them.
+        bodies: the JSON bodies that its routes read themselves, for OpenAPI.
     """
 
     routers: Callable[[Tasks], Sequence[APIRouter]]
     answers: Callable[[Tasks], Sequence[AnswerRoute]] = lambda tasks: ()
+    bodies: Callable[[Tasks], Sequence[type[BaseModel]]] = lambda tasks: ()
 
 
 APIS: dict[str, Api] = {
-    "native": Api(lambda tasks: (answers_router(tasks), variants.router), answer_routes),
-    "operation": Api(lambda tasks: (artifacts.router, memory_budget.router, health.router)),
+    "native": Api(
+        lambda tasks: (answers_router(tasks), variants.router),
+        answer_routes,
+        lambda tasks: [served.shape.json for served in tasks],
+    ),
+    "openai": Api(
+        lambda tasks: openai_routers(),
+        lambda tasks: openai_answer_routes(),
+        lambda tasks: (ChatRequest,),
+    ),
+    "operation": Api(
+        lambda tasks: (artifacts.router, memory_budget.router, health.router),
+        bodies=lambda tasks: (artifacts.ReloadRequest, memory_budget.MemoryBudgetRequest),
+    ),
 }
 """Every API, in the order of the OpenAPI page."""
 
@@ -50,3 +67,9 @@ def routes_that_answer() -> AnswerRoutes:
     """Return the one table of routes that answer."""
     tasks = tuple(SERVED_TASKS.values())
     return AnswerRoutes([route for api in APIS.values() for route in api.answers(tasks)])
+
+
+def json_bodies() -> list[type[BaseModel]]:
+    """Return the JSON bodies that routes read themselves."""
+    tasks = tuple(SERVED_TASKS.values())
+    return [body for api in APIS.values() for body in api.bodies(tasks)]

@@ -14,11 +14,9 @@ from starlette.exceptions import HTTPException
 from engine import errors as engine
 from engine.types import Offer
 from server import errors as http
-from server.errors.statuses import OPAQUE, PROBLEMS, Problem, classify, retry_after_s
+from server.errors.statuses import OPAQUE, PROBLEMS, RETRIED, Problem, classify, retry_after_s
 
 MEDIA_TYPE = "application/problem+json"
-_FOR_A_WHILE = frozenset({409, 429, 503})
-"""Statuses of what a later try may not meet: such answers may say when."""
 _SAFE_DETAIL = (engine.CapacityError, http.ServerError)
 
 
@@ -70,7 +68,7 @@ def _response(status: int, kinds: Sequence[Problem]) -> dict[str, Any]:
     schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": own}]}
     return {
         "description": "; ".join(f"{kind.title} (`{kind.type_uri}`)" for kind in kinds),
-        "headers": header_references(*(("Retry-After",) if status in _FOR_A_WHILE else ())),
+        "headers": header_references(*(("Retry-After",) if status in RETRIED else ())),
         "content": {MEDIA_TYPE: {"schema": schema}},
     }
 

@@ -5,7 +5,7 @@ Statuses come from one table (`statuses.py`); a shape only says them in the word
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,12 +34,14 @@ class ErrorShape:
     Attributes:
         media_type: of the body.
         body: from an error, the request's id and its path to the body, as plain values.
+        schema: the JSON schema of a body.
         unprocessable: the status of requests that this server calls unprocessable (422).
         headers: further headers of a response.
     """
 
     media_type: str
     body: Callable[[Exception, str, str], dict[str, Any]]
+    schema: Mapping[str, Any]
     unprocessable: int = UNPROCESSABLE
     headers: Callable[[Exception], dict[str, str]] = field(default=lambda error: {})
 
@@ -87,10 +89,21 @@ def _hugging_face_body(error: Exception, request_id: str, path: str) -> dict[str
     return _one_line_body(error, request_id, path) | {"error_type": classify(error).slug}
 
 
-PROBLEM_JSON = ErrorShape(MEDIA_TYPE, problem_body)
-OPENAI = ErrorShape(_JSON, _openai_body, MALFORMED, _openai_headers)
-OPEN_INFERENCE = ErrorShape(_JSON, _one_line_body, MALFORMED)
-HUGGING_FACE = ErrorShape(_JSON, _hugging_face_body)
+def _schema(**error: Any) -> dict[str, Any]:
+    """Return the schema of a body with these fields and the request's id."""
+    told = error | {"request_id": _TEXT}
+    return {"type": "object", "properties": told, "required": [*told]}
+
+
+_TEXT = {"type": "string"}
+_MAYBE_TEXT = {"type": ["string", "null"]}
+_OPENAI_ERROR = {"message": _TEXT, "type": _TEXT, "param": _MAYBE_TEXT, "code": _TEXT}
+_OPENAI_SCHEMA = {"type": "object", "properties": _OPENAI_ERROR, "required": [*_OPENAI_ERROR]}
+
+PROBLEM_JSON = ErrorShape(MEDIA_TYPE, problem_body, {"$ref": "#/components/schemas/Problem"})
+OPENAI = ErrorShape(_JSON, _openai_body, _schema(error=_OPENAI_SCHEMA), MALFORMED, _openai_headers)
+OPEN_INFERENCE = ErrorShape(_JSON, _one_line_body, _schema(error=_TEXT), MALFORMED)
+HUGGING_FACE = ErrorShape(_JSON, _hugging_face_body, _schema(error=_TEXT, error_type=_TEXT))
 
 _BY_PREFIX = {
     "/v1/chat/": OPENAI,

@@ -36,6 +36,8 @@ class Problem:
 CLIENT_LEFT = 499
 MALFORMED = 400
 UNPROCESSABLE = 422
+RETRIED = frozenset({409, 429, 503})
+"""Statuses of what a later try may not meet: such answers may say when."""
 INTERNAL = Problem(500, "internal", "The server failed; quote the request id when reporting it")
 LOAD_FAILED = Problem(503, "load-failed", "A stage could not be loaded")
 IMAGE_TOO_LARGE = Problem(413, "image-too-large", "The picture has too many pixels")

@@ -85,6 +85,16 @@ class RequestReader:
             pictures, fields = _from_json(shape, body)
         else:
             pictures, fields = _from_form(shape, body, headers)
+        return self.check(pictures, fields, headers)
+
+    def check(
+        self, pictures: Sequence[_Bytes], fields: Fields, headers: Mapping[str, str]
+    ) -> CheckedRequest[Fields]:
+        """Check the pictures of a request, and merge its budget with that of its headers.
+
+        Raises:
+            ServerError, ImageError: a subclass, for the first thing that is wrong.
+        """
         budget = self.defaults.merged(fields.budget, budget_from_headers(headers))
         names = _NAMES[len(pictures)]
         read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))

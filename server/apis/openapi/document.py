@@ -12,7 +12,9 @@ from pydantic.json_schema import models_json_schema
 
 from server import errors as http
 from server.apis.openapi.operations import SCHEMA_REFERENCE
+from server.apis.openapi.other_errors import error_responses
 from server.errors.problem_json import ProblemModel, header_references, openapi_responses
+from server.errors.shapes import PROBLEM_JSON, shape_of
 from server.errors.statuses import BAD_REQUEST, INTERNAL, Problem
 
 _SCHEME = "apiKey"
@@ -66,15 +68,17 @@ def install_openapi(
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
             made = _with_components(app, [*requests, ProblemModel])
-            for _, operation in _operations(made):
-                _add_refusals(operation, _OF_EVERY_ROUTE)
+            for path, operation in _operations(made):
+                _add_refusals(path, operation, _OF_EVERY_ROUTE)
                 for response in operation["responses"].values():
                     response.setdefault("headers", header_references())
             if unguarded is not None:
                 _add_keys(made, unguarded)
             if named_hosts:
                 for path, operation in _operations(made):
-                    _add_refusals(operation, () if path in _PROBES else (http.HostNotAllowed,))
+                    _add_refusals(
+                        path, operation, () if path in _PROBES else (http.HostNotAllowed,)
+                    )
             app.openapi_schema = made
         return app.openapi_schema
 
@@ -109,13 +113,20 @@ def _operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]
             yield path, operation
 
 
-def _add_refusals(operation: dict[str, Any], errors: Iterable[type[Exception] | Problem]) -> None:
-    """Add problems to an operation's responses, beside those that it has."""
+def _add_refusals(
+    path: str, operation: dict[str, Any], errors: Iterable[type[Exception] | Problem]
+) -> None:
+    """Add errors to an operation's responses, beside those that it has, in its API's shape."""
+    shape = shape_of(path)
+    ours = shape is PROBLEM_JSON
     responses = operation["responses"]
-    for status, refusal in openapi_responses(errors).items():
+    refusals = openapi_responses(errors) if ours else error_responses(shape, errors)
+    for status, refusal in refusals.items():
         known = responses.setdefault(str(status), refusal)
-        if known is not refusal:
-            known["description"] += f"; {refusal['description']}"
+        if known is refusal:
+            continue
+        known["description"] += f"; {refusal['description']}"
+        if ours:
             types = [_types(each) for each in (known, refusal)]
             types[0] += [uri for uri in types[1] if uri not in types[0]]
     operation["responses"] = dict(sorted(responses.items()))
@@ -136,5 +147,5 @@ def _add_keys(document: dict[str, Any], unguarded: Container[str]) -> None:
         if path in unguarded:
             continue
         operation["security"] = [{_SCHEME: []}]
-        _add_refusals(operation, (http.Unauthorized, http.RateExceeded))
+        _add_refusals(path, operation, (http.Unauthorized, http.RateExceeded))
         operation["responses"]["401"]["headers"] = header_references("WWW-Authenticate")

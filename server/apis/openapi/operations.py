@@ -31,13 +31,14 @@ def task_operation(shape: RequestShape[Any]) -> dict[str, Any]:
                 JSON: {"schema": {"$ref": SCHEMA_REFERENCE.format(model=shape.json.__name__)}},
             },
         },
-        "parameters": _budget_headers(),
+        "parameters": budget_headers(),
     }
 
 
 def json_operation(request: type[BaseModel], required: bool = False) -> dict[str, Any]:
     """Return the JSON body of a route that reads it itself."""
-    content = {JSON: {"schema": request.model_json_schema()}}
+    schema = {"$ref": SCHEMA_REFERENCE.format(model=request.__name__)}
+    content = {JSON: {"schema": schema}}
     return {"requestBody": {"required": required, "content": content}}
 
 
@@ -92,7 +93,8 @@ def _files(count: int) -> dict[str, Any]:
     return {"type": "array", "items": file, "minItems": count, "maxItems": count}
 
 
-def _budget_headers() -> list[dict[str, Any]]:
+def budget_headers() -> list[dict[str, Any]]:
+    """Return the headers of a request's budget."""
     return [
         {
             "name": "-".join(part.capitalize() for part in header.split("-")),

@@ -41,7 +41,8 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 
 def test_routes_are_listed(document: dict[str, Any]) -> None:
     names = ("vqa", "caption", "reason", "variants", "artifacts/reload", "memory-budget")
-    wanted = {f"/v1/{name}" for name in names}
+    openai = ("chat/completions", "models", "models/{model}")
+    wanted = {f"/v1/{name}" for name in (*names, *openai)}
     wanted |= {"/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == wanted
 

@@ -1,0 +1,88 @@
+"""From what an API's request says to the fields of a task: which task it is, and its options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from server.apis.model_name import ModelName, ServedModel
+from server.errors import InvalidFields
+from server.requests.budget import BudgetFields
+from server.requests.fields import from_values
+from server.requests.reader import TaskFields
+from server.tasks import SERVED_TASKS
+from server.tasks.served_task import ServedTask
+
+_COUNTS = {0: "no picture", 1: "one picture", 2: "two pictures"}
+
+
+def task_named(model: ModelName) -> ServedTask[Any] | None:
+    """Return the task that a model's name asks for, if it does."""
+    return None if model.task is None else SERVED_TASKS[model.task]
+
+
+def task_for(
+    pictures: int, text: bool, named: ServedTask[Any] | None, served: ServedModel, field: str
+) -> ServedTask[Any]:
+    """Return the task of a request with so many pictures, and with a text or without.
+
+    `named` is the one that the request asks for; else it is the first of those served that takes
+    this. `field` is where pictures and text stand.
+
+    Raises:
+        InvalidFields: none takes that, or the named one does not.
+    """
+    candidates = [named] if named else [SERVED_TASKS[name] for name in served.tasks]
+    for each in candidates:
+        if (each.task.pictures, each.task.text is not None) == (pictures, text):
+            return each
+    given = f"{_COUNTS.get(pictures, f'{pictures} pictures')} {'and a' if text else 'without a'}"
+    raise InvalidFields.one(
+        field, f"{given} text is given; {_takes(candidates)}" if pictures else _NO_PICTURE
+    )
+
+
+_NO_PICTURE = "has no picture; send one, as this model answers about pictures"
+
+
+def _takes(tasks: Iterable[ServedTask[Any]]) -> str:
+    wanted = []
+    for each in tasks:
+        text = f"and a {each.task.text}" if each.task.text else "without a text"
+        wanted.append(f"{each.task.name} takes {_COUNTS[each.task.pictures]} {text}")
+    return ", ".join(wanted)
+
+
+def fields_of(
+    served: ServedTask[Any],
+    text: str | None,
+    options: Mapping[str, Any],
+    budget: BudgetFields,
+    names: Mapping[str, str],
+) -> TaskFields:
+    """Return the fields of a task.
+
+    `text`: what it asks, if it takes a text. `options`: its other fields. `names`: what the API
+    calls fields, for refusals.
+
+    Raises:
+        InvalidFields: a field is unknown to the task, or out of range.
+    """
+    values = dict(options) | {"budget": budget}
+    if served.task.text is not None:
+        values[served.task.text] = text
+    found: TaskFields = from_values(served.shape.fields, values, names)
+    return found
+
+
+def budget_with(model: ModelName, budget: BudgetFields, field: str) -> BudgetFields:
+    """Return a budget with the variant that a model's name asks for.
+
+    Raises:
+        InvalidFields: the two ask for different variants; `field` is the budget's.
+    """
+    if model.variant is None or budget.variant == model.variant:
+        return budget
+    if budget.variant is not None:
+        raise InvalidFields.one(field, f"the model's name asks for {model.variant}")
+    return budget.model_copy(update={"variant": model.variant})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from server.apis.model_name import ModelName, ServedModel
@@ -13,6 +13,8 @@ from server.requests.reader import TaskFields
 from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
 
+_NOT_OPTIONS = frozenset({"budget", "stream"})
+"""Fields of our own API that others say in their way, or not at all."""
 _COUNTS = {0: "no picture", 1: "one picture", 2: "two pictures"}
 
 
@@ -55,22 +57,29 @@ def _takes(tasks: Iterable[ServedTask[Any]]) -> str:
 
 def fields_of(
     served: ServedTask[Any],
-    text: str | None,
+    texts: Sequence[str],
     options: Mapping[str, Any],
     budget: BudgetFields,
     names: Mapping[str, str],
 ) -> TaskFields:
     """Return the fields of a task.
 
-    `text`: what it asks, if it takes a text. `options`: its other fields. `names`: what the API
-    calls fields, for refusals.
+    `texts`: what it asks, if it takes a text; several where it takes a list. `options`: its other
+    fields. `names`: what the API calls fields, for refusals.
 
     Raises:
         InvalidFields: a field is unknown to the task, or out of range.
     """
+    text = served.task.text
+    for name in {*_NOT_OPTIONS, text, *served.shape.lists.values()} & set(options):
+        raise InvalidFields.one(names.get(name, name), "is no parameter of this API")
     values = dict(options) | {"budget": budget}
-    if served.task.text is not None:
-        values[served.task.text] = text
+    if text is not None and len(texts) != 1:
+        if text not in served.shape.lists:
+            raise InvalidFields.one(names.get(text, text), f"{len(texts)} given; send one")
+        values[served.shape.lists[text]] = list(texts)
+    elif text is not None:
+        values[text] = texts[0]
     found: TaskFields = from_values(served.shape.fields, values, names)
     return found
 

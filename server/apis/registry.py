@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from server.apis.answer_route import AnswerRoute, AnswerRoutes
 from server.apis.native import variants
 from server.apis.native.answers import answer_routes, answers_router
+from server.apis.open_inference.infer_request import InferRequest
+from server.apis.open_inference.routes import infer_router, infer_routes
 from server.apis.openai.chat_request import ChatRequest
 from server.apis.openai.routes import openai_answer_routes, openai_routers
 from server.apis.operation import artifacts, health, memory_budget
@@ -48,6 +50,11 @@ APIS: dict[str, Api] = {
         lambda tasks: openai_routers(),
         lambda tasks: openai_answer_routes(),
         lambda tasks: (ChatRequest,),
+    ),
+    "open_inference": Api(
+        lambda tasks: (infer_router(),),
+        lambda tasks: infer_routes(),
+        lambda tasks: (InferRequest,),
     ),
     "operation": Api(
         lambda tasks: (artifacts.router, memory_budget.router, health.router),

@@ -24,14 +24,12 @@ class ChatReply:
     Attributes:
         completion_id: the completion's id.
         model: the model's name, as the request has it.
-        streams: whether it is written as chunks.
-        usage: whether these end with one that counts tokens.
+        usage: whether its chunks end with one that counts tokens.
         begun: whether a chunk was written.
     """
 
     completion_id: str
     model: str
-    streams: bool
     usage: bool
     created: int = field(default_factory=lambda: int(time.time()))
     begun: bool = False

@@ -15,6 +15,8 @@ from server.tasks.served_task import ServedTask
 
 _NOT_OPTIONS = frozenset({"budget", "stream"})
 """Fields of our own API that others say in their way, or not at all."""
+_TIMEOUT = "timeout"
+_US_PER_MS = 1e3
 _COUNTS = {0: "no picture", 1: "one picture", 2: "two pictures"}
 
 
@@ -95,3 +97,24 @@ def budget_with(model: ModelName, budget: BudgetFields, field: str) -> BudgetFie
     if budget.variant is not None:
         raise InvalidFields.one(field, f"the model's name asks for {model.variant}")
     return budget.model_copy(update={"variant": model.variant})
+
+
+def split_parameters(
+    parameters: Mapping[str, Any], place: str
+) -> tuple[BudgetFields, dict[str, Any]]:
+    """Return the budget in a request's parameters, and the task's options.
+
+    `timeout` is Triton's: microseconds. `place`: where the parameters stand, for refusals.
+
+    Raises:
+        InvalidFields: a budget is out of range.
+    """
+    rest = dict(parameters)
+    timeout = rest.pop(_TIMEOUT, None)
+    said = {name: rest.pop(name) for name in BudgetFields.model_fields if name in rest}
+    if timeout is not None:
+        if isinstance(timeout, bool) or not isinstance(timeout, int):
+            raise InvalidFields.one(f"{place}.{_TIMEOUT}", "is no whole number")
+        said.setdefault("max_latency_ms", timeout / _US_PER_MS)
+    names = {name: f"{place}.{name}" for name in said}
+    return from_values(BudgetFields, said, names), rest

@@ -61,8 +61,14 @@ class Answered(Generic[Fields]):
     request_id: str
 
     def body(self) -> dict[str, Any]:
-        """Return our own API's body: what other APIs put beside their own fields."""
+        """Return our own API's body."""
         return self.served.body(self.result, self.checked.fields, self.request_id)
+
+    def extras(self) -> dict[str, Any]:
+        """Return what our own API says of the first answer, with whose it is."""
+        body = self.body()
+        whose = {name: body[name] for name in ("request_id", "task", "artifact")}
+        return whose | body["answers"][0]
 
 
 class Reply(Protocol):

@@ -12,6 +12,8 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from server.apis.answer_route import AnswerRoute, AnswerRoutes
+from server.apis.hugging_face.hf_request import HfRequest
+from server.apis.hugging_face.routes import hf_answer_routes, hf_router
 from server.apis.native import variants
 from server.apis.native.answers import answer_routes, answers_router
 from server.apis.open_inference.infer_request import InferRequest
@@ -55,6 +57,11 @@ APIS: dict[str, Api] = {
         lambda tasks: (infer_router(),),
         lambda tasks: infer_routes(),
         lambda tasks: (InferRequest,),
+    ),
+    "hugging_face": Api(
+        lambda tasks: (hf_router(),),
+        lambda tasks: hf_answer_routes(),
+        lambda tasks: (HfRequest,),
     ),
     "operation": Api(
         lambda tasks: (artifacts.router, memory_budget.router, health.router),

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from artifact.store import Artifact
-from server.apis.asking import budget_with, fields_of, task_named
+from server.apis.asking import budget_with, fields_of, split_parameters, task_named
 from server.apis.model_name import ModelName, ServedModel, read_model_name
 from server.apis.open_inference.tensors import Element, InputTensor
 from server.errors import InvalidFields
-from server.requests.budget import BudgetFields
-from server.requests.fields import LONGEST_TEXT, from_values
+from server.requests.fields import LONGEST_TEXT
 from server.requests.json_pictures import picture_bytes
 from server.requests.json_scan import JsonString
 from server.requests.reader import CheckedRequest, RequestReader
@@ -20,8 +19,6 @@ from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
 
 IMAGE = "image"
-_TIMEOUT = "timeout"
-_US_PER_MS = 1e3
 _PLACE = "parameters"
 
 
@@ -54,7 +51,7 @@ class InferQuestion:
         served = _task(name, known, inputs, len(pictures))
         text = served.task.text
         texts = [_text(each, text) for each in inputs[text]] if text else []
-        budget, options = self._parameters()
+        budget, options = split_parameters(self.parameters, _PLACE)
         budget = budget_with(name, budget, f"{_PLACE}.variant")
         names = {each: f"{_PLACE}.{each}" for each in options} | {text or "": f"inputs.{text}"}
         names |= {listed: f"inputs.{one}" for one, listed in served.shape.lists.items()}
@@ -69,18 +66,6 @@ class InferQuestion:
                 raise InvalidFields.one(f"inputs.{each.name[:60]}", "given twice")
             found[each.name] = each.elements
         return found
-
-    def _parameters(self) -> tuple[BudgetFields, dict[str, Any]]:
-        """Return the budget and a task's options."""
-        rest = dict(self.parameters)
-        timeout = rest.pop(_TIMEOUT, None)
-        said = {name: rest.pop(name) for name in BudgetFields.model_fields if name in rest}
-        if timeout is not None:  # as Triton's clients say it, in microseconds
-            if isinstance(timeout, bool) or not isinstance(timeout, int):
-                raise InvalidFields.one(f"{_PLACE}.{_TIMEOUT}", "is no whole number")
-            said.setdefault("max_latency_ms", timeout / _US_PER_MS)
-        names = {name: f"{_PLACE}.{name}" for name in said}
-        return from_values(BudgetFields, said, names), rest
 
 
 def _task(

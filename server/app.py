@@ -32,7 +32,7 @@ from server.lifecycle.serving import Serving
 from server.observing.logs import log_failure
 from server.observing.request_record import record_of
 from server.observing.tracing import Tracing, open_tracing
-from server.requests.budget import BUDGET_HEADERS
+from server.requests.budget import BUDGET_HEADERS, FIRST_TOKEN_HEADERS
 
 DESCRIPTION = """One tuned vision-language model, served as a family of variants: every request
 gets the best variant its budget allows. Every error is RFC 9457 `application/problem+json`."""
@@ -110,7 +110,9 @@ def _add_middleware(
             open_for_all=unguarded,
         )
     if settings.cors_origins:
-        app.add_middleware(Cors, origins=settings.cors_origins, sent=tuple(BUDGET_HEADERS))
+        app.add_middleware(
+            Cors, origins=settings.cors_origins, sent=(*BUDGET_HEADERS, *FIRST_TOKEN_HEADERS)
+        )
     if settings.allowed_hosts:
         app.add_middleware(HostGuard, allowed=settings.allowed_hosts)
     app.add_middleware(WholeAnswers)

@@ -19,6 +19,7 @@ from pictures.errors import DecodeWorkerDied, ImageError
 from server.access.guard import KeyGuard, open_paths
 from server.access.hosts import HostGuard
 from server.apis.direct_answers import DirectAnswers
+from server.apis.open_inference.optional_grpc import Listener, grpc_listener
 from server.apis.openapi.document import install_openapi
 from server.apis.registry import json_bodies, routers, routes_that_answer
 from server.configuration.settings import Settings
@@ -52,6 +53,7 @@ def create_app(
 
     Raises:
         TracingUnavailable: spans are wanted, and OpenTelemetry is not installed.
+        GrpcUnavailable: a port for gRPC is set, and its packages are not installed.
     """
     clock = clock or SystemClock()
     tracing = open_tracing(settings, version, clock)
@@ -59,7 +61,7 @@ def create_app(
         title="otmv-serve",
         version=version,
         description=DESCRIPTION,
-        lifespan=_lifespan(tracing),
+        lifespan=_lifespan(tracing, grpc_listener(settings)),
         redirect_slashes=False,  # Starlette's would name the host that the client named
         # FastAPI's own, which the environment can turn on, writes down exceptions with messages.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
@@ -79,12 +81,23 @@ def create_app(
     return app
 
 
-def _lifespan(tracing: Tracing | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    tracing: Tracing | None, open_grpc: Callable[[FastAPI], Listener] | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         serving: Serving = app.state.serving
-        serving.start_loading()
+        app.state.grpc = None
+        try:
+            if open_grpc is not None:
+                app.state.grpc = open_grpc(app)
+                await app.state.grpc.start()
+            serving.start_loading()
+        except OSError as error:  # its port is taken
+            serving.fail(error)
         yield
+        if app.state.grpc is not None:
+            await app.state.grpc.stop()
         await serving.close()
         if tracing is not None:
             await asyncio.to_thread(tracing.close)

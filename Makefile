@@ -34,7 +34,7 @@ test-slow: .venv/.installed
 
 # Clients that others wrote (OpenAI's, Triton's, Hugging Face's) against a real server with the demo.
 test-clients: .venv/.installed .venv-clients/.installed
-	.venv-clients/bin/pytest --confcutdir=tests/clients -m clients tests/clients
+	.venv-clients/bin/pytest --confcutdir=tests/server/apis/clients -m clients tests/server/apis/clients
 
 check: lint test test-slow
 

@@ -31,16 +31,7 @@ from server.tasks.served_task import ServedTask
 
 @dataclass(frozen=True)
 class Given:
-    """What a request brings.
-
-    Attributes:
-        path: its path.
-        request_id: its id.
-        headers: its headers.
-        body: all of it.
-        reader: checks it, by the limits and defaults of whoever sends it.
-        artifact: what is served, for the names in it.
-    """
+    """What a request brings, the reader that checks it, and what is served, for the names in it."""
 
     path: str
     request_id: str

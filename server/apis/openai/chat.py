@@ -21,7 +21,6 @@ from server.tasks.served_task import ServedTask
 CONTENT = "messages.0.content"
 DESCRIBE = frozenset(
     {
-        "caption",
         "caption this image",
         "caption this picture",
         "describe",

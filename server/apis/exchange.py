@@ -59,7 +59,8 @@ class Answered(Generic[Fields]):
         """Return what our own API says of the first answer, with whose it is."""
         body = self.body()
         whose = {name: body[name] for name in ("request_id", "task", "artifact")}
-        return whose | body["answers"][0]
+        how: dict[str, Any] = body["answers"][0]
+        return whose | how
 
 
 class ReplyWriter(Protocol):

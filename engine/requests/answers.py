@@ -43,6 +43,7 @@ class AnswerMaker:
         member = self._family.member(task, request.variant)
         queue_s = now - request.submitted_s - sum(request.phases_s.values())
         caption = request.row.caption
+        words = [] if caption is None else caption.words
         labels: tuple[tuple[str, float], ...] = ()
         if caption is None:
             labels = best_labels(request.row.logits, self._labels[task], request.top_k)
@@ -57,7 +58,9 @@ class AnswerMaker:
             deadline_met=now <= request.deadline_s if request.has_deadline else None,
             degraded_because=request.degraded_because,
             labels=labels,
-            text=None if caption is None else self._decode(caption.words),
+            text=None if caption is None else self._decode(words),
+            text_tokens=len(words),
+            cut_off=request.words is not None and len(words) >= request.words,
             phases_s={"queue": max(queue_s, 0.0), **request.phases_s},
             adapter=None if request.adapter is None else request.adapter.name,
         )

@@ -3,6 +3,7 @@
 ServerError
 ├── MalformedBody        the body is not the JSON or multipart it claims to be
 ├── InvalidFields        well-formed, but fields are missing, unknown or out of range
+├── ModelNotFound        the model's name has a part that is not there
 ├── RemoteUrlRefused     the picture is given as an address instead of bytes
 ├── UnsupportedBody      content type or content encoding this server does not read
 ├── BodyTooLarge         more bytes than one request may have
@@ -78,6 +79,7 @@ from server.errors.requests import (
     HeadTooSlow,
     InvalidFields,
     MalformedBody,
+    ModelNotFound,
     RemoteUrlRefused,
     UnsupportedBody,
 )
@@ -104,6 +106,7 @@ __all__ = [
     "MemoryBudgetChanging",
     "MemoryBudgetFixed",
     "MemoryBudgetTooSmall",
+    "ModelNotFound",
     "NotOperator",
     "RateExceeded",
     "ReloadOff",

@@ -34,6 +34,10 @@ class Problem:
 
 
 CLIENT_LEFT = 499
+MALFORMED = 400
+UNPROCESSABLE = 422
+RETRIED = frozenset({409, 429, 503})
+"""Statuses of what a later try may not meet: such answers may say when."""
 INTERNAL = Problem(500, "internal", "The server failed; quote the request id when reporting it")
 ADAPTER_REFUSED = Problem(422, "adapter-refused", "The adapter cannot be loaded")
 NO_ROOM_FOR_ADAPTER = Problem(409, "no-room-for-adapter", "There is no room for the adapter")
@@ -75,6 +79,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.RemoteUrlRefused: Problem(422, "remote-url", "Remote addresses are not fetched"),
     http.UnsupportedBody: Problem(415, "unsupported-body", "The body's type is not supported"),
     http.BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
+    http.ModelNotFound: Problem(404, "model-not-found", "No model has that name"),
     http.HeadTooLarge: Problem(431, "head-too-large", "The head is too large"),
     http.HeadTooSlow: Problem(408, "head-too-slow", "The head did not arrive in time"),
     http.BodyTooSlow: Problem(408, "body-too-slow", "The body did not arrive in time"),

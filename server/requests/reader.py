@@ -13,7 +13,12 @@ from pictures.headers import read_header
 from pictures.picture import Picture, naming_picture
 from server.configuration.api_key import AdapterName
 from server.http.media_types import JSON, media_type
-from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_headers
+from server.requests.budget import (
+    BudgetDefaults,
+    BudgetFields,
+    budget_from_headers,
+    first_token_ms_from,
+)
 from server.requests.fields import WireModel, from_json, from_texts
 from server.requests.form import read_form
 from server.requests.json_pictures import OnePicture, TwoPictures, picture_bytes
@@ -94,7 +99,19 @@ class RequestReader:
             pictures, fields = _from_json(shape, body)
         else:
             pictures, fields = _from_form(shape, body, headers)
-        budget = self.defaults.merged(fields.budget, budget_from_headers(headers))
+        return self.check(pictures, fields, headers)
+
+    def check(
+        self, pictures: Sequence[_Bytes], fields: Fields, headers: Mapping[str, str]
+    ) -> CheckedRequest[Fields]:
+        """Check the pictures of a request, and merge its budget with that of its headers.
+
+        Raises:
+            ServerError, ImageError: a subclass, for the first thing that is wrong.
+        """
+        budget = self.defaults.merged(
+            fields.budget, budget_from_headers(headers), first_token_ms_from(headers)
+        )
         names = _NAMES[len(pictures)]
         read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))
         return CheckedRequest(read, fields, budget, fields.adapter or self.default_adapter)

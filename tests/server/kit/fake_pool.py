@@ -268,5 +268,7 @@ class FakePool:
             degraded_because=self.degraded_because,
             labels=() if is_caption else labels,
             text="".join(self.pieces) if is_caption else None,
+            text_tokens=len(self.pieces) if is_caption else 0,
+            cut_off=is_caption and len(self.pieces) == given.max_new_tokens,
             phases_s={"queue": 0.001, "stem": 0.002, "blocks": 0.003, "head": 0.0005},
         )

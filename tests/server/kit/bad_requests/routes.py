@@ -42,7 +42,7 @@ def content_types() -> Iterator[BadRequest]:
 
 def routes() -> Iterator[BadRequest]:
     body = json.dumps(vqa_document()).encode()
-    for path in ("/", "/v1", "/v1/vqaa", "/v2/vqa", "/v1/vqa/x", "/../etc/passwd", "/%00", "/é"):
+    for path in ("/", "/v1", "/v1/vqaa", "/v3/vqa", "/v1/vqa/x", "/../etc/passwd", "/%00", "/é"):
         yield BadRequest(f"path {path}", body, JSON_TYPE, path, expected=(404,))
     for method in ("GET", "PUT", "DELETE", "PATCH"):
         for path in (VQA, CAPTION, REASON):

@@ -1,0 +1,137 @@
+"""One route for each served task: `POST /v1/NAME`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic_core import to_json
+from starlette.responses import Response
+
+from artifact.errors import TextError
+from engine import errors as engine
+from pictures import errors as pictures
+from server import errors as http
+from server.answering.work import WorkResult
+from server.apis.answer_route import AnswerRoute
+from server.apis.exchange import Answered, AskedRequest, Given, answer_route
+from server.apis.openapi.operations import answered, task_operation
+from server.errors.problem_json import openapi_responses, problem_body
+from server.http.event_stream import event
+from server.http.media_types import JSON, media_type
+from server.tasks.served_task import ServedTask
+
+ANSWER_ERRORS: tuple[type[Exception], ...] = (
+    engine.UnknownVariant,
+    engine.UnknownAdapter,
+    engine.InvalidInput,
+    engine.NoVariantFits,
+    engine.QueueFull,
+    engine.Draining,
+    engine.NotReady,
+    engine.EngineStopped,
+    engine.DeadlineUnattainable,
+    engine.DeadlineExpired,
+    engine.InferenceFailed,
+    TextError,
+    http.MalformedBody,
+    http.InvalidFields,
+    http.RemoteUrlRefused,
+    http.UnsupportedBody,
+    http.BodyTooLarge,
+    http.BodyTooSlow,
+    http.TooManyBodies,
+    http.FrontBusy,
+    http.ShareUsedUp,
+    pictures.DecodeWorkerDied,
+    http.AnswerOverdue,
+    pictures.ImageNotRecognised,
+    pictures.ImageTooManyPixels,
+    pictures.ImageUnreadable,
+)
+"""How a request that asks for an answer may be refused, or fail."""
+
+
+def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
+    """Return the routes of these tasks, described."""
+    router = APIRouter(prefix="/v1", tags=["answers"])
+    for served in tasks:
+        responses = openapi_responses(ANSWER_ERRORS)
+        responses[200] = answered(served.answer, served.events_example)
+        router.add_api_route(
+            f"/{served.task.name}",
+            _route(served).endpoint,
+            methods=["POST"],
+            name=served.task.name,
+            operation_id=served.task.name,
+            summary=served.summary,
+            description=served.description,
+            response_model=served.answer,
+            responses=responses,
+            openapi_extra=task_operation(served.shape),
+        )
+    return router
+
+
+def answer_routes(tasks: Iterable[ServedTask[Any]]) -> list[AnswerRoute]:
+    """Return the route of each of these tasks."""
+    return [_route(served) for served in tasks]
+
+
+def _route(served: ServedTask[Any]) -> AnswerRoute:
+    return answer_route(f"/v1/{served.task.name}", served.task.name, _TaskRequests(served))
+
+
+@dataclass(frozen=True)
+class _TaskRequests:
+    """Reads requests of one task."""
+
+    served: ServedTask[Any]
+
+    def check_head(self, headers: Mapping[str, str]) -> None:
+        """Refuse a body that is neither JSON nor a form."""
+        media_type(headers)
+
+    def read(self, given: Given) -> AskedRequest[Any]:
+        """Return what is asked."""
+        checked = given.reader.read(self.served.shape, given.body, given.headers)
+        events = _OWN if self.served.streams(checked.fields) else None
+        return AskedRequest(self.served, checked, _OWN, events)
+
+
+class _OwnReply:
+    """Writes an answer as our own API has it."""
+
+    def response(self, answered: Answered[Any]) -> Response:
+        """Return the body."""
+        return json_response(answered.body(), answered.result)
+
+    def piece(self, text: str) -> bytes:
+        """Return a `token`."""
+        return event({"text": text}, "token")
+
+    def end(self, answered: Answered[Any]) -> bytes:
+        """Return `done`, with the body."""
+        return event(answered.body(), "done")
+
+    def failed(self, error: Exception, request_id: str, path: str) -> bytes:
+        """Return `error`, with a problem."""
+        return event(problem_body(error, request_id, path), "error")
+
+
+_OWN = _OwnReply()
+
+
+def json_response(body: Any, result: WorkResult) -> Response:
+    """Return a body as JSON, with the phases of the slowest of its answers as a header."""
+    return Response(
+        to_json(body, inf_nan_mode="null"), headers=server_timing(result), media_type=JSON
+    )
+
+
+def server_timing(result: WorkResult) -> dict[str, str]:
+    """Return the header with the phases of the slowest answer."""
+    timings = result.slowest_timings_ms()
+    return {"Server-Timing": ", ".join(f"{phase};dur={dur}" for phase, dur in timings.items())}

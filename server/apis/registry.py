@@ -16,7 +16,8 @@ from server.apis.native import variants
 from server.apis.native.answers import answer_routes, answers_router
 from server.apis.openai.chat_request import ChatRequest
 from server.apis.openai.routes import openai_answer_routes, openai_routers
-from server.apis.operation import artifacts, health, memory_budget
+from server.apis.operation import activity, artifacts, health, memory_budget
+from server.apis.pages.routes import pages_router
 from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
 
@@ -50,9 +51,10 @@ APIS: dict[str, Api] = {
         lambda tasks: (ChatRequest,),
     ),
     "operation": Api(
-        lambda tasks: (artifacts.router, memory_budget.router, health.router),
+        lambda tasks: (artifacts.router, memory_budget.router, health.router, activity.router),
         bodies=lambda tasks: (artifacts.ReloadRequest, memory_budget.MemoryBudgetRequest),
     ),
+    "pages": Api(lambda tasks: (pages_router(),)),
 }
 """Every API, in the order of the OpenAPI page."""
 

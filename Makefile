@@ -5,7 +5,7 @@ PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 HASHED    = --quiet --disable-pip-version-check --require-hashes --no-deps --requirement
 
-.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test picture-reference monitoring-test image-test lock sbom audit fuzz mutants api-check clean
+.PHONY: serve watched test test-slow test-clients check structure lint format demo gpu-suite dashboards dashboards-test picture-reference monitoring-test image-test lock sbom audit fuzz mutants api-check clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -31,6 +31,10 @@ test: .venv/.installed
 test-slow: .venv/.installed
 	OMP_NUM_THREADS=1 .venv/bin/pytest -m "slow and not e2e" --numprocesses auto --dist loadscope
 	.venv/bin/pytest -m "e2e and slow"
+
+# Clients that others wrote (OpenAI's, Triton's, Hugging Face's) against a real server with the demo.
+test-clients: .venv/.installed .venv-clients/.installed
+	.venv-clients/bin/pytest --confcutdir=tests/clients -m clients tests/clients
 
 check: lint test test-slow
 
@@ -165,10 +169,10 @@ endef
 	touch $@
 
 # Tools that nothing here imports, each in an environment of its own.
-.venv-api/.installed .venv-supply/.installed .venv-lock/.installed .venv-mutants/.installed: .venv-%/.installed: requirements/%.txt
+.venv-api/.installed .venv-clients/.installed .venv-supply/.installed .venv-lock/.installed .venv-mutants/.installed: .venv-%/.installed: requirements/%.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/pip install $(HASHED) $<
 	touch $@
 
 clean:
-	rm -rf .venv .venv-serve .venv-rivals .venv-api .venv-fuzz .venv-lock .venv-mutants .venv-sbom .venv-supply
+	rm -rf .venv .venv-serve .venv-rivals .venv-api .venv-clients .venv-fuzz .venv-lock .venv-mutants .venv-sbom .venv-supply

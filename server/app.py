@@ -19,6 +19,7 @@ from pictures.errors import DecodeWorkerDied, ImageError
 from server.access.guard import KeyGuard, open_paths
 from server.access.hosts import HostGuard
 from server.apis.direct_answers import DirectAnswers
+from server.apis.open_inference.optional_grpc import Listener, grpc_listener
 from server.apis.openapi.document import install_openapi
 from server.apis.pages.routes import page_addresses
 from server.apis.registry import json_bodies, routers, routes_that_answer
@@ -33,7 +34,7 @@ from server.lifecycle.serving import Serving
 from server.observing.logs import log_failure
 from server.observing.request_record import record_of
 from server.observing.tracing import Tracing, open_tracing
-from server.requests.budget import BUDGET_HEADERS
+from server.requests.budget import BUDGET_HEADERS, FIRST_TOKEN_HEADERS
 
 DESCRIPTION = """One tuned vision-language model, served as a family of variants: every request
 gets the best variant its budget allows. Every error is RFC 9457 `application/problem+json`."""
@@ -53,6 +54,7 @@ def create_app(
 
     Raises:
         TracingUnavailable: spans are wanted, and OpenTelemetry is not installed.
+        GrpcUnavailable: a port for gRPC is set, and its packages are not installed.
     """
     clock = clock or SystemClock()
     tracing = open_tracing(settings, version, clock)
@@ -60,7 +62,7 @@ def create_app(
         title="otmv-serve",
         version=version,
         description=DESCRIPTION,
-        lifespan=_lifespan(tracing),
+        lifespan=_lifespan(tracing, grpc_listener(settings)),
         docs_url=None,  # FastAPI's pages load their scripts from other servers; ours do not
         redoc_url=None,
         redirect_slashes=False,  # Starlette's would name the host that the client named
@@ -84,12 +86,23 @@ def create_app(
     return app
 
 
-def _lifespan(tracing: Tracing | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    tracing: Tracing | None, open_grpc: Callable[[FastAPI], Listener] | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         serving: Serving = app.state.serving
-        serving.start_loading()
+        app.state.grpc = None
+        try:
+            if open_grpc is not None:
+                app.state.grpc = open_grpc(app)
+                await app.state.grpc.start()
+            serving.start_loading()
+        except OSError as error:  # its port is taken
+            serving.fail(error)
         yield
+        if app.state.grpc is not None:
+            await app.state.grpc.stop()
         await serving.close()
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
@@ -115,7 +128,9 @@ def _add_middleware(
             open_for_all=unguarded,
         )
     if settings.cors_origins:
-        app.add_middleware(Cors, origins=settings.cors_origins, sent=tuple(BUDGET_HEADERS))
+        app.add_middleware(
+            Cors, origins=settings.cors_origins, sent=(*BUDGET_HEADERS, *FIRST_TOKEN_HEADERS)
+        )
     if settings.allowed_hosts:
         app.add_middleware(HostGuard, allowed=settings.allowed_hosts)
     app.add_middleware(WholeAnswers)

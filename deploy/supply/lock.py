@@ -50,6 +50,18 @@ OTHERS = (
     Lock("fuzz", packages=("atheris<3.1",), project=False),
     # schemathesis asks a live server whatever its OpenAPI page allows; its hooks draw pictures.
     Lock("api", packages=("schemathesis>=4.32,<5", "pillow"), project=False),
+    # Clients that others wrote, against a server in .venv: tests/clients.
+    Lock(
+        "clients",
+        packages=(
+            "openai>=3.50",
+            "tritonclient[http]",
+            "huggingface-hub",
+            "pytest",
+            "pytest-timeout",
+        ),
+        project=False,
+    ),
     Lock("mutants", packages=("cosmic-ray",), project=False),
 )
 _ALONE = frozenset({"reference"})

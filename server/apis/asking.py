@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from server.apis.model_name import ModelName, ServedModel
@@ -13,6 +13,10 @@ from server.requests.reader import TaskFields
 from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
 
+_NOT_OPTIONS = frozenset({"budget", "stream"})
+"""Fields of our own API that others say in their way, or not at all."""
+_TIMEOUT = "timeout"
+_US_PER_MS = 1e3
 _COUNTS = {0: "no picture", 1: "one picture", 2: "two pictures"}
 
 
@@ -55,22 +59,29 @@ def _takes(tasks: Iterable[ServedTask[Any]]) -> str:
 
 def fields_of(
     served: ServedTask[Any],
-    text: str | None,
+    texts: Sequence[str],
     options: Mapping[str, Any],
     budget: BudgetFields,
     names: Mapping[str, str],
 ) -> TaskFields:
     """Return the fields of a task.
 
-    `text`: what it asks, if it takes a text. `options`: its other fields. `names`: what the API
-    calls fields, for refusals.
+    `texts`: what it asks, if it takes a text; several where it takes a list. `options`: its other
+    fields. `names`: what the API calls fields, for refusals.
 
     Raises:
         InvalidFields: a field is unknown to the task, or out of range.
     """
+    text = served.task.text
+    for name in {*_NOT_OPTIONS, text, *served.shape.lists.values()} & set(options):
+        raise InvalidFields.one(names.get(name, name), "is no parameter of this API")
     values = dict(options) | {"budget": budget}
-    if served.task.text is not None:
-        values[served.task.text] = text
+    if text is not None and len(texts) != 1:
+        if text not in served.shape.lists:
+            raise InvalidFields.one(names.get(text, text), f"{len(texts)} given; send one")
+        values[served.shape.lists[text]] = list(texts)
+    elif text is not None:
+        values[text] = texts[0]
     found: TaskFields = from_values(served.shape.fields, values, names)
     return found
 
@@ -86,3 +97,24 @@ def budget_with(model: ModelName, budget: BudgetFields, field: str) -> BudgetFie
     if budget.variant is not None:
         raise InvalidFields.one(field, f"the model's name asks for {model.variant}")
     return budget.model_copy(update={"variant": model.variant})
+
+
+def split_parameters(
+    parameters: Mapping[str, Any], place: str
+) -> tuple[BudgetFields, dict[str, Any]]:
+    """Return the budget in a request's parameters, and the task's options.
+
+    `timeout` is Triton's: microseconds. `place`: where the parameters stand, for refusals.
+
+    Raises:
+        InvalidFields: a budget is out of range.
+    """
+    rest = dict(parameters)
+    timeout = rest.pop(_TIMEOUT, None)
+    said = {name: rest.pop(name) for name in BudgetFields.model_fields if name in rest}
+    if timeout is not None:
+        if isinstance(timeout, bool) or not isinstance(timeout, int):
+            raise InvalidFields.one(f"{place}.{_TIMEOUT}", "is no whole number")
+        said.setdefault("max_latency_ms", timeout / _US_PER_MS)
+    names = {name: f"{place}.{name}" for name in said}
+    return from_values(BudgetFields, said, names), rest

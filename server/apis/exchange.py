@@ -61,21 +61,26 @@ class Answered(Generic[Fields]):
     request_id: str
 
     def body(self) -> dict[str, Any]:
-        """Return our own API's body: what other APIs put beside their own fields."""
+        """Return our own API's body."""
         return self.served.body(self.result, self.checked.fields, self.request_id)
+
+    def extras(self) -> dict[str, Any]:
+        """Return what our own API says of the first answer, with whose it is."""
+        body = self.body()
+        whose = {name: body[name] for name in ("request_id", "task", "artifact")}
+        return whose | body["answers"][0]
 
 
 class Reply(Protocol):
     """Writes an answer in the words of an API."""
 
-    @property
-    def streams(self) -> bool:
-        """Whether the answer is wanted as events while it is written."""
-        ...
-
     def response(self, answered: Answered[Any]) -> Response:
         """Return the whole answer."""
         ...
+
+
+class Events(Protocol):
+    """Writes an answer as events while it is written, in the words of an API."""
 
     def piece(self, text: str) -> bytes:
         """Return the event of the next piece of text."""
@@ -92,11 +97,15 @@ class Reply(Protocol):
 
 @dataclass(frozen=True)
 class Asked(Generic[Fields]):
-    """What a request asks, checked, and how its answer is written."""
+    """What a request asks, checked, and how its answer is written.
+
+    `events`: how it is written while it grows; None: it is wanted whole.
+    """
 
     served: ServedTask[Fields]
     checked: CheckedRequest[Fields]
     reply: Reply
+    events: Events | None = None
 
 
 class Translation(Protocol):
@@ -193,11 +202,10 @@ class _Exchange:
         self.record.texts = tuple(served.texts(checked.fields))
         requests = served.engine_requests(checked.fields, pool)
         work = Work(served.task.name, checked.budget, checked.pictures, requests)
-        if asked.reply.streams:
-            run = self._while_written(pool, work, asked)
-            return await EventStream(
-                run, asked.reply.piece, asked.reply.end, partial(self._failed, asked.reply)
-            ).begun()
+        if asked.events is not None:
+            run, events = self._while_written(pool, work, asked), asked.events
+            failed = partial(self._failed, events)
+            return await EventStream(run, events.piece, events.end, failed).begun()
         result = await self._run(pool, work, served)
         return asked.reply.response(Answered(served, checked, work, result, self.record.request_id))
 
@@ -242,6 +250,6 @@ class _Exchange:
         times.writing.add(now - made_s, now)
         self.serving.front.learn(self.visit, now)
 
-    def _failed(self, reply: Reply, error: Exception) -> bytes:
+    def _failed(self, events: Events, error: Exception) -> bytes:
         log_failure(error, self.record)
-        return reply.failed(error, self.record.request_id, self.request.scope["path"])
+        return events.failed(error, self.record.request_id, self.request.scope["path"])

@@ -12,8 +12,12 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from server.apis.answer_route import AnswerRoute, AnswerRoutes
+from server.apis.hugging_face.hf_request import HfRequest
+from server.apis.hugging_face.routes import hf_answer_routes, hf_router
 from server.apis.native import variants
 from server.apis.native.answers import answer_routes, answers_router
+from server.apis.open_inference.infer_request import InferRequest
+from server.apis.open_inference.routes import infer_router, infer_routes
 from server.apis.openai.chat_request import ChatRequest
 from server.apis.openai.routes import openai_answer_routes, openai_routers
 from server.apis.operation import activity, artifacts, health, memory_budget
@@ -49,6 +53,16 @@ APIS: dict[str, Api] = {
         lambda tasks: openai_routers(),
         lambda tasks: openai_answer_routes(),
         lambda tasks: (ChatRequest,),
+    ),
+    "open_inference": Api(
+        lambda tasks: (infer_router(),),
+        lambda tasks: infer_routes(),
+        lambda tasks: (InferRequest,),
+    ),
+    "hugging_face": Api(
+        lambda tasks: (hf_router(),),
+        lambda tasks: hf_answer_routes(),
+        lambda tasks: (HfRequest,),
     ),
     "operation": Api(
         lambda tasks: (artifacts.router, memory_budget.router, health.router, activity.router),

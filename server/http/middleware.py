@@ -26,7 +26,7 @@ from server.observing.tracing import Tracing
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 ARRIVED = "arrived_s"
 """In a scope's state: when the first byte of the request came, on the server's clock."""
-_TRACED = "/v1/"
+_TRACED = ("/v1/", "/v2/", "/hf/")
 _access = logging.getLogger("otmv.access")
 
 

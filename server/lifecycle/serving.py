@@ -146,8 +146,7 @@ class Serving:
         try:
             self.decoder.start()
         except OSError as error:
-            self.failure = OSError(f"no process that decodes pictures can be started: {error}")
-            self._settled.set()
+            self.fail(OSError(f"no process that decodes pictures can be started: {error}"))
             return
 
         def load() -> None:
@@ -165,6 +164,11 @@ class Serving:
 
         self._loader = threading.Thread(target=load, name=LOADER_THREAD, daemon=True)
         self._loader.start()
+
+    def fail(self, error: Exception) -> None:
+        """Take no requests ever, for a reason that came before loading."""
+        self.failure = error
+        self._settled.set()
 
     async def settled(self) -> None:
         """Wait until loading has succeeded or failed."""

@@ -87,8 +87,12 @@ def from_values(model: type[Model], values: Mapping[str, Any], names: Mapping[st
         raise _refusal(error, names) from error
 
 
-def from_texts(model: type[Model], values: Mapping[str, Any]) -> Model:
+def from_texts(
+    model: type[Model], values: Mapping[str, Any], names: Mapping[str, str] | None = None
+) -> Model:
     """Return the wire model of texts, as headers and forms have them: numbers are texts here.
+
+    `names`: what the request calls the fields, if not as the model does.
 
     Raises:
         InvalidFields: they are not what the model says.
@@ -96,7 +100,7 @@ def from_texts(model: type[Model], values: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(_plain(model, values), strict=False)
     except ValidationError as error:
-        raise _refusal(error) from error
+        raise _refusal(error, names) from error
 
 
 def _plain(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,12 @@ from engine.types import Budget
 from pictures.headers import read_header
 from pictures.picture import Picture, naming_picture
 from server.http.media_types import JSON, media_type
-from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_headers
+from server.requests.budget import (
+    BudgetDefaults,
+    BudgetFields,
+    budget_from_headers,
+    first_token_ms_from,
+)
 from server.requests.fields import WireModel, from_json, from_texts
 from server.requests.form import read_form
 from server.requests.json_pictures import OnePicture, TwoPictures, picture_bytes
@@ -95,7 +100,9 @@ class RequestReader:
         Raises:
             ServerError, ImageError: a subclass, for the first thing that is wrong.
         """
-        budget = self.defaults.merged(fields.budget, budget_from_headers(headers))
+        budget = self.defaults.merged(
+            fields.budget, budget_from_headers(headers), first_token_ms_from(headers)
+        )
         names = _NAMES[len(pictures)]
         read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))
         return CheckedRequest(read, fields, budget)

@@ -1,25 +1,49 @@
-"""A real server with the demo, for clients that others wrote: `make test-clients`."""
+"""A real server with the demo, for clients that others wrote: `make test-clients`.
+
+The clients live in an environment of their own, so nothing here imports this project.
+"""
 
 from __future__ import annotations
 
+import os
+import re
+import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.server.kit.live_server import ROOT, LiveServer, serving
-
+ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "examples/demo-artifact"
+OTMV = os.environ.get("OTMV_PROGRAM", str(ROOT / ".venv/bin/otmv"))
+_READY = re.compile(r"ready: (http://\S+)")
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
-    """Serve the demo in a process of its own."""
-    with serving(DEMO, tmp_path_factory.mktemp("cache")) as running:
-        yield running
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve the demo in a process of its own; its address."""
+    cache = tmp_path_factory.mktemp("cache")
+    process = subprocess.Popen(
+        [OTMV, "serve", str(DEMO), "--port", "0", "--cache-dir", str(cache)],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith("OTMV_")},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    lines = iter(process.stderr.readline, "")
+    found = next((match for match in map(_READY.search, lines) if match), None)
+    assert found is not None, "the server has not started"
+    try:
+        yield found[1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+        process.wait(60)
 
 
 @pytest.fixture(scope="session")
 def picture() -> Path:
-    """Return a picture file that the demo was asked about."""
-    return sorted((DEMO / "golden/images").glob("*.jpg"))[0]
+    """Return a picture file that the demo knows."""
+    return min((DEMO / "golden/images").glob("*.jpg"))

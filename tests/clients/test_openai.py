@@ -8,15 +8,13 @@ from typing import Any
 
 import pytest
 
-from tests.server.kit.live_server import LiveServer
-
 openai = pytest.importorskip("openai")
 pytestmark = pytest.mark.clients
 
 
 @pytest.fixture
-def client(server: LiveServer) -> Any:
-    return openai.OpenAI(base_url=f"{server.url}/v1", api_key="none", max_retries=0)
+def client(server: str) -> Any:
+    return openai.OpenAI(base_url=f"{server}/v1", api_key="none", max_retries=0)
 
 
 @pytest.fixture

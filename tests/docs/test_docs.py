@@ -106,13 +106,13 @@ def test_the_metrics_table_is_the_registry() -> None:
 
 
 def test_every_error_type_is_documented_with_its_status() -> None:
-    table = rows(page("api.md"))
+    table = rows(page("api/README.md"))
     for problem in PROBLEMS.values():
         assert table[problem.slug][1] == str(problem.status), problem.slug
 
 
 def test_every_field_and_header_is_documented() -> None:
-    text = page("api.md")
+    text = page("api/README.md")
     fields = [served.shape.fields for served in SERVED_TASKS.values()]
     for model in (*fields, BudgetFields, AnswerBody):
         for name in model.model_fields:

@@ -96,14 +96,12 @@ class _TaskRequests:
     def read(self, given: Given) -> Asked[Any]:
         """Return what is asked."""
         checked = given.reader.read(self.served.shape, given.body, given.headers)
-        return Asked(self.served, checked, _OwnReply(self.served.streams(checked.fields)))
+        events = _OWN if self.served.streams(checked.fields) else None
+        return Asked(self.served, checked, _OWN, events)
 
 
-@dataclass(frozen=True)
 class _OwnReply:
     """Writes an answer as our own API has it."""
-
-    streams: bool
 
     def response(self, answered: Answered[Any]) -> Response:
         """Return the body."""
@@ -120,6 +118,9 @@ class _OwnReply:
     def failed(self, error: Exception, request_id: str, path: str) -> bytes:
         """Return `error`, with a problem."""
         return event(problem_body(error, request_id, path), "error")
+
+
+_OWN = _OwnReply()
 
 
 def json_response(body: Any, result: WorkResult) -> Response:

@@ -10,7 +10,7 @@ from server.apis.exchange import Asked, Given
 from server.apis.model_name import ServedModel, read_model_name
 from server.apis.openai.chat_reply import ChatReply
 from server.apis.openai.chat_request import CHAT_LIMITS, ChatRequest
-from server.errors import InvalidFields, UnsupportedBody
+from server.errors import InvalidFields
 from server.http.media_types import JSON, media_type
 from server.requests.fields import from_json
 from server.requests.json_pictures import picture_bytes
@@ -50,8 +50,7 @@ class ChatRequests:
 
     def check_head(self, headers: Mapping[str, str]) -> None:
         """Refuse what is not JSON."""
-        if media_type(headers) != JSON:
-            raise UnsupportedBody(f"send {JSON}")
+        media_type(headers, (JSON,))
 
     def read(self, given: Given) -> Asked[Any]:
         """Return what is asked."""
@@ -68,7 +67,7 @@ class ChatRequests:
         served = task_for(len(request.pictures), has_text, named, known, CONTENT)
         budget = budget_with(model, request.budget, "budget.variant")
         names = {served.task.text or "": CONTENT, _LENGTH_FIELD: "max_completion_tokens"}
-        fields = fields_of(served, text, _options(served, request), budget, names)
+        fields = fields_of(served, [text], _options(served, request), budget, names)
         pictures = [
             picture_bytes(scanned.picture(picture), place)
             for place, picture in request.pictures.items()
@@ -76,10 +75,8 @@ class ChatRequests:
         checked = given.reader.check(pictures, fields, given.headers)
         options = request.stream_options
         usage = options is not None and bool(options.include_usage)
-        reply = ChatReply(
-            f"chatcmpl-{given.request_id}", request.model, bool(request.stream), usage
-        )
-        return Asked(served, checked, reply)
+        reply = ChatReply(f"chatcmpl-{given.request_id}", request.model, usage)
+        return Asked(served, checked, reply, reply if request.stream else None)
 
 
 def _options(served: ServedTask[Any], request: ChatRequest) -> dict[str, Any]:

@@ -24,14 +24,12 @@ class ChatReply:
     Attributes:
         completion_id: the completion's id.
         model: the model's name, as the request has it.
-        streams: whether it is written as chunks.
-        usage: whether these end with one that counts tokens.
+        usage: whether its chunks end with one that counts tokens.
         begun: whether a chunk was written.
     """
 
     completion_id: str
     model: str
-    streams: bool
     usage: bool
     created: int = field(default_factory=lambda: int(time.time()))
     begun: bool = False
@@ -47,7 +45,7 @@ class ChatReply:
         body = self._common("chat.completion") | {
             "choices": [choice],
             "usage": _usage(answered),
-            "otmv": _extras(answered),
+            "otmv": answered.extras(),
         }
         return json_response(body, answered.result)
 
@@ -60,7 +58,7 @@ class ChatReply:
     def end(self, answered: Answered[Any]) -> bytes:
         """Return the last chunks: why it ended, with our extras; and the tokens, if wanted."""
         events = [] if self.begun else [self.piece(_said(answered))]
-        extras = {"otmv": _extras(answered)}
+        extras = {"otmv": answered.extras()}
         events.append(self._chunk({}, _finish_reason(answered), extras))
         if self.usage:
             counted = {"choices": [], "usage": _usage(answered)}
@@ -110,9 +108,3 @@ def _usage(answered: Answered[Any]) -> dict[str, int]:
     answer = answered.result.answers[0]
     written = 1 if answer.text is None else answer.text_tokens
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
-
-
-def _extras(answered: Answered[Any]) -> dict[str, Any]:
-    """Return what our own API says of an answer, with whose it is."""
-    body = answered.body()
-    return {name: body[name] for name in ("request_id", "task", "artifact")} | body["answers"][0]

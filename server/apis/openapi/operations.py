@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from pictures.picture import ACCEPTED_FORMATS
 from server.errors.problem_json import header_references
 from server.http.media_types import FORM, JSON
-from server.requests.budget import BUDGET_HEADERS, BudgetFields
+from server.requests.budget import BUDGET_HEADERS, FIRST_TOKEN_HEADERS, BudgetFields
 from server.requests.reader import RequestShape
 
 EVENTS = "text/event-stream"
@@ -104,6 +104,15 @@ def budget_headers() -> list[dict[str, Any]]:
             "schema": _budget()[field],
         }
         for header, field in BUDGET_HEADERS.items()
+    ] + [
+        {
+            "name": header,
+            "in": "header",
+            "required": False,
+            "description": "Time to the first token, ms: bounds the whole answer.",
+            "schema": _budget()["max_latency_ms"],
+        }
+        for header in FIRST_TOKEN_HEADERS
     ]
 
 

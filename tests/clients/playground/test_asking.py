@@ -1,4 +1,4 @@
-"""The playground asks a real server: questions, captions, statements, every variant, with budgets."""
+"""The playground asks a real server: questions, captions, statements, every variant."""
 
 from __future__ import annotations
 
@@ -14,9 +14,8 @@ EXAMPLE = "#examples li:nth-child({}) button"
 DROPPED = """([where, kind, name, type, data]) => {
   const files = new DataTransfer();
   files.items.add(new File([Uint8Array.from(data)], name, {type}));
-  const given = kind === "paste" ? {clipboardData: files} : {dataTransfer: files};
-  const event = kind === "paste" ? new ClipboardEvent(kind, {...given, bubbles: true, cancelable: true})
-    : new DragEvent(kind, {...given, bubbles: true, cancelable: true});
+  const how = {bubbles: true, cancelable: true, clipboardData: files, dataTransfer: files};
+  const event = kind === "paste" ? new ClipboardEvent(kind, how) : new DragEvent(kind, how);
   document.querySelector(where).dispatchEvent(event);
 }"""
 

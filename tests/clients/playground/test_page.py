@@ -1,4 +1,4 @@
-"""The pages for everybody: with the keyboard, on a phone, in the dark, with API keys, while it loads."""
+"""The pages for everybody: by keyboard, on a phone, in the dark, with API keys, while it loads."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 import { make, milliseconds, percent, the, wide } from "../page.js";
 
 const PHASES = ["decode", "preprocess", "queue", "stem", "blocks", "head"];
-const ELSEWHERE = "reading and checks";
+const ELSEWHERE = "arrival and checks";
 
 /** Show that an answer is on its way; return what shows its text as it grows. */
 export function showWaiting() {

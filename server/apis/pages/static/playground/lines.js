@@ -18,7 +18,7 @@ export function showLines(done) {
       make("div", { class: "segments", role: "radiogroup", "aria-label": "For" },
         ...segments("lines", KINDS, chosen, (kind) => { chosen = kind; say(); })),
       make("button", { type: "button", click: copied }, "Copy"), told),
-    make("pre", { tabindex: "0", role: "region", "aria-labelledby": "lines-name" }, code));
+    make("pre", { tabindex: "0", role: "region", "aria-label": "Lines to copy" }, code));
   say();
   the("lines-part").hidden = false;
 }

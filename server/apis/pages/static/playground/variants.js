@@ -12,7 +12,7 @@ export async function askAll(name, task, given, fields, offers) {
     make("thead", {}, make("tr", {}, ...["Variant", "Blocks", "Answer", "Quality", "Time"]
       .map((head) => make("th", { scope: "col" }, head)))),
     rows);
-  the("all").replaceChildren(make("div", { class: "wide", tabindex: "0", role: "region", "aria-labelledby": "all-name" }, table));
+  the("all").replaceChildren(make("div", { class: "wide", tabindex: "0", role: "region", "aria-label": "Table of all variants" }, table));
   the("all-part").hidden = false;
   const { max_latency_ms, min_quality, on_miss, ...own } = fields; // a named variant has no rivals
   for (const offer of offers) {

@@ -6,7 +6,7 @@ const DEEPEST = 4;
 
 /** Return a table with these heads. */
 export function fieldsTable(heads, rows) {
-  return make("div", { class: "wide" }, make("table", {},
+  return make("div", { class: "wide", tabindex: "0" }, make("table", {},
     make("thead", {}, make("tr", {}, ...heads.map((head) => make("th", { scope: "col" }, head)))),
     make("tbody", {}, ...rows)));
 }

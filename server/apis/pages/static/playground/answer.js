@@ -9,13 +9,14 @@ export function showWaiting() {
   const said = make("p", { class: "said" });
   the("answer").setAttribute("aria-busy", "true");
   the("answer").replaceChildren(said);
+  the("answer").scrollIntoView({ block: "nearest" });
   return (piece) => said.append(piece);
 }
 
-/** Show that there is no answer. */
-export function showNone() {
+/** Show that there is no answer, and why. */
+export function showNone(why = "No answer.") {
   the("answer").removeAttribute("aria-busy");
-  the("answer").replaceChildren(make("p", { class: "soft" }, "No answer."));
+  the("answer").replaceChildren(make("p", { class: "soft" }, why));
 }
 
 /** Show an answer of a task. */
@@ -71,7 +72,7 @@ function whyItStopped(answer) {
 }
 
 function becauseOf({ degraded_because: because, variant }) {
-  if (!because) return "It went as deep as the limits allow.";
+  if (!because) return "The best variant within the limits answered.";
   const needed = `${because.variant} was predicted to need ${milliseconds(because.predicted_ms)}`;
   const left = because.left_ms;
   const had = left === null ? "" : left > 0 ? `, ${milliseconds(left)} were left` : ", none was left";

@@ -10,6 +10,7 @@ import { TASKS } from "./tasks.js";
 import { askAll } from "./variants.js";
 
 const LOADING_MS = 500;
+const BEFORE = "Choose a picture, ask, and see how deep the model went.";
 let served = null; // what /v1/variants says
 let name = null; // the chosen task
 let busy = false; // whether an answer is on its way
@@ -52,6 +53,8 @@ function choose(task) {
   name = task;
   const { field, text, example, label, pictures: needed } = TASKS[name];
   showPlaces(needed, () => told(null));
+  showNone(BEFORE);
+  the("all-part").hidden = true;
   the("text-part").hidden = field === null;
   the("text-name").textContent = text ?? "";
   the("text").required = field !== null;
@@ -165,11 +168,12 @@ function told(problem) {
   const said = problem.message.charAt(0).toUpperCase() + problem.message.slice(1).replace(/[^.!?]$/, "$&.");
   the("trouble").append(make("p", { class: "trouble" },
     make("strong", {}, problem.body?.title ? `${problem.body.title}. ` : ""), `${said} ${todo}${id}`));
+  the("trouble").scrollIntoView({ block: "nearest" });
 }
 
 the("asking").addEventListener("submit", (event) => {
   event.preventDefault();
-  attempt(answer, showNone);
+  attempt(answer, () => showNone());
 });
 the("ask-all").addEventListener("click", () => attempt(answerAll));
 the("key-form").addEventListener("submit", (event) => {

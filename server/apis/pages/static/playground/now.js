@@ -59,22 +59,20 @@ function tile(name, value) {
 function shares(first, last) {
   const before = byVariant(first);
   const grown = Object.entries(byVariant(last))
-    .map(([variant, count]) => [variant, count - (before[variant] ?? 0)])
-    .filter(([, count]) => count > 0)
-    .sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
+    .sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }))
+    .map(([variant, count], at) => [variant, count - (before[variant] ?? 0), `p${at % SHADES}`])
+    .filter(([, count]) => count > 0);
   const all = grown.reduce((sum, [, count]) => sum + count, 0);
   if (!all) return [];
   return [
     make("h3", {}, "Variants that answered"),
     make("div", { class: "phases", "aria-hidden": "true" },
-      ...grown.map(([, count], at) => wide(make("i", { class: shade(at) }), count / all))),
-    make("ul", { class: "legend" }, ...grown.map(([variant, count], at) => make("li", {},
-      make("i", { class: shade(at) }), `${variant} `,
+      ...grown.map(([, count, shade]) => wide(make("i", { class: shade }), count / all))),
+    make("ul", { class: "legend" }, ...grown.map(([variant, count, shade]) => make("li", {},
+      make("i", { class: shade }), `${variant} `,
       make("span", { class: "number" }, percent(count / all))))),
   ];
 }
-
-const shade = (at) => `p${at % SHADES}`;
 
 function byVariant(sample) {
   const counts = {};

@@ -22,7 +22,7 @@ DROPPED = """([where, kind, name, type, data]) => {
 
 def take_example(page: Any, number: int, pictures: int = 1) -> None:
     page.click(EXAMPLE.format(number))
-    page.wait_for_function(f"document.querySelectorAll('.picture.full').length >= {pictures}")
+    page.locator(".picture.full").nth(pictures - 1).wait_for()
 
 
 def ask(page: Any) -> dict[str, Any]:

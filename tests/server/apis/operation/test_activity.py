@@ -21,8 +21,10 @@ def test_counts_are_those_of_the_metrics() -> None:
     telemetry.ended("vqa", "none", "refused")
     telemetry.ended("vqa", "none", "invalid")
     telemetry.shed("queue_full")
-    telemetry.watch_open(lambda: 3.0, lambda: 0.0)
+    under_way = ["a", "b", "c"]
+    telemetry.watch_open(lambda: len(under_way), lambda: 0.0)
     found = activity_of(telemetry.registry)
+    under_way.clear()
     assert found.open_requests == 3
     assert found.on_time == 3
     assert found.offered == 8

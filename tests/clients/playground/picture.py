@@ -65,7 +65,7 @@ def take_picture(browser: Any, url: str) -> None:
     page.click("#examples li:nth-child(1) button")
     page.wait_for_selector(".picture.full")
     for at in range(12):
-        page.fill("#deadline", str((81, 12, 20)[at % 3]))
+        page.fill("#deadline", str((81, 50, 40)[at % 3]))
         page.click("#ask")
         page.wait_for_selector("#answer:not([aria-busy]) .series")
     page.fill("#deadline", "81")
@@ -76,7 +76,9 @@ def take_picture(browser: Any, url: str) -> None:
     page.wait_for_selector("#now .legend")
     page.wait_for_timeout(5000)  # two more looks at what happens now
     page.evaluate("document.activeElement.blur(), scrollTo(0, 0)")
-    page.screenshot(path=PICTURE, full_page=True)
+    bottom = page.locator("#lines-part").bounding_box()["y"]
+    shown = {"x": 0, "y": 0, "width": 1180, "height": bottom}
+    page.screenshot(path=PICTURE, full_page=True, clip=shown)
     print(f"{PICTURE.relative_to(ROOT)}: {PICTURE.stat().st_size / 1e3:.0f} kB")
 
 

@@ -34,16 +34,16 @@ test-slow: .venv/.installed
 
 # Clients that others wrote (OpenAI's, Triton's, Hugging Face's) against a real server with the demo.
 test-clients: .venv/.installed .venv-clients/.installed
-	.venv-clients/bin/pytest --confcutdir=tests/clients -m clients tests/clients
+	.venv-clients/bin/pytest --confcutdir=tests/server/apis/clients -m clients tests/server/apis/clients
 
 # Chromium (Debian: chromium) drives the pages; axe-core (npm) looks at their accessibility.
 test-playground: .venv/.installed .venv-clients/.installed
-	npm ci --prefix tests/clients/playground --no-audit --no-fund
-	.venv-clients/bin/pytest --confcutdir=tests/clients -m clients tests/clients/playground
+	npm ci --prefix tests/server/apis/clients/playground --no-audit --no-fund
+	.venv-clients/bin/pytest --confcutdir=tests/server/apis/clients -m clients tests/server/apis/clients/playground
 
 # Write docs/api/playground.png anew, and print the time to the first paint.
 playground-picture: .venv/.installed .venv-clients/.installed
-	.venv-clients/bin/python tests/clients/playground/picture.py $(CURDIR)/.venv/bin/otmv
+	.venv-clients/bin/python tests/server/apis/clients/playground/picture.py $(CURDIR)/.venv/bin/otmv
 
 check: lint test test-slow
 

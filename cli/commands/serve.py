@@ -22,6 +22,7 @@ from engine.opening.threads import with_threads
 from engine.pool import EnginePool
 from engine.telemetry import Telemetry
 from engine.types import Offer
+from server.apis.open_inference.optional_grpc import GrpcUnavailable
 from server.app import create_app
 from server.configuration.settings import Settings
 from server.configuration.sources import (
@@ -47,6 +48,7 @@ _EXPECTED = (
     AddressUnavailable,
     ConfigurationError,
     TracingUnavailable,
+    GrpcUnavailable,
     OSError,
 )
 

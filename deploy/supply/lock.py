@@ -50,7 +50,7 @@ OTHERS = (
     Lock("fuzz", packages=("atheris<3.1",), project=False),
     # schemathesis asks a live server whatever its OpenAPI page allows; its hooks draw pictures.
     Lock("api", packages=("schemathesis>=4.32,<5", "pillow"), project=False),
-    # Clients that others wrote, against a server in .venv: tests/clients.
+    # Clients that others wrote, against a server in .venv: tests/server/apis/clients.
     Lock(
         "clients",
         packages=(

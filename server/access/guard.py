@@ -8,6 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.clock import Clock
 from engine.telemetry import NO_API_KEY, Telemetry
+from server.access.hosts import PROBES
 from server.access.keys import KeyRing
 from server.access.rates import TokenBucket
 from server.configuration.api_key import ApiKey
@@ -17,7 +18,7 @@ from server.observing.logs import log_failure
 from server.observing.request_record import RequestRecord
 
 _METRICS = "/metrics"
-_OPEN = frozenset({"/healthz", "/readyz", "/openapi.json"})
+_OPEN = frozenset({*PROBES, "/openapi.json"})
 _SCHEME = b"bearer"
 
 

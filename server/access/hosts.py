@@ -13,7 +13,7 @@ from server.errors.responses import error_response
 from server.observing.logs import log_failure
 
 _HOST = re.compile(r"\[?(.*?)[.\]]?(?::[0-9]*)?")
-_PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 """What asks for these names the address of one server, and learns nothing else."""
 
 
@@ -30,7 +30,7 @@ class HostGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with its refusal."""
-        named = scope["type"] != "http" or scope["path"] in _PROBES
+        named = scope["type"] != "http" or scope["path"] in PROBES
         if named or host_of(scope["headers"]) in self._allowed:
             await self._app(scope, receive, send)
             return

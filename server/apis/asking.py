@@ -73,7 +73,8 @@ def fields_of(
         InvalidFields: a field is unknown to the task, or out of range.
     """
     text = served.task.text
-    for name in {*_NOT_OPTIONS, text, *served.shape.lists.values()} & set(options):
+    others = {*_NOT_OPTIONS, *served.shape.lists.values(), text or ""}
+    for name in others.intersection(options):
         raise InvalidFields.one(names.get(name, name), "is no parameter of this API")
     values = dict(options) | {"budget": budget}
     if text is not None and len(texts) != 1:

@@ -31,16 +31,7 @@ from server.tasks.served_task import ServedTask
 
 @dataclass(frozen=True)
 class Given:
-    """What a request brings.
-
-    Attributes:
-        path: its path.
-        request_id: its id.
-        headers: its headers.
-        body: all of it.
-        reader: checks it, by the limits and defaults of whoever sends it.
-        artifact: what is served, for the names in it.
-    """
+    """What a request brings, the reader that checks it, and what is served, for the names in it."""
 
     path: str
     request_id: str
@@ -68,10 +59,11 @@ class Answered(Generic[Fields]):
         """Return what our own API says of the first answer, with whose it is."""
         body = self.body()
         whose = {name: body[name] for name in ("request_id", "task", "artifact")}
-        return whose | body["answers"][0]
+        how: dict[str, Any] = body["answers"][0]
+        return whose | how
 
 
-class Reply(Protocol):
+class ReplyWriter(Protocol):
     """Writes an answer in the words of an API."""
 
     def response(self, answered: Answered[Any]) -> Response:
@@ -79,7 +71,7 @@ class Reply(Protocol):
         ...
 
 
-class Events(Protocol):
+class EventWriter(Protocol):
     """Writes an answer as events while it is written, in the words of an API."""
 
     def piece(self, text: str) -> bytes:
@@ -96,7 +88,7 @@ class Events(Protocol):
 
 
 @dataclass(frozen=True)
-class Asked(Generic[Fields]):
+class AskedRequest(Generic[Fields]):
     """What a request asks, checked, and how its answer is written.
 
     `events`: how it is written while it grows; None: it is wanted whole.
@@ -104,8 +96,8 @@ class Asked(Generic[Fields]):
 
     served: ServedTask[Fields]
     checked: CheckedRequest[Fields]
-    reply: Reply
-    events: Events | None = None
+    reply: ReplyWriter
+    events: EventWriter | None = None
 
 
 class Translation(Protocol):
@@ -119,7 +111,7 @@ class Translation(Protocol):
         """
         ...
 
-    def read(self, given: Given) -> Asked[Any]:
+    def read(self, given: Given) -> AskedRequest[Any]:
         """Return what a request asks. Called in another thread if the body is long.
 
         Raises:
@@ -195,7 +187,7 @@ class _Exchange:
         with self.serving.engines.lease() as pool:
             return await self._answer(pool, asked)
 
-    async def _answer(self, pool: Pool, asked: Asked[Any]) -> Response:
+    async def _answer(self, pool: Pool, asked: AskedRequest[Any]) -> Response:
         served, checked = asked.served, asked.checked
         self.record.task = served.task.name
         self.record.on_miss = checked.budget.on_miss
@@ -210,7 +202,7 @@ class _Exchange:
         return asked.reply.response(Answered(served, checked, work, result, self.record.request_id))
 
     def _while_written(
-        self, pool: Pool, work: Work, asked: Asked[Any]
+        self, pool: Pool, work: Work, asked: AskedRequest[Any]
     ) -> Callable[[OnText], Coroutine[Any, Any, Answered[Any]]]:
         async def run(on_text: OnText) -> Answered[Any]:
             told = on_text if asked.served.task.writes else None
@@ -250,6 +242,6 @@ class _Exchange:
         times.writing.add(now - made_s, now)
         self.serving.front.learn(self.visit, now)
 
-    def _failed(self, events: Events, error: Exception) -> bytes:
+    def _failed(self, events: EventWriter, error: Exception) -> bytes:
         log_failure(error, self.record)
         return events.failed(error, self.record.request_id, self.request.scope["path"])

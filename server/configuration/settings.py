@@ -37,9 +37,7 @@ class Settings(BaseSettings):
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one."
     )
-    grpc_port: int | None = Field(
-        default=None, ge=0, le=65535, description="Port for gRPC; default: none, no gRPC."
-    )
+    grpc_port: int | None = Field(None, ge=0, le=65535, description="Port for gRPC; default: none.")
     backend: Literal["auto", "onnxruntime", "openvino", "tensorrt", "torch"] = Field(
         default="onnxruntime",
         description="Inference library; auto: the fastest that passes the golden check here.",

@@ -22,7 +22,9 @@ class ImageAndQuestion(WireModel):
 
 
 def _kind_of_inputs(inputs: Any) -> str | None:
-    return {str: "<picture>", dict: "<both>"}.get(type(inputs))
+    if isinstance(inputs, str):
+        return "<picture>"
+    return "<both>" if isinstance(inputs, dict) else None
 
 
 Inputs = Annotated[

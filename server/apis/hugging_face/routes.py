@@ -22,8 +22,8 @@ from server.requests.fields import WireModel
 
 _MODELS = "/hf/models/"
 _ROUTES = {
-    "/hf/visual-question-answering": ("vqa", HfRequests(asks=True)),
-    "/hf/image-to-text": ("caption", HfRequests(asks=False)),
+    "/hf/visual-question-answering": ("hf-question", HfRequests(asks=True)),
+    "/hf/image-to-text": ("hf-picture", HfRequests(asks=False)),
     f"{_MODELS}{{model}}": ("hf", HfRequests(before=_MODELS)),
 }
 _SUMMARIES = (

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from server.answering.numbers import share
 from server.apis.asking import budget_with, fields_of, split_parameters, task_for, task_named
-from server.apis.exchange import Answered, Asked, Given
+from server.apis.exchange import Answered, AskedRequest, Given
 from server.apis.hugging_face.hf_request import HF_LIMITS, HfRequest
 from server.apis.model_name import ModelName, ServedModel, read_model_name
 from server.apis.native.answers import json_response
@@ -42,7 +42,7 @@ class HfRequests:
         else:
             media_type({**headers, "content-type": BINARY}, (BINARY,))
 
-    def read(self, given: Given) -> Asked[Any]:
+    def read(self, given: Given) -> AskedRequest[Any]:
         """Return what is asked."""
         known = ServedModel.of(given.artifact)
         model = ModelName(known.name)
@@ -70,7 +70,7 @@ class HfRequests:
         names |= {served.task.text or "": "question"}
         texts = [] if question is None else [question]
         fields = fields_of(served, texts, options, budget, names)
-        return Asked(served, given.reader.check([picture], fields, given.headers), HfReply())
+        return AskedRequest(served, given.reader.check([picture], fields, given.headers), HfReply())
 
 
 def _picture(request: HfRequest, scanned: JsonText) -> bytearray:

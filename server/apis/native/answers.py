@@ -16,7 +16,7 @@ from pictures import errors as pictures
 from server import errors as http
 from server.answering.work import WorkResult
 from server.apis.answer_route import AnswerRoute
-from server.apis.exchange import Answered, Asked, Given, answer_route
+from server.apis.exchange import Answered, AskedRequest, Given, answer_route
 from server.apis.openapi.operations import answered, task_operation
 from server.errors.problem_json import openapi_responses, problem_body
 from server.http.event_stream import event
@@ -93,11 +93,11 @@ class _TaskRequests:
         """Refuse a body that is neither JSON nor a form."""
         media_type(headers)
 
-    def read(self, given: Given) -> Asked[Any]:
+    def read(self, given: Given) -> AskedRequest[Any]:
         """Return what is asked."""
         checked = given.reader.read(self.served.shape, given.body, given.headers)
         events = _OWN if self.served.streams(checked.fields) else None
-        return Asked(self.served, checked, _OWN, events)
+        return AskedRequest(self.served, checked, _OWN, events)
 
 
 class _OwnReply:

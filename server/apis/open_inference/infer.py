@@ -9,7 +9,7 @@ from typing import Any
 from pydantic_core import to_json
 from starlette.responses import Response
 
-from server.apis.exchange import Answered, Asked, Given
+from server.apis.exchange import Answered, AskedRequest, Given
 from server.apis.native.answers import server_timing
 from server.apis.open_inference.infer_request import (
     INFER_LIMITS,
@@ -55,7 +55,7 @@ class InferRequests:
         elif headers.get("content-encoding", "identity") != "identity":
             raise UnsupportedBody("content encodings are not read; send it unencoded")
 
-    def read(self, given: Given) -> Asked[Any]:
+    def read(self, given: Given) -> AskedRequest[Any]:
         """Return what is asked."""
         text, binary = _parts(given)
         scanned = scan_json(text, INFER_LIMITS)
@@ -70,7 +70,9 @@ class InferRequests:
         wanted = wanted_outputs(served, names)
         asked = {each.name: each for each in request.outputs or ()}
         binaries = {spec.name for spec in wanted if _is_binary(asked.get(spec.name), all_binary)}
-        return Asked(served, checked, InferReply(model, request.id, wanted, frozenset(binaries)))
+        return AskedRequest(
+            served, checked, InferReply(model, request.id, wanted, frozenset(binaries))
+        )
 
 
 def _parts(given: Given) -> tuple[bytes | bytearray, memoryview]:

@@ -53,8 +53,8 @@ class InferQuestion:
         texts = [_text(each, text) for each in inputs[text]] if text else []
         budget, options = split_parameters(self.parameters, _PLACE)
         budget = budget_with(name, budget, f"{_PLACE}.variant")
-        names = {each: f"{_PLACE}.{each}" for each in options} | {text or "": f"inputs.{text}"}
-        names |= {listed: f"inputs.{one}" for one, listed in served.shape.lists.items()}
+        names = {listed: f"inputs.{one}" for one, listed in served.shape.lists.items()}
+        names |= {text or "": f"inputs.{text}"} | {each: f"{_PLACE}.{each}" for each in options}
         fields = fields_of(served, texts, options, budget, names)
         decoded = [_picture(each) for each in pictures]
         return served, reader.check(decoded, fields, headers)

@@ -77,7 +77,8 @@ def raw_elements(name: str, data: memoryview) -> tuple[bytes, ...]:
     Raises:
         InvalidFields: they do not end where the data does, or there are too many.
     """
-    place, found, at = f"inputs.{name[:60]}.data", [], 0
+    place, at = f"inputs.{name[:60]}.data", 0
+    found: list[bytes] = []
     while at < len(data):
         if at + _LENGTH.size > len(data):
             raise InvalidFields.one(place, "ends within the length of an element")

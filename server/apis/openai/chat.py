@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from server.apis.asking import budget_with, fields_of, task_for, task_named
-from server.apis.exchange import Asked, Given
+from server.apis.exchange import AskedRequest, Given
 from server.apis.model_name import ServedModel, read_model_name
 from server.apis.openai.chat_reply import ChatReply
 from server.apis.openai.chat_request import CHAT_LIMITS, ChatRequest
@@ -21,7 +21,6 @@ from server.tasks.served_task import ServedTask
 CONTENT = "messages.0.content"
 DESCRIBE = frozenset(
     {
-        "caption",
         "caption this image",
         "caption this picture",
         "describe",
@@ -52,7 +51,7 @@ class ChatRequests:
         """Refuse what is not JSON."""
         media_type(headers, (JSON,))
 
-    def read(self, given: Given) -> Asked[Any]:
+    def read(self, given: Given) -> AskedRequest[Any]:
         """Return what is asked."""
         scanned = scan_json(given.body, CHAT_LIMITS)
         request = from_json(ChatRequest, scanned.text)
@@ -76,7 +75,7 @@ class ChatRequests:
         options = request.stream_options
         usage = options is not None and bool(options.include_usage)
         reply = ChatReply(f"chatcmpl-{given.request_id}", request.model, usage)
-        return Asked(served, checked, reply, reply if request.stream else None)
+        return AskedRequest(served, checked, reply, reply if request.stream else None)
 
 
 def _options(served: ServedTask[Any], request: ChatRequest) -> dict[str, Any]:

@@ -59,7 +59,9 @@ Part = Annotated[
 
 
 def _kind_of_content(content: Any) -> str | None:
-    return {str: "<words>", list: "<parts>"}.get(type(content))
+    if isinstance(content, str):
+        return "<words>"
+    return "<parts>" if isinstance(content, list) else None
 
 
 Content = Annotated[

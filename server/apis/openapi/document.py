@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from server import errors as http
+from server.access.hosts import PROBES
 from server.apis.openapi.operations import SCHEMA_REFERENCE
 from server.apis.openapi.other_errors import error_responses
 from server.errors.problem_json import ProblemModel, header_references, openapi_responses
@@ -30,7 +31,6 @@ _OF_EVERY_ROUTE: tuple[type[Exception] | Problem, ...] = (
     MemoryError,
 )
 """How any request may be refused, or fail."""
-_PROBES = frozenset({"/healthz", "/readyz"})
 _HEADERS = {
     "X-Request-Id": {
         "description": "The request's own id, or a new one; the log has it.",
@@ -76,9 +76,7 @@ def install_openapi(
                 _add_keys(made, unguarded)
             if named_hosts:
                 for path, operation in _operations(made):
-                    _add_refusals(
-                        path, operation, () if path in _PROBES else (http.HostNotAllowed,)
-                    )
+                    _add_refusals(path, operation, () if path in PROBES else (http.HostNotAllowed,))
             app.openapi_schema = made
         return app.openapi_schema
 

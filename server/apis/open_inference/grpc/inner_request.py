@@ -81,17 +81,17 @@ class InnerRequest:
         return {
             "type": "http",
             "asgi": {"version": "3.0"},
-            "http_version": "2",
+            "state": state,
             "method": self.method,
-            "scheme": "http",
+            "headers": list(self.headers),
             "path": self.path,
             "raw_path": self.path.encode(),
-            "query_string": b"",
             "root_path": "",
-            "headers": list(self.headers),
+            "query_string": b"",
             "client": (self.address, 0),
             "server": None,
-            "state": state,
+            "http_version": "2",
+            "scheme": "http",
         }
 
 

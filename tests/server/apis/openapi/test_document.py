@@ -40,9 +40,14 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 
 
 def test_routes_are_listed(document: dict[str, Any]) -> None:
-    names = ("vqa", "caption", "reason", "variants", "artifacts/reload", "memory-budget")
+    names = ("vqa", "caption", "reason", "variants", "activity", "artifacts/reload")
     openai = ("chat/completions", "models", "models/{model}")
-    wanted = {f"/v1/{name}" for name in (*names, *openai)}
+    wanted = {f"/v1/{name}" for name in (*names, *openai, "memory-budget")}
+    model = "/v2/models/{model}"
+    wanted |= {"/v2", "/v2/health/live", "/v2/health/ready", model, f"{model}/ready"}
+    wanted |= {f"{model}/infer", f"{model}/versions/1/infer"}
+    wanted |= {f"/hf/{name}" for name in ("visual-question-answering", "image-to-text")}
+    wanted |= {"/hf/models/{model}"}
     wanted |= {"/healthz", "/readyz", "/metrics"}
     assert set(document["paths"]) == wanted
 
@@ -151,7 +156,8 @@ def test_with_keys_the_guarded_routes_ask_for_one(metrics: bool) -> None:
     assert (scheme[1]["type"], scheme[1]["scheme"]) == ("http", "bearer")
     for path, operations in document["paths"].items():
         for operation in operations.values():
-            guarded = path.startswith("/v1/") or (metrics and path == "/metrics")
+            asks = path.startswith(("/v1/", "/v2", "/hf/")) and "/health/" not in path
+            guarded = asks or (metrics and path == "/metrics")
             assert ("security" in operation) is guarded, path
             assert ("401" in operation["responses"]) is guarded, path
             if guarded:

@@ -16,7 +16,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[5]
 PICTURE = ROOT / "docs/api/playground.png"
 VISITS = 9
 MOST_MS = 500

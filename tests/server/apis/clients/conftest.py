@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 DEMO = ROOT / "examples/demo-artifact"
 OTMV = os.environ.get("OTMV_PROGRAM", str(ROOT / ".venv/bin/otmv"))
 _READY = re.compile(r"ready: (http://\S+)")

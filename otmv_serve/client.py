@@ -1,0 +1,182 @@
+"""The client for ordinary programs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import httpx
+
+from otmv_serve.budget import RequestBudget
+from otmv_serve.errors import OtmvError
+from otmv_serve.events import EventReader, broken_off, read_event
+from otmv_serve.questions import (
+    Image,
+    Sendable,
+    description_of,
+    questions_about,
+    statement_about,
+    variants_served,
+)
+from otmv_serve.replies import CaptionReply, QuestionReply, StatementReply, VariantsReply
+from otmv_serve.retries import Retries
+from otmv_serve.transport import Tries, body_of, http_options, unreachable
+
+_Found = TypeVar("_Found")
+
+
+class OtmvClient:
+    """Asks one server. Safe to share between threads; close it, or use it in a `with` block.
+
+    with OtmvClient("http://127.0.0.1:8000") as client:
+        reply = client.ask("picture.jpg", "what color is the circle?")
+        print(reply.answer, reply.variant, reply.variant_quality)
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60.0,
+        retries: Retries | None = None,
+        **httpx_options: Any,
+    ) -> None:
+        """Connect nowhere yet.
+
+        Args:
+            url: the server; default: OTMV_URL, or else this machine's port 8000.
+            api_key: one of its API keys; default: OTMV_KEY.
+            timeout_s: the longest silence of the server, and at most 10 seconds to connect.
+            retries: when a request is sent again; default: `Retries()`.
+            httpx_options: of `httpx.Client`, such as `verify`, `proxy` or `transport`.
+
+        Raises:
+            ValueError: `url` is no address.
+        """
+        self._retries = retries or Retries()
+        self._http = httpx.Client(**http_options(url, api_key, timeout_s) | httpx_options)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def ask(
+        self, image: Image, question: str, budget: RequestBudget | None = None, *, top_k: int = 5
+    ) -> QuestionReply:
+        """Ask one question about a picture.
+
+        Raises:
+            OtmvError: a subclass says what to do.
+            OSError: the picture's file cannot be read.
+        """
+        return self.ask_all(image, [question], budget, top_k=top_k)[0]
+
+    def ask_all(
+        self,
+        image: Image,
+        questions: Sequence[str],
+        budget: RequestBudget | None = None,
+        *,
+        top_k: int = 5,
+    ) -> list[QuestionReply]:
+        """Ask several questions about one picture; answers come in the same order."""
+        return self._answer(questions_about(image, questions, budget, top_k))
+
+    def caption(
+        self,
+        image: Image,
+        budget: RequestBudget | None = None,
+        *,
+        max_new_tokens: int | None = None,
+        num_beams: int = 1,
+    ) -> CaptionReply:
+        """Describe a picture."""
+        return self._answer(description_of(image, budget, max_new_tokens, num_beams))
+
+    def stream_caption(
+        self,
+        image: Image,
+        budget: RequestBudget | None = None,
+        *,
+        max_new_tokens: int | None = None,
+    ) -> Generator[str | CaptionReply, None, None]:
+        """Describe a picture while you read: pieces of text as they come, then the CaptionReply.
+
+        Leaving early (`close()` of the iterator, or its end) cancels the request on the server.
+        Once a piece has come, nothing is sent again.
+
+        Raises:
+            OtmvError: also after the first pieces.
+        """
+        asked = description_of(image, budget, max_new_tokens, stream=True)
+        tries = Tries(self._retries, asked.max_latency_ms)
+        while True:
+            heard = False
+            try:
+                with closing(self._streamed(asked)) as pieces:
+                    for piece in pieces:
+                        heard = True
+                        yield piece
+                return
+            except OtmvError as error:
+                if heard:
+                    raise
+                wait_s = tries.wait_s(error)
+            time.sleep(wait_s)
+
+    def reason(
+        self, left: Image, right: Image, statement: str, budget: RequestBudget | None = None
+    ) -> StatementReply:
+        """Ask whether a statement about two pictures is true."""
+        return self._answer(statement_about(left, right, statement, budget))
+
+    def variants(self) -> VariantsReply:
+        """Ask what the server can answer with now."""
+        return self._answer(variants_served())
+
+    def _answer(self, asked: Sendable[_Found]) -> _Found:
+        tries = Tries(self._retries, asked.max_latency_ms)
+        while True:
+            try:
+                return asked.read(body_of(self._sent(asked)))
+            except OtmvError as error:
+                wait_s = tries.wait_s(error)
+            time.sleep(wait_s)
+
+    def _sent(self, asked: Sendable[_Found]) -> httpx.Response:
+        try:
+            return self._http.request(asked.method, asked.path, **asked.sent)
+        except httpx.TransportError as error:
+            raise unreachable(error) from error
+
+    def _streamed(self, asked: Sendable[CaptionReply]) -> Generator[str | CaptionReply, None, None]:
+        reader = EventReader()
+        try:
+            with self._http.stream(asked.method, asked.path, **asked.sent) as response:
+                if not response.is_success:
+                    response.read()
+                    body_of(response)
+                for line in response.iter_lines():
+                    if (event := reader.take(line)) is not None:
+                        piece = read_event(event, asked.read)
+                        yield piece
+                        if isinstance(piece, CaptionReply):
+                            return
+        except httpx.TransportError as error:
+            raise unreachable(error) from error
+        raise broken_off()

@@ -1,0 +1,95 @@
+"""What both clients do alike: where the server is, what httpx is told, what its answers mean."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import Any
+
+import httpx
+
+from otmv_serve.errors import OtmvError, ReplyUnreadable, ServerUnreachable, failure
+from otmv_serve.retries import Retries
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+_CONNECT_S = 10.0
+_MOST_SHOWN = 200
+
+
+def http_options(url: str | None, api_key: str | None, timeout_s: float) -> dict[str, Any]:
+    """Return what httpx's clients are made with; what is None comes from OTMV_URL and OTMV_KEY.
+
+    Raises:
+        ValueError: the address is none.
+    """
+    address = url or os.environ.get("OTMV_URL") or DEFAULT_URL
+    try:
+        parsed = httpx.URL(address)
+    except httpx.InvalidURL as error:
+        raise ValueError(f"url: {address!r} is no address: {error}") from error
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise ValueError(f"url: give http://HOST:PORT or https://HOST, not {address!r}")
+    key = api_key or os.environ.get("OTMV_KEY")
+    return {
+        "base_url": parsed,
+        "headers": {"Authorization": f"Bearer {key}"} if key else {},
+        "timeout": httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S)),
+    }
+
+
+def unreachable(error: httpx.TransportError) -> ServerUnreachable:
+    """Return what a transport's error means, and whether its request may be sent again."""
+    connecting = isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout))
+    broken = isinstance(error, (httpx.NetworkError, httpx.RemoteProtocolError))
+    try:
+        where = f"from {error.request.url.copy_with(path='/', query=None)}"
+    except RuntimeError:  # httpx had no request yet
+        where = "came"
+    what = str(error) or type(error).__name__
+    return ServerUnreachable(f"no answer {where}: {what}", again=connecting or broken)
+
+
+def body_of(response: httpx.Response) -> Any:
+    """Return the JSON of an answer that was read.
+
+    Raises:
+        RequestFailed: it is an error.
+        ReplyUnreadable: it is no JSON.
+    """
+    try:
+        body = response.json()
+    except ValueError as error:
+        if response.is_success:
+            raise ReplyUnreadable(f"no JSON: {response.text[:_MOST_SHOWN]!r}") from error
+        body = {"title": f"the server answered {response.status_code}", "detail": _text(response)}
+    if response.is_success:
+        return body
+    raise failure(response.status_code, body, response.headers.get("Retry-After", ""))
+
+
+def _text(response: httpx.Response) -> str:
+    return " ".join(response.text.split())[:_MOST_SHOWN]
+
+
+class Tries:
+    """The tries of one request: when the next one comes, and whether one does."""
+
+    def __init__(self, retries: Retries, max_latency_ms: float | None) -> None:
+        self._retries, self._max_latency_ms = retries, max_latency_ms
+        self._sent_again, self._began_s = 0, time.monotonic()
+
+    def wait_s(self, error: OtmvError) -> float:
+        """Return the seconds to wait before the next one.
+
+        Raises:
+            OtmvError: the error itself, if there is no next one.
+        """
+        left_s = None
+        if self._max_latency_ms is not None:
+            left_s = self._max_latency_ms / 1e3 - (time.monotonic() - self._began_s)
+        wait_s = self._retries.wait_s(error, self._sent_again, left_s, random.random())
+        if wait_s is None:
+            raise error
+        self._sent_again += 1
+        return wait_s

@@ -46,7 +46,8 @@ def unreachable(error: httpx.TransportError) -> ServerUnreachable:
         where = f"from {error.request.url.copy_with(path='/', query=None)}"
     except RuntimeError:  # httpx had no request yet
         where = "came"
-    what = str(error) or type(error).__name__
+    timed_out = isinstance(error, httpx.TimeoutException)  # the async one has no words
+    what = "timed out" if timed_out else str(error) or type(error).__name__
     return ServerUnreachable(f"no answer {where}: {what}", again=connecting or broken)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -18,6 +18,7 @@ from otmv_serve.questions import (
     Sendable,
     description_of,
     questions_about,
+    raw_request,
     statement_about,
     variants_served,
 )
@@ -50,7 +51,7 @@ class AsyncOtmvClient:
             ValueError: `url` is no address.
         """
         self._retries = retries or Retries()
-        self._http = httpx.AsyncClient(**http_options(url, api_key, timeout_s) | httpx_options)
+        self._http = httpx.AsyncClient(**http_options(url, api_key, timeout_s, httpx_options))
 
     async def __aenter__(self) -> Self:
         return self
@@ -135,6 +136,10 @@ class AsyncOtmvClient:
     async def variants(self) -> VariantsReply:
         """Ask what the server can answer with now."""
         return await self._answer(variants_served())
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send JSON to a route that has no method here; return what the server says, as it is."""
+        return await self._answer(raw_request(path, body))
 
     async def _answer(self, asked: Sendable[_Found]) -> _Found:
         tries = Tries(self._retries, asked.max_latency_ms)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -18,6 +18,7 @@ from otmv_serve.questions import (
     Sendable,
     description_of,
     questions_about,
+    raw_request,
     statement_about,
     variants_served,
 )
@@ -58,7 +59,7 @@ class OtmvClient:
             ValueError: `url` is no address.
         """
         self._retries = retries or Retries()
-        self._http = httpx.Client(**http_options(url, api_key, timeout_s) | httpx_options)
+        self._http = httpx.Client(**http_options(url, api_key, timeout_s, httpx_options))
 
     def __enter__(self) -> Self:
         return self
@@ -148,6 +149,10 @@ class OtmvClient:
     def variants(self) -> VariantsReply:
         """Ask what the server can answer with now."""
         return self._answer(variants_served())
+
+    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Send JSON to a route that has no method here; return what the server says, as it is."""
+        return self._answer(raw_request(path, body))
 
     def _answer(self, asked: Sendable[_Found]) -> _Found:
         tries = Tries(self._retries, asked.max_latency_ms)

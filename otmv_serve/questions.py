@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from otmv_serve.budget import RequestBudget
+from otmv_serve.errors import ReplyUnreadable
 from otmv_serve.replies import (
     CaptionReply,
     QuestionReply,
@@ -81,6 +82,17 @@ def statement_about(
         return read_answers(StatementReply, body)[0]
 
     return _about("/v1/reason", [left, right], {"statement": statement}, budget, read)
+
+
+def raw_request(path: str, body: Mapping[str, Any]) -> Sendable[dict[str, Any]]:
+    """Return any request with a JSON body; its answer is taken as it is."""
+
+    def read(said: Any) -> dict[str, Any]:
+        if not isinstance(said, dict):
+            raise ReplyUnreadable("no answer of an otmv server: no JSON object")
+        return said
+
+    return Sendable("POST", path, read, {"json": dict(body)})
 
 
 def variants_served() -> Sendable[VariantsReply]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -17,8 +18,12 @@ _CONNECT_S = 10.0
 _MOST_SHOWN = 200
 
 
-def http_options(url: str | None, api_key: str | None, timeout_s: float) -> dict[str, Any]:
+def http_options(
+    url: str | None, api_key: str | None, timeout_s: float, further: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what httpx's clients are made with; what is None comes from OTMV_URL and OTMV_KEY.
+
+    `further` are options of httpx, which win; their headers are sent beside the API key.
 
     Raises:
         ValueError: the address is none.
@@ -31,11 +36,12 @@ def http_options(url: str | None, api_key: str | None, timeout_s: float) -> dict
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise ValueError(f"url: give http://HOST:PORT or https://HOST, not {address!r}")
     key = api_key or os.environ.get("OTMV_KEY")
-    return {
+    bearer = {"Authorization": f"Bearer {key}"} if key else {}
+    ours = {
         "base_url": parsed,
-        "headers": {"Authorization": f"Bearer {key}"} if key else {},
         "timeout": httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_S)),
     }
+    return {**ours, **further, "headers": bearer | dict(further.get("headers", {}))}
 
 
 def unreachable(error: httpx.TransportError) -> ServerUnreachable:

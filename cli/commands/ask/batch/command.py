@@ -122,7 +122,7 @@ def _end(made: Batch, total: int, stopped: str | None) -> None:
     record = made.record
     for problem in made.problems:
         note(f"{made.source}: {problem}")
-    if (more := len(record.failed) + made.undone - len(made.problems)) > 0 and made.problems:
+    if (more := made.failed - len(made.problems)) > 0:
         note(f"and {more} more without an answer")
     done = sum(map(record.has, input_lines(made.source)))
     if done < total:
@@ -131,6 +131,7 @@ def _end(made: Batch, total: int, stopped: str | None) -> None:
         raise SystemExit(1)
     record.finish(made.source)
     failed = len(record.failed)
-    say(f"{total - failed} answered, {failed} not; {made.record.out}")
+    named = f", {failed} not (see error there)" if failed else ""
+    say(f"{total - failed} answered{named}: {record.out}")
     if failed:
         raise SystemExit(1)

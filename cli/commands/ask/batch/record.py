@@ -84,6 +84,8 @@ class BatchRecord:
         trace: TracebackType | None,
     ) -> None:
         self._stream.close()
+        if not self.done:
+            self.partial.unlink(missing_ok=True)
 
     def has(self, line: InputLine) -> bool:
         """Return whether a line is done, as it is now."""

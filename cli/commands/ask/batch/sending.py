@@ -39,7 +39,8 @@ class Batch:
     Attributes:
         patience_s: it stops after so long without an answer.
         undone: lines that the server failed on, to be sent again by the next run.
-        problems: of the first lines without an answer, in words.
+        failed: lines of this run without an answer, those counted in.
+        problems: of the first of them, in words.
     """
 
     source: Path
@@ -49,6 +50,7 @@ class Batch:
     patience_s: float
     on_done: Callable[[], None]
     undone: int = 0
+    failed: int = 0
     problems: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -140,6 +142,7 @@ class Batch:
             self.undone += 1
 
     def _failed(self, line: InputLine, problem: str) -> None:
+        self.failed += 1
         if len(self.problems) < MOST_SHOWN:
             self.problems.append(f"line {line.number}: {problem}")
 

@@ -51,7 +51,7 @@ format: .venv/.installed
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-# Tune the demo (about 45 minutes on two cores) and export it.
+# Tune the demo (about 60 minutes on two cores) and export it.
 demo: .venv/.installed
 	.venv/bin/otmv tune demo --out runs/demo
 	.venv/bin/otmv export runs/demo --chain --out runs/demo-artifact

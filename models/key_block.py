@@ -48,6 +48,10 @@ class KeyBlock(nn.Module):
         config: shape of the model.
         orders: how many orders reuse this key.
         shape: what the block has inside, if not what the config says (pruned models, ADR 0022).
+
+    Attributes:
+        drop_path: for each order, the chance that a branch is left out for an example while tuning
+            (Huang et al., stochastic depth).
     """
 
     def __init__(self, config: ModelConfig, orders: int, shape: BlockShape | None = None) -> None:
@@ -66,6 +70,7 @@ class KeyBlock(nn.Module):
         self.ffn_norm = OrderNorm(orders, width, eps)
         self.inner_ffn_norm = OrderNorm(orders, ffn, eps)
         self.coefficient = nn.Parameter(torch.ones(orders))
+        self.drop_path = (0.0,) * orders
         self.reset(config.orders)
 
     def reset(self, depth: int) -> None:
@@ -151,14 +156,22 @@ class KeyBlock(nn.Module):
     def finish(self, h: Tensor, mixed: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Output projection, residual, feed-forward, residual, coefficient."""
         parts = self.inner_attention_norm(mixed, order, image_tokens)
-        h = h + self.attention_output(parts, h, image_tokens)
+        h = h + self._kept(self.attention_output(parts, h, image_tokens), order)
         parts = self.ffn_norm(h, order, image_tokens)
         x = nn.functional.gelu(_per_modality(self.fc1, parts))
         parts = self.inner_ffn_norm(x, order, image_tokens)
-        h = h + self.ffn_output(parts, h, image_tokens)
+        h = h + self._kept(self.ffn_output(parts, h, image_tokens), order)
         if isinstance(order, int):
             return h * self.coefficient[order]
         return h * of_order(self.coefficient.unsqueeze(1), order)
+
+    def _kept(self, branch: Tensor, order: Order) -> Tensor:
+        """Leave a branch out for some examples while tuning; the others make up for it."""
+        rate = self.drop_path[order] if self.training and isinstance(order, int) else 0.0
+        if not rate:
+            return branch
+        kept = torch.full_like(branch[:, :1, :1], 1 - rate).bernoulli_()
+        return branch * (kept / (1 - rate))
 
     def attention_output(self, parts: Parts, h: Tensor, image_tokens: int) -> Tensor:
         """Project what attention mixed; the sum with `h` follows. A comparator may override it."""

@@ -6,6 +6,8 @@ released checkpoint has; nothing is interpolated while the model runs.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -89,3 +91,23 @@ class Stem(nn.Module):
             positions = torch.arange(tokens.shape[1], device=tokens.device)
         embedded: Tensor = self.words(tokens) + self.text_positions(positions + POSITION_OFFSET)
         return embedded
+
+
+def resized_positions(table: Tensor, patches: int) -> Tensor:
+    """Interpolate a table of picture positions, as BEiT-3 does: bicubic over the grid.
+
+    Args:
+        table: `[POSITION_OFFSET + 1 + before², width]`.
+        patches: along a side of the new grid.
+
+    Returns:
+        `[POSITION_OFFSET + 1 + patches², width]`.
+    """
+    first, old = table[: POSITION_OFFSET + 1], table[POSITION_OFFSET + 1 :]
+    before = math.isqrt(len(old))
+    if before == patches:
+        return table
+    grid = old.reshape(1, before, before, -1).permute(0, 3, 1, 2)
+    size = (patches, patches)
+    grid = nn.functional.interpolate(grid, size=size, mode="bicubic", align_corners=False)
+    return torch.cat([first, grid.permute(0, 2, 3, 1).flatten(0, 2)])

@@ -143,7 +143,7 @@ def test_every_place_of_a_task_has_the_registry_that_is_named() -> None:
 
 
 def test_recipes_and_seeds_are_documented() -> None:
-    text = page("tuning.md")
+    text = page("offline/tuning.md")
     assert set(RECIPES) <= set(rows(text))
     assert re.findall(r"^\| (\d+) \|", text, re.M) == [
         str(seed) for seed in (TUNING_SEED, LADDER_SEED, CHOOSING_SEED, QUALITY_SEED)

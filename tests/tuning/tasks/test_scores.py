@@ -15,8 +15,8 @@ from models.series import OtmvModel
 from tuning.evaluation import Evaluation
 from tuning.labelled import LabelledData, PairStatement, Question, generated
 from tuning.recipe import RECIPES
-from tuning.scores import ladder
-from tuning.scores import score as scored
+from tuning.tasks.scores import ladder
+from tuning.tasks.scores import score as scored
 from tuning.tokens import world_tokenizer
 from tuning.world.vocabulary import ANSWERS
 

@@ -32,7 +32,7 @@ def test_a_pipe_gets_the_last_counts_and_where_the_checkpoint_is(tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("nothing",), "no recipe 'nothing'; there are: demo"),
+        (("nothing",), "no recipe 'nothing': there are "),
         (("smoke", "--device", "abacus"), "no device 'abacus'; use cpu, cuda or auto"),
     ],
 )

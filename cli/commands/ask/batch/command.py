@@ -13,7 +13,7 @@ from rich.progress import Progress, TaskID
 
 from cli.commands.ask.batch.pace import Pace
 from cli.commands.ask.batch.record import BatchRecord, input_lines
-from cli.commands.ask.batch.sending import Batch, BatchStopped
+from cli.commands.ask.batch.sending import BatchRun, BatchStopped
 from cli.console import complain, counted_progress, fail, note, say
 from otmv_serve import AsyncOtmvClient, OtmvError, Retries
 
@@ -63,7 +63,7 @@ def batch(
     client = _client(url, key, max_latency_ms, most_at_once)
     try:
         with BatchRecord(out) as record:
-            made = Batch(source, record, client, Pace(most_at_once), patience_s, lambda: None)
+            made = BatchRun(source, record, client, Pace(most_at_once), patience_s, lambda: None)
             _end(made, total, asyncio.run(_run(made, total)))
     except OSError as error:
         fail(f"cannot write {out}: {error.strerror}; the same command resumes")
@@ -83,7 +83,7 @@ def _client(url: str | None, key: str | None, max_latency_ms: float, most: int) 
         fail(str(error), code=2)
 
 
-async def _run(made: Batch, total: int) -> str | None:
+async def _run(made: BatchRun, total: int) -> str | None:
     """Send all; return what stopped it, None if nothing did."""
     async with made.client:
         try:
@@ -93,7 +93,7 @@ async def _run(made: Batch, total: int) -> str | None:
         with counted_progress() as shown:
             began = sum(map(made.record.has, input_lines(made.source)))
             task = shown.add_task("batch", total=total, completed=began, facts="")
-            made.on_done = _Shown(shown, task, made)
+            made.on_done = _BarMoved(shown, task, made)
             try:
                 await made.run()
             except BatchStopped as error:
@@ -101,10 +101,10 @@ async def _run(made: Batch, total: int) -> str | None:
     return None
 
 
-class _Shown:
-    """Shows on the progress bar that a line is done."""
+class _BarMoved:
+    """Moves the progress bar when a line is done."""
 
-    def __init__(self, shown: Progress, task: TaskID, made: Batch) -> None:
+    def __init__(self, shown: Progress, task: TaskID, made: BatchRun) -> None:
         self._shown, self._task, self._made = shown, task, made
         self._began_s, self._count = time.monotonic(), 0
 
@@ -117,7 +117,7 @@ class _Shown:
         self._shown.update(self._task, advance=1, facts=facts)
 
 
-def _end(made: Batch, total: int, stopped: str | None) -> None:
+def _end(made: BatchRun, total: int, stopped: str | None) -> None:
     """Say what came of it; write the file if all lines are done."""
     record = made.record
     for problem in made.problems:

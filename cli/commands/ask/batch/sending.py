@@ -33,7 +33,7 @@ class BatchStopped(Exception):
 
 
 @dataclass
-class Batch:
+class BatchRun:
     """One run of a batch: what is left, what is open, and what came of it.
 
     Attributes:

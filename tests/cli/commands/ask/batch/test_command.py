@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from cli.commands.ask.batch.sending import Batch
+from cli.commands.ask.batch.sending import BatchRun
 from cli.main import build
 from engine.errors import InferenceFailed
 from server.access.keys import sha256_of
@@ -122,15 +122,15 @@ def test_ctrl_c_says_that_the_same_command_resumes(
     files: Files, url: str, pool: BusyPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     files.write(*(question(f"q{number}") for number in range(8)))
-    done = Batch._done
+    done = BatchRun._done
 
-    def interrupted(self: Batch, *arguments: Any) -> None:
+    def interrupted(self: BatchRun, *arguments: Any) -> None:
         done(self, *arguments)
         if len(self.record.done) == 3:
             raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Batch, "_done", interrupted)
+        patched.setattr(BatchRun, "_done", interrupted)
         code, _, errors = files.run("--url", url)
     assert code == 130
     assert errors == "otmv batch: stopped; the same command resumes\n"

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from otmv_serve.budget import RequestBudget
 from otmv_serve.errors import OtmvError
-from otmv_serve.events import EventReader, broken_off, read_event
+from otmv_serve.events import LAST_EVENT, EventReader, broken_off, read_event
 from otmv_serve.questions import (
+    CaptionOptions,
     Image,
+    Limits,
     Sendable,
     description_of,
     questions_about,
@@ -23,45 +23,24 @@ from otmv_serve.questions import (
     variants_served,
 )
 from otmv_serve.replies import CaptionReply, QuestionReply, StatementReply, VariantsReply
-from otmv_serve.retries import Retries
-from otmv_serve.transport import Tries, body_of, http_options, unreachable
+from otmv_serve.transport import Connected, Tries, body_of, unreachable
 
 _Found = TypeVar("_Found")
 
 
-class AsyncOtmvClient:
+class AsyncOtmvClient(Connected[httpx.AsyncClient]):
     """Asks one server from one event loop; close it, or use it in an `async with` block.
 
     async with AsyncOtmvClient("http://127.0.0.1:8000") as client:
         replies = await asyncio.gather(*(client.caption(picture) for picture in pictures))
     """
 
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        api_key: str | None = None,
-        timeout_s: float = 60.0,
-        retries: Retries | None = None,
-        **httpx_options: Any,
-    ) -> None:
-        """Connect nowhere yet; the arguments are those of `OtmvClient`, for `httpx.AsyncClient`.
-
-        Raises:
-            ValueError: `url` is no address.
-        """
-        self._retries = retries or Retries()
-        self._http = httpx.AsyncClient(**http_options(url, api_key, timeout_s, httpx_options))
+    _http_kind = httpx.AsyncClient
 
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *ended_by: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -69,47 +48,35 @@ class AsyncOtmvClient:
         await self._http.aclose()
 
     async def ask(
-        self, image: Image, question: str, budget: RequestBudget | None = None, *, top_k: int = 5
+        self, image: Image, question: str, budget: Limits = None, *, top_k: int = 5
     ) -> QuestionReply:
         """Ask one question about a picture."""
         return (await self.ask_all(image, [question], budget, top_k=top_k))[0]
 
     async def ask_all(
-        self,
-        image: Image,
-        questions: Sequence[str],
-        budget: RequestBudget | None = None,
-        *,
-        top_k: int = 5,
+        self, image: Image, questions: Sequence[str], budget: Limits = None, *, top_k: int = 5
     ) -> list[QuestionReply]:
         """Ask several questions about one picture; answers come in the same order."""
         asked = await asyncio.to_thread(questions_about, image, questions, budget, top_k)
         return await self._answer(asked)
 
     async def caption(
-        self,
-        image: Image,
-        budget: RequestBudget | None = None,
-        *,
-        max_new_tokens: int | None = None,
-        num_beams: int = 1,
+        self, image: Image, budget: Limits = None, **options: Unpack[CaptionOptions]
     ) -> CaptionReply:
         """Describe a picture."""
-        asked = await asyncio.to_thread(description_of, image, budget, max_new_tokens, num_beams)
+        asked = await asyncio.to_thread(description_of, image, budget, **options)
         return await self._answer(asked)
 
     async def stream_caption(
-        self,
-        image: Image,
-        budget: RequestBudget | None = None,
-        *,
-        max_new_tokens: int | None = None,
+        self, image: Image, budget: Limits = None, *, max_new_tokens: int | None = None
     ) -> AsyncGenerator[str | CaptionReply, None]:
         """Describe a picture while you read: pieces of text as they come, then the CaptionReply.
 
         Leaving early (`aclose()` of the iterator, or its end) cancels the request on the server.
         """
-        asked = await asyncio.to_thread(description_of, image, budget, max_new_tokens, stream=True)
+        asked = await asyncio.to_thread(
+            description_of, image, budget, max_new_tokens=max_new_tokens, stream=True
+        )
         tries = Tries(self._retries, asked.max_latency_ms)
         while True:
             heard = False
@@ -126,7 +93,7 @@ class AsyncOtmvClient:
             await asyncio.sleep(wait_s)
 
     async def reason(
-        self, left: Image, right: Image, statement: str, budget: RequestBudget | None = None
+        self, left: Image, right: Image, statement: str, budget: Limits = None
     ) -> StatementReply:
         """Ask whether a statement about two pictures is true."""
         return await self._answer(
@@ -167,9 +134,8 @@ class AsyncOtmvClient:
                     body_of(response)
                 async for line in response.aiter_lines():
                     if (event := reader.take(line)) is not None:
-                        piece = read_event(event, asked.read)
-                        yield piece
-                        if isinstance(piece, CaptionReply):
+                        yield read_event(event, asked.read)
+                        if event[0] == LAST_EVENT:
                             return
         except httpx.TransportError as error:
             raise unreachable(error) from error

@@ -5,16 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from otmv_serve.budget import RequestBudget
 from otmv_serve.errors import OtmvError
-from otmv_serve.events import EventReader, broken_off, read_event
+from otmv_serve.events import LAST_EVENT, EventReader, broken_off, read_event
 from otmv_serve.questions import (
+    CaptionOptions,
     Image,
+    Limits,
     Sendable,
     description_of,
     questions_about,
@@ -23,13 +23,12 @@ from otmv_serve.questions import (
     variants_served,
 )
 from otmv_serve.replies import CaptionReply, QuestionReply, StatementReply, VariantsReply
-from otmv_serve.retries import Retries
-from otmv_serve.transport import Tries, body_of, http_options, unreachable
+from otmv_serve.transport import Connected, Tries, body_of, unreachable
 
 _Found = TypeVar("_Found")
 
 
-class OtmvClient:
+class OtmvClient(Connected[httpx.Client]):
     """Asks one server. Safe to share between threads; close it, or use it in a `with` block.
 
     with OtmvClient("http://127.0.0.1:8000") as client:
@@ -37,39 +36,12 @@ class OtmvClient:
         print(reply.answer, reply.variant, reply.variant_quality)
     """
 
-    def __init__(
-        self,
-        url: str | None = None,
-        *,
-        api_key: str | None = None,
-        timeout_s: float = 60.0,
-        retries: Retries | None = None,
-        **httpx_options: Any,
-    ) -> None:
-        """Connect nowhere yet.
-
-        Args:
-            url: the server; default: OTMV_URL, or else this machine's port 8000.
-            api_key: one of its API keys; default: OTMV_KEY.
-            timeout_s: the longest silence of the server, and at most 10 seconds to connect.
-            retries: when a request is sent again; default: `Retries()`.
-            httpx_options: of `httpx.Client`, such as `verify`, `proxy` or `transport`.
-
-        Raises:
-            ValueError: `url` is no address.
-        """
-        self._retries = retries or Retries()
-        self._http = httpx.Client(**http_options(url, api_key, timeout_s, httpx_options))
+    _http_kind = httpx.Client
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended_by: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -77,7 +49,7 @@ class OtmvClient:
         self._http.close()
 
     def ask(
-        self, image: Image, question: str, budget: RequestBudget | None = None, *, top_k: int = 5
+        self, image: Image, question: str, budget: Limits = None, *, top_k: int = 5
     ) -> QuestionReply:
         """Ask one question about a picture.
 
@@ -88,33 +60,19 @@ class OtmvClient:
         return self.ask_all(image, [question], budget, top_k=top_k)[0]
 
     def ask_all(
-        self,
-        image: Image,
-        questions: Sequence[str],
-        budget: RequestBudget | None = None,
-        *,
-        top_k: int = 5,
+        self, image: Image, questions: Sequence[str], budget: Limits = None, *, top_k: int = 5
     ) -> list[QuestionReply]:
         """Ask several questions about one picture; answers come in the same order."""
         return self._answer(questions_about(image, questions, budget, top_k))
 
     def caption(
-        self,
-        image: Image,
-        budget: RequestBudget | None = None,
-        *,
-        max_new_tokens: int | None = None,
-        num_beams: int = 1,
+        self, image: Image, budget: Limits = None, **options: Unpack[CaptionOptions]
     ) -> CaptionReply:
         """Describe a picture."""
-        return self._answer(description_of(image, budget, max_new_tokens, num_beams))
+        return self._answer(description_of(image, budget, **options))
 
     def stream_caption(
-        self,
-        image: Image,
-        budget: RequestBudget | None = None,
-        *,
-        max_new_tokens: int | None = None,
+        self, image: Image, budget: Limits = None, *, max_new_tokens: int | None = None
     ) -> Generator[str | CaptionReply, None, None]:
         """Describe a picture while you read: pieces of text as they come, then the CaptionReply.
 
@@ -124,7 +82,7 @@ class OtmvClient:
         Raises:
             OtmvError: also after the first pieces.
         """
-        asked = description_of(image, budget, max_new_tokens, stream=True)
+        asked = description_of(image, budget, max_new_tokens=max_new_tokens, stream=True)
         tries = Tries(self._retries, asked.max_latency_ms)
         while True:
             heard = False
@@ -141,7 +99,7 @@ class OtmvClient:
             time.sleep(wait_s)
 
     def reason(
-        self, left: Image, right: Image, statement: str, budget: RequestBudget | None = None
+        self, left: Image, right: Image, statement: str, budget: Limits = None
     ) -> StatementReply:
         """Ask whether a statement about two pictures is true."""
         return self._answer(statement_about(left, right, statement, budget))
@@ -178,9 +136,8 @@ class OtmvClient:
                     body_of(response)
                 for line in response.iter_lines():
                     if (event := reader.take(line)) is not None:
-                        piece = read_event(event, asked.read)
-                        yield piece
-                        if isinstance(piece, CaptionReply):
+                        yield read_event(event, asked.read)
+                        if event[0] == LAST_EVENT:
                             return
         except httpx.TransportError as error:
             raise unreachable(error) from error

@@ -9,6 +9,8 @@ from typing import Any
 from otmv_serve.errors import ReplyUnreadable, ServerUnreachable, failure
 from otmv_serve.replies import CaptionReply
 
+LAST_EVENT = "done"
+
 
 class EventReader:
     """Takes lines without their end; gives an event where a blank line ends one."""
@@ -51,7 +53,7 @@ def read_event(event: tuple[str, Any], read: Callable[[Any], CaptionReply]) -> s
     if name == "error":
         status = data.get("status") if isinstance(data, dict) else None
         raise failure(status if isinstance(status, int) else 500, data)
-    if name == "done":
+    if name == LAST_EVENT:
         return read(data)
     if not isinstance(data, dict) or not isinstance(data.get("text"), str):
         raise ReplyUnreadable(f"no event of an otmv server: {name!r}")

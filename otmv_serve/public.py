@@ -18,7 +18,7 @@ from otmv_serve.errors import (
     ServerUnreachable,
     VariantNotKnown,
 )
-from otmv_serve.questions import Image
+from otmv_serve.questions import CaptionOptions, Image
 from otmv_serve.replies import (
     CaptionReply,
     ExecutedPattern,
@@ -36,6 +36,7 @@ from otmv_serve.retries import Retries
 
 __all__ = [
     "AsyncOtmvClient",
+    "CaptionOptions",
     "CaptionReply",
     "DeadlineMissed",
     "ExecutedPattern",

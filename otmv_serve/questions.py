@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 from otmv_serve.budget import RequestBudget
 from otmv_serve.errors import ReplyUnreadable
@@ -21,7 +21,17 @@ from otmv_serve.replies import (
 Image = Path | str | bytes
 """A picture: its path, or its bytes."""
 
+Limits = RequestBudget | None
+"""A request's budget; None: it has none of its own."""
+
 Found = TypeVar("Found")
+
+
+class CaptionOptions(TypedDict, total=False):
+    """How a caption is written: its longest length in tokens, texts searched side by side."""
+
+    max_new_tokens: int | None
+    num_beams: int
 
 
 @dataclass(frozen=True)
@@ -57,9 +67,9 @@ def questions_about(
 def description_of(
     image: Image,
     budget: RequestBudget | None,
-    max_new_tokens: int | None,
-    num_beams: int = 1,
     *,
+    max_new_tokens: int | None = None,
+    num_beams: int = 1,
     stream: bool = False,
 ) -> Sendable[CaptionReply]:
     """Return the wish for a picture's description."""

@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import httpx
 
@@ -16,6 +16,40 @@ from otmv_serve.retries import Retries
 DEFAULT_URL = "http://127.0.0.1:8000"
 _CONNECT_S = 10.0
 _MOST_SHOWN = 200
+
+
+Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
+
+
+class Connected(Generic[Http]):
+    """What both clients are made with."""
+
+    _http_kind: type[Http]
+
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_s: float = 60.0,
+        retries: Retries | None = None,
+        **httpx_options: Any,
+    ) -> None:
+        """Connect nowhere yet.
+
+        Args:
+            url: the server; default: OTMV_URL, or else this machine's port 8000.
+            api_key: one of its API keys; default: OTMV_KEY.
+            timeout_s: the longest silence of the server, and at most 10 seconds to connect.
+            retries: when a request is sent again; default: `Retries()`.
+            httpx_options: of httpx's client, such as `verify`, `proxy` or `transport`.
+
+        Raises:
+            ValueError: `url` is no address.
+        """
+        self._retries = retries or Retries()
+        options = http_options(url, api_key, timeout_s, httpx_options)
+        self._http: Http = self._http_kind(**options)
 
 
 def http_options(

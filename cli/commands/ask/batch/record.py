@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from cli.commands.ask.batch.lines import LONGEST_LINE_BYTES, line_hash
@@ -77,12 +76,7 @@ class BatchRecord:
         self._stream.truncate(whole_bytes)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *ended_by: object) -> None:
         self._stream.close()
         if not self.done:
             self.partial.unlink(missing_ok=True)

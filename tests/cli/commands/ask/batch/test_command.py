@@ -14,7 +14,7 @@ from cli.commands.ask.batch.sending import BatchRun
 from cli.main import build
 from engine.errors import InferenceFailed
 from server.access.keys import sha256_of
-from tests.otmv_serve.busy_pool import BusyPool
+from tests.cli.otmv_serve.busy_pool import BusyPool
 from tests.server.kit import sample_pictures
 from tests.server.kit.live_server import serving_fake
 

@@ -14,9 +14,9 @@ import pytest
 from loadtests.kit.processes.child import run_child
 from otmv_serve.program import application_folder
 from pictures.worker_process import WorkerProcess
-from tests.otmv_serve.hostile import hostile_folder
+from tests.cli.otmv_serve.hostile import hostile_folder
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 _WORKER_BYTES = 2**30
 
 

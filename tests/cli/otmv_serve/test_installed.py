@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.otmv_serve.hostile import hostile_folder
+from tests.cli.otmv_serve.hostile import hostile_folder
 
 pytest.importorskip("hatchling", reason="the build backend: pip install -r requirements/build.txt")
 pytestmark = pytest.mark.slow
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DEMO, PICTURE = ROOT / "examples/demo-artifact", ROOT / "examples/images/shapes.jpg"
 _BUILD = "import hatchling.build, sys; print(hatchling.build.build_wheel(sys.argv[1]))"
 _MEASURE = """

@@ -1,4 +1,4 @@
-"""What the build backend puts into the wheel; tests/otmv_serve/test_installed.py installs it."""
+"""What the build backend puts into the wheel; test_installed.py beside it installs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytest.importorskip("hatchling", reason="the build backend: pip install -r requi
 from hatchling.builders.wheel import WheelBuilder
 from trove_classifiers import classifiers
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 INSTALLED = {name for name in PACKAGES if name != "deploy" and (ROOT / name).is_dir()}
 INSIDE = "otmv_serve/application/"

@@ -28,7 +28,7 @@ from otmv_serve import (
     VariantNotKnown,
 )
 from server.access.keys import sha256_of
-from tests.otmv_serve.busy_pool import BusyPool
+from tests.cli.otmv_serve.busy_pool import BusyPool
 from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.live_server import serving_fake

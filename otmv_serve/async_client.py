@@ -9,7 +9,6 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from otmv_serve.errors import OtmvError
 from otmv_serve.events import LAST_EVENT, EventReader, broken_off, read_event
 from otmv_serve.questions import (
     CaptionOptions,
@@ -23,7 +22,7 @@ from otmv_serve.questions import (
     variants_served,
 )
 from otmv_serve.replies import CaptionReply, QuestionReply, StatementReply, VariantsReply
-from otmv_serve.transport import Connected, Tries, body_of, unreachable
+from otmv_serve.transport import FAILURES, Connected, Tries, body_of
 
 _Found = TypeVar("_Found")
 
@@ -86,10 +85,8 @@ class AsyncOtmvClient(Connected[httpx.AsyncClient]):
                         heard = True
                         yield piece
                 return
-            except OtmvError as error:
-                if heard:
-                    raise
-                wait_s = tries.wait_s(error)
+            except FAILURES as error:
+                wait_s = tries.wait_s(error, begun=heard)
             await asyncio.sleep(wait_s)
 
     async def reason(
@@ -112,31 +109,23 @@ class AsyncOtmvClient(Connected[httpx.AsyncClient]):
         tries = Tries(self._retries, asked.max_latency_ms)
         while True:
             try:
-                return asked.read(body_of(await self._sent(asked)))
-            except OtmvError as error:
+                response = await self._http.request(asked.method, asked.path, **asked.sent)
+                return asked.read(body_of(response))
+            except FAILURES as error:
                 wait_s = tries.wait_s(error)
             await asyncio.sleep(wait_s)
-
-    async def _sent(self, asked: Sendable[_Found]) -> httpx.Response:
-        try:
-            return await self._http.request(asked.method, asked.path, **asked.sent)
-        except httpx.TransportError as error:
-            raise unreachable(error) from error
 
     async def _streamed(
         self, asked: Sendable[CaptionReply]
     ) -> AsyncGenerator[str | CaptionReply, None]:
         reader = EventReader()
-        try:
-            async with self._http.stream(asked.method, asked.path, **asked.sent) as response:
-                if not response.is_success:
-                    await response.aread()
-                    body_of(response)
-                async for line in response.aiter_lines():
-                    if (event := reader.take(line)) is not None:
-                        yield read_event(event, asked.read)
-                        if event[0] == LAST_EVENT:
-                            return
-        except httpx.TransportError as error:
-            raise unreachable(error) from error
+        async with self._http.stream(asked.method, asked.path, **asked.sent) as response:
+            if not response.is_success:
+                await response.aread()
+                body_of(response)
+            async for line in response.aiter_lines():
+                if (event := reader.take(line)) is not None:
+                    yield read_event(event, asked.read)
+                    if event[0] == LAST_EVENT:
+                        return
         raise broken_off()

@@ -9,7 +9,6 @@ from typing import Any, Self, TypeVar, Unpack
 
 import httpx
 
-from otmv_serve.errors import OtmvError
 from otmv_serve.events import LAST_EVENT, EventReader, broken_off, read_event
 from otmv_serve.questions import (
     CaptionOptions,
@@ -23,7 +22,7 @@ from otmv_serve.questions import (
     variants_served,
 )
 from otmv_serve.replies import CaptionReply, QuestionReply, StatementReply, VariantsReply
-from otmv_serve.transport import Connected, Tries, body_of, unreachable
+from otmv_serve.transport import FAILURES, Connected, Tries, body_of
 
 _Found = TypeVar("_Found")
 
@@ -92,10 +91,8 @@ class OtmvClient(Connected[httpx.Client]):
                         heard = True
                         yield piece
                 return
-            except OtmvError as error:
-                if heard:
-                    raise
-                wait_s = tries.wait_s(error)
+            except FAILURES as error:
+                wait_s = tries.wait_s(error, begun=heard)
             time.sleep(wait_s)
 
     def reason(
@@ -116,29 +113,21 @@ class OtmvClient(Connected[httpx.Client]):
         tries = Tries(self._retries, asked.max_latency_ms)
         while True:
             try:
-                return asked.read(body_of(self._sent(asked)))
-            except OtmvError as error:
+                response = self._http.request(asked.method, asked.path, **asked.sent)
+                return asked.read(body_of(response))
+            except FAILURES as error:
                 wait_s = tries.wait_s(error)
             time.sleep(wait_s)
 
-    def _sent(self, asked: Sendable[_Found]) -> httpx.Response:
-        try:
-            return self._http.request(asked.method, asked.path, **asked.sent)
-        except httpx.TransportError as error:
-            raise unreachable(error) from error
-
     def _streamed(self, asked: Sendable[CaptionReply]) -> Generator[str | CaptionReply, None, None]:
         reader = EventReader()
-        try:
-            with self._http.stream(asked.method, asked.path, **asked.sent) as response:
-                if not response.is_success:
-                    response.read()
-                    body_of(response)
-                for line in response.iter_lines():
-                    if (event := reader.take(line)) is not None:
-                        yield read_event(event, asked.read)
-                        if event[0] == LAST_EVENT:
-                            return
-        except httpx.TransportError as error:
-            raise unreachable(error) from error
+        with self._http.stream(asked.method, asked.path, **asked.sent) as response:
+            if not response.is_success:
+                response.read()
+                body_of(response)
+            for line in response.iter_lines():
+                if (event := reader.take(line)) is not None:
+                    yield read_event(event, asked.read)
+                    if event[0] == LAST_EVENT:
+                        return
         raise broken_off()

@@ -18,6 +18,8 @@ _CONNECT_S = 10.0
 _MOST_SHOWN = 200
 
 
+FAILURES = (OtmvError, httpx.TransportError)
+"""What may come of one try."""
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
 
@@ -120,17 +122,29 @@ class Tries:
         self._retries, self._max_latency_ms = retries, max_latency_ms
         self._sent_again, self._began_s = 0, time.monotonic()
 
-    def wait_s(self, error: OtmvError) -> float:
+    def wait_s(self, error: OtmvError | httpx.TransportError, *, begun: bool = False) -> float:
         """Return the seconds to wait before the next one.
 
+        Args:
+            error: what came of this one.
+            begun: a part of its answer came; then there is no next one.
+
         Raises:
-            OtmvError: the error itself, if there is no next one.
+            OtmvError: the error, if there is no next one.
         """
+        if isinstance(error, httpx.TransportError):
+            try:
+                return self._wait_s(unreachable(error), begun)
+            except ServerUnreachable as known:
+                raise known from error
+        return self._wait_s(error, begun)
+
+    def _wait_s(self, error: OtmvError, begun: bool) -> float:
         left_s = None
         if self._max_latency_ms is not None:
             left_s = self._max_latency_ms / 1e3 - (time.monotonic() - self._began_s)
         wait_s = self._retries.wait_s(error, self._sent_again, left_s, random.random())
-        if wait_s is None:
+        if begun or wait_s is None:
             raise error
         self._sent_again += 1
         return wait_s

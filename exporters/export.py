@@ -28,6 +28,7 @@ from exporters.ladder.record import ladder_record
 from exporters.ladder.search import Ladder, search
 from exporters.stages import UncompiledStage
 from exporters.tasks import cut, exported_tasks
+from exporters.tokenizer import write_tokenizer
 from models.checkpoint import Checkpoint
 
 Report = Callable[[str, float], None]
@@ -201,7 +202,7 @@ def _write_sides(
 ) -> None:
     shared = [case for case in cases if not stage_name(case.stage).is_whole]
     write_stage_cases(folder / STAGES_NAME, shared)
-    (folder / "tokenizer.json").write_text(checkpoint.tokenizer.to_str(pretty=True) + "\n")
+    write_tokenizer(folder, checkpoint.tokenizer, manifest.text)
     (folder / "labels.json").write_text(json.dumps(list(checkpoint.labels), indent=1) + "\n")
     if options.card:
         (folder / "MODEL_CARD.md").write_text(options.card + chain_section(manifest.ladder))

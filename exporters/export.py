@@ -112,9 +112,8 @@ def export(
             record = ladder_record(found, ids, splits.names, lambda: _scores(checkpoint, splits))
             manifest = manifest.model_copy(update={"ladder": record, "splits": named})
         report("checking parity", 0.0)
-        manifest = manifest.model_copy(
-            update={"parity": tuple(parity.check(writer.folder, records, cases))}
-        )
+        checked = tuple(parity.check(writer.folder, records, cases))
+        manifest = manifest.model_copy(update={"parity": checked})
         _write_sides(checkpoint, writer.folder, cases, options, manifest)
         if splits:
             manifest = _measure(writer, manifest, splits, report)

@@ -75,9 +75,8 @@ def create_app(
     for kind in _HANDLED:
         app.add_exception_handler(kind, _as_error)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
-    unguarded = None
-    if settings.keys:
-        unguarded = open_paths(settings.guard_metrics) | page_addresses()
+    open_to_all = open_paths(settings.guard_metrics) | page_addresses()
+    unguarded = open_to_all if settings.keys else None
     app.add_middleware(
         DirectAnswers, routes=routes_that_answer(), on_error=_as_error, handled=_HANDLED
     )

@@ -24,7 +24,9 @@ from server.errors.statuses import PROBLEMS, Problem
 OFFER = {"variant": "d1", "quality": 0.7, "memory_mb": 9.8, "predicted_ms": 2.1}
 
 
-@pytest.mark.parametrize("problem", {*PROBLEMS.values()}, ids=lambda problem: problem.slug)
+@pytest.mark.parametrize(
+    "problem", dict.fromkeys(PROBLEMS.values()), ids=lambda problem: problem.slug
+)
 def test_every_problem_of_the_server_has_its_error(problem: Problem) -> None:
     body = {"type": problem.type_uri, "title": problem.title, "detail": "why", "request_id": "r"}
     error = failure(problem.status, body)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
+from tuning.data.errors import DataError
 
 from tests.tuning.data.reading import first, read_all, written
 from tests.tuning.data.small_sets import PICTURES, SETS
@@ -119,3 +121,9 @@ def test_a_table_gives_back_what_it_was_given(tmp_path: Path) -> None:
     assert data.answers_given.sum() == 10 * len(data)
     with pytest.raises(IndexError):
         data[8]
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DataError, match="pip install easy-vqa"):
+        open_folder("easy-vqa")

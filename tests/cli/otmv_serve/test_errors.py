@@ -21,6 +21,7 @@ from otmv_serve import (
 from otmv_serve.errors import failure
 from server.errors.statuses import PROBLEMS, Problem
 
+EVERY_PROBLEM = [*dict.fromkeys(PROBLEMS.values())]
 OFFER = {"variant": "d1", "quality": 0.7, "memory_mb": 9.8, "predicted_ms": 2.1}
 
 

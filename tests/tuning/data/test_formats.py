@@ -6,12 +6,12 @@ import importlib.util
 from pathlib import Path
 
 import pytest
-from tuning.data.errors import DataError
 
 from tests.tuning.data.reading import first, read_all, written
 from tests.tuning.data.small_sets import PICTURES, SETS
 from tuning.data.formats import FORMATS
 from tuning.data.formats.vqav2 import HELD_OUT, held_out
+from tuning.data.problems import DataError
 from tuning.data.sets import open_folder
 
 

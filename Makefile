@@ -5,7 +5,7 @@ PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 HASHED    = --quiet --disable-pip-version-check --require-hashes --no-deps --requirement
 
-.PHONY: serve watched test test-slow test-clients check structure lint format demo gpu-suite dashboards dashboards-test picture-reference monitoring-test image-test lock sbom audit fuzz mutants api-check clean
+.PHONY: serve watched test test-slow test-clients test-playground playground-picture check structure lint format demo gpu-suite dashboards dashboards-test picture-reference monitoring-test image-test lock sbom audit fuzz mutants api-check clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -35,6 +35,15 @@ test-slow: .venv/.installed
 # Clients that others wrote (OpenAI's, Triton's, Hugging Face's) against a real server with the demo.
 test-clients: .venv/.installed .venv-clients/.installed
 	.venv-clients/bin/pytest --confcutdir=tests/server/apis/clients -m clients tests/server/apis/clients
+
+# Chromium (Debian: chromium) drives the pages; axe-core (npm) looks at their accessibility.
+test-playground: .venv/.installed .venv-clients/.installed
+	npm ci --prefix tests/server/apis/clients/playground --no-audit --no-fund
+	.venv-clients/bin/pytest --confcutdir=tests/server/apis/clients -m clients tests/server/apis/clients/playground
+
+# Write docs/api/playground.png anew, and print the time to the first paint.
+playground-picture: .venv/.installed .venv-clients/.installed
+	.venv-clients/bin/python tests/server/apis/clients/playground/picture.py $(CURDIR)/.venv/bin/otmv
 
 check: lint test test-slow
 

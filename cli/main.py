@@ -33,16 +33,22 @@ COMMANDS = {
     "key": "Make an API key for a server.",
     "report": "Write what Prometheus saw of a server as one page.",
     "ask": "Ask a running server about an image file.",
+    "batch": "Ask a running server all that a file of lines asks.",
 }
 
 
-_ON_ARTIFACTS = ("inspect", "build", "profile")
-"""Commands whose modules lie together."""
-
+_PLACES = {
+    "batch": "ask.batch",
+    "inspect": "artifacts.inspect",
+    "build": "artifacts.build",
+    "profile": "artifacts.profile",
+}
+"""Where a command lies that is not a module of `cli/commands/` itself."""
 _INTERRUPTED = 130
 """What a shell gives for a command that SIGINT has ended."""
 _AFTER_STOP = {
     "tune": "; the same command resumes",
+    "batch": "; the same command resumes",
     "export": "; nothing was written, the same command begins again",
     "import": "; nothing was written, the same command begins again",
     "adapter import": "; nothing was written, the same command begins again",
@@ -72,8 +78,8 @@ def build(arguments: list[str]) -> typer.Typer:
 
 def module_of(command: str) -> str:
     """Return the module of a subcommand; a word of Python's own has an underscore at its end."""
-    name = f"{command}_" if keyword.iskeyword(command) else command
-    return f"cli.commands.artifacts.{name}" if command in _ON_ARTIFACTS else f"cli.commands.{name}"
+    place = _PLACES.get(command, command)
+    return f"cli.commands.{place}_" if keyword.iskeyword(place) else f"cli.commands.{place}"
 
 
 def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:

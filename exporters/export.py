@@ -28,6 +28,7 @@ from exporters.ladder.record import ladder_record
 from exporters.ladder.search import Ladder, search
 from exporters.stages import UncompiledStage
 from exporters.tasks import cut, cut_adapted, exported_tasks
+from exporters.tokenizer import write_tokenizer
 from models.checkpoint import Checkpoint
 
 
@@ -112,18 +113,17 @@ def export(
             record = ladder_record(found, ids, splits.names, lambda: _scores(checkpoint, splits))
             manifest = manifest.model_copy(update={"ladder": record, "splits": named})
         report("checking parity", 0.0)
-        parities = parity.check(writer.folder, records, cases)
+        checked = parity.check(writer.folder, records, cases)
         for number, (form, files) in enumerate(zip(forms, adapted, strict=True)):
-            adapted_cases = reference(checkpoint.model.config, form)
-            parities += parity.check(writer.folder, files, adapted_cases, form=number)
+            own = reference(checkpoint.model.config, form)
+            checked += parity.check(writer.folder, files, own, form=number)
         taking = adapted_forms(options.adapters, adapted)
-        manifest = manifest.model_copy(update={"parity": tuple(parities), "adapted": taking})
+        manifest = manifest.model_copy(update={"parity": tuple(checked), "adapted": taking})
         _write_sides(checkpoint, writer.folder, cases, options, manifest)
-        if splits:
-            manifest = _measure(writer, manifest, splits, report)
-            _add_to_card(writer.folder, agreement_section(manifest))
-        else:
-            manifest = _told(manifest, options)
+        if not splits:
+            return writer.commit(_told(manifest, options))
+        manifest = _measure(writer, manifest, splits, report)
+        _add_to_card(writer.folder, agreement_section(manifest))
         return writer.commit(manifest)
 
 
@@ -187,7 +187,7 @@ def _write_sides(
 ) -> None:
     shared = [case for case in cases if not stage_name(case.stage).is_whole]
     write_stage_cases(folder / STAGES_NAME, shared)
-    (folder / "tokenizer.json").write_text(checkpoint.tokenizer.to_str(pretty=True) + "\n")
+    write_tokenizer(folder, checkpoint.tokenizer, manifest.text)
     (folder / "labels.json").write_text(json.dumps(list(checkpoint.labels), indent=1) + "\n")
     if options.card:
         (folder / "MODEL_CARD.md").write_text(options.card + chain_section(manifest.ladder))

@@ -21,6 +21,7 @@ from server.access.hosts import HostGuard
 from server.apis.direct_answers import DirectAnswers
 from server.apis.open_inference.optional_grpc import Listener, grpc_listener
 from server.apis.openapi.document import install_openapi
+from server.apis.pages.routes import page_addresses
 from server.apis.registry import json_bodies, routers, routes_that_answer
 from server.configuration.settings import Settings
 from server.engine_pool import OpenPool
@@ -62,6 +63,8 @@ def create_app(
         version=version,
         description=DESCRIPTION,
         lifespan=_lifespan(tracing, grpc_listener(settings)),
+        docs_url=None,  # FastAPI's pages load their scripts from other servers; ours do not
+        redoc_url=None,
         redirect_slashes=False,  # Starlette's would name the host that the client named
         # FastAPI's own, which the environment can turn on, writes down exceptions with messages.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
@@ -72,7 +75,8 @@ def create_app(
     for kind in _HANDLED:
         app.add_exception_handler(kind, _as_error)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
-    unguarded = open_paths(settings.guard_metrics) if settings.keys else None
+    open_to_all = open_paths(settings.guard_metrics) | page_addresses()
+    unguarded = open_to_all if settings.keys else None
     app.add_middleware(
         DirectAnswers, routes=routes_that_answer(), on_error=_as_error, handled=_HANDLED
     )

@@ -57,6 +57,7 @@ OTHERS = (
             "openai>=3.50",
             "tritonclient[http]",
             "huggingface-hub",
+            "playwright>=1.65",  # Chromium before our pages
             "pytest",
             "pytest-timeout",
         ),

@@ -18,12 +18,12 @@ from server.observing.logs import log_failure
 from server.observing.request_record import RequestRecord
 
 _METRICS = "/metrics"
-_OPEN = frozenset({*PROBES, "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
+_OPEN = frozenset({*PROBES, "/openapi.json"})
 _SCHEME = b"bearer"
 
 
 def open_paths(guard_metrics: bool) -> frozenset[str]:
-    """Return what is answered without a key: probes, the API's own pages, and perhaps metrics."""
+    """Return what is answered without a key: probes, the API's document, and perhaps metrics."""
     return _OPEN if guard_metrics else _OPEN | {_METRICS}
 
 

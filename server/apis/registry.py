@@ -20,7 +20,8 @@ from server.apis.open_inference.infer_request import InferRequest
 from server.apis.open_inference.routes import infer_router, infer_routes
 from server.apis.openai.chat_request import ChatRequest
 from server.apis.openai.routes import openai_answer_routes, openai_routers
-from server.apis.operation import adapters, artifacts, health, memory_budget
+from server.apis.operation import activity, adapters, artifacts, health, memory_budget
+from server.apis.pages.routes import pages_router
 from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
 
@@ -69,6 +70,7 @@ APIS: dict[str, Api] = {
             artifacts.router,
             memory_budget.router,
             health.router,
+            activity.router,
         ),
         bodies=lambda tasks: (
             adapters.LoadAdapterRequest,
@@ -76,6 +78,7 @@ APIS: dict[str, Api] = {
             memory_budget.MemoryBudgetRequest,
         ),
     ),
+    "pages": Api(lambda tasks: (pages_router(),)),
 }
 """Every API, in the order of the OpenAPI page."""
 

@@ -175,6 +175,9 @@ class Settings(BaseSettings):
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="Hosts that the header Host may name; default: any."
     )
+    playground: bool = Field(
+        default=True, description="Serve the page to try the model on, at the address / itself."
+    )
     guard_metrics: bool = Field(
         default=False, description="Ask for an API key at /metrics too, where keys are configured."
     )

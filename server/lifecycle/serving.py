@@ -31,6 +31,7 @@ from server.lifecycle.memory_budget import MemoryBudget
 from server.lifecycle.one_at_a_time import OneAtATime
 from server.lifecycle.reloader import Reloader
 from server.lifecycle.served_engines import ServedEngines
+from server.observing.activity import LatestActivity
 from server.pictures.decoder import Decoder, workers_for
 from server.requests.budget import BudgetDefaults
 from server.requests.json_scan import SLICE_BYTES
@@ -86,6 +87,7 @@ class Serving:
         self.reloader = Reloader(settings, self.engines, self._one_at_a_time, telemetry, clock)
         self.memory_budget = MemoryBudget(settings.reload, self._one_at_a_time)
         self.adapters = Adapters(settings.reload, settings.adapters, self._one_at_a_time)
+        self.activity = LatestActivity(telemetry.registry, clock)
         self.failure: Exception | None = None
         self.phase, self.done_share = "starting", 0.0
         self._open_pool = open_pool

@@ -90,20 +90,16 @@ class FakePool:
     ) -> Request:
         self.shelf.check(adapter)
         with self._lock:
-            if self.draining:
-                raise Draining
-            if self.admit_error is not None:
-                raise self.admit_error
-            if len(self._open) >= self.limit:
-                raise QueueFull(self.limit, 2.5)
+            self._check_open()
             chosen = self._choose(budget)
+            deadline_s = arrived_s + (budget.max_latency_ms or 30_000.0) / 1e3
             admitted = Request(
                 id=len(self.admitted),
                 task=TASKS[task],
                 budget=budget,
                 arrived_s=arrived_s,
-                deadline_s=arrived_s + (budget.max_latency_ms or 30_000.0) / 1e3,
-                expires_s=arrived_s + (budget.max_latency_ms or 30_000.0) / 1e3 + self.grace_s,
+                deadline_s=deadline_s,
+                expires_s=deadline_s + self.grace_s,
                 reply_s=reply_s,
                 request_bytes=0,
                 beams=rows,
@@ -120,6 +116,14 @@ class FakePool:
             self.outside.append(outside)
             self._open[admitted.id] = None
             return admitted
+
+    def _check_open(self) -> None:
+        if self.draining:
+            raise Draining
+        if self.admit_error is not None:
+            raise self.admit_error
+        if len(self._open) >= self.limit:
+            raise QueueFull(self.limit, 2.5)
 
     def check_question(self, question: str) -> int:
         if not question.strip():

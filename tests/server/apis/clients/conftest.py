@@ -9,7 +9,8 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,16 +19,30 @@ ROOT = Path(__file__).parents[4]
 DEMO = ROOT / "examples/demo-artifact"
 OTMV = os.environ.get("OTMV_PROGRAM", str(ROOT / ".venv/bin/otmv"))
 _READY = re.compile(r"ready: (http://\S+)")
+Serve = Callable[[dict[str, str]], str]
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve the demo in a process of its own; its address."""
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Serve the demo with some settings, in a process of its own each; their addresses."""
     cache = tmp_path_factory.mktemp("cache")
+    with ExitStack() as servers:
+        yield lambda settings: servers.enter_context(_serving(cache, settings))
+
+
+@pytest.fixture(scope="session")
+def server(serve: Serve) -> str:
+    """Serve the demo; its address."""
+    return serve({})
+
+
+@contextmanager
+def _serving(cache: Path, settings: dict[str, str]) -> Iterator[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTMV_")}
     process = subprocess.Popen(
         [OTMV, "serve", str(DEMO), "--port", "0", "--cache-dir", str(cache)],
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if not name.startswith("OTMV_")},
+        env=inherited | {"OTMV_ACCESS_LOG": "false"} | settings,
         stderr=subprocess.PIPE,
         text=True,
     )

@@ -6,14 +6,14 @@ import re
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import ModuleType
 
 import httpx
 import pytest
 
+from otmv_serve import DeadlineMissed, InvalidRequest, OtmvClient, RequestBudget
 from tests.server.kit import sample_pictures
 from tests.server.kit.bad_requests import FORM_TYPE, VQA, corpus, form, good_request
-from tests.server.kit.live_server import LiveServer, example_client, run_otmv
+from tests.server.kit.live_server import LiveServer, run_otmv
 
 pytestmark = pytest.mark.e2e
 
@@ -23,11 +23,6 @@ def picture(tmp_path: Path) -> Path:
     path = tmp_path / "picture.jpg"
     path.write_bytes(sample_pictures.jpeg())
     return path
-
-
-@pytest.fixture(scope="module")
-def example() -> ModuleType:
-    return example_client()
 
 
 def post_good(server: LiveServer) -> httpx.Response:
@@ -106,13 +101,11 @@ def test_many_at_once_are_each_answered_and_counted_once(server: LiveServer) -> 
     assert counted(server) - before == 300
 
 
-def test_budgets_choose_among_real_variants(
-    server: LiveServer, example: ModuleType, picture: Path
-) -> None:
-    with example.OtmvClient(server.url) as client:
+def test_budgets_choose_among_real_variants(server: LiveServer, picture: Path) -> None:
+    with OtmvClient(server.url) as client:
         full = client.ask(picture, "what colour")
-        fast = client.ask(picture, "what colour", example.Budget(max_latency_ms=0.01))
-        small = client.ask(picture, "what colour", example.Budget(variant="d2"))
+        fast = client.ask(picture, "what colour", RequestBudget(max_latency_ms=0.01))
+        small = client.ask(picture, "what colour", RequestBudget(variant="d2"))
         assert (full.variant, full.variant_quality, full.degraded) == ("full", 0.9, False)
         assert (fast.variant, fast.degraded, fast.deadline_met) == ("d1", True, False)
         assert fast.degraded_because.reason == "late"
@@ -120,21 +113,19 @@ def test_budgets_choose_among_real_variants(
         assert (small.variant, small.executed_blocks) == ("d2", 2)
         assert len(client.ask_all(picture, ["what colour", "is red"])) == 2
         assert isinstance(client.caption(picture.read_bytes(), max_new_tokens=3).caption, str)
-        assert {entry["variant"] for entry in client.variants()} == {"full", "d3", "d2", "d1"}
-        reject = example.Budget(max_latency_ms=0.01, on_miss="reject")
-        with pytest.raises(example.DeadlineMissed):
+        assert {entry.variant for entry in client.variants().variants} == {"full", "d3", "d2", "d1"}
+        reject = RequestBudget(max_latency_ms=0.01, on_miss="reject")
+        with pytest.raises(DeadlineMissed):
             client.ask(picture, "what colour", reject)
-        with pytest.raises(example.InvalidRequest, match="nearest offer: full"):
-            client.ask(picture, "what colour", example.Budget(min_quality=0.99))
-        with pytest.raises(example.InvalidRequest) as caught:
+        with pytest.raises(InvalidRequest, match="nearest offer: full"):
+            client.ask(picture, "what colour", RequestBudget(min_quality=0.99))
+        with pytest.raises(InvalidRequest) as caught:
             client.ask(picture, "too long " * 200)
         assert caught.value.status == 422
 
 
-def test_a_streamed_caption_is_the_caption(
-    server: LiveServer, example: ModuleType, picture: Path
-) -> None:
-    with example.OtmvClient(server.url) as client:
+def test_a_streamed_caption_is_the_caption(server: LiveServer, picture: Path) -> None:
+    with OtmvClient(server.url) as client:
         whole = client.caption(picture)
         *pieces, streamed = client.stream_caption(picture)
     assert "".join(pieces) == streamed.caption == whole.caption

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from artifact.records import TextRecord
+from artifact.manifest.records import TextRecord
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
 

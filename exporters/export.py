@@ -18,7 +18,6 @@ from artifact.stage import stage_name
 from artifact.store import Artifact, ArtifactWriter
 from engine.opening.open import open_solo
 from exporters import describe, parity, quality
-from exporters.card import agreement_section, chain_section
 from exporters.examples import Example
 from exporters.golden import write_golden
 from exporters.graphs.tracing import Report, adapted_forms, reference, trace
@@ -26,9 +25,10 @@ from exporters.ladder import family
 from exporters.ladder.patterns import PatternScores, labelled_rows
 from exporters.ladder.record import ladder_record
 from exporters.ladder.search import Ladder, search
+from exporters.sides.card import agreement_section, chain_section
+from exporters.sides.tokenizer import write_tokenizer
 from exporters.stages import UncompiledStage
 from exporters.tasks import cut, cut_adapted, exported_tasks
-from exporters.tokenizer import write_tokenizer
 from models.checkpoint import Checkpoint
 
 

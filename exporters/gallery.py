@@ -23,9 +23,9 @@ from exporters import describe, parity
 from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
 from exporters.graphs.tracing import GOLDEN_SEED, Report
 from exporters.graphs.weights import WeightLog
+from exporters.sides.tokenizer import write_tokenizer
 from exporters.stages import UncompiledStage
 from exporters.tasks import exported_task
-from exporters.tokenizer import write_tokenizer
 from models.comparators.build import Comparator, build
 from models.comparators.methods import METHODS
 

@@ -120,8 +120,8 @@ def _one_line_errors() -> Iterator[None]:
 
 
 def _export_tuned(folder: Path, out: Path, given: _TunedOptions) -> None:
-    from exporters.card import model_card, released_card
     from exporters.export import ExportOptions
+    from exporters.sides.card import model_card, released_card
     from exporters.tasks import exported_tasks
     from models.checkpoint import load
     from models.public import RELEASED_FILE, UNTUNED_START

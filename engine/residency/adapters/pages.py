@@ -9,8 +9,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.errors import LoadFailed
-
 _NO_RESERVE = 0x4000
 """MAP_NORESERVE of Linux, which `mmap` names since Python 3.13: no memory is set aside."""
 
@@ -31,7 +29,7 @@ class HostTable:
         array: the table.
 
     Raises:
-        LoadFailed: the system has no room for an address range of that size.
+        MemoryError: the system has no room for an address range of that size.
     """
 
     def __init__(self, shape: Sequence[int]) -> None:
@@ -40,8 +38,7 @@ class HostTable:
         try:
             self._pages = _pages(size)
         except (OSError, ValueError, OverflowError) as error:
-            what = f"tables of adapters of {size / 1e9:.0f} GB"
-            raise LoadFailed(what, str(error), "lower OTMV_ADAPTER_PLACES") from error
+            raise MemoryError(f"a table of {size / 1e9:.0f} GB: {error}") from error
         flat = np.frombuffer(self._pages, np.float32, size // 4)
         self.array: NDArray[np.float32] = flat.reshape(shape)
 

@@ -18,6 +18,7 @@ from artifact.config import ModelConfig
 from artifact.manifest.adapted import AdaptedForm
 from artifact.stage import stage_name
 from engine.backends.arrays import AnyArray, Memory
+from engine.errors import LoadFailed
 from engine.residency.adapters.pages import HostTable
 
 _OPEN_GATE = 40.0
@@ -37,7 +38,7 @@ class AdapterTables:
         places: most adapters at once.
 
     Raises:
-        LoadFailed: a device has no memory for them.
+        LoadFailed: there is no memory for them.
     """
 
     def __init__(self, form: AdaptedForm, config: ModelConfig, memory: Memory, places: int) -> None:
@@ -61,7 +62,10 @@ class AdapterTables:
     def _empty(self, place: tuple[Owner, str], shape: tuple[int, ...], memory: Memory) -> AnyArray:
         if not memory.on_host:
             return memory.zeros(shape, np.float32)
-        self._host[place] = HostTable(shape)
+        try:
+            self._host[place] = HostTable(shape)
+        except MemoryError as error:
+            raise LoadFailed("adapters", str(error), "lower OTMV_ADAPTER_PLACES") from error
         return self._host[place].array
 
     @property

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 from artifact.manifest import ChainRecord, ChainStopRecord, LadderRecord
-from exporters.card import chain_section, model_card
+from exporters.sides.card import chain_section, model_card
 from models.checkpoint import Checkpoint
 from models.series import OtmvModel
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from artifact.manifest.records import TextRecord
 from tokenizers import Tokenizer
 from tokenizers.processors import TemplateProcessing
+
+from artifact.manifest.records import TextRecord
 
 TOKENIZER_NAME = "tokenizer.json"
 CONFIG_NAME = "tokenizer_config.json"

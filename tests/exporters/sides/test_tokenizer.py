@@ -6,12 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
-from artifact.records import TextRecord
 from tokenizers import Tokenizer
 
+from artifact.manifest.records import TextRecord
 from artifact.preprocess import TextCodec
 from artifact.store import open_artifact
-from exporters.tokenizer import write_tokenizer
+from exporters.sides.tokenizer import write_tokenizer
 from tuning.tokens import BOS, EOS, MASK, PAD, UNK, world_tokenizer
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo-artifact"

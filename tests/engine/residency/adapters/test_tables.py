@@ -139,8 +139,12 @@ def test_a_cleared_row_is_zeros_and_its_neighbours_stay(width: int) -> None:
         assert (table.array[row] == row + 1).all()
 
 
-def test_more_places_than_any_machine_has_addresses_for_is_said_in_one_line() -> None:
+def test_more_places_than_any_machine_has_addresses_for_is_said_in_one_line(
+    config: ModelConfig, form: AdaptedForm
+) -> None:
     with pytest.raises(LoadFailed, match="OTMV_ADAPTER_PLACES"):
+        AdapterTables(form, config, HOST, 2**60)
+    with pytest.raises(MemoryError, match="a table of"):
         HostTable((2**40, 2**20))
 
 

@@ -69,9 +69,7 @@ def test_a_tighter_budget_gets_a_shallower_variant(server: LiveServer, demo: Art
         hopeless = client.ask(PICTURE, "how many circles?", RequestBudget(max_latency_ms=0.5))
         too_tight = RequestBudget(max_latency_ms=0.5, on_miss="reject")
         with pytest.raises(DeadlineMissed) as refused:
-            client.ask(
-                PICTURE, "how many circles?", RequestBudget(max_latency_ms=0.5, on_miss="reject")
-            )
+            client.ask(PICTURE, "how many circles?", too_tight)
     assert generous.variant == "full"
     assert not generous.degraded
     assert hopeless.variant == smallest(demo)

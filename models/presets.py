@@ -21,7 +21,7 @@ def spread_keys(orders: int, keys: int | Sequence[int]) -> tuple[int, ...]:
 
     Args:
         orders: of the whole stack.
-        keys: so many, with equal runs; or how many orders each has.
+        keys: the number of keys, which then have equal runs; or the number of orders of each.
 
     Returns:
         The key of every order.

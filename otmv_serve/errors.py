@@ -16,7 +16,13 @@ _NAME = "urn:otmv:problem:"
 
 
 class OtmvError(Exception):
-    """Root of all that a client raises about a server."""
+    """Root of all that a client raises about a server.
+
+    Attributes:
+        asked_wait_s: the seconds after which the server wants to be asked again, if it said so.
+    """
+
+    asked_wait_s: float | None = None
 
 
 class ServerUnreachable(OtmvError):
@@ -46,7 +52,6 @@ class RequestFailed(OtmvError):
         detail: what is wrong with this request.
         request_id: how the server's log calls it, if it said so.
         problem: the whole body.
-        asked_wait_s: the seconds after which the server wants to be asked again, if it said so.
     """
 
     def __init__(self, status: int, problem: Mapping[str, Any], retry_after: str = "") -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from otmv_serve.errors import OtmvError, RequestFailed, ServerBusy, ServerUnreachable
+from otmv_serve.errors import OtmvError, ServerBusy, ServerUnreachable
 
 _OURS = "urn:otmv:problem:"
 
@@ -43,7 +43,7 @@ class Retries:
         """
         if sent_again >= self.most or not may_send_again(error):
             return None
-        asked_s = error.asked_wait_s if isinstance(error, RequestFailed) else None
+        asked_s = error.asked_wait_s
         if asked_s is None:
             longest_s = min(self.longest_wait_s, self.first_wait_s * 2.0**sent_again)
             wait_s = longest_s * (1 + chance) / 2

@@ -58,11 +58,12 @@ def create_app(
     """
     clock = clock or SystemClock()
     tracing = open_tracing(settings, version, clock)
+    routes = routes_that_answer()
     app = FastAPI(
         title="otmv-serve",
         version=version,
         description=DESCRIPTION,
-        lifespan=_lifespan(tracing, grpc_listener(settings)),
+        lifespan=_lifespan(tracing, grpc_listener(settings, routes)),
         docs_url=None,  # FastAPI's pages load their scripts from other servers; ours do not
         redoc_url=None,
         redirect_slashes=False,  # Starlette's would name the host that the client named
@@ -77,9 +78,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
     open_to_all = open_paths(settings.guard_metrics) | page_addresses()
     unguarded = open_to_all if settings.keys else None
-    app.add_middleware(
-        DirectAnswers, routes=routes_that_answer(), on_error=_as_error, handled=_HANDLED
-    )
+    app.add_middleware(DirectAnswers, routes=routes, on_error=_as_error, handled=_HANDLED)
     _add_middleware(app, clock, tracing, unguarded)
     install_openapi(app, json_bodies(), unguarded, named_hosts=bool(settings.allowed_hosts))
     return app

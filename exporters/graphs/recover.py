@@ -67,6 +67,7 @@ def recover(artifact: Artifact) -> Checkpoint:
         "of the checkpoint with SHA-256": manifest.source_checkpoint_sha256 or "not recorded",
     }
     tokenizer = Tokenizer.from_file(str(artifact.path(manifest.tokenizer)))
+    tokenizer.post_processor = None  # the export adds it, for others; a checkpoint reads words only
     return Checkpoint(model, tokenizer, artifact.labels(), None, note)
 
 

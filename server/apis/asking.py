@@ -28,9 +28,9 @@ def task_named(model: ModelName) -> ServedTask[Any] | None:
 def task_for(
     pictures: int, text: bool, named: ServedTask[Any] | None, served: ServedModel, field: str
 ) -> ServedTask[Any]:
-    """Return the task of a request with so many pictures, and with a text or without.
+    """Return the task of a request by the number of its pictures, and whether it has a text.
 
-    `named` is the one that the request asks for; else it is the first of those served that takes
+    `named` is the task that the request asks for; else it is the first served task that takes
     this. `field` is where pictures and text stand.
 
     Raises:

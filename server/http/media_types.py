@@ -13,7 +13,7 @@ BINARY = "application/octet-stream"
 
 
 def media_type(headers: Mapping[str, str], taken: Sequence[str] = (JSON, FORM)) -> str:
-    """Return the body's media type, one of those `taken`.
+    """Return the body's media type, which is one of `taken`.
 
     Raises:
         UnsupportedBody: another content type, a charset other than UTF-8, or a content encoding.

@@ -48,7 +48,7 @@ class Rehearsal:
 
     Attributes:
         steps: of the whole run; None: its data is not there, whose size decides.
-        step_s: seconds of a step, data apart: the shortest of those timed.
+        step_s: seconds of a step, data apart: the shortest step that was timed.
         memory_mb: the largest amount that was held: of the GPU, or of this process.
         parameters: of the model.
         device: where it was computed.
@@ -158,7 +158,7 @@ def _measured(tuning: FineTuning, file: SetsFile, device: torch.device) -> tuple
 
 
 def _step_s(tuning: FineTuning, sizes: Mapping[TaskName, int]) -> float:
-    """Return the seconds of one step with batches of those sizes."""
+    """Return the seconds of one step with batches of these sizes."""
     batches = {task: random_batch(tuning, task, size) for task, size in sizes.items()}
     started_s = time.perf_counter()
     tuning.gradients(0, batches)

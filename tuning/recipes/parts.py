@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 Count = Annotated[int, Field(ge=1)]
 Keys = Count | Annotated[tuple[Count, ...], Field(min_length=1)]
-"""Key blocks: so many, with equal runs of orders; or how many orders each has."""
+"""The number of key blocks, each with equally many orders; or the number of orders of each."""
 
 
 class Part(BaseModel):

@@ -56,7 +56,7 @@ class TunedOn(Part):
         pictures: folder of its pictures, if not in `data`.
         split: tuned on; one, or a list.
         chooses: split looked at while tuning, and while choosing variants.
-        hold_out: in place of `chooses`: so many pictures of `split` are kept out of tuning for it.
+        hold_out: in place of `chooses`: how many pictures of `split` are kept out of tuning for it.
         reports: split that quality will be reported on: named in the checkpoint, never read here.
         batch: requests a step, of all processes and accumulated parts together.
         weight: of its loss beside those of other tasks.

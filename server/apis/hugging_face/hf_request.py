@@ -6,7 +6,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from server.apis.openai.only import Anything
+from server.apis.only import Anything
 from server.requests.fields import WireModel
 from server.requests.json_scan import JsonLimits
 

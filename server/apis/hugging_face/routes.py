@@ -10,10 +10,10 @@ from pydantic import RootModel
 from pictures.picture import ACCEPTED_FORMATS
 from server import errors as http
 from server.apis.answer_route import AnswerRoute
+from server.apis.answers import ANSWER_ERRORS
 from server.apis.exchange import answer_route
 from server.apis.hugging_face.hf_request import HfRequest
 from server.apis.hugging_face.tasks import HfRequests
-from server.apis.native.answers import ANSWER_ERRORS
 from server.apis.openapi.operations import budget_headers, json_operation
 from server.apis.openapi.other_errors import error_responses
 from server.errors.problem_json import header_references

@@ -9,11 +9,11 @@ from typing import Any
 from starlette.responses import Response
 
 from server.answering.numbers import share
+from server.apis.answers import json_response
 from server.apis.asking import budget_with, fields_of, split_parameters, task_for, task_named
 from server.apis.exchange import Answered, AskedRequest, Given
 from server.apis.hugging_face.hf_request import HF_LIMITS, HfRequest
 from server.apis.model_name import ModelName, ServedModel, read_model_name
-from server.apis.native.answers import json_response
 from server.errors import InvalidFields
 from server.http.media_types import BINARY, JSON, media_type
 from server.requests.fields import from_json

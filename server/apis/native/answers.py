@@ -7,51 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic_core import to_json
 from starlette.responses import Response
 
-from artifact.errors import TextError
-from engine import errors as engine
-from pictures import errors as pictures
-from server import errors as http
-from server.answering.work import WorkResult
 from server.apis.answer_route import AnswerRoute
+from server.apis.answers import ANSWER_ERRORS, json_response
 from server.apis.exchange import Answered, AskedRequest, Given, answer_route
 from server.apis.openapi.operations import answered, task_operation
 from server.errors.problem_json import openapi_responses, problem_body
 from server.http.event_stream import event
-from server.http.media_types import JSON, media_type
+from server.http.media_types import media_type
 from server.tasks.served_task import ServedTask
-
-ANSWER_ERRORS: tuple[type[Exception], ...] = (
-    engine.UnknownVariant,
-    engine.UnknownAdapter,
-    engine.InvalidInput,
-    engine.NoVariantFits,
-    engine.QueueFull,
-    engine.Draining,
-    engine.NotReady,
-    engine.EngineStopped,
-    engine.DeadlineUnattainable,
-    engine.DeadlineExpired,
-    engine.InferenceFailed,
-    TextError,
-    http.MalformedBody,
-    http.InvalidFields,
-    http.RemoteUrlRefused,
-    http.UnsupportedBody,
-    http.BodyTooLarge,
-    http.BodyTooSlow,
-    http.TooManyBodies,
-    http.FrontBusy,
-    http.ShareUsedUp,
-    pictures.DecodeWorkerDied,
-    http.AnswerOverdue,
-    pictures.ImageNotRecognised,
-    pictures.ImageTooManyPixels,
-    pictures.ImageUnreadable,
-)
-"""How a request that asks for an answer may be refused, or fail."""
 
 
 def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
@@ -122,16 +87,3 @@ class _OwnReply:
 
 
 _OWN = _OwnReply()
-
-
-def json_response(body: Any, result: WorkResult) -> Response:
-    """Return a body as JSON, with the phases of the slowest of its answers as a header."""
-    return Response(
-        to_json(body, inf_nan_mode="null"), headers=server_timing(result), media_type=JSON
-    )
-
-
-def server_timing(result: WorkResult) -> dict[str, str]:
-    """Return the header with the phases of the slowest answer."""
-    timings = result.slowest_timings_ms()
-    return {"Server-Timing": ", ".join(f"{phase};dur={dur}" for phase, dur in timings.items())}

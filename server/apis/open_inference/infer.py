@@ -9,8 +9,8 @@ from typing import Any
 from pydantic_core import to_json
 from starlette.responses import Response
 
+from server.apis.answers import server_timing
 from server.apis.exchange import Answered, AskedRequest, Given
-from server.apis.native.answers import server_timing
 from server.apis.open_inference.infer_request import (
     INFER_LIMITS,
     InferRequest,

@@ -8,6 +8,7 @@ from typing import Protocol
 from fastapi import FastAPI
 
 from artifact.errors import how_to_install
+from server.apis.answer_route import AnswerRoutes
 from server.configuration.settings import Settings
 
 
@@ -35,8 +36,10 @@ class Listener(Protocol):
         ...
 
 
-def grpc_listener(settings: Settings) -> Callable[[FastAPI], Listener] | None:
+def grpc_listener(settings: Settings, routes: AnswerRoutes) -> Callable[[FastAPI], Listener] | None:
     """Return what opens the gRPC server, inside the event loop; None if no port is set.
+
+    `routes`: all of the app that answer, for the front.
 
     Raises:
         GrpcUnavailable: its packages are not installed.
@@ -48,4 +51,4 @@ def grpc_listener(settings: Settings) -> Callable[[FastAPI], Listener] | None:
         from server.apis.open_inference.grpc.listening import GrpcServer
     except ImportError as error:
         raise GrpcUnavailable from error
-    return lambda app: GrpcServer(app, port)
+    return lambda app: GrpcServer(app, port, routes)

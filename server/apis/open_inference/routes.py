@@ -10,10 +10,10 @@ from starlette.responses import Response
 from engine import errors as engine
 from server import errors as http
 from server.apis.answer_route import AnswerRoute
+from server.apis.answers import ANSWER_ERRORS
 from server.apis.asking import task_named
 from server.apis.exchange import answer_route
 from server.apis.model_name import ServedModel, read_model_name
-from server.apis.native.answers import ANSWER_ERRORS
 from server.apis.open_inference.infer import VERSION, InferRequests
 from server.apis.open_inference.infer_request import InferRequest
 from server.apis.open_inference.metadata import ModelMetadata, ServerMetadata, metadata_of

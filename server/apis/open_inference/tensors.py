@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -43,8 +43,12 @@ class OutputTensor:
         """Return its values as the protocol's binary tensors have them."""
         if self.datatype != "BYTES":
             return np.asarray(self.values, _DTYPES[self.datatype]).tobytes()
-        texts = (str(value).encode() for value in self.values)
-        return b"".join(part for text in texts for part in (_LENGTH.pack(len(text)), text))
+        return packed(str(value).encode() for value in self.values)
+
+
+def packed(elements: Iterable[bytes]) -> bytes:
+    """Return the elements of a BYTES tensor as binary tensors have them: each behind its length."""
+    return b"".join(part for each in elements for part in (_LENGTH.pack(len(each)), each))
 
 
 def checked_input(

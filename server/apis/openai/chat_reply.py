@@ -9,8 +9,8 @@ from typing import Any
 
 from starlette.responses import Response
 
+from server.apis.answers import json_response
 from server.apis.exchange import Answered
-from server.apis.native.answers import json_response
 from server.errors.responses import error_json
 from server.http.event_stream import event
 

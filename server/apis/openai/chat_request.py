@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, field_validator, model_validator
 
-from server.apis.openai.only import Anything, Only
+from server.apis.only import Anything, Only
 from server.requests.budget import BudgetFields
 from server.requests.fields import LONGEST_TEXT, WholeNumber, WireModel
 from server.requests.json_scan import JsonLimits

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from server import errors as http
 from server.apis.answer_route import AnswerRoute
+from server.apis.answers import ANSWER_ERRORS
 from server.apis.exchange import answer_route
-from server.apis.native.answers import ANSWER_ERRORS
 from server.apis.openai import models
 from server.apis.openai.chat import ChatRequests
 from server.apis.openai.chat_request import ChatRequest

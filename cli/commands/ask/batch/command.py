@@ -56,17 +56,26 @@ def batch(
     """
     if out.exists():
         fail(f"{out} exists already; remove it, or choose another name", code=2)
-    try:
-        total = sum(1 for _ in input_lines(source))
-    except OSError as error:
-        fail(f"cannot read {source}: {error.strerror}")
     client = _client(url, key, max_latency_ms, most_at_once)
     try:
         with BatchRecord(out) as record:
-            made = BatchRun(source, record, client, Pace(most_at_once), patience_s, lambda: None)
-            _end(made, total, asyncio.run(_run(made, total)))
+            total, done = _counted(source, record)
+            made = BatchRun(source, record, client, Pace(most_at_once), patience_s, total, done)
+            _end(made, asyncio.run(_run(made)))
     except OSError as error:
         fail(f"cannot write {out}: {error.strerror}; the same command resumes")
+
+
+def _counted(source: Path, record: BatchRecord) -> tuple[int, int]:
+    """Return how many lines there are, and how many are done."""
+    total = done = 0
+    try:
+        for line in input_lines(source):
+            total += 1
+            done += record.has(line)
+    except OSError as error:
+        fail(f"cannot read {source}: {error.strerror}")
+    return total, done
 
 
 def _client(url: str | None, key: str | None, max_latency_ms: float, most: int) -> AsyncOtmvClient:
@@ -83,7 +92,7 @@ def _client(url: str | None, key: str | None, max_latency_ms: float, most: int) 
         fail(str(error), code=2)
 
 
-async def _run(made: BatchRun, total: int) -> str | None:
+async def _run(made: BatchRun) -> str | None:
     """Send all; return what stopped it, None if nothing did."""
     async with made.client:
         try:
@@ -91,8 +100,7 @@ async def _run(made: BatchRun, total: int) -> str | None:
         except OtmvError as error:
             return f"{error} (start a server with: otmv serve, or give --url)"
         with counted_progress() as shown:
-            began = sum(map(made.record.has, input_lines(made.source)))
-            task = shown.add_task("batch", total=total, completed=began, facts="")
+            task = shown.add_task("batch", total=made.total, completed=made.done, facts="")
             made.on_done = _BarMoved(shown, task, made)
             try:
                 await made.run()
@@ -117,21 +125,20 @@ class _BarMoved:
         self._shown.update(self._task, advance=1, facts=facts)
 
 
-def _end(made: BatchRun, total: int, stopped: str | None) -> None:
+def _end(made: BatchRun, stopped: str | None) -> None:
     """Say what came of it; write the file if all lines are done."""
     record = made.record
     for problem in made.problems:
         note(f"{made.source}: {problem}")
     if (more := made.failed - len(made.problems)) > 0:
         note(f"and {more} more without an answer")
-    done = sum(map(record.has, input_lines(made.source)))
-    if done < total:
+    if made.done < made.total:
         why = stopped or "the server failed on the others"
-        complain(f"{done} of {total} lines are done: {why}; the same command resumes")
+        complain(f"{made.done} of {made.total} lines are done: {why}; the same command resumes")
         raise SystemExit(1)
     record.finish(made.source)
     failed = len(record.failed)
     named = f", {failed} not (see error there)" if failed else ""
-    say(f"{total - failed} answered{named}: {record.out}")
+    say(f"{made.total - failed} answered{named}: {record.out}")
     if failed:
         raise SystemExit(1)

@@ -48,7 +48,7 @@ class BatchRecord:
 
     Attributes:
         done: the hash of each line that is done, by its number.
-        failed: the numbers of those that have an error in place of an answer.
+        failed: the number of each line that has an error in place of an answer.
     """
 
     def __init__(self, out: Path) -> None:

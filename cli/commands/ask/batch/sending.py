@@ -18,7 +18,6 @@ from otmv_serve import (
     InvalidRequest,
     KeyRefused,
     OtmvError,
-    RequestFailed,
 )
 from otmv_serve.retries import may_send_again
 
@@ -38,9 +37,11 @@ class BatchRun:
 
     Attributes:
         patience_s: it stops after so long without an answer.
+        total: lines of the input.
+        done: lines that are done, those of earlier runs among them.
         undone: lines that the server failed on, to be sent again by the next run.
-        failed: lines of this run without an answer, those counted in.
-        problems: of the first of them, in words.
+        failed: lines of this run without an answer, the undone ones among them.
+        problems: what went wrong with the first of them, in words.
     """
 
     source: Path
@@ -48,7 +49,9 @@ class BatchRun:
     client: AsyncOtmvClient
     pace: Pace
     patience_s: float
-    on_done: Callable[[], None]
+    total: int
+    done: int
+    on_done: Callable[[], None] = lambda: None
     undone: int = 0
     failed: int = 0
     problems: list[str] = field(default_factory=list)
@@ -133,8 +136,7 @@ class BatchRun:
     ) -> None:
         """Send it later if that may help; otherwise leave it to the next run."""
         if may_send_again(error):
-            asked_s = error.asked_wait_s if isinstance(error, RequestFailed) else None
-            wait_s = _WAIT_S if asked_s is None else asked_s
+            wait_s = _WAIT_S if error.asked_wait_s is None else error.asked_wait_s
             self.pace.refused(sent_s, time.monotonic(), wait_s)
             self._again.append((line, read))
         else:
@@ -149,6 +151,7 @@ class BatchRun:
     def _done(self, line: InputLine, out: dict[str, object]) -> None:
         self._heard_s = time.monotonic()
         self.record.add(line, out)
+        self.done += 1
         self.on_done()
 
     def _check_patience(self) -> None:

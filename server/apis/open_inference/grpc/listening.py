@@ -9,8 +9,8 @@ from grpc_reflection.v1alpha import reflection
 from open_inference.grpc import protocol as pb
 from open_inference.grpc import service as rpc
 
+from server.apis.answer_route import AnswerRoutes
 from server.apis.open_inference.grpc.service import HealthService, InferenceService
-from server.apis.registry import routes_that_answer
 from server.http.connection.head_admission import HeadAdmission
 from server.lifecycle.serving import Serving
 
@@ -27,10 +27,10 @@ class GrpcServer:
     bodies may be in memory.
     """
 
-    def __init__(self, app: FastAPI, port: int) -> None:
+    def __init__(self, app: FastAPI, port: int, routes: AnswerRoutes) -> None:
         serving: Serving = app.state.serving
         settings = serving.settings
-        admission = HeadAdmission(serving.front, serving.shares.of, routes_that_answer().kind_of)
+        admission = HeadAdmission(serving.front, serving.shares.of, routes.kind_of)
         self._server = grpc.aio.server(
             options=[
                 (

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import struct
 from typing import Any
 
 from open_inference.grpc import protocol as pb
 
 from server.apis.open_inference.infer import JSON_LENGTH
+from server.apis.open_inference.tensors import packed
 from server.errors import InvalidFields
-
-_LENGTH = struct.Struct("<I")
 
 
 def path_of(name: str, version: str, behind: str) -> str:
@@ -32,7 +30,7 @@ def body_of(request: pb.ModelInferRequest) -> tuple[dict[str, str], bytes]:
     blobs: list[bytes] = []
     inputs = []
     for index, each in enumerate(request.inputs):
-        blob = raw[index] if raw else _packed(each)
+        blob = raw[index] if raw else packed(each.contents.bytes_contents)  # the only type taken
         blobs.append(blob)
         parameters = _plain(each.parameters) | {"binary_data_size": len(blob)}
         inputs.append(
@@ -53,12 +51,6 @@ def body_of(request: pb.ModelInferRequest) -> tuple[dict[str, str], bytes]:
         body["outputs"] = [{"name": each.name} for each in request.outputs]
     text = json.dumps(body).encode()
     return {JSON_LENGTH: str(len(text))}, b"".join([text, *blobs])
-
-
-def _packed(tensor: Any) -> bytes:
-    """Return the contents of an input as raw contents are; only BYTES have any here."""
-    elements = tensor.contents.bytes_contents
-    return b"".join(part for each in elements for part in (_LENGTH.pack(len(each)), each))
 
 
 def _plain(parameters: Any) -> dict[str, Any]:

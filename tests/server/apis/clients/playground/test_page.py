@@ -66,6 +66,7 @@ def test_the_reference_shows_every_route(visit: Any) -> None:
     shown = page.locator("details.route:not([hidden]) .path").all_inner_texts()
     assert shown == ["/v1/caption"]
     page.click("details.route:not([hidden]) summary")
+    page.wait_for_selector("details.route:not([hidden]) details.inner")
     told = page.inner_text("details.route:not([hidden])")
     for words in ("max_new_tokens", "X-Otmv-Max-Latency-Ms", "multipart/form-data", "queue-full"):
         assert words in told

@@ -1,4 +1,4 @@
-"""Fields of OpenAI's that this server takes at harmless values only."""
+"""Fields of others' APIs that this server takes at harmless values only."""
 
 from __future__ import annotations
 

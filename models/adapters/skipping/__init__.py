@@ -1,0 +1,1 @@
+"""Dynamic architecture skipping (DAS, ADR 0050): some layers are replaced by adapters."""

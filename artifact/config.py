@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, ClassVar, Literal, Self, get_args
 
+from artifact.pattern import Skipping
 from artifact.stage import StageName
 from artifact.task import EMBED, TASKS, TaskName, check_tasks
 
@@ -88,6 +89,7 @@ class ModelConfig:
     tasks: tuple[TaskName, ...]
     layer_norm_eps: float = 1e-5
     per_task: Mapping[TaskName, TaskConfig] = field(default_factory=dict, hash=False)
+    skipping: Skipping | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -107,6 +109,7 @@ class ModelConfig:
         self._check_together()
 
     def _check_together(self) -> None:
+        self._check_skipping()
         for side in self.image_sizes:
             if side < 1 or side % self.patch_size:
                 raise ValueError(f"image_size {side} is no multiple of {self.patch_size}")
@@ -123,6 +126,16 @@ class ModelConfig:
             if task != EMBED and TASKS[task].lists_answers and self.num_answers == 0:
                 raise ValueError(f"a model with the {task} task needs num_answers")
 
+    def _check_skipping(self) -> None:
+        if self.skipping is None:
+            return
+        if any(task in TASKS and TASKS[task].writes for task in self.tasks):
+            raise ValueError(
+                "skipping: a model that writes keeps all orders, so leave captions out"
+            )
+        if any(k >= self.orders for skipped in self.skipping.variants for k in skipped):
+            raise ValueError(f"skipping: the stack has {self.orders} orders")
+
     @classmethod
     def from_fields(cls, values: Mapping[str, Any]) -> Self:
         """Make a config of what JSON holds (`to_fields` is the way back).
@@ -138,7 +151,7 @@ class ModelConfig:
             name: tuple(value) if isinstance(value, list) else value
             for name, value in values.items()
         }
-        own = listed.pop("per_task", {})
+        own, skipping = listed.pop("per_task", {}), listed.pop("skipping", None)
         if not isinstance(own, Mapping):
             raise ValueError(f"per_task must name tasks, not {own!r}")
         for name, value in listed.items():
@@ -148,15 +161,17 @@ class ModelConfig:
             return cls(
                 **listed,
                 per_task={task: TaskConfig.from_fields(each) for task, each in own.items()},
+                skipping=None if skipping is None else Skipping.from_fields(skipping),
             )
         except TypeError as error:
             raise ValueError(str(error)) from error
 
     def to_fields(self) -> dict[str, Any]:
-        """Return what JSON holds; without `per_task` where no task has anything of its own."""
+        """Return what JSON holds; without `per_task` and `skipping` where there is none."""
         written = asdict(self)
-        if not self.per_task:
-            del written["per_task"]
+        for name in ("per_task", "skipping"):
+            if not getattr(self, name):
+                del written[name]
         return written
 
     @property

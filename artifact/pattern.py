@@ -2,8 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, ClassVar, Self
+
+
+@dataclass(frozen=True)
+class Skipping:
+    """A model whose skipped orders are replaced by adapters (DAS, ADR 0050).
+
+    Attributes:
+        beside: inner width of the adapters beside attention and beside feed-forward of each order.
+        replacing: inner width of the adapter that takes an order's place.
+        variants: the orders that each variant skips, ascending; none before they are found.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, str]] = {"extra": "forbid"}
+
+    beside: int
+    replacing: int
+    variants: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("beside", "replacing"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise ValueError(f"skipping: {name} must be a positive number, not {value!r}")
+        for skipped in self.variants:
+            if list(skipped) != sorted(set(skipped)) or (skipped and skipped[0] < 1):
+                raise ValueError(f"skipping: orders ascend from 1 on, unlike {skipped}")
+        if len(set(self.variants)) < len(self.variants):
+            raise ValueError("skipping: two variants skip the same orders")
+
+    @classmethod
+    def from_fields(cls, values: object) -> Self:
+        """Make one of what JSON holds.
+
+        Raises:
+            ValueError: on an unknown or missing field, or an impossible one.
+        """
+        if not isinstance(values, Mapping):
+            raise ValueError(f"skipping has fields, unlike {values!r}")
+        try:
+            found: dict[str, Any] = {**values}
+            found["variants"] = tuple(tuple(each) for each in found.get("variants", ()))
+            return cls(**found)
+        except TypeError as error:
+            raise ValueError(f"skipping: {error}") from error
+
+    def patterns(self, orders: int) -> tuple[SkipPattern, ...]:
+        """Return the variants over a stack of that many orders, shallow to deep."""
+        made = (
+            SkipPattern(tuple(k for k in range(orders) if k not in skipped), orders, replaced=True)
+            for skipped in self.variants
+        )
+        return tuple(sorted(made, key=lambda pattern: pattern.depth))
 
 
 @dataclass(frozen=True)
@@ -12,11 +65,13 @@ class SkipPattern:
 
     `executed` is ascending, starts with order 0 (which is never skipped) and stays below
     `orders`. An order that is not executed is bypassed: h passes it unchanged and its term is
-    left out of the readout.
+    left out of the readout. Where `replaced`, an adapter takes its place (ADR 0050), so that no
+    pattern begins another.
     """
 
     executed: tuple[int, ...]
     orders: int
+    replaced: bool = False
 
     def __post_init__(self) -> None:
         if not self.executed or self.executed[0] != 0:
@@ -60,6 +115,8 @@ class SkipPattern:
 
     def is_prefix_of(self, other: SkipPattern) -> bool:
         """Tell whether `other` starts with exactly the orders executed here."""
+        if self.replaced or other.replaced:
+            return self == other
         return self.orders == other.orders and other.executed[: self.depth] == self.executed
 
     def prefix(self, depth: int) -> SkipPattern:
@@ -70,10 +127,10 @@ class SkipPattern:
         """
         if not 1 <= depth <= self.depth:
             raise ValueError(f"prefix depth must be 1..{self.depth}, not {depth}")
-        return SkipPattern(self.executed[:depth], self.orders)
+        return SkipPattern(self.executed[:depth], self.orders, self.replaced)
 
     def variant_id(self, on_ladder: bool) -> str:
         """Return the variant's name: `full`, `d<depth>` on the ladder, `p<bits>` off it."""
         if self.depth == self.orders:
             return "full"
-        return f"d{self.depth}" if on_ladder else f"p{self.bits}"
+        return f"d{self.depth}" if on_ladder and not self.replaced else f"p{self.bits}"

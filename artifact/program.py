@@ -12,7 +12,10 @@ from artifact.task import Pass, Task
 
 @dataclass(frozen=True)
 class Step:
-    """One stage call. `order` is over the whole stack, `order_in_key` over its own key."""
+    """One stage call. `order` is over the whole stack, `order_in_key` over its own key.
+
+    A patch has tables of the whole stack: both are the order that it takes the place of.
+    """
 
     stage: StageName
     order: int | None = None
@@ -33,7 +36,7 @@ class Program:
     @property
     def blocks(self) -> int:
         """Number of block calls."""
-        return sum(step.order is not None for step in self.steps)
+        return sum(step.stage.is_block for step in self.steps)
 
 
 def composed_programs(task: Task, config: ModelConfig, pattern: SkipPattern) -> tuple[Program, ...]:
@@ -53,9 +56,12 @@ def composed_programs(task: Task, config: ModelConfig, pattern: SkipPattern) -> 
 def _composed(
     through: Pass, config: ModelConfig, pattern: SkipPattern, image_size: int | None
 ) -> Program:
+    patch, opened = StageName.patch().at(image_size), frozenset(pattern.executed)
     blocks = [
         Step(through.block_at(config.key_of_order[k], image_size), k, config.order_in_key(k))
-        for k in pattern.executed
+        if k in opened
+        else Step(patch, k, k)
+        for k in (pattern.executed if config.skipping is None else range(config.orders))
     ]
     heads = [] if through.head is None else [Step(through.head)]
     return Program((Step(through.stem_at(image_size)), *blocks, *heads))

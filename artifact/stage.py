@@ -20,6 +20,7 @@ class StageKind(StrEnum):
     BLOCK = "block"
     BLOCK_IMAGE = "block_image"
     BLOCK_DECODE = "block_decode"
+    PATCH = "patch"
     HEAD = "head"
     WHOLE = "whole"
     WHOLE_IMAGE = "whole_image"
@@ -35,8 +36,8 @@ _FORM = re.compile(r"(?P<kind>[a-z_]+)\[(?P<first>[^\[\]:]+)(?::(?P<second>[^\[\
 class StageName(str):
     """A stage's name, such as `stem[vqa]`, `block[0]` or `whole[vqa:d3]`, with its parts.
 
-    A stem or a block for pictures of another side than the model's own names the side in pixels:
-    `block[0:224]` (ADR 0028).
+    A stem, block or patch for pictures of another side than the model's own names the side in
+    pixels: `block[0:224]` (ADR 0028).
 
     It is the text that manifests hold, so it finds what is filed under that text.
 
@@ -45,7 +46,7 @@ class StageName(str):
         key: of a block, its key block; else None.
         task: of a head or a whole variant, the task's name; of a stem, what it begins.
         variant: of a whole variant, the variant's id.
-        image_size: of a stem or block, the side of its pictures if it is not the model's.
+        image_size: of a stem, block or patch, the side of its pictures if it is not the model's.
 
     Raises:
         ValueError: the text names no stage.
@@ -68,12 +69,12 @@ class StageName(str):
         made.kind = StageKind(form["kind"])
         block, whole = made.kind in _BLOCKS, made.kind in _WHOLES
         second = form["second"]
-        sized = block or made.kind == StageKind.STEM
+        sized = block or made.kind in (StageKind.STEM, StageKind.PATCH)
         right = second is not None if whole else second is None or (sized and second.isdecimal())
         if not right or (block and not form["first"].isdecimal()):
             raise ValueError(f"{name!r} names no stage")
         made.key = int(form["first"]) if block else None
-        made.task = None if block else form["first"]
+        made.task = None if block or made.kind == StageKind.PATCH else form["first"]
         made.variant = second if whole else None
         made.image_size = None if whole or second is None else int(second)
         return made
@@ -95,6 +96,11 @@ class StageName(str):
         return cls(f"{kind}[{key}]")
 
     @classmethod
+    def patch(cls) -> Self:
+        """Return the name of the stage that takes the place of skipped orders (ADR 0050)."""
+        return cls(f"{StageKind.PATCH}[orders]")
+
+    @classmethod
     def head(cls, task: str) -> Self:
         """Return the name of a task's head."""
         return cls(f"{StageKind.HEAD}[{task}]")
@@ -111,7 +117,7 @@ class StageName(str):
         return cls(f"{kind}[{task}:{variant}]")
 
     def at(self, image_size: int | None) -> Self:
-        """Return the stem or block for pictures of that side in pixels; None: the model's own."""
+        """Return the stage for pictures of that side in pixels; None: the model's own."""
         return self if image_size is None else type(self)(f"{self[:-1]}:{image_size}]")
 
     @property
@@ -142,7 +148,7 @@ class StageName(str):
     @property
     def rides(self) -> bool:
         """Whether rows of one pass ride through it side by side, in slots."""
-        return self.kind == StageKind.BLOCK
+        return self.kind in (StageKind.BLOCK, StageKind.PATCH)
 
     @property
     def answers(self) -> bool:

@@ -29,11 +29,14 @@ def parameters(model: OtmvModel, pattern: SkipPattern) -> tuple[int, int]:
         if index not in seen:
             seen.add(index)
             unique += shared
+    if model.patches is not None:
+        each = sum(p[0].numel() for p in model.patches.parameters())
+        unique, executed = (count + each * len(pattern.closed) for count in (unique, executed))
     return unique, executed
 
 
 def _per_order(name: str) -> bool:
-    return "norm" in name or name == "coefficient"
+    return "norm" in name or "beside" in name or name == "coefficient"
 
 
 def matrix_macs(module: nn.Module) -> int:
@@ -49,6 +52,8 @@ def block_flops(key: KeyBlock, tokens: int, keys: int) -> int:
     """
     lists = [child for child in key.children() if isinstance(child, nn.ModuleList)]
     matrices = sum(matrix_macs(of_modality[0]) for of_modality in lists)
+    besides = (key.attention_beside, key.ffn_beside)
+    matrices += sum(each.macs_per_token for each in besides if each is not None)
     return 2 * tokens * (matrices + 2 * keys * key.shape.attention_width)
 
 
@@ -57,6 +62,8 @@ def row_flops(model: OtmvModel, pattern: SkipPattern, image_tokens: int, text_to
     tokens = image_tokens + text_tokens
     keys = (model.key_of(order)[0] for order in pattern.executed)
     blocks = sum(block_flops(key, tokens, tokens) for key in keys)
+    if model.patches is not None:
+        blocks += 2 * tokens * model.patches.macs_per_token * len(pattern.closed)
     return patch_flops(model, image_tokens) + blocks
 
 

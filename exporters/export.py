@@ -99,7 +99,8 @@ def export(
         ValueError: `options.depths` are no depths of this model.
     """
     with ArtifactWriter(out) as writer:
-        found = _search(checkpoint, splits, options, report) if splits else None
+        chosen = options.patterns is not None
+        found = _search(checkpoint, splits, options, report) if splits and not chosen else None
         shipped = _shipped(checkpoint.model.config, found, options)
         ids = describe.ids(shipped, found.pattern if found else shipped[-1])
         stages = [*cut(checkpoint.model), *_wholes(checkpoint, shipped, ids, options)]

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from artifact.config import ModelConfig
 from models.adapters.hooked import BlockHooks
+from models.adapters.skipping.order_adapter import OrderAdapter, beside
 from models.attention import attend, widened
 from models.norms import IMAGE, TEXT, Order, OrderNorm, Parts, join, of_order
 
@@ -53,6 +54,7 @@ class KeyBlock(nn.Module):
 
     Attributes:
         hooks: an adapter's, if one is attached (ADR 0031).
+        attention_beside, ffn_beside: DAS's adapters, in a model that has them (ADR 0050).
         drop_path: for each order, the chance that a branch is left out for an example while tuning
             (Huang et al., stochastic depth).
     """
@@ -73,6 +75,8 @@ class KeyBlock(nn.Module):
         self.ffn_norm = OrderNorm(orders, width, eps)
         self.inner_ffn_norm = OrderNorm(orders, ffn, eps)
         self.coefficient = nn.Parameter(torch.ones(orders))
+        self.attention_beside: OrderAdapter | None = beside(config, orders)
+        self.ffn_beside: OrderAdapter | None = beside(config, orders)
         self.hooks: BlockHooks | None = None
         self.drop_path = (0.0,) * orders
         self.reset(config.orders)
@@ -168,12 +172,12 @@ class KeyBlock(nn.Module):
         """Output projection, residual, feed-forward, residual, coefficient."""
         parts = self._normed("inner_attention_norm", mixed, order, image_tokens)
         branch = self.attention_output(parts, h, order, image_tokens)
-        h = h + self._kept(branch, order)
+        h = _with(self.attention_beside, h, order) + self._kept(branch, order)
         parts = self._normed("ffn_norm", h, order, image_tokens)
         x = nn.functional.gelu(self._linear("fc1", parts, order))
         parts = self._normed("inner_ffn_norm", x, order, image_tokens)
         branch = self.ffn_output(parts, h, order, image_tokens)
-        h = h + self._kept(branch, order)
+        h = _with(self.ffn_beside, h, order) + self._kept(branch, order)
         if isinstance(order, int):
             return h * self.coefficient[order]
         return h * of_order(self.coefficient.unsqueeze(1), order)
@@ -219,6 +223,11 @@ class KeyBlock(nn.Module):
 def key_mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """Turn a bool key mask `[batch, tokens]` into an additive bias `[batch, 1, 1, tokens]`."""
     return torch.where(mask, 0.0, MASKED).to(dtype)[:, None, None, :]
+
+
+def _with(adapter: OrderAdapter | None, h: Tensor, order: Order) -> Tensor:
+    """Add what an adapter makes of the stream, if there is one."""
+    return h if adapter is None else h + adapter(h, order)
 
 
 def _linears(*lists: nn.ModuleList) -> list[nn.Linear]:

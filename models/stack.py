@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from artifact.config import ModelConfig
+from artifact.pattern import Skipping
 from artifact.task import TaskName
+from models.adapters.skipping.order_adapter import OrderAdapter
 from models.key_block import KeyBlock
 from models.stem import Stem
 from models.tasks import make_heads
@@ -32,6 +34,8 @@ class Stack(nn.Module):
         stem: embeds pixels and tokens.
         keys: the key blocks.
         heads: by task name.
+        patches: the adapters that take the place of skipped orders (ADR 0050); None: a skipped
+            order is left out.
         recomputed: while tuning, key blocks keep only their inputs and are computed again on the
             way back: less memory, more time.
     """
@@ -44,6 +48,7 @@ class Stack(nn.Module):
             KeyBlock(config, len(config.orders_of_key(g))) for g in range(config.keys)
         )
         self.heads = make_heads(config)
+        self.patches: OrderAdapter | None = _patches(config.skipping, config)
         self.recomputed = False
 
     def embedded(self, task: TaskName, pixels: Tensor) -> Tensor:
@@ -71,7 +76,7 @@ class Stack(nn.Module):
         bias: Tensor | None,
         read: Callable[[Tensor], Tensor],
     ) -> tuple[Tensor, Tensor]:
-        """Run the executed orders and accumulate the readout.
+        """Run the executed orders, and adapters in place of the others if the model has them.
 
         Args:
             h: stem output `[batch, tokens, width]`.
@@ -84,9 +89,12 @@ class Stack(nn.Module):
             `(h, y)`: the last hidden state, and the fp32 readout `[batch, read, width]`.
         """
         y: Tensor | None = None
-        for order in executed:
+        opened = frozenset(executed)
+        for order in executed if self.patches is None else range(self.config.orders):
             key, order_in_key = self.key_of(order)
-            if self.recomputed and self.training:
+            if self.patches is not None and order not in opened:
+                h = h + self.patches(h, order)
+            elif self.recomputed and self.training:
                 h = checkpoint(key, h, order_in_key, image_tokens, bias, use_reentrant=False)
             else:
                 h = key(h, order_in_key, image_tokens, bias)
@@ -106,3 +114,7 @@ class Stack(nn.Module):
         """
         r = r.float()
         return r if y is None or self.config.readout == "last" else y + r
+
+
+def _patches(said: Skipping | None, config: ModelConfig) -> OrderAdapter | None:
+    return None if said is None else OrderAdapter(config.orders, config.width, said.replacing)

@@ -143,7 +143,8 @@ class Manifest(Record):
 
     def pattern(self, variant_id: str) -> SkipPattern:
         """Return a variant's skip pattern over the whole stack."""
-        return SkipPattern(self.variant(variant_id).pattern, self.config.orders)
+        replaced = self.config.skipping is not None
+        return SkipPattern(self.variant(variant_id).pattern, self.config.orders, replaced)
 
     @property
     def referenced_files(self) -> set[str]:

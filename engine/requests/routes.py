@@ -90,9 +90,10 @@ class Router:
         words: int,
         beams: int,
     ) -> Route:
-        steps = list(self._family.member(task.name, chain[-1]).programs[0].steps)
-        depths = {v: self._family.member(task.name, v).pattern.depth for v in chain}
-        stops = tuple(Stop(1 + depths[v], v, points[v]) for v in chain)
+        programs = {v: self._family.member(task.name, v).programs[0] for v in chain}
+        steps = list(programs[chain[-1]].steps)
+        heads = 0 if task.writes else 1
+        stops = tuple(Stop(len(of.steps) - heads, v, points[v]) for v, of in programs.items())
         head = None if task.writes else (steps.pop().stage, 0)
         calls = tuple((step.stage, bucket) for step in steps)
         course = Course(calls, tuple(step.order for step in steps), stops, head)

@@ -29,6 +29,7 @@ from exporters.stages import (
     tokens_shape,
 )
 from exporters.tasks.contract import NO_ADAPTERS, ExportedTask, SearchRows
+from models.adapters.skipping.order_adapter import OrderAdapter
 from models.checkpoint import Checkpoint
 from models.key_block import KeyBlock, key_mask_bias
 from models.series import OtmvModel, read_joint
@@ -94,6 +95,8 @@ class ExportedOnePass(ExportedTask):
         for index, key in each_key(model):
             room = Room(capacity, config, BOTH, key.coefficient.numel())
             yield _block(through.block_at(index, size), tokens, key, hidden, read, room)
+        if model.patches is not None:
+            yield _patch(StageName.patch().at(size), tokens, model.patches, hidden, read)
         head, rows = model.heads[self.task.name], self.task.rows
         shape = ("B", read, width) if rows == 1 else ("B", rows, read, width)
         yield UncompiledStage(
@@ -229,3 +232,23 @@ def _block(
     inputs |= room.inputs()
     read_out = TensorShape(torch.float32, ("B", read, hidden.shape[-1]))
     return UncompiledStage(name, Call(key, block), inputs, {"h_out": hidden, "r": read_out})
+
+
+def _patch(
+    name: StageName, image_tokens: int, patches: OrderAdapter, hidden: TensorShape, read: int
+) -> UncompiledStage:
+    """Return what takes the place of skipped orders, each row at its own (ADR 0050)."""
+    picked = read_joint(image_tokens)
+
+    def patch(h: Tensor, order: Tensor) -> object:
+        h = h + patches(h, order)
+        return h, picked(h)
+
+    orders = TensorShape(torch.int64, ("B",), below=len(patches.shift))
+    read_out = TensorShape(torch.float32, ("B", read, hidden.shape[-1]))
+    return UncompiledStage(
+        name,
+        Call(patches, patch),
+        {"h": hidden, "order": orders},
+        {"h_out": hidden, "r": read_out},
+    )

@@ -109,7 +109,6 @@ class ModelConfig:
         self._check_together()
 
     def _check_together(self) -> None:
-        self._check_skipping()
         for side in self.image_sizes:
             if side < 1 or side % self.patch_size:
                 raise ValueError(f"image_size {side} is no multiple of {self.patch_size}")
@@ -125,16 +124,10 @@ class ModelConfig:
         for task in self.tasks:
             if task != EMBED and TASKS[task].lists_answers and self.num_answers == 0:
                 raise ValueError(f"a model with the {task} task needs num_answers")
-
-    def _check_skipping(self) -> None:
-        if self.skipping is None:
-            return
-        if any(task in TASKS and TASKS[task].writes for task in self.tasks):
-            raise ValueError(
-                "skipping: a model that writes keeps all orders, so leave captions out"
-            )
-        if any(k >= self.orders for skipped in self.skipping.variants for k in skipped):
-            raise ValueError(f"skipping: the stack has {self.orders} orders")
+            if task != EMBED and TASKS[task].writes and self.skipping is not None:
+                raise ValueError(f"skipping: {task} writes, so it needs every order: leave it out")
+        if self.skipping is not None:
+            self.skipping.patterns(self.orders)
 
     @classmethod
     def from_fields(cls, values: Mapping[str, Any]) -> Self:
@@ -215,6 +208,11 @@ class ModelConfig:
     def image_tokens_at(self, image_size: int) -> int:
         """Return the image tokens of a picture of that side: one [CLS] and (S/P)² patches."""
         return 1 + (image_size // self.patch_size) ** 2
+
+    @property
+    def replaces(self) -> bool:
+        """Whether adapters take the place of orders that are skipped (ADR 0050)."""
+        return self.skipping is not None and self.skipping.replacing > 0
 
     @property
     def orders(self) -> int:

@@ -13,7 +13,7 @@ class Skipping:
 
     Attributes:
         beside: inner width of the adapters beside attention and beside feed-forward of each order.
-        replacing: inner width of the adapter that takes an order's place.
+        replacing: inner width of the adapter that takes an order's place; 0: it is left out.
         variants: the orders that each variant skips, ascending; none before they are found.
     """
 
@@ -24,10 +24,10 @@ class Skipping:
     variants: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        for name in ("beside", "replacing"):
+        for name, least in (("beside", 1), ("replacing", 0)):
             value = getattr(self, name)
-            if type(value) is not int or value < 1:
-                raise ValueError(f"skipping: {name} must be a positive number, not {value!r}")
+            if type(value) is not int or value < least:
+                raise ValueError(f"skipping: {name} is a number from {least}, not {value!r}")
         for skipped in self.variants:
             if list(skipped) != sorted(set(skipped)) or (skipped and skipped[0] < 1):
                 raise ValueError(f"skipping: orders ascend from 1 on, unlike {skipped}")
@@ -51,9 +51,17 @@ class Skipping:
             raise ValueError(f"skipping: {error}") from error
 
     def patterns(self, orders: int) -> tuple[SkipPattern, ...]:
-        """Return the variants over a stack of that many orders, shallow to deep."""
+        """Return the variants over a stack of that many orders, shallow to deep.
+
+        Raises:
+            ValueError: they skip an order beyond it.
+        """
+        if any(order >= orders for skipped in self.variants for order in skipped):
+            raise ValueError(f"skipping: the stack has {orders} orders")
         made = (
-            SkipPattern(tuple(k for k in range(orders) if k not in skipped), orders, replaced=True)
+            SkipPattern(
+                tuple(k for k in range(orders) if k not in skipped), orders, self.replacing > 0
+            )
             for skipped in self.variants
         )
         return tuple(sorted(made, key=lambda pattern: pattern.depth))

@@ -61,7 +61,7 @@ def _composed(
         Step(through.block_at(config.key_of_order[k], image_size), k, config.order_in_key(k))
         if k in opened
         else Step(patch, k, k)
-        for k in (pattern.executed if config.skipping is None else range(config.orders))
+        for k in (range(config.orders) if config.replaces else pattern.executed)
     ]
     heads = [] if through.head is None else [Step(through.head)]
     return Program((Step(through.stem_at(image_size)), *blocks, *heads))

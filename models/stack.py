@@ -117,4 +117,6 @@ class Stack(nn.Module):
 
 
 def _patches(said: Skipping | None, config: ModelConfig) -> OrderAdapter | None:
-    return None if said is None else OrderAdapter(config.orders, config.width, said.replacing)
+    if said is None or not said.replacing:
+        return None
+    return OrderAdapter(config.orders, config.width, said.replacing)

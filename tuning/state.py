@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
@@ -52,6 +53,7 @@ def write_resumable(
     fingerprint: str,
     optim: torch.optim.Optimizer,
     step: int,
+    learnt: Sequence[float] = (),
 ) -> None:
     """Write a checkpoint, and beside it one file that holds all that a resumed run needs.
 
@@ -62,6 +64,7 @@ def write_resumable(
         fingerprint: of the run.
         optim: its optimiser.
         step: the next one.
+        learnt: what a search before the tuning knows.
 
     Raises:
         OSError: something cannot be written; what was there before is still there.
@@ -74,6 +77,7 @@ def write_resumable(
         "recipe": fingerprint,
         "model": model.state_dict(),
         "optimiser": optim.state_dict(),
+        "learnt": list(learnt),
     }
     temporary = out / f"{STATE}.tmp-save"
     try:
@@ -87,9 +91,20 @@ def write_resumable(
 
 
 def read_resumable(
-    out: Path, fingerprint: str, model: OtmvModel, optim: torch.optim.Optimizer
+    out: Path,
+    fingerprint: str,
+    model: OtmvModel,
+    optim: torch.optim.Optimizer,
+    restore: Callable[[Sequence[float]], None] | None = None,
 ) -> int:
     """Resume from `out` if it holds a run with that fingerprint.
+
+    Args:
+        out: folder.
+        fingerprint: of the run.
+        model: takes the weights.
+        optim: takes its state.
+        restore: takes what a search knows, if there is one.
 
     Returns:
         The step to run next; 0 for an empty folder.
@@ -104,6 +119,8 @@ def read_resumable(
         raise ResumeError(f"{out} holds a run of another recipe; name another folder with --out")
     model.load_state_dict(stored["model"])
     optim.load_state_dict(stored["optimiser"])
+    if restore is not None:
+        restore(stored["learnt"])
     return int(stored["step"])
 
 

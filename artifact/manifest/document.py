@@ -143,8 +143,8 @@ class Manifest(Record):
 
     def pattern(self, variant_id: str) -> SkipPattern:
         """Return a variant's skip pattern over the whole stack."""
-        replaced = self.config.skipping is not None
-        return SkipPattern(self.variant(variant_id).pattern, self.config.orders, replaced)
+        executed = self.variant(variant_id).pattern
+        return SkipPattern(executed, self.config.orders, self.config.replaces)
 
     @property
     def referenced_files(self) -> set[str]:

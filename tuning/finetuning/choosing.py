@@ -31,7 +31,7 @@ def scores_of(
     data: Mapping[TaskName, TaskData],
     examples: int,
 ) -> dict[str, float]:
-    """Measure the full depth and half of it, in fp32.
+    """Measure the full depth and half of it, in fp32; of a DAS model, its variants.
 
     Args:
         model: left in eval mode.
@@ -43,8 +43,7 @@ def scores_of(
         By task, measure and executed orders, 0 to 1.
     """
     model.eval()
-    full = SkipPattern.full(model.config.orders)
-    patterns = dict.fromkeys((full.prefix((model.config.orders + 1) // 2), full))
+    patterns = _looked_at(model)
     found: dict[str, float] = {}
     with BlockingDecoder() as decoder:
         for task, each in data.items():
@@ -52,6 +51,14 @@ def scores_of(
                 shown = _batches(model, task, each, examples, decoder)
                 found |= _scores(model, asking[task], shown, patterns)
     return found
+
+
+def _looked_at(model: OtmvModel) -> tuple[SkipPattern, ...]:
+    orders, skipping = model.config.orders, model.config.skipping
+    full = SkipPattern.full(orders)
+    if skipping is not None:
+        return skipping.patterns(orders) or (full,)
+    return tuple(dict.fromkeys((full.prefix((orders + 1) // 2), full)))
 
 
 def quality_of(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
@@ -24,12 +23,14 @@ from tuning.finetuning.plan import (
     asking_of,
     augmentation_of,
     check_tasks,
+    fingerprint_of,
     labelled,
     note_of,
     schedule_of,
     seed_of,
 )
 from tuning.finetuning.processes import Processes
+from tuning.finetuning.searching import Searching
 from tuning.finetuning.task_data import TaskData
 from tuning.loop import TaskProgress, TuningProgress
 from tuning.methods.contract import TuningMethod
@@ -49,10 +50,12 @@ class Watcher:
         on_step: after every step.
         on_scores: after every look at the choosing data: the step's number from 1, and by task,
             measure and skip pattern how good the model is.
+        on_found: at the end of a search: what it found.
     """
 
     on_step: Callable[[TuningProgress], None] = field(default=lambda progress: None)
     on_scores: Callable[[int, Scores], None] = field(default=lambda step, scores: None)
+    on_found: Callable[[str], None] = field(default=lambda found: None)
 
 
 class FineTuning:
@@ -64,6 +67,9 @@ class FineTuning:
         checkpoint: where it starts; its model is tuned.
         method: how.
         processes: this one, and how many there are.
+
+    Attributes:
+        fingerprint: two runs share it only if they are the same, on any machine.
 
     Raises:
         RecipeError: a batch cannot be divided among the processes.
@@ -82,8 +88,11 @@ class FineTuning:
         self.processes = processes
         self.model = checkpoint.model.to(processes.device)
         self.asking = {task: asking_of(task, each, checkpoint) for task, each in data.items()}
-        self.schedule = schedule_of(file, {task: len(d.tuned.examples) for task, d in data.items()})
+        counts = {task: len(each.tuned.examples) for task, each in data.items()}
+        self.schedule = schedule_of(file, counts, method.search)
+        self.fingerprint = fingerprint_of(file, data, checkpoint)
         self.optimiser = make_optimiser(self.model, file.optimiser, method.frozen(self.model))
+        self._searching = self._search()
         loss = StepLoss(self.model, self.asking, file.run.precision)
         self._loss: nn.Module = loss
         if processes.count > 1:
@@ -91,8 +100,14 @@ class FineTuning:
 
     @property
     def steps(self) -> int:
-        """Optimiser steps of the whole run."""
-        return self.schedule.steps
+        """Optimiser steps of the whole run, and of a search before it."""
+        return self.schedule.whole
+
+    def _search(self) -> Searching | None:
+        if self.method.search is None:
+            return None
+        run, made = self.file.run, (self.checkpoint, self.optimiser, self.data, self.asking)
+        return Searching(self.method.search, *made, run.seed, run.precision)
 
     def run(self, out: Path, watcher: Watcher | None = None) -> Checkpoint:
         """Tune; go on where `out` was left, and leave a checkpoint there.
@@ -103,7 +118,11 @@ class FineTuning:
             OSError: something cannot be written.
         """
         watcher, run = watcher or Watcher(), self.file.run
-        first = read_resumable(out, self.fingerprint(), self.model, self.optimiser)
+        search, searching = self.method.search, self._searching
+        restore = search.restore if search else None
+        first = read_resumable(out, self.fingerprint, self.model, self.optimiser, restore)
+        if searching:
+            searching.settle(first)
         self.processes.wait()
         self.model.train()
         with self._batches(first) as batches:
@@ -111,6 +130,9 @@ class FineTuning:
                 progress = self.gradients(step, next(batches))
                 self.update(step)
                 watcher.on_step(progress)
+                found = searching.after(step) if searching else None
+                if found is not None:
+                    watcher.on_found(found)
                 done, last = step + 1, step + 1 == self.steps
                 saves = last or done % run.checkpoint_every == 0
                 if saves if run.evaluate_every is None else last or done % run.evaluate_every == 0:
@@ -161,26 +183,6 @@ class FineTuning:
             nn.utils.clip_grad_norm_(self.model.parameters(), self.file.optimiser.clip_norm)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
-
-    def fingerprint(self) -> str:
-        """Return text that two runs share only if they are the same, on any machine."""
-        facts = self.file.model_dump(mode="json", exclude={"about": True, "model": True})
-        for name in ("workers", "checkpoint_every", "evaluate_every", "evaluate_examples"):
-            del facts["run"][name]
-        for each in facts["tasks"].values():
-            for name in ("data", "pictures", "labels", "reports"):
-                del each[name]
-        counts = {task: len(each.tuned.examples) for task, each in self.data.items()}
-        model = self.model.config.to_fields()
-        return json.dumps(
-            {
-                "recipe": facts,
-                "model": model,
-                "examples": counts,
-                "answers": self.checkpoint.labels,
-            },
-            sort_keys=True,
-        )
 
     def _together(self, *, last: bool) -> contextlib.AbstractContextManager[object]:
         """Let processes sum their gradients after the last part only."""
@@ -247,5 +249,7 @@ class FineTuning:
         if self.processes.first:
             self.checkpoint.note.update(note_of(self.file, self.data, done, self.steps))
             kept = self.checkpoint if self.method.leaves_checkpoint else None
-            write_resumable(out, self.model, kept, self.fingerprint(), self.optimiser, done)
+            learnt = self.method.search.state() if self.method.search else ()
+            state = self.fingerprint, self.optimiser, done, learnt
+            write_resumable(out, self.model, kept, *state)
         self.processes.wait()

@@ -18,6 +18,7 @@ from tuning.recipes.sets import Optimiser
 _KEY = re.compile(r"keys\.(\d+)\.")
 _MATRIX_DIMS = 2
 _ADAPTER = "adapter."
+_DAS = re.compile(r"(keys\.\d+\.(attention|ffn)_beside|patches)\.")
 _ADAPTER_MATRICES = ("_down", "_up", ".down.weight", ".up.weight")
 
 
@@ -29,14 +30,25 @@ class Schedule:
         optimiser: the recipe's numbers.
         steps: of the whole run.
         warmup: steps of linear warm-up.
+        searched: steps of a search before them, in which the rate goes the same way.
     """
 
     optimiser: Optimiser
     steps: int
     warmup: int
+    searched: int = 0
+
+    @property
+    def whole(self) -> int:
+        """Steps of search and run together."""
+        return self.searched + self.steps
 
     def rate(self, step: int) -> float:
         """Return the learning rate of a step, from 0."""
+        if step < self.searched:
+            warmup = min(self.warmup, self.searched)
+            return Schedule(self.optimiser, self.searched, warmup).rate(step)
+        step -= self.searched
         peak, floor = self.optimiser.learning_rate, self.optimiser.floor
         if step < self.warmup:
             return peak * (step + 1) / self.warmup
@@ -86,6 +98,8 @@ def _decays(name: str, weight: nn.Parameter) -> bool:
     """Matrices and the patch projection decay; tables of positions do not, as in BEiT-3."""
     if name.startswith(_ADAPTER):  # its tables have an axis of orders
         return name.endswith(_ADAPTER_MATRICES)
+    if _DAS.match(name):  # so have these
+        return name.endswith((".down", ".up"))
     matrix = weight.ndim == _MATRIX_DIMS or name == "stem.patches.weight"
     return matrix and "positions" not in name
 
@@ -98,7 +112,7 @@ def _share(name: str, said: Optimiser, config: ModelConfig) -> float:
     """
     if name.startswith("heads."):
         return said.head_rate
-    if name.startswith(_ADAPTER):
+    if name.startswith(_ADAPTER) or _DAS.match(name):
         return 1.0
     found = _KEY.match(name)
     if found:

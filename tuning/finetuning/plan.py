@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 
 from tokenizers import Tokenizer
@@ -16,6 +17,7 @@ from tuning.data.loading.loader import DataBatch
 from tuning.finetuning.losses import on_sets
 from tuning.finetuning.optimiser import Schedule
 from tuning.finetuning.task_data import TaskData
+from tuning.methods.contract import Search
 from tuning.recipes.errors import RecipeError
 from tuning.recipes.sets import SetsFile, TunedOn
 from tuning.tasks.on_sets import Asking, SetBatch, Words
@@ -24,12 +26,15 @@ from tuning.tokens import words_of
 _MOST_ABOUT = 200
 
 
-def schedule_of(file: SetsFile, examples: Mapping[TaskName, int]) -> Schedule:
+def schedule_of(
+    file: SetsFile, examples: Mapping[TaskName, int], search: Search | None = None
+) -> Schedule:
     """Return how long a run is, and its learning rate.
 
     Args:
         file: the recipe.
         examples: how many each task has to tune on.
+        search: what goes before, if anything.
     """
     task, said = next(iter(file.tasks.items()))
     per_epoch = examples[task] // said.batch
@@ -37,7 +42,32 @@ def schedule_of(file: SetsFile, examples: Mapping[TaskName, int]) -> Schedule:
     warmup = file.optimiser.warmup_steps
     if warmup is None:
         warmup = round((file.optimiser.warmup_epochs or 0.0) * per_epoch)
-    return Schedule(file.optimiser, steps, warmup)
+    return Schedule(file.optimiser, steps, warmup, search.steps if search else 0)
+
+
+def fingerprint_of(
+    file: SetsFile, data: Mapping[TaskName, TaskData], checkpoint: Checkpoint
+) -> str:
+    """Return text that two runs share only if they are the same, on any machine.
+
+    Args:
+        file: the recipe.
+        data: of each task.
+        checkpoint: what the run begins with.
+    """
+    facts = file.model_dump(mode="json", exclude={"about": True, "model": True})
+    for name in ("workers", "checkpoint_every", "evaluate_every", "evaluate_examples"):
+        del facts["run"][name]
+    for each in facts["tasks"].values():
+        for name in ("data", "pictures", "labels", "reports"):
+            del each[name]
+    said = {
+        "recipe": facts,
+        "model": checkpoint.model.config.to_fields(),
+        "examples": {task: len(each.tuned.examples) for task, each in data.items()},
+        "answers": checkpoint.labels,
+    }
+    return json.dumps(said, sort_keys=True)
 
 
 def check_tasks(file: SetsFile, processes: int) -> None:

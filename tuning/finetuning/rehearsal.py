@@ -124,7 +124,7 @@ def rehearse(file: SetsFile, device: torch.device) -> Rehearsal:
     steps = None
     if file.run.steps or not lacking:
         counts = {task: len(each.tuned.examples) for task, each in data.items()}
-        steps = schedule_of(file, counts).steps
+        steps = schedule_of(file, counts, method.search).whole
     step_s, memory_mb, measured = _measured(tuning, file, device)
     parameters = sum(weight.numel() for weight in tuning.model.parameters())
     return Rehearsal(

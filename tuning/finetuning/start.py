@@ -83,7 +83,7 @@ def _made_up_labels(file: SetsFile) -> tuple[str, ...]:
 def _started(
     file: SetsFile, find: Callable[[], _Source], data: Mapping[TaskName, TaskData]
 ) -> tuple[Checkpoint, TuningMethod]:
-    method = tuning_method(file.method)
+    method = tuning_method(file.method, file.run.seed)
     torch.manual_seed(file.run.seed)
     try:
         source = find()

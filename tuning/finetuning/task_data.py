@@ -61,7 +61,7 @@ def read_task_data(task: TaskName, said: TunedOn) -> TaskData:
         said.data, said.format, None if said.pictures is None else Path(said.pictures)
     )
     problems = folder.problems()
-    tuned = _known(_joined([load(folder, task, split, problems) for split in said.splits]))
+    tuned = with_answers(_joined([load(folder, task, split, problems) for split in said.splits]))
     chooses = None
     if said.chooses is not None:
         chooses = load(folder, task, said.chooses, problems)
@@ -111,7 +111,7 @@ def _joined(splits: Sequence[DataSet]) -> DataSet:
     return dataclasses.replace(_with(first, every), split=names)
 
 
-def _known(data: DataSet) -> DataSet:
+def with_answers(data: DataSet) -> DataSet:
     """Leave out examples whose right answers are secret.
 
     Raises:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from models.once_tuning.merge import merge_named
 from tuning.methods.adapter import AdapterTuning
 from tuning.methods.contract import TuningMethod
+from tuning.methods.das.method import DasTuning
 from tuning.methods.full import FullTuning
 from tuning.methods.otmv import OtmvTuning
-from tuning.recipes.parts import Adapt, Full, Otmv
+from tuning.recipes.parts import Adapt, Das, Full, Otmv
 
 
-def tuning_method(said: Full | Otmv | Adapt) -> TuningMethod:
-    """Return the method that a recipe names."""
+def tuning_method(said: Full | Otmv | Adapt | Das, seed: int = 0) -> TuningMethod:
+    """Return the method that a recipe names; what it draws once follows from the seed."""
     match said:
         case Full():
             return FullTuning(said.depth)
@@ -19,3 +20,5 @@ def tuning_method(said: Full | Otmv | Adapt) -> TuningMethod:
             return OtmvTuning(said, merge_named(said.merge))
         case Adapt():
             return AdapterTuning(said)
+        case Das():
+            return DasTuning(said, seed)

@@ -29,6 +29,7 @@ class AdapterTuning:
 
     said: Adapt
     name: str = "adapter"
+    search: None = None
     leaves_checkpoint: bool = False
     merge: Merge = elementwise_mean
 

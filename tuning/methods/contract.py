@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from torch import nn
@@ -12,8 +13,47 @@ from models.once_tuning.merge import Merge
 from models.series import OtmvModel
 
 
+class Search(Protocol):
+    """A search before a tuning: its steps train what it tries, and its end fixes what is tuned."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of the search; those of the tuning follow, from the beginning."""
+        ...
+
+    def due(self, step: int) -> int | None:
+        """Return the number of what is learnt after a step, from 0; None: nothing is."""
+        ...
+
+    def learn(self, rng: random.Random, loss_of: Callable[[Sequence[int]], float]) -> None:
+        """Learn from trials.
+
+        Args:
+            rng: for what is tried.
+            loss_of: returns the loss of executed orders, on one batch for all trials.
+        """
+        ...
+
+    def settle(self, model: OtmvModel) -> str:
+        """Fix what is tuned in the model's config; return what was found, for people."""
+        ...
+
+    def state(self) -> list[float]:
+        """Return what it has learnt."""
+        ...
+
+    def restore(self, state: Sequence[float]) -> None:
+        """Take up what `state` returned."""
+        ...
+
+
 class TuningMethod(Protocol):
     """A way to tune a model."""
+
+    @property
+    def search(self) -> Search | None:
+        """What goes before the tuning; None: nothing."""
+        ...
 
     @property
     def name(self) -> str:

@@ -22,6 +22,7 @@ class FullTuning:
 
     depth: int | None = None
     name: str = "full"
+    search: None = None
     leaves_checkpoint: bool = True
     merge: Merge = elementwise_mean
 

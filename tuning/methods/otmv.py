@@ -28,6 +28,7 @@ class OtmvTuning:
     said: Otmv
     merge: Merge = elementwise_mean
     name: str = "otmv"
+    search: None = None
     leaves_checkpoint: bool = True
 
     def shaped(self, config: ModelConfig) -> ModelConfig:

@@ -68,7 +68,7 @@ def _refused(
 def _names(error: ErrorDetails) -> list[str]:
     """Return the path to a field as the file writes it, without the names of alternatives."""
     path = [str(each) for each in error["loc"]]
-    if len(path) > 1 and path[0] == "method" and path[1] in ("full", "otmv"):
+    if len(path) > 1 and path[0] == "method" and path[1] in ("full", "otmv", "adapter", "das"):
         del path[1]
     return path
 

@@ -77,6 +77,77 @@ class Otmv(Part):
         return value
 
 
+class Das(Part):
+    """DAS: on a frozen checkpoint adapters replace the orders that are missed least (ADR 0050).
+
+    Attributes:
+        skipped: how many orders are replaced.
+        also: how many other variants of the result replace, by the same preferences; each step of
+            the tuning draws one of all variants.
+        scope: orders that may be replaced; None: every one but the first.
+        choose: `search` for them as published, or `random`: draw them by the seed.
+        orders: replace these, and search nothing.
+        search_steps: steps of the search, before those of the run.
+        warmup_steps: of these, before the first update of preferences.
+        interval: steps between updates.
+        draws: sets that are tried for an update.
+        preference_rate: of the update.
+        beside: inner width of the two adapters beside a kept order.
+        replacing: inner width of the adapter in a replaced order's place; 0: nothing is.
+        heads: the heads of the recipe's task are tuned, too.
+    """
+
+    kind: Literal["das"]
+    skipped: int = Field(ge=1)
+    also: tuple[Annotated[int, Field(ge=0)], ...] = ()
+    scope: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
+    choose: Literal["search", "random"] = "search"
+    orders: Annotated[tuple[Count, ...], Field(min_length=1)] | None = None
+    search_steps: int = Field(default=0, ge=0)
+    warmup_steps: int = Field(default=0, ge=0)
+    interval: int = Field(default=10, ge=1)
+    draws: int = Field(default=3, ge=2)
+    preference_rate: float = Field(default=1.0, gt=0.0)
+    beside: int = Field(default=96, ge=1)
+    replacing: int = Field(default=192, ge=0)
+    heads: bool = True
+
+    @property
+    def searches(self) -> bool:
+        """Whether preferences are searched for."""
+        return self.choose == "search" and self.orders is None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.scope is not None and self.skipped > len(self.scope):
+            raise ValueError(f"skipped is {self.skipped}, and scope has {len(self.scope)} orders")
+        if self.skipped in self.also or len(set(self.also)) < len(self.also):
+            raise ValueError("also counts other variants, each once: take the double one out")
+        if not self.searches:
+            return self._unsearched()
+        if not self.search_steps:
+            raise ValueError("search_steps is missing: how many steps the search takes")
+        first = -(-self.warmup_steps // self.interval) * self.interval
+        if first >= self.search_steps:
+            raise ValueError(
+                f"the search would never learn: its first update is after step {first} of "
+                f"{self.search_steps}"
+            )
+        return self
+
+    def _unsearched(self) -> Self:
+        if self.search_steps or self.warmup_steps:
+            said = "orders says" if self.orders else "choose is random, so nothing searches"
+            raise ValueError(f"{said} what is replaced: take search_steps and warmup_steps out")
+        if self.orders is None:
+            return self
+        if list(self.orders) != sorted(set(self.orders)) or len(self.orders) != self.skipped:
+            raise ValueError(f"orders lists the {self.skipped} that are skipped, ascending")
+        if self.also or self.scope or self.choose == "random":
+            raise ValueError("orders says what is replaced: take also, scope and choose out")
+        return self
+
+
 class Adapt(Part):
     """Tuning with few parameters on a frozen checkpoint; gates are drawn as in once-tuning.
 

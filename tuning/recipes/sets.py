@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from artifact.adapters.record import name_problem
 from artifact.task import EMBED, TASKS
-from tuning.recipes.parts import Adapt, Full, Otmv, Part, Shape
+from tuning.recipes.parts import Adapt, Das, Full, Otmv, Part, Shape
 
 
 class StartModel(Part):
@@ -188,7 +188,7 @@ class SetsFile(Part):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     about: str
     model: StartModel
-    method: Annotated[Full | Otmv | Adapt, Field(discriminator="kind")]
+    method: Annotated[Full | Otmv | Adapt | Das, Field(discriminator="kind")]
     tasks: dict[str, TunedOn] = Field(min_length=1)
     optimiser: Optimiser
     run: SetsRun
@@ -214,6 +214,8 @@ class SetsFile(Part):
             raise ValueError("method.keys is missing: a shape has as many key blocks as you say")
         if isinstance(self.method, Adapt):
             self._check_adapted()
+        if isinstance(self.method, Das):
+            self._check_das(self.method)
         for name, task in self.tasks.items():
             if task.batch % self.run.accumulation:
                 raise ValueError(
@@ -221,6 +223,17 @@ class SetsFile(Part):
                     f"{self.run.accumulation}: choose one"
                 )
         return self
+
+    def _check_das(self, said: Das) -> None:
+        """Refuse what DAS cannot tune."""
+        if self.model.checkpoint is None or self.model.new_words:
+            raise ValueError("das adapts a checkpoint as it is: name model.checkpoint")
+        (name, task), *others = self.tasks.items()
+        if others or name not in TASKS or TASKS[name].writes:
+            able = " or ".join(each for each, of in TASKS.items() if not of.writes)
+            raise ValueError(f"das chooses orders for one task, {able}: name one of them")
+        if said.searches and task.chooses is None and task.hold_out is None:
+            raise ValueError(f"the search tries sets on choosing data: give tasks.{name}.chooses")
 
     def _check_adapted(self) -> None:
         """Refuse what an adapter cannot change: it leaves its base as it is."""

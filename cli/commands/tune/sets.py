@@ -81,7 +81,8 @@ def _run(file: SetsFile, out: Path, processes: Processes) -> None:
         return
     _say_data(tuning, data)
     with counted_progress(stays=True) as bars:
-        tuning.run(out, Watcher(shown_steps(bars, tuning.steps, started_s), _said_scores(tuning)))
+        shown = shown_steps(bars, tuning.steps, started_s)
+        tuning.run(out, Watcher(shown, _said_scores(tuning), note))
     _say_problems(data)
     if about is not None:
         out = _write_adapter(tuning, about, out)

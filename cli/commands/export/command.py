@@ -17,6 +17,7 @@ from cli.console import fail, first_line, first_problem, note, share_progress
 if TYPE_CHECKING:
     from artifact.manifest import VariantRecord
     from artifact.manifest.adapted import AdapterCapacity
+    from artifact.pattern import SkipPattern
     from exporters.export import ExportOptions, Splits
     from models.checkpoint import Checkpoint
 
@@ -142,9 +143,32 @@ def _export_tuned(folder: Path, out: Path, given: _TunedOptions) -> None:
         _run(loaded, out, options, None)
         return
     options = ExportOptions(
-        whole=given.whole, chained=given.chain, card=model_card(loaded), adapters=given.adapters
+        whole=given.whole,
+        chained=given.chain,
+        card=model_card(loaded),
+        adapters=given.adapters,
+        patterns=_found_by_das(loaded, folder, given.chain),
     )
     _run(loaded, out, options, lambda: _splits(loaded, *given.data, given.pictures))
+
+
+def _found_by_das(
+    checkpoint: Checkpoint, folder: Path, chain: bool
+) -> tuple[SkipPattern, ...] | None:
+    """Return the variants of a DAS checkpoint: those that it was tuned for; None: it is none.
+
+    Raises:
+        ValueError: its search has not ended, or a chain is asked for.
+    """
+    config = checkpoint.model.config
+    if config.skipping is None:
+        return None
+    found = config.skipping.patterns(config.orders)
+    if not found:
+        raise ValueError(f"the search in {folder} has not ended: run its otmv tune to the end")
+    if chain:
+        raise ValueError("--chain is for searched ladders; DAS has found the variants: take it out")
+    return found
 
 
 def _splits(

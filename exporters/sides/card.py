@@ -45,6 +45,32 @@ once, from random initialisation (`otmv tune`).
 {_expectations(config, prefix_share)}"""
 
 
+def das_card(checkpoint: Checkpoint) -> str:
+    """Write what a DAS checkpoint is: which orders adapters replace, and what was tuned."""
+    config, said = checkpoint.model.config, checkpoint.model.config.skipping
+    assert said is not None, "a DAS checkpoint says so"
+    facts = "\n".join(f"| {name} | {value} |" for name, value in checkpoint.note.items())
+    shown = "\n".join(
+        f"- {len(skipped)} of {config.orders} orders: {', '.join(map(str, skipped)) or 'none'}"
+        for skipped in said.variants
+    )
+    instead = f"one of {said.replacing} takes its place" if said.replacing else "it is left out"
+    return f"""# Model card: {config.name}
+
+A frozen model with adapters (DAS: dynamic architecture skipping, arXiv 2309.01479). Beside both
+parts of an order that is kept there is an adapter of inner width {said.beside}; where an order is
+skipped, {instead}. Its variants skip:
+
+{shown}
+
+Only adapters, and heads if the recipe says so, were tuned, for {config.tasks[0]} alone.
+
+| setting | value |
+|---|---|
+{facts}
+"""
+
+
 def released_card(checkpoint: Checkpoint) -> str:
     """Write what an imported checkpoint is, which nothing here has tuned or measured."""
     config = checkpoint.model.config

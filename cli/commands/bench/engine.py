@@ -18,6 +18,7 @@ from cli.commands.bench.console import (
     progress,
     write,
 )
+from cli.commands.bench.das import das
 from cli.commands.bench.data import data
 from cli.commands.bench.siege import siege
 from cli.commands.bench.slo import slo
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from loadtests.engine.setup import EngineBench
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
+app.command()(das)
 app.command()(data)
 app.command()(siege)
 app.command()(slo)

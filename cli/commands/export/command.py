@@ -17,7 +17,6 @@ from cli.console import fail, first_line, first_problem, note, share_progress
 if TYPE_CHECKING:
     from artifact.manifest import VariantRecord
     from artifact.manifest.adapted import AdapterCapacity
-    from artifact.pattern import SkipPattern
     from exporters.export import ExportOptions, Splits
     from models.checkpoint import Checkpoint
 
@@ -121,8 +120,9 @@ def _one_line_errors() -> Iterator[None]:
 
 
 def _export_tuned(folder: Path, out: Path, given: _TunedOptions) -> None:
+    from cli.commands.export.skipping import found_by_das
     from exporters.export import ExportOptions
-    from exporters.sides.card import model_card, released_card
+    from exporters.sides.card import das_card, model_card, released_card
     from exporters.tasks import exported_tasks
     from models.checkpoint import load
     from models.public import RELEASED_FILE, UNTUNED_START
@@ -142,33 +142,15 @@ def _export_tuned(folder: Path, out: Path, given: _TunedOptions) -> None:
         options = ExportOptions(whole=given.whole, depths=full, card=card, adapters=forms)
         _run(loaded, out, options, None)
         return
+    patterns = found_by_das(loaded, folder, given.chain)
     options = ExportOptions(
         whole=given.whole,
         chained=given.chain,
-        card=model_card(loaded),
+        card=(model_card if patterns is None else das_card)(loaded),
         adapters=given.adapters,
-        patterns=_found_by_das(loaded, folder, given.chain),
+        patterns=patterns,
     )
     _run(loaded, out, options, lambda: _splits(loaded, *given.data, given.pictures))
-
-
-def _found_by_das(
-    checkpoint: Checkpoint, folder: Path, chain: bool
-) -> tuple[SkipPattern, ...] | None:
-    """Return the variants of a DAS checkpoint: those that it was tuned for; None: it is none.
-
-    Raises:
-        ValueError: its search has not ended, or a chain is asked for.
-    """
-    config = checkpoint.model.config
-    if config.skipping is None:
-        return None
-    found = config.skipping.patterns(config.orders)
-    if not found:
-        raise ValueError(f"the search in {folder} has not ended: run its otmv tune to the end")
-    if chain:
-        raise ValueError("--chain is for searched ladders; DAS has found the variants: take it out")
-    return found
 
 
 def _splits(

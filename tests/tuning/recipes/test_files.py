@@ -20,7 +20,7 @@ VQA, DEMO = shipped_text("beit3_base_vqa"), shipped_text("demo")
         (VQA, "head_rate = 20.0", "frobnicate = 1", "optimiser.frobnicate: take it out"),
         (VQA, "skip_probability = 0.1", "skip_probability = 1.5", "method.skip_probability: input"),
         (VQA, 'kind = "otmv"', 'kind = "full"', "unknown field method.keys"),
-        (VQA, 'kind = "otmv"', 'kind = "das"', "method: "),
+        (VQA, 'kind = "otmv"', 'kind = "distil"', "method: "),
         (VQA, 'merge = "mean"', 'merge = "median"', "method.merge: no merge 'median'"),
         (VQA, 'size = "base"', "", "model: size (base or large) goes with release"),
         (VQA, "tokenizer =", 'checkpoint = "x"\ntokenizer =', "model: name one of checkpoint, rel"),

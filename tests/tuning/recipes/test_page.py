@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from tuning.recipes.files import parse_recipe
-from tuning.recipes.parts import Full, Otmv, Part, Shape
+from tuning.recipes.parts import Das, Full, Otmv, Part, Shape
 from tuning.recipes.sets import Optimiser, SetsFile, SetsRun, StartModel, TunedOn
 from tuning.recipes.shipped_recipes import shipped_names
 
@@ -15,7 +15,16 @@ PAGE = (Path(__file__).parents[3] / "docs" / "offline" / "recipes.md").read_text
 
 def test_every_field_and_every_shipped_recipe_is_on_the_page() -> None:
     written = set(re.findall(r"`([a-z0-9_-]+)`", PAGE))
-    parts: tuple[type[Part], ...] = (StartModel, Shape, Full, Otmv, TunedOn, Optimiser, SetsRun)
+    parts: tuple[type[Part], ...] = (
+        StartModel,
+        Shape,
+        Full,
+        Otmv,
+        Das,
+        TunedOn,
+        Optimiser,
+        SetsRun,
+    )
     for part in parts:
         assert set(part.model_fields) - {"kind"} <= written, part.__name__
     assert set(shipped_names()) <= written

@@ -121,12 +121,12 @@ class ModelConfig:
             after - before not in (0, 1) for before, after in steps
         ):
             raise ValueError("key_of_order must start at 0 and rise by at most one")
-        for task in self.tasks:
-            if task != EMBED and TASKS[task].lists_answers and self.num_answers == 0:
-                raise ValueError(f"a model with the {task} task needs num_answers")
-            if task != EMBED and TASKS[task].writes and self.skipping is not None:
-                raise ValueError(f"skipping: {task} writes, so it needs every order: leave it out")
-        if self.skipping is not None:
+        for task in (TASKS[name] for name in self.tasks if name != EMBED):
+            if task.lists_answers and self.num_answers == 0:
+                raise ValueError(f"a model with the {task.name} task needs num_answers")
+            if task.writes and self.skipping:
+                raise ValueError(f"skipping: {task.name} writes, so it needs all orders")
+        if self.skipping:
             self.skipping.patterns(self.orders)
 
     @classmethod
@@ -154,7 +154,7 @@ class ModelConfig:
             return cls(
                 **listed,
                 per_task={task: TaskConfig.from_fields(each) for task, each in own.items()},
-                skipping=None if skipping is None else Skipping.from_fields(skipping),
+                skipping=skipping and Skipping.from_fields(skipping),
             )
         except TypeError as error:
             raise ValueError(str(error)) from error

@@ -131,6 +131,11 @@ class StageName(str):
         return self.kind in _BLOCKS
 
     @property
+    def is_patch(self) -> bool:
+        """Whether it takes the place of skipped orders."""
+        return self.kind == StageKind.PATCH
+
+    @property
     def is_head(self) -> bool:
         """Whether it turns a readout into logits."""
         return self.kind == StageKind.HEAD

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from artifact.config import Precision
 from artifact.manifest import Manifest
@@ -14,6 +15,7 @@ from artifact.stage import StageName, stage_name
 from artifact.task import Task, TaskName
 from engine.types import MadeBy
 
+T = TypeVar("T")
 _FLOAT_BYTES = 4
 
 
@@ -168,6 +170,12 @@ class Family:
         A whole variant in one graph goes with the last key it executes.
         """
         return self._whole_keys.get(stage, stage_name(stage).key)
+
+    def read_by(self, stage: str, inputs: Mapping[str, T]) -> Mapping[str, T]:
+        """Return what a stage reads of what rows bring to a block: a patch takes no mask."""
+        if "mask" not in inputs or "mask" in self.manifest.stages[stage].inputs:
+            return inputs
+        return {name: array for name, array in inputs.items() if name != "mask"}
 
     def text_bucket(self, tokens: float) -> int:
         """Return the padded length of a question of that many tokens; at most the largest."""

@@ -60,10 +60,6 @@ class StageSet:
         used: dict[str, Iterable[str]] = {
             name: family.manifest.stages[name].initializers for name in family.stages
         }
-        self._reads = {
-            name: frozenset(family.manifest.stages[name].inputs) | {"adapter"}
-            for name in family.stages
-        }
         found_bytes = found_bytes if backend.shares_workspace else 0
         self._bytes = StageBytes(artifact.tensor_bytes(), used, found_bytes)
         config, memory = family.manifest.config, backend.memory
@@ -193,15 +189,12 @@ class StageSet:
         """Run one batch through a stage (see `LoadedStage.run`).
 
         `adapter`, int64 [B], may be among the inputs: each row's place in the adapters' tables. If
-        none of them acts at this stage, the plain stage runs. Rows that ride bring what blocks
-        read; what the stage does not read is left out.
+        none of them acts here, the plain stage runs. A `mask` that the stage lacks is left out.
 
         Raises:
             InferenceFailed: if the backend throws.
         """
-        reads = self._reads[stage]
-        if not reads.issuperset(inputs):
-            inputs = {name: array for name, array in inputs.items() if name in reads}
+        inputs = self._family.read_by(stage, inputs)
         if "adapter" in inputs:
             return self.adapted.run(stage, inputs, into, self._loaded[stage])
         return self._loaded[stage].run(inputs, into)

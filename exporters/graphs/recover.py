@@ -21,7 +21,7 @@ from torch import Tensor
 from artifact.errors import ArtifactError
 from artifact.golden import read_stage_cases, relative_l2
 from artifact.manifest import WEIGHTS_NAME
-from artifact.stage import StageKind, StageName, stage_name
+from artifact.stage import StageName, stage_name
 from artifact.store import Artifact
 from exporters.parity import LIMIT
 from exporters.tasks import cut
@@ -114,7 +114,7 @@ def _block_places(stage: StageName, named: Collection[str]) -> dict[str, tuple[s
 
 def _other_places(stage: StageName, named: Collection[str]) -> dict[str, tuple[str, Part]]:
     """Return where the initializers of a stem's or head's graph belong."""
-    if stage.kind is StageKind.PATCH:
+    if stage.is_patch:
         return {name: (f"patches.{name.removeprefix(_OWNER)}", _WHOLE) for name in _owned(named)}
     prefix = "stem." if stage.is_stem else f"heads.{stage.task}."
     places = {name: (prefix + name.removeprefix(_OWNER), _WHOLE) for name in _owned(named)}

@@ -246,9 +246,5 @@ def _patch(
 
     orders = TensorShape(torch.int64, ("B",), below=len(patches.shift))
     read_out = TensorShape(torch.float32, ("B", read, hidden.shape[-1]))
-    return UncompiledStage(
-        name,
-        Call(patches, patch),
-        {"h": hidden, "order": orders},
-        {"h_out": hidden, "r": read_out},
-    )
+    inputs, outputs = {"h": hidden, "order": orders}, {"h_out": hidden, "r": read_out}
+    return UncompiledStage(name, Call(patches, patch), inputs, outputs)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from artifact.pattern import SkipPattern
-from artifact.task import TaskName
+from artifact.task import VQA, TaskName
 from models.checkpoint import Checkpoint, load
 from tuning.device import choose_device
 from tuning.finetuning.choosing import quality_of
@@ -53,7 +53,7 @@ class DasComparison:
     tunes: str
     reports: str
     skipped: int
-    task: TaskName = "vqa"
+    task: TaskName = VQA.name
     bypass: tuple[int, ...] | None = None
     subnetworks: int = 5
     seeds: tuple[int, ...] = (0,)

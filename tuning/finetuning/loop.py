@@ -92,7 +92,8 @@ class FineTuning:
         self.schedule = schedule_of(file, counts, method.search)
         self.fingerprint = fingerprint_of(file, data, checkpoint)
         self.optimiser = make_optimiser(self.model, file.optimiser, method.frozen(self.model))
-        self._searching = self._search()
+        made = self.checkpoint, self.optimiser, data, self.asking, file.run
+        self._searching = Searching(method.search, *made) if method.search else None
         loss = StepLoss(self.model, self.asking, file.run.precision)
         self._loss: nn.Module = loss
         if processes.count > 1:
@@ -103,12 +104,6 @@ class FineTuning:
         """Optimiser steps of the whole run, and of a search before it."""
         return self.schedule.whole
 
-    def _search(self) -> Searching | None:
-        if self.method.search is None:
-            return None
-        run, made = self.file.run, (self.checkpoint, self.optimiser, self.data, self.asking)
-        return Searching(self.method.search, *made, run.seed, run.precision)
-
     def run(self, out: Path, watcher: Watcher | None = None) -> Checkpoint:
         """Tune; go on where `out` was left, and leave a checkpoint there.
 
@@ -118,8 +113,7 @@ class FineTuning:
             OSError: something cannot be written.
         """
         watcher, run = watcher or Watcher(), self.file.run
-        search, searching = self.method.search, self._searching
-        restore = search.restore if search else None
+        searching, restore = self._searching, self._searching and self._searching.search.restore
         first = read_resumable(out, self.fingerprint, self.model, self.optimiser, restore)
         if searching:
             searching.settle(first)
@@ -130,8 +124,7 @@ class FineTuning:
                 progress = self.gradients(step, next(batches))
                 self.update(step)
                 watcher.on_step(progress)
-                found = searching.after(step) if searching else None
-                if found is not None:
+                if searching and (found := searching.after(step)):
                     watcher.on_found(found)
                 done, last = step + 1, step + 1 == self.steps
                 saves = last or done % run.checkpoint_every == 0
@@ -249,7 +242,7 @@ class FineTuning:
         if self.processes.first:
             self.checkpoint.note.update(note_of(self.file, self.data, done, self.steps))
             kept = self.checkpoint if self.method.leaves_checkpoint else None
-            learnt = self.method.search.state() if self.method.search else ()
+            learnt = self._searching.search.state() if self._searching else ()
             state = self.fingerprint, self.optimiser, done, learnt
             write_resumable(out, self.model, kept, *state)
         self.processes.wait()

@@ -18,6 +18,7 @@ from tuning.finetuning.losses import StepLoss, TaskPart
 from tuning.finetuning.plan import labelled, seed_of
 from tuning.finetuning.task_data import TaskData, with_answers
 from tuning.methods.contract import Search
+from tuning.recipes.sets import SetsRun
 from tuning.tasks.on_sets import Asking, SetBatch
 
 _TRIALS = 1000
@@ -36,8 +37,7 @@ class Searching:
         optimiser: of the run; it begins anew after the search.
         data: of each task, with data that chooses.
         asking: of each task.
-        seed: of the run.
-        precision: of the trials.
+        run: its seed, and the precision of trials.
     """
 
     def __init__(
@@ -47,12 +47,11 @@ class Searching:
         optimiser: torch.optim.Optimizer,
         data: Mapping[TaskName, TaskData],
         asking: Mapping[TaskName, Asking],
-        seed: int,
-        precision: str,
+        run: SetsRun,
     ) -> None:
         self.search, self._checkpoint, self._optimiser = search, checkpoint, optimiser
-        self._data, self._asking, self._seed = data, asking, seed
-        self._loss = StepLoss(checkpoint.model, asking, precision)
+        self._data, self._asking, self._seed = data, asking, run.seed
+        self._loss = StepLoss(checkpoint.model, asking, run.precision)
         self._begin = {
             name: weight.detach().clone() for name, weight in self._tuned() if weight.requires_grad
         }

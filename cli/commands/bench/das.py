@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import mean
@@ -21,30 +23,37 @@ _LEAST_SEEDS = 3
 _OVER_RANDOM = 1.0
 """Points that DAS shall be above random subnetworks; the paper has 1.2 with 6 of 12 skipped."""
 
+_Checkpoint = Annotated[Path, typer.Argument(help="Folder of the base.", show_default=False)]
+_Tunes = Annotated[str, typer.Argument(help="Data to tune on.", show_default=False)]
+_Reports = Annotated[str, typer.Argument(help="Other data, to measure on.", show_default=False)]
+_Bypass = Annotated[
+    str | None,
+    typer.Option(help="Orders of the plain bypass, as 2,3,6,7; else the last half."),
+]
+_Seeds = Annotated[int, typer.Option(help="Comparisons; bars need 3.", min=1)]
+_Subnetworks = Annotated[int, typer.Option(help="Random ones, for each seed.", min=1)]
+_Steps = Annotated[int, typer.Option(help="Of each tuning.", min=1)]
+_SearchSteps = Annotated[int, typer.Option(help="Of DAS, before these.", min=2)]
+_Batch = Annotated[int, typer.Option(help="Questions a step.", min=1)]
+_HoldOut = Annotated[int, typer.Option(help="Pictures that the search tries on.", min=1)]
+_Out = Annotated[Path, typer.Option(help="Folder of the runs; they resume.")]
+
 
 def das(
-    checkpoint: Annotated[Path, typer.Argument(help="Folder of the base.", show_default=False)],
-    tunes: Annotated[str, typer.Argument(help="Data to tune on.", show_default=False)],
-    reports: Annotated[str, typer.Argument(help="Other data, to measure on.", show_default=False)],
-    skipped: Annotated[int | None, typer.Option(help="Orders; half of them by default.")] = None,
-    bypass: Annotated[
-        str | None, typer.Option(help="Orders of the plain bypass, as 2,3,6,7; else the last.")
-    ] = None,
-    task: Annotated[str, typer.Option(help="What is tuned.")] = "vqa",
-    seeds: Annotated[int, typer.Option(help="Comparisons; bars need 3.", min=1)] = 3,
-    subnetworks: Annotated[int, typer.Option(help="Random ones, for each seed.", min=1)] = 5,
-    steps: Annotated[int, typer.Option(help="Of each tuning.", min=1)] = 600,
-    search_steps: Annotated[int, typer.Option(help="Of DAS, before these.", min=2)] = 300,
-    batch: Annotated[int, typer.Option(help="Requests a step.", min=1)] = 64,
-    beside: Annotated[int, typer.Option(help="Inner width beside kept orders.", min=1)] = 24,
-    replacing: Annotated[int, typer.Option(help="Inner width in place of others.", min=1)] = 48,
-    hold_out: Annotated[int, typer.Option(help="Pictures that the search tries on.", min=1)] = 200,
-    examples: Annotated[int, typer.Option(help="Measured on, at most.", min=1)] = 1000,
-    device: Annotated[str, typer.Option(help="cpu, cuda or auto.")] = "cpu",
-    out: Annotated[Path, typer.Option(help="Folder of the runs; they resume.")] = Path("runs/das"),
+    checkpoint: _Checkpoint,
+    tunes: _Tunes,
+    reports: _Reports,
+    bypass: _Bypass = None,
+    seeds: _Seeds = 3,
+    subnetworks: _Subnetworks = 5,
+    steps: _Steps = 600,
+    search_steps: _SearchSteps = 300,
+    batch: _Batch = 64,
+    hold_out: _HoldOut = 200,
+    out: _Out = Path("runs/das"),
     json_file: JsonFile = None,
 ) -> None:
-    """Tune half of a model's orders by DAS, by random subnetworks and by plain bypasses.
+    """Answer questions with half of a model's orders: by DAS, random subnetworks, plain bypasses.
 
     All are tuned as many steps on a frozen base, with adapters beside kept orders. DAS and random
     subnetworks replace the others by adapters; a bypass leaves them out.
@@ -53,34 +62,28 @@ def das(
     """
     if find_spec("torch") is None:
         fail(f"tuning needs torch: {how_to_install('tune')}")
-    from tuning.finetuning.das_compared import DasComparison
+    from tuning.finetuning.das_compared import DasComparison, record
 
+    named = _orders(bypass)
     said = DasComparison(
         checkpoint=str(checkpoint),
         tunes=tunes,
         reports=reports,
-        skipped=skipped or _half(checkpoint),
-        task=task,
-        bypass=_orders(bypass),
+        skipped=len(named) if named else _half(checkpoint),
+        bypass=named,
         subnetworks=subnetworks,
         seeds=tuple(range(seeds)),
         steps=steps,
         search_steps=search_steps,
         warmup_steps=search_steps // 3,
         batch=batch,
-        beside=beside,
-        replacing=replacing,
         hold_out=hold_out,
-        examples=examples,
-        device=device,
     )
     found, base = _compared(said, out)
     _print(found, base)
     bars = bars_of(found)
     print_bars(bars)
     if json_file is not None:
-        from tuning.finetuning.das_compared import record
-
         write(json_file, {}, bars, record(said, found, base), seed=said.seeds[0])
     end(bars)
 
@@ -96,7 +99,7 @@ def bars_of(found: list[Outcome]) -> list[Bar]:
     def points(group: int, name: str) -> float:
         return 100 * mean(e.quality for e in found if (e.group, e.name) == (group, name))
 
-    bars = []
+    bars: list[Bar] = []
     for name, least in ((RANDOM, _OVER_RANDOM), (BYPASS, 0.0), (BYPASS_OF_DAS, 0.0)):
         over = [points(group, DAS) - points(group, name) for group in groups]
         title, enough = f"das_over_{name}_points", len(groups) >= _LEAST_SEEDS
@@ -104,9 +107,13 @@ def bars_of(found: list[Outcome]) -> list[Bar]:
             said = f"{mean(over):+.2f} points, {too_few(len(groups))}"
             bars.append(Bar(title, None, least, True, said))
             continue
-        drawn = bootstrap(lambda at, o=over: {"mean": mean(o[i] for i in at)}, len(over))
+        drawn = bootstrap(partial(_mean, over), len(over))
         bars.append(Bar(title, mean(over), least, True, interval=drawn["mean"]))
     return bars
+
+
+def _mean(values: Sequence[float], at: Sequence[int]) -> dict[str, float]:
+    return {"mean": mean(values[index] for index in at)}
 
 
 def _compared(said: DasComparison, out: Path) -> tuple[list[Outcome], dict[str, Any]]:

@@ -122,7 +122,7 @@ def test_a_config_says_what_is_skipped_and_reads_it_back() -> None:
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"tasks": ("vqa", "caption")}, "caption writes, so it needs every order"),
+        ({"tasks": ("vqa", "caption")}, "caption writes, so it needs all orders"),
         ({"skipping": Skipping(3, 6, ((1, 9),))}, "the stack has 4 orders"),
     ],
 )

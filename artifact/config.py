@@ -154,18 +154,15 @@ class ModelConfig:
             return cls(
                 **listed,
                 per_task={task: TaskConfig.from_fields(each) for task, each in own.items()},
-                skipping=skipping and Skipping.from_fields(skipping),
+                skipping=None if skipping is None else Skipping.from_fields(skipping),
             )
         except TypeError as error:
             raise ValueError(str(error)) from error
 
     def to_fields(self) -> dict[str, Any]:
         """Return what JSON holds; without `per_task` and `skipping` where there is none."""
-        written = asdict(self)
-        for name in ("per_task", "skipping"):
-            if not getattr(self, name):
-                del written[name]
-        return written
+        left_out = [name for name in ("per_task", "skipping") if not getattr(self, name)]
+        return {name: of for name, of in asdict(self).items() if name not in left_out}
 
     @property
     def image_sizes(self) -> tuple[int, ...]:

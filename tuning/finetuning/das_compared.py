@@ -11,6 +11,7 @@ from typing import Any
 from artifact.pattern import SkipPattern
 from artifact.task import VQA, TaskName
 from models.checkpoint import Checkpoint, load
+from tuning.data.sets import open_folder
 from tuning.device import choose_device
 from tuning.finetuning.choosing import quality_of
 from tuning.finetuning.loop import FineTuning, Watcher
@@ -47,6 +48,7 @@ class DasComparison:
         hold_out: pictures of `tunes` that the search looks at.
         examples: of `reports` at most.
         device: where to compute.
+        split, reports_split: of the two; None: the only one there is, else `train` and `test`.
     """
 
     checkpoint: str
@@ -67,6 +69,8 @@ class DasComparison:
     hold_out: int = 200
     examples: int = 1000
     device: str = "cpu"
+    split: str | None = None
+    reports_split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -189,14 +193,15 @@ def _quality(said: DasComparison, checkpoint: Checkpoint, reported: TaskData) ->
 
 def _recipe(said: DasComparison, seed: int, method: dict[str, Any]) -> SetsFile:
     widths = {"beside": said.beside, "replacing": said.replacing}
-    tasks = {said.task: {"data": said.tunes, "batch": said.batch, "hold_out": said.hold_out}}
+    split = said.split or _split(said.tunes, said.task, "train")
+    own = {"data": said.tunes, "split": split, "batch": said.batch, "hold_out": said.hold_out}
     return SetsFile.model_validate(
         {
             "name": "das",
             "about": "one side of otmv bench das",
             "model": {"checkpoint": said.checkpoint},
             "method": {"kind": "das", "skipped": said.skipped, **widths, **method},
-            "tasks": tasks,
+            "tasks": {said.task: own},
             "optimiser": {"learning_rate": said.learning_rate, "warmup_steps": said.steps // 10},
             "run": {
                 "steps": said.steps,
@@ -210,8 +215,15 @@ def _recipe(said: DasComparison, seed: int, method: dict[str, Any]) -> SetsFile:
 
 
 def _reported(said: DasComparison) -> TaskData:
-    read = read_task_data(said.task, TunedOn(data=said.reports, batch=1))
+    split = said.reports_split or _split(said.reports, said.task, "test")
+    read = read_task_data(said.task, TunedOn(data=said.reports, split=split, batch=1))
     return TaskData(read.said, read.tuned, read.tuned, read.problems)
+
+
+def _split(data: str, task: TaskName, usual: str) -> str:
+    """Return the only split that a folder has for a task, else the usual one."""
+    there = {part.split for part in open_folder(data).parts if part.task == task}
+    return there.pop() if len(there) == 1 else usual
 
 
 def _part(report: Report, done: int, whole: int) -> Report:

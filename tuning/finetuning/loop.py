@@ -113,7 +113,8 @@ class FineTuning:
             OSError: something cannot be written.
         """
         watcher, run = watcher or Watcher(), self.file.run
-        searching, restore = self._searching, self._searching and self._searching.search.restore
+        searching = self._searching
+        restore = searching.search.restore if searching else None
         first = read_resumable(out, self.fingerprint, self.model, self.optimiser, restore)
         if searching:
             searching.settle(first)

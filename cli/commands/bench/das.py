@@ -13,7 +13,7 @@ import typer
 
 from artifact.errors import how_to_install
 from cli.commands.bench.console import JsonFile, end, print_bars, progress, write
-from cli.console import fail, first_line, show, table
+from cli.console import fail, first_line, first_problem, show, table
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
@@ -36,6 +36,8 @@ _Steps = Annotated[int, typer.Option(help="Of each tuning.", min=1)]
 _SearchSteps = Annotated[int, typer.Option(help="Of DAS, before these.", min=2)]
 _Batch = Annotated[int, typer.Option(help="Questions a step.", min=1)]
 _HoldOut = Annotated[int, typer.Option(help="Pictures that the search tries on.", min=1)]
+_Split = Annotated[str | None, typer.Option(help="Of the first; its only one, or train.")]
+_ReportsSplit = Annotated[str | None, typer.Option(help="Of the other; its only one, or test.")]
 _Out = Annotated[Path, typer.Option(help="Folder of the runs; they resume.")]
 
 
@@ -50,6 +52,8 @@ def das(
     search_steps: _SearchSteps = 300,
     batch: _Batch = 64,
     hold_out: _HoldOut = 200,
+    split: _Split = None,
+    reports_split: _ReportsSplit = None,
     out: _Out = Path("runs/das"),
     json_file: JsonFile = None,
 ) -> None:
@@ -78,6 +82,8 @@ def das(
         warmup_steps=search_steps // 3,
         batch=batch,
         hold_out=hold_out,
+        split=split,
+        reports_split=reports_split,
     )
     found, base = _compared(said, out)
     _print(found, base)
@@ -117,6 +123,8 @@ def _mean(values: Sequence[float], at: Sequence[int]) -> dict[str, float]:
 
 
 def _compared(said: DasComparison, out: Path) -> tuple[list[Outcome], dict[str, Any]]:
+    from pydantic import ValidationError
+
     from artifact.errors import ArtifactError
     from tuning.data.problems import DataError
     from tuning.finetuning.das_compared import compare
@@ -126,6 +134,8 @@ def _compared(said: DasComparison, out: Path) -> tuple[list[Outcome], dict[str, 
     try:
         with progress() as report:
             return compare(said, out, report)
+    except ValidationError as error:
+        fail(first_problem(error)[1])
     except (ArtifactError, DataError, RecipeError, ResumeError, ValueError, OSError) as error:
         fail(first_line(error))
 

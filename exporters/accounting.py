@@ -30,8 +30,8 @@ def parameters(model: OtmvModel, pattern: SkipPattern) -> tuple[int, int]:
             seen.add(index)
             unique += shared
     if model.patches is not None:
-        each = sum(p[0].numel() for p in model.patches.parameters())
-        unique, executed = (count + each * len(pattern.closed) for count in (unique, executed))
+        patches = model.patches.parameters_per_order * len(pattern.closed)
+        unique, executed = unique + patches, executed + patches
     return unique, executed
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from artifact.pattern import SkipPattern
 from artifact.task import VQA, TaskName
 from models.checkpoint import Checkpoint, load
+from models.series import OtmvModel
 from tuning.data.sets import open_folder
 from tuning.device import choose_device
 from tuning.finetuning.choosing import quality_of
@@ -83,7 +84,7 @@ class Outcome:
         group: seed of the comparison that it belongs to.
         skipped: orders that it leaves out or replaces.
         quality: on the reporting data, 0 to 1.
-        tuned_parameters: numbers that were tuned.
+        tuned_parameters: numbers that were tuned and are used.
         seconds: of its run; of a run that was there already, of the rest of it.
     """
 
@@ -171,9 +172,20 @@ def _outcome(
         group,
         _skipped(left),
         _quality(said, left, reported),
-        sum(weight.numel() for weight in left.model.parameters() if weight.requires_grad),
+        _tuned_parameters(left.model, _skipped(left)),
         round(seconds, 1),
     )
+
+
+def _tuned_parameters(model: OtmvModel, skipped: tuple[int, ...]) -> int:
+    """Count what was tuned and is used: heads, adapters beside kept orders and in skipped ones."""
+    counted = sum(weight.numel() for weight in model.heads.parameters())
+    for order in range(model.config.orders):
+        key, _ = model.key_of(order)
+        kept = order not in skipped
+        used = (key.attention_beside, key.ffn_beside) if kept else (model.patches,)
+        counted += sum(each.parameters_per_order for each in used if each is not None)
+    return counted
 
 
 def _skipped(checkpoint: Checkpoint) -> tuple[int, ...]:

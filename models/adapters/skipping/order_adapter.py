@@ -71,6 +71,11 @@ class OrderAdapter(nn.Module):
         return rows.unsqueeze(1) if rows.ndim == 2 else rows
 
     @property
+    def parameters_per_order(self) -> int:
+        """Numbers of one order's adapter."""
+        return sum(table[0].numel() for table in self.parameters())
+
+    @property
     def macs_per_token(self) -> int:
         """Multiply-adds of its matrices for one token."""
         return 2 * self.down.shape[1] * self.down.shape[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -69,6 +70,31 @@ def test_every_variant_is_torchs_in_stages_and_whole(
             ).numpy()
         assert relative_l2(composed, reference) <= 1e-5
         assert relative_l2(whole, reference) <= 1e-5
+
+
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_other_backends_answer_alike(served: Artifact, questions: Requests, backend: str) -> None:
+    pytest.importorskip(backend)
+    tokens = [row[row != 1].tolist() for row in questions.tokens]
+    asked = list(questions.pixels.numpy()), tokens
+    expected = vqa_logits(open_solo(served, max_batch=5), "p1010", *asked)
+    found = vqa_logits(open_solo(served, backend, max_batch=5), "p1010", *asked)
+    assert relative_l2(found, expected) <= 1e-4
+
+
+def test_rows_of_different_orders_share_a_call_of_the_patch(served: Artifact) -> None:
+    name = StageName.patch()
+    record = served.manifest.stages[name]
+    stage = open_backend("onnxruntime").load(name, served.path(record.file), record)
+    generator = torch.Generator().manual_seed(0)
+    h = torch.randn(3, 20, served.manifest.config.width, generator=generator).numpy()
+    orders = np.array([1, 3, 2])
+    together = stage.run({"h": h, "order": orders})
+    for row in range(3):
+        one = slice(row, row + 1)
+        alone = stage.run({"h": h[one], "order": orders[one]})
+        for output in ("h_out", "r"):
+            assert relative_l2(together[output][one], alone[output]) <= 1e-6
 
 
 def test_a_skipped_order_is_a_patch_in_its_programs(served: Artifact) -> None:

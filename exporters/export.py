@@ -108,10 +108,8 @@ def export(
         cases = reference(checkpoint.model.config, stages)
         manifest = describe.manifest(checkpoint, ids, records)
         if found and splits:
-            named = SplitsRecord(chose=splits.names[0], reported=splits.names[1])
             report("measuring what a chain costs", 0.0)
-            record = ladder_record(found, ids, splits.names, lambda: _scores(checkpoint, splits))
-            manifest = manifest.model_copy(update={"ladder": record, "splits": named})
+            manifest = _with_ladder(manifest, checkpoint, found, ids, splits)
         report("checking parity", 0.0)
         checked = parity.check(writer.folder, records, cases)
         checked += _check_adapted(checkpoint, writer.folder, forms, adapted)
@@ -123,6 +121,18 @@ def export(
         manifest = _measure(writer, manifest, splits, report)
         _add_to_card(writer.folder, agreement_section(manifest))
         return writer.commit(manifest)
+
+
+def _with_ladder(
+    manifest: Manifest,
+    checkpoint: Checkpoint,
+    found: Ladder,
+    ids: dict[SkipPattern, str],
+    splits: Splits,
+) -> Manifest:
+    record = ladder_record(found, ids, splits.names, lambda: _scores(checkpoint, splits))
+    named = SplitsRecord(chose=splits.names[0], reported=splits.names[1])
+    return manifest.model_copy(update={"ladder": record, "splits": named})
 
 
 def _check_adapted(

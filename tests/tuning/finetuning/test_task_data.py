@@ -46,8 +46,10 @@ def answers(data: TaskData) -> list[str]:
 def test_only_examples_of_the_named_kinds_are_tuned_on(questions: Path) -> None:
     assert answers(read(questions)) == ["3", "a dog", "yes"]
     some = read(questions, "other", "number")
-    assert answers(some) == ["3", "a dog"] and len(some.tuned.examples) == 6
-    assert some.chooses is not None and len(some.chooses.examples) == 9
+    assert answers(some) == ["3", "a dog"]
+    assert len(some.tuned.examples) == 6
+    assert some.chooses is not None
+    assert len(some.chooses.examples) == 9
 
 
 def test_a_kind_that_is_not_there_is_named_with_those_that_are(questions: Path) -> None:

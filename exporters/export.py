@@ -99,8 +99,7 @@ def export(
         ValueError: `options.depths` are no depths of this model.
     """
     with ArtifactWriter(out) as writer:
-        chosen = options.patterns is not None
-        found = _search(checkpoint, splits, options, report) if splits and not chosen else None
+        found = _search(checkpoint, splits, options, report)
         shipped = _shipped(checkpoint.model.config, found, options)
         ids = describe.ids(shipped, found.pattern if found else shipped[-1])
         stages = [*cut(checkpoint.model), *_wholes(checkpoint, shipped, ids, options)]
@@ -167,8 +166,11 @@ def _shipped(
 
 
 def _search(
-    checkpoint: Checkpoint, splits: Splits, options: ExportOptions, report: Report
-) -> Ladder:
+    checkpoint: Checkpoint, splits: Splits | None, options: ExportOptions, report: Report
+) -> Ladder | None:
+    """Search the ladder; None: there is nothing to search with, or the variants are known."""
+    if splits is None or options.patterns is not None:
+        return None
     found = search(
         checkpoint.model,
         labelled_rows(checkpoint, splits.search),

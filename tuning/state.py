@@ -79,6 +79,11 @@ def write_resumable(
         "optimiser": optim.state_dict(),
         "learnt": list(learnt),
     }
+    _write(out, state)
+
+
+def _write(out: Path, state: dict[str, object]) -> None:
+    """Write what a resumed run needs, whole or not at all."""
     temporary = out / f"{STATE}.tmp-save"
     try:
         with temporary.open("wb") as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -64,17 +65,13 @@ def das(
 
     [bold]otmv bench das runs/demo world/train world/test --json das.json[/bold]
     """
-    if find_spec("torch") is None:
-        fail(f"tuning needs torch: {how_to_install('tune')}")
-    from tuning.finetuning.das_compared import DasComparison, record
-
-    named = _orders(bypass)
-    said = DasComparison(
-        checkpoint=str(checkpoint),
-        tunes=tunes,
-        reports=reports,
-        skipped=len(named) if named else _half(checkpoint),
-        bypass=named,
+    comparison, named = _comparison_type(), _orders(bypass)
+    skipped = len(named) if named else _half(checkpoint)
+    data = comparison(str(checkpoint), tunes, reports, skipped, bypass=named)
+    said = replace(
+        data,
+        split=split,
+        reports_split=reports_split,
         subnetworks=subnetworks,
         seeds=tuple(range(seeds)),
         steps=steps,
@@ -82,9 +79,21 @@ def das(
         warmup_steps=search_steps // 3,
         batch=batch,
         hold_out=hold_out,
-        split=split,
-        reports_split=reports_split,
     )
+    _run(said, out, json_file)
+
+
+def _comparison_type() -> type[DasComparison]:
+    if find_spec("torch") is None:
+        fail(f"tuning needs torch: {how_to_install('tune')}")
+    from tuning.finetuning.das_compared import DasComparison
+
+    return DasComparison
+
+
+def _run(said: DasComparison, out: Path, json_file: Path | None) -> None:
+    from tuning.finetuning.das_compared import record
+
     found, base = _compared(said, out)
     _print(found, base)
     bars = bars_of(found)

@@ -134,7 +134,7 @@ def _on_world(
     from models.checkpoint import load
 
     loaded = load(Path(subject))
-    chosen = read_patterns(patterns, loaded.model.config.orders)
+    chosen = read_patterns(patterns, loaded.model.config)
     folder, seed, count, questions, blank = world
     options = WorldOptions(Path(folder) if folder else None, seed, count, questions, blank)
     measure_on_world(Path(subject), loaded, chosen, options, device)
@@ -156,5 +156,5 @@ def _opened(subject: str, patterns: str | None, device: str, key: str | None) ->
     from tuning.device import choose_device
 
     loaded = load(Path(subject))
-    chosen: list[SkipPattern] = read_patterns(patterns, loaded.model.config.orders)
+    chosen: list[SkipPattern] = read_patterns(patterns, loaded.model.config)
     return CheckpointSubject(subject, loaded, chosen, choose_device(device))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from cli.console import say, share_progress, show, table
 
 if TYPE_CHECKING:
+    from artifact.config import ModelConfig
     from artifact.pattern import SkipPattern
     from models.checkpoint import Checkpoint
     from tuning.labelled import LabelledData
@@ -56,13 +57,14 @@ def measure_on_world(
     print_scores(data, scores, f"{where} on {on}{', blank pictures' if world.blank else ''}")
 
 
-def read_patterns(text: str | None, orders: int) -> list[SkipPattern]:
-    """Read `--patterns`; by default every prefix of the stack."""
+def read_patterns(text: str | None, config: ModelConfig) -> list[SkipPattern]:
+    """Read `--patterns`; by default every prefix of the stack, or what DAS has found."""
     from artifact.pattern import SkipPattern
     from tuning.tasks.scores import ladder
 
+    orders, skipping = config.orders, config.skipping
     if text is None:
-        return ladder(orders)
+        return list(skipping.patterns(orders) if skipping else ()) or ladder(orders)
     chosen = [SkipPattern.from_bits(bits) for bits in text.replace(",", " ").split()]
     if not chosen:
         raise ValueError("--patterns is empty; write for example 11001100,10101010")

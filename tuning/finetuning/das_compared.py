@@ -75,7 +75,7 @@ class DasComparison:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DasOutcome:
     """What one side came to.
 
     Attributes:
@@ -97,7 +97,9 @@ class Outcome:
     seconds: float
 
 
-def compare(said: DasComparison, out: Path, report: Report) -> tuple[list[Outcome], dict[str, Any]]:
+def compare(
+    said: DasComparison, out: Path, report: Report
+) -> tuple[list[DasOutcome], dict[str, Any]]:
     """Tune and measure all sides; a run that is in `out` already goes on where it stopped.
 
     Returns:
@@ -113,7 +115,7 @@ def compare(said: DasComparison, out: Path, report: Report) -> tuple[list[Outcom
     orders = base.model.config.orders
     bypass = said.bypass or tuple(range(orders - said.skipped, orders))
     reported = _reported(said)
-    found: list[Outcome] = []
+    found: list[DasOutcome] = []
     whole = len(said.seeds) * (3 + said.subnetworks)
     for group in said.seeds:
         for name, seed, method in _sides(said, group, bypass, found):
@@ -131,13 +133,13 @@ def compare(said: DasComparison, out: Path, report: Report) -> tuple[list[Outcom
     return found, {"full": qualities[0], "bypass": qualities[1], "bypass_orders": list(bypass)}
 
 
-def record(said: DasComparison, found: list[Outcome], base: dict[str, Any]) -> dict[str, Any]:
+def record(said: DasComparison, found: list[DasOutcome], base: dict[str, Any]) -> dict[str, Any]:
     """Return what a results file holds."""
     return {"settings": asdict(said), "runs": [asdict(each) for each in found], "untuned": base}
 
 
 def _sides(
-    said: DasComparison, group: int, bypass: tuple[int, ...], found: list[Outcome]
+    said: DasComparison, group: int, bypass: tuple[int, ...], found: list[DasOutcome]
 ) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Yield each side of one comparison: its name, its seed, and what its method says."""
     searched = {"search_steps": said.search_steps, "warmup_steps": said.warmup_steps}
@@ -156,7 +158,7 @@ def _outcome(
     reported: TaskData,
     out: Path,
     report: Report,
-) -> Outcome:
+) -> DasOutcome:
     name, seed, group = named
     file = _recipe(said, seed, method)
     data = {said.task: read_task_data(said.task, file.tasks[said.task])}
@@ -166,7 +168,7 @@ def _outcome(
     told = Watcher(lambda at: report(f"{name}, seed {seed}", (at.step + 1) / steps))
     left = tuning.run(out / f"{name}-{group}-{seed}", told)
     seconds = time.monotonic() - begun_s
-    return Outcome(
+    return DasOutcome(
         name,
         seed,
         group,

@@ -18,7 +18,7 @@ from cli.console import fail, first_line, first_problem, show, table
 
 if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
-    from tuning.finetuning.das_compared import DasComparison, Outcome
+    from tuning.finetuning.das_compared import DasComparison, DasOutcome
 
 _LEAST_SEEDS = 3
 _OVER_RANDOM = 1.0
@@ -103,7 +103,7 @@ def _run(said: DasComparison, out: Path, json_file: Path | None) -> None:
     end(bars)
 
 
-def bars_of(found: list[Outcome]) -> list[Bar]:
+def bars_of(found: list[DasOutcome]) -> list[Bar]:
     """Return DAS's points over random subnetworks and over plain bypasses, in seeds together."""
     from loadtests.kit.bars import Bar
     from loadtests.kit.intervals import bootstrap, too_few
@@ -131,7 +131,7 @@ def _mean(values: Sequence[float], at: Sequence[int]) -> dict[str, float]:
     return {"mean": mean(values[index] for index in at)}
 
 
-def _compared(said: DasComparison, out: Path) -> tuple[list[Outcome], dict[str, Any]]:
+def _compared(said: DasComparison, out: Path) -> tuple[list[DasOutcome], dict[str, Any]]:
     from pydantic import ValidationError
 
     from artifact.errors import ArtifactError
@@ -166,7 +166,7 @@ def _orders(text: str | None) -> tuple[int, ...] | None:
         fail(f"--bypass {text}: whole numbers and commas, as in 2,3,6,7")
 
 
-def _print(found: list[Outcome], base: dict[str, Any]) -> None:
+def _print(found: list[DasOutcome], base: dict[str, Any]) -> None:
     rows = [
         (
             each.name,

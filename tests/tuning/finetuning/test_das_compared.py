@@ -17,7 +17,7 @@ from tuning.finetuning.das_compared import (
     DAS,
     RANDOM,
     DasComparison,
-    Outcome,
+    DasOutcome,
     compare,
     record,
 )
@@ -77,8 +77,8 @@ def test_all_sides_are_tuned_and_measured(squares: Path, base: Path, tmp_path: P
     assert [each.quality for each in again] == [each.quality for each in found]
 
 
-def outcome(name: str, group: int, quality: float) -> Outcome:
-    return Outcome(name, 0, group, (1,), quality, 1, 0.0)
+def outcome(name: str, group: int, quality: float) -> DasOutcome:
+    return DasOutcome(name, 0, group, (1,), quality, 1, 0.0)
 
 
 def test_bars_need_three_seeds_and_are_of_means() -> None:

@@ -29,7 +29,7 @@ from artifact.records import (
     TextRecord,
     VariantRecord,
 )
-from artifact.task import TASKS, Task, TaskName, check_tasks
+from artifact.task import TASKS, Task, TaskName, asked_of, check_tasks
 
 __all__ = [
     "MANIFEST_NAME",
@@ -111,7 +111,7 @@ class Manifest(Record):
             raise ValueError("two variants share an id")
         if self.buckets.text_lengths[-1] < self.text.max_question_tokens:
             raise ValueError("the largest text bucket is shorter than max_question_tokens")
-        if not set(self.tasks) <= set(self.config.tasks):
+        if not set(self.tasks) <= set(asked_of(self.config.tasks)):
             raise ValueError("tasks beyond those of the model config")
         for variant in self.variants:
             self._check_stages(variant)

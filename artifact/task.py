@@ -10,6 +10,7 @@ import numpy as np
 
 from artifact.scoring.answers import vqa_accuracy
 from artifact.scoring.phrases import objects_named
+from artifact.scoring.retrieval import share_found
 from artifact.stage import StageKind, StageName
 
 TaskName = str
@@ -69,7 +70,7 @@ class Pass:
     @property
     def sees(self) -> bool:
         """Whether pictures go through it, so that their size decides which stages it runs."""
-        return self.blocks is not StageKind.BLOCK_DECODE
+        return self.blocks not in (StageKind.BLOCK_DECODE, StageKind.BLOCK_LANGUAGE)
 
     def stem_at(self, image_size: int | None) -> StageName:
         """Return its stem for pictures of that side in pixels; None: the model's own."""
@@ -94,9 +95,11 @@ class Task:
             last pass for every word.
         reads: the tokens whose outputs are the readout of one row, in the head's order.
         labels: what its logits say; None: the artifact's list of answers, or its vocabulary if it
-            writes.
+            writes; nothing of a task that `embeds`.
         measure: how its answers are scored.
         about: what it asks, in a few words, as model cards say it.
+        part_of: the model's task that it is one side of; None: a task of its own.
+        finds: the task whose vectors its own vectors are compared with; None: it answers otherwise.
     """
 
     name: TaskName
@@ -108,6 +111,18 @@ class Task:
     measure: Measure
     about: str
     labels: tuple[str, ...] | None = None
+    part_of: TaskName | None = None
+    finds: TaskName | None = None
+
+    @property
+    def model_task(self) -> TaskName:
+        """What a model's config calls it: the name of its head."""
+        return self.part_of or self.name
+
+    @property
+    def embeds(self) -> bool:
+        """Whether its answer is a vector."""
+        return self.finds is not None
 
     @property
     def writes(self) -> bool:
@@ -117,7 +132,7 @@ class Task:
     @property
     def lists_answers(self) -> bool:
         """Whether its logits are over the artifact's list of answers."""
-        return self.labels is None and not self.writes
+        return self.labels is None and not self.writes and not self.embeds
 
     @property
     def head(self) -> StageName:
@@ -212,24 +227,86 @@ REASON = Task(
     labels=TRUTHS,
 )
 
-TASKS: dict[TaskName, Task] = {task.name: task for task in (VQA, CAPTION, REASON)}
+EMBED: TaskName = "embed"
+"""What a model's config calls vectors of pictures and texts: BEiT-3's retrieval, with two heads."""
+
+
+def _found_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
+    """Return R@1: `given` are the places of the cases that were found, in digits."""
+    return share_found([int(place) for place in given])
+
+
+EMBED_IMAGE = Task(
+    name="embed_image",
+    pictures=1,
+    text=None,
+    rows=1,
+    passes=(
+        Pass(
+            StageName.stem("vision"),
+            StageKind.BLOCK_VISION,
+            StageName.head("vision"),
+            StageKind.WHOLE,
+        ),
+    ),
+    reads=("image",),
+    measure=Measure("R@1, picture to text", _found_score),
+    about="pictures that find their texts",
+    part_of=EMBED,
+    finds="embed_text",
+)
+
+EMBED_TEXT = Task(
+    name="embed_text",
+    pictures=0,
+    text="text",
+    rows=1,
+    passes=(
+        Pass(
+            StageName.stem("language"),
+            StageKind.BLOCK_LANGUAGE,
+            StageName.head("language"),
+            StageKind.WHOLE,
+        ),
+    ),
+    reads=("text",),
+    measure=Measure("R@1, text to picture", _found_score),
+    about="texts that find their pictures",
+    part_of=EMBED,
+    finds="embed_image",
+)
+
+TASKS: dict[TaskName, Task] = {
+    task.name: task for task in (VQA, CAPTION, REASON, EMBED_IMAGE, EMBED_TEXT)
+}
 """Every task, by name. A new one is added here and in the registries CONTRIBUTING lists."""
 
 
-EMBED: TaskName = "embed"
-"""A picture, or a text, becomes a vector: the two heads of BEiT-3's retrieval. Models have them; no
-artifact serves the task."""
+def model_task(name: TaskName) -> TaskName:
+    """Return what a model's config calls a task; a name that is no task's stays."""
+    return TASKS[name].model_task if name in TASKS else name
 
 
-def check_tasks(names: Sequence[TaskName], known: Collection[TaskName] = TASKS) -> None:
+def model_tasks() -> tuple[TaskName, ...]:
+    """Return everything a model's config may list: names of heads."""
+    return tuple(dict.fromkeys(task.model_task for task in TASKS.values()))
+
+
+def asked_of(listed: Sequence[TaskName]) -> tuple[TaskName, ...]:
+    """Return the tasks that a model can be asked whose config lists these, in that order."""
+    return tuple(task.name for each in listed for task in TASKS.values() if task.model_task == each)
+
+
+def check_tasks(names: Sequence[TaskName], known: Collection[TaskName] | None = None) -> None:
     """Refuse names of tasks that are none, or no name at all.
 
     Args:
         names: to check.
-        known: names of tasks.
+        known: names of tasks; None: of all tasks.
 
     Raises:
         ValueError: naming the tasks there are.
     """
+    known = TASKS if known is None else known
     if not names or set(names) - set(known):
         raise ValueError(f"tasks must be some of {tuple(known)}, not {tuple(names)}")

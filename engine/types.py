@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from artifact.config import Precision
 from artifact.task import TaskName
 
@@ -110,7 +113,9 @@ class Answer:
     first step to its answer. `deadline_met` is None when no deadline applied. `degraded_because`:
     why a lower variant than the best qualifying one answered; None: the best one did. `labels` are
     (label, softmax score), best first: VQA's answers, "true" and "false" of a statement, or
-    whatever a task's logits say. `text` is the caption. `phases_s` are wall seconds: queue
+    whatever a task's logits say. `text` is the caption. `vectors`, fp32 [D] of length 1, are those
+    of a picture or a text: by variant, its own last; those before are of the stops that its row
+    kept. `phases_s` are wall seconds: queue
     (submitted, not running), stem, blocks, head.
     """
 
@@ -125,6 +130,7 @@ class Answer:
     degraded_because: Degraded | None = None
     labels: tuple[tuple[str, float], ...] = ()
     text: str | None = None
+    vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     phases_s: Mapping[str, float] = field(default_factory=dict)
 
     @property

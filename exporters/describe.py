@@ -20,6 +20,7 @@ from artifact.manifest import (
     VariantRecord,
 )
 from artifact.pattern import SkipPattern
+from artifact.task import asked_of
 from exporters import accounting
 from exporters.tasks import exported_tasks
 from models.checkpoint import Checkpoint, token_id
@@ -90,7 +91,7 @@ def manifest(
     return Manifest(
         name=config.name,
         config=config,
-        tasks=config.tasks,
+        tasks=asked_of(config.tasks),
         stages=records,
         variants=tuple(
             variant(checkpoint.model, pattern, named[pattern], text, composed=True)

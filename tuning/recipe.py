@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from artifact.config import ModelConfig
-from artifact.task import CAPTION, REASON, VQA, TaskName
+from artifact.task import CAPTION, EMBED, REASON, VQA, TaskName
 from models.presets import spread_keys
 from tuning.tokens import SPECIAL
 from tuning.world.vocabulary import ANSWERS, WORDS
@@ -138,9 +138,26 @@ def demo_recipe(config: ModelConfig) -> Recipe:
     )
 
 
+def retrieval_recipe(config: ModelConfig) -> Recipe:
+    """Return how a model of the demo's shape is tuned to find pictures by texts, and texts by them.
+
+    Large batches: every other pair of a batch is what a pair is told from.
+    """
+    return Recipe(
+        config=dataclasses.replace(config, tasks=(EMBED,), num_answers=0),
+        phases=(Phase(until=5000, horizon=5000),),
+        pictures=60_000,
+        batch_sizes={EMBED: 128},
+        learning_rate=1e-3,
+        warmup_steps=200,
+        prefix_share=0.4,
+    )
+
+
 RECIPES = {
     "demo": demo_recipe(demo_config("demo", keys=2)),
     "demo-literal": demo_recipe(demo_config("demo-literal", keys=1)),
+    "demo-retrieval": retrieval_recipe(demo_config("demo-retrieval", keys=2)),
     "smoke": Recipe(
         config=demo_config("smoke", keys=2, width=32, heads=2),
         phases=(Phase(4, 4),),

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from artifact.task import TaskName
 from engine.requests.request import Request
-from engine.residency.family import Family
+from engine.residency.family import Family, Member
+from engine.rows.vector import VectorRow
 from engine.types import Answer
 
 
@@ -43,7 +44,10 @@ class AnswerMaker:
         queue_s = now - request.submitted_s - sum(request.phases_s.values())
         caption = request.row.caption
         labels: tuple[tuple[str, float], ...] = ()
-        if caption is None:
+        vectors: dict[str, NDArray[np.float32]] = {}
+        if isinstance(request.row, VectorRow):
+            vectors = self._by_variant(request.row, member)
+        elif caption is None:
             labels = best_labels(request.row.logits, self._labels[task], request.top_k)
         return Answer(
             task=task,
@@ -57,8 +61,17 @@ class AnswerMaker:
             degraded_because=request.degraded_because,
             labels=labels,
             text=None if caption is None else self._decode(caption.words),
+            vectors=vectors,
             phases_s={"queue": max(queue_s, 0.0), **request.phases_s},
         )
+
+    def _by_variant(self, row: VectorRow, member: Member) -> dict[str, NDArray[np.float32]]:
+        """Return a row's vectors by the variants that its stops are; its own, `member`, last."""
+        executed, family = member.pattern.executed, self._family.of_task(member.task.name)
+        passed = {each.pattern.executed: each.variant for each in family}
+        *stops, last = sorted(row.vectors)
+        found = {passed[executed[:blocks]]: row.vectors[blocks] for blocks in stops}
+        return found | {member.variant: row.vectors[last]}
 
 
 def best_labels(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from artifact.program import Program, Step
 from engine.backends.arrays import AnyArray, stack
 from engine.rows.one_pass import OnePassRow
+from engine.rows.row import Part
 
 
 class JointRow:
@@ -29,7 +30,7 @@ class JointRow:
         self.logits: NDArray[np.float32] | None = None
 
     @property
-    def parts(self) -> Sequence[OnePassRow | JointRow]:
+    def parts(self) -> Sequence[Part]:
         """What takes the next step: each row; where they answer as one, this one."""
         stage = self.step.stage
         return (self,) if stage.is_head or stage.is_whole else self.riders

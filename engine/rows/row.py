@@ -14,12 +14,24 @@ from engine.rows.caption.row import CaptionRow
 from engine.rows.slots import Rider
 
 
-class Row(Protocol):
+class Part(Protocol):
+    """What takes a step in a batch, with arrays of its own: a row, or a part of one."""
+
+    def inputs(self) -> dict[str, AnyArray]:
+        """Return the step's inputs without the batch axis, padded to the bucket. Pure."""
+        ...
+
+    def absorb(self, outputs: Mapping[str, Any]) -> None:
+        """Take the step's outputs, without the batch axis, and move on."""
+        ...
+
+
+class Row(Part, Protocol):
     """A request's work. Rows at the same stage and bucket may run in one batch."""
 
     @property
-    def parts(self) -> Sequence[Row]:
-        """What takes the next step: itself, or one row for each of its pictures."""
+    def parts(self) -> Sequence[Part]:
+        """What takes the next step: itself, one row for each picture, or one part for each stop."""
         ...
 
     @property
@@ -44,7 +56,7 @@ class Row(Protocol):
 
     @property
     def logits(self) -> NDArray[np.float32] | None:
-        """The latest head output [V], None before the first."""
+        """The latest head output: logits [V], or a vector [D]; None before the first."""
         ...
 
     @property
@@ -55,14 +67,6 @@ class Row(Protocol):
     @property
     def done(self) -> bool:
         """Whether its answer is there."""
-        ...
-
-    def inputs(self) -> dict[str, AnyArray]:
-        """Return the step's inputs without the batch axis, padded to the bucket. Pure."""
-        ...
-
-    def absorb(self, outputs: Mapping[str, Any]) -> None:
-        """Take the step's outputs, without the batch axis, and move on."""
         ...
 
     def follow(self, programs: tuple[Program, ...]) -> None:

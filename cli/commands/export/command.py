@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 import typer
 
 from artifact.errors import how_to_install
-from artifact.task import TASKS
+from artifact.task import model_tasks
 from cli.console import fail, first_line, first_problem, note, share_progress
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _Random = Annotated[
 ]
 _ImageSize = Annotated[int, typer.Option(help="With --random: side in pixels.")]
 _Keys = Annotated[int, typer.Option(help="With --random: key blocks; divides the orders.")]
-_Tasks = Annotated[str, typer.Option(help=f"With --random: some of {','.join(TASKS)}.")]
+_Tasks = Annotated[str, typer.Option(help=f"With --random: some of {','.join(model_tasks())}.")]
 _Curve = Annotated[
     Path | None, typer.Option(help="With --random: JSON of declared quality by depth.")
 ]
@@ -66,7 +66,7 @@ class _TunedOptions(NamedTuple):
     pictures: int
 
 
-_FIRST_TASK = next(iter(TASKS))
+_FIRST_TASK = model_tasks()[0]
 
 
 @app.command()

@@ -1,0 +1,247 @@
+"""A picture alone, or a text alone, as a vector."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from artifact.manifest import TextRecord
+from artifact.pattern import SkipPattern
+from artifact.preprocess import TextCodec
+from artifact.task import EMBED_IMAGE, EMBED_TEXT
+from exporters.accounting import block_flops, matrix_macs, patch_flops
+from exporters.examples import Example, lengths_mask, padded, picture
+from exporters.stages import (
+    Call,
+    Shape,
+    TensorShape,
+    UncompiledStage,
+    each_key,
+    order_shape,
+    pixels_shape,
+    tokens_shape,
+)
+from exporters.tasks.contract import ExportedTask, SearchRows
+from models.checkpoint import Checkpoint
+from models.embeddings import (
+    embed_head,
+    embed_images,
+    embed_texts,
+    first_token,
+    match_scale,
+    side_by_side_bias,
+)
+from models.key_block import KeyBlock, key_mask_bias
+from models.series import OtmvModel, read_joint
+
+_MASK = TensorShape(torch.bool, ("B", "L"))
+
+
+class _ExportedVectors(ExportedTask):
+    """What both sides of retrieval have in common."""
+
+    def stages(self, model: OtmvModel) -> Iterator[UncompiledStage]:
+        """Yield the stem, a block for each key, and the head."""
+        (through,) = self.task.passes
+        size, width = model.config.other_size_of(self.task.name), model.config.width
+        hidden = TensorShape(torch.float32, ("B", self._tokens(model), width))
+        read = TensorShape(torch.float32, ("B", len(self.task.reads), width))
+        yield self._stem(model, size, hidden)
+        for index, key in each_key(model):
+            yield UncompiledStage(
+                through.block_at(index, size),
+                Call(key, self._block(key)),
+                {"h": hidden, "order": order_shape(key), **self._masks()},
+                {"h_out": hidden, "r": read},
+            )
+        vector = {"vector": TensorShape(torch.float32, ("B", width))}
+        head = Call(model.heads[self.task.model_task], self._head(model))
+        yield UncompiledStage(self.task.head, head, {"y": read}, vector)
+
+    def search_rows(
+        self, checkpoint: Checkpoint, text: TextRecord, examples: Sequence[Example]
+    ) -> SearchRows:
+        """Return a row for each picture with its text, neither of which sees the other.
+
+        Its classes are the other side's items of all rows.
+        """
+        model, own = checkpoint.model, [e for e in examples if e.task == self.task.name]
+        side_px = model.config.image_size_of(self.task.name)
+        ids = [TextCodec(checkpoint.tokenizer, text).encode_question(e.text or "") for e in own]
+        tokens = padded(ids, text.pad)
+        pixels = torch.from_numpy(np.stack([picture(e.image, side_px) for e in own]))
+        return self._rows(model, pixels, tokens, lengths_mask(ids, tokens.shape[1]))
+
+    @torch.inference_mode()
+    def _rows(self, model: OtmvModel, pixels: Tensor, tokens: Tensor, mask: Tensor) -> SearchRows:
+        image = model.stem.image(pixels)
+        image_tokens, head, scale = image.shape[1], embed_head(model), match_scale(model)
+
+        def logits(y: Tensor) -> Tensor:
+            image, text = head(y).unbind(1)
+            return scale * (self._own(image, text) @ self._own(text, image).T)
+
+        return SearchRows(
+            start=torch.cat([image, model.stem.text(tokens)], dim=1),
+            image_tokens=image_tokens,
+            bias=side_by_side_bias(image_tokens, mask),
+            read=read_joint(image_tokens),
+            logits=logits,
+            truths=torch.arange(len(pixels)),
+        )
+
+    def flops(
+        self, model: OtmvModel, pattern: SkipPattern, text: TextRecord, composed: bool
+    ) -> dict[str, int]:
+        """Return the FLOPs of one vector, composed or whole."""
+        (part,) = self.task.flops_parts
+        tokens = self._longest(model, text)
+        keys = (model.key_of(order)[0] for order in pattern.executed)
+        blocks = sum(block_flops(key, tokens, tokens) for key in keys)
+        return {part: self._stem_flops(model) + blocks + 2 * matrix_macs(self._projection(model))}
+
+    @abstractmethod
+    def _tokens(self, model: OtmvModel) -> int | str:
+        """Return the tokens of a row, or their symbol."""
+
+    @abstractmethod
+    def _longest(self, model: OtmvModel, text: TextRecord) -> int:
+        """Return the most tokens of a row."""
+
+    @abstractmethod
+    def _masks(self) -> dict[str, TensorShape]:
+        """Return the mask that blocks take, if they take one."""
+
+    @abstractmethod
+    def _stem(self, model: OtmvModel, size: int | None, hidden: TensorShape) -> UncompiledStage: ...
+
+    @abstractmethod
+    def _block(self, key: KeyBlock) -> Callable[..., object]: ...
+
+    @abstractmethod
+    def _head(self, model: OtmvModel) -> Callable[[Tensor], Tensor]: ...
+
+    @abstractmethod
+    def _own(self, image: Tensor, text: Tensor) -> Tensor:
+        """Return this side's of both."""
+
+    @abstractmethod
+    def _projection(self, model: OtmvModel) -> nn.Module: ...
+
+    @abstractmethod
+    def _stem_flops(self, model: OtmvModel) -> int: ...
+
+
+class ExportedPictures(_ExportedVectors):
+    """Vectors of pictures, whose tokens are never padded."""
+
+    task = EMBED_IMAGE
+
+    def whole(
+        self, model: OtmvModel, variant: str, pattern: SkipPattern
+    ) -> tuple[UncompiledStage, ...]:
+        """Return the one stage from a picture to its vector."""
+        (name,) = self.task.whole_stages(variant)
+
+        def embed(pixels: Tensor) -> Tensor:
+            return embed_images(model, pixels, pattern.executed)
+
+        inputs = {"pixels": pixels_shape(model, self.task.name)}
+        vector = TensorShape(torch.float32, ("B", model.config.width))
+        return (UncompiledStage(name, Call(model, embed), inputs, {"vector": vector}),)
+
+    def _tokens(self, model: OtmvModel) -> int:
+        return model.config.image_tokens_of(self.task.name)
+
+    def _longest(self, model: OtmvModel, text: TextRecord) -> int:
+        return self._tokens(model)
+
+    def _masks(self) -> dict[str, TensorShape]:
+        return {}
+
+    def _stem(self, model: OtmvModel, size: int | None, hidden: TensorShape) -> UncompiledStage:
+        name, inputs = self.task.passes[0].stem_at(size), pixels_shape(model, self.task.name)
+        call = Call(model.stem, lambda pixels: model.stem.image(pixels))
+        return UncompiledStage(name, call, {"pixels": inputs}, {"h": hidden})
+
+    def _block(self, key: KeyBlock) -> Callable[..., object]:
+        def block(h: Tensor, order: Tensor) -> object:
+            h = key(h, order, h.shape[1], None)
+            return h, first_token(h)
+
+        return block
+
+    def _head(self, model: OtmvModel) -> Callable[[Tensor], Tensor]:
+        head = embed_head(model)
+        return lambda y: head.embed_image(y[:, 0])
+
+    def _own(self, image: Tensor, text: Tensor) -> Tensor:
+        return image
+
+    def _projection(self, model: OtmvModel) -> nn.Module:
+        return embed_head(model).image
+
+    def _stem_flops(self, model: OtmvModel) -> int:
+        return patch_flops(model, self._tokens(model))
+
+
+class ExportedTexts(_ExportedVectors):
+    """Vectors of texts, padded at their ends."""
+
+    task = EMBED_TEXT
+
+    def whole(
+        self, model: OtmvModel, variant: str, pattern: SkipPattern
+    ) -> tuple[UncompiledStage, ...]:
+        """Return the one stage from a text to its vector."""
+        (name,) = self.task.whole_stages(variant)
+
+        def embed(tokens: Tensor, mask: Tensor) -> Tensor:
+            return embed_texts(model, tokens, mask, pattern.executed)
+
+        inputs = {"tokens": tokens_shape(model, "B", "L"), "mask": _MASK}
+        vector = TensorShape(torch.float32, ("B", model.config.width))
+        return (UncompiledStage(name, Call(model, embed), inputs, {"vector": vector}),)
+
+    def _tokens(self, model: OtmvModel) -> str:
+        return "L"
+
+    def _longest(self, model: OtmvModel, text: TextRecord) -> int:
+        return text.max_question_tokens
+
+    def _masks(self) -> dict[str, TensorShape]:
+        return {"mask": _MASK}
+
+    def _stem(self, model: OtmvModel, size: int | None, hidden: TensorShape) -> UncompiledStage:
+        call = Call(model.stem, lambda tokens: model.stem.text(tokens))
+        shape: Shape = ("B", "L")
+        inputs = {"tokens": tokens_shape(model, *shape)}
+        return UncompiledStage(self.task.passes[0].stem_at(size), call, inputs, {"h": hidden})
+
+    def _block(self, key: KeyBlock) -> Callable[..., object]:
+        def block(h: Tensor, order: Tensor, mask: Tensor) -> object:
+            h = key(h, order, 0, key_mask_bias(mask, h.dtype))
+            return h, first_token(h)
+
+        return block
+
+    def _head(self, model: OtmvModel) -> Callable[[Tensor], Tensor]:
+        head = embed_head(model)
+        return lambda y: head.embed_text(y[:, 0])
+
+    def _own(self, image: Tensor, text: Tensor) -> Tensor:
+        return text
+
+    def _projection(self, model: OtmvModel) -> nn.Module:
+        return embed_head(model).text
+
+    def _stem_flops(self, model: OtmvModel) -> int:
+        return 0
+
+
+EXPORTED_PICTURES = ExportedPictures()
+EXPORTED_TEXTS = ExportedTexts()

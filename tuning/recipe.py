@@ -145,11 +145,11 @@ def retrieval_recipe(config: ModelConfig) -> Recipe:
     """
     return Recipe(
         config=dataclasses.replace(config, tasks=(EMBED,), num_answers=0),
-        phases=(Phase(until=5000, horizon=5000),),
+        phases=(Phase(until=1500, horizon=1500),),
         pictures=60_000,
         batch_sizes={EMBED: 128},
         learning_rate=1e-3,
-        warmup_steps=200,
+        warmup_steps=100,
         prefix_share=0.4,
     )
 

@@ -36,7 +36,8 @@ def save_state(
         "prefix_share": recipe.prefix_share,
         "seed": recipe.seed,
     }
-    save(out, Checkpoint(model, world_tokenizer(), ANSWERS, None, note, DOMAIN))
+    labels = ANSWERS if recipe.config.num_answers else ()
+    save(out, Checkpoint(model, world_tokenizer(), labels, None, note, DOMAIN))
     temporary = out / f"{STATE}.tmp-save"
     torch.save(
         {

@@ -124,7 +124,7 @@ class Answerer:
         reply_s = self.times.reply.predicted_s(now)
         for request in work.requests:
             each = pool.admit(
-                work.task,
+                request.task,
                 work.budget,
                 visit.arrived_s,
                 decode_s,
@@ -142,7 +142,9 @@ class Answerer:
 
         `expires_s`: when nothing waits for them any more.
         """
-        side_px = pool.artifact.manifest.config.image_size_of(work.task)
+        if not work.pictures:
+            return []
+        side_px = pool.artifact.manifest.config.image_size_of(work.requests[0].task)
         each = [self._decode(picture, side_px, expires_s) for picture in work.pictures]
         try:
             decoded = [await each[0]] if len(each) == 1 else await asyncio.gather(*each)

@@ -31,6 +31,7 @@ class EngineRequest:
     answer's text may have; None: not known.
     """
 
+    task: TaskName
     make_input: MakeInput
     rows: int
     tokens: int | None
@@ -38,9 +39,11 @@ class EngineRequest:
 
 @dataclass(frozen=True)
 class Work:
-    """What to compute: one or several engine requests, all about the same pictures."""
+    """What to compute: one or several engine requests, all about the same pictures.
 
-    task: TaskName
+    Their tasks take pictures of one size.
+    """
+
     budget: Budget
     pictures: Sequence[Picture]
     requests: Sequence[EngineRequest]

@@ -54,6 +54,15 @@ class TwoPictures(WireModel):
         return {f"images.{index}": text for index, text in enumerate(self.images)}
 
 
+class AnyPictures(WireModel):
+    """The part of a JSON body that may have pictures: its `encoded` says which."""
+
+    @property
+    def encoded(self) -> dict[str, str]:
+        """Each picture's text, by the name of its field."""
+        raise NotImplementedError
+
+
 def picture_bytes(string: JsonString, field: str) -> bytearray:
     """Return the bytes of a base64 text or data: URL; errors name its `field`.
 

@@ -13,11 +13,10 @@ from server.http.media_types import JSON, media_type
 from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_headers
 from server.requests.fields import WireModel, from_json, from_texts
 from server.requests.form import read_form
-from server.requests.json_pictures import OnePicture, TwoPictures, picture_bytes
+from server.requests.json_pictures import AnyPictures, OnePicture, TwoPictures, picture_bytes
 from server.requests.json_scan import scan_json
 
 _Bytes = bytes | bytearray
-_NAMES = {1: ("image",), 2: ("left image", "right image")}
 
 
 class TaskFields(WireModel):
@@ -40,13 +39,13 @@ class RequestShape(Generic[Fields]):
     Attributes:
         fields: the fields apart from pictures; the model of a form.
         json: the same fields and the pictures; the model of a JSON body.
-        pictures: how many pictures a request brings.
+        pictures: how many pictures a request brings, at least and at most.
         lists: form fields that may be repeated, with the JSON field that takes their list.
     """
 
     fields: type[Fields]
-    json: type[OnePicture] | type[TwoPictures]
-    pictures: int
+    json: type[OnePicture] | type[TwoPictures] | type[AnyPictures]
+    pictures: tuple[int, int]
     lists: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -86,13 +85,20 @@ class RequestReader:
         else:
             pictures, fields = _from_form(shape, body, headers)
         budget = self.defaults.merged(fields.budget, budget_from_headers(headers))
-        names = _NAMES[len(pictures)]
+        names = _names(shape, len(pictures))
         read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))
         return CheckedRequest(read, fields, budget)
 
     def _picture(self, data: _Bytes, name: str) -> Picture:
         with naming_picture(name):
             return Picture(data, read_header(data, self.max_pixels), name)
+
+
+def _names(shape: RequestShape[Fields], count: int) -> Sequence[str]:
+    """Return what the pictures of a request are called in refusals."""
+    if shape.pictures == (2, 2):
+        return ("left image", "right image")
+    return ("image",) if count == 1 else [f"image {place}" for place in range(count)]
 
 
 def _from_json(shape: RequestShape[Fields], body: _Bytes) -> tuple[Sequence[_Bytes], Fields]:

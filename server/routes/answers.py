@@ -70,11 +70,11 @@ def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
         responses = openapi_responses(_ERRORS)
         responses[200] = answered(served.answer, served.events_example)
         router.add_api_route(
-            f"/{served.task.name}",
+            f"/{served.name}",
             _endpoint(served),
             methods=["POST"],
-            name=served.task.name,
-            operation_id=served.task.name,
+            name=served.name,
+            operation_id=served.name,
             summary=served.summary,
             description=served.description,
             response_model=served.answer,
@@ -86,7 +86,7 @@ def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
 
 def answer_endpoints(tasks: Iterable[ServedTask[Any]]) -> dict[str, Endpoint]:
     """Return the endpoint of each path."""
-    return {f"/v1/{served.task.name}": _endpoint(served) for served in tasks}
+    return {f"/v1/{served.name}": _endpoint(served) for served in tasks}
 
 
 def answer_paths() -> dict[bytes, str]:
@@ -102,7 +102,7 @@ def _endpoint(
         record = record_of(request)
         state = request.scope["state"]
         visit = state[VISIT] = state.get(VISIT) or serving.front.knock(
-            served.task.name, None, record.arrived_s
+            served.name, None, record.arrived_s
         )
         return await _Exchange(request, served, serving, record, visit).respond()
 
@@ -161,11 +161,11 @@ class _Exchange(Generic[Fields]):
 
     async def _answer(self, pool: Pool, checked: CheckedRequest[Fields]) -> Response:
         served, fields = self.served, checked.fields
-        self.record.task = served.task.name
+        self.record.task = served.name
         self.record.on_miss = checked.budget.on_miss
         self.record.texts = tuple(served.texts(fields))
         requests = served.engine_requests(fields, pool)
-        work = Work(served.task.name, checked.budget, checked.pictures, requests)
+        work = Work(checked.budget, checked.pictures, requests)
         if served.streams(fields):
             run = self._body_while_written(pool, work, fields)
             return await EventStream(run, self._problem).begun()
@@ -206,7 +206,7 @@ class _Exchange(Generic[Fields]):
     def _learn(self, result: WorkResult, made_s: float, now: float) -> None:
         """Learn from an answer that is written; a text is written as it grows."""
         times = self.serving.answerer.times
-        if not self.served.task.writes:
+        if not self.served.writes:
             times.reply.add(now - self.visit.arrived_s - max(result.total_s), now)
             times.writing.add(now - made_s, now)
             self.serving.front.learn(self.visit, now)

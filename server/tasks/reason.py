@@ -65,7 +65,8 @@ class ReasonResponse(ReasonAnswer, AnswersBody[ReasonAnswer]):
 
 def _engine_requests(fields: ReasonFields, pool: Pool) -> list[EngineRequest]:
     tokens = pool.check_question(fields.statement)
-    return [EngineRequest(partial(_judgement, fields.statement), REASON.rows, tokens)]
+    make_input = partial(_judgement, fields.statement)
+    return [EngineRequest(REASON.name, make_input, REASON.rows, tokens)]
 
 
 def _judgement(statement: str, pixels: Sequence[NDArray[np.uint8]]) -> ReasonInput:
@@ -84,12 +85,13 @@ def _said(answer: Answer, fields: ReasonFields, place: int) -> dict[str, Any]:
 
 
 SERVED_REASON = ServedTask(
-    task=REASON,
+    name=REASON.name,
+    asks=(REASON,),
     summary="Judge a statement about two pictures",
     description=(
         "Say whether a statement about a left and a right picture holds; budgets as for questions."
     ),
-    shape=RequestShape(ReasonFields, ReasonRequest, REASON.pictures),
+    shape=RequestShape(ReasonFields, ReasonRequest, (2, 2)),
     answer=ReasonResponse,
     texts=lambda fields: (fields.statement,),
     engine_requests=_engine_requests,

@@ -21,7 +21,8 @@ class ServedTask(Generic[Fields]):
     """A task's route, from the fields of a request to the body of its answer.
 
     Attributes:
-        task: the task; its name is the last part of the route, `/v1/NAME`.
+        name: the last part of the route, `/v1/NAME`.
+        asks: the tasks of the engine that its requests ask, whichever of them one does.
         summary: the route in a few words, for OpenAPI.
         description: the route in full, for OpenAPI.
         shape: what its requests look like.
@@ -32,11 +33,13 @@ class ServedTask(Generic[Fields]):
             InvalidInput for what this engine cannot do.
         said: from one of the engine's answers, the fields and its place to what it says: plain
             values in the order of the model's fields. What all answers say is added to it.
+        joined: from the answers of the engine's requests to those that the body lists.
         streams: whether a request wants its text as events while it is written.
         events_example: such events, for OpenAPI; None: it never streams.
     """
 
-    task: Task
+    name: str
+    asks: tuple[Task, ...]
     summary: str
     description: str
     shape: RequestShape[Fields]
@@ -45,11 +48,18 @@ class ServedTask(Generic[Fields]):
     engine_requests: Callable[[Fields, Pool], Sequence[EngineRequest]]
     said: Callable[[Answer, Fields, int], dict[str, Any]]
     at_top: bool = False
+    joined: Callable[[WorkResult], WorkResult] = lambda result: result
     streams: Callable[[Fields], bool] = lambda fields: False
     events_example: str | None = None
 
+    @property
+    def writes(self) -> bool:
+        """Whether its answers are words, one after another."""
+        return any(task.writes for task in self.asks)
+
     def body(self, result: WorkResult, fields: Fields, request_id: str) -> dict[str, Any]:
         """Return the body of a response, as plain values in the order of the model's fields."""
+        result = self.joined(result)
         said = [self.said(each, fields, place) for place, each in enumerate(result.answers)]
-        body = answers_body(result, said, self.task.name, request_id)
+        body = answers_body(result, said, self.name, request_id)
         return body | body["answers"][0] if self.at_top else body

@@ -101,7 +101,10 @@ def _engine_requests(fields: VqaFields, pool: Pool) -> list[EngineRequest]:
     """Return one request per question."""
     return [
         EngineRequest(
-            partial(_question, question, fields.top_k), VQA.rows, pool.check_question(question)
+            VQA.name,
+            partial(_question, question, fields.top_k),
+            VQA.rows,
+            pool.check_question(question),
         )
         for question in fields.asked
     ]
@@ -118,14 +121,15 @@ def _said(answer: Answer, fields: VqaFields, place: int) -> dict[str, Any]:
 
 
 SERVED_VQA = ServedTask(
-    task=VQA,
+    name=VQA.name,
+    asks=(VQA,),
     summary="Answer questions about a picture",
     description=(
         "Answer one or several questions about one picture, each with the best variant it can "
         "have.\n\nThe budget may also be given by `X-Otmv-*` headers; a field in the body wins "
         "over its header."
     ),
-    shape=RequestShape(VqaFields, VqaRequest, VQA.pictures, lists={"question": "questions"}),
+    shape=RequestShape(VqaFields, VqaRequest, (1, 1), lists={"question": "questions"}),
     answer=VqaResponse,
     texts=lambda fields: fields.asked,
     engine_requests=_engine_requests,

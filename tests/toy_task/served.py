@@ -46,7 +46,7 @@ class SizeResponse(AnswersBody[SizeAnswer]):
 
 def _engine_requests(fields: SizeFields, pool: Pool) -> list[EngineRequest]:
     tokens = pool.check_question(fields.prompt)
-    return [EngineRequest(partial(_size_input, fields.prompt), SIZE.rows, tokens)]
+    return [EngineRequest(SIZE.name, partial(_size_input, fields.prompt), SIZE.rows, tokens)]
 
 
 def _size_input(prompt: str, pixels: Sequence[NDArray[np.uint8]]) -> SizeInput:
@@ -58,10 +58,11 @@ def _said(answer: Answer, fields: SizeFields, place: int) -> dict[str, Any]:
 
 
 SERVED_SIZE = ServedTask(
-    task=SIZE,
+    name=SIZE.name,
+    asks=(SIZE,),
     summary="Say how full a picture is",
     description="Say how full a picture is: small, medium or large.",
-    shape=RequestShape(SizeFields, SizeRequest, SIZE.pictures),
+    shape=RequestShape(SizeFields, SizeRequest, (1, 1)),
     answer=SizeResponse,
     texts=lambda fields: (fields.prompt,),
     engine_requests=_engine_requests,

@@ -1,0 +1,177 @@
+"""A picture, or a text, as a vector: `POST /v1/embed`."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from functools import partial
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, JsonValue, model_validator
+
+from artifact.config import Precision
+from artifact.store import Artifact
+from artifact.task import EMBED, EMBED_IMAGE, EMBED_TEXT
+from engine.tasks.embed import EmbedImageInput, EmbedTextInput
+from engine.types import Answer
+from server.answering.work import EngineRequest
+from server.engine_pool import Pool
+from server.requests.budget import BudgetFields
+from server.requests.fields import Text, WireModel
+from server.requests.json_pictures import AnyPictures
+from server.requests.reader import RequestShape, TaskFields
+from server.tasks.answer_body import AnswerBody, AnswersBody
+from server.tasks.served_task import ServedTask
+
+EncodingFormat = Literal["float", "base64"]
+
+EmbeddedText = Annotated[
+    Text,
+    Field(
+        description="A text, in as many tokens as the model reads at most.",
+        examples=["a small red circle and a large blue square"],
+    ),
+]
+
+
+class EmbedFields(TaskFields):
+    """What becomes a vector, if it is a text, and how the vector is written."""
+
+    text: EmbeddedText | None = None
+    encoding_format: EncodingFormat = Field(
+        default="float",
+        description="float: a list of numbers. base64: of the float32 numbers, little-endian.",
+    )
+    budget: BudgetFields = BudgetFields()
+
+
+_EITHER: list[JsonValue] = [
+    {"required": ["image"], "properties": {"image": {"type": "string"}}},
+    {"required": ["text"], "properties": {"text": {"type": "string"}}},
+]
+
+
+class EmbedRequest(AnyPictures, EmbedFields):
+    """A picture or a text, one of the two."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _EITHER})
+
+    image: Annotated[str, Field(min_length=1)] | None = Field(
+        default=None,
+        description="The picture: base64, or a data: URL. Remote addresses are refused.",
+    )
+
+    @property
+    def encoded(self) -> dict[str, str]:
+        """The picture's text, if it has one."""
+        return {} if self.image is None else {"image": self.image}
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.image is None) == (self.text is None):
+            raise ValueError("give either image or text")
+        return self
+
+
+class VectorSpace(WireModel):
+    """Where vectors lie: those of two spaces must never be compared."""
+
+    precision: Precision = Field(description="What it was computed in.")
+    vector_space: str = Field(
+        description=(
+            "Artifact, variant and precision in one word. Vectors of different ones do not mix."
+        ),
+        examples=["0f3c5ad2b1e7/full/fp32"],
+    )
+
+
+class EmbedSaid(VectorSpace):
+    """A vector."""
+
+    input: Literal["image", "text"]
+    embedding: list[float] | str = Field(
+        description="Of length 1: numbers, or base64 of their float32, as `encoding_format` says."
+    )
+    dimensions: int
+
+
+class EmbedAnswer(AnswerBody, EmbedSaid):
+    """A vector, and how it was computed."""
+
+
+class EmbedResponse(AnswersBody[EmbedAnswer]):
+    """The vector of a picture or a text."""
+
+    task: Literal["embed"] = "embed"
+
+
+def _engine_requests(fields: EmbedFields, pool: Pool) -> list[EngineRequest]:
+    if fields.text is None:
+        return [picture_request(0)]
+    return [text_request(fields.text, pool)]
+
+
+def picture_request(place: int, every_stop: bool = False) -> EngineRequest:
+    """Return what the engine is asked about the picture at a place of the request's."""
+    make_input = partial(_picture, place, every_stop)
+    return EngineRequest(EMBED_IMAGE.name, make_input, EMBED_IMAGE.rows, None)
+
+
+def text_request(text: str, pool: Pool, every_stop: bool = False) -> EngineRequest:
+    """Return what the engine is asked about a text.
+
+    Raises:
+        TextError: the model cannot read it.
+    """
+    tokens = pool.check_question(text)
+    return EngineRequest(EMBED_TEXT.name, partial(_text, text, every_stop), EMBED_TEXT.rows, tokens)
+
+
+def _picture(place: int, every_stop: bool, pixels: Sequence[NDArray[np.uint8]]) -> EmbedImageInput:
+    return EmbedImageInput(pixels[place], every_stop)
+
+
+def _text(text: str, every_stop: bool, pixels: Sequence[NDArray[np.uint8]]) -> EmbedTextInput:
+    return EmbedTextInput(text, every_stop)
+
+
+def vector_space(answer: Answer, artifact: Artifact) -> dict[str, Any]:
+    """Return a `VectorSpace` as plain values."""
+    space = f"{artifact.short_hash}/{answer.variant}/{answer.precision}"
+    return {"precision": answer.precision, "vector_space": space}
+
+
+def _said(answer: Answer, fields: EmbedFields, place: int) -> dict[str, Any]:
+    """Return an `EmbedSaid`, but for its space."""
+    vector = answer.vectors[answer.variant]
+    return {
+        "input": "image" if fields.text is None else "text",
+        "embedding": written(vector, fields.encoding_format),
+        "dimensions": len(vector),
+    }
+
+
+def written(vector: NDArray[np.float32], encoding_format: EncodingFormat) -> list[float] | str:
+    """Return a vector as JSON has it: nine digits are enough for each float32."""
+    if encoding_format == "base64":
+        return base64.b64encode(vector.astype("<f4").tobytes()).decode()
+    return [float(f"{value:.9g}") for value in vector.tolist()]
+
+
+SERVED_EMBED = ServedTask(
+    name=EMBED,
+    asks=(EMBED_IMAGE, EMBED_TEXT),
+    summary="Turn a picture or a text into a vector",
+    description=(
+        "Turn one picture, or one text, into a vector of length 1; budgets as for questions.\n\n"
+        "The dot product of two vectors says how well they fit, if both have the same "
+        "`vector_space`. Name a `variant` to get it for all that you compare."
+    ),
+    shape=RequestShape(EmbedFields, EmbedRequest, (0, 1)),
+    answer=EmbedResponse,
+    texts=lambda fields: () if fields.text is None else (fields.text,),
+    engine_requests=_engine_requests,
+    said=_said,
+)

@@ -115,7 +115,7 @@ class Answer:
     (label, softmax score), best first: VQA's answers, "true" and "false" of a statement, or
     whatever a task's logits say. `text` is the caption. `vectors`, fp32 [D] of length 1, are those
     of a picture or a text: by variant, its own last; those before are of the stops that its row
-    kept. `phases_s` are wall seconds: queue
+    kept. `precision`: what computed it. `phases_s` are wall seconds: queue
     (submitted, not running), stem, blocks, head.
     """
 
@@ -131,6 +131,7 @@ class Answer:
     labels: tuple[tuple[str, float], ...] = ()
     text: str | None = None
     vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    precision: Precision = "fp32"
     phases_s: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -62,6 +62,7 @@ class AnswerMaker:
             labels=labels,
             text=None if caption is None else self._decode(caption.words),
             vectors=vectors,
+            precision=self._family.precision,
             phases_s={"queue": max(queue_s, 0.0), **request.phases_s},
         )
 

@@ -60,7 +60,7 @@ class Family:
         proven: Collection[tuple[TaskName, str]] = (),
     ) -> None:
         self.manifest = manifest
-        self._precision: Precision = precision
+        self.precision: Precision = precision
         self._proven = frozenset(proven)
         self._whole_keys: dict[str, int] = {
             stage: manifest.config.key_of_order[record.pattern[-1]]
@@ -92,9 +92,9 @@ class Family:
     def _quality(self, task: TaskName, variant: str) -> tuple[float | None, Precision | None]:
         """Return a quality and the precision it is from: its own, else fp32's (ADR 0016)."""
         record = self.manifest.variant(variant)
-        own = record.quality_of(task, self._precision)
+        own = record.quality_of(task, self.precision)
         if own is not None:
-            return own, self._precision
+            return own, self.precision
         reference = record.quality_of(task, "fp32")
         if reference is not None and (record.declared or (task, variant) in self._proven):
             return reference, "fp32"
@@ -147,7 +147,7 @@ class Family:
         """Return the share of each lower variant's answers that are the deepest one's, if known."""
         return {
             MadeBy(*name): self.manifest.variant(member.variant).agreement_of(
-                member.task.name, self._precision
+                member.task.name, self.precision
             )
             for name, member in self.members.items()
             if member.variant != self.manifest.deepest

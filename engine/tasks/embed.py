@@ -38,7 +38,7 @@ class EmbedImageWork:
     def read(self, given: EmbedImageInput, context: TaskContext) -> CheckedInput:
         """Check the picture; see `EngineTask.read`."""
         context.check_picture(given.task, given.pixels)
-        return CheckedInput()
+        return CheckedInput(every_stop=given.every_stop)
 
     def row(
         self,
@@ -62,7 +62,7 @@ class EmbedTextWork:
     def read(self, given: EmbedTextInput, context: TaskContext) -> CheckedInput:
         """Encode the text; see `EngineTask.read`."""
         tokens, bucket = context.encode("text", given.text)
-        return CheckedInput(tokens=tokens, bucket=bucket)
+        return CheckedInput(tokens=tokens, bucket=bucket, every_stop=given.every_stop)
 
     def row(
         self,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from engine.types import Budget
 from pictures.headers import read_header
 from pictures.picture import Picture, naming_picture
+from server.errors import InvalidFields
 from server.http.media_types import JSON, media_type
 from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_headers
 from server.requests.fields import WireModel, from_json, from_texts
@@ -40,6 +41,7 @@ class RequestShape(Generic[Fields]):
         fields: the fields apart from pictures; the model of a form.
         json: the same fields and the pictures; the model of a JSON body.
         pictures: how many pictures a request brings, at least and at most.
+        problem: what is wrong with fields and a number of pictures together; None: nothing.
         lists: form fields that may be repeated, with the JSON field that takes their list.
     """
 
@@ -47,6 +49,7 @@ class RequestShape(Generic[Fields]):
     json: type[OnePicture] | type[TwoPictures] | type[AnyPictures]
     pictures: tuple[int, int]
     lists: Mapping[str, str] = field(default_factory=dict)
+    problem: Callable[[Fields, int], str | None] = lambda fields, pictures: None
 
     @property
     def form_fields(self) -> tuple[str, ...]:
@@ -84,6 +87,8 @@ class RequestReader:
             pictures, fields = _from_json(shape, body)
         else:
             pictures, fields = _from_form(shape, body, headers)
+        if problem := shape.problem(fields, len(pictures)):
+            raise InvalidFields.one("body", problem)
         budget = self.defaults.merged(fields.budget, budget_from_headers(headers))
         names = _names(shape, len(pictures))
         read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))

@@ -57,6 +57,7 @@ _ERRORS: tuple[type[Exception], ...] = (
     http.ShareUsedUp,
     pictures.DecodeWorkerDied,
     http.AnswerOverdue,
+    http.NoCommonVariant,
     pictures.ImageNotRecognised,
     pictures.ImageTooManyPixels,
     pictures.ImageUnreadable,
@@ -164,7 +165,7 @@ class _Exchange(Generic[Fields]):
         self.record.task = served.name
         self.record.on_miss = checked.budget.on_miss
         self.record.texts = tuple(served.texts(fields))
-        requests = served.engine_requests(fields, pool)
+        requests = served.engine_requests(checked, pool)
         work = Work(checked.budget, checked.pictures, requests)
         if served.streams(fields):
             run = self._body_while_written(pool, work, fields)

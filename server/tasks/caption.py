@@ -18,7 +18,7 @@ from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.fields import WholeNumber, WireModel
 from server.requests.json_pictures import OnePicture
-from server.requests.reader import RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody, at_top
 from server.tasks.served_task import ServedTask
 
@@ -78,8 +78,9 @@ class CaptionResponse(CaptionAnswer, AnswersBody[CaptionAnswer]):
     task: Literal["caption"] = "caption"
 
 
-def _engine_requests(fields: CaptionFields, pool: Pool) -> list[EngineRequest]:
+def _engine_requests(asked: CheckedRequest[CaptionFields], pool: Pool) -> list[EngineRequest]:
     """Return one request; each of its beams is a row."""
+    fields = asked.fields
     max_new_tokens, num_beams = fields.max_new_tokens, fields.num_beams
     pool.check_caption(max_new_tokens, num_beams)
     make_input = partial(_description, max_new_tokens, num_beams)

@@ -5,25 +5,24 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from functools import partial
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict, Field, JsonValue, model_validator
+from pydantic import ConfigDict, Field, JsonValue
 
-from artifact.config import Precision
-from artifact.store import Artifact
 from artifact.task import EMBED, EMBED_IMAGE, EMBED_TEXT
 from engine.tasks.embed import EmbedImageInput, EmbedTextInput
 from engine.types import Answer
 from server.answering.work import EngineRequest
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
-from server.requests.fields import Text, WireModel
+from server.requests.fields import Text
 from server.requests.json_pictures import AnyPictures
-from server.requests.reader import RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody
 from server.tasks.served_task import ServedTask
+from server.tasks.vector_space import VectorSpace
 
 EncodingFormat = Literal["float", "base64"]
 
@@ -68,24 +67,6 @@ class EmbedRequest(AnyPictures, EmbedFields):
         """The picture's text, if it has one."""
         return {} if self.image is None else {"image": self.image}
 
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.image is None) == (self.text is None):
-            raise ValueError("give either image or text")
-        return self
-
-
-class VectorSpace(WireModel):
-    """Where vectors lie: those of two spaces must never be compared."""
-
-    precision: Precision = Field(description="What it was computed in.")
-    vector_space: str = Field(
-        description=(
-            "Artifact, variant and precision in one word. Vectors of different ones do not mix."
-        ),
-        examples=["0f3c5ad2b1e7/full/fp32"],
-    )
-
 
 class EmbedSaid(VectorSpace):
     """A vector."""
@@ -107,7 +88,12 @@ class EmbedResponse(AnswersBody[EmbedAnswer]):
     task: Literal["embed"] = "embed"
 
 
-def _engine_requests(fields: EmbedFields, pool: Pool) -> list[EngineRequest]:
+def _problem(fields: EmbedFields, pictures: int) -> str | None:
+    return "give either image or text" if (fields.text is None) == (pictures == 0) else None
+
+
+def _engine_requests(asked: CheckedRequest[EmbedFields], pool: Pool) -> list[EngineRequest]:
+    fields = asked.fields
     if fields.text is None:
         return [picture_request(0)]
     return [text_request(fields.text, pool)]
@@ -137,12 +123,6 @@ def _text(text: str, every_stop: bool, pixels: Sequence[NDArray[np.uint8]]) -> E
     return EmbedTextInput(text, every_stop)
 
 
-def vector_space(answer: Answer, artifact: Artifact) -> dict[str, Any]:
-    """Return a `VectorSpace` as plain values."""
-    space = f"{artifact.short_hash}/{answer.variant}/{answer.precision}"
-    return {"precision": answer.precision, "vector_space": space}
-
-
 def _said(answer: Answer, fields: EmbedFields, place: int) -> dict[str, Any]:
     """Return an `EmbedSaid`, but for its space."""
     vector = answer.vectors[answer.variant]
@@ -169,9 +149,10 @@ SERVED_EMBED = ServedTask(
         "The dot product of two vectors says how well they fit, if both have the same "
         "`vector_space`. Name a `variant` to get it for all that you compare."
     ),
-    shape=RequestShape(EmbedFields, EmbedRequest, (0, 1)),
+    shape=RequestShape(EmbedFields, EmbedRequest, (0, 1), problem=_problem),
     answer=EmbedResponse,
     texts=lambda fields: () if fields.text is None else (fields.text,),
     engine_requests=_engine_requests,
     said=_said,
+    in_space=True,
 )

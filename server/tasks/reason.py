@@ -19,7 +19,7 @@ from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.fields import Text, WireModel
 from server.requests.json_pictures import TwoPictures
-from server.requests.reader import RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody, at_top
 from server.tasks.served_task import ServedTask
 
@@ -63,7 +63,8 @@ class ReasonResponse(ReasonAnswer, AnswersBody[ReasonAnswer]):
     task: Literal["reason"] = "reason"
 
 
-def _engine_requests(fields: ReasonFields, pool: Pool) -> list[EngineRequest]:
+def _engine_requests(asked: CheckedRequest[ReasonFields], pool: Pool) -> list[EngineRequest]:
+    fields = asked.fields
     tokens = pool.check_question(fields.statement)
     make_input = partial(_judgement, fields.statement)
     return [EngineRequest(REASON.name, make_input, REASON.rows, tokens)]

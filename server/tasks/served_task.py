@@ -12,8 +12,9 @@ from artifact.task import Task
 from engine.types import Answer
 from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
-from server.requests.reader import Fields, RequestShape
+from server.requests.reader import CheckedRequest, Fields, RequestShape
 from server.tasks.answer_body import answers_body
+from server.tasks.vector_space import vector_space
 
 
 @dataclass(frozen=True)
@@ -29,10 +30,11 @@ class ServedTask(Generic[Fields]):
         answer: the model of its response's body, for OpenAPI.
         at_top: the fields of its one answer stand at the top of the body too: deprecated.
         texts: from the fields to the texts in them, for the log.
-        engine_requests: from the fields to what the engine is asked; raises TextError or
+        engine_requests: from a request to what the engine is asked; raises TextError or
             InvalidInput for what this engine cannot do.
         said: from one of the engine's answers, the fields and its place to what it says: plain
             values in the order of the model's fields. What all answers say is added to it.
+        in_space: its answers say in which space their vectors lie (`VectorSpace`).
         joined: from the answers of the engine's requests to those that the body lists.
         streams: whether a request wants its text as events while it is written.
         events_example: such events, for OpenAPI; None: it never streams.
@@ -45,9 +47,10 @@ class ServedTask(Generic[Fields]):
     shape: RequestShape[Fields]
     answer: type[BaseModel]
     texts: Callable[[Fields], Sequence[str]]
-    engine_requests: Callable[[Fields, Pool], Sequence[EngineRequest]]
+    engine_requests: Callable[[CheckedRequest[Fields], Pool], Sequence[EngineRequest]]
     said: Callable[[Answer, Fields, int], dict[str, Any]]
     at_top: bool = False
+    in_space: bool = False
     joined: Callable[[WorkResult], WorkResult] = lambda result: result
     streams: Callable[[Fields], bool] = lambda fields: False
     events_example: str | None = None
@@ -61,5 +64,8 @@ class ServedTask(Generic[Fields]):
         """Return the body of a response, as plain values in the order of the model's fields."""
         result = self.joined(result)
         said = [self.said(each, fields, place) for place, each in enumerate(result.answers)]
+        if self.in_space:
+            spaces = [vector_space(each, result.artifact) for each in result.answers]
+            said = [space | each for space, each in zip(spaces, said, strict=True)]
         body = answers_body(result, said, self.name, request_id)
         return body | body["answers"][0] if self.at_top else body

@@ -19,7 +19,7 @@ from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.fields import Text, WholeNumber, WireModel
 from server.requests.json_pictures import OnePicture
-from server.requests.reader import RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody
 from server.tasks.served_task import ServedTask
 
@@ -97,8 +97,9 @@ class VqaResponse(AnswersBody[VqaAnswer]):
     task: Literal["vqa"] = "vqa"
 
 
-def _engine_requests(fields: VqaFields, pool: Pool) -> list[EngineRequest]:
+def _engine_requests(asked: CheckedRequest[VqaFields], pool: Pool) -> list[EngineRequest]:
     """Return one request per question."""
+    fields = asked.fields
     return [
         EngineRequest(
             VQA.name,

@@ -15,7 +15,7 @@ from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.fields import Text
 from server.requests.json_pictures import OnePicture
-from server.requests.reader import RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody
 from server.tasks.served_task import ServedTask
 from tests.toy_task.task import SIZE
@@ -44,7 +44,8 @@ class SizeResponse(AnswersBody[SizeAnswer]):
     """One answer."""
 
 
-def _engine_requests(fields: SizeFields, pool: Pool) -> list[EngineRequest]:
+def _engine_requests(asked: CheckedRequest[SizeFields], pool: Pool) -> list[EngineRequest]:
+    fields = asked.fields
     tokens = pool.check_question(fields.prompt)
     return [EngineRequest(SIZE.name, partial(_size_input, fields.prompt), SIZE.rows, tokens)]
 

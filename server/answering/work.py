@@ -41,12 +41,13 @@ class EngineRequest:
 class Work:
     """What to compute: one or several engine requests, all about the same pictures.
 
-    Their tasks take pictures of one size.
+    Their tasks take pictures of one size. `tenant`: who sends them, as far as API keys tell.
     """
 
     budget: Budget
     pictures: Sequence[Picture]
     requests: Sequence[EngineRequest]
+    tenant: str = ""
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,11 @@ class Settings(BaseSettings):
         ge=2**20,
         description="Bytes that large pictures may take together while they are decoded.",
     )
+    picture_cache: ByteSize = Field(
+        default=ByteSize(64 * 2**20),
+        ge=0,
+        description="Bytes of decoded pictures kept for the next question about them; 0: none.",
+    )
     default_max_latency_ms: float = Field(
         default=30_000.0,
         gt=0,

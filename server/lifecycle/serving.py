@@ -31,6 +31,7 @@ from server.lifecycle.one_at_a_time import OneAtATime
 from server.lifecycle.reloader import Reloader
 from server.lifecycle.served_engines import ServedEngines
 from server.pictures.decoder import Decoder, workers_for
+from server.pictures.known_pictures import KnownPictures
 from server.requests.budget import BudgetDefaults
 from server.requests.json_scan import SLICE_BYTES
 from server.requests.reader import RequestReader
@@ -71,6 +72,7 @@ class Serving:
             settings.decode_timeout_s,
             settings.decode_memory,
         )
+        self.known_pictures = KnownPictures(settings.picture_cache, telemetry)
         self.shares = Shares(settings.keys)
         self.front = Front(
             Gate(_PLACES + workers, settings.queue_limit),
@@ -79,7 +81,9 @@ class Serving:
             _default_latency_s(settings),
             lambda: self.state == "ready",
         )
-        self.answerer = Answerer(self.decoder, FrontTimes(), self.front, telemetry, clock)
+        self.answerer = Answerer(
+            self.decoder, self.known_pictures, FrontTimes(), self.front, telemetry, clock
+        )
         self.engines = ServedEngines()
         self._one_at_a_time = OneAtATime()
         self.reloader = Reloader(settings, self.engines, self._one_at_a_time, telemetry, clock)
@@ -92,6 +96,7 @@ class Serving:
         self._settled = asyncio.Event()
         self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
         telemetry.watch_intake(lambda: self.bodies.held_bytes, lambda: self.decoder.pictures)
+        telemetry.watch_kept_pictures(lambda: self.known_pictures.held_bytes)
         telemetry.watch_ready(lambda: self.state == "ready")
 
     @property

@@ -166,7 +166,8 @@ class _Exchange(Generic[Fields]):
         self.record.on_miss = checked.budget.on_miss
         self.record.texts = tuple(served.texts(fields))
         requests = served.engine_requests(checked, pool)
-        work = Work(checked.budget, checked.pictures, requests)
+        tenant = self.record.api_key or ""
+        work = Work(checked.budget, checked.pictures, requests, tenant)
         if served.streams(fields):
             run = self._body_while_written(pool, work, fields)
             return await EventStream(run, self._problem).begun()

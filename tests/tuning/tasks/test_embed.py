@@ -49,14 +49,13 @@ def test_a_batch_of_pairs_is_fixed_by_seed_and_step(pool: PicturePool) -> None:
     assert bool((first.pixels != other.pixels).any())
 
 
-def test_the_loss_of_vectors_that_say_nothing_is_that_of_guessing(
-    pool: PicturePool, model: OtmvModel
-) -> None:
+def test_the_loss_of_vectors_that_say_nothing_is_that_of_guessing(pool: PicturePool) -> None:
+    model = OtmvModel(CONFIG)
     recipe = dataclasses.replace(RECIPES["demo-retrieval"], config=CONFIG, batch_sizes={EMBED: 6})
     with torch.no_grad():
         model.heads[EMBED].logit_scale.fill_(-20.0)
     found = TUNED_EMBED.loss(TuningStep(recipe, pool, model, 0, torch.device("cpu"), FULL))
-    assert float(found.loss) == pytest.approx(np.log(6), rel=1e-3)
+    assert found.loss.item() == pytest.approx(np.log(6), rel=1e-3)
 
 
 def test_gradients_reach_both_heads_and_the_scale(pool: PicturePool) -> None:

@@ -8,7 +8,7 @@ from tuning.world.dataset import scene_of
 from tuning.world.matching import MEASURED_PICTURES, objects_in, told_apart, true_of
 from tuning.world.scene import Scene
 
-SCENES = 420
+SCENES = 450
 """Enough for `MEASURED_PICTURES` that captions tell apart."""
 
 

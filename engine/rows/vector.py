@@ -14,7 +14,7 @@ from engine.rows.one_pass import OnePassRow
 
 
 @dataclass(frozen=True)
-class Stop:
+class KeptStop:
     """A readout [1, D] that a row kept at a stop, and how many blocks had run."""
 
     row: VectorRow
@@ -61,28 +61,28 @@ class VectorRow(OnePassRow):
     ) -> None:
         super().__init__(manifest, task, program, pixels, tokens, length)
         self._every_stop = every_stop
-        self._passed: list[Stop] = []
+        self._passed: list[KeptStop] = []
         self.vectors: dict[int, Array] = {}
 
     @property
-    def parts(self) -> Sequence[OnePassRow | Stop]:
+    def parts(self) -> Sequence[OnePassRow | KeptStop]:
         """What takes the next step: itself; at the head, each stop that it keeps."""
         if not self.step.stage.is_head:
             return (self,)
-        return (*self._passed, Stop(self, self.blocks, self.y))
+        return (*self._passed, KeptStop(self, self.blocks, self.y))
 
     def bank(self) -> None:
         """Keep the readout of the blocks run so far; those before too, if it keeps every stop."""
         super().bank()
         if self._every_stop:
-            self._passed.append(Stop(self, self.blocks, self.y.copy()))
+            self._passed.append(KeptStop(self, self.blocks, self.y.copy()))
 
     def settle(self, programs: tuple[Program, ...]) -> None:
         """Answer as the variant of the last stop; see `OnePassRow.settle`."""
         super().settle(programs)
         self._passed = [stop for stop in self._passed if stop.blocks < self.blocks]
 
-    def took(self, stop: Stop, vector: Array) -> None:
+    def took(self, stop: KeptStop, vector: Array) -> None:
         """Take the vector of a stop; with that of its own variant it has ended."""
         self.vectors[stop.blocks] = vector
         if stop.blocks == self.blocks:

@@ -94,21 +94,27 @@ class Row(Part, Protocol):
         ...
 
 
-def gather(rows: Sequence[Row]) -> dict[str, AnyArray]:
-    """Return the inputs of the rows' parts, stacked along a new first axis [B, ...]."""
-    given = [part.inputs() for row in rows for part in row.parts]
+def parts_of(rows: Sequence[Row]) -> list[Part]:
+    """Return what takes the rows' next step."""
+    return [part for row in rows for part in row.parts]
+
+
+def gather(parts: Sequence[Part]) -> dict[str, AnyArray]:
+    """Return the inputs of parts, stacked along a new first axis [B, ...]."""
+    given = [part.inputs() for part in parts]
     return {name: stack([each[name] for each in given]) for name in given[0]}
 
 
-def scatter(rows: Sequence[Row], outputs: Mapping[str, Any]) -> None:
-    """Give each of the rows' parts its slice of a batch's outputs, or none of them any.
+def scatter(*batches: tuple[Sequence[Part], Mapping[str, Any]]) -> None:
+    """Give each part of each batch its slice of that batch's outputs, or none of them any.
 
     Raises:
         ValueError: if an output has not one slice for each.
     """
-    parts = [part for row in rows for part in row.parts]
-    for name, array in outputs.items():
-        if len(array) != len(parts):
-            raise ValueError(f"{name} has {len(array)} rows, not {len(parts)}")
-    for index, part in enumerate(parts):
-        part.absorb({name: array[index] for name, array in outputs.items()})
+    for parts, outputs in batches:
+        for name, array in outputs.items():
+            if len(array) != len(parts):
+                raise ValueError(f"{name} has {len(array)} rows, not {len(parts)}")
+    for parts, outputs in batches:
+        for index, part in enumerate(parts):
+            part.absorb({name: array[index] for name, array in outputs.items()})

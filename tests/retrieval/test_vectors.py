@@ -14,18 +14,22 @@ from artifact.store import Artifact
 from artifact.task import EMBED_IMAGE, EMBED_TEXT
 from engine.config import EngineConfig
 from engine.pool import EnginePool
+from engine.residency.stages import StageSet
 from engine.tasks.embed import EmbedImageInput, EmbedTextInput
 from engine.types import Answer, Budget
 from models.checkpoint import Checkpoint
 from tests.retrieval.embedding_model import TEXTS, VARIANTS, by_torch, depth_of, picture
 
+MAX_BATCH = 8
 BOUND = 1e-5
 """Of the relative distance between two ways to a vector."""
 
 
 @pytest.fixture(scope="module")
 def pool(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Iterator[EnginePool]:
-    config = EngineConfig(cache_dir=tmp_path_factory.mktemp("cache"), threads=1, max_batch=8)
+    config = EngineConfig(
+        cache_dir=tmp_path_factory.mktemp("cache"), threads=1, max_batch=MAX_BATCH
+    )
     opened = EnginePool.open(artifact, config)
     yield opened
     opened.close()
@@ -97,6 +101,25 @@ def test_a_row_that_keeps_every_stop_and_has_no_time_has_the_first(pool: EngineP
     assert answer.variant == VARIANTS[0]
     assert list(answer.vectors) == [VARIANTS[0]]
     assert answer.deadline_met is False
+
+
+def test_no_call_has_more_entries_than_a_batch_however_many_stops_rows_keep(
+    pool: EnginePool, checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries: list[int] = []
+    run = StageSet.run
+
+    def counted(self: StageSet, stage: str, inputs: Any, *into: Any) -> Any:
+        entries.append(len(next(iter(inputs.values()))))
+        return run(self, stage, inputs, *into)
+
+    monkeypatch.setattr(StageSet, "run", counted)
+    shown = [picture(seed) for seed in range(40, 52)]
+    sent = [ask(pool, each, every_stop=True) for each in shown]
+    for each, future in zip(shown, sent, strict=True):
+        for variant, found in future.result(20).vectors.items():
+            assert distance(found, by_torch(checkpoint, each, depth_of(variant))) <= BOUND
+    assert max(entries) == MAX_BATCH
 
 
 def test_both_sides_have_times_and_variants_of_their_own(pool: EnginePool) -> None:

@@ -2,57 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-import numpy as np
-
-from artifact.scoring.answers import vqa_accuracy
-from artifact.scoring.phrases import objects_named
-from artifact.scoring.retrieval import share_found
+from artifact.scoring.measures import (
+    OBJECTS_NAMED,
+    PICTURE_FINDS_TEXT,
+    TEXT_FINDS_PICTURE,
+    TRUTH_ACCURACY,
+    TRUTHS,
+    VQA_ACCURACY,
+    Measure,
+)
 from artifact.stage import StageKind, StageName
 
 TaskName = str
 """A task's name in files, requests, metrics and results: a key of `TASKS`."""
-
-
-class CaseFields(Protocol):
-    """What a labelled case asks, and what is right; as `LabelledCase` has it."""
-
-    @property
-    def text(self) -> str | None:
-        """What is asked or said about its pictures; None if they come without a text."""
-        ...
-
-    @property
-    def answers(self) -> tuple[str, ...]:
-        """The right answers of a question, each annotator's."""
-        ...
-
-    @property
-    def phrases(self) -> tuple[str, ...]:
-        """The phrases a right caption contains, one for each object."""
-        ...
-
-    @property
-    def truth(self) -> bool | None:
-        """Whether a statement holds."""
-        ...
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How a task's answers are scored, 0 to 1.
-
-    Attributes:
-        name: what the number is called in tables and model cards.
-        score: from the given answers (labels, or texts) and their cases, as many and at least
-            one, to the number.
-    """
-
-    name: str
-    score: Callable[[Sequence[str], Sequence[CaseFields]], float]
 
 
 @dataclass(frozen=True)
@@ -156,24 +121,6 @@ class Task:
         return tuple(StageName.whole(self.name, variant, each.whole) for each in self.passes)
 
 
-def _vqa_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
-    pairs = zip(given, cases, strict=True)
-    return float(np.mean([vqa_accuracy(answer, case.answers) for answer, case in pairs]))
-
-
-def _caption_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
-    return objects_named(given, (case.phrases for case in cases))
-
-
-TRUTHS = ("false", "true")
-"""What the two logits of a statement say."""
-
-
-def _reason_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
-    pairs = zip(given, cases, strict=True)
-    return float(np.mean([answer == TRUTHS[bool(case.truth)] for answer, case in pairs]))
-
-
 ONE_PASS_READS = ("image", "text")
 """The readout of a row that goes through the stack once: image token 0 and text token 0."""
 
@@ -192,7 +139,7 @@ VQA = Task(
     rows=1,
     passes=one_pass(StageName.head("vqa")),
     reads=ONE_PASS_READS,
-    measure=Measure("VQA accuracy", _vqa_score),
+    measure=VQA_ACCURACY,
     about="questions about attributes, existence, counts and relations",
 )
 
@@ -211,7 +158,7 @@ CAPTION = Task(
         ),
     ),
     reads=("mask",),
-    measure=Measure("objects named", _caption_score),
+    measure=OBJECTS_NAMED,
     about="captions",
 )
 
@@ -222,7 +169,7 @@ REASON = Task(
     rows=2,
     passes=one_pass(StageName.head("reason")),
     reads=ONE_PASS_READS,
-    measure=Measure("accuracy", _reason_score),
+    measure=TRUTH_ACCURACY,
     about="statements about two of them that are true or false",
     labels=TRUTHS,
 )
@@ -231,9 +178,9 @@ EMBED: TaskName = "embed"
 """What a model's config calls vectors of pictures and texts: BEiT-3's retrieval, with two heads."""
 
 
-def _found_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
-    """Return R@1: `given` are the places of the cases that were found, in digits."""
-    return share_found([int(place) for place in given])
+def _alone(what: str, blocks: StageKind) -> tuple[Pass, ...]:
+    """Return the pass of a picture, or a text, that sees nothing else."""
+    return (Pass(StageName.stem(what), blocks, StageName.head(what), StageKind.WHOLE),)
 
 
 EMBED_IMAGE = Task(
@@ -241,16 +188,9 @@ EMBED_IMAGE = Task(
     pictures=1,
     text=None,
     rows=1,
-    passes=(
-        Pass(
-            StageName.stem("vision"),
-            StageKind.BLOCK_VISION,
-            StageName.head("vision"),
-            StageKind.WHOLE,
-        ),
-    ),
+    passes=_alone("vision", StageKind.BLOCK_VISION),
     reads=("image",),
-    measure=Measure("R@1, picture to text", _found_score),
+    measure=PICTURE_FINDS_TEXT,
     about="pictures that find their texts",
     part_of=EMBED,
     finds="embed_text",
@@ -261,16 +201,9 @@ EMBED_TEXT = Task(
     pictures=0,
     text="text",
     rows=1,
-    passes=(
-        Pass(
-            StageName.stem("language"),
-            StageKind.BLOCK_LANGUAGE,
-            StageName.head("language"),
-            StageKind.WHOLE,
-        ),
-    ),
+    passes=_alone("language", StageKind.BLOCK_LANGUAGE),
     reads=("text",),
-    measure=Measure("R@1, text to picture", _found_score),
+    measure=TEXT_FINDS_PICTURE,
     about="texts that find their pictures",
     part_of=EMBED,
     finds="embed_image",

@@ -15,7 +15,8 @@ from engine.loop.faults import backend_error
 from engine.requests.prediction import Predictor
 from engine.requests.request import Request
 from engine.residency.stages import StageSet
-from engine.rows.row import Part, gather, parts_of, scatter
+from engine.rows.part import Part
+from engine.rows.row import gather, parts_of, scatter
 from engine.rows.slots import Slots
 from engine.telemetry import Telemetry
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from artifact.golden import LabelledCase, read_labelled_cases
 from artifact.preprocess import to_pixels
+from artifact.scoring.measures import CaseFields
 from artifact.scoring.retrieval import places_found
 from artifact.store import Artifact
-from artifact.task import TASKS, CaseFields, TaskName
+from artifact.task import TASKS, TaskName
 from engine.opening.golden import Measured
 from engine.opening.solo import Solo
 from engine.rows.row import Row

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from artifact.task import TaskName
 from engine.requests.request import Request
 from engine.residency.family import Family, Member
-from engine.rows.vector import VectorRow
 from engine.types import Answer
 
 
@@ -45,8 +44,8 @@ class AnswerMaker:
         caption = request.row.caption
         labels: tuple[tuple[str, float], ...] = ()
         vectors: dict[str, NDArray[np.float32]] = {}
-        if isinstance(request.row, VectorRow):
-            vectors = self._by_variant(request.row, member)
+        if request.task.embeds:
+            vectors = self._by_variant(request.row.vectors, member)
         elif caption is None:
             labels = best_labels(request.row.logits, self._labels[task], request.top_k)
         return Answer(
@@ -66,13 +65,15 @@ class AnswerMaker:
             phases_s={"queue": max(queue_s, 0.0), **request.phases_s},
         )
 
-    def _by_variant(self, row: VectorRow, member: Member) -> dict[str, NDArray[np.float32]]:
+    def _by_variant(
+        self, of_stops: Mapping[int, NDArray[np.float32]], member: Member
+    ) -> dict[str, NDArray[np.float32]]:
         """Return a row's vectors by the variants that its stops are; its own, `member`, last."""
         executed, family = member.pattern.executed, self._family.of_task(member.task.name)
         passed = {each.pattern.executed: each.variant for each in family}
-        *stops, last = sorted(row.vectors)
-        found = {passed[executed[:blocks]]: row.vectors[blocks] for blocks in stops}
-        return found | {member.variant: row.vectors[last]}
+        *stops, last = sorted(of_stops)
+        found = {passed[executed[:blocks]]: of_stops[blocks] for blocks in stops}
+        return found | {member.variant: of_stops[last]}
 
 
 def best_labels(

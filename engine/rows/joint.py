@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from artifact.program import Program, Step
 from engine.backends.arrays import AnyArray, stack
 from engine.rows.one_pass import OnePassRow
-from engine.rows.row import Part
+from engine.rows.part import NO_VECTORS, Part
 
 
 class JointRow:
@@ -24,6 +24,7 @@ class JointRow:
     """
 
     caption = None
+    vectors: Mapping[int, NDArray[np.float32]] = NO_VECTORS
 
     def __init__(self, rows: Sequence[OnePassRow]) -> None:
         self.riders = tuple(rows)

@@ -12,7 +12,7 @@ from artifact.manifest import Manifest
 from artifact.program import Program, Step
 from artifact.task import Task
 from engine.backends.arrays import AnyArray, Array
-from engine.rows.row import Part
+from engine.rows.part import NO_VECTORS, Part
 
 
 class OnePassRow:
@@ -33,6 +33,7 @@ class OnePassRow:
     """
 
     caption = None
+    vectors: Mapping[int, NDArray[np.float32]] = NO_VECTORS
 
     def __init__(
         self,

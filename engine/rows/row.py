@@ -11,19 +11,8 @@ from numpy.typing import NDArray
 from artifact.program import Program, Step
 from engine.backends.arrays import AnyArray, stack
 from engine.rows.caption.row import CaptionRow
+from engine.rows.part import Part
 from engine.rows.slots import Rider
-
-
-class Part(Protocol):
-    """What takes a step in a batch, with arrays of its own: a row, or a part of one."""
-
-    def inputs(self) -> dict[str, AnyArray]:
-        """Return the step's inputs without the batch axis, padded to the bucket. Pure."""
-        ...
-
-    def absorb(self, outputs: Mapping[str, Any]) -> None:
-        """Take the step's outputs, without the batch axis, and move on."""
-        ...
 
 
 class Row(Part, Protocol):
@@ -57,6 +46,11 @@ class Row(Part, Protocol):
     @property
     def logits(self) -> NDArray[np.float32] | None:
         """The latest head output: logits [V], or a vector [D]; None before the first."""
+        ...
+
+    @property
+    def vectors(self) -> Mapping[int, NDArray[np.float32]]:
+        """The vectors [D] of its stops, by the number of blocks run; none if it makes no vector."""
         ...
 
     @property

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from artifact.manifest import Manifest
 from artifact.program import Program
-from artifact.task import Task
 from engine.backends.arrays import AnyArray, Array
 from engine.rows.one_pass import OnePassRow
 
@@ -36,33 +34,13 @@ class VectorRow(OnePassRow):
     Vectors of two variants are not comparable. A row that keeps every stop has the vector of each
     one that it passed, so rows that stopped at different depths still have one variant in common.
 
-    Args:
-        manifest: of the artifact.
-        task: what is asked.
-        program: of the variant it starts as.
-        pixels: uint8 [S, S, 3]; None: it is a text.
-        tokens: of its text, not padded; none: it is a picture.
-        length: to which its text is padded.
-        every_stop: keep the readout of each stop, not of the last one alone.
-
     Attributes:
+        every_stop: it keeps the readout of each stop that it passes, not of the last one alone.
         vectors: of each kept stop, by the number of blocks it has run; fp32 [D].
     """
 
-    def __init__(
-        self,
-        manifest: Manifest,
-        task: Task,
-        program: Program,
-        pixels: Array | None,
-        tokens: Sequence[int],
-        length: int,
-        every_stop: bool = False,
-    ) -> None:
-        super().__init__(manifest, task, program, pixels, tokens, length)
-        self._every_stop = every_stop
-        self._passed: list[KeptStop] = []
-        self.vectors: dict[int, Array] = {}
+    every_stop = False
+    _passed: tuple[KeptStop, ...] = ()
 
     @property
     def parts(self) -> Sequence[OnePassRow | KeptStop]:
@@ -74,17 +52,17 @@ class VectorRow(OnePassRow):
     def bank(self) -> None:
         """Keep the readout of the blocks run so far; those before too, if it keeps every stop."""
         super().bank()
-        if self._every_stop:
-            self._passed.append(KeptStop(self, self.blocks, self.y.copy()))
+        if self.every_stop:
+            self._passed = (*self._passed, KeptStop(self, self.blocks, self.y.copy()))
 
     def settle(self, programs: tuple[Program, ...]) -> None:
         """Answer as the variant of the last stop; see `OnePassRow.settle`."""
         super().settle(programs)
-        self._passed = [stop for stop in self._passed if stop.blocks < self.blocks]
+        self._passed = tuple(stop for stop in self._passed if stop.blocks < self.blocks)
 
     def took(self, stop: KeptStop, vector: Array) -> None:
         """Take the vector of a stop; with that of its own variant it has ended."""
-        self.vectors[stop.blocks] = vector
+        self.vectors = {**self.vectors, stop.blocks: vector}
         if stop.blocks == self.blocks:
             self.logits = vector
             self._cursor += 1
@@ -92,7 +70,6 @@ class VectorRow(OnePassRow):
     def absorb(self, outputs: Mapping[str, Any]) -> None:
         """Take the step's outputs and move on; a whole variant's is its vector."""
         if "vector" in outputs:
-            self.logits = self.vectors[self.blocks] = outputs["vector"]
-            self._cursor += 1
+            self.took(KeptStop(self, self.blocks, self.y), outputs["vector"])
             return
         super().absorb(outputs)

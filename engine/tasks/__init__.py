@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from artifact.program import Program
-from artifact.task import CAPTION, EMBED_IMAGE, EMBED_TEXT, REASON, VQA, CaseFields, TaskName
+from artifact.scoring.measures import CaseFields
+from artifact.task import CAPTION, EMBED_IMAGE, EMBED_TEXT, REASON, VQA, TaskName
 from engine.rows.row import Row
 from engine.tasks.caption import CAPTION_WORK
 from engine.tasks.context import CheckedInput, Picture, TaskContext

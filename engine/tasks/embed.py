@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Generic, TypeVar
 
 from artifact.program import Program
-from artifact.task import EMBED_IMAGE, EMBED_TEXT, CaseFields, TaskName
+from artifact.scoring.measures import CaseFields
+from artifact.task import EMBED_IMAGE, EMBED_TEXT, TASKS, TaskName
 from engine.rows.vector import VectorRow
 from engine.tasks.context import CheckedInput, Picture, TaskContext
+from engine.types import Input
 
 
 @dataclass(frozen=True)
@@ -31,54 +34,58 @@ class EmbedTextInput:
     text: str
     every_stop: bool = False
 
+    @property
+    def pixels(self) -> None:
+        """None: it has no picture."""
 
-class EmbedImageWork:
+
+Given = TypeVar("Given", EmbedImageInput, EmbedTextInput)
+
+
+class EmbedWork(ABC, Generic[Given]):
+    """Makes vectors: of pictures, or of texts."""
+
+    @abstractmethod
+    def read(self, given: Given, context: TaskContext) -> CheckedInput:
+        """Check the picture, or encode the text; see `EngineTask.read`."""
+
+    @abstractmethod
+    def of_case(self, case: CaseFields, pictures: Sequence[Picture]) -> Input:
+        """Return the picture, or the text, of a golden case; see `EngineTask.of_case`."""
+
+    def row(
+        self, given: Given, asked: CheckedInput, programs: tuple[Program, ...], context: TaskContext
+    ) -> VectorRow:
+        """Return a row at its first step; see `EngineTask.row`."""
+        manifest, task, pixels = context.family.manifest, TASKS[given.task], given.pixels
+        row = VectorRow(manifest, task, programs[0], pixels, asked.tokens, asked.bucket)
+        row.every_stop = asked.every_stop
+        return row
+
+
+class EmbedImageWork(EmbedWork[EmbedImageInput]):
     """Makes vectors of pictures."""
 
     def read(self, given: EmbedImageInput, context: TaskContext) -> CheckedInput:
-        """Check the picture; see `EngineTask.read`."""
+        """Check the picture."""
         context.check_picture(given.task, given.pixels)
         return CheckedInput(every_stop=given.every_stop)
 
-    def row(
-        self,
-        given: EmbedImageInput,
-        asked: CheckedInput,
-        programs: tuple[Program, ...],
-        context: TaskContext,
-    ) -> VectorRow:
-        """Return a row at its first step; see `EngineTask.row`."""
-        manifest = context.family.manifest
-        return VectorRow(manifest, EMBED_IMAGE, programs[0], given.pixels, (), 0, given.every_stop)
-
     def of_case(self, case: CaseFields, pictures: Sequence[Picture]) -> EmbedImageInput:
-        """Return the picture of a golden case; see `EngineTask.of_case`."""
+        """Return a case's picture."""
         return EmbedImageInput(pictures[0])
 
 
-class EmbedTextWork:
+class EmbedTextWork(EmbedWork[EmbedTextInput]):
     """Makes vectors of texts."""
 
     def read(self, given: EmbedTextInput, context: TaskContext) -> CheckedInput:
-        """Encode the text; see `EngineTask.read`."""
+        """Encode the text."""
         tokens, bucket = context.encode("text", given.text)
         return CheckedInput(tokens=tokens, bucket=bucket, every_stop=given.every_stop)
 
-    def row(
-        self,
-        given: EmbedTextInput,
-        asked: CheckedInput,
-        programs: tuple[Program, ...],
-        context: TaskContext,
-    ) -> VectorRow:
-        """Return a row at its first step; see `EngineTask.row`."""
-        manifest = context.family.manifest
-        return VectorRow(
-            manifest, EMBED_TEXT, programs[0], None, asked.tokens, asked.bucket, given.every_stop
-        )
-
     def of_case(self, case: CaseFields, pictures: Sequence[Picture]) -> EmbedTextInput:
-        """Return the text of a golden case; see `EngineTask.of_case`."""
+        """Return a case's text."""
         return EmbedTextInput(case.text or "")
 
 

@@ -97,9 +97,7 @@ class Settings(BaseSettings):
         description="Bytes that large pictures may take together while they are decoded.",
     )
     picture_cache: ByteSize = Field(
-        default=ByteSize(64 * 2**20),
-        ge=0,
-        description="Bytes of decoded pictures kept for the next question about them; 0: none.",
+        default=ByteSize(64 * 2**20), ge=0, description="Bytes of pictures kept decoded; 0: none."
     )
     default_max_latency_ms: float = Field(
         default=30_000.0,
@@ -153,7 +151,7 @@ class Settings(BaseSettings):
         default=0.0,
         ge=0,
         le=300,
-        description="Time to stay reachable after SIGTERM before closing.",
+        description="Time to stay reachable after SIGTERM until closing.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."

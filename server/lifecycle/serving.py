@@ -66,13 +66,9 @@ class Serving:
         )
         workers = settings.decode_workers or workers_for(usable_cores())
         self.decoder = Decoder(
-            workers,
-            settings.max_pixels,
-            clock,
-            settings.decode_timeout_s,
-            settings.decode_memory,
+            workers, settings.max_pixels, clock, settings.decode_timeout_s, settings.decode_memory
         )
-        self.known_pictures = KnownPictures(settings.picture_cache, telemetry)
+        known = KnownPictures(settings.picture_cache, telemetry)
         self.shares = Shares(settings.keys)
         self.front = Front(
             Gate(_PLACES + workers, settings.queue_limit),
@@ -81,9 +77,7 @@ class Serving:
             _default_latency_s(settings),
             lambda: self.state == "ready",
         )
-        self.answerer = Answerer(
-            self.decoder, self.known_pictures, FrontTimes(), self.front, telemetry, clock
-        )
+        self.answerer = Answerer(self.decoder, known, FrontTimes(), self.front, telemetry, clock)
         self.engines = ServedEngines()
         self._one_at_a_time = OneAtATime()
         self.reloader = Reloader(settings, self.engines, self._one_at_a_time, telemetry, clock)
@@ -96,7 +90,7 @@ class Serving:
         self._settled = asyncio.Event()
         self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
         telemetry.watch_intake(lambda: self.bodies.held_bytes, lambda: self.decoder.pictures)
-        telemetry.watch_kept_pictures(lambda: self.known_pictures.held_bytes)
+        telemetry.watch_kept_pictures(lambda: known.held_bytes)
         telemetry.watch_ready(lambda: self.state == "ready")
 
     @property

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from artifact.task import REASON, TRUTHS
+from artifact.scoring.measures import TRUTHS
+from artifact.task import REASON
 from engine.tasks.reason import ReasonInput
 from engine.types import Answer
 from server.answering.numbers import share

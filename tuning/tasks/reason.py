@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 
 from artifact.pattern import SkipPattern
-from artifact.task import REASON, TRUTHS
+from artifact.scoring.measures import TRUTHS
+from artifact.task import REASON
 from tuning.evaluation import Evaluation
 from tuning.pool import PicturePool
 from tuning.tasks.contract import BatchLoss, TaskScore, TunedTask, TuningStep

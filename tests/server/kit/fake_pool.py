@@ -129,8 +129,8 @@ class FakePool:
         self, request: Request, given: Input, on_text: OnText | None = None
     ) -> Future[Answer]:
         side_px = self.artifact.manifest.config.image_size
-        shown = getattr(given, "pixels", ())
-        pictures = shown if isinstance(shown, tuple) else (shown,)
+        shown = given.pixels
+        pictures = () if shown is None else shown if isinstance(shown, tuple) else (shown,)
         for pixels in pictures:
             assert pixels.shape == (side_px, side_px, 3)
             assert pixels.dtype == np.uint8

@@ -77,10 +77,7 @@ class Settings(BaseSettings):
         default=30.0, gt=0, le=3600, description="Time a request body may take to arrive."
     )
     max_pixels: int = Field(
-        default=40_000_000,
-        ge=1,
-        le=170_000_000,
-        description="Largest picture, checked before decoding.",
+        default=40_000_000, ge=1, le=170_000_000, description="Pixels of the largest picture."
     )
     decode_workers: int | None = Field(
         default=None,

@@ -9,8 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.backends.arrays import AnyArray
-
 NO_VECTORS: Mapping[int, NDArray[np.float32]] = MappingProxyType({})
 """Of a row that makes none."""
 
@@ -18,7 +16,7 @@ NO_VECTORS: Mapping[int, NDArray[np.float32]] = MappingProxyType({})
 class Part(Protocol):
     """Something with arrays of its own for the next step: a row, or a part of one."""
 
-    def inputs(self) -> dict[str, AnyArray]:
+    def inputs(self) -> dict[str, Any]:
         """Return the step's inputs without the batch axis, padded to the bucket. Pure."""
         ...
 

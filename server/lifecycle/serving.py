@@ -90,7 +90,6 @@ class Serving:
         self._settled = asyncio.Event()
         self._parsers = ThreadPoolExecutor(_INTAKE_THREADS, thread_name_prefix="intake")
         telemetry.watch_intake(lambda: self.bodies.held_bytes, lambda: self.decoder.pictures)
-        telemetry.watch_kept_pictures(lambda: known.held_bytes)
         telemetry.watch_ready(lambda: self.state == "ready")
 
     @property

@@ -42,7 +42,7 @@ class KnownPictures:
 
     Args:
         limit_bytes: of all that is kept; 0 keeps nothing.
-        telemetry: counts hits and misses.
+        telemetry: counts hits, misses and bytes.
     """
 
     def __init__(self, limit_bytes: int, telemetry: Telemetry) -> None:
@@ -50,6 +50,7 @@ class KnownPictures:
         self._telemetry = telemetry
         self._kept: OrderedDict[PictureKey, Pixels] = OrderedDict()
         self.held_bytes = 0
+        telemetry.watch_kept_pictures(lambda: self.held_bytes)
 
     async def key(self, tenant: str, data: bytes | bytearray, side_px: int) -> PictureKey | None:
         """Return what a picture is known by; None if nothing is kept."""

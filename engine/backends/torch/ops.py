@@ -35,7 +35,8 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 def length(x: Tensor, axes: Sequence[int], keepdim: bool) -> Tensor:
     """Return the Euclidean lengths of x along axes."""
-    return torch.linalg.vector_norm(x, dim=axes, keepdim=keepdim)
+    found: Tensor = torch.linalg.vector_norm(x, dim=axes, keepdim=keepdim)
+    return found
 
 
 def layer_norm(

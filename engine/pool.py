@@ -142,6 +142,7 @@ class EnginePool:
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
+        outside: int = 0,
     ) -> Request:
         """Take a place for a request before its picture is decoded.
 
@@ -153,6 +154,7 @@ class EnginePool:
             rows: rows of a batch it takes; a caption needs a slot for each, its beams.
             tokens: of its text (see `check_question`), or most of a caption's, if that is known.
             reply_s: predicted time from the engine's answer until the caller has it.
+            outside: requests that wait before the caller: rows with an answer make room for them.
 
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: the request has ended then.
@@ -160,7 +162,7 @@ class EnginePool:
         try:
             if not self.ready:
                 raise NotReady
-            known = Known(arrived_s, decode_s, rows, tokens, reply_s)
+            known = Known(arrived_s, decode_s, rows, tokens, reply_s, outside)
             return self._parts.admission.open(task, budget, known, self._clock.now_s())
         except RequestError:
             self.telemetry.ended(task, NO_VARIANT, "invalid")

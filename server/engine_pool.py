@@ -58,10 +58,12 @@ class Pool(Protocol):
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
+        outside: int = 0,
     ) -> Request:
         """Take a place in the queue and `rows` slots, or raise the typed refusal at once.
 
         `tokens`: of the text. `reply_s`: predicted time from the engine's answer to the reply.
+        `outside`: requests that wait in the front: rows with an answer make room for them.
         """
         ...
 

@@ -27,6 +27,7 @@ class Known:
     rows: int = 1
     tokens: int | None = None
     reply_s: float = 0.0
+    outside: int = 0
 
 
 def shed_reason(error: EngineError) -> str:
@@ -59,6 +60,7 @@ class Admission:
         Raises:
             RequestError, CapacityError, DeadlineUnattainable: why not.
         """
+        self._requests.outside = known.outside
         check_budget(budget)
         tasks = self._family.manifest.tasks
         if name not in tasks:

@@ -32,6 +32,8 @@ class OpenRequests:
         self._ids = itertools.count(1)
         self._taking = True
         self._closed = False
+        self.outside = 0
+        """Requests that wait where the engine does not see them, as its caller said last."""
         self._untold: dict[int, Request] = {}
 
     @property
@@ -185,8 +187,8 @@ class OpenRequests:
 
     @property
     def crowd(self) -> int:
-        """How many requests are open beyond three quarters of the places."""
-        return max(len(self._requests) - self._limit * 3 // 4, 0)
+        """How many requests wait for others to end: outside, or beyond 3/4 of the places."""
+        return self.outside + max(len(self._requests) - self._limit * 3 // 4, 0)
 
     def drain(self, timeout_s: float) -> bool:
         """Take nothing new; wait until every request has ended. False if some are left.

@@ -21,7 +21,7 @@ _SLICE_BYTES = 65_536
 _BEGIN, _EOI, _SOS, _APP1 = 0xFF, 0xD9, 0xDA, 0xE1
 _SIZES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
-_NEAR_BYTES = 1024
+_NEAR_BYTES = 256
 """So far a pattern is faster than arrays; further on it is slow where it almost matches."""
 
 
@@ -42,9 +42,10 @@ class _Markers:
         at += _NEAR_BYTES - 1
         while at + 1 < end:
             piece = np.frombuffer(data, np.uint8, min(_SLICE_BYTES, end - at), at)
-            hits = np.flatnonzero((piece[:-1] == _BEGIN) & self._kinds[piece[1:]])
-            if len(hits):
-                return at + int(hits[0])
+            begins = np.flatnonzero(piece[:-1] == _BEGIN)  # few, as a rule
+            hits = self._kinds[piece[begins + 1]]
+            if hits.any():
+                return at + int(begins[hits.argmax()])
             at += len(piece) - 1
         return None
 

@@ -158,6 +158,7 @@ class Answerer:
                 request.rows,
                 request.tokens,
                 reply_s,
+                self.front.waiting,
             )
             admitted.append(each)
         return predicted_s

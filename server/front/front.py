@@ -40,6 +40,11 @@ class Front:
         self._default_s = default_s
         self._is_open = is_open
 
+    @property
+    def waiting(self) -> int:
+        """Requests in the line."""
+        return self.gate.waiting
+
     def knock(
         self,
         kind: Hashable,

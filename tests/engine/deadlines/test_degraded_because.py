@@ -71,6 +71,16 @@ def test_a_crowd_is_load(tiny: Artifact) -> None:
     assert all(why.left_s is not None and why.left_s > why.predicted_s for why in given)
 
 
+def test_who_waits_outside_is_load_until_nobody_does(tiny: Artifact) -> None:
+    engine = FakeEngine(tiny)
+    engine.tick(STEP_S)
+    waited = engine.send(Budget(max_latency_ms=10_000), outside=1).result(20)
+    alone = engine.send(Budget(max_latency_ms=10_000)).result(20)
+    assert waited.degraded_because is not None
+    assert (waited.variant, waited.degraded_because.reason) == ("d1", "load")
+    assert (alone.variant, alone.degraded_because) == ("full", None)
+
+
 def test_without_a_deadline_no_time_is_left_to_tell(tiny: Artifact) -> None:
     engine = FakeEngine(tiny, queue_limit=8, default_latency_ms=None)
     engine.tick(STEP_S)

@@ -21,13 +21,15 @@ class FakeEngine:
         settings = EngineConfig(**{"cache_dir": Path("unused"), **config})  # type: ignore[arg-type]
         self.pool, self.backend, self.clock = fake_pool(artifact, MODEL, settings, step_s)
 
-    def admit(self, budget: Budget | None = None, arrived_s: float | None = None) -> Request:
+    def admit(
+        self, budget: Budget | None = None, arrived_s: float | None = None, outside: int = 0
+    ) -> Request:
         arrived_s = self.clock.time_s if arrived_s is None else arrived_s
-        return self.pool.admit("vqa", budget or Budget(), arrived_s)
+        return self.pool.admit("vqa", budget or Budget(), arrived_s, outside=outside)
 
-    def send(self, budget: Budget | None = None, seed: int = 0) -> Future[Answer]:
+    def send(self, budget: Budget | None = None, seed: int = 0, outside: int = 0) -> Future[Answer]:
         request = VqaInput(picture(seed), "what colour", top_k=1)
-        return self.pool.submit(self.admit(budget), request)
+        return self.pool.submit(self.admit(budget, outside=outside), request)
 
     def tick(self, step_s: float) -> None:
         """Let every step take `step_s`."""

@@ -66,6 +66,7 @@ class FakePool:
     decode_s: list[float] = field(default_factory=list)
     cancelled: list[tuple[Request, str]] = field(default_factory=list)
     rows: list[int] = field(default_factory=list)
+    outside: list[int] = field(default_factory=list)
     seen: list[Input] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -81,6 +82,7 @@ class FakePool:
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
+        outside: int = 0,
     ) -> Request:
         with self._lock:
             if self.draining:
@@ -110,6 +112,7 @@ class FakePool:
             self.admitted.append(admitted)
             self.decode_s.append(decode_s)
             self.rows.append(rows)
+            self.outside.append(outside)
             self._open[admitted.id] = None
             return admitted
 

@@ -6,6 +6,7 @@ import json
 import math
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import pytest
@@ -30,14 +31,14 @@ def server(pool: FakePool) -> Iterator[ServerThread]:
 
 
 @contextmanager
-def crowded(server: ServerThread) -> Iterator[None]:
-    """Take every place of the front."""
+def crowded(server: ServerThread) -> Iterator[list[Visit]]:
+    """Take every place of the front, the last visit in its line; one taken out has left before."""
     gate, taken = server.app.state.serving.front.gate, []
     while not taken or gate.inside == len(taken):
         taken.append(Visit("others", "vqa", 0.0, math.inf))
         gate.enter(taken[-1], 0.0)
     try:
-        yield
+        yield taken
     finally:
         for each in taken:
             server.on_loop(lambda each=each: gate.end(each, 0.0))
@@ -65,6 +66,20 @@ def test_it_is_a_problem_that_says_when_to_try_again(server: ServerThread, pool:
     assert problem["instance"] == "/v1/vqa"
     assert problem["estimated_wait_ms"] > 0
     assert pool.admitted == []
+
+
+def test_the_engine_is_told_of_those_who_wait(server: ServerThread, pool: FakePool) -> None:
+    gate = server.app.state.serving.front.gate
+    patient = question_head("Connection: close") + GOOD.body
+    with ThreadPoolExecutor() as clients, crowded(server) as taken:
+        in_line, inside = taken.pop(), taken.pop()
+        server.on_loop(lambda: gate.end(in_line, 0.0))
+        answers = [clients.submit(sent, server, patient) for _ in range(2)]
+        server.wait_until(lambda: gate.waiting == 2)
+        server.on_loop(lambda: gate.end(inside, 0.0))
+        found = [statuses(each.result(10)) for each in answers]
+    assert found == [[200], [200]]
+    assert pool.outside == [1, 0]
 
 
 def test_each_refusal_has_its_own_id_and_length(server: ServerThread) -> None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-_RecipeName = Annotated[str, typer.Argument(help="demo, demo-literal or smoke.")]
+_RecipeName = Annotated[str, typer.Argument(help="demo, demo-literal, demo-retrieval or smoke.")]
 _Out = Annotated[
     Path | None, typer.Option(help="Checkpoint folder; an unfinished run there is resumed.")
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -24,7 +25,16 @@ _LONGEST_PREFIX = 1000
 _WHITE_SPACE = b" \t\n\r\v\f"
 
 
-class OnePicture(WireModel):
+class AnyPictures(WireModel):
+    """The part of a JSON body with pictures, however many."""
+
+    @property
+    @abstractmethod
+    def encoded(self) -> dict[str, str]:
+        """Each picture's text, by the name of its field."""
+
+
+class OnePicture(AnyPictures):
     """The part of a JSON body with one picture."""
 
     image: str = Field(
@@ -38,7 +48,7 @@ class OnePicture(WireModel):
         return {"image": self.image}
 
 
-class TwoPictures(WireModel):
+class TwoPictures(AnyPictures):
     """The part of a JSON body with a left and a right picture."""
 
     images: list[Annotated[str, Field(min_length=1)]] = Field(
@@ -52,15 +62,6 @@ class TwoPictures(WireModel):
     def encoded(self) -> dict[str, str]:
         """Each picture's text, by the name of its field."""
         return {f"images.{index}": text for index, text in enumerate(self.images)}
-
-
-class AnyPictures(WireModel):
-    """The part of a JSON body that may have pictures: its `encoded` says which."""
-
-    @property
-    def encoded(self) -> dict[str, str]:
-        """Each picture's text, by the name of its field."""
-        raise NotImplementedError
 
 
 def picture_bytes(string: JsonString, field: str) -> bytearray:

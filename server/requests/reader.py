@@ -14,7 +14,7 @@ from server.http.media_types import JSON, media_type
 from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_headers
 from server.requests.fields import WireModel, from_json, from_texts
 from server.requests.form import read_form
-from server.requests.json_pictures import AnyPictures, OnePicture, TwoPictures, picture_bytes
+from server.requests.json_pictures import AnyPictures, picture_bytes
 from server.requests.json_scan import scan_json
 
 _Bytes = bytes | bytearray
@@ -46,7 +46,7 @@ class RequestShape(Generic[Fields]):
     """
 
     fields: type[Fields]
-    json: type[OnePicture] | type[TwoPictures] | type[AnyPictures]
+    json: type[AnyPictures]
     pictures: tuple[int, int]
     lists: Mapping[str, str] = field(default_factory=dict)
     problem: Callable[[Fields, int], str | None] = lambda fields, pictures: None

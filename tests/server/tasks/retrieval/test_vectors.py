@@ -18,7 +18,13 @@ from engine.residency.stages import StageSet
 from engine.tasks.embed import EmbedImageInput, EmbedTextInput
 from engine.types import Answer, Budget
 from models.checkpoint import Checkpoint
-from tests.server.retrieval.embedding_model import TEXTS, VARIANTS, by_torch, depth_of, picture
+from tests.server.tasks.retrieval.embedding_model import (
+    TEXTS,
+    VARIANTS,
+    by_torch,
+    depth_of,
+    picture,
+)
 
 MAX_BATCH = 8
 BOUND = 1e-5

@@ -16,7 +16,13 @@ from PIL import Image
 from artifact.store import Artifact
 from models.checkpoint import Checkpoint
 from tests.server.kit.live_server import ServerThread, serving_here
-from tests.server.retrieval.embedding_model import TEXTS, VARIANTS, by_torch, depth_of, picture
+from tests.server.tasks.retrieval.embedding_model import (
+    TEXTS,
+    VARIANTS,
+    by_torch,
+    depth_of,
+    picture,
+)
 
 
 def png(seed: int) -> bytes:

@@ -4,7 +4,7 @@ import pytest
 
 from artifact.store import Artifact
 from models.checkpoint import Checkpoint
-from tests.server.retrieval.embedding_model import exported, random_checkpoint
+from tests.server.tasks.retrieval.embedding_model import exported, random_checkpoint
 
 
 @pytest.fixture(scope="session")

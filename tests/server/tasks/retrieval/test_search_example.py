@@ -16,7 +16,7 @@ from PIL import Image
 from artifact.store import Artifact
 from models.checkpoint import Checkpoint
 from tests.server.kit.live_server import ROOT, ServerThread, serving_here
-from tests.server.retrieval.embedding_model import TEXTS, by_torch, picture
+from tests.server.tasks.retrieval.embedding_model import TEXTS, by_torch, picture
 
 SCRIPT = ROOT / "examples" / "search_pictures.py"
 

@@ -33,6 +33,7 @@ COPY exporters ./exporters
 COPY loadtests ./loadtests
 COPY models ./models
 COPY monitoring ./monitoring
+COPY otmv_serve ./otmv_serve
 COPY pictures ./pictures
 COPY server ./server
 COPY tuning ./tuning

@@ -5,7 +5,7 @@ PORT     ?= 8000
 ARTIFACT ?= examples/demo-artifact
 HASHED    = --quiet --disable-pip-version-check --require-hashes --no-deps --requirement
 
-.PHONY: serve watched test test-slow check structure lint format demo gpu-suite dashboards dashboards-test picture-reference monitoring-test image-test lock sbom audit fuzz mutants api-check clean
+.PHONY: serve watched test test-slow test-clients test-playground playground-picture check structure lint format demo gpu-suite dashboards dashboards-test picture-reference monitoring-test image-test lock sbom audit fuzz mutants api-check clean
 
 serve: .venv-serve/.installed
 	.venv-serve/bin/otmv serve $(ARTIFACT) --port $(PORT)
@@ -32,6 +32,19 @@ test-slow: .venv/.installed
 	OMP_NUM_THREADS=1 .venv/bin/pytest -m "slow and not e2e" --numprocesses auto --dist loadscope
 	.venv/bin/pytest -m "e2e and slow"
 
+# Clients that others wrote (OpenAI's, Triton's, Hugging Face's) against a real server with the demo.
+test-clients: .venv/.installed .venv-clients/.installed
+	.venv-clients/bin/pytest --confcutdir=tests/server/apis/clients -m clients tests/server/apis/clients
+
+# Chromium (Debian: chromium) drives the pages; axe-core (npm) looks at their accessibility.
+test-playground: .venv/.installed .venv-clients/.installed
+	npm ci --prefix tests/server/apis/clients/playground --no-audit --no-fund
+	.venv-clients/bin/pytest --confcutdir=tests/server/apis/clients -m clients tests/server/apis/clients/playground
+
+# Write docs/api/playground.png anew, and print the time to the first paint.
+playground-picture: .venv/.installed .venv-clients/.installed
+	.venv-clients/bin/python tests/server/apis/clients/playground/picture.py $(CURDIR)/.venv/bin/otmv
+
 check: lint test test-slow
 
 # Measures of the code, each with its limit: see structure/. The places too:
@@ -51,7 +64,7 @@ format: .venv/.installed
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .
 
-# Tune the demo (about 45 minutes on two cores) and export it.
+# Tune the demo (about 60 minutes on two cores) and export it.
 demo: .venv/.installed
 	.venv/bin/otmv tune demo --out runs/demo
 	.venv/bin/otmv export runs/demo --chain --out runs/demo-artifact
@@ -76,7 +89,7 @@ monitoring-test: .venv/.installed
 
 # schemathesis (all checks) and redocly (npm) against the OpenAPI page of a real server.
 api-check: .venv/.installed .venv-api/.installed
-	.venv/bin/pytest tests/server/routes/openapi/live_openapi.py
+	.venv/bin/pytest tests/server/apis/openapi/live_openapi.py
 
 # Build the CPU image and run it: buildah and podman, or docker. See tests/deploy/image_tools.py.
 image-test: .venv/.installed
@@ -165,10 +178,10 @@ endef
 	touch $@
 
 # Tools that nothing here imports, each in an environment of its own.
-.venv-api/.installed .venv-supply/.installed .venv-lock/.installed .venv-mutants/.installed: .venv-%/.installed: requirements/%.txt
+.venv-api/.installed .venv-clients/.installed .venv-supply/.installed .venv-lock/.installed .venv-mutants/.installed: .venv-%/.installed: requirements/%.txt
 	$(PYTHON) -m venv .venv-$*
 	.venv-$*/bin/pip install $(HASHED) $<
 	touch $@
 
 clean:
-	rm -rf .venv .venv-serve .venv-rivals .venv-api .venv-fuzz .venv-lock .venv-mutants .venv-sbom .venv-supply
+	rm -rf .venv .venv-serve .venv-rivals .venv-api .venv-clients .venv-fuzz .venv-lock .venv-mutants .venv-sbom .venv-supply

@@ -23,6 +23,7 @@ COMMANDS = {
     "tune": "Tune one model, once, for all its variants.",
     "eval": "Measure a checkpoint's variants on a world.",
     "export": "Turn a checkpoint into an artifact.",
+    "adapter": "Read, show and dissolve adapters.",
     "build": "Build TensorRT plans of an artifact.",
     "inspect": "Show what an artifact holds.",
     "profile": "Measure an artifact's latency profile on this machine.",
@@ -32,15 +33,27 @@ COMMANDS = {
     "key": "Make an API key for a server.",
     "report": "Write what Prometheus saw of a server as one page.",
     "ask": "Ask a running server about an image file.",
+    "batch": "Ask a running server all that a file of lines asks.",
 }
 
 
+_PLACES = {
+    "batch": "ask.batch",
+    "inspect": "artifacts.inspect",
+    "build": "artifacts.build",
+    "profile": "artifacts.profile",
+}
+"""Where a command lies that is not a module of `cli/commands/` itself."""
 _INTERRUPTED = 130
 """What a shell gives for a command that SIGINT has ended."""
 _AFTER_STOP = {
     "tune": "; the same command resumes",
+    "batch": "; the same command resumes",
     "export": "; nothing was written, the same command begins again",
     "import": "; nothing was written, the same command begins again",
+    "adapter import": "; nothing was written, the same command begins again",
+    "adapter merge": "; nothing was written, the same command begins again",
+    "adapter fold": "; nothing was written, the same command begins again",
     "bench slo": "; the same command goes on where it was",
 }
 
@@ -65,7 +78,8 @@ def build(arguments: list[str]) -> typer.Typer:
 
 def module_of(command: str) -> str:
     """Return the module of a subcommand; a word of Python's own has an underscore at its end."""
-    return f"cli.commands.{command}_" if keyword.iskeyword(command) else f"cli.commands.{command}"
+    place = _PLACES.get(command, command)
+    return f"cli.commands.{place}_" if keyword.iskeyword(place) else f"cli.commands.{place}"
 
 
 def _add(app: typer.Typer, name: str, sub: typer.Typer) -> None:

@@ -39,8 +39,9 @@ class EngineConfig:
     `backend` is a name of the registry, or "auto": the fastest that passes here (ADR 0016).
     `memory_budget_bytes` bounds the measured bytes of loaded stages (None: all of them);
     `max_batch` rows share a step at most (a statement needs two); `caption_slots` bounds the texts
-    of open captions, each beam being one (None: four times `max_batch`); `queue_limit` requests are
-    open at once, waiting or running; `threads` 0 means every core. A request without a latency
+    of open captions, each beam being one (None: four times `max_batch`); `adapter_places` bounds
+    the adapters that are loaded at once; `queue_limit` requests are open at once, waiting or
+    running; `threads` 0 means every core. A request without a latency
     budget gets `default_latency_ms` (None: no deadline). `grace_s` is how long past its deadline a
     `degrade` request is still worked on. `late_answer_worth` is what its late answer is worth, as a
     share of its quality. `audit_share` of the answers that lower variants give are run again at the
@@ -55,6 +56,7 @@ class EngineConfig:
     max_batch: int = 8
     queue_limit: int = 256
     caption_slots: int | None = None
+    adapter_places: int = 64
     threads: int = 0
     grace_s: float = 10.0
     late_answer_worth: float = 0.0
@@ -70,6 +72,8 @@ class EngineConfig:
             raise ValueError("max_batch and queue_limit are at least 1, threads at least 0")
         if self.caption_slots is not None and self.caption_slots < 1:
             raise ValueError("caption_slots is at least 1, or None")
+        if self.adapter_places < 0:
+            raise ValueError("adapter_places is at least 0")
         if self.grace_s < 0 or self.profile_limit_s <= 0:
             raise ValueError("grace_s is not negative, profile_limit_s is positive")
         if not 0 <= self.late_answer_worth <= 1:

@@ -3,6 +3,7 @@
 EngineError
 ├── RequestError            the request itself
 │   ├── UnknownVariant      no variant of that name
+│   ├── UnknownAdapter      no adapter of that name is loaded
 │   ├── InvalidInput        a value outside its range
 │   └── NoVariantFits       no variant meets the hard budgets
 ├── CapacityError           not now
@@ -10,6 +11,10 @@ EngineError
 │   ├── Draining            the server is going down
 │   ├── EngineStopped       its thread has ended by a fault
 │   └── NotReady            the server is not up yet
+├── AdapterNotLoaded        an adapter for which there is no room, or no name
+│   ├── AdapterLoaded       one of its name is loaded
+│   ├── TooManyAdapters     every place is taken
+│   └── AdapterBudgetTooSmall  the memory budget has no room for it
 ├── DeadlineError
 │   ├── DeadlineUnattainable  predicted to miss, refused at once
 │   └── DeadlineExpired       passed before the answer was ready
@@ -41,6 +46,16 @@ class UnknownVariant(RequestError):
         self.variant = variant
         self.known = known
         super().__init__(f"unknown variant {variant!r}; use one of {', '.join(known)}")
+
+
+class UnknownAdapter(RequestError):
+    """No adapter of that name is loaded."""
+
+    def __init__(self, adapter: str, known: tuple[str, ...]) -> None:
+        self.adapter = adapter
+        self.known = known
+        there = f"loaded are {_few(known)}" if known else "none is loaded"
+        super().__init__(f"unknown adapter {adapter[:64]!r}; {there}")
 
 
 class InvalidInput(RequestError):
@@ -97,6 +112,40 @@ class NotReady(CapacityError):
 
     def __init__(self) -> None:
         super().__init__("the engine is not ready; wait until /readyz answers 200")
+
+
+class AdapterNotLoaded(EngineError):
+    """An adapter could not be loaded, through no fault of its own; nothing has changed."""
+
+
+class AdapterLoaded(AdapterNotLoaded):
+    """An adapter of that name is loaded."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"an adapter {name!r} is loaded already; drop it first")
+
+
+class TooManyAdapters(AdapterNotLoaded):
+    """Every place for an adapter is taken."""
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+        super().__init__(
+            f"all {places} places for adapters are taken; drop one, or raise OTMV_ADAPTER_PLACES"
+        )
+
+
+class AdapterBudgetTooSmall(AdapterNotLoaded):
+    """The memory budget has no room for an adapter beside the stages that are loaded."""
+
+    def __init__(self, budget_bytes: int, needed_bytes: int) -> None:
+        self.budget_bytes = budget_bytes
+        self.needed_bytes = needed_bytes
+        super().__init__(
+            f"with this adapter {needed_bytes / 1e6:.1f} MB would be loaded, and the memory budget "
+            f"is {budget_bytes / 1e6:.1f} MB; drop an adapter, or raise the budget"
+        )
 
 
 class DeadlineError(EngineError):
@@ -183,3 +232,12 @@ class ParityFailed(BackendError):
             f"{what}: {measure} {measured:.3g} exceeds {limit:.3g}; "
             "use another backend, or export the artifact again"
         )
+
+
+_MOST_NAMED = 20
+
+
+def _few(names: tuple[str, ...]) -> str:
+    """Return names in one line, the first of them if there are many."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 
-from artifact.errors import TextError
+from artifact.errors import ArtifactError, TextError
 from artifact.store import Artifact
 from artifact.task import TASKS, TaskName
 from engine.clock import Clock, SystemClock
 from engine.config import EngineConfig
 from engine.errors import (
+    AdapterNotLoaded,
     Cancelled,
     CapacityError,
     DeadlineExpired,
@@ -27,10 +30,13 @@ from engine.opening.auto import open_chosen
 from engine.opening.open import OpenedEngine
 from engine.requests.admission import Known, shed_reason
 from engine.requests.request import Request
+from engine.residency.adapters.lease import LoadedAdapter
 from engine.residency.stages import Progress
 from engine.telemetry import NO_VARIANT, Telemetry
 from engine.types import Answer, Budget, Input, Offer, Outcome
 from engine.wiring import wire
+
+_LOG = logging.getLogger(__name__)
 
 
 class EnginePool:
@@ -92,7 +98,8 @@ class EnginePool:
         """Open another artifact as this one was, while this one answers; blocking (ADR 0026).
 
         Both are in memory then, and each may take the whole memory budget. They share one
-        telemetry: counters count for both, gauges show this one until the other's `show`.
+        telemetry: counters count for both, gauges show this one until the other's `show`. Adapters
+        of this one are loaded into the other if they are for that, too.
 
         Raises:
             LoadFailed, ParityFailed: nothing of it stays loaded then, and this one is as before.
@@ -104,6 +111,11 @@ class EnginePool:
         )
         new = EnginePool.open(artifact, beside, self.telemetry, self._clock, on_progress)
         new._parts.retake.alone = self._ended.is_set
+        for name, adapter in self.adapters().items():
+            try:
+                new.load_adapter(adapter.folder)
+            except (ArtifactError, AdapterNotLoaded, LoadFailed) as error:
+                _LOG.warning("adapter %s is not there any more: %s", name, error)
         return new
 
     @property
@@ -130,6 +142,7 @@ class EnginePool:
         self.telemetry.watch_stages(self._stages.loaded_bytes)
         self.telemetry.watch_keys(self._stages.keys, self._stages.key_bytes)
         self.telemetry.watch_budget(lambda: self._stages.budget_bytes)
+        self.telemetry.watch_adapters(lambda: len(self._parts.shelf.loaded))
         self.telemetry.watch_offers(self._offered)
         self.telemetry.watch_agreements(self._agreements, self._config.audit_share > 0)
 
@@ -142,6 +155,7 @@ class EnginePool:
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
+        adapter: str | None = None,
         outside: int = 0,
     ) -> Request:
         """Take a place for a request before its picture is decoded.
@@ -154,6 +168,7 @@ class EnginePool:
             rows: rows of a batch it takes; a caption needs a slot for each, its beams.
             tokens: of its text (see `check_question`), or most of a caption's, if that is known.
             reply_s: predicted time from the engine's answer until the caller has it.
+            adapter: name of the adapter that it is answered with; None: the base answers.
             outside: requests that wait before the caller: rows with an answer make room for them.
 
         Raises:
@@ -162,7 +177,7 @@ class EnginePool:
         try:
             if not self.ready:
                 raise NotReady
-            known = Known(arrived_s, decode_s, rows, tokens, reply_s, outside)
+            known = Known(arrived_s, decode_s, rows, tokens, reply_s, adapter, outside)
             return self._parts.admission.open(task, budget, known, self._clock.now_s())
         except RequestError:
             self.telemetry.ended(task, NO_VARIANT, "invalid")
@@ -259,6 +274,28 @@ class EnginePool:
         with self._budget_lock:
             self._stages.set_budget(budget_bytes)
         self._parts.executor.wake()
+
+    def adapters(self) -> Mapping[str, LoadedAdapter]:
+        """Return the adapters that requests may name."""
+        return self._parts.shelf.loaded
+
+    def load_adapter(self, folder: Path) -> LoadedAdapter:
+        """Load an adapter while requests run; blocking. Nothing changes where it fails.
+
+        Raises:
+            AdapterError, ArtifactError: it cannot be read, or is not for this artifact.
+            AdapterNotLoaded: its name is taken, or there is no room for it.
+            LoadFailed: a stage that takes it cannot be loaded.
+        """
+        return self._parts.shelf.load(folder)
+
+    def drop_adapter(self, name: str) -> LoadedAdapter:
+        """Let no new request name an adapter; those that have it finish with it.
+
+        Raises:
+            UnknownAdapter: there is none of that name.
+        """
+        return self._parts.shelf.drop(name)
 
     def drain(self, timeout_s: float) -> bool:
         """Take nothing new and wait until all has ended; False if something is left."""

@@ -60,9 +60,16 @@ ZERO_WHEN_IDLE = (
 """Gauges of what is under way: 0 when no request is."""
 
 
+MOST_ADAPTER_NAMES = 200
+"""Names that adapters' answers are counted under; operators may load any number in time."""
+
+OTHER_ADAPTERS = "other:"
+"""The label of all further ones; no adapter may be called so."""
+
+
 class Telemetry:
     """Instruments with bounded labels: task, variant id or `none`, outcome, phase, reason, kind,
-    and the names of the API keys that are configured.
+    the names of the API keys that are configured, and those of the first adapters.
 
     `requests_total` counts each request once, when it ends; see `engine.types.Outcome`. It and
     `shed_total` begin at 0 with every label: Prometheus sees no growth up to a series' first value.
@@ -129,6 +136,9 @@ class Telemetry:
             "status",
             "problem",
         )
+        self._adapted = self._counter("adapter_answers", "Answers with an adapter.", "adapter")
+        self._adapters = self._gauge("adapters", "Adapters that requests may name.")
+        self._adapter_names: set[str] = set()
         self._depth = self._gauge("queue_depth", "Requests admitted and not yet running.")
         self._open = self._gauge("open_requests", "Requests admitted and not yet ended.")
         self._slots = self._gauge("caption_slots_taken", "Slots of captions that are held.")
@@ -310,6 +320,17 @@ class Telemetry:
         """Read the bytes of (shared stages, key blocks) whenever metrics are read."""
         self._resident.labels("shared").set_function(lambda: loaded_bytes()[0])
         self._resident.labels("keys").set_function(lambda: loaded_bytes()[1])
+
+    def adapted(self, adapter: str) -> None:
+        """Count an answer with an adapter; beyond a number of names they count as one."""
+        if len(self._adapter_names) < MOST_ADAPTER_NAMES:
+            self._adapter_names.add(adapter)
+        known = adapter in self._adapter_names
+        self._adapted.labels(adapter if known else OTHER_ADAPTERS).inc()
+
+    def watch_adapters(self, count: Callable[[], float]) -> None:
+        """Let the gauge show how many adapters are loaded."""
+        self._adapters.set_function(count)
 
     def watch_keys(self, keys: int, key_bytes: Callable[[int], int]) -> None:
         """Read the loaded bytes of each key block, 0 if it is not, whenever metrics are read."""

@@ -30,6 +30,7 @@ from engine.requests.prediction import Predictor
 from engine.requests.routes import Router
 from engine.requests.row_maker import RowMaker
 from engine.requests.variants import VariantSetter
+from engine.residency.adapters.shelf import AdapterShelf
 from engine.rows.caption.kv_pool import KvPool
 from engine.rows.caption.rounds import RoundRunner
 from engine.rows.slots import Slots
@@ -52,6 +53,7 @@ class Parts:
     endings: Endings
     executor: Executor
     retake: ProfileRetake
+    shelf: AdapterShelf
 
 
 def wire(
@@ -92,6 +94,7 @@ def wire(
         clock,
         telemetry,
     )
+    shelf = AdapterShelf(artifact, stages, config.adapter_places)
     retake = _retake(artifact, config, opened, predictor, clock)
     works: list[IdleWork] = [retake]
     if config.audit_share:
@@ -99,11 +102,12 @@ def wire(
     return Parts(
         requests=requests,
         planner=planner,
-        admission=Admission(family, planner, requests, config, max_beams),
+        admission=Admission(family, planner, requests, config, max_beams, shelf),
         row_maker=RowMaker(TaskContext(family, codec, texts, max_beams), router, variants),
         endings=endings,
         executor=Executor(loop, max_batch, config.late_answer_worth, works),
         retake=retake,
+        shelf=shelf,
     )
 
 

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import sys
 
-import httpx
-from client import Budget, Busy, OtmvClient, OtmvError
+from otmv_serve import OtmvClient, OtmvError, RequestBudget, ServerBusy, ServerUnreachable
 
 BUDGETS = {
-    "generous": Budget(),
-    "middling": Budget(max_latency_ms=30),
-    "hopeless": Budget(max_latency_ms=1),
-    "hopeless, reject": Budget(max_latency_ms=1, on_miss="reject"),
+    "generous": RequestBudget(),
+    "middling": RequestBudget(max_latency_ms=30),
+    "hopeless": RequestBudget(max_latency_ms=1),
+    "hopeless, reject": RequestBudget(max_latency_ms=1, on_miss="reject"),
 }
 
 
@@ -24,13 +23,13 @@ def main(image: str, question: str, url: str = "http://127.0.0.1:8000") -> int:
         for name, budget in BUDGETS.items():
             try:
                 found = client.ask(image, question, budget)
-            except Busy as error:
-                print(f"{name:18} busy, try again in {error.retry_after_s:g} s")
-            except OtmvError as error:
-                print(f"{name:18} refused: {error}")
-            except (OSError, httpx.TransportError) as error:
+            except ServerBusy as error:
+                print(f"{name:18} busy: {error}")
+            except (OSError, ServerUnreachable) as error:
                 print(f"cannot ask: {error}", file=sys.stderr)
                 return 1
+            except OtmvError as error:
+                print(f"{name:18} refused: {error}")
             else:
                 total_ms = found.timings_ms["total"]
                 why = found.degraded_because

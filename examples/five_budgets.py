@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from statistics import median
 
-from client import Answer, Budget, OtmvClient
+from otmv_serve import OtmvClient, QuestionReply, RequestBudget
 
 PICTURE = Path(__file__).parent / "images" / "shapes.jpg"
 QUESTION, RIGHT = "how many objects are there?", "4"
@@ -24,7 +24,7 @@ ROW_PX, TOP_PX, LEFT_PX, WIDTH_PX = 40, 92, 262, 740
 GREEN, RED, GREY, INK = "#1a7f37", "#b42318", "#c9ced6", "#1f2328"
 
 
-def middle(answers: Sequence[Answer]) -> Answer:
+def middle(answers: Sequence[QuestionReply]) -> QuestionReply:
     """Return the answer in the middle of many, by how deep its variant is."""
     return sorted(answers, key=lambda each: each.executed_blocks)[len(answers) // 2]
 
@@ -43,7 +43,7 @@ def dots(x: float, y: float, bits: str) -> str:
     )
 
 
-def row(place: int, budget_ms: int, answers: Sequence[Answer]) -> str:
+def row(place: int, budget_ms: int, answers: Sequence[QuestionReply]) -> str:
     """Return one budget's row."""
     y = TOP_PX + ROW_PX * place
     shown = middle(answers)
@@ -53,7 +53,7 @@ def row(place: int, budget_ms: int, answers: Sequence[Answer]) -> str:
     return "".join(
         (
             text(LEFT_PX, y + 5, f"{budget_ms} ms", 'font-weight="600"'),
-            dots(LEFT_PX + 80, y, shown.bits),
+            dots(LEFT_PX + 80, y, shown.skip_pattern.bits),
             text(LEFT_PX + 226, y + 5, shown.variant),
             text(LEFT_PX + 290, y + 6, shown.answer, f'style="fill: {color}" class="answer"'),
             text(LEFT_PX + 342, y + 5, f"{took_ms:.0f} ms"),
@@ -62,7 +62,7 @@ def row(place: int, budget_ms: int, answers: Sequence[Answer]) -> str:
     )
 
 
-def drawing(by_budget: dict[int, list[Answer]]) -> str:
+def drawing(by_budget: dict[int, list[QuestionReply]]) -> str:
     """Return the whole drawing as SVG."""
     height = TOP_PX + ROW_PX * len(by_budget) + 8
     picture = base64.b64encode(PICTURE.read_bytes()).decode()
@@ -94,11 +94,12 @@ href="data:image/jpeg;base64,{picture}"/>
 
 def main(out: str, url: str = "http://127.0.0.1:8000") -> int:
     """Ask and draw; return the exit code."""
-    by_budget: dict[int, list[Answer]] = {each: [] for each in BUDGETS_MS}
+    by_budget: dict[int, list[QuestionReply]] = {each: [] for each in BUDGETS_MS}
     with OtmvClient(url) as client:
         for _ in range(ROUNDS):
             for budget_ms, answers in by_budget.items():
-                answers.append(client.ask(PICTURE, QUESTION, Budget(max_latency_ms=budget_ms)))
+                budget = RequestBudget(max_latency_ms=budget_ms)
+                answers.append(client.ask(PICTURE, QUESTION, budget))
     Path(out).write_text(drawing(by_budget), "utf-8")
     return 0
 

@@ -13,8 +13,9 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-from client import Budget, OtmvClient, OtmvError
 from rich.progress import track
+
+from otmv_serve import OtmvClient, OtmvError, RequestBudget
 
 
 def lines(path: Path) -> list[dict[str, str]]:
@@ -31,7 +32,7 @@ def vqa_accuracy(client: OtmvClient, world: Path, variant: str) -> tuple[float, 
     ]
     for image, asked in track(pictures, f"vqa {variant}", transient=True):
         questions = [record["question"] for record in asked]
-        answers = client.ask_all(world / image, questions, Budget(variant=variant), top_k=1)
+        answers = client.ask_all(world / image, questions, RequestBudget(variant=variant), top_k=1)
         right += sum(a.answer == r["answer"] for a, r in zip(answers, asked, strict=True))
         total += len(asked)
     return right / total, total
@@ -41,7 +42,7 @@ def objects_named(client: OtmvClient, world: Path, variant: str) -> tuple[float,
     """Return the share of objects whose color and shape a caption names, and their number."""
     named = total = 0
     for record in track(lines(world / "caption.jsonl"), f"caption {variant}", transient=True):
-        caption = client.caption(world / record["image"], Budget(variant=variant)).caption
+        caption = client.caption(world / record["image"], RequestBudget(variant=variant)).caption
         wanted = defaultdict(int)
         for phrase in record["objects"]:
             wanted[phrase] += 1
@@ -59,9 +60,9 @@ def main() -> int:
     options = parser.parse_args()
     with OtmvClient(options.url) as client:
         try:
-            offers = client.variants()
-            chosen = options.variant or list(dict.fromkeys(offer["variant"] for offer in offers))
-            promised = {(o["task"], o["variant"]): o["quality"] for o in offers}
+            offers = client.variants().variants
+            chosen = options.variant or list(dict.fromkeys(offer.variant for offer in offers))
+            promised = {(o.task, o.variant): o.quality for o in offers}
             for task, score in (("vqa", vqa_accuracy), ("caption", objects_named)):
                 for variant in chosen:
                     found, count = score(client, options.world, variant)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,30 +11,25 @@ from typing import Literal
 from artifact.config import ModelConfig
 from artifact.errors import ArtifactError
 from artifact.golden import CASES_NAME, STAGES_NAME, StageCase, write_stage_cases
-from artifact.manifest import GoldenRecord, Manifest, SplitsRecord, StageFile
+from artifact.manifest import GoldenRecord, Manifest, SplitsRecord
+from artifact.manifest.adapted import AdapterCapacity
 from artifact.pattern import SkipPattern
 from artifact.stage import stage_name
 from artifact.store import Artifact, ArtifactWriter
 from engine.opening.open import open_solo
 from exporters import describe, parity, quality
-from exporters.card import agreement_section, chain_section
 from exporters.examples import Example
 from exporters.golden import write_golden
-from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
-from exporters.graphs.weights import WeightFile
+from exporters.graphs.tracing import Report, adapted_forms, reference, trace
 from exporters.ladder import family
 from exporters.ladder.patterns import PatternScores, labelled_rows
 from exporters.ladder.record import ladder_record
 from exporters.ladder.search import Ladder, search
+from exporters.sides.card import agreement_section, chain_section
+from exporters.sides.tokenizer import write_tokenizer
 from exporters.stages import UncompiledStage
-from exporters.tasks import cut, exported_tasks
+from exporters.tasks import cut, cut_adapted, exported_tasks
 from models.checkpoint import Checkpoint
-
-Report = Callable[[str, float], None]
-"""Called with what is being done, and the share of it that is done."""
-
-GOLDEN_SEED = 20_000
-"""Seed of the golden stage inputs; parity at export uses the same cases."""
 
 
 @dataclass(frozen=True)
@@ -68,16 +63,22 @@ class ExportOptions:
         whole: which variants also become one graph each: all, only the full one, or none.
         curve: declared quality, for weights that were never tuned.
         depths: the prefixes that untuned weights become variants at; None: every one.
+        patterns: the variants, where they are known; None: they are searched for, or `depths`.
+        known: quality that is known, of weights that are not measured here.
         card: text of the model card, or None.
         chained: the variants are one chain, each one's orders the first of the next one's; searched
             for, so it goes with labelled examples.
+        adapters: what each adapted form has room for (ADR 0031); the first that suffices runs.
     """
 
     whole: Literal["all", "full", "none"] = "all"
     curve: quality.QualityCurve | None = None
     depths: tuple[int, ...] | None = None
+    patterns: tuple[SkipPattern, ...] | None = None
+    known: quality.KnownQuality | None = None
     card: str | None = None
     chained: bool = False
+    adapters: tuple[AdapterCapacity, ...] = ()
 
 
 def export(
@@ -102,8 +103,9 @@ def export(
         shipped = _shipped(checkpoint.model.config, found, options)
         ids = describe.ids(shipped, found.pattern if found else shipped[-1])
         stages = [*cut(checkpoint.model), *_wholes(checkpoint, shipped, ids, options)]
-        records = _trace(checkpoint, stages, writer.folder, report)
-        cases = _reference(checkpoint.model.config, stages)
+        forms = [cut_adapted(checkpoint.model, each) for each in options.adapters]
+        records, adapted = trace(checkpoint.model, stages, forms, writer.folder, report)
+        cases = reference(checkpoint.model.config, stages)
         manifest = describe.manifest(checkpoint, ids, records)
         if found and splits:
             named = SplitsRecord(chose=splits.names[0], reported=splits.names[1])
@@ -111,21 +113,34 @@ def export(
             record = ladder_record(found, ids, splits.names, lambda: _scores(checkpoint, splits))
             manifest = manifest.model_copy(update={"ladder": record, "splits": named})
         report("checking parity", 0.0)
-        manifest = manifest.model_copy(
-            update={"parity": tuple(parity.check(writer.folder, records, cases))}
-        )
+        checked = parity.check(writer.folder, records, cases)
+        for number, (form, files) in enumerate(zip(forms, adapted, strict=True)):
+            own = reference(checkpoint.model.config, form)
+            checked += parity.check(writer.folder, files, own, form=number)
+        taking = adapted_forms(options.adapters, adapted)
+        manifest = manifest.model_copy(update={"parity": tuple(checked), "adapted": taking})
         _write_sides(checkpoint, writer.folder, cases, options, manifest)
-        if splits:
-            manifest = _measure(writer, manifest, splits, report)
-            _add_to_card(writer.folder, agreement_section(manifest))
-        elif options.curve:
-            manifest = quality.declare(manifest, options.curve)
+        if not splits:
+            return writer.commit(_told(manifest, options))
+        manifest = _measure(writer, manifest, splits, report)
+        _add_to_card(writer.folder, agreement_section(manifest))
         return writer.commit(manifest)
+
+
+def _told(manifest: Manifest, options: ExportOptions) -> Manifest:
+    """Fill in quality that is not measured here, if there is any."""
+    if options.curve:
+        return quality.declare(manifest, options.curve)
+    if options.known:
+        return quality.record(manifest, options.known.scores, options.known.source)
+    return manifest
 
 
 def _shipped(
     config: ModelConfig, found: Ladder | None, options: ExportOptions
 ) -> list[SkipPattern]:
+    if options.patterns is not None:
+        return list(options.patterns)
     return family.family(found) if found else describe.prefixes(config, options.depths)
 
 
@@ -163,35 +178,6 @@ def _wholes(
     ]
 
 
-def _trace(
-    checkpoint: Checkpoint, stages: Sequence[UncompiledStage], folder: Path, report: Report
-) -> dict[str, StageFile]:
-    weights = WeightFile(checkpoint.model)
-    records: dict[str, StageFile] = {}
-    for number, stage in enumerate(stages):
-        report(f"tracing {stage.name}", number / len(stages))
-        sizes = _sizes(checkpoint.model.config, stage, rows=3, text=9, words=4)
-        graph = to_onnx(stage, sizes)
-        records[stage.name] = stage_record(stage, weights.add(file_of(stage.name), graph))
-    weights.write(folder)
-    return records
-
-
-def _sizes(
-    config: ModelConfig, stage: UncompiledStage, rows: int, text: int, words: int
-) -> dict[str, int]:
-    image = config.image_tokens_in(stage.name)
-    return {"B": rows, "L": text, "N": image + text, "T": image + words}
-
-
-def _reference(config: ModelConfig, stages: Sequence[UncompiledStage]) -> list[StageCase]:
-    cases: list[StageCase] = []
-    for number, stage in enumerate(stages):
-        sizes = [_sizes(config, stage, 1, 6, 1), _sizes(config, stage, 2, 11, 7)]
-        cases += parity.reference_cases(stage, sizes, GOLDEN_SEED + 10 * number)
-    return cases
-
-
 def _write_sides(
     checkpoint: Checkpoint,
     folder: Path,
@@ -201,7 +187,7 @@ def _write_sides(
 ) -> None:
     shared = [case for case in cases if not stage_name(case.stage).is_whole]
     write_stage_cases(folder / STAGES_NAME, shared)
-    (folder / "tokenizer.json").write_text(checkpoint.tokenizer.to_str(pretty=True) + "\n")
+    write_tokenizer(folder, checkpoint.tokenizer, manifest.text)
     (folder / "labels.json").write_text(json.dumps(list(checkpoint.labels), indent=1) + "\n")
     if options.card:
         (folder / "MODEL_CARD.md").write_text(options.card + chain_section(manifest.ladder))

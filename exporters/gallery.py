@@ -20,9 +20,10 @@ from artifact.manifest import (
 )
 from artifact.store import Artifact, ArtifactWriter
 from exporters import describe, parity
-from exporters.export import GOLDEN_SEED, Report
 from exporters.graphs.onnx_ import file_of, stage_record, to_onnx
+from exporters.graphs.tracing import GOLDEN_SEED, Report
 from exporters.graphs.weights import WeightLog
+from exporters.sides.tokenizer import write_tokenizer
 from exporters.stages import UncompiledStage
 from exporters.tasks import exported_task
 from models.comparators.build import Comparator, build
@@ -118,7 +119,7 @@ class _Gallery:
         """Write golden cases, tokenizer and labels."""
         write_stage_cases(self._folder / STAGES_NAME, self._cases)
         labels = [f"answer {index}" for index in range(self._base.num_answers)]
-        (self._folder / "tokenizer.json").write_text(self._tokenizer.to_str(pretty=True) + "\n")
+        write_tokenizer(self._folder, self._tokenizer, self._text)
         (self._folder / "labels.json").write_text(json.dumps(labels, indent=1) + "\n")
 
     def manifest(self) -> Manifest:

@@ -54,13 +54,22 @@ def check(
     records: Mapping[str, StageFile],
     cases: Sequence[StageCase],
     backend: str = "onnxruntime",
+    form: int | None = None,
 ) -> list[ParityRecord]:
     """Run every case through the backend; the worst output of a stage is its record.
+
+    Args:
+        folder: where the graphs lie.
+        records: of the stages that the cases are of.
+        cases: inputs and reference outputs.
+        backend: that runs them.
+        form: number of the adapted form that they belong to; None: they are plain stages.
 
     Raises:
         ParityError: a stage is beyond the limit.
     """
     opened = open_backend(backend)
+    adapted = "" if form is None else f" adapted{form}"
     worst: dict[str, float] = {}
     for name in dict.fromkeys(case.stage for case in cases):
         loaded = opened.load(name, folder / records[name].file, records[name])
@@ -74,6 +83,8 @@ def check(
         if worst[name] > LIMIT:
             raise ParityError(name, worst[name])
     return [
-        ParityRecord(stage=name, backend=backend, precision=opened.precision, relative_l2=found)
+        ParityRecord(
+            stage=name + adapted, backend=backend, precision=opened.precision, relative_l2=found
+        )
         for name, found in worst.items()
     ]

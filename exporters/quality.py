@@ -122,6 +122,19 @@ class QualityCurve(BaseModel):
         return points[0][1] if depth < points[0][0] else points[-1][1]
 
 
+@dataclass(frozen=True)
+class KnownQuality:
+    """What variants reach, measured elsewhere.
+
+    Attributes:
+        scores: by task and variant, fp32, 0 to 1.
+        source: begins with "measured:" or "declared:".
+    """
+
+    scores: Mapping[TaskName, Mapping[str, float]]
+    source: str
+
+
 def record(
     manifest: Manifest,
     quality: Mapping[TaskName, Mapping[str, float]],

@@ -15,18 +15,22 @@ from models.key_block import KeyBlock
 from models.series import OtmvModel
 
 Shape = tuple[int | str, ...]
-"""Sizes, and symbols: B rows, N tokens, L text tokens, T cached tokens."""
+"""Sizes, and symbols: B rows, N tokens, L text tokens, T cached tokens, A adapters."""
 
 _DTYPES = {torch.uint8: "uint8", torch.int64: "int64", torch.bool: "bool", torch.float32: "float32"}
 
 
 @dataclass(frozen=True)
 class TensorShape:
-    """One input or output of a stage; `below` bounds random integers (exclusive)."""
+    """One input or output of a stage.
+
+    `below` bounds random integers (exclusive), `std` is the spread of random numbers.
+    """
 
     dtype: torch.dtype
     shape: Shape
     below: int = 0
+    std: float = 1.0
 
     @property
     def spec(self) -> TensorSpec:
@@ -37,7 +41,7 @@ class TensorShape:
         """Draw a tensor; a mask keeps at least its first entries, as text padding does."""
         shape = [sizes[size] if isinstance(size, str) else size for size in self.shape]
         if self.dtype is torch.float32:
-            return torch.randn(shape, generator=generator)
+            return torch.randn(shape, generator=generator) * self.std
         if self.dtype is torch.bool:
             kept = torch.randint(
                 (shape[1] + 1) // 2, shape[1] + 1, (shape[0], 1), generator=generator
@@ -59,7 +63,7 @@ class UncompiledStage:
         """Draw distinct random inputs; one tensor is never passed as two inputs.
 
         Args:
-            sizes: B, L, N and T.
+            sizes: B, L, N, T and A.
             seed: of the draw.
         """
         generator = torch.Generator().manual_seed(seed)

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from artifact.task import CAPTION
-from models.key_block import masked_decoding_bias
+from models.key_block import MASKED
 from models.stack import Stack
 
 Cache = dict[int, tuple[Tensor, Tensor]]
@@ -55,9 +55,10 @@ class CaptionStack(Stack):
             ],
             dim=1,
         )
-        h = torch.cat([image, text], dim=1)
-        bias = masked_decoding_bias(image_tokens, length, h.device, h.dtype)
-        _, y = self.chain(h, executed, image_tokens, bias, lambda x: x[:, image_tokens + length :])
+        seen = self._prompted(image)
+        h, words_at = torch.cat([seen, text], dim=1), seen.shape[1]
+        bias = masked_decoding_bias(words_at, length, h.device, h.dtype)
+        _, y = self.chain(h, executed, image_tokens, bias, lambda x: x[:, words_at + length :])
         logits: Tensor = self.heads[CAPTION.name](y)
         return logits
 
@@ -97,18 +98,25 @@ class CaptionStack(Stack):
             executed: global orders.
 
         Returns:
-            Each executed order's keys and values, `[batch, heads, image tokens, head width]`.
+            Each executed order's keys and values, `[batch, heads, image tokens, head width]`; an
+            adapter's prefix before them, its prompt's behind them.
         """
-        h = self.embedded(CAPTION.name, pixels)
+        image = self.embedded(CAPTION.name, pixels)
+        h, image_tokens = self._prompted(image), image.shape[1]
         cache: Cache = {}
         for order in executed[:-1]:
             key, order_in_key = self.key_of(order)
-            h, k, v = key.image_pass(h, order_in_key)
+            h, k, v = key.image_pass(h, order_in_key, image_tokens)
             cache[order] = (k, v)
         key, order_in_key = self.key_of(executed[-1])
-        _, k, v = key.project(h, order_in_key, h.shape[1])  # its output is not read
-        cache[executed[-1]] = (k, v)
+        _, k, v = key.project(h, order_in_key, image_tokens)  # its output is not read
+        cache[executed[-1]] = key.prefixed(k, v, order_in_key)
         return cache
+
+    def _prompted(self, image: Tensor) -> Tensor:
+        """Return a picture's tokens, and behind them an adapter's prompt, which runs with them."""
+        prompt = self.stem.prompt(image)
+        return image if prompt is None else torch.cat([image, prompt], dim=1)
 
     def next_word(
         self, last: Tensor, position: int, mask_id: int, cache: Cache, executed: Sequence[int]
@@ -162,3 +170,22 @@ class CaptionStack(Stack):
         assert y is not None, "order 0 is always executed"
         logits: Tensor = self.heads[CAPTION.name](y)
         return logits[:, 0], new
+
+
+def masked_decoding_bias(
+    image_tokens: int, length: int, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """Attention bias of [image, words, MASKs]: `[1, 1, tokens, tokens]`.
+
+    The image sees the image; word i sees the image and words up to i; MASK t sees the image, the
+    words up to t - 1 (index t - 1 is the last word fed with it) and itself.
+    """
+    causal = torch.tril(torch.ones(length, length, dtype=torch.bool, device=device))
+    eye = torch.eye(length, dtype=torch.bool, device=device)
+    none = torch.zeros(length, length, dtype=torch.bool, device=device)
+    text = torch.cat([torch.cat([causal, none], 1), torch.cat([causal, eye], 1)], 0)
+    allowed = nn.functional.pad(text, (image_tokens, 0), value=True)
+    image = torch.zeros(image_tokens, image_tokens + 2 * length, dtype=torch.bool, device=device)
+    image[:, :image_tokens] = True
+    allowed = torch.cat([image, allowed], 0)
+    return torch.where(allowed, 0.0, MASKED).to(dtype)[None, None]

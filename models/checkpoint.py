@@ -27,6 +27,9 @@ CONFIG, WEIGHTS, TOKENIZER, LABELS = (
     "labels.json",
 )
 
+ARTIFACT_HASH = "SHA-256 of its manifest"
+"""Note of a checkpoint that is the one inside an artifact: which artifact."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -68,7 +71,11 @@ def token_id(tokenizer: Tokenizer, token: str) -> int:
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint into `folder`, each file to a temporary name first."""
+    """Write a checkpoint into `folder`, each file to a temporary name first.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     domain = None if checkpoint.domain is None else checkpoint.domain.model_dump()
     config = {
@@ -87,6 +94,8 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
     try:
         save_file(state, temporary)
         temporary.replace(folder / WEIGHTS)
+    except SafetensorError as error:  # what the library makes of a full disk
+        raise OSError(f"cannot write {folder / WEIGHTS}: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
 

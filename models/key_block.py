@@ -16,6 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
+from models.adapters.hooked import BlockHooks
+from models.attention import attend, widened
 from models.norms import IMAGE, TEXT, Order, OrderNorm, Parts, join, of_order
 
 MASKED = -1.0e4
@@ -48,6 +50,11 @@ class KeyBlock(nn.Module):
         config: shape of the model.
         orders: how many orders reuse this key.
         shape: what the block has inside, if not what the config says (pruned models, ADR 0022).
+
+    Attributes:
+        hooks: an adapter's, if one is attached (ADR 0031).
+        drop_path: for each order, the chance that a branch is left out for an example while tuning
+            (Huang et al., stochastic depth).
     """
 
     def __init__(self, config: ModelConfig, orders: int, shape: BlockShape | None = None) -> None:
@@ -66,6 +73,8 @@ class KeyBlock(nn.Module):
         self.ffn_norm = OrderNorm(orders, width, eps)
         self.inner_ffn_norm = OrderNorm(orders, ffn, eps)
         self.coefficient = nn.Parameter(torch.ones(orders))
+        self.hooks: BlockHooks | None = None
+        self.drop_path = (0.0,) * orders
         self.reset(config.orders)
 
     def reset(self, depth: int) -> None:
@@ -96,20 +105,27 @@ class KeyBlock(nn.Module):
             `c_k * F(h)`, `[batch, tokens, width]`.
         """
         q, k, v = self.project(h, order, image_tokens)
-        return self.finish(h, _attend(q, k, v, bias), order, image_tokens)
+        k, v = self.prefixed(k, v, order)
+        return self.finish(h, attend(q, k, v, widened(bias, k)), order, image_tokens)
 
-    def image_pass(self, h: Tensor, order: Order) -> tuple[Tensor, Tensor, Tensor]:
+    def image_pass(
+        self, h: Tensor, order: Order, image_tokens: int | None = None
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Run one order over the image alone and keep its keys and values.
 
         Args:
-            h: `[batch, image tokens, width]`.
+            h: `[batch, image tokens, width]`; an adapter's prompt may stand behind them.
             order: order inside this key.
+            image_tokens: how many are the image's; None: all.
 
         Returns:
-            `(h', k, v)`; k and v `[batch, heads, image tokens, head width]`.
+            `(h', k, v)`; k and v `[batch, heads, image tokens, head width]`, an adapter's prefix
+            before them.
         """
-        q, k, v = self.project(h, order, h.shape[1])
-        return self.finish(h, _attend(q, k, v, None), order, h.shape[1]), k, v
+        image_tokens = h.shape[1] if image_tokens is None else image_tokens
+        q, k, v = self.project(h, order, image_tokens)
+        k, v = self.prefixed(k, v, order)
+        return self.finish(h, attend(q, k, v, None), order, image_tokens), k, v
 
     def decode(
         self, h: Tensor, order: Order, k: Tensor, v: Tensor, mask: Tensor
@@ -142,7 +158,7 @@ class KeyBlock(nn.Module):
 
     def project(self, h: Tensor, order: Order, image_tokens: int) -> tuple[Tensor, Tensor, Tensor]:
         """Norm and project to queries, keys, values, each `[batch, heads, tokens, head width]`."""
-        qkv = _per_modality(self.qkv, self.attention_norm(h, order, image_tokens))
+        qkv = self._linear("qkv", self._normed("attention_norm", h, order, image_tokens), order)
         batch, tokens, _ = h.shape
         qkv = qkv.view(batch, tokens, 3, self.heads, self.shape.head_width)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)
@@ -150,68 +166,59 @@ class KeyBlock(nn.Module):
 
     def finish(self, h: Tensor, mixed: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Output projection, residual, feed-forward, residual, coefficient."""
-        parts = self.inner_attention_norm(mixed, order, image_tokens)
-        h = h + self.attention_output(parts, h, image_tokens)
-        parts = self.ffn_norm(h, order, image_tokens)
-        x = nn.functional.gelu(_per_modality(self.fc1, parts))
-        parts = self.inner_ffn_norm(x, order, image_tokens)
-        h = h + self.ffn_output(parts, h, image_tokens)
+        parts = self._normed("inner_attention_norm", mixed, order, image_tokens)
+        branch = self.attention_output(parts, h, order, image_tokens)
+        h = h + self._kept(branch, order)
+        parts = self._normed("ffn_norm", h, order, image_tokens)
+        x = nn.functional.gelu(self._linear("fc1", parts, order))
+        parts = self._normed("inner_ffn_norm", x, order, image_tokens)
+        branch = self.ffn_output(parts, h, order, image_tokens)
+        h = h + self._kept(branch, order)
         if isinstance(order, int):
             return h * self.coefficient[order]
         return h * of_order(self.coefficient.unsqueeze(1), order)
 
-    def attention_output(self, parts: Parts, h: Tensor, image_tokens: int) -> Tensor:
-        """Project what attention mixed; the sum with `h` follows. A comparator may override it."""
-        return _per_modality(self.out, parts)
+    def _kept(self, branch: Tensor, order: Order) -> Tensor:
+        """Leave a branch out for some examples while tuning; the others make up for it."""
+        rate = self.drop_path[order] if self.training and isinstance(order, int) else 0.0
+        if not rate:
+            return branch
+        kept = torch.full_like(branch[:, :1, :1], 1 - rate).bernoulli_()
+        return branch * (kept / (1 - rate))
 
-    def ffn_output(self, parts: Parts, h: Tensor, image_tokens: int) -> Tensor:
+    def attention_output(self, parts: Parts, h: Tensor, order: Order, image_tokens: int) -> Tensor:
+        """Project what attention mixed; the sum with `h` follows. A comparator may override it."""
+        y = self._linear("out", parts, order)
+        return (
+            y if self.hooks is None else self.hooks.output("attention", y, h, order, image_tokens)
+        )
+
+    def ffn_output(self, parts: Parts, h: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Project the feed-forward's inside; the sum with `h` follows. As `attention_output`."""
-        return _per_modality(self.fc2, parts)
+        y = self._linear("fc2", parts, order)
+        return y if self.hooks is None else self.hooks.output("ffn", y, h, order, image_tokens)
+
+    def prefixed(self, k: Tensor, v: Tensor, order: Order) -> tuple[Tensor, Tensor]:
+        """Put an adapter's rows before keys and values."""
+        return (k, v) if self.hooks is None else self.hooks.prefixed(k, v, order)
+
+    def _normed(self, name: str, x: Tensor, order: Order, image_tokens: int) -> Parts:
+        changes = None if self.hooks is None else self.hooks.norm(name, order)
+        parts: Parts = getattr(self, name)(x, order, image_tokens, changes)
+        return parts
+
+    def _linear(self, name: str, parts: Parts, order: Order) -> Tensor:
+        linears: nn.ModuleList = getattr(self, name)
+        if self.hooks is None:
+            return _per_modality(linears, parts)
+        return self.hooks.linear(
+            ("q", "k", "v") if name == "qkv" else (name,), linears, parts, order
+        )
 
 
 def key_mask_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """Turn a bool key mask `[batch, tokens]` into an additive bias `[batch, 1, 1, tokens]`."""
     return torch.where(mask, 0.0, MASKED).to(dtype)[:, None, None, :]
-
-
-def masked_decoding_bias(
-    image_tokens: int, length: int, device: torch.device, dtype: torch.dtype
-) -> Tensor:
-    """Attention bias of [image, words, MASKs]: `[1, 1, tokens, tokens]`.
-
-    The image sees the image; word i sees the image and words up to i; MASK t sees the image, the
-    words up to t - 1 (index t - 1 is the last word fed with it) and itself.
-    """
-    causal = torch.tril(torch.ones(length, length, dtype=torch.bool, device=device))
-    eye = torch.eye(length, dtype=torch.bool, device=device)
-    none = torch.zeros(length, length, dtype=torch.bool, device=device)
-    text = torch.cat([torch.cat([causal, none], 1), torch.cat([causal, eye], 1)], 0)
-    allowed = nn.functional.pad(text, (image_tokens, 0), value=True)
-    image = torch.zeros(image_tokens, image_tokens + 2 * length, dtype=torch.bool, device=device)
-    image[:, :image_tokens] = True
-    allowed = torch.cat([image, allowed], 0)
-    return torch.where(allowed, 0.0, MASKED).to(dtype)[None, None]
-
-
-def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """Softmax attention; returns `[batch, tokens, width]`."""
-    if q.dtype == torch.bfloat16 and q.device.type == "cpu":
-        mixed = _plain_attention(q, k, v, bias)
-    else:
-        mixed = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=bias)
-    return mixed.transpose(1, 2).flatten(2)
-
-
-def _plain_attention(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None) -> Tensor:
-    """Return what torch's fused attention returns, `[batch, heads, tokens, head width]`.
-
-    In bfloat16 on a processor, which is how the demo is tuned, the fused one takes several times as
-    long forwards and backwards at lengths of some dozens of tokens.
-    """
-    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(2, 3)
-    shares = (scores if bias is None else scores + bias).softmax(-1, dtype=torch.float32)
-    mixed: Tensor = shares.to(v.dtype) @ v
-    return mixed
 
 
 def _linears(*lists: nn.ModuleList) -> list[nn.Linear]:

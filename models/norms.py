@@ -9,6 +9,8 @@ both would be as large as what it scales, and each row would pay for writing and
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +19,9 @@ IMAGE, TEXT = 0, 1
 
 Order = int | Tensor
 """An order inside its key: one int for the whole batch, or int64 `[batch]`, one per row."""
+
+NormChange = tuple[Tensor | None, Tensor | None]
+"""What an adapter adds to a norm's scale and shift (ADR 0031): `[width]` or `[batch, 1, width]`."""
 
 Parts = dict[int, Tensor]
 """Tokens by modality, image first; a modality without tokens is left out."""
@@ -58,17 +63,26 @@ class OrderNorm(nn.Module):
         self.width = width
         self.eps = eps
 
-    def forward(self, x: Tensor, order: Order, image_tokens: int) -> Parts:
+    def forward(
+        self,
+        x: Tensor,
+        order: Order,
+        image_tokens: int,
+        changes: Mapping[int, NormChange] | None = None,
+    ) -> Parts:
         """Normalise image tokens by the image norm and text tokens by the text norm.
 
         Args:
             x: `[batch, tokens, width]`, image first.
             order: order inside the key.
             image_tokens: leading tokens of the image.
+            changes: of an adapter, by modality.
 
         Returns:
             The tokens of each modality.
         """
+        if changes:
+            return self._changed(x, order, image_tokens, changes)
         if isinstance(order, int):
             scale, shift = self.scale[order], self.shift[order]
             return {
@@ -80,3 +94,19 @@ class OrderNorm(nn.Module):
             m: part * of_order(self.scale[:, m], order) + of_order(self.shift[:, m], order)
             for m, part in split(normal, image_tokens).items()
         }
+
+    def _changed(
+        self, x: Tensor, order: Order, image_tokens: int, changes: Mapping[int, NormChange]
+    ) -> Parts:
+        normal = nn.functional.layer_norm(x, (self.width,), eps=self.eps)
+        made: Parts = {}
+        for m, part in split(normal, image_tokens).items():
+            scale, shift = (self._of(table[:, m], order) for table in (self.scale, self.shift))
+            more_scale, more_shift = changes.get(m, (None, None))
+            scale = scale if more_scale is None else scale + more_scale
+            made[m] = part * scale + (shift if more_shift is None else shift + more_shift)
+        return made
+
+    @staticmethod
+    def _of(table: Tensor, order: Order) -> Tensor:
+        return table[order] if isinstance(order, int) else of_order(table, order)

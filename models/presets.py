@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from artifact.config import ModelConfig
@@ -15,8 +16,24 @@ SIZES = {"base": (12, 768, 12), "large": (24, 1024, 16)}
 """Released sizes of BEiT-3: orders, width, heads."""
 
 
-def spread_keys(orders: int, keys: int) -> tuple[int, ...]:
-    """Give each key an equal run of consecutive orders."""
+def spread_keys(orders: int, keys: int | Sequence[int]) -> tuple[int, ...]:
+    """Give each key a run of consecutive orders.
+
+    Args:
+        orders: of the whole stack.
+        keys: the number of keys, which then have equal runs; or the number of orders of each.
+
+    Returns:
+        The key of every order.
+
+    Raises:
+        ValueError: the orders cannot be shared out so.
+    """
+    if not isinstance(keys, int):
+        if sum(keys) != orders or min(keys, default=0) < 1:
+            shares = ", ".join(map(str, keys))
+            raise ValueError(f"keys with {shares} orders do not share out {orders} orders")
+        return tuple(key for key, run in enumerate(keys) for _ in range(run))
     if not 1 <= keys <= orders or orders % keys:
         raise ValueError(f"{keys} keys do not divide {orders} orders; choose a divisor")
     return tuple(order * keys // orders for order in range(orders))

@@ -52,7 +52,12 @@ class OtmvModel(CaptionStack):
         self, image: Tensor, tokens: Tensor, text_mask: Tensor | None, executed: Sequence[int]
     ) -> Tensor:
         """Run embedded pictures and texts together; fp32 readout `[rows, 2, width]`."""
-        h, image_tokens = torch.cat([image, self.stem.text(tokens)], dim=1), image.shape[1]
+        text, prompt = self.stem.text(tokens), self.stem.prompt(image)
+        if prompt is not None:
+            text = torch.cat([text, prompt], dim=1)
+            if text_mask is not None:
+                text_mask = nn.functional.pad(text_mask, (0, prompt.shape[1]), value=True)
+        h, image_tokens = torch.cat([image, text], dim=1), image.shape[1]
         bias = None
         if text_mask is not None:
             real = nn.functional.pad(text_mask, (image_tokens, 0), value=True)

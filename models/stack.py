@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from artifact.config import ModelConfig
 from artifact.task import TaskName
@@ -31,6 +32,8 @@ class Stack(nn.Module):
         stem: embeds pixels and tokens.
         keys: the key blocks.
         heads: by task name.
+        recomputed: while tuning, key blocks keep only their inputs and are computed again on the
+            way back: less memory, more time.
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -41,6 +44,7 @@ class Stack(nn.Module):
             KeyBlock(config, len(config.orders_of_key(g))) for g in range(config.keys)
         )
         self.heads = make_heads(config)
+        self.recomputed = False
 
     def embedded(self, task: TaskName, pixels: Tensor) -> Tensor:
         """Embed pictures of a task: uint8 `[batch, side, side, 3]` to `[batch, tokens, width]`.
@@ -82,7 +86,10 @@ class Stack(nn.Module):
         y: Tensor | None = None
         for order in executed:
             key, order_in_key = self.key_of(order)
-            h = key(h, order_in_key, image_tokens, bias)
+            if self.recomputed and self.training:
+                h = checkpoint(key, h, order_in_key, image_tokens, bias, use_reentrant=False)
+            else:
+                h = key(h, order_in_key, image_tokens, bias)
             y = self.accumulate(y, read(h))
         assert y is not None, "order 0 is always executed"
         return h, y

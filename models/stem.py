@@ -6,10 +6,14 @@ released checkpoint has; nothing is interpolated while the model runs.
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
+from models.adapters.hooked import StemHooks
+from models.norms import IMAGE, TEXT
 
 POSITION_OFFSET = 2
 """torchscale reserves positions 0 and 1; the first token of either modality stands at 2."""
@@ -20,6 +24,9 @@ class Stem(nn.Module):
 
     Args:
         config: shape of the model.
+
+    Attributes:
+        hooks: an adapter's, if one is attached (ADR 0031).
     """
 
     def __init__(self, config: ModelConfig) -> None:
@@ -38,6 +45,7 @@ class Stem(nn.Module):
                 for side in others
             }
         )
+        self.hooks: StemHooks | None = None
         nn.init.normal_(self.words.weight, std=width**-0.5)
         tables = (self.image_positions, self.text_positions, *map(self._positions, others))
         for table in tables:
@@ -58,7 +66,8 @@ class Stem(nn.Module):
         x = pixels.permute(0, 3, 1, 2).to(weight.dtype) * (2.0 / 255.0) - 1.0
         x = self.patches(x).flatten(2).transpose(1, 2)
         x = torch.cat([self.cls_token.expand(x.shape[0], -1, -1).to(x.dtype), x], dim=1)
-        return x + self._positions(pixels.shape[1]).weight[POSITION_OFFSET:]
+        x = x + self._positions(pixels.shape[1]).weight[POSITION_OFFSET:]
+        return x if self.hooks is None else self.hooks.embedded(IMAGE, x)
 
     def _positions(self, side: int) -> nn.Embedding:
         """Return the positions of pictures of that side, in pixels.
@@ -88,4 +97,35 @@ class Stem(nn.Module):
         if positions is None:
             positions = torch.arange(tokens.shape[1], device=tokens.device)
         embedded: Tensor = self.words(tokens) + self.text_positions(positions + POSITION_OFFSET)
-        return embedded
+        return embedded if self.hooks is None else self.hooks.embedded(TEXT, embedded)
+
+    def prompt(self, embedded: Tensor) -> Tensor | None:
+        """Return an adapter's prompt rows for embedded tokens; None: there are none.
+
+        Args:
+            embedded: `[batch, tokens, width]`.
+
+        Returns:
+            `[batch, rows, width]`, tokens of the text.
+        """
+        return None if self.hooks is None else self.hooks.prompt(embedded)
+
+
+def resized_positions(table: Tensor, patches: int) -> Tensor:
+    """Interpolate a table of picture positions, as BEiT-3 does: bicubic over the grid.
+
+    Args:
+        table: `[POSITION_OFFSET + 1 + before², width]`.
+        patches: along a side of the new grid.
+
+    Returns:
+        `[POSITION_OFFSET + 1 + patches², width]`.
+    """
+    first, old = table[: POSITION_OFFSET + 1], table[POSITION_OFFSET + 1 :]
+    before = math.isqrt(len(old))
+    if before == patches:
+        return table
+    grid = old.reshape(1, before, before, -1).permute(0, 3, 1, 2)
+    size = (patches, patches)
+    grid = nn.functional.interpolate(grid, size=size, mode="bicubic", align_corners=False)
+    return torch.cat([first, grid.permute(0, 2, 3, 1).flatten(0, 2)])

@@ -47,7 +47,7 @@ class WorkerProcess:
         self._ready = False
         life, self._life = os.pipe()
         fds = (theirs.fileno(), life)
-        command = [sys.executable, "-m", "pictures.worker", *map(str, fds)]
+        command = [sys.executable, "-P", "-m", "pictures.worker", *map(str, fds)]
         self._process = subprocess.Popen(
             [*command, str(memory_bytes), str(_NICENESS if gives_way else 0)],
             pass_fds=fds,

@@ -18,10 +18,15 @@ from engine.telemetry import Telemetry
 from pictures.errors import DecodeWorkerDied, ImageError
 from server.access.guard import KeyGuard, open_paths
 from server.access.hosts import HostGuard
+from server.apis.direct_answers import DirectAnswers
+from server.apis.open_inference.optional_grpc import Listener, grpc_listener
+from server.apis.openapi.document import install_openapi
+from server.apis.pages.routes import page_addresses
+from server.apis.registry import json_bodies, routers, routes_that_answer
 from server.configuration.settings import Settings
 from server.engine_pool import OpenPool
 from server.errors import FieldProblem, InvalidFields, ServerError
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.http.cors import Cors
 from server.http.middleware import RequestReports, RequestStamp
 from server.http.whole_answers import WholeAnswers
@@ -29,12 +34,7 @@ from server.lifecycle.serving import Serving
 from server.observing.logs import log_failure
 from server.observing.request_record import record_of
 from server.observing.tracing import Tracing, open_tracing
-from server.requests.budget import BUDGET_HEADERS
-from server.routes import artifacts, health, memory_budget, variants
-from server.routes.answers import answer_endpoints, answers_router
-from server.routes.direct_answers import DirectAnswers
-from server.routes.openapi_document import install_openapi
-from server.tasks import SERVED_TASKS
+from server.requests.budget import BUDGET_HEADERS, FIRST_TOKEN_HEADERS
 
 DESCRIPTION = """One tuned vision-language model, served as a family of variants: every request
 gets the best variant its budget allows. Every error is RFC 9457 `application/problem+json`."""
@@ -54,41 +54,53 @@ def create_app(
 
     Raises:
         TracingUnavailable: spans are wanted, and OpenTelemetry is not installed.
+        GrpcUnavailable: a port for gRPC is set, and its packages are not installed.
     """
     clock = clock or SystemClock()
     tracing = open_tracing(settings, version, clock)
+    routes = routes_that_answer()
     app = FastAPI(
         title="otmv-serve",
         version=version,
         description=DESCRIPTION,
-        lifespan=_lifespan(tracing),
+        lifespan=_lifespan(tracing, grpc_listener(settings, routes)),
+        docs_url=None,  # FastAPI's pages load their scripts from other servers; ours do not
+        redoc_url=None,
         redirect_slashes=False,  # Starlette's would name the host that the client named
         # FastAPI's own, which the environment can turn on, writes down exceptions with messages.
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     app.state.serving = Serving(settings, open_pool, telemetry, clock)
-    tasks = tuple(SERVED_TASKS.values())
-    app.include_router(answers_router(tasks))
-    for module in (variants, artifacts, memory_budget, health):
-        app.include_router(module.router)
+    for router in routers():
+        app.include_router(router)
     for kind in _HANDLED:
-        app.add_exception_handler(kind, _as_problem)
+        app.add_exception_handler(kind, _as_error)
     app.add_exception_handler(RequestValidationError, _invalid_parameters)
-    unguarded = open_paths(settings.guard_metrics) if settings.keys else None
-    endpoints = answer_endpoints(tasks)
-    app.add_middleware(DirectAnswers, endpoints, on_error=_as_problem, handled=_HANDLED)
+    open_to_all = open_paths(settings.guard_metrics) | page_addresses()
+    unguarded = open_to_all if settings.keys else None
+    app.add_middleware(DirectAnswers, routes=routes, on_error=_as_error, handled=_HANDLED)
     _add_middleware(app, clock, tracing, unguarded)
-    requests = [served.shape.json for served in tasks]
-    install_openapi(app, requests, unguarded, named_hosts=bool(settings.allowed_hosts))
+    install_openapi(app, json_bodies(), unguarded, named_hosts=bool(settings.allowed_hosts))
     return app
 
 
-def _lifespan(tracing: Tracing | None) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    tracing: Tracing | None, open_grpc: Callable[[FastAPI], Listener] | None
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         serving: Serving = app.state.serving
-        serving.start_loading()
+        app.state.grpc = None
+        try:
+            if open_grpc is not None:
+                app.state.grpc = open_grpc(app)
+                await app.state.grpc.start()
+            serving.start_loading()
+        except OSError as error:  # its port is taken
+            serving.fail(error)
         yield
+        if app.state.grpc is not None:
+            await app.state.grpc.stop()
         await serving.close()
         if tracing is not None:
             await asyncio.to_thread(tracing.close)
@@ -114,7 +126,9 @@ def _add_middleware(
             open_for_all=unguarded,
         )
     if settings.cors_origins:
-        app.add_middleware(Cors, origins=settings.cors_origins, sent=tuple(BUDGET_HEADERS))
+        app.add_middleware(
+            Cors, origins=settings.cors_origins, sent=(*BUDGET_HEADERS, *FIRST_TOKEN_HEADERS)
+        )
     if settings.allowed_hosts:
         app.add_middleware(HostGuard, allowed=settings.allowed_hosts)
     app.add_middleware(WholeAnswers)
@@ -128,12 +142,12 @@ def _add_middleware(
     )
 
 
-async def _as_problem(request: Request, error: Exception) -> Response:
+async def _as_error(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException) and request.method == "OPTIONS" and _allowed(error):
         return Response(status_code=204, headers={"Allow": _allowed(error)})
     record = record_of(request)
     log_failure(error, record)
-    return problem_response(error, record.request_id, request.scope["path"])
+    return error_response(error, record.request_id, request.scope["path"])
 
 
 def _allowed(error: HTTPException) -> str:
@@ -149,4 +163,4 @@ async def _invalid_parameters(request: Request, error: Exception) -> Response:
     problems = tuple(
         FieldProblem(".".join(str(part) for part in item["loc"]), item["msg"]) for item in found
     )
-    return await _as_problem(request, InvalidFields(problems))
+    return await _as_error(request, InvalidFields(problems))

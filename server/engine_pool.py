@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Protocol
 
 from artifact.store import Artifact
 from artifact.task import TaskName
 from engine.requests.request import Request
+from engine.residency.adapters.lease import LoadedAdapter
 from engine.types import Answer, Budget, Input, Offer, Outcome
 
 Progress = Callable[[str, float], None]
@@ -58,11 +60,13 @@ class Pool(Protocol):
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
+        adapter: str | None = None,
         outside: int = 0,
     ) -> Request:
         """Take a place in the queue and `rows` slots, or raise the typed refusal at once.
 
         `tokens`: of the text. `reply_s`: predicted time from the engine's answer to the reply.
+        `adapter`: name of a loaded one.
         `outside`: requests that wait in the front: rows with an answer make room for them.
         """
         ...
@@ -116,6 +120,20 @@ class Pool(Protocol):
 
         Raises BudgetTooSmall if no variant would be left, LoadFailed if a stage cannot be loaded.
         """
+        ...
+
+    def adapters(self) -> Mapping[str, LoadedAdapter]:
+        """Return the adapters that requests may name."""
+        ...
+
+    def load_adapter(self, folder: Path) -> LoadedAdapter:
+        """Load an adapter; blocking. Raises AdapterError, ArtifactError, AdapterNotLoaded or
+        LoadFailed, and nothing has changed then.
+        """
+        ...
+
+    def drop_adapter(self, name: str) -> LoadedAdapter:
+        """Let no new request name an adapter, or raise UnknownAdapter."""
         ...
 
     def drain(self, timeout_s: float) -> bool:

@@ -18,6 +18,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from engine.loop.executor import ENGINE_THREAD
+from server.apis.registry import routes_that_answer
 from server.engine_pool import LOADER_THREAD
 from server.errors import ArtifactRefused, ServerError
 from server.http.connection.accepting import Acceptor
@@ -25,7 +26,6 @@ from server.http.connection.head_admission import HeadAdmission
 from server.http.connection.limits import ConnectionLimits
 from server.http.connection.protocol import LimitedProtocol
 from server.lifecycle.serving import Serving
-from server.routes.answers import answer_paths
 
 _BACKLOG = 2**16 - 1
 _LINGER_S = 0.5
@@ -116,7 +116,7 @@ def draining_server(
         most_connections,
         serving.clock,
         serving.telemetry,
-        HeadAdmission(serving.front, serving.shares.of, answer_paths()),
+        HeadAdmission(serving.front, serving.shares.of, routes_that_answer().kind_of),
     )
     return DrainingServer(config, serving, limits, on_ready)
 

@@ -78,6 +78,7 @@ HOMONYMS = (
     Homonym(
         "engine/opening/choose.py", "Remembered.read", "'reason'", "field: why a backend was taken"
     ),
+    Homonym("models/adapters/merging.py", "", "HookKind.STEM", "hooks at embedded tokens"),
     Homonym("cli/commands/serve.py", "_serve", "'reason'", "field of a log record: why it stopped"),
     Homonym(
         "cli/commands/ask/facts.py",

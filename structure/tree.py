@@ -21,6 +21,7 @@ PACKAGES = (
     "pictures",
     "deploy",
     "fleet",
+    "otmv_serve",
 )
 """The packages of the product. Those that do not exist have no files."""
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from artifact.task import TaskName
-from models.gates import draw
+from models.once_tuning.gates import draw
 from models.series import OtmvModel
 from tuning.pool import PicturePool
 from tuning.recipe import Recipe

@@ -7,9 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from artifact.config import ModelConfig
-from artifact.task import CAPTION, EMBED, REASON, VQA, TaskName
+from artifact.task import CAPTION, REASON, VQA, TaskName
 from models.presets import spread_keys
+from tuning.recipes.parts import Shape
+from tuning.recipes.shipped_recipes import shipped_worlds
+from tuning.recipes.world import WorldFile, WorldMethod, WorldPhase
 from tuning.tokens import SPECIAL
+from tuning.world.questions import KINDS
 from tuning.world.vocabulary import ANSWERS, WORDS
 
 TUNING_SEED, LADDER_SEED, CHOOSING_SEED, QUALITY_SEED = 1, 2, 3, 4
@@ -96,74 +100,62 @@ def demo_config(name: str, keys: int, width: int = 192, heads: int = 6) -> Model
         width: D.
         heads: attention heads.
     """
+    shape = Shape(orders=8, width=width, heads=heads, image_size=64)
+    return _world_config(
+        name, shape, WorldMethod(kind="otmv", keys=keys), (VQA.name, CAPTION.name, REASON.name)
+    )
+
+
+def _world_config(
+    name: str, shape: Shape, method: WorldMethod, tasks: tuple[TaskName, ...]
+) -> ModelConfig:
+    """Return a model of that shape, with the generated world's words and answers."""
     return ModelConfig(
         name=name,
-        image_size=64,
-        patch_size=16,
-        width=width,
-        heads=heads,
-        ffn_width=4 * width,
+        image_size=shape.image_size,
+        patch_size=shape.patch_size,
+        width=shape.width,
+        heads=shape.heads,
+        ffn_width=4 * shape.width,
         vocab_size=len(SPECIAL) + len(WORDS),
-        max_text_positions=48,
-        key_of_order=spread_keys(8, keys),
+        max_text_positions=shape.text_positions,
+        key_of_order=spread_keys(shape.orders, method.keys),
         merged_feed_forward=True,
         readout="series",
-        skip_probability=0.1,
-        num_answers=len(ANSWERS),
-        tasks=(VQA.name, CAPTION.name, REASON.name),
+        skip_probability=method.skip_probability,
+        num_answers=len(ANSWERS) if VQA.name in tasks else 0,
+        tasks=tasks,
     )
 
 
-DEMO_PHASES = (
-    Phase(until=2400, horizon=6000, kind_shares=(0.34, 0.12, 0.18, 0.10, 0.26)),
-    Phase(until=6000, horizon=6000, kind_shares=(0.20, 0.12, 0.22, 0.06, 0.40)),
-)
-"""Relations are learned last by far: they are asked more often than they come, in the end four
-times as often. The learning rate falls once, to zero."""
+def world_recipe(file: WorldFile) -> Recipe:
+    """Return the run that a recipe's file describes.
 
-DEMO_BATCHES = {VQA.name: 64, CAPTION.name: 12, REASON.name: 24}
-"""Small: what is learned late takes steps more than it takes examples."""
-
-
-def demo_recipe(config: ModelConfig) -> Recipe:
-    """Return how a model of the demo's shape is tuned."""
-    return Recipe(
-        config=config,
-        phases=DEMO_PHASES,
-        pictures=60_000,
-        batch_sizes=DEMO_BATCHES,
-        learning_rate=1e-3,
-        warmup_steps=200,
-        prefix_share=0.4,
-    )
-
-
-def retrieval_recipe(config: ModelConfig) -> Recipe:
-    """Return how a model of the demo's shape is tuned to find pictures by texts, and texts by them.
-
-    Large batches: every other pair of a batch is what a pair is told from.
+    Raises:
+        ValueError: its shape makes no model.
     """
+    shape, phases = file.model.shape, file.world.phases
     return Recipe(
-        config=dataclasses.replace(config, tasks=(EMBED,), num_answers=0),
-        phases=(Phase(until=1500, horizon=1500),),
-        pictures=60_000,
-        batch_sizes={EMBED: 128},
-        learning_rate=1e-3,
-        warmup_steps=100,
-        prefix_share=0.4,
+        config=_world_config(file.name, shape, file.method, tuple(file.tasks)),
+        phases=tuple(_phase(each) for each in phases),
+        pictures=file.world.pictures,
+        questions=file.world.questions,
+        batch_sizes={task: each.batch for task, each in file.tasks.items()},
+        learning_rate=file.optimiser.learning_rate,
+        patch_rate=file.optimiser.patch_rate,
+        warmup_steps=file.optimiser.warmup_steps,
+        weight_decay=file.optimiser.weight_decay,
+        prefix_share=file.method.prefix_share,
+        seed=file.run.seed,
     )
 
 
-RECIPES = {
-    "demo": demo_recipe(demo_config("demo", keys=2)),
-    "demo-literal": demo_recipe(demo_config("demo-literal", keys=1)),
-    "demo-retrieval": retrieval_recipe(demo_config("demo-retrieval", keys=2)),
-    "smoke": Recipe(
-        config=demo_config("smoke", keys=2, width=32, heads=2),
-        phases=(Phase(4, 4),),
-        pictures=16,
-        batch_sizes={VQA.name: 8, CAPTION.name: 4, REASON.name: 4},
-        warmup_steps=2,
-    ),
-}
-"""`demo` is the shipped model, `demo-literal` its one-key sister, `smoke` a run of a second."""
+def _phase(phase: WorldPhase) -> Phase:
+    said = phase.kind_shares
+    shares = None if said is None else tuple(said[kind] for kind in KINDS)
+    return Phase(phase.until, phase.horizon, shares)
+
+
+RECIPES = {name: world_recipe(file) for name, file in shipped_worlds().items()}
+"""Shipped recipes on the generated world: `demo`, its one-key sister, `demo-retrieval`, and a run
+of seconds."""

@@ -37,22 +37,60 @@ def save_state(
         "seed": recipe.seed,
     }
     labels = ANSWERS if recipe.config.num_answers else ()
-    save(out, Checkpoint(model, world_tokenizer(), labels, None, note, DOMAIN))
-    temporary = out / f"{STATE}.tmp-save"
-    torch.save(
-        {
-            "step": step,
-            "recipe": _fingerprint(recipe),
-            "model": model.state_dict(),
-            "optimiser": optim.state_dict(),
-        },
-        temporary,
-    )
-    temporary.replace(out / STATE)
+    checkpoint = Checkpoint(model, world_tokenizer(), labels, None, note, DOMAIN)
+    write_resumable(out, model, checkpoint, _fingerprint(recipe), optim, step)
 
 
 def load_state(out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.Optimizer) -> int:
-    """Resume from `out` if it holds a run of this recipe.
+    """Resume from `out` if it holds a run of this recipe; see `read_resumable`."""
+    return read_resumable(out, _fingerprint(recipe), model, optim)
+
+
+def write_resumable(
+    out: Path,
+    model: OtmvModel,
+    checkpoint: Checkpoint | None,
+    fingerprint: str,
+    optim: torch.optim.Optimizer,
+    step: int,
+) -> None:
+    """Write a checkpoint, and beside it one file that holds all that a resumed run needs.
+
+    Args:
+        out: folder.
+        model: what is tuned.
+        checkpoint: it, with words and answers; None: none is left, as of an adapter.
+        fingerprint: of the run.
+        optim: its optimiser.
+        step: the next one.
+
+    Raises:
+        OSError: something cannot be written; what was there before is still there.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    if checkpoint is not None:
+        save(out, checkpoint)
+    state = {
+        "step": step,
+        "recipe": fingerprint,
+        "model": model.state_dict(),
+        "optimiser": optim.state_dict(),
+    }
+    temporary = out / f"{STATE}.tmp-save"
+    try:
+        with temporary.open("wb") as file:
+            torch.save(state, file)
+        temporary.replace(out / STATE)
+    except RuntimeError as error:  # what torch makes of a full disk
+        raise OSError(f"cannot write {out / STATE}: {str(error).splitlines()[0]}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def read_resumable(
+    out: Path, fingerprint: str, model: OtmvModel, optim: torch.optim.Optimizer
+) -> int:
+    """Resume from `out` if it holds a run with that fingerprint.
 
     Returns:
         The step to run next; 0 for an empty folder.
@@ -63,7 +101,7 @@ def load_state(out: Path, recipe: Recipe, model: OtmvModel, optim: torch.optim.O
     if not (out / STATE).is_file():
         return 0
     stored = torch.load(out / STATE, weights_only=True, map_location="cpu")
-    if stored["recipe"] != _fingerprint(recipe):
+    if stored["recipe"] != fingerprint:
         raise ResumeError(f"{out} holds a run of another recipe; name another folder with --out")
     model.load_state_dict(stored["model"])
     optim.load_state_dict(stored["optimiser"])

@@ -76,7 +76,7 @@ def formats() -> None:
 
     rows = [(each.name, each.about, each.files) for each in FORMATS.values()]
     show(table(None, ("format", "what it is", "files"), (), rows))
-    say("What each holds, and JSONL of your own by example: docs/data.md")
+    say("What each holds, and JSONL of your own by example: docs/offline/data.md")
 
 
 def _checked(

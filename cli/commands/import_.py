@@ -132,7 +132,7 @@ def _from_release(
     merge: str | None,
     report: Report,
 ) -> Checkpoint:
-    from models.merge import merge_named
+    from models.once_tuning.merge import merge_named
     from models.public import RELEASED_TASKS, ReleasedFiles, StartOfTuning, import_release
 
     if task not in RELEASED_TASKS:

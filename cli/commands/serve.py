@@ -22,6 +22,7 @@ from engine.opening.threads import with_threads
 from engine.pool import EnginePool
 from engine.telemetry import Telemetry
 from engine.types import Offer
+from server.apis.open_inference.optional_grpc import GrpcUnavailable
 from server.app import create_app
 from server.configuration.settings import Settings
 from server.configuration.sources import (
@@ -47,6 +48,7 @@ _EXPECTED = (
     AddressUnavailable,
     ConfigurationError,
     TracingUnavailable,
+    GrpcUnavailable,
     OSError,
 )
 
@@ -60,6 +62,9 @@ _Backend = Annotated[
 ]
 _MemoryBudget = Annotated[
     str | None, typer.Option(help="Bytes the stages may take, for example 512MiB.")
+]
+_AdaptersFolder = Annotated[
+    Path | None, typer.Option(help="Folder of adapters; all of them are loaded at start.")
 ]
 _CacheDir = Annotated[Path | None, typer.Option(help="Where latency profiles are kept.")]
 _QueueLimit = Annotated[int | None, typer.Option(help="Requests admitted at once.")]
@@ -78,6 +83,7 @@ def serve(
     port: _Port = None,
     backend: _Backend = None,
     memory_budget: _MemoryBudget = None,
+    adapters: _AdaptersFolder = None,
     cache_dir: _CacheDir = None,
     queue_limit: _QueueLimit = None,
     engine_threads: _EngineThreads = None,
@@ -92,6 +98,7 @@ def serve(
         "port": port,
         "backend": backend,
         "memory_budget": memory_budget,
+        "adapters": adapters,
         "cache_dir": cache_dir,
         "queue_limit": queue_limit,
         "engine_threads": engine_threads,
@@ -158,6 +165,7 @@ def engine_config(settings: Settings) -> EngineConfig:
         max_batch=settings.max_batch,
         queue_limit=settings.queue_limit,
         caption_slots=settings.caption_slots,
+        adapter_places=settings.adapter_places,
         threads=settings.engine_threads or 0,
         grace_s=settings.grace_s,
         late_answer_worth=settings.late_answer_worth,

@@ -50,6 +50,19 @@ OTHERS = (
     Lock("fuzz", packages=("atheris<3.1",), project=False),
     # schemathesis asks a live server whatever its OpenAPI page allows; its hooks draw pictures.
     Lock("api", packages=("schemathesis>=4.32,<5", "pillow"), project=False),
+    # Clients that others wrote, against a server in .venv: tests/server/apis/clients.
+    Lock(
+        "clients",
+        packages=(
+            "openai>=3.50",
+            "tritonclient[http]",
+            "huggingface-hub",
+            "playwright>=1.65",  # Chromium before our pages
+            "pytest",
+            "pytest-timeout",
+        ),
+        project=False,
+    ),
     Lock("mutants", packages=("cosmic-ray",), project=False),
 )
 _ALONE = frozenset({"reference"})

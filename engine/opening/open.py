@@ -53,6 +53,7 @@ def open_engine(
         config.max_batch,
         config.memory_budget_bytes,
         config.beside_bytes or 0,
+        config.adapter_places,
     )
     opened = None
     try:

@@ -13,6 +13,7 @@ from engine.requests.open_requests import OpenRequests
 from engine.requests.planner import Planner
 from engine.requests.policy import check_budget, expires_s
 from engine.requests.request import Request
+from engine.residency.adapters.shelf import AdapterShelf
 from engine.residency.family import Family
 from engine.tasks.caption import check_beams
 from engine.types import Budget
@@ -27,6 +28,7 @@ class Known:
     rows: int = 1
     tokens: int | None = None
     reply_s: float = 0.0
+    adapter: str | None = None
     outside: int = 0
 
 
@@ -45,12 +47,14 @@ class Admission:
         requests: OpenRequests,
         config: EngineConfig,
         max_beams: int,
+        shelf: AdapterShelf,
     ) -> None:
         self._family = family
         self._planner = planner
         self._requests = requests
         self._config = config
         self._max_beams = max_beams
+        self._shelf = shelf
 
     def open(self, name: TaskName, budget: Budget, known: Known, now: float) -> Request:
         """Take a place for a request.
@@ -70,9 +74,16 @@ class Admission:
         check_beams(beams, self._max_beams)
         slots = beams if task.writes else 0
         self._requests.check_open(now, lambda: self._planner.backlog(now).total_s, slots)
-        request = self._planned(task, budget, known, beams, now)
-        request.future.set_running_or_notify_cancel()
-        self._requests.add(request, now, lambda: self._planner.backlog(now).total_s)
+        lease = None if known.adapter is None else self._shelf.lease(known.adapter)
+        try:
+            request = self._planned(task, budget, known, beams, now)
+            request.adapter = lease
+            request.future.set_running_or_notify_cancel()
+            self._requests.add(request, now, lambda: self._planner.backlog(now).total_s)
+        except BaseException:  # it has no place, so nothing else would let go
+            if lease is not None:
+                lease.release()
+            raise
         return request
 
     def _planned(self, task: Task, budget: Budget, known: Known, beams: int, now: float) -> Request:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from artifact.config import Precision
 from artifact.task import TaskName
 from engine.requests.request import Request
 from engine.residency.family import Family, Member
@@ -42,6 +43,7 @@ class AnswerMaker:
         member = self._family.member(task, request.variant)
         queue_s = now - request.submitted_s - sum(request.phases_s.values())
         caption = request.row.caption
+        words = [] if caption is None else caption.words
         labels: tuple[tuple[str, float], ...] = ()
         vectors: dict[str, NDArray[np.float32]] = {}
         if request.task.embeds:
@@ -54,15 +56,18 @@ class AnswerMaker:
             executed=member.pattern.executed,
             bits=member.pattern.bits,
             executed_blocks=member.pattern.depth,
-            quality=member.quality,
+            quality=_quality(request, member, self._family.precision),
             predicted_s=request.answer_s,
             deadline_met=now <= request.deadline_s if request.has_deadline else None,
             degraded_because=request.degraded_because,
             labels=labels,
-            text=None if caption is None else self._decode(caption.words),
+            text=None if caption is None else self._decode(words),
+            text_tokens=len(words),
+            cut_off=request.words is not None and len(words) >= request.words,
             vectors=vectors,
             precision=self._family.precision,
             phases_s={"queue": max(queue_s, 0.0), **request.phases_s},
+            adapter=None if request.adapter is None else request.adapter.name,
         )
 
     def _by_variant(
@@ -74,6 +79,16 @@ class AnswerMaker:
         *stops, last = sorted(of_stops)
         found = {passed[executed[:blocks]]: of_stops[blocks] for blocks in stops}
         return found | {member.variant: of_stops[last]}
+
+
+def _quality(request: Request, member: Member, precision: Precision) -> float | None:
+    """Return the variant's quality, with the request's adapter if that was tuned for the task."""
+    task, lease = request.task.name, request.adapter
+    if lease is None or not lease.place_for(task):
+        return member.quality
+    record, executed = lease.adapter.record, member.pattern.executed
+    found = record.quality_of(executed, task, precision)
+    return record.quality_of(executed, task, "fp32") if found is None else found
 
 
 def best_labels(

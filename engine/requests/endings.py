@@ -69,7 +69,8 @@ class Endings:
                 request.stream.end(answer.text)
         finally:
             self._tell(request, answer)
-        self._sample.offer(request, answer)
+        if request.adapter is None:  # the deepest variant would be run without it
+            self._sample.offer(request, answer)
 
     def _tell(self, request: Request, what: Answer | Exception) -> None:
         """Resolve the future of a request that has ended, unless that was done."""
@@ -89,6 +90,8 @@ class Endings:
             task.name, answer.variant, now - request.arrived_s, answer.degraded, task.pictures
         )
         self._telemetry.phases(answer.phases_s)
+        if answer.adapter is not None:
+            self._telemetry.adapted(answer.adapter)
         if caption is not None:
             first_token_s = request.first_word_s - request.arrived_s
             self._telemetry.caption(answer.variant, caption.decoded, first_token_s)

@@ -117,9 +117,14 @@ class OpenRequests:
             self._changed.notify_all()
 
     def free(self, request: Request) -> None:
-        """Give back the slots of a submitted request, once nothing of it is left; as `answered`."""
+        """Give back the slots of a submitted request, once nothing of it is left; as `answered`.
+
+        So with its adapter.
+        """
         with self._changed:
             self._held.pop(request.id, None)
+        if request.adapter is not None:
+            request.adapter.release()
 
     def _sweep(self, now: float) -> bool:
         """End requests admitted and never submitted, long past their deadline."""
@@ -156,6 +161,8 @@ class OpenRequests:
                 self._untold[request.id] = request
             else:
                 self._held.pop(request.id, None)
+                if request.adapter is not None:
+                    request.adapter.release()
             self._telemetry.ended(*self._requests.pop(request.id).labels, outcome)
             self._changed.notify_all()
         return True

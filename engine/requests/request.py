@@ -11,6 +11,7 @@ from artifact.task import Task, TaskName
 from engine.elastic.correction import Way
 from engine.elastic.course import WORD
 from engine.elastic.snapshot import RowView
+from engine.residency.adapters.lease import AdapterLease
 from engine.rows.caption.stream import TextStream
 from engine.rows.row import Row
 from engine.types import Answer, Budget, Degraded, Input
@@ -32,7 +33,8 @@ class Request:
     ==========================  =====================================  =====================
     fields                      written by                             on the thread of
     ==========================  =====================================  =====================
-    `id` to `predicted_s`       `Admission`, once                      `admit`'s caller
+    `id` to `predicted_s`,      `Admission`, once                      `admit`'s caller
+    `adapter`
     `future`                    `EnginePool`, once                     whatever ends it
     `submitted`                 `OpenRequests.claim`, once             `submit`'s caller
     `given` to `stream`         `RowMaker`, once                       `submit`'s caller
@@ -60,6 +62,7 @@ class Request:
         keys: how many keys, from the first, any variant it may become needs.
         lost: its deadline cannot be met any more.
         remaining: what must still be done before any answer, as a share of the variant `least`.
+        adapter: its hold on the adapter it named; None: it named none.
         submitted: its picture has been handed over.
         started: its first step has begun.
         given: its pictures and text, as they were handed over.
@@ -103,6 +106,7 @@ class Request:
     keys: int
     lost: bool
 
+    adapter: AdapterLease | None = None
     future: Future[Answer] = field(default_factory=Future)
     submitted: bool = False
 

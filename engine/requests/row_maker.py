@@ -63,6 +63,8 @@ class RowMaker:
         member = self._context.family.member(name, route.course.stops[-1].variant)
         request.given = given
         request.row = task.row(given, asked, member.programs, self._context)
+        if request.adapter is not None:
+            request.row.adapt(request.adapter.place_for(name))
         due_s = request.deadline_s - request.reply_s if request.has_deadline else now + PATIENCE_S
         request.view = RowView(
             request.id, route, due_s, request.expires_s, least_chance=least_chance(request.budget)

@@ -50,7 +50,8 @@ class Member:
 class Family:
     """Every (task, variant) of a manifest at one precision. Immutable.
 
-    `proven` names those whose golden quality on this backend is that of the artifact's record.
+    `precision` is the backend's. `proven` names those whose golden quality on this backend is that
+    of the artifact's record.
     """
 
     def __init__(

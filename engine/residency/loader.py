@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
+import numpy as np
+
+from artifact.manifest import StageFile
 from artifact.store import Artifact
+from engine.backends.arrays import AnyArray
 from engine.backends.base import Backend, LoadedStage
 from engine.residency.family import Family
 from engine.residency.memory import release_freed, resident_bytes
@@ -28,6 +32,7 @@ class StageLoader:
         self._backend = backend
         self._family = family
         self._max_batch = max_batch
+        self._where = family.manifest, backend.memory
 
     def wake_library(self, stage: str) -> None:
         """Load a stage, run it once and drop it: the library's own memory is then no stage's.
@@ -55,6 +60,27 @@ class StageLoader:
         self._warm(loaded, stage, buckets, self._warm_batches(stage))
         return loaded, grown, self._held_bytes() - before
 
+    def load_adapted(
+        self, stage: str, record: StageFile, tables: Mapping[str, AnyArray]
+    ) -> tuple[LoadedStage, int]:
+        """Load a stage's adapted form, and run it as `load` does, without an adapter.
+
+        Returns:
+            The stage, and by how many bytes the process has grown.
+
+        Raises:
+            LoadFailed: it cannot be loaded.
+        """
+        release_freed()
+        before = self._held_bytes()
+        loaded = self._backend.load(stage, self._artifact.path(record.file), record)
+        for bucket in buckets_of(self._family, stage):
+            for batch in self._warm_batches(stage):
+                inputs, into = stage_call(*self._where, stage, bucket, batch)
+                loaded.run({**inputs, **tables, "adapter": np.zeros(batch, np.int64)}, into)
+        release_freed()
+        return loaded, self._held_bytes() - before
+
     def _opened(self, stage: str) -> LoadedStage:
         record = self._family.manifest.stages[stage]
         return self._backend.load(stage, self._artifact.path(record.file), record)
@@ -70,8 +96,7 @@ class StageLoader:
     def _warm(
         self, loaded: LoadedStage, stage: str, buckets: tuple[int, ...], batches: Iterable[int]
     ) -> None:
-        manifest, memory = self._family.manifest, self._backend.memory
         for bucket in buckets:
             for batch in batches:
-                loaded.run(*stage_call(manifest, memory, stage, bucket, batch))
+                loaded.run(*stage_call(*self._where, stage, bucket, batch))
         release_freed()

@@ -12,6 +12,8 @@ from engine.backends.arrays import AnyArray, Memory
 from engine.backends.base import Backend, LoadedStage
 from engine.backends.stage_memory import places_for_outputs
 from engine.errors import BudgetTooSmall
+from engine.residency.adapters.stages import AdaptedStages
+from engine.residency.adapters.tables import AdapterTables
 from engine.residency.family import Family, Member
 from engine.residency.loader import StageLoader
 from engine.residency.memory import release_freed
@@ -31,6 +33,9 @@ class StageSet:
     What the library itself holds (code, threads) counts for no stage.
 
     `run` belongs to one thread; the rest may be called from any.
+
+    Attributes:
+        adapted: the stages that take adapters, if any adapter is loaded.
     """
 
     def __init__(
@@ -41,6 +46,7 @@ class StageSet:
         max_batch: int,
         budget_bytes: int | None = None,
         found_bytes: int = 0,
+        adapter_places: int = 0,
     ) -> None:
         self._backend = backend
         self._family = family
@@ -56,6 +62,14 @@ class StageSet:
         }
         found_bytes = found_bytes if backend.shares_workspace else 0
         self._bytes = StageBytes(artifact.tensor_bytes(), used, found_bytes)
+        config, memory = family.manifest.config, backend.memory
+        self.adapted = AdaptedStages(
+            family.manifest.adapted,
+            adapter_places,
+            lambda form: AdapterTables(form, config, memory, adapter_places),
+            self._loader.load_adapted,
+            self._residency,
+        )
 
     @property
     def memory(self) -> Memory:
@@ -87,10 +101,11 @@ class StageSet:
         return self._bytes.workspace
 
     def loaded_bytes(self) -> tuple[int, int]:
-        """Return the bytes of (workspace, stems and heads; loaded key blocks)."""
+        """Return the bytes of (workspace, stems and heads, adapters; loaded key blocks)."""
         shared = [stage for stage in self.loaded if self._family.key_of_stage(stage) is None]
         keyed = [stage for stage in self.loaded if self._family.key_of_stage(stage) is not None]
-        return self.workspace_bytes + self._bytes.of(shared), self._bytes.of(keyed)
+        apart = self.workspace_bytes + self.adapted.held_bytes()
+        return apart + self._bytes.of(shared), self._bytes.of(keyed)
 
     def key_bytes(self, key: int) -> int:
         """Return the bytes of one key block's loaded stages."""
@@ -151,6 +166,7 @@ class StageSet:
             for stage in self.loaded:
                 if (self._family.key_of_stage(stage) or 0) >= keep:
                     del self._loaded[stage]
+            self.adapted.follow(self.loaded, load=False)
             self._shrunk = self._surplus(self._resident_keys)
             release_freed()
         finally:
@@ -172,14 +188,20 @@ class StageSet:
     ) -> dict[str, Any]:
         """Run one batch through a stage (see `LoadedStage.run`).
 
+        `adapter`, int64 [B], may be among the inputs: each row's place in the adapters' tables. If
+        none of them acts at this stage, the plain stage runs.
+
         Raises:
             InferenceFailed: if the backend throws.
         """
+        if "adapter" in inputs:
+            return self.adapted.run(stage, inputs, into, self._loaded[stage])
         return self._loaded[stage].run(inputs, into)
 
     def close(self) -> None:
         """Unload everything."""
         with self._residency:
+            self.adapted.close()
             self._loaded.clear()
         release_freed()
 
@@ -187,11 +209,11 @@ class StageSet:
         """Return what one request for a variant needs: workspace, its stages, its own arrays."""
         return self.workspace_bytes + self._bytes.of(member.stages) + member.request_bytes
 
-    def total_bytes(self, keys: int) -> int:
-        """Return the bytes of workspace, shared stages and the first `keys` keys."""
+    def total_bytes(self, keys: int, adapters: int | None = None) -> int:
+        """Return the bytes of all but later keys, with that many adapters, or with all."""
         groups: list[int | None] = [None, *range(keys)]
         stages = (stage for key in groups for stage in self.of_key(key))
-        return self.workspace_bytes + self._bytes.of(stages)
+        return self.workspace_bytes + self._bytes.of(stages) + self.adapted.held_bytes(adapters)
 
     def _fitting_keys(self, budget_bytes: int | None) -> int:
         if budget_bytes is None:
@@ -206,6 +228,7 @@ class StageSet:
         while self._resident_keys < self._fitting_keys(self._budget_bytes):
             for stage in self.of_key(self._resident_keys):
                 self._load_stage(stage, on_progress)
+            self.adapted.follow(self.loaded)
             if self._fitting_keys(self._budget_bytes) <= self._resident_keys:
                 self.evict(0)
                 return

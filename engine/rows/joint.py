@@ -71,6 +71,11 @@ class JointRow:
         for row in self.riders:
             row.settle(programs)
 
+    def adapt(self, place: int) -> None:
+        """Run with an adapter, as each of its rows."""
+        for row in self.riders:
+            row.adapt(place)
+
     def inputs(self) -> dict[str, AnyArray]:
         """Return the joint step's inputs: the text is the same for all."""
         given = [row.inputs() for row in self.riders]

@@ -18,8 +18,9 @@ from engine.rows.part import NO_VECTORS, Part
 class OnePassRow:
     """A picture and a text: stem, executed blocks, head; or all in one step.
 
-    It is a question, or one picture of a statement. `h` [N, D] and `y` [R, D] (fp32, R tokens that
-    the task reads) are its hidden state and readout so far, `mask` [N] says which tokens are real;
+    It is a question, or one picture of a statement. `adapter` is its place in the tables of loaded
+    adapters, int64 [], 0 without one (ADR 0036). `h` [N, D] and `y` [R, D] (fp32, R tokens that the
+    task reads) are its hidden state and readout so far, `mask` [N] says which tokens are real;
     None: all of them, for only text is padded. h lies in the backend's memory (ADR 0023). While it
     rides in a batch (engine/rows/slots.py), h and y are slices of that batch's arrays.
 
@@ -52,6 +53,7 @@ class OnePassRow:
         self._tokens = np.full(length, manifest.text.pad, np.int64) if tokens else None
         self._banked: Array | None = None
         self.series = config.readout == "series"
+        self.adapter = np.array(0, np.int64)
         self.mask: Array | None = None
         if self._tokens is not None:
             self._tokens[: len(tokens)] = tokens
@@ -118,6 +120,10 @@ class OnePassRow:
         (self._program,) = programs
         self._cursor = len(self._program.steps) - 1
         self.y, self._banked = self._banked, None
+
+    def adapt(self, place: int) -> None:
+        """Run with the adapter at that place of the tables; before its first step."""
+        self.adapter = np.array(place, np.int64)
 
     def inputs(self) -> dict[str, AnyArray]:
         """Return the next step's inputs."""

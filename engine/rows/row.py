@@ -63,6 +63,10 @@ class Row(Part, Protocol):
         """Whether its answer is there."""
         ...
 
+    def adapt(self, place: int) -> None:
+        """Run with the adapter at that place of the tables (ADR 0036); before its first step."""
+        ...
+
     def follow(self, programs: tuple[Program, ...]) -> None:
         """Change the variant; its programs must begin with what has run.
 

@@ -26,12 +26,14 @@ class Rider(Protocol):
     """A row that rides in a batch while blocks run.
 
     `h` [N, D] and `y` [R, D] (fp32) are its hidden state and readout, `mask` [N] says which tokens
-    are real (None: all); `series`: terms are added to the readout, else the last one is it.
+    are real (None: all); `adapter` is its place in adapters' tables; `series`: terms are added to
+    the readout, else the last one is it.
     """
 
     h: AnyArray
     y: Array
     mask: Array | None
+    adapter: Array
     series: bool
 
     def upcoming(self, steps: int) -> list[int]:
@@ -61,6 +63,7 @@ class Batch:
         self._r = np.empty_like(self._y)
         self._mask = np.zeros((size, shape.tokens), np.bool_) if shape.masked else None
         self._order = np.zeros(size, np.int64)
+        self._adapter = np.zeros(size, np.int64)
         self._rows: list[Rider | None] = []
         self._calls: dict[tuple[int, int], tuple[dict[str, AnyArray], dict[str, AnyArray]]] = {}
 
@@ -90,7 +93,7 @@ class Batch:
         return left
 
     def _place(self, row: Rider, slot: int) -> None:
-        self._h[slot], self._y[slot] = row.h, row.y
+        self._h[slot], self._y[slot], self._adapter[slot] = row.h, row.y, row.adapter
         if self._mask is not None:
             self._mask[slot] = row.mask
         row.h, row.y = self._h[slot], self._y[slot]
@@ -103,8 +106,8 @@ class Batch:
     def ride(self, run: Block, steps: int, interrupted: Callable[[], bool]) -> int:
         """Run the block its rows are at, `steps` times or until interrupted; return how often.
 
-        `run` reads h, order and, if rows are masked, mask [n, ...], and writes h_out and r. What it
-        raises goes on to the caller; the rows have then moved on by the steps before.
+        `run` reads h, order, adapter and, if rows are masked, mask [n, ...], and writes h_out and
+        r. What it raises goes on to the caller; the rows have then moved on by the steps before.
         """
         n = len(self._rows)
         orders = np.array([row.upcoming(steps) for row in self.rows], np.int64)
@@ -128,7 +131,11 @@ class Batch:
         """Return the block's arrays, the same objects each time for the same n and direction."""
         key = (n, id(self._h))
         if key not in self._calls:
-            given: dict[str, AnyArray] = {"h": self._h[:n], "order": self._order[:n]}
+            given: dict[str, AnyArray] = {
+                "h": self._h[:n],
+                "order": self._order[:n],
+                "adapter": self._adapter[:n],
+            }
             if self._mask is not None:
                 given["mask"] = self._mask[:n]
             self._calls[key] = given, {"h_out": self._next[:n], "r": self._r[:n]}

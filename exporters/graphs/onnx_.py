@@ -162,15 +162,23 @@ def _forget_traces(model: onnx.ModelProto) -> None:
     model.ClearField("metadata_props")
 
 
-def file_of(stage: str) -> str:
-    """Return the file name of a stage: `block[0]` lies in `block.0.onnx`."""
-    return stage.replace("[", ".").replace("]", "").replace(":", ".") + ".onnx"
+def file_of(stage: str, form: int | None = None) -> str:
+    """Return the file name of a stage: `block[0]` lies in `block.0.onnx`.
+
+    Args:
+        stage: its name.
+        form: of an adapted form, its number: `block.0.adapted0.onnx`.
+    """
+    adapted = "" if form is None else f".adapted{form}"
+    return stage.replace("[", ".").replace("]", "").replace(":", ".") + f"{adapted}.onnx"
 
 
-def stage_record(stage: UncompiledStage, initializers: Iterable[str]) -> StageFile:
-    """Return the manifest's record of a stage."""
+def stage_record(
+    stage: UncompiledStage, initializers: Iterable[str], form: int | None = None
+) -> StageFile:
+    """Return the manifest's record of a stage, or of its adapted form of that number."""
     return StageFile(
-        file=file_of(stage.name),
+        file=file_of(stage.name, form),
         inputs={name: tensor.spec for name, tensor in stage.inputs.items()},
         outputs={name: tensor.spec for name, tensor in stage.outputs.items()},
         initializers=tuple(initializers),

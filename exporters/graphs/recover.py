@@ -25,7 +25,7 @@ from artifact.stage import StageName, stage_name
 from artifact.store import Artifact
 from exporters.parity import LIMIT
 from exporters.tasks import cut
-from models.checkpoint import Checkpoint
+from models.checkpoint import ARTIFACT_HASH, Checkpoint
 from models.norms import IMAGE, TEXT
 from models.series import OtmvModel
 from models.stem import POSITION_OFFSET
@@ -63,10 +63,11 @@ def recover(artifact: Artifact) -> Checkpoint:
     manifest = artifact.manifest
     note: dict[str, str | int | float] = {
         "weights of artifact": manifest.name,
-        "SHA-256 of its manifest": artifact.hash,
+        ARTIFACT_HASH: artifact.hash,
         "of the checkpoint with SHA-256": manifest.source_checkpoint_sha256 or "not recorded",
     }
     tokenizer = Tokenizer.from_file(str(artifact.path(manifest.tokenizer)))
+    tokenizer.post_processor = None  # the export adds it, for others; a checkpoint reads words only
     return Checkpoint(model, tokenizer, artifact.labels(), None, note)
 
 

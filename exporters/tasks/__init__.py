@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from artifact.manifest.adapted import AdapterCapacity
 from artifact.task import CAPTION, EMBED_IMAGE, EMBED_TEXT, REASON, VQA, TaskName, asked_of
 from exporters.stages import UncompiledStage
 from exporters.tasks.caption import EXPORTED_CAPTION
-from exporters.tasks.contract import ExportedTask
+from exporters.tasks.contract import NO_ADAPTERS, ExportedTask
 from exporters.tasks.embed import EXPORTED_PICTURES, EXPORTED_TEXTS
 from exporters.tasks.reason import EXPORTED_REASON
 from exporters.tasks.vqa import EXPORTED_VQA
@@ -44,14 +45,20 @@ def exported_tasks(listed: Sequence[TaskName]) -> tuple[ExportedTask, ...]:
     return tuple(sorted((exported_task(name) for name in asked_of(listed)), key=order.index))
 
 
-def cut(model: OtmvModel) -> list[UncompiledStage]:
+def cut(model: OtmvModel, capacity: AdapterCapacity = NO_ADAPTERS) -> list[UncompiledStage]:
     """Return every stage that composes variants for the model's tasks, each once.
 
     Args:
         model: in eval mode.
+        capacity: what stems and blocks have room for.
     """
     made: dict[str, UncompiledStage] = {}
     for each in exported_tasks(model.config.tasks):
-        for stage in each.stages(model):
+        for stage in each.stages(model, capacity):
             made.setdefault(stage.name, stage)
     return list(made.values())
+
+
+def cut_adapted(model: OtmvModel, capacity: AdapterCapacity) -> list[UncompiledStage]:
+    """Return the stages of an adapted form: those of `cut` at which it has a hook."""
+    return [stage for stage in cut(model, capacity) if "adapter" in stage.inputs]

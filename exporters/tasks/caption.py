@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from artifact.manifest import TextRecord
+from artifact.manifest.adapted import AdapterCapacity
 from artifact.pattern import SkipPattern
 from artifact.preprocess import TextCodec
 from artifact.task import CAPTION
@@ -17,9 +18,9 @@ from exporters.accounting import block_flops, matrix_macs, patch_flops
 from exporters.examples import Example, padded, picture
 from exporters.stages import UncompiledStage
 from exporters.tasks import caption_stages
-from exporters.tasks.contract import ExportedTask, SearchRows
+from exporters.tasks.contract import NO_ADAPTERS, ExportedTask, SearchRows
+from models.captions import masked_decoding_bias
 from models.checkpoint import Checkpoint
-from models.key_block import masked_decoding_bias
 from models.series import OtmvModel
 
 
@@ -43,9 +44,11 @@ class ExportedCaption(ExportedTask):
 
     task = CAPTION
 
-    def stages(self, model: OtmvModel) -> Iterator[UncompiledStage]:
+    def stages(
+        self, model: OtmvModel, capacity: AdapterCapacity = NO_ADAPTERS
+    ) -> Iterator[UncompiledStage]:
         """Yield both stems, the blocks of both passes for each key, and the head."""
-        return caption_stages.composed(model)
+        return caption_stages.composed(model, capacity)
 
     def whole(
         self, model: OtmvModel, variant: str, pattern: SkipPattern

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from artifact.manifest.adapted import AdapterCapacity
 from artifact.pattern import SkipPattern
 from artifact.stage import StageName
 from artifact.task import CAPTION
+from exporters.adapted.room import Room, attached
 from exporters.stages import (
     Call,
     TensorShape,
@@ -20,28 +22,26 @@ from exporters.stages import (
     tokens_shape,
 )
 from models.key_block import KeyBlock
+from models.norms import IMAGE, TEXT
 from models.series import OtmvModel
 
 _SEE, _WRITE = CAPTION.passes
 
 
-def composed(model: OtmvModel) -> Iterator[UncompiledStage]:
+def composed(model: OtmvModel, capacity: AdapterCapacity) -> Iterator[UncompiledStage]:
     """Yield the stages that any variant is composed of: both stems, blocks, and the head."""
     config = model.config
     size, tokens = config.other_size_of(CAPTION.name), config.image_tokens_of(CAPTION.name)
     image = TensorShape(torch.float32, ("B", tokens, config.width))
     pair = TensorShape(torch.float32, ("B", 2, config.width))
     read = TensorShape(torch.float32, ("B", len(CAPTION.reads), config.width))
-    yield from _stems(model, size, image, pair)
+    yield from _stems(model, size, image, pair, capacity)
     for index, key in each_key(model):
-        seen = _cache(model, tokens)
-        yield UncompiledStage(
-            _SEE.block_at(index, size),
-            Call(key, key.image_pass),
-            {"h": image, "order": order_shape(key)},
-            {"h_out": image, "k": seen, "v": seen},
-        )
-        yield _word_block(_WRITE.block_at(index, size), model, key, pair, read)
+        orders = key.coefficient.numel()
+        room = Room(capacity, config, (IMAGE,), orders)
+        yield _image_block(_SEE.block_at(index, size), key, image, _cache(model, tokens), room)
+        room = Room(capacity, config, (TEXT,), orders)
+        yield _word_block(_WRITE.block_at(index, size), model, key, (pair, read), room)
     module = model.heads[CAPTION.name]
 
     def head(y: Tensor) -> Tensor:
@@ -53,32 +53,62 @@ def composed(model: OtmvModel) -> Iterator[UncompiledStage]:
 
 
 def _stems(
-    model: OtmvModel, size: int | None, image: TensorShape, pair: TensorShape
+    model: OtmvModel,
+    size: int | None,
+    image: TensorShape,
+    pair: TensorShape,
+    capacity: AdapterCapacity,
 ) -> Iterator[UncompiledStage]:
-    inputs = {"pixels": pixels_shape(model, CAPTION.name)}
-    yield UncompiledStage(
-        _SEE.stem_at(size), Call(model.stem, model.stem.image), inputs, {"h": image}
-    )
+    seeing, reading = (Room(capacity, model.config, (each,), None) for each in (IMAGE, TEXT))
 
-    def words(tokens: Tensor, position: Tensor) -> Tensor:
-        return model.stem.text(tokens, torch.stack([position, position + 1], dim=1))
+    def picture(pixels: Tensor, *given: Tensor) -> Tensor:
+        with attached(model.stem, seeing.lookup(None, given)):
+            return model.stem.image(pixels)
+
+    inputs = {"pixels": pixels_shape(model, CAPTION.name), **seeing.inputs()}
+    yield UncompiledStage(_SEE.stem_at(size), Call(model.stem, picture), inputs, {"h": image})
+
+    def words(tokens: Tensor, position: Tensor, *given: Tensor) -> Tensor:
+        with attached(model.stem, reading.lookup(None, given)):
+            return model.stem.text(tokens, torch.stack([position, position + 1], dim=1))
 
     inputs = {"tokens": tokens_shape(model, "B", 2), "position": _position(model)}
+    inputs |= reading.inputs()
     yield UncompiledStage(_WRITE.stem, Call(model.stem, words), inputs, {"h": pair})
 
 
-def _word_block(
-    name: StageName, model: OtmvModel, key: KeyBlock, pair: TensorShape, read: TensorShape
+def _image_block(
+    name: StageName, key: KeyBlock, image: TensorShape, seen: TensorShape, room: Room
 ) -> UncompiledStage:
-    def decode(h: Tensor, order: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> object:
-        h, k_new, v_new = key.decode(h, order, k, v, mask)
+    def see(h: Tensor, order: Tensor, *given: Tensor) -> object:
+        with attached(key, room.lookup(order, given)):
+            return key.image_pass(h, order)
+
+    inputs = {"h": image, "order": order_shape(key), **room.inputs()}
+    return UncompiledStage(name, Call(key, see), inputs, {"h_out": image, "k": seen, "v": seen})
+
+
+def _word_block(
+    name: StageName,
+    model: OtmvModel,
+    key: KeyBlock,
+    hidden: tuple[TensorShape, TensorShape],
+    room: Room,
+) -> UncompiledStage:
+    pair, read = hidden
+
+    def decode(
+        h: Tensor, order: Tensor, k: Tensor, v: Tensor, mask: Tensor, *given: Tensor
+    ) -> object:
+        with attached(key, room.lookup(order, given)):
+            h, k_new, v_new = key.decode(h, order, k, v, mask)
         return h, h[:, 1:], k_new, v_new
 
     mask = TensorShape(torch.bool, ("B", "T"))
     cache, new = _cache(model, "T"), _cache(model, 1)
     inputs = {"h": pair, "order": order_shape(key), "k": cache, "v": cache, "mask": mask}
     outputs = {"h_out": pair, "r": read, "k_new": new, "v_new": new}
-    return UncompiledStage(name, Call(key, decode), inputs, outputs)
+    return UncompiledStage(name, Call(key, decode), inputs | room.inputs(), outputs)
 
 
 def whole(

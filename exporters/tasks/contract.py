@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from artifact.manifest import TextRecord
+from artifact.manifest.adapted import AdapterCapacity
 from artifact.pattern import SkipPattern
 from artifact.task import Task
 from exporters.examples import Example
 from exporters.stages import UncompiledStage
 from models.checkpoint import Checkpoint
 from models.series import OtmvModel
+
+NO_ADAPTERS = AdapterCapacity(ranks={})
+"""Stages without room for adapters."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,14 @@ class ExportedTask(ABC):
     whole_beside_stages: bool = False
 
     @abstractmethod
-    def stages(self, model: OtmvModel) -> Iterator[UncompiledStage]:
+    def stages(
+        self, model: OtmvModel, capacity: AdapterCapacity = NO_ADAPTERS
+    ) -> Iterator[UncompiledStage]:
         """Yield every stage that composes its variants; stages of one name are shared by tasks.
 
         Args:
             model: in eval mode.
+            capacity: what stems and blocks have room for.
         """
 
     @abstractmethod

@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from artifact.manifest import TextRecord
+from artifact.manifest.adapted import AdapterCapacity
 from artifact.pattern import SkipPattern
 from artifact.preprocess import TextCodec
 from artifact.stage import StageName
 from artifact.task import Task
 from exporters.accounting import matrix_macs, row_flops
+from exporters.adapted.room import BOTH, Room, attached
 from exporters.examples import Example, lengths_mask, padded, picture
 from exporters.stages import (
     Call,
@@ -26,7 +28,7 @@ from exporters.stages import (
     pixels_shape,
     tokens_shape,
 )
-from exporters.tasks.contract import ExportedTask, SearchRows
+from exporters.tasks.contract import NO_ADAPTERS, ExportedTask, SearchRows
 from models.checkpoint import Checkpoint
 from models.key_block import KeyBlock, key_mask_bias
 from models.series import OtmvModel, read_joint
@@ -77,16 +79,21 @@ class ExportedOnePass(ExportedTask):
         self.whole_beside_stages = whole_beside_stages
         self._right_class = right_class
 
-    def stages(self, model: OtmvModel) -> Iterator[UncompiledStage]:
+    def stages(
+        self, model: OtmvModel, capacity: AdapterCapacity = NO_ADAPTERS
+    ) -> Iterator[UncompiledStage]:
         """Yield the stem, a block for each key, and the head."""
         (through,) = self.task.passes
         config, width = model.config, model.config.width
         size, tokens = config.other_size_of(self.task.name), config.image_tokens_of(self.task.name)
         hidden = TensorShape(torch.float32, ("B", "N", width))
         read = len(self.task.reads)
-        yield _stem(through.stem_at(size), model, pixels_shape(model, self.task.name), hidden)
+        room = Room(capacity, config, BOTH, None)
+        pixels = pixels_shape(model, self.task.name)
+        yield _stem(through.stem_at(size), model, pixels, hidden, room)
         for index, key in each_key(model):
-            yield _block(through.block_at(index, size), tokens, key, hidden, read)
+            room = Room(capacity, config, BOTH, key.coefficient.numel())
+            yield _block(through.block_at(index, size), tokens, key, hidden, read, room)
         head, rows = model.heads[self.task.name], self.task.rows
         shape = ("B", read, width) if rows == 1 else ("B", rows, read, width)
         yield UncompiledStage(
@@ -193,24 +200,32 @@ def _pixels(example: Example, side_px: int) -> NDArray[np.uint8]:
 
 
 def _stem(
-    name: StageName, model: OtmvModel, picture: TensorShape, hidden: TensorShape
+    name: StageName, model: OtmvModel, picture: TensorShape, hidden: TensorShape, room: Room
 ) -> UncompiledStage:
-    def stem(pixels: Tensor, tokens: Tensor) -> Tensor:
-        return torch.cat([model.stem.image(pixels), model.stem.text(tokens)], dim=1)
+    def stem(pixels: Tensor, tokens: Tensor, *given: Tensor) -> Tensor:
+        with attached(model.stem, room.lookup(None, given)):
+            return torch.cat([model.stem.image(pixels), model.stem.text(tokens)], dim=1)
 
-    inputs = {"pixels": picture, "tokens": tokens_shape(model, "B", "L")}
+    inputs = {"pixels": picture, "tokens": tokens_shape(model, "B", "L"), **room.inputs()}
     return UncompiledStage(name, Call(model.stem, stem), inputs, {"h": hidden})
 
 
 def _block(
-    name: StageName, image_tokens: int, key: KeyBlock, hidden: TensorShape, read: int
+    name: StageName,
+    image_tokens: int,
+    key: KeyBlock,
+    hidden: TensorShape,
+    read: int,
+    room: Room,
 ) -> UncompiledStage:
     picked = read_joint(image_tokens)
 
-    def block(h: Tensor, order: Tensor, mask: Tensor) -> object:
-        h = key(h, order, image_tokens, key_mask_bias(mask, h.dtype))
+    def block(h: Tensor, order: Tensor, mask: Tensor, *given: Tensor) -> object:
+        with attached(key, room.lookup(order, given)):
+            h = key(h, order, image_tokens, key_mask_bias(mask, h.dtype))
         return h, picked(h)
 
     inputs = {"h": hidden, "order": order_shape(key), "mask": TensorShape(torch.bool, ("B", "N"))}
+    inputs |= room.inputs()
     read_out = TensorShape(torch.float32, ("B", read, hidden.shape[-1]))
     return UncompiledStage(name, Call(key, block), inputs, {"h_out": hidden, "r": read_out})

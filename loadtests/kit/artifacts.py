@@ -27,6 +27,10 @@ _BASE = ("--random", "beit3_base", "--image-size", "224")
 EXPORTS = {
     "base1": ("--keys", "1", "--whole", "full"),
     "base12": ("--keys", "12", "--whole", "full"),
+    "base1-adapters": (
+        *("--keys", "1", "--depths", "12", "--whole", "none"),
+        *("--adapters", "adalink:64", "--adapters", "lora:16", "--adapters", "serial:64"),
+    ),
     "base1-caption": ("--keys", "1", "--tasks", CAPTION.name, "--whole", "none"),
     FAMILY: ("--keys", "2", "--depths", "3,6,9,12", "--quality-curve", str(CURVE)),
 }

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from loadtests.kit.errors import BenchError
-from loadtests.kit.processes.child import environment
+from loadtests.kit.processes.child import environment, module_words
 
 _FIRST = -10
 """Niceness of processes that take the time: else they would measure their own waiting."""
@@ -48,7 +47,7 @@ def beside(module: str, job: str, what: str) -> Iterator[Beside]:
         given.write(job)
         given.seek(0)
         process = subprocess.Popen(
-            [sys.executable, "-m", module],
+            module_words(module),
             stdin=given,
             stdout=subprocess.PIPE,
             text=True,

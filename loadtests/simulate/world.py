@@ -62,7 +62,7 @@ class SimulatedDevice:
 class SimulatedOutcome:
     """What became of the offered requests.
 
-    `attainment`: share answered by their deadline. `effective`: Σ quality of those / offered.
+    `attainment`: share answered by their deadline. `effective`: Σ their quality / offered.
     `coverage`: share of settled requests that ended before their predicted p90; None: not scored.
     """
 

@@ -90,7 +90,7 @@ def rival(folder: Path, name: str, options: RivalOptions, probe: str) -> Iterato
     Raises:
         BenchError: it did not become ready.
     """
-    program = [str(folder / "bin" / "python"), "-m", f"loadtests.rivals.{name}_"]
+    program = [str(folder / "bin" / "python"), "-P", "-m", f"loadtests.rivals.{name}_"]
 
     def answers(_: str) -> int | None:
         return options.port if ask("127.0.0.1", options.port, probe) == 200 else None

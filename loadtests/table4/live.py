@@ -157,7 +157,7 @@ def counted(series: list[MetricSeries], ledger: Ledger) -> Counted | None:
 
 
 def with_counted(live: LiveWindow, task: TaskName, found: Counted) -> LiveWindow:
-    """Return the table with the pictures counted instead of those that PromQL estimates."""
+    """Return the table with the counted pictures instead of what PromQL estimates."""
     rows = [
         replace(row, pictures=found.pictures.get(row.variant, 0.0)) if row.task == task else row
         for row in live.rows

@@ -22,7 +22,7 @@ from models.comparators.settings import (
 )
 from models.comparators.slices import holding
 from models.key_block import KeyBlock
-from models.norms import IMAGE, TEXT, Parts, join, split
+from models.norms import IMAGE, TEXT, Order, Parts, join, split
 
 _STD = 0.02
 """Of drawn weights: an adapter that was never tuned is close to doing nothing."""
@@ -89,11 +89,11 @@ class AdaptedBlock(KeyBlock):
         self.attention_adapters = adapters[:2]
         self.ffn_adapters = adapters[2:]
 
-    def attention_output(self, parts: Parts, h: Tensor, image_tokens: int) -> Tensor:
+    def attention_output(self, parts: Parts, h: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Project, then adapt."""
         return _adapted(self.out, self.attention_adapters, parts, split(h, image_tokens))
 
-    def ffn_output(self, parts: Parts, h: Tensor, image_tokens: int) -> Tensor:
+    def ffn_output(self, parts: Parts, h: Tensor, order: Order, image_tokens: int) -> Tensor:
         """Project, then adapt."""
         return _adapted(self.fc2, self.ffn_adapters, parts, split(h, image_tokens))
 

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from artifact.config import ModelConfig
 from models.key_block import BlockShape, KeyBlock
-from models.merge import elementwise_mean
 from models.norms import IMAGE, TEXT
+from models.once_tuning.merge import elementwise_mean
 
 
 def holding(block: KeyBlock, state: Mapping[str, Tensor]) -> KeyBlock:

@@ -22,6 +22,7 @@ from models.public.labels import read_labels
 from models.public.layout import public_shapes
 from models.public.reading import read_public
 from models.public.release import RELEASED_TASKS, released_config, with_image_size
+from models.public.starting import start_from_release
 from models.public.tokenizer import read_tokenizer
 
 __all__ = [
@@ -46,5 +47,6 @@ __all__ = [
     "read_public",
     "read_tokenizer",
     "released_config",
+    "start_from_release",
     "with_image_size",
 ]

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from artifact.config import ModelConfig
-from models.merge import Choose, Merge, elementwise_mean, first_block
+from models.once_tuning.merge import Choose, Merge, elementwise_mean, first_block
 from models.public.layout import MODALITIES, NORMS, STEM, check, head_tensors, layer_name
 from models.public.reading import read_public
 from models.series import OtmvModel

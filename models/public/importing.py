@@ -9,7 +9,7 @@ from pathlib import Path
 
 from artifact.config import ModelConfig
 from models.checkpoint import Checkpoint
-from models.merge import Merge, elementwise_mean
+from models.once_tuning.merge import Merge, elementwise_mean
 from models.presets import spread_keys
 from models.public.conversion import from_tensors
 from models.public.labels import read_labels

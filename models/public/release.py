@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from artifact.config import ModelConfig, TaskConfig
-from artifact.task import TaskName
+from artifact.task import REASON, TaskName
 from models.presets import SIZES, beit3_config
 from models.public.errors import MissingWeights, WrongRelease
 from models.public.layout import FINAL_NORMS, IMAGE_POSITIONS, STEM, layer_name
-from models.stem import POSITION_OFFSET
+from models.stem import POSITION_OFFSET, resized_positions
 from models.tasks import HEADS
 from models.tasks.head import Head
 
@@ -60,6 +59,42 @@ def released_config(
         num_answers=_rows(path, state, answers) if answers else 0,
         tasks=(name,),
         per_task=own,
+    )
+
+
+def task_of_release(state: Mapping[str, Tensor]) -> str | None:
+    """Return what a released checkpoint is fine-tuned for; None: it is only pretrained."""
+    for task, name in RELEASED_TASKS.items():
+        if any(each.startswith(_own_part(HEADS[name])) for each in state):
+            return task
+    return None
+
+
+def pretrained_config(
+    path: Path, state: Mapping[str, Tensor], size: str, preset: ModelConfig | None = None
+) -> ModelConfig:
+    """Return the config of a pretrained checkpoint, with a task whose head the file does not hold.
+
+    Args:
+        path: of the file, for errors.
+        state: its tensors.
+        size: "base" or "large".
+        preset: instead of BEiT-3's shape of that size.
+
+    Raises:
+        WrongRelease: the file is of another size.
+        MissingWeights: what tells its sizes is not there.
+    """
+    preset = preset or beit3_config(size)
+    _check_size(path, state, size, preset)
+    return replace(
+        preset,
+        image_size=_image_size(path, _rows(path, state, IMAGE_POSITIONS), preset.patch_size),
+        vocab_size=_rows(path, state, STEM["stem.words.weight"]),
+        max_text_positions=_rows(path, state, STEM["stem.text_positions.weight"]) - POSITION_OFFSET,
+        num_answers=0,
+        tasks=(REASON.name,),
+        per_task={REASON.name: TaskConfig(final_norm=False)},
     )
 
 
@@ -131,10 +166,5 @@ def with_image_size(
     resized = replace(config, image_size=image_size)
     if image_size == config.image_size:
         return dict(state), resized
-    before, after = (each.image_size // each.patch_size for each in (config, resized))
-    table = state[IMAGE_POSITIONS]
-    first, patches = table[: POSITION_OFFSET + 1], table[POSITION_OFFSET + 1 :]
-    grid = patches.reshape(1, before, before, -1).permute(0, 3, 1, 2)
-    grid = nn.functional.interpolate(grid, size=(after, after), mode="bicubic", align_corners=False)
-    rows = grid.permute(0, 2, 3, 1).flatten(0, 2)
-    return {**state, IMAGE_POSITIONS: torch.cat([first, rows])}, resized
+    table = resized_positions(state[IMAGE_POSITIONS], image_size // config.patch_size)
+    return {**state, IMAGE_POSITIONS: table}, resized

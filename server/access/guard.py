@@ -8,23 +8,22 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from engine.clock import Clock
 from engine.telemetry import NO_API_KEY, Telemetry
+from server.access.hosts import PROBES
 from server.access.keys import KeyRing
 from server.access.rates import TokenBucket
 from server.configuration.api_key import ApiKey
 from server.errors import RateExceeded, ServerError, Unauthorized
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.observing.logs import log_failure
 from server.observing.request_record import RequestRecord
 
 _METRICS = "/metrics"
-_OPEN = frozenset(
-    {"/healthz", "/readyz", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
-)
+_OPEN = frozenset({*PROBES, "/openapi.json"})
 _SCHEME = b"bearer"
 
 
 def open_paths(guard_metrics: bool) -> frozenset[str]:
-    """Return what is answered without a key: probes, the API's own pages, and perhaps metrics."""
+    """Return what is answered without a key: probes, the API's document, and perhaps metrics."""
     return _OPEN if guard_metrics else _OPEN | {_METRICS}
 
 
@@ -65,7 +64,7 @@ class KeyGuard:
             record.api_key = self._admit(scope, record)
         except ServerError as error:
             log_failure(error, record)
-            response = problem_response(error, record.request_id, scope["path"])
+            response = error_response(error, record.request_id, scope["path"])
             await response(scope, receive, send)
             return
         await self._app(scope, receive, send)

@@ -9,11 +9,11 @@ from ipaddress import ip_address
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from server.errors import HostNotAllowed
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.observing.logs import log_failure
 
 _HOST = re.compile(r"\[?(.*?)[.\]]?(?::[0-9]*)?")
-_PROBES = frozenset({"/healthz", "/readyz"})
+PROBES = frozenset({"/healthz", "/readyz", "/v2/health/live", "/v2/health/ready"})
 """What asks for these names the address of one server, and learns nothing else."""
 
 
@@ -30,13 +30,13 @@ class HostGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it with its refusal."""
-        named = scope["type"] != "http" or scope["path"] in _PROBES
+        named = scope["type"] != "http" or scope["path"] in PROBES
         if named or host_of(scope["headers"]) in self._allowed:
             await self._app(scope, receive, send)
             return
         record, error = scope["state"]["record"], HostNotAllowed()
         log_failure(error, record)
-        await problem_response(error, record.request_id, scope["path"])(scope, receive, send)
+        await error_response(error, record.request_id, scope["path"])(scope, receive, send)
 
 
 def host_of(headers: Sequence[tuple[bytes, bytes]]) -> str:

@@ -158,6 +158,7 @@ class Answerer:
                 request.rows,
                 request.tokens,
                 reply_s,
+                work.adapter,
                 self.front.waiting,
             )
             admitted.append(each)

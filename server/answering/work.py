@@ -42,12 +42,14 @@ class Work:
     """What to compute: one or several engine requests, all about the same pictures.
 
     Their tasks take pictures of one size. `tenant`: who sends them, as far as API keys tell.
+    `adapter` names the one that they are answered with; None: the base answers.
     """
 
     budget: Budget
     pictures: Sequence[Picture]
     requests: Sequence[EngineRequest]
     tenant: str = ""
+    adapter: str | None = None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from engine.types import OnMiss
 
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 
+AdapterName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+"""A name that an adapter may have."""
+
 
 class ApiKey(BaseModel):
     """One API key: the SHA-256 of its secret, default budgets of its requests, and its rate."""
@@ -24,6 +27,7 @@ class ApiKey(BaseModel):
     default_on_miss: OnMiss | None = None
     rate_per_s: float | None = Field(default=None, gt=0, le=1e6, allow_inf_nan=False)
     burst: int | None = Field(default=None, ge=1, le=1_000_000)
+    default_adapter: AdapterName | None = None
     operator: bool = Field(default=False, description="May change what is served.")
 
     @model_validator(mode="after")

@@ -37,6 +37,7 @@ class Settings(BaseSettings):
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port to listen on; 0 picks a free one."
     )
+    grpc_port: int | None = Field(None, ge=0, le=65535, description="Port for gRPC; default: none.")
     backend: Literal["auto", "onnxruntime", "openvino", "tensorrt", "torch"] = Field(
         default="onnxruntime",
         description="Inference library; auto: the fastest that passes the golden check here.",
@@ -58,6 +59,8 @@ class Settings(BaseSettings):
         le=65_536,
         description="Texts of open captions at once, each beam one; default: 4 times max_batch.",
     )
+    adapters: Path | None = Field(default=None, description="Folder of adapters, loaded at start.")
+    adapter_places: int = Field(default=64, ge=0, le=10_000, description="Most adapters at once.")
     engine_threads: int | None = Field(
         default=None,
         ge=1,
@@ -171,6 +174,9 @@ class Settings(BaseSettings):
     )
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="Hosts that the header Host may name; default: any."
+    )
+    playground: bool = Field(
+        default=True, description="Serve the page to try the model on, at the address / itself."
     )
     guard_metrics: bool = Field(
         default=False, description="Ask for an API key at /metrics too, where keys are configured."

@@ -3,6 +3,7 @@
 ServerError
 ├── MalformedBody        the body is not the JSON or multipart it claims to be
 ├── InvalidFields        well-formed, but fields are missing, unknown or out of range
+├── ModelNotFound        the model's name has a part that is not there
 ├── RemoteUrlRefused     the picture is given as an address instead of bytes
 ├── UnsupportedBody      content type or content encoding this server does not read
 ├── BodyTooLarge         more bytes than one request may have
@@ -29,6 +30,10 @@ ServerError
 ├── MemoryBudgetFixed    the server was started without changes of it
 ├── MemoryBudgetChanging the memory budget is being changed
 ├── MemoryBudgetTooSmall it would leave no variant; the one before still holds
+├── AdaptersFixed        the server was started without changes of them
+├── AdaptersChanging     another adapter is being loaded or dropped
+├── AdapterNotThere      none of that name is loaded, or lies in the folder
+├── AdapterRefused       the adapter cannot be loaded; nothing has changed
 ├── ArtifactOutside      the artifact does not lie where a reload may look
 └── ArtifactRefused      the new artifact cannot be served; the one before still is
 
@@ -55,6 +60,10 @@ from server.errors.availability import (
 )
 from server.errors.base import ServerError
 from server.errors.operation import (
+    AdapterNotThere,
+    AdapterRefused,
+    AdaptersChanging,
+    AdaptersFixed,
     ArtifactOutside,
     ArtifactRefused,
     MemoryBudgetChanging,
@@ -72,11 +81,16 @@ from server.errors.requests import (
     HeadTooSlow,
     InvalidFields,
     MalformedBody,
+    ModelNotFound,
     RemoteUrlRefused,
     UnsupportedBody,
 )
 
 __all__ = [
+    "AdapterNotThere",
+    "AdapterRefused",
+    "AdaptersChanging",
+    "AdaptersFixed",
     "AnswerOverdue",
     "ArtifactOutside",
     "ArtifactRefused",
@@ -94,6 +108,7 @@ __all__ = [
     "MemoryBudgetChanging",
     "MemoryBudgetFixed",
     "MemoryBudgetTooSmall",
+    "ModelNotFound",
     "NoCommonVariant",
     "NotOperator",
     "RateExceeded",

@@ -53,6 +53,35 @@ class MemoryBudgetTooSmall(ServerError):
         self.smallest_mb = smallest_mb
 
 
+class AdaptersFixed(ServerError):
+    """Any client that reaches the port could change answers, so changes must be allowed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the adapters of this server are fixed; start it with OTMV_ADAPTERS and "
+            "OTMV_RELOAD=true"
+        )
+
+
+class AdaptersChanging(ServerError):
+    """One adapter at a time is loaded or dropped."""
+
+    def __init__(self, retry_after_s: float = 1.0) -> None:
+        super().__init__("another adapter is being loaded or dropped; try again after that")
+        self.retry_after_s = retry_after_s
+
+
+class AdapterNotThere(ServerError):
+    """No adapter of that name is loaded, or lies in the folder of adapters."""
+
+
+class AdapterRefused(ServerError):
+    """An adapter failed a check or could not be loaded; nothing has changed."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+
+
 class ArtifactOutside(ServerError):
     """A reload may name artifacts below one folder only."""
 

@@ -1,27 +1,22 @@
 """RFC 9457 problem+json: an error as the body of an answer, and as OpenAPI describes it.
 
-Every error leaves through `problem_body`, the framework's own included.
+It is the shape of our own routes' errors; `shapes.py` has those of other APIs.
 """
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
 
 from engine import errors as engine
 from engine.types import Offer
 from server import errors as http
-from server.errors.statuses import OPAQUE, PROBLEMS, Problem, classify, retry_after_s
+from server.errors.statuses import OPAQUE, PROBLEMS, RETRIED, Problem, classify, retry_after_s
 
 MEDIA_TYPE = "application/problem+json"
-_FOR_A_WHILE = frozenset({409, 429, 503})
-"""Statuses of what a later try may not meet: such answers may say when."""
 _SAFE_DETAIL = (engine.CapacityError, http.ServerError)
 
 
@@ -39,33 +34,19 @@ class ProblemModel(BaseModel):
 
 
 def problem_body(error: Exception, request_id: str, instance: str) -> dict[str, Any]:
-    """Return the problem details of an error; a 5xx shows nothing of the inside."""
+    """Return the problem details of an error."""
     problem = classify(error)
     body: dict[str, Any] = {
         "type": problem.type_uri,
         "title": problem.title,
         "status": problem.status,
-        "detail": _detail(error, problem),
+        "detail": detail_of(error),
         "instance": instance,
         "request_id": request_id,
         **_extensions(error),
     }
     wait_s = retry_after_s(error)
     return body if wait_s is None else body | {"retry_after_s": wait_s}
-
-
-def problem_response(error: Exception, request_id: str, instance: str) -> Response:
-    """Return the problem+json response of an error."""
-    body = problem_body(error, request_id, instance)
-    headers = dict(getattr(error, "headers", None) or {})
-    if "retry_after_s" in body:
-        headers["Retry-After"] = str(max(1, math.ceil(body["retry_after_s"])))
-    return Response(
-        json.dumps(body, ensure_ascii=False, allow_nan=False).encode(errors="replace"),
-        body["status"],
-        headers,
-        MEDIA_TYPE,
-    )
 
 
 def openapi_responses(
@@ -87,7 +68,7 @@ def _response(status: int, kinds: Sequence[Problem]) -> dict[str, Any]:
     schema = {"allOf": [{"$ref": "#/components/schemas/Problem"}, {"properties": own}]}
     return {
         "description": "; ".join(f"{kind.title} (`{kind.type_uri}`)" for kind in kinds),
-        "headers": header_references(*(("Retry-After",) if status in _FOR_A_WHILE else ())),
+        "headers": header_references(*(("Retry-After",) if status in RETRIED else ())),
         "content": {MEDIA_TYPE: {"schema": schema}},
     }
 
@@ -97,8 +78,9 @@ def header_references(*names: str) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in ("X-Request-Id", *names)}
 
 
-def _detail(error: Exception, problem: Problem) -> str:
-    if problem.status in OPAQUE and not isinstance(error, _SAFE_DETAIL):
+def detail_of(error: Exception) -> str:
+    """Return what clients are told of an error; a 5xx shows nothing of the inside."""
+    if classify(error).status in OPAQUE and not isinstance(error, _SAFE_DETAIL):
         return "the cause is in the server's log under this request id"
     if isinstance(error, HTTPException):
         return str(error.detail)
@@ -112,6 +94,8 @@ def _extensions(error: Exception) -> dict[str, Any]:
         return {"errors": [{"field": error.field, "problem": error.problem}]}
     if isinstance(error, engine.UnknownVariant):
         return {"known_variants": list(error.known)}
+    if isinstance(error, http.ModelNotFound):
+        return {"known_models": list(error.known)}
     if isinstance(error, engine.NoVariantFits) and error.nearest is not None:
         return {"nearest_offer": _offer(error.nearest)}
     if isinstance(error, http.MemoryBudgetTooSmall):

@@ -32,6 +32,15 @@ class InvalidFields(ServerError):
         return cls((FieldProblem(field, problem),))
 
 
+class ModelNotFound(ServerError):
+    """The model's name, or a part of it, names what is not there; `known` are those there."""
+
+    def __init__(self, what: str, given: str, known: tuple[str, ...]) -> None:
+        there = f"there: {', '.join(known)}" if known else f"there is no {what} here"
+        super().__init__(f"the model's name asks for the {what} {given[:100]!r}; {there}")
+        self.known = known
+
+
 class RemoteUrlRefused(ServerError):
     """A picture was given as a remote address, which this server never fetches."""
 

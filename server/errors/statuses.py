@@ -34,7 +34,13 @@ class Problem:
 
 
 CLIENT_LEFT = 499
+MALFORMED = 400
+UNPROCESSABLE = 422
+RETRIED = frozenset({409, 429, 503})
+"""Statuses of what a later try may not meet: such answers may say when."""
 INTERNAL = Problem(500, "internal", "The server failed; quote the request id when reporting it")
+ADAPTER_REFUSED = Problem(422, "adapter-refused", "The adapter cannot be loaded")
+NO_ROOM_FOR_ADAPTER = Problem(409, "no-room-for-adapter", "There is no room for the adapter")
 LOAD_FAILED = Problem(503, "load-failed", "A stage could not be loaded")
 IMAGE_TOO_LARGE = Problem(413, "image-too-large", "The picture has too many pixels")
 BAD_REQUEST = Problem(400, "bad-request", "Bad Request")
@@ -42,6 +48,11 @@ IMAGE_UNREADABLE = Problem(422, "image-unreadable", "The picture cannot be decod
 
 PROBLEMS: dict[type[Exception], Problem] = {
     engine.UnknownVariant: Problem(422, "unknown-variant", "No variant has that name"),
+    engine.UnknownAdapter: Problem(422, "unknown-adapter", "No adapter of that name is loaded"),
+    engine.AdapterNotLoaded: ADAPTER_REFUSED,
+    engine.AdapterLoaded: Problem(409, "adapter-exists", "An adapter of that name is loaded"),
+    engine.TooManyAdapters: NO_ROOM_FOR_ADAPTER,
+    engine.AdapterBudgetTooSmall: NO_ROOM_FOR_ADAPTER,
     engine.InvalidInput: Problem(422, "invalid-input", "A value is out of range"),
     engine.NoVariantFits: Problem(422, "no-variant-fits", "No variant meets the hard budgets"),
     engine.RequestError: Problem(422, "invalid-request", "The request cannot be served"),
@@ -68,6 +79,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.RemoteUrlRefused: Problem(422, "remote-url", "Remote addresses are not fetched"),
     http.UnsupportedBody: Problem(415, "unsupported-body", "The body's type is not supported"),
     http.BodyTooLarge: Problem(413, "body-too-large", "The body is too large"),
+    http.ModelNotFound: Problem(404, "model-not-found", "No model has that name"),
     http.HeadTooLarge: Problem(431, "head-too-large", "The head is too large"),
     http.HeadTooSlow: Problem(408, "head-too-slow", "The head did not arrive in time"),
     http.BodyTooSlow: Problem(408, "body-too-slow", "The body did not arrive in time"),
@@ -96,6 +108,10 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.MemoryBudgetTooSmall: Problem(
         422, "memory-budget-too-small", "The memory budget holds no variant"
     ),
+    http.AdaptersFixed: Problem(403, "adapters-fixed", "The adapters are fixed"),
+    http.AdaptersChanging: Problem(409, "adapters-changing", "An adapter is being changed"),
+    http.AdapterNotThere: Problem(404, "adapter-not-there", "There is no such adapter"),
+    http.AdapterRefused: ADAPTER_REFUSED,
     http.ArtifactOutside: Problem(403, "artifact-outside", "The artifact may not be loaded"),
     http.ArtifactRefused: Problem(422, "artifact-refused", "The artifact cannot be served"),
     pictures.ImageNotRecognised: Problem(

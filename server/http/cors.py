@@ -10,7 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.observing.logs import log_failure
 
 _METHODS = ("GET", "HEAD", "POST")
@@ -52,4 +52,4 @@ def _as_problem(refusal: Response, scope: Scope) -> Response:
     error = HTTPException(refusal.status_code, bytes(refusal.body).decode(), others)
     record = scope["state"]["record"]
     log_failure(error, record)
-    return problem_response(error, record.request_id, scope["path"])
+    return error_response(error, record.request_id, scope["path"])

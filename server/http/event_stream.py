@@ -1,4 +1,4 @@
-"""An answer as server-sent events: its text while it is written, then the whole body."""
+"""An answer as server-sent events: its text while it is written, then what ends it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Generic, Self, TypeVar
 
 from fastapi.sse import EventSourceResponse, format_sse_event
 from starlette.types import Receive, Scope, Send
@@ -15,23 +15,32 @@ from server.engine_pool import OnText
 from server.errors import ClientLeft
 from server.http.client_left import unless_client_leaves
 
+T = TypeVar("T")
 _HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
-class EventStream(EventSourceResponse):
-    """A running request as events: `token` for each piece of text, then `done`, or `error`.
+class EventStream(EventSourceResponse, Generic[T]):
+    """A running request as events: one for each piece of text, then those of its end.
 
     The pieces wait in a queue, so a slow reader never holds up the engine. The queue cannot grow
     without bound: a caption has at most 512 tokens.
+
+    Args:
+        run: does the request, and tells its text piece by piece.
+        piece: from a piece of text to its event.
+        end: from what `run` returns to the last events.
+        failed: from what `run` raises to the last event.
     """
 
     def __init__(
         self,
-        run: Callable[[OnText], Coroutine[Any, Any, dict[str, Any]]],
-        problem: Callable[[Exception], dict[str, Any]],
+        run: Callable[[OnText], Coroutine[Any, Any, T]],
+        piece: Callable[[str], bytes],
+        end: Callable[[T], bytes],
+        failed: Callable[[Exception], bytes],
     ) -> None:
         super().__init__(self._events(), headers=_HEADERS)
-        self._problem = problem
+        self._piece, self._end, self._failed = piece, end, failed
         self._loop = asyncio.get_running_loop()
         self._pieces: asyncio.Queue[str | None] = asyncio.Queue()
         self._first: str | None = None
@@ -67,20 +76,20 @@ class EventStream(EventSourceResponse):
     async def _events(self) -> AsyncIterator[bytes]:
         piece = self._first
         while piece is not None:
-            yield _event("token", {"text": piece})
+            yield self._piece(piece)
             piece = await self._pieces.get()
         try:
-            body = self._job.result()
+            ended = self._job.result()
         except Exception as error:
-            yield _event("error", self._problem(error))
+            yield self._failed(error)
         else:
-            yield _event("done", body)
+            yield self._end(ended)
 
     async def _stop(self) -> None:
         self._job.cancel()
         await asyncio.gather(self._job, return_exceptions=True)
 
 
-def _event(name: str, data: dict[str, Any]) -> bytes:
+def event(data: dict[str, Any], name: str | None = None) -> bytes:
     """Return one event; its data is a line of ASCII, which no reader can split wrongly."""
     return format_sse_event(event=name, data_str=json.dumps(data, allow_nan=False))

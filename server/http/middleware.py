@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from engine.clock import Clock
 from engine.telemetry import Telemetry
 from server.answering.numbers import to_ms
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.front.front import VISIT
 from server.front.gate import Visit
 from server.observing.logs import access_fields, log_failure
@@ -26,7 +26,7 @@ from server.observing.tracing import Tracing
 _SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 ARRIVED = "arrived_s"
 """In a scope's state: when the first byte of the request came, on the server's clock."""
-_TRACED = "/v1/"
+_TRACED = ("/v1/", "/v2/", "/hf/")
 _access = logging.getLogger("otmv.access")
 
 
@@ -89,7 +89,7 @@ class RequestStamp:
         except Exception as error:  # nothing above this would answer in our format
             log_failure(error, record)
             if status == 0:
-                response = problem_response(error, record.request_id, scope["path"])
+                response = error_response(error, record.request_id, scope["path"])
                 await response(scope, receive, stamp)
         finally:
             record.end(self._clock.now_s())

@@ -26,10 +26,12 @@ from server.errors import AnswerOverdue, StillDraining, StillLoading
 from server.front.front import Front
 from server.front.gate import Gate
 from server.http.body import BodyReader
+from server.lifecycle.adapters import Adapters
 from server.lifecycle.memory_budget import MemoryBudget
 from server.lifecycle.one_at_a_time import OneAtATime
 from server.lifecycle.reloader import Reloader
 from server.lifecycle.served_engines import ServedEngines
+from server.observing.activity import LatestActivity
 from server.pictures.decoder import Decoder, workers_for
 from server.pictures.known_pictures import KnownPictures
 from server.requests.budget import BudgetDefaults
@@ -82,6 +84,8 @@ class Serving:
         self._one_at_a_time = OneAtATime()
         self.reloader = Reloader(settings, self.engines, self._one_at_a_time, telemetry, clock)
         self.memory_budget = MemoryBudget(settings.reload, self._one_at_a_time)
+        self.adapters = Adapters(settings.reload, settings.adapters, self._one_at_a_time)
+        self.activity = LatestActivity(telemetry.registry, clock)
         self.failure: Exception | None = None
         self.phase, self.done_share = "starting", 0.0
         self._open_pool = open_pool
@@ -142,14 +146,13 @@ class Serving:
         try:
             self.decoder.start()
         except OSError as error:
-            self.failure = OSError(f"no process that decodes pictures can be started: {error}")
-            self._settled.set()
+            self.fail(OSError(f"no process that decodes pictures can be started: {error}"))
             return
 
         def load() -> None:
             try:
                 self.decoder.calibrate()
-                outcome: Pool | Exception = self._open_pool(self._progress)
+                outcome: Pool | Exception = self._opened()
             except LoadingStopped:
                 return
             except Exception as error:  # reported through /readyz and the exit code
@@ -161,6 +164,17 @@ class Serving:
 
         self._loader = threading.Thread(target=load, name=LOADER_THREAD, daemon=True)
         self._loader.start()
+
+    def _opened(self) -> Pool:
+        """Open the engine, and load the adapters of the operator's folder."""
+        pool = self._open_pool(self._progress)
+        self.adapters.load_all(pool)
+        return pool
+
+    def fail(self, error: Exception) -> None:
+        """Take no requests ever, for a reason that came before loading."""
+        self.failure = error
+        self._settled.set()
 
     async def settled(self) -> None:
         """Wait until loading has succeeded or failed."""
@@ -226,8 +240,7 @@ def _default_latency_s(settings: Settings) -> dict[Hashable, float]:
 def _request_reader(key: ApiKey | None, settings: Settings) -> RequestReader:
     """Return the reader of requests that come with a key, or without any."""
     if key is None:
-        defaults = BudgetDefaults(settings.default_on_miss)
-    else:
-        on_miss = key.default_on_miss or settings.default_on_miss
-        defaults = BudgetDefaults(on_miss, key.default_max_latency_ms)
-    return RequestReader(settings.max_pixels, defaults)
+        return RequestReader(settings.max_pixels, BudgetDefaults(settings.default_on_miss))
+    on_miss = key.default_on_miss or settings.default_on_miss
+    defaults = BudgetDefaults(on_miss, key.default_max_latency_ms)
+    return RequestReader(settings.max_pixels, defaults, key.default_adapter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -54,6 +55,26 @@ BUDGET_HEADERS = {
 """The field that each header gives."""
 
 
+FIRST_TOKEN_HEADERS = ("x-slo-ttft-ms", "x-llm-d-slo-ttft-ms")
+"""What routers and load generators send: time to the first token, ms; old name and new."""
+
+
+def first_token_ms_from(headers: Mapping[str, str]) -> float | None:
+    """Read the time to the first token that a request asks for; None: it names none.
+
+    Raises:
+        InvalidFields: it is no latency, or given twice with two values.
+    """
+    found: set[float | None] = set()
+    for name, value in headers.items():
+        if name in FIRST_TOKEN_HEADERS:
+            values = {"max_latency_ms": value.strip(WHITE_SPACE)}
+            found.add(from_texts(BudgetFields, values, {"max_latency_ms": name}).max_latency_ms)
+    if len(found) > 1:
+        raise InvalidFields.one(FIRST_TOKEN_HEADERS[0], "given twice, with two values")
+    return found.pop() if found else None
+
+
 def budget_from_headers(headers: Mapping[str, str]) -> BudgetFields:
     """Read the X-Otmv-* headers; an unknown one is refused, so that a typo is never ignored.
 
@@ -83,8 +104,15 @@ class BudgetDefaults:
     on_miss: OnMiss
     max_latency_ms: float | None = None
 
-    def merged(self, body: BudgetFields, headers: BudgetFields) -> Budget:
-        """Merge budgets field by field: the body wins over the headers, both over the defaults."""
+    def merged(
+        self, body: BudgetFields, headers: BudgetFields, first_token_ms: float | None = None
+    ) -> Budget:
+        """Merge budgets field by field: the body wins over the headers, both over the defaults.
+
+        `first_token_ms` bounds the whole answer: what has ended by then has begun.
+        """
         said = headers.model_dump(exclude_none=True) | body.model_dump(exclude_none=True)
+        if first_token_ms is not None:
+            said["max_latency_ms"] = min(first_token_ms, said.get("max_latency_ms", math.inf))
         defaults = {"on_miss": self.on_miss, "max_latency_ms": self.max_latency_ms}
         return Budget(**(defaults | said))

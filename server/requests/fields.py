@@ -73,8 +73,26 @@ def from_json(model: type[Model], body: bytes) -> Model:
         raise _refusal(error) from error
 
 
-def from_texts(model: type[Model], values: Mapping[str, Any]) -> Model:
+def from_values(model: type[Model], values: Mapping[str, Any], names: Mapping[str, str]) -> Model:
+    """Return the wire model of plain values, as another API brings them.
+
+    `names`: what that API calls the fields; a refusal names them so.
+
+    Raises:
+        InvalidFields: they are not what the model says.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _refusal(error, names) from error
+
+
+def from_texts(
+    model: type[Model], values: Mapping[str, Any], names: Mapping[str, str] | None = None
+) -> Model:
     """Return the wire model of texts, as headers and forms have them: numbers are texts here.
+
+    `names`: what the request calls the fields, if not as the model does.
 
     Raises:
         InvalidFields: they are not what the model says.
@@ -82,7 +100,7 @@ def from_texts(model: type[Model], values: Mapping[str, Any]) -> Model:
     try:
         return model.model_validate(_plain(model, values), strict=False)
     except ValidationError as error:
-        raise _refusal(error) from error
+        raise _refusal(error, names) from error
 
 
 def _plain(model: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -113,19 +131,28 @@ def _types(model: type[BaseModel], name: str) -> set[Any]:
     return {get_args(each)[0] if get_origin(each) is Annotated else each for each in choices}
 
 
-def _refusal(error: ValidationError) -> InvalidFields | MalformedBody:
+def _refusal(
+    error: ValidationError, names: Mapping[str, str] | None = None
+) -> InvalidFields | MalformedBody:
     found = error.errors(include_url=False, include_input=False)
     if found[0]["type"] == "json_invalid":
         return MalformedBody(found[0]["msg"])
     return InvalidFields(
         tuple(
             FieldProblem(
-                ".".join(str(part) for part in item["loc"])[:100] or "body",
+                _place(item, names or {}),
                 _BLANK if _is_blank(item) else item["msg"].removeprefix("Value error, "),
             )
             for item in found[:MOST_ERRORS]
         )
     )
+
+
+def _place(item: ErrorDetails, names: Mapping[str, str]) -> str:
+    """Return where a field stands; the branches of a choice (`<…>`) are no place."""
+    parts = [str(part) for part in item["loc"] if not str(part).startswith("<")]
+    parts[:1] = [names.get(first, first) for first in parts[:1]]
+    return ".".join(parts)[:100] or "body"
 
 
 def _is_blank(item: ErrorDetails) -> bool:

@@ -17,15 +17,10 @@ from server.errors import InvalidFields, MalformedBody
 
 SLICE_BYTES = 65_536
 LIMIT_DEPTH = 16
-LIMIT_ITEMS = 200
-"""Brackets, commas and strings; the largest good request has about a hundred."""
-LIMIT_FIELDS = 16
-"""Names with a value, in all objects together; the largest good request has 9. As a list stops
-at its first bad entry, no more errors than `MOST_ERRORS` are built, missing fields included."""
 LIMIT_TEXT_BYTES = 800_000
 """Bytes beside pictures: 32 questions of 2,000 characters, each of them escaped as 12 bytes."""
 _LONGEST_INLINE_BYTES = 16_384
-_PICTURE_KEYS = frozenset({b"image", b"images"})
+_LONGEST_KEY_BYTES = 64
 _MARKS = re.compile(rb'[{}\[\],":]')
 _INSIDE = re.compile(rb'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)
 """A string up to its end, or up to an escape that is cut in two."""
@@ -33,6 +28,28 @@ _CONTROL = bytes(range(32))
 _LONGEST_ESCAPE = 6
 _NAME = f"held-{secrets.token_hex(16)}-"
 """Begins the names of texts set aside; a client cannot know it."""
+
+
+@dataclass(frozen=True)
+class JsonLimits:
+    """What an API's bodies may have.
+
+    Attributes:
+        items: brackets, commas and strings.
+        fields: names with a value, in all objects together. As a list stops at its first bad entry,
+            no more errors than `MOST_ERRORS` are built, missing fields included.
+        picture_fields: the names of fields that hold pictures, or lists of them.
+        picture_depth: how deep the texts of pictures may stand.
+    """
+
+    items: int
+    fields: int
+    picture_fields: frozenset[bytes]
+    picture_depth: int
+
+
+OWN_LIMITS = JsonLimits(200, 16, frozenset({b"image", b"images"}), 2)
+"""Of our own API: its largest good request has 9 fields, and about a hundred items."""
 
 
 @dataclass(frozen=True)
@@ -86,19 +103,20 @@ def _whole_escapes(piece: bytes) -> int:
     return begins if begins > 0 else len(piece)
 
 
-def scan_json(body: bytes | bytearray) -> JsonText:
+def scan_json(body: bytes | bytearray, limits: JsonLimits = OWN_LIMITS) -> JsonText:
     """Check a JSON body's depth, number of items and size; set aside long texts of pictures.
 
     Raises:
         MalformedBody: it is too deep.
         InvalidFields: it has too many fields or items, or too much text beside its pictures.
     """
-    return _Scan(body).run()
+    return _Scan(body, limits).run()
 
 
 @dataclass
 class _Scan:
     body: bytes | bytearray
+    limits: JsonLimits
     pieces: list[bytes] = field(default_factory=list)
     held: dict[str, memoryview] = field(default_factory=dict)
     depth: int = 0
@@ -107,6 +125,7 @@ class _Scan:
     kept_to: int = 0
     kept_bytes: int = 0
     key: bytes = b""
+    last: bytes = b""
 
     def run(self) -> JsonText:
         at = 0
@@ -126,10 +145,10 @@ class _Scan:
     def _string(self, start: int) -> int:
         """Skip a string, or set it aside; return the place behind it."""
         end = self._end_of_string(start)
+        self.last = bytes(self.body[start : min(end, start + _LONGEST_KEY_BYTES)])
         if end - start <= _LONGEST_INLINE_BYTES:
-            if self.depth == 1:  # a key, or a short value, which no long one follows
-                self.key = bytes(self.body[start:end])
-        elif self.key in _PICTURE_KEYS and self.depth <= 2:
+            return end + 1
+        if self.key in self.limits.picture_fields and self.depth <= self.limits.picture_depth:
             self._keep(start)
             name = f"{_NAME}{len(self.held)}"
             self.pieces.append(name.encode())
@@ -181,11 +200,12 @@ class _Scan:
     def _count(self, kind: int) -> None:
         if kind == ord(":"):
             self.fields += 1
+            self.key = self.last  # what a colon follows is a name
         else:
             self.items += 1
-        if self.fields > LIMIT_FIELDS:
-            raise InvalidFields.one("body", f"has more than {LIMIT_FIELDS} fields")
-        if self.items > LIMIT_ITEMS:
+        if self.fields > self.limits.fields:
+            raise InvalidFields.one("body", f"has more than {self.limits.fields} fields")
+        if self.items > self.limits.items:
             raise InvalidFields.one(
-                "body", f"has more than {LIMIT_ITEMS} strings, commas and brackets"
+                "body", f"has more than {self.limits.items} strings, commas and brackets"
             )

@@ -6,12 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from pydantic import Field
+
 from engine.types import Budget
 from pictures.headers import read_header
 from pictures.picture import Picture, naming_picture
+from server.configuration.api_key import AdapterName
 from server.errors import InvalidFields
 from server.http.media_types import JSON, media_type
-from server.requests.budget import BudgetDefaults, BudgetFields, budget_from_headers
+from server.requests.budget import (
+    BudgetDefaults,
+    BudgetFields,
+    budget_from_headers,
+    first_token_ms_from,
+)
 from server.requests.fields import WireModel, from_json, from_texts
 from server.requests.form import read_form
 from server.requests.json_pictures import AnyPictures, picture_bytes
@@ -26,6 +34,10 @@ class TaskFields(WireModel):
     The order of declaration is the order in which OpenAPI shows fields.
     """
 
+    adapter: AdapterName | None = Field(
+        default=None,
+        description="Name of a loaded adapter to answer with; default: the API key's, or none.",
+    )
     if TYPE_CHECKING:
         budget: BudgetFields
 
@@ -66,6 +78,7 @@ class CheckedRequest(Generic[Fields]):
     pictures: tuple[Picture, ...]
     fields: Fields
     budget: Budget
+    adapter: str | None
 
 
 @dataclass(frozen=True)
@@ -74,6 +87,7 @@ class RequestReader:
 
     max_pixels: int
     defaults: BudgetDefaults
+    default_adapter: str | None = None
 
     def read(
         self, shape: RequestShape[Fields], body: _Bytes, headers: Mapping[str, str]
@@ -87,12 +101,28 @@ class RequestReader:
             pictures, fields = _from_json(shape, body)
         else:
             pictures, fields = _from_form(shape, body, headers)
+        return self.check(shape, pictures, fields, headers)
+
+    def check(
+        self,
+        shape: RequestShape[Fields],
+        pictures: Sequence[_Bytes],
+        fields: Fields,
+        headers: Mapping[str, str],
+    ) -> CheckedRequest[Fields]:
+        """Check the pictures of a request, and merge its budget with that of its headers.
+
+        Raises:
+            ServerError, ImageError: a subclass, for the first thing that is wrong.
+        """
         if problem := shape.problem(fields, len(pictures)):
             raise InvalidFields.one("body", problem)
-        budget = self.defaults.merged(fields.budget, budget_from_headers(headers))
+        budget = self.defaults.merged(
+            fields.budget, budget_from_headers(headers), first_token_ms_from(headers)
+        )
         names = _names(shape, len(pictures))
         read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))
-        return CheckedRequest(read, fields, budget)
+        return CheckedRequest(read, fields, budget, fields.adapter or self.default_adapter)
 
     def _picture(self, data: _Bytes, name: str) -> Picture:
         with naming_picture(name):

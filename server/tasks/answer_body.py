@@ -67,6 +67,7 @@ class AnswerBody(WireModel):
     quality: float | None = Field(
         description="The old name of `variant_quality`.", json_schema_extra={"deprecated": True}
     )
+    adapter: str | None = Field(description="The adapter that answered; null = the base.")
     skip_pattern: SkipPatternView
     executed_blocks: int
     predicted_ms: float = Field(
@@ -127,6 +128,7 @@ def _how_computed(result: WorkResult, index: int) -> dict[str, Any]:
         "variant": answer.variant,
         "variant_quality": quality,
         "quality": quality,
+        "adapter": answer.adapter,
         "skip_pattern": {"bits": answer.bits, "executed_orders": answer.executed},
         "executed_blocks": answer.executed_blocks,
         "predicted_ms": to_ms(answer.predicted_s),

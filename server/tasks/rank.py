@@ -167,6 +167,7 @@ def _said(answer: Answer, fields: RankFields, place: int) -> dict[str, Any]:
 SERVED_RANK = ServedTask(
     name="rank",
     asks=(EMBED_IMAGE, EMBED_TEXT),
+    asks_all=True,
     summary="Rank pictures by a text, or texts by a picture",
     description=(
         f"Rank up to {LIMIT_RANKED} pictures by how well they fit one text, or texts by how well "

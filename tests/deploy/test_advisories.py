@@ -31,6 +31,10 @@ IMPORTED_AS = {
     "opentelemetry": "opentelemetry-sdk",
     "pydantic_core": "pydantic",
     "google": "protobuf",
+    "grpc": "grpcio",
+    "grpc_health": "grpcio-health-checking",
+    "grpc_reflection": "grpcio-reflection",
+    "open_inference": "open-inference-grpc",
 }
 NOT_LISTED = {"ray", "litserve", "mosec"}
 """The rivals: imported in processes of their own, for a benchmark."""

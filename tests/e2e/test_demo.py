@@ -7,12 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from client import Budget, DeadlineMissed, InvalidRequest, OtmvClient
 from score_world import objects_named, vqa_accuracy
 from typer.testing import CliRunner
 
 from artifact.store import Artifact
 from cli.commands.eval import app
+from otmv_serve import DeadlineMissed, InvalidRequest, OtmvClient, RequestBudget
 from tests.e2e.demo_copies import DEMO
 from tests.server.kit.live_server import LiveServer
 
@@ -55,7 +55,7 @@ def test_the_full_variant_answers_a_new_world(
 )
 def test_the_readme_picture(server: LiveServer, question: str, answer: str) -> None:
     with OtmvClient(server.url) as client:
-        found = client.ask(PICTURE, question, Budget(max_latency_ms=10_000))
+        found = client.ask(PICTURE, question, RequestBudget(max_latency_ms=10_000))
     assert found.answer == answer
     assert found.variant == "full"
     assert found.deadline_met
@@ -64,11 +64,12 @@ def test_the_readme_picture(server: LiveServer, question: str, answer: str) -> N
 
 def test_a_tighter_budget_gets_a_shallower_variant(server: LiveServer, demo: Artifact) -> None:
     with OtmvClient(server.url) as client:
-        predicted = {v["variant"]: v["predicted_ms"] for v in client.variants()}
-        generous = client.ask(PICTURE, "how many circles?", Budget(max_latency_ms=20_000))
-        hopeless = client.ask(PICTURE, "how many circles?", Budget(max_latency_ms=0.5))
+        predicted = {v.variant: v.predicted_ms for v in client.variants().variants}
+        generous = client.ask(PICTURE, "how many circles?", RequestBudget(max_latency_ms=20_000))
+        hopeless = client.ask(PICTURE, "how many circles?", RequestBudget(max_latency_ms=0.5))
+        too_tight = RequestBudget(max_latency_ms=0.5, on_miss="reject")
         with pytest.raises(DeadlineMissed) as refused:
-            client.ask(PICTURE, "how many circles?", Budget(max_latency_ms=0.5, on_miss="reject"))
+            client.ask(PICTURE, "how many circles?", too_tight)
     assert generous.variant == "full"
     assert not generous.degraded
     assert hopeless.variant == smallest(demo)
@@ -79,7 +80,7 @@ def test_a_tighter_budget_gets_a_shallower_variant(server: LiveServer, demo: Art
 
 def test_too_little_memory_names_the_nearest_offer(server: LiveServer) -> None:
     with OtmvClient(server.url) as client, pytest.raises(InvalidRequest) as refused:
-        client.ask(PICTURE, "how many circles?", Budget(max_memory_mb=0.01))
+        client.ask(PICTURE, "how many circles?", RequestBudget(max_memory_mb=0.01))
     assert refused.value.status == 422
     assert "nearest" in str(refused.value.problem)
 

@@ -15,9 +15,9 @@ from pathlib import Path
 from statistics import median
 
 import pytest
-from client import Budget, OtmvClient
 
 from loadtests.kit.asking.forms import CONTENT_TYPE, encode_form
+from otmv_serve import OtmvClient, RequestBudget
 from tests.e2e.demo_copies import DEMO, ROOT
 from tests.e2e.http_load import Load, Post, closed_loop, open_loop
 from tests.e2e.server_numbers import ended, metric
@@ -129,11 +129,11 @@ def overload(server: LiveServer, seconds: float) -> None:
     assert memory[-1][1] - settled <= MOST_GROWTH_BYTES
     with OtmvClient(server.url) as client:
         for variant in (None, "full", "d3"):
-            budget = Budget(max_latency_ms=20_000, variant=variant)
+            budget = RequestBudget(max_latency_ms=20_000, variant=variant)
             found = client.ask(PICTURE, "what color is the cross?", budget)
             assert (found.answer, found.deadline_met) == ("red", True)
             assert variant in (None, found.variant)
-        assert client.caption(PICTURE, Budget(max_latency_ms=20_000)).variant == "full"
+        assert client.caption(PICTURE, RequestBudget(max_latency_ms=20_000)).variant == "full"
 
 
 def _summary(load: Load, rate_hz: float, memory: list[tuple[float, int]]) -> str:

@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 import pytest
-from client import OtmvClient
 
+from otmv_serve import OtmvClient
 from tests.e2e.demo_copies import write_demo_copy
 from tests.e2e.http_load import Load, open_loop
 from tests.e2e.questions import PICTURE, answers, half_sent, mixed

@@ -10,7 +10,7 @@ import pytest
 from artifact.store import Artifact
 from engine.errors import QueueFull
 from engine.pool import EnginePool
-from engine.telemetry import NO_VARIANT, SHED_REASONS, Telemetry
+from engine.telemetry import MOST_ADAPTER_NAMES, NO_VARIANT, OTHER_ADAPTERS, SHED_REASONS, Telemetry
 from engine.types import Budget, MadeBy, Outcome
 from tests.engine.pools import inside
 from tests.engine.pools.fake_engine import FakeEngine
@@ -133,6 +133,8 @@ OURS = (
     "http_responses",
     "engine_silent_seconds",
     "caption_slots_taken",
+    "adapters",
+    "adapter_answers",
     "pictures_decoding",
     "open_requests",
     "variant_agreement",
@@ -158,3 +160,18 @@ def test_agreements_take_the_place_of_those_before() -> None:
     assert read("otmv_variant_agreement", first._asdict()) is None
     assert read("otmv_variant_agreement", second._asdict()) == 0.25
     assert read("otmv_audited_answers_total", {**second._asdict(), "agrees": "false"}) == 0.0
+
+
+def test_names_of_adapters_are_a_bounded_label() -> None:
+    telemetry = Telemetry()
+    for number in range(MOST_ADAPTER_NAMES + 50):
+        telemetry.adapted(f"a{number}")
+    telemetry.adapted("a0")
+    counts = {
+        sample.labels["adapter"]: sample.value
+        for metric in telemetry.registry.collect()
+        for sample in metric.samples
+        if sample.name == "otmv_adapter_answers_total"
+    }
+    assert len(counts) == MOST_ADAPTER_NAMES + 1
+    assert (counts["a0"], counts[OTHER_ADAPTERS]) == (2, 50)

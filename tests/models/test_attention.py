@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from models.key_block import _attend, key_mask_bias
+from models.attention import attend
+from models.key_block import key_mask_bias
 
 
 def _drawn(dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor]:
@@ -27,16 +28,16 @@ def test_in_bfloat16_it_is_the_fused_attention_as_nearly_as_bfloat16_goes(masked
     exact = _fused(*_drawn(torch.float64), wide)
     narrow = key_mask_bias(mask, torch.bfloat16) if masked else None
     q, k, v = (each.to(torch.bfloat16) for each in _drawn(torch.float64))
-    found = _attend(q, k, v, narrow)
+    found = attend(q, k, v, narrow)
     assert found.dtype == torch.bfloat16
     error = (found.double() - exact).norm() / exact.norm()
     assert error < 1e-2
     if masked:
         moved = v.clone()
         moved[0, :, 4:] += 100
-        assert torch.equal(_attend(q, k, moved, narrow)[0, :], found[0, :]), "masked values count"
+        assert torch.equal(attend(q, k, moved, narrow)[0, :], found[0, :]), "masked values count"
 
 
 def test_in_float32_it_is_the_fused_attention_that_graphs_are_exported_with() -> None:
     drawn = _drawn(torch.float32)
-    assert torch.equal(_attend(*drawn, None), _fused(*drawn, None))
+    assert torch.equal(attend(*drawn, None), _fused(*drawn, None))

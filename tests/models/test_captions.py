@@ -3,8 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.captions import SpecialTokens
-from models.key_block import masked_decoding_bias
+from models.captions import SpecialTokens, masked_decoding_bias
 from tests.models import tiny
 
 SPECIAL = SpecialTokens(tiny.BOS, tiny.EOS, tiny.MASK)

@@ -57,3 +57,10 @@ def test_keys_are_equal_runs() -> None:
     assert spread_keys(3, 3) == (0, 1, 2)
     with pytest.raises(ValueError, match="choose a divisor"):
         spread_keys(8, 3)
+
+
+def test_keys_are_runs_of_said_lengths() -> None:
+    assert spread_keys(8, (2, 6)) == (0, 0, 1, 1, 1, 1, 1, 1)
+    for runs in ((2, 5), (0, 8), ()):
+        with pytest.raises(ValueError, match="do not share out 8 orders"):
+            spread_keys(8, runs)

@@ -19,10 +19,10 @@ import torch
 from artifact.store import Artifact
 from artifact.task import REASON, VQA
 from cli.commands.export.tasks import reason, vqa
-from exporters.card import model_card
 from exporters.describe import text_record
 from exporters.examples import Example
 from exporters.export import ExportOptions, Splits, export
+from exporters.sides.card import model_card
 from models.checkpoint import Checkpoint, load
 from tests.server.kit.live_server import ServerThread, serving_here
 from tests.toy_task.exported import EXPORTED_SIZE, size_example

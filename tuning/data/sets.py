@@ -179,7 +179,7 @@ def _undecided(folder: Path, found: tuple[str, ...]) -> DataError:
     names = ", ".join(FORMATS)
     return DataError(
         f"{folder} holds no data of a known format ({_listing(folder)})",
-        f"give --format ({names}), or write JSONL (docs/data.md)",
+        f"give --format ({names}), or write JSONL (docs/offline/data.md)",
     )
 
 

@@ -13,6 +13,7 @@ from models.series import OtmvModel
 from tuning.evaluation import Evaluation
 from tuning.pool import PicturePool
 from tuning.recipe import Recipe
+from tuning.tasks.on_sets import TunedOnSets
 
 
 @dataclass(frozen=True)
@@ -71,8 +72,10 @@ class TunedTask:
         heading: what its scores are called in tables.
         loss: draws the batch of a step and runs the model on it, in bf16 autocast.
         score: measures a variant on all data; reports the share done as it goes.
+        on_sets: the same on data sets; None: it is tuned on the generated world only.
     """
 
     heading: str
     loss: Callable[[TuningStep], BatchLoss]
     score: Callable[[Evaluation, SkipPattern, Callable[[float], None]], TaskScore]
+    on_sets: TunedOnSets | None = None

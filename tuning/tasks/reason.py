@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 from artifact.pattern import SkipPattern
 from artifact.scoring.measures import TRUTHS
 from artifact.task import REASON
+from models.series import OtmvModel
+from tuning.data.example import DataExample
 from tuning.evaluation import Evaluation
 from tuning.pool import PicturePool
 from tuning.tasks.contract import BatchLoss, TaskScore, TunedTask, TuningStep
 from tuning.tasks.labels import LabelBatch, label_answers, label_batch, label_loss, mean_score
+from tuning.tasks.on_sets import Asking, Labelled, SetBatch, TunedOnSets, mean, texts_of
 
 _STREAM = 2
 """Sets the draws of this task's batches apart from those of other tasks."""
@@ -47,4 +52,31 @@ def _score(
     return mean_score((said.kind, float(answer == TRUTHS[said.truth])) for said, answer in answers)
 
 
-TUNED_REASON = TunedTask("statement accuracy", _loss, _score)
+def _labelled(asking: Asking, examples: Sequence[DataExample]) -> Labelled:
+    truths = torch.tensor([TRUTHS.index(each.answers[0]) for each in examples])
+    return asking.words.padded(texts_of(examples)), truths, torch.ones(len(examples))
+
+
+def _set_loss(
+    model: OtmvModel, asking: Asking, batch: SetBatch, executed: Sequence[int]
+) -> tuple[Tensor, Tensor]:
+    """Return the cross entropy, summed over statements."""
+    mask = batch.tokens != asking.words.pad
+    logits = model.answer(REASON, batch.pixels, batch.tokens, mask, executed).float()
+    loss = nn.functional.cross_entropy(
+        logits, batch.targets, reduction="sum", label_smoothing=asking.smoothing
+    )
+    return loss, (logits.argmax(-1) == batch.targets).sum().float()
+
+
+def _set_score(examples: Sequence[DataExample], answers: Sequence[str]) -> float:
+    pairs = zip(answers, examples, strict=True)
+    return mean([float(answer in each.answers) for answer, each in pairs])
+
+
+TUNED_REASON = TunedTask(
+    "statement accuracy",
+    _loss,
+    _score,
+    TunedOnSets(_labelled, _set_loss, "accuracy", _set_score),
+)

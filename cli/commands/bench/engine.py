@@ -22,6 +22,7 @@ from cli.commands.bench.data import data
 from cli.commands.bench.siege import siege
 from cli.commands.bench.slo import slo
 from cli.commands.bench.table4 import HELP, table4
+from cli.commands.bench.tuning import tuning
 from cli.console import complain, fail
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ app.command()(data)
 app.command()(siege)
 app.command()(slo)
 app.command(help=HELP)(table4)
+app.command()(tuning)
 
 _DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
 _QUICK_PAIRS = 3

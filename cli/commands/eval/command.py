@@ -113,7 +113,7 @@ def _is_of_a_world(subject: str, data: str | None, format_name: str | None) -> b
         return True
     from tuning.data.formats.world import WORLD
 
-    return format_name is None and (not Path(data).is_dir() or bool(WORLD.parts(Path(data))))
+    return format_name is None and Path(data).is_dir() and bool(WORLD.parts(Path(data)))
 
 
 def _is_url(subject: str) -> bool:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from artifact.pattern import SkipPattern
     from models.checkpoint import Checkpoint
     from tuning.labelled import LabelledData
-    from tuning.scores import VariantScore
+    from tuning.tasks.scores import VariantScore
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def measure_on_world(
 def read_patterns(text: str | None, orders: int) -> list[SkipPattern]:
     """Read `--patterns`; by default every prefix of the stack."""
     from artifact.pattern import SkipPattern
-    from tuning.scores import ladder
+    from tuning.tasks.scores import ladder
 
     if text is None:
         return ladder(orders)
@@ -78,7 +78,7 @@ def _measure(
     """Score every pattern under one progress bar."""
     from tuning.device import choose_device
     from tuning.evaluation import Evaluation
-    from tuning.scores import score
+    from tuning.tasks.scores import score
 
     evaluation = Evaluation(checkpoint, data, choose_device(device))
     scores = []

@@ -5,56 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import typer
 
 from artifact.errors import how_to_install
 from artifact.task import model_tasks
+from cli.commands.export import options
 from cli.console import fail, first_line, first_problem, note, share_progress
 
 if TYPE_CHECKING:
     from artifact.manifest import VariantRecord
+    from artifact.manifest.adapted import AdapterCapacity
     from exporters.export import ExportOptions, Splits
     from models.checkpoint import Checkpoint
 
 app = typer.Typer()
 
 Whole = Literal["all", "full", "none"]
-
-_Folder = Annotated[
-    Path | None,
-    typer.Argument(help="Folder written by `otmv tune` or `otmv import`.", show_default=False),
-]
-_Out = Annotated[Path, typer.Option(help="Artifact folder to make.")]
-_Random = Annotated[
-    str | None, typer.Option(help="Random weights of beit3_base or beit3_large instead.")
-]
-_ImageSize = Annotated[int, typer.Option(help="With --random: side in pixels.")]
-_Keys = Annotated[int, typer.Option(help="With --random: key blocks; divides the orders.")]
-_Tasks = Annotated[str, typer.Option(help=f"With --random: some of {','.join(model_tasks())}.")]
-_Curve = Annotated[
-    Path | None, typer.Option(help="With --random: JSON of declared quality by depth.")
-]
-_Depths = Annotated[
-    str | None, typer.Option(help="With --random: variants, as 3,6,12; none: every depth.")
-]
-_Data = Annotated[
-    str | None, typer.Option(help="A world or data set to measure on, instead of fresh pictures.")
-]
-_Choose = Annotated[str | None, typer.Option(help="Split of a data set to search the ladder on.")]
-_Report = Annotated[str | None, typer.Option(help="Split of a data set to report quality on.")]
-_Pictures = Annotated[int, typer.Option(help="Fresh pictures, or examples, to report on.", min=8)]
-_Whole = Annotated[Whole, typer.Option(help="Variants that also become one graph each.")]
-_Chain = Annotated[
-    bool,
-    typer.Option(
-        "--chain", help="Each variant's orders begin the next one's; what that costs is measured."
-    ),
-]
-_Methods = Annotated[
-    str | None, typer.Option(help="With --random: Table 4's methods instead, all or some ids.")
-]
 
 
 class _TunedOptions(NamedTuple):
@@ -64,6 +32,7 @@ class _TunedOptions(NamedTuple):
     chain: bool
     data: tuple[str | None, str | None, str | None]
     pictures: int
+    adapters: tuple[AdapterCapacity, ...]
 
 
 _FIRST_TASK = model_tasks()[0]
@@ -71,21 +40,22 @@ _FIRST_TASK = model_tasks()[0]
 
 @app.command()
 def export(
-    checkpoint: _Folder = None,
-    out: _Out = Path("artifact-out"),
-    random: _Random = None,
-    image_size: _ImageSize = 224,
-    keys: _Keys = 1,
-    tasks: _Tasks = _FIRST_TASK,
-    quality_curve: _Curve = None,
-    depths: _Depths = None,
-    data: _Data = None,
-    choose: _Choose = None,
-    report: _Report = None,
-    pictures: _Pictures = 1000,
-    whole: _Whole = "all",
-    chain: _Chain = False,
-    methods: _Methods = None,
+    checkpoint: options.Folder = None,
+    out: options.Out = Path("artifact-out"),
+    random: options.Random = None,
+    image_size: options.ImageSize = 224,
+    keys: options.Keys = 1,
+    tasks: options.Tasks = _FIRST_TASK,
+    quality_curve: options.Curve = None,
+    depths: options.Depths = None,
+    data: options.Data = None,
+    choose: options.Choose = None,
+    report: options.Report = None,
+    pictures: options.Pictures = 1000,
+    whole: options.Whole = "all",
+    chain: options.Chain = False,
+    methods: options.Methods = None,
+    adapters: options.Adapters = None,
 ) -> None:
     """Turn a checkpoint into an artifact: ONNX stages, one weights file, measured variants.
 
@@ -96,6 +66,8 @@ def export(
 
     [bold]otmv export runs/mine --data vqa/ --choose rest_val --report trainable_val[/bold]
 
+    [bold]otmv export runs/mine --adapters lora:16 --adapters lora:16+serial:64+adalink:64[/bold]
+
     [bold]otmv export --random beit3_base --image-size 224 --keys 2 --out base-2-keys[/bold]
 
     [bold]otmv export --random beit3_base --image-size 224 --methods full,lora,otmv --out
@@ -103,21 +75,24 @@ def export(
     """
     if (checkpoint is None) == (random is None):
         fail("give a checkpoint folder, or --random beit3_base (one of the two)")
-    if methods is not None and (random is None or depths or quality_curve or keys != 1):
+    if methods is not None and (random is None or depths or quality_curve or keys != 1 or adapters):
         fail("--methods goes with --random, and has its own keys, depths and quality")
     if chain and checkpoint is None:
         fail(
             "--chain goes with a checkpoint: random weights are a chain, of every depth or --depths"
         )
     with _one_line_errors():
+        from exporters.adapted.forms import form_named
+
+        forms = tuple(form_named(each) for each in adapters or ())
         if checkpoint is not None:
-            options = _TunedOptions(whole, chain, (data, choose, report), pictures)
+            options = _TunedOptions(whole, chain, (data, choose, report), pictures, forms)
             _export_tuned(checkpoint, out, options)
         elif methods is not None:
             _export_methods((random or "", image_size, tasks), methods, out)
         else:
             shape = (random or "", image_size, tasks, keys)
-            _export_random(shape, out, whole, quality_curve, depths)
+            _export_random(shape, out, whole, quality_curve, depths, forms)
 
 
 @contextmanager
@@ -145,8 +120,8 @@ def _one_line_errors() -> Iterator[None]:
 
 
 def _export_tuned(folder: Path, out: Path, given: _TunedOptions) -> None:
-    from exporters.card import model_card, released_card
     from exporters.export import ExportOptions
+    from exporters.sides.card import model_card, released_card
     from exporters.tasks import exported_tasks
     from models.checkpoint import load
     from models.public import RELEASED_FILE, UNTUNED_START
@@ -162,10 +137,13 @@ def _export_tuned(folder: Path, out: Path, given: _TunedOptions) -> None:
                 "measure it then: otmv eval ARTIFACT --data DATA"
             )
         full = (loaded.model.config.orders,)
-        options = ExportOptions(whole=given.whole, depths=full, card=released_card(loaded))
+        card, forms = released_card(loaded), given.adapters
+        options = ExportOptions(whole=given.whole, depths=full, card=card, adapters=forms)
         _run(loaded, out, options, None)
         return
-    options = ExportOptions(whole=given.whole, chained=given.chain, card=model_card(loaded))
+    options = ExportOptions(
+        whole=given.whole, chained=given.chain, card=model_card(loaded), adapters=given.adapters
+    )
     _run(loaded, out, options, lambda: _splits(loaded, *given.data, given.pictures))
 
 
@@ -206,6 +184,7 @@ def _export_random(
     whole: Whole,
     quality_curve: Path | None,
     depths: str | None,
+    adapters: tuple[AdapterCapacity, ...],
 ) -> None:
     from cli.commands.export.random_model import random_checkpoint, random_config
     from exporters.export import ExportOptions
@@ -214,7 +193,8 @@ def _export_random(
     chosen = _depths(depths)
     checkpoint = random_checkpoint(random_config(*shape))
     curve = QualityCurve.read(quality_curve) if quality_curve else None
-    _run(checkpoint, out, ExportOptions(whole=whole, curve=curve, depths=chosen), None)
+    options = ExportOptions(whole=whole, curve=curve, depths=chosen, adapters=adapters)
+    _run(checkpoint, out, options, None)
 
 
 def _depths(text: str | None) -> tuple[int, ...] | None:

@@ -17,7 +17,8 @@ from engine.backends.arrays import AnyArray
 from engine.backends.torch.arrays import TorchArray, dtype_of
 
 Work = Callable[[], None]
-Shapes = tuple[tuple[int, ...], ...]
+CallKind = tuple[tuple[tuple[int, ...], int], ...]
+"""Of each input its shape, and the address of what is read where it lies; else 0."""
 
 
 class Buffers:
@@ -85,28 +86,43 @@ class DeviceRunner:
         self._spec = spec
         self._buffers = buffers
         self._capture = capture
-        self._captured: dict[Shapes, _Captured] = {}
+        self._captured: dict[CallKind, _Captured] = {}
 
     def __call__(
         self, inputs: Mapping[str, AnyArray], into: Mapping[str, AnyArray]
     ) -> dict[str, AnyArray]:
         """Run one batch (see `LoadedStage.run`)."""
-        shapes = tuple(inputs[name].shape for name in self._spec.inputs)
+        kind = tuple(self._kind(name, inputs[name]) for name in self._spec.inputs)
         with self._buffers.lock:
-            known = self._captured.get(shapes)
+            known = self._captured.get(kind)
             if known is None:
-                known = self._captured[shapes] = self._prepare(shapes)
+                known = self._captured[kind] = self._prepare(inputs)
             for name, array in inputs.items():
-                self._send(known.inputs[name], name, array)
+                if self._resting(name, array) is None:
+                    self._send(known.inputs[name], name, array)
             known.work()
             return self._receive(known.outputs, into)
 
-    def _prepare(self, shapes: Shapes) -> _Captured:
-        specs = self._spec.inputs.items()
-        made = {
-            name: self._buffers.fixed(name, dtype_of(spec.dtype), shape)
-            for (name, spec), shape in zip(specs, shapes, strict=True)
-        }
+    def _resting(self, name: str, array: AnyArray) -> Tensor | None:
+        """Return an input that is read where it lies: tables of adapters never move (ADR 0036)."""
+        if self._spec.inputs[name].shape[0] == "A" and isinstance(array, TorchArray):
+            return array.tensor
+        return None
+
+    def _kind(self, name: str, array: AnyArray) -> tuple[tuple[int, ...], int]:
+        resting = self._resting(name, array)
+        return array.shape, 0 if resting is None else resting.data_ptr()
+
+    def _place(self, name: str, array: AnyArray) -> tuple[Tensor, Tensor]:
+        """Return where an input lies while the stage runs, and what is to be held for it."""
+        resting = self._resting(name, array)
+        if resting is not None:
+            return resting, resting
+        spec = self._spec.inputs[name]
+        return self._buffers.fixed(name, dtype_of(spec.dtype), array.shape)
+
+    def _prepare(self, given: Mapping[str, AnyArray]) -> _Captured:
+        made = {name: self._place(name, given[name]) for name in self._spec.inputs}
         inputs = {name: tensor for name, (tensor, _) in made.items()}
         found = self._module(*inputs.values())
         placed = {

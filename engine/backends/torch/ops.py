@@ -117,6 +117,11 @@ def _gelu(b: Builder, inputs: Inputs, attributes: Attributes) -> Value:
     return b.call(functional.gelu, b.tensor(inputs[0]), approximate=kind)
 
 
+@NUMBERS.define("Relu")
+def _relu(b: Builder, inputs: Inputs, attributes: Attributes) -> Value:
+    return b.call(torch.relu, b.tensor(inputs[0]))
+
+
 @NUMBERS.define("Tanh")
 def _tanh(b: Builder, inputs: Inputs, attributes: Attributes) -> Value:
     return b.call(torch.tanh, b.tensor(inputs[0]))

@@ -60,6 +60,7 @@ class RoundRunner:
         self._position = np.zeros(slots, np.int64)
         self._mask = np.zeros((slots, pool.tokens), np.bool_)
         self._order = np.zeros(slots, np.int64)
+        self._adapter = np.zeros(slots, np.int64)
         zeros = pool.memory.zeros
         self._h, self._next = (zeros((slots, 2, width), np.float32) for _ in range(2))
         self._y, self._r = (np.zeros((slots, 1, width), np.float32) for _ in range(2))
@@ -97,7 +98,9 @@ class RoundRunner:
         self._mask[:, 1:] = False
         self._mask[:, 0] = True  # a free slot sees something finite
         self._y[:] = 0.0
+        self._adapter[:] = 0
         for row in rows:
+            self._adapter[row.slots] = row.adapter
             for slot, words in zip(row.slots, row.search.words, strict=True):
                 self._tokens[slot, 0] = words[-1] if words else self._text.bos
                 self._position[slot] = len(words)
@@ -177,7 +180,8 @@ class RoundRunner:
         """Return the arrays of a call, all slots of them."""
         if call not in self._arrays:
             if call.stage.is_stem:
-                made = _Arrays({"tokens": self._tokens, "position": self._position}, {"h": self._h})
+                given = {"tokens": self._tokens, "position": self._position}
+                made = _Arrays({**given, "adapter": self._adapter}, {"h": self._h})
             elif call.stage.is_head:
                 made = _Arrays({"y": self._y}, {"logits": self._logits})
             else:
@@ -187,6 +191,7 @@ class RoundRunner:
 
     def _of_block(self, call: Step) -> _Arrays:
         given: dict[str, AnyArray] = {"h": self._h, "order": self._order, "mask": self._mask}
+        given["adapter"] = self._adapter
         into: dict[str, AnyArray] = {"h_out": self._next, "r": self._r}
         grows: list[tuple[AnyArray, AnyArray]] = []
         for name, new in (("k", self._k_new), ("v", self._v_new)):

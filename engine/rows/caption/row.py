@@ -48,6 +48,7 @@ class CaptionRow:
         self._pool = pool
         self._pixels = pixels
         self._stages = stages
+        self.adapter = np.array(0, np.int64)
         self._h: AnyArray = np.empty(0, np.float32)
         self._stores: dict[Step, list[AnyArray]] = {}
         self.search = search
@@ -119,11 +120,18 @@ class CaptionRow:
         self._pool.take(self.holding, len(self.search.words) - len(self.slots))
         self._pool.share_image(self.holding)
 
+    def adapt(self, place: int) -> None:
+        """Run with the adapter at that place of the tables; before its first step."""
+        self.adapter = np.array(place, np.int64)
+
     def inputs(self) -> dict[str, AnyArray]:
         """Return the inputs of the image pass's next step."""
-        if self.step.order is None:
+        if self.step.stage.is_whole:
             return {"pixels": self._pixels}
-        return {"h": self._h, "order": np.array(self.step.order_in_key, np.int64)}
+        if self.step.order is None:
+            return {"pixels": self._pixels, "adapter": self.adapter}
+        order = np.array(self.step.order_in_key, np.int64)
+        return {"h": self._h, "order": order, "adapter": self.adapter}
 
     def absorb(self, outputs: Mapping[str, Any]) -> None:
         """Take the step's outputs and move on."""

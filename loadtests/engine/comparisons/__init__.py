@@ -39,6 +39,7 @@ COMPARISONS = (
     Comparison("memory", "memory", 1.05, ("base1", MANY)),
     Comparison("keys", "keys", 1.05, ("base1", "base12"), DEFAULT),
     Comparison("matmuls", "matmuls", 1.25),
+    Comparison("adapters", "adapters", 1.06, ("base1-adapters",), DEFAULT),
     Comparison("variant", "switching", 1.0, backends=FASTEST),
     Comparison("http-idle", "http_idle", 3.0, (), DEFAULT),
     Comparison("http-load", "http_load", 0.97, backends=FASTEST, at_least=True),

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Sequence
 from typing import IO, Any
 
-from loadtests.kit.processes.child import environment
+from loadtests.kit.processes.child import environment, module_words
 from loadtests.kit.progress import Report
 
 
@@ -26,7 +25,7 @@ def run_apart(
     """
     with tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(
-            [sys.executable, "-m", module, *words],
+            module_words(module, *words),
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,

@@ -20,6 +20,11 @@ def environment(tree: Path = ROOT) -> dict[str, str]:
     return {**kept, "PYTHONPATH": os.pathsep.join(paths)}
 
 
+def module_words(module: str, *words: str) -> list[str]:
+    """Return the words that run a module of ours; what lies in the working folder is none."""
+    return [sys.executable, "-P", "-m", module, *words]
+
+
 def run_child(module: str, words: Sequence[str], what: str, given: str = "") -> str:
     """Run a module of ours in a process of its own; return what it printed.
 
@@ -29,7 +34,7 @@ def run_child(module: str, words: Sequence[str], what: str, given: str = "") -> 
         BenchError: it failed; with the last line it said, and `what` failed.
     """
     done = subprocess.run(
-        [sys.executable, "-m", module, *words],
+        module_words(module, *words),
         input=given,
         capture_output=True,
         text=True,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.kit.processes.child import ROOT, environment
+from loadtests.kit.processes.child import ROOT, environment, module_words
 from loadtests.kit.processes.started import started
 from loadtests.kit.processes.tree import tree_cpu_s
 
@@ -55,7 +54,7 @@ def serving(
         BenchError: it did not become ready.
     """
     words = ["serve", str(artifact), "--port", "0", "--backend", backend, "--cache-dir", str(cache)]
-    command = [*wrapper, sys.executable, "-m", "cli.main", *words]
+    command = [*wrapper, *module_words("cli.main", *words)]
     private = {"OTMV_ACCESS_LOG": "false", "COLUMNS": "200", **(settings or {})}
     code, folder = environment(tree) | private, None if tree == ROOT else tree
     with started(command, code, ready_address, _START_LIMIT_S, _GRACE_S, folder) as found:

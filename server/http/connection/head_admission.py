@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from server.front.front import Front
 from server.front.gate import Visit
 
-_LATENCY_HEADER = b"x-otmv-max-latency-ms"
+_LATENCY_HEADERS = (b"x-otmv-max-latency-ms", b"x-slo-ttft-ms", b"x-llm-d-slo-ttft-ms")
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -17,18 +17,18 @@ class HeadAdmission:
     Args:
         front: decides.
         share_of: who sends a request, by its headers and its address.
-        kinds: what requests ask for, by path; those to any other path are not asked about.
+        kind_of: what a request asks for, by its target; None: it is not asked about.
     """
 
     def __init__(
         self,
         front: Front,
         share_of: Callable[[Headers, str], tuple[str, str]],
-        kinds: Mapping[bytes, str],
+        kind_of: Callable[[bytes], str | None],
     ) -> None:
         self._front = front
         self._share_of = share_of
-        self._kinds = kinds
+        self._kind_of = kind_of
 
     def knock(
         self,
@@ -45,10 +45,10 @@ class HeadAdmission:
         Raises:
             FrontBusy: it would be answered too late.
         """
-        kind = self._kinds.get(url)
+        kind = self._kind_of(url)
         if kind is None:
             return None
-        said = next((value for name, value in headers if name == _LATENCY_HEADER), b"")
+        said = next((value for name, value in headers if name in _LATENCY_HEADERS), b"")
         share = self._share_of(headers, address)
         told = said.decode("latin-1")
         return self._front.knock(kind, share, arrived_s, told, body, whole=whole)

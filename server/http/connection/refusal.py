@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from engine.telemetry import Telemetry
 from server.errors import FrontBusy, ServerError
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.errors.statuses import classify
 from server.http.connection.request_body import Headers
 from server.http.middleware import request_id_of
@@ -44,7 +44,7 @@ def busy_refusal(
 ) -> bytes:
     """Return the whole answer to a request that the front has no time for, and count it.
 
-    It is `problem_response`'s, with the wait in whole milliseconds: what all that differ only by
+    It is `error_response`'s, with the wait in whole milliseconds: what all that differ only by
     their ids have in common is made once.
     """
     given = next((value for name, value in headers if name == b"x-request-id"), None)
@@ -76,7 +76,7 @@ class _WithoutId:
 def _without_id(
     make: Callable[[float], FrontBusy], wait_ms: int, path: str, keep_alive: bool
 ) -> _WithoutId:
-    response = problem_response(make(wait_ms / 1e3), _NO_ID, path)
+    response = error_response(make(wait_ms / 1e3), _NO_ID, path)
     fields = [pair for pair in response.raw_headers if pair[0] != b"content-length"]
     before, after = bytes(response.body).split(_NO_ID.encode())
     head = _status_and_fields(response.status_code, fields, keep_alive=keep_alive)
@@ -84,7 +84,7 @@ def _without_id(
 
 
 def _whole(error: Exception, request_id: str) -> bytes:
-    response = problem_response(error, request_id, "")
+    response = error_response(error, request_id, "")
     fields = [*response.raw_headers, (b"x-request-id", request_id.encode())]
     head = _status_and_fields(response.status_code, fields, keep_alive=False)
     return head + b"\r\n" + bytes(response.body)

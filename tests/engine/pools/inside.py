@@ -24,6 +24,11 @@ def parts(pool: EnginePool) -> Parts:
     return pool._parts
 
 
+def adapter_users(pool: EnginePool, place: int) -> int:
+    """Return how many requests hold the adapter in a place."""
+    return parts(pool).shelf._users[place]
+
+
 def loop(pool: EnginePool) -> LoopParts:
     """Return what its thread works with."""
     return parts(pool).executor.parts

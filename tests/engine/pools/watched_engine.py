@@ -52,7 +52,8 @@ class WatchedEngine:
         settings = EngineConfig(cache_dir=Path("unused"), **config)  # type: ignore[arg-type]
         backend, self.clock = OnnxRuntimeBackend(settings.threads), FakeClock()
         family = Family(artifact.manifest, backend.precision)
-        self.stages = StageSet(artifact, backend, family, settings.max_batch)
+        places = settings.adapter_places
+        self.stages = StageSet(artifact, backend, family, settings.max_batch, adapter_places=places)
         self.stages.load(lambda what, share: None)
         opened = OpenedEngine(backend, family, self.stages, flat_profile(family, 0.001))
         self.steps: list[StepSeen] = []
@@ -67,7 +68,8 @@ class WatchedEngine:
         self._watch_stages()
         self.pool = EnginePool(artifact, settings, opened, Telemetry(), self.clock)
         self._watch_stepper()
-        self._watch_rounds()
+        if inside.loop(self.pool).captions is not None:
+            self._watch_rounds()
 
     def _watch_stages(self) -> None:
         run = self.stages.run

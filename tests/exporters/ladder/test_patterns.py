@@ -6,7 +6,7 @@ from artifact.errors import ArtifactError
 from artifact.pattern import SkipPattern
 from artifact.task import TaskName
 from exporters.examples import Example
-from exporters.ladder.patterns import PatternScores, labelled_rows
+from exporters.ladder.patterns import PatternScores, ScoredPattern, labelled_rows
 from exporters.ladder.search import search
 from exporters.tasks.contract import SearchRows
 from models.checkpoint import Checkpoint
@@ -15,7 +15,7 @@ from models.checkpoint import Checkpoint
 class _Counted(PatternScores):
     calls = 0
 
-    def extend(self, before, order):  # type: ignore[no-untyped-def]
+    def extend(self, before: ScoredPattern | None, order: int) -> ScoredPattern:
         self.calls += 1
         return super().extend(before, order)
 

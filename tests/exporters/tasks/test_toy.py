@@ -22,13 +22,13 @@ from artifact.pattern import SkipPattern
 from artifact.program import composed_programs
 from artifact.store import Artifact, open_artifact
 from engine.backends.registry import open_backend
-from exporters.card import model_card
 from exporters.describe import text_record
 from exporters.examples import Example
 from exporters.export import ExportOptions, export
 from exporters.golden import write_golden
 from exporters.ladder.search import search
 from exporters.quality import QualityCurve
+from exporters.sides.card import model_card
 from exporters.tasks import cut
 from models.checkpoint import Checkpoint
 from models.series import OtmvModel

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from artifact.config import TaskConfig
 from artifact.task import VQA
-from models.merge import mean_block, weighted
+from models.once_tuning.merge import mean_block, weighted
 from models.public import UnexpectedWeights, from_public
 from tests.models import tiny
 from tests.models.public.checkpoint_files import block, released, saved, weights

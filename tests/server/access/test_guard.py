@@ -104,7 +104,9 @@ def test_probes_and_pages_stay_open(path: str) -> None:
         assert client.get(path).status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/v1/variants", "/v1/vqa", "/v1/nothing", "/", "/metrics/", "/x"])
+@pytest.mark.parametrize(
+    "path", ["/v1/variants", "/v1/vqa", "/v1/nothing", "/assets/", "/docs/", "/metrics/", "/x"]
+)
 def test_everything_else_is_guarded_whatever_the_method(path: str) -> None:
     with ready_client(keys=keys()) as client:
         for method in ("GET", "POST", "HEAD", "OPTIONS", "DELETE"):

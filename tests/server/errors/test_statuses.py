@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from engine import errors as engine
 from pictures.errors import DecodeWorkerDied, ImageError
 from server import errors as http
-from server.errors.problem_json import problem_response
+from server.errors.responses import error_response
 from server.errors.statuses import INTERNAL, PROBLEMS, classify
 from tests.server.kit.fake_artifact import offer
 
@@ -49,7 +49,7 @@ def test_every_error_has_its_own_line(root: type[Exception]) -> None:
     ],
 )
 def test_problem(error: Exception, status: int, retry_after: str | None) -> None:
-    response = problem_response(error, "id-1", "/v1/vqa")
+    response = error_response(error, "id-1", "/v1/vqa")
     body = json.loads(bytes(response.body))
     assert response.status_code == body["status"] == status
     assert response.media_type == "application/problem+json"
@@ -59,13 +59,13 @@ def test_problem(error: Exception, status: int, retry_after: str | None) -> None
 
 
 def test_framework_headers_survive() -> None:
-    response = problem_response(HTTPException(405, headers={"Allow": "POST"}), "id", "/")
+    response = error_response(HTTPException(405, headers={"Allow": "POST"}), "id", "/")
     assert response.headers["allow"] == "POST"
 
 
 def test_nearest_offer_is_named() -> None:
     error = engine.NoVariantFits(("max_memory_mb 1",), offer("d2", 2, 0.8))
-    body = json.loads(bytes(problem_response(error, "id", "/").body))
+    body = json.loads(bytes(error_response(error, "id", "/").body))
     assert body["nearest_offer"] == {
         "variant": "d2",
         "quality": 0.8,

@@ -16,12 +16,13 @@ from starlette.testclient import TestClient
 
 from engine.errors import DeadlineExpired, DeadlineUnattainable, InferenceFailed, QueueFull
 from engine.tasks.caption import CaptionInput
+from otmv_serve import OtmvClient, RequestFailed
 from pictures.picture import Picture
 from server.tasks.caption import CaptionResponse
 from tests.server.kit import sample_pictures
 from tests.server.kit.bad_requests import CAPTION, FORM_TYPE, form, good_request
 from tests.server.kit.fake_pool import FakePool
-from tests.server.kit.live_server import ServerThread, example_client, serving_fake
+from tests.server.kit.live_server import ServerThread, serving_fake
 
 STREAM = form([("image", sample_pictures.jpeg()), ("stream", b"true")])
 ODD_PIECES = (
@@ -81,7 +82,7 @@ def test_pieces_come_then_the_whole_answer() -> None:
 
 def test_any_text_arrives_as_it_is() -> None:
     pool = FakePool()
-    with serving_fake(pool) as server, example_client().OtmvClient(server.url) as client:
+    with serving_fake(pool) as server, OtmvClient(server.url) as client:
         for pieces in (ODD_PIECES, *((piece,) for piece in ODD_PIECES), ()):
             pool.pieces = pieces
             response = post(server)
@@ -118,8 +119,7 @@ def test_a_failure_after_the_start_is_the_last_event(
     pool = FakePool(early=2, answer_error=error)
     with caplog.at_level(logging.ERROR, "otmv.server"), serving_fake(pool) as server:
         response = post(server)
-        client = example_client()
-        with client.OtmvClient(server.url) as connected, pytest.raises(client.OtmvError) as caught:
+        with OtmvClient(server.url) as connected, pytest.raises(RequestFailed) as caught:
             list(connected.stream_caption(sample_pictures.jpeg()))
     assert response.status_code == 200
     *tokens, (last, problem) = read_events(response.text)
@@ -188,7 +188,7 @@ def test_a_client_that_leaves_cancels_its_caption(early: int) -> None:
 
 def test_leaving_the_clients_iterator_cancels_too() -> None:
     pool = FakePool(hold=True, early=1)
-    with serving_fake(pool) as server, example_client().OtmvClient(server.url) as client:
+    with serving_fake(pool) as server, OtmvClient(server.url) as client:
         stream = client.stream_caption(sample_pictures.jpeg())
         assert next(stream) == "a"
         stream.close()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,12 @@ from engine.errors import (
     UnknownVariant,
 )
 from engine.requests.request import Request
+from engine.residency.adapters.lease import LoadedAdapter
 from engine.tasks.caption import CaptionInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget, Degraded, Input, Offer, Outcome
 from server.engine_pool import OnText, Progress
+from tests.server.kit.fake_adapters import FakeAdapters
 from tests.server.kit.fake_artifact import OFFERS, fake_artifact, offer
 from tests.server.kit.fake_memory import FakeMemory
 
@@ -62,6 +65,7 @@ class FakePool:
     shown: bool = False
     next: Callable[[Artifact, Progress], FakePool] | None = None
     memory: FakeMemory = field(default_factory=FakeMemory)
+    shelf: FakeAdapters = field(default_factory=FakeAdapters)
     admitted: list[Request] = field(default_factory=list)
     decode_s: list[float] = field(default_factory=list)
     cancelled: list[tuple[Request, str]] = field(default_factory=list)
@@ -82,23 +86,21 @@ class FakePool:
         rows: int = 1,
         tokens: int | None = None,
         reply_s: float = 0.0,
+        adapter: str | None = None,
         outside: int = 0,
     ) -> Request:
+        self.shelf.check(adapter)
         with self._lock:
-            if self.draining:
-                raise Draining
-            if self.admit_error is not None:
-                raise self.admit_error
-            if len(self._open) >= self.limit:
-                raise QueueFull(self.limit, 2.5)
+            self._check_open()
             chosen = self._choose(budget)
+            deadline_s = arrived_s + (budget.max_latency_ms or 30_000.0) / 1e3
             admitted = Request(
                 id=len(self.admitted),
                 task=TASKS[task],
                 budget=budget,
                 arrived_s=arrived_s,
-                deadline_s=arrived_s + (budget.max_latency_ms or 30_000.0) / 1e3,
-                expires_s=arrived_s + (budget.max_latency_ms or 30_000.0) / 1e3 + self.grace_s,
+                deadline_s=deadline_s,
+                expires_s=deadline_s + self.grace_s,
                 reply_s=reply_s,
                 request_bytes=0,
                 beams=rows,
@@ -115,6 +117,14 @@ class FakePool:
             self.outside.append(outside)
             self._open[admitted.id] = None
             return admitted
+
+    def _check_open(self) -> None:
+        if self.draining:
+            raise Draining
+        if self.admit_error is not None:
+            raise self.admit_error
+        if len(self._open) >= self.limit:
+            raise QueueFull(self.limit, 2.5)
 
     def check_question(self, question: str) -> int:
         if not question.strip():
@@ -210,6 +220,15 @@ class FakePool:
     def show(self) -> None:
         self.shown = True
 
+    def adapters(self) -> Mapping[str, LoadedAdapter]:
+        return self.shelf.loaded
+
+    def load_adapter(self, folder: Path) -> LoadedAdapter:
+        return self.shelf.load(folder)
+
+    def drop_adapter(self, name: str) -> LoadedAdapter:
+        return self.shelf.drop(name)
+
     def drain(self, timeout_s: float) -> bool:
         with self._lock:
             self.draining = True
@@ -264,6 +283,8 @@ class FakePool:
             degraded_because=self.degraded_because,
             labels=() if is_caption else labels,
             text="".join(self.pieces) if is_caption else None,
+            text_tokens=len(self.pieces) if is_caption else 0,
+            cut_off=is_caption and len(self.pieces) == given.max_new_tokens,
             vectors=self._vectors(given, chosen.variant) if request.task.embeds else {},
             phases_s={"queue": 0.001, "stem": 0.002, "blocks": 0.003, "head": 0.0005},
         )

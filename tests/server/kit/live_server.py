@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 import signal
@@ -13,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from artifact.store import open_artifact
@@ -202,14 +200,3 @@ def serving_here(artifact: Path, cache_dir: Path, **changes: Any) -> Iterator[Se
     finally:
         server.terminate()
         server.join()
-
-
-def example_client() -> ModuleType:
-    """Import examples/client.py, which is in no package."""
-    spec = importlib.util.spec_from_file_location("client", ROOT / "examples/client.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["client"] = module
-    spec.loader.exec_module(module)
-    return module

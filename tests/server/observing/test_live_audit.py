@@ -7,13 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from engine.telemetry import ZERO_WHEN_IDLE
-from tests.server.kit.live_server import ROOT, LiveServer, example_client, serving
+from otmv_serve import OtmvClient, RequestBudget
+from tests.server.kit.live_server import ROOT, LiveServer, serving
 
 pytestmark = pytest.mark.e2e
 
@@ -26,7 +26,7 @@ Key = tuple[str, str, str]
 """Task, variant, whether it agrees: true or false."""
 
 
-def asked(client: Any) -> dict[str, list[Callable[[Any], Any]]]:
+def asked(client: OtmvClient) -> dict[str, list[Callable[[RequestBudget], object]]]:
     """Return, by task, what gives the answer to each question under a budget."""
     questions = [f"what color is the {shape}?" for shape in SHAPES]
     questions += [f"is there a {colour} {shape}?" for colour in COLOURS for shape in SHAPES[:2]]
@@ -64,13 +64,12 @@ def compared(text: str) -> Counter[Key]:
 
 def test_what_it_counts_is_what_asking_both_variants_gives(tmp_path: Path) -> None:
     expected: Counter[Key] = Counter()
-    module = example_client()
     with serving(DEMO, tmp_path, OTMV_AUDIT_SHARE="1") as server:
-        with module.OtmvClient(server.url) as client:
+        with OtmvClient(server.url) as client:
             for task, asks in asked(client).items():
                 for ask in asks:
                     full, least = (
-                        ask(module.Budget(variant=variant, max_latency_ms=30_000))
+                        ask(RequestBudget(variant=variant, max_latency_ms=30_000))
                         for variant in ("full", "d1")
                     )
                     expected[task, "d1", str(full == least).lower()] += 1

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import pytest
+from starlette.datastructures import Headers
 from starlette.testclient import TestClient
 
+from server.errors import InvalidFields
+from server.requests.budget import (
+    FIRST_TOKEN_HEADERS,
+    BudgetDefaults,
+    BudgetFields,
+    first_token_ms_from,
+)
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.good_question import FILE, IMAGE, ask_question
 
@@ -70,3 +78,33 @@ def test_nothing_else_is(client: TestClient, pool: FakePool, text: str) -> None:
         response = client.post("/v1/caption", files=FILE, data={name: text})
         assert response.status_code == 422
     assert not pool.admitted
+
+
+@pytest.mark.parametrize("name", FIRST_TOKEN_HEADERS)
+def test_a_time_to_the_first_token_bounds_the_whole_answer(name: str) -> None:
+    assert first_token_ms_from(Headers({name: " 200 "})) == 200
+    defaults = BudgetDefaults("degrade", 1000)
+    none = BudgetFields()
+    assert defaults.merged(none, none, 200).max_latency_ms == 200
+    assert defaults.merged(BudgetFields(max_latency_ms=50), none, 200).max_latency_ms == 50
+    assert defaults.merged(BudgetFields(max_latency_ms=900), none, 200).max_latency_ms == 200
+    assert defaults.merged(none, none, None).max_latency_ms == 1000
+
+
+@pytest.mark.parametrize("name", FIRST_TOKEN_HEADERS)
+@pytest.mark.parametrize(
+    "value", ["", "nan", "inf", "-1", "0", "1e999", "9223372036854775808", "²", "1_0", "soon"]
+)
+def test_a_time_that_is_none_is_refused_and_never_urgent(name: str, value: str) -> None:
+    headers = Headers(raw=[(name.encode(), value.encode("latin-1", errors="replace"))])
+    with pytest.raises(InvalidFields) as caught:
+        first_token_ms_from(headers)
+    assert caught.value.problems[0].field == name
+
+
+def test_both_names_may_say_the_same() -> None:
+    same = dict.fromkeys(FIRST_TOKEN_HEADERS, "200")
+    assert first_token_ms_from(Headers(same)) == 200
+    with pytest.raises(InvalidFields, match="two values"):
+        first_token_ms_from(Headers(same | {FIRST_TOKEN_HEADERS[0]: "100"}))
+    assert first_token_ms_from(Headers({})) is None

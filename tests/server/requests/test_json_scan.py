@@ -19,8 +19,8 @@ from server.requests.fields import MOST_ERRORS
 from server.requests.json_pictures import picture_bytes
 from server.requests.json_scan import (
     LIMIT_DEPTH,
-    LIMIT_ITEMS,
     LIMIT_TEXT_BYTES,
+    OWN_LIMITS,
     SLICE_BYTES,
     JsonString,
     scan_json,
@@ -131,12 +131,12 @@ def test_a_body_at_a_limit_passes_and_one_beyond_does_not() -> None:
         return b"[" + b",".join([b"0"] * (marks - 1)) + b"]"
 
     assert scan_json(nested(LIMIT_DEPTH)).text == nested(LIMIT_DEPTH)
-    assert scan_json(listed(LIMIT_ITEMS)).text == listed(LIMIT_ITEMS)
+    assert scan_json(listed(OWN_LIMITS.items)).text == listed(OWN_LIMITS.items)
     assert scan_json(b" " * LIMIT_TEXT_BYTES).text == b" " * LIMIT_TEXT_BYTES
     with pytest.raises(MalformedBody, match="deep"):
         scan_json(nested(LIMIT_DEPTH + 1))
     with pytest.raises(InvalidFields, match="200"):
-        scan_json(listed(LIMIT_ITEMS + 1))
+        scan_json(listed(OWN_LIMITS.items + 1))
     with pytest.raises(InvalidFields, match="800000"):
         scan_json(b" " * (LIMIT_TEXT_BYTES + 1))
 

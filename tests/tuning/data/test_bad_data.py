@@ -212,8 +212,6 @@ def test_what_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
         assert text in str(caught.value)
     with pytest.raises(DataError, match="no format 'coc': there are vqav2, coco"):
         open_folder(tmp_path / "empty", "coc")
-    with pytest.raises(DataError, match="pip install easy-vqa"):
-        open_folder("easy-vqa")
 
 
 def test_names_cannot_lead_out_of_the_folder(tmp_path: Path) -> None:

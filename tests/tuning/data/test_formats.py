@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.tuning.data.reading import first, read_all, written
 from tests.tuning.data.small_sets import PICTURES, SETS
 from tuning.data.formats import FORMATS
 from tuning.data.formats.vqav2 import HELD_OUT, held_out
+from tuning.data.problems import DataError
 from tuning.data.sets import open_folder
 
 
@@ -119,3 +121,9 @@ def test_a_table_gives_back_what_it_was_given(tmp_path: Path) -> None:
     assert data.answers_given.sum() == 10 * len(data)
     with pytest.raises(IndexError):
         data[8]
+
+
+def test_a_package_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(DataError, match="pip install easy-vqa"):
+        open_folder("easy-vqa")

@@ -21,8 +21,8 @@ from tuning.labelled import generated
 from tuning.loop import TuningProgress, tune
 from tuning.pool import PicturePool
 from tuning.recipe import Recipe
-from tuning.scores import score
 from tuning.tasks import TUNED_TASKS
+from tuning.tasks.scores import score
 from tuning.tokens import world_tokenizer
 from tuning.world.captions import phrases
 from tuning.world.dataset import scene_of

@@ -1,4 +1,4 @@
-"""JSONL of your own: `TASK.SPLIT.jsonl`, one example a line (docs/data.md)."""
+"""JSONL of your own: `TASK.SPLIT.jsonl`, one example a line (docs/offline/data.md)."""
 
 from __future__ import annotations
 

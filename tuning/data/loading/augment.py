@@ -136,7 +136,7 @@ def _brighter(pixels: Pixels, _draw: _Draw) -> Pixels:
 
 
 def _sharper(pixels: Pixels, _draw: _Draw) -> Pixels:
-    """Take each pixel away from the mean of those around it; the edges stay."""
+    """Take each pixel away from the mean of the pixels around it; the edges stay."""
     wide = pixels.astype(np.float32)
     rows = wide[:-2] + wide[1:-1] + wide[2:]
     around = rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] + 4 * wide[1:-1, 1:-1]

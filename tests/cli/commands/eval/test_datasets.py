@@ -14,7 +14,7 @@ from models.checkpoint import Checkpoint, save
 from models.series import OtmvModel
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.live_server import serving_fake
-from tests.tuning.data.small_sets import SETS, lines
+from tests.tuning.data.small_sets import PICTURES, SETS, lines
 from tuning.recipe import RECIPES
 from tuning.tokens import world_tokenizer
 from tuning.world.vocabulary import ANSWERS
@@ -151,3 +151,16 @@ def test_what_cannot_be_measured_is_one_line(words: list[str], said: str, data: 
     assert (code, out) == (1, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_data_of_a_checkpoint_may_be_the_name_of_a_package(
+    checkpoint: str, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code, _, err = run(checkpoint, "--data", "gone")
+    assert (code, "there is no folder gone" in err) == (1, True)
+    SETS["easy-vqa"](data / "site/easy_vqa/data")
+    (data / "site/easy_vqa/__init__.py").touch()
+    monkeypatch.syspath_prepend(data / "site")
+    code, out, err = run(checkpoint, "--data", "easy-vqa", "--split", "train")
+    assert code == 0, err
+    assert f"{PICTURES} examples" in out

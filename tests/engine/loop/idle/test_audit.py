@@ -181,7 +181,9 @@ def test_a_call_that_fails_costs_one_comparison(
 
 def test_without_the_deepest_variant_nothing_is_compared(audited: Audited) -> None:
     pool, given = audited.engine.pool, inputs(1)[0]
-    again = inside.idle_works(pool)[1]._again  # type: ignore[attr-defined]
+    audit = inside.idle_works(pool)[1]
+    assert isinstance(audit, Audit)
+    again = audit._again
     assert again(given) is not None
     pool.set_memory_budget(inside.stages(pool).total_bytes(1))
     assert again(given) is None

@@ -188,14 +188,14 @@ def test_work_that_cannot_be_dropped_is_given_up(alone: tuple[Inbox, OpenRequest
 
 def test_without_work_the_engine_sleeps() -> None:
     """No clock wakes it: `wait` has no timeout then."""
-    inbox, seen = Inbox(), []
-    wait = inbox.wait
+    seen = []
 
-    def watched(timeout_s: float | None = None) -> bool:
-        seen.append(timeout_s)
-        return wait(timeout_s)
+    class WatchedInbox(Inbox):
+        def wait(self, timeout_s: float | None = None) -> bool:
+            seen.append(timeout_s)
+            return super().wait(timeout_s)
 
-    inbox.wait = watched  # type: ignore[method-assign]
+    inbox = WatchedInbox()
     inbox.wake()
     IdleTime(inbox, OpenRequests(4, Telemetry()), [ScriptedWork(0)], FakeClock()).wait()
     IdleTime(inbox, OpenRequests(4, Telemetry()), [ScriptedWork(1)], FakeClock()).wait()

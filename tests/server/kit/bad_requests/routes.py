@@ -42,13 +42,13 @@ def content_types() -> Iterator[BadRequest]:
 
 def routes() -> Iterator[BadRequest]:
     body = json.dumps(vqa_document()).encode()
-    for path in ("/", "/v1", "/v1/vqaa", "/v2/vqa", "/v1/vqa/x", "/../etc/passwd", "/%00", "/é"):
+    for path in ("/v0", "/v1", "/v1/vqaa", "/v3/vqa", "/v1/vqa/x", "/../etc/passwd", "/%00", "/é"):
         yield BadRequest(f"path {path}", body, JSON_TYPE, path, expected=(404,))
     for method in ("GET", "PUT", "DELETE", "PATCH"):
         for path in (VQA, CAPTION, REASON):
             name = f"{method} {path}"
             yield BadRequest(name, b"", {}, path, method, expected=(405,))
-    for path in ("/v1/variants", "/healthz", "/readyz", "/metrics"):
+    for path in ("/", "/docs", "/v1/variants", "/healthz", "/readyz", "/metrics"):
         yield BadRequest(f"POST {path}", body, JSON_TYPE, path, expected=(405,))
     yield BadRequest("query parameter", body, JSON_TYPE, f"{VQA}?max_latency_ms=5")
     yield BadRequest("unknown task", b"", {}, "/v1/variants?task=dance", "GET")

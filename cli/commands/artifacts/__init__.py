@@ -1,0 +1,1 @@
+"""Commands about artifacts that are there: `otmv inspect`, `otmv build`, `otmv profile`."""

@@ -1,0 +1,1 @@
+"""What lies beside the stages in an artifact: the model card, the tokenizer."""

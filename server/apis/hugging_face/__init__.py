@@ -1,0 +1,1 @@
+"""Hugging Face's tasks, as its `InferenceClient` sends and reads them."""

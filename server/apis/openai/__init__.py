@@ -1,0 +1,1 @@
+"""OpenAI's API, as its clients send and read it: chat completions and models."""

@@ -1,0 +1,1 @@
+"""Pages for people: the playground at `/`, the API's reference at `/docs`, and their files."""

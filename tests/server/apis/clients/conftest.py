@@ -1,0 +1,64 @@
+"""A real server with the demo, for clients that others wrote: `make test-clients`.
+
+The clients live in an environment of their own, so nothing here imports this project.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[4]
+DEMO = ROOT / "examples/demo-artifact"
+OTMV = os.environ.get("OTMV_PROGRAM", str(ROOT / ".venv/bin/otmv"))
+_READY = re.compile(r"ready: (http://\S+)")
+Serve = Callable[[dict[str, str]], str]
+
+
+@pytest.fixture(scope="session")
+def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
+    """Serve the demo with some settings, in a process of its own each; their addresses."""
+    cache = tmp_path_factory.mktemp("cache")
+    with ExitStack() as servers:
+        yield lambda settings: servers.enter_context(_serving(cache, settings))
+
+
+@pytest.fixture(scope="session")
+def server(serve: Serve) -> str:
+    """Serve the demo; its address."""
+    return serve({})
+
+
+@contextmanager
+def _serving(cache: Path, settings: dict[str, str]) -> Iterator[str]:
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTMV_")}
+    process = subprocess.Popen(
+        [OTMV, "serve", str(DEMO), "--port", "0", "--cache-dir", str(cache)],
+        cwd=ROOT,
+        env=inherited | {"OTMV_ACCESS_LOG": "false"} | settings,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    lines = iter(process.stderr.readline, "")
+    found = next((match for match in map(_READY.search, lines) if match), None)
+    assert found is not None, "the server has not started"
+    try:
+        yield found[1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.stderr.read()
+        process.wait(60)
+
+
+@pytest.fixture(scope="session")
+def picture() -> Path:
+    """Return a picture file that the demo knows."""
+    return min((DEMO / "golden/images").glob("*.jpg"))

@@ -1,0 +1,109 @@
+"""Measures steps of once-tuning beside steps of plain fine-tuning, for `otmv bench tuning`.
+
+    python -m tuning.finetuning.measured SETTINGS
+
+prints one JSON object. `SETTINGS` is another, with the arguments of `measure`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from typing import Any
+
+import torch
+
+from tuning.device import choose_device
+from tuning.finetuning.loop import FineTuning
+from tuning.finetuning.processes import Processes
+from tuning.finetuning.rehearsal import random_batch, stand_in
+from tuning.finetuning.start import start
+from tuning.recipes.sets import SetsFile
+
+SIDES = ("otmv", "open", "full")
+"""Gates drawn as while tuning; every gate open; plain fine-tuning."""
+
+
+def measure(
+    task: str,
+    shape: dict[str, int],
+    keys: int,
+    skip_probability: float,
+    batch: int,
+    steps: int,
+    rounds: int,
+    device: str,
+    seed: int,
+) -> dict[str, Any]:
+    """Return seconds a step, one number for each side and round; sides are taken in turns.
+
+    Args:
+        task: what is tuned.
+        shape: of the model: all orders have key blocks of their own in plain fine-tuning.
+        keys: key blocks of once-tuning, its feed-forward merged.
+        skip_probability: of its gates.
+        batch: requests a step, random ones.
+        steps: in each measurement; each draws its own gates.
+        rounds: measurements of each side, behind one that does not count.
+        device: where to compute.
+        seed: of weights and data.
+    """
+    methods = _methods(keys, skip_probability)
+    sides = {name: _made(task, shape, methods[name], batch, device, seed) for name in SIDES}
+    found: dict[str, list[float]] = {name: [] for name in SIDES}
+    for number in range(-1, rounds):
+        first = number % len(SIDES)
+        for name in (*SIDES[first:], *SIDES[:first]):
+            taken_s = _steps_s(sides[name], task, batch, steps, max(0, number))
+            if number >= 0:
+                found[name].append(taken_s / steps)
+    parameters = {
+        name: sum(weight.numel() for weight in side.model.parameters())
+        for name, side in sides.items()
+    }
+    return {"step_s": found, "parameters": parameters, "threads": torch.get_num_threads()}
+
+
+def _methods(keys: int, skip_probability: float) -> dict[str, dict[str, Any]]:
+    otmv = {"kind": "otmv", "keys": keys}
+    return {
+        "otmv": {**otmv, "skip_probability": skip_probability},
+        "open": {**otmv, "skip_probability": 0.0},
+        "full": {"kind": "full"},
+    }
+
+
+def _made(
+    task: str, shape: dict[str, int], method: dict[str, Any], batch: int, device: str, seed: int
+) -> FineTuning:
+    said = {
+        "name": "measured",
+        "about": "random data",
+        "model": {"shape": shape},
+        "method": method,
+        "tasks": {task: {"data": "none", "batch": batch, "text_tokens": shape["text_positions"]}},
+        "optimiser": {"learning_rate": 1e-6},
+        "run": {"steps": 1, "seed": seed},
+    }
+    file = SetsFile.model_validate(said)
+    data = {task: stand_in(file, task)}
+    checkpoint, chosen = start(file, data)
+    return FineTuning(file, data, checkpoint, chosen, Processes(choose_device(device)))
+
+
+def _steps_s(tuning: FineTuning, task: str, batch: int, steps: int, number: int) -> float:
+    """Return the seconds of some steps, each with the gates of its number."""
+    batches = {task: random_batch(tuning, task, batch)}
+    tuning.model.train()
+    started_s = time.perf_counter()
+    for step in range(number * steps, (number + 1) * steps):
+        tuning.gradients(step, batches)
+        tuning.update(0)
+    if tuning.processes.device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter() - started_s
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(**json.loads(sys.argv[1]))))

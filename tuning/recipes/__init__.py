@@ -1,0 +1,1 @@
+"""Recipes as files: what one says, checked, and those that are shipped."""

@@ -135,6 +135,8 @@ class OnePassRow:
             given = {"h": self.h, "order": np.array(step.order_in_key, np.int64)}
         if not step.stage.is_stem:
             given["mask"] = self.mask
+        if step.stage.is_stem or step.order_in_key is not None:
+            given["adapter"] = self.adapter
         return {name: array for name, array in given.items() if array is not None}
 
     def absorb(self, outputs: Mapping[str, Any]) -> None:

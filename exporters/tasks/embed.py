@@ -10,14 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from artifact.manifest import TextRecord
+from artifact.manifest.adapted import AdapterCapacity
 from artifact.pattern import SkipPattern
 from artifact.preprocess import TextCodec
 from artifact.task import EMBED_IMAGE, EMBED_TEXT
 from exporters.accounting import block_flops, matrix_macs, patch_flops
+from exporters.adapted.room import Modalities, Room, attached
 from exporters.examples import Example, lengths_mask, padded, picture
 from exporters.stages import (
     Call,
-    Shape,
     TensorShape,
     UncompiledStage,
     each_key,
@@ -25,7 +26,7 @@ from exporters.stages import (
     pixels_shape,
     tokens_shape,
 )
-from exporters.tasks.contract import ExportedTask, SearchRows
+from exporters.tasks.contract import NO_ADAPTERS, ExportedTask, SearchRows
 from models.checkpoint import Checkpoint
 from models.embeddings import (
     embed_head,
@@ -36,28 +37,40 @@ from models.embeddings import (
     side_by_side_bias,
 )
 from models.key_block import KeyBlock, key_mask_bias
+from models.norms import IMAGE, TEXT
 from models.series import OtmvModel, read_joint
 
 _MASK = TensorShape(torch.bool, ("B", "L"))
 
 
 class _ExportedVectors(ExportedTask):
-    """What both sides of retrieval have in common."""
+    """What both sides of retrieval have in common.
 
-    def stages(self, model: OtmvModel) -> Iterator[UncompiledStage]:
+    Attributes:
+        seen: the modality of its tokens.
+    """
+
+    seen: Modalities
+
+    def stages(
+        self, model: OtmvModel, capacity: AdapterCapacity = NO_ADAPTERS
+    ) -> Iterator[UncompiledStage]:
         """Yield the stem, a block for each key, and the head."""
         (through,) = self.task.passes
-        size, width = model.config.other_size_of(self.task.name), model.config.width
+        config, width = model.config, model.config.width
+        size = config.other_size_of(self.task.name)
         hidden = TensorShape(torch.float32, ("B", self._tokens(model), width))
         read = TensorShape(torch.float32, ("B", len(self.task.reads), width))
-        yield self._stem(model, size, hidden)
+        room = Room(capacity, config, self.seen, None)
+        inputs = {**self._brought(model), **room.inputs()}
+        stem = Call(model.stem, self._stem(model, room))
+        yield UncompiledStage(through.stem_at(size), stem, inputs, {"h": hidden})
         for index, key in each_key(model):
-            yield UncompiledStage(
-                through.block_at(index, size),
-                Call(key, self._block(key)),
-                {"h": hidden, "order": order_shape(key), **self._masks()},
-                {"h_out": hidden, "r": read},
-            )
+            room = Room(capacity, config, self.seen, key.coefficient.numel())
+            inputs = {"h": hidden, "order": order_shape(key), **self._masks(), **room.inputs()}
+            block = Call(key, self._block(key, room))
+            outputs = {"h_out": hidden, "r": read}
+            yield UncompiledStage(through.block_at(index, size), block, inputs, outputs)
         vector = {"vector": TensorShape(torch.float32, ("B", width))}
         head = Call(model.heads[self.task.model_task], self._head(model))
         yield UncompiledStage(self.task.head, head, {"y": read}, vector)
@@ -117,10 +130,14 @@ class _ExportedVectors(ExportedTask):
         """Return the mask that blocks take, if they take one."""
 
     @abstractmethod
-    def _stem(self, model: OtmvModel, size: int | None, hidden: TensorShape) -> UncompiledStage: ...
+    def _brought(self, model: OtmvModel) -> dict[str, TensorShape]:
+        """Return what a request brings to the stem."""
 
     @abstractmethod
-    def _block(self, key: KeyBlock) -> Callable[..., object]: ...
+    def _stem(self, model: OtmvModel, room: Room) -> Callable[..., object]: ...
+
+    @abstractmethod
+    def _block(self, key: KeyBlock, room: Room) -> Callable[..., object]: ...
 
     @abstractmethod
     def _head(self, model: OtmvModel) -> Callable[[Tensor], Tensor]: ...
@@ -140,6 +157,7 @@ class ExportedPictures(_ExportedVectors):
     """Vectors of pictures, whose tokens are never padded."""
 
     task = EMBED_IMAGE
+    seen = (IMAGE,)
 
     def whole(
         self, model: OtmvModel, variant: str, pattern: SkipPattern
@@ -150,9 +168,10 @@ class ExportedPictures(_ExportedVectors):
         def embed(pixels: Tensor) -> Tensor:
             return embed_images(model, pixels, pattern.executed)
 
-        inputs = {"pixels": pixels_shape(model, self.task.name)}
         vector = TensorShape(torch.float32, ("B", model.config.width))
-        return (UncompiledStage(name, Call(model, embed), inputs, {"vector": vector}),)
+        return (
+            UncompiledStage(name, Call(model, embed), self._brought(model), {"vector": vector}),
+        )
 
     def _tokens(self, model: OtmvModel) -> int:
         return model.config.image_tokens_of(self.task.name)
@@ -163,14 +182,20 @@ class ExportedPictures(_ExportedVectors):
     def _masks(self) -> dict[str, TensorShape]:
         return {}
 
-    def _stem(self, model: OtmvModel, size: int | None, hidden: TensorShape) -> UncompiledStage:
-        name, inputs = self.task.passes[0].stem_at(size), pixels_shape(model, self.task.name)
-        call = Call(model.stem, lambda pixels: model.stem.image(pixels))
-        return UncompiledStage(name, call, {"pixels": inputs}, {"h": hidden})
+    def _brought(self, model: OtmvModel) -> dict[str, TensorShape]:
+        return {"pixels": pixels_shape(model, self.task.name)}
 
-    def _block(self, key: KeyBlock) -> Callable[..., object]:
-        def block(h: Tensor, order: Tensor) -> object:
-            h = key(h, order, h.shape[1], None)
+    def _stem(self, model: OtmvModel, room: Room) -> Callable[..., object]:
+        def stem(pixels: Tensor, *given: Tensor) -> Tensor:
+            with attached(model.stem, room.lookup(None, given)):
+                return model.stem.image(pixels)
+
+        return stem
+
+    def _block(self, key: KeyBlock, room: Room) -> Callable[..., object]:
+        def block(h: Tensor, order: Tensor, *given: Tensor) -> object:
+            with attached(key, room.lookup(order, given)):
+                h = key(h, order, h.shape[1], None)
             return h, first_token(h)
 
         return block
@@ -193,6 +218,7 @@ class ExportedTexts(_ExportedVectors):
     """Vectors of texts, padded at their ends."""
 
     task = EMBED_TEXT
+    seen = (TEXT,)
 
     def whole(
         self, model: OtmvModel, variant: str, pattern: SkipPattern
@@ -203,7 +229,7 @@ class ExportedTexts(_ExportedVectors):
         def embed(tokens: Tensor, mask: Tensor) -> Tensor:
             return embed_texts(model, tokens, mask, pattern.executed)
 
-        inputs = {"tokens": tokens_shape(model, "B", "L"), "mask": _MASK}
+        inputs = {**self._brought(model), **self._masks()}
         vector = TensorShape(torch.float32, ("B", model.config.width))
         return (UncompiledStage(name, Call(model, embed), inputs, {"vector": vector}),)
 
@@ -216,15 +242,20 @@ class ExportedTexts(_ExportedVectors):
     def _masks(self) -> dict[str, TensorShape]:
         return {"mask": _MASK}
 
-    def _stem(self, model: OtmvModel, size: int | None, hidden: TensorShape) -> UncompiledStage:
-        call = Call(model.stem, lambda tokens: model.stem.text(tokens))
-        shape: Shape = ("B", "L")
-        inputs = {"tokens": tokens_shape(model, *shape)}
-        return UncompiledStage(self.task.passes[0].stem_at(size), call, inputs, {"h": hidden})
+    def _brought(self, model: OtmvModel) -> dict[str, TensorShape]:
+        return {"tokens": tokens_shape(model, "B", "L")}
 
-    def _block(self, key: KeyBlock) -> Callable[..., object]:
-        def block(h: Tensor, order: Tensor, mask: Tensor) -> object:
-            h = key(h, order, 0, key_mask_bias(mask, h.dtype))
+    def _stem(self, model: OtmvModel, room: Room) -> Callable[..., object]:
+        def stem(tokens: Tensor, *given: Tensor) -> Tensor:
+            with attached(model.stem, room.lookup(None, given)):
+                return model.stem.text(tokens)
+
+        return stem
+
+    def _block(self, key: KeyBlock, room: Room) -> Callable[..., object]:
+        def block(h: Tensor, order: Tensor, mask: Tensor, *given: Tensor) -> object:
+            with attached(key, room.lookup(order, given)):
+                h = key(h, order, 0, key_mask_bias(mask, h.dtype))
             return h, first_token(h)
 
         return block

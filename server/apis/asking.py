@@ -25,6 +25,18 @@ def task_named(model: ModelName) -> ServedTask[Any] | None:
     return None if model.task is None else SERVED_TASKS[model.task]
 
 
+def task_in_words(model: ModelName) -> ServedTask[Any] | None:
+    """Return the task that a model's name asks for, if it does; it answers in words.
+
+    Raises:
+        InvalidFields: it answers with vectors.
+    """
+    named = task_named(model)
+    if named is not None and not named.in_words:
+        raise InvalidFields.one("model", f"{named.name} {_NO_WORDS}")
+    return named
+
+
 def task_for(
     pictures: int, text: bool, named: ServedTask[Any] | None, served: ServedModel, field: str
 ) -> ServedTask[Any]:
@@ -39,7 +51,7 @@ def task_for(
     candidates = [named] if named else [SERVED_TASKS[name] for name in served.tasks]
     candidates = [each for each in candidates if each.in_words]
     if not candidates:
-        raise InvalidFields.one("model", _NO_WORDS)
+        raise InvalidFields.one("model", f"{served.name} {_NO_WORDS}")
     for each in candidates:
         if each.takes(pictures, text):
             return each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, Literal
 
@@ -14,7 +15,7 @@ from pydantic import ConfigDict, Field, JsonValue
 from artifact.task import EMBED, EMBED_IMAGE, EMBED_TEXT
 from engine.tasks.embed import EmbedImageInput, EmbedTextInput
 from engine.types import Answer
-from server.answering.work import EngineRequest
+from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.fields import Text
@@ -22,7 +23,10 @@ from server.requests.json_pictures import AnyPictures
 from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody
 from server.tasks.served_task import ServedTask
-from server.tasks.vector_space import VectorSpace
+from server.tasks.vector_space import VectorSpace, common_variant
+
+LIMIT_EMBEDDED = 32
+"""Texts of one request."""
 
 EncodingFormat = Literal["float", "base64"]
 
@@ -39,21 +43,32 @@ class EmbedFields(TaskFields):
     """What becomes a vector, if it is a text, and how the vector is written."""
 
     text: EmbeddedText | None = None
+    texts: list[EmbeddedText] | None = Field(
+        default=None, min_length=1, max_length=LIMIT_EMBEDDED, fail_fast=True
+    )
     encoding_format: EncodingFormat = Field(
         default="float",
         description="float: a list of numbers. base64: of the float32 numbers, little-endian.",
     )
     budget: BudgetFields = BudgetFields()
 
+    @property
+    def asked(self) -> list[str]:
+        """Return the texts in order, whichever way they were given."""
+        if self.texts is not None:
+            return self.texts
+        return [] if self.text is None else [self.text]
+
 
 _EITHER: list[JsonValue] = [
     {"required": ["image"], "properties": {"image": {"type": "string"}}},
     {"required": ["text"], "properties": {"text": {"type": "string"}}},
+    {"required": ["texts"], "properties": {"texts": {"type": "array"}}},
 ]
 
 
 class EmbedRequest(AnyPictures, EmbedFields):
-    """A picture or a text, one of the two."""
+    """A picture, a text or several texts, one of the three."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": _EITHER})
 
@@ -83,20 +98,21 @@ class EmbedAnswer(AnswerBody, EmbedSaid):
 
 
 class EmbedResponse(AnswersBody[EmbedAnswer]):
-    """The vector of a picture or a text."""
+    """The vector of a picture, or one for each text, all of one variant."""
 
     task: Literal["embed"] = "embed"
 
 
 def _problem(fields: EmbedFields, pictures: int) -> str | None:
-    return "give either image or text" if (fields.text is None) == (pictures == 0) else None
+    given = pictures + (fields.text is not None) + (fields.texts is not None)
+    return None if given == 1 else "give one of image, text and texts"
 
 
 def _engine_requests(asked: CheckedRequest[EmbedFields], pool: Pool) -> list[EngineRequest]:
-    fields = asked.fields
-    if fields.text is None:
+    texts = asked.fields.asked
+    if not texts:
         return [picture_request(0)]
-    return [text_request(fields.text, pool)]
+    return [text_request(text, pool, every_stop=len(texts) > 1) for text in texts]
 
 
 def picture_request(place: int, every_stop: bool = False) -> EngineRequest:
@@ -123,11 +139,35 @@ def _text(text: str, every_stop: bool, pixels: Sequence[NDArray[np.uint8]]) -> E
     return EmbedTextInput(text, every_stop)
 
 
+def _joined(result: WorkResult) -> WorkResult:
+    """Return all answers as those of one variant, so that their vectors may be compared.
+
+    Raises:
+        NoCommonVariant: there is none that each of them has passed.
+    """
+    least = common_variant(result.answers)
+    as_least = (
+        each
+        if each.variant == least.variant
+        else replace(
+            each,
+            variant=least.variant,
+            executed=least.executed,
+            bits=least.bits,
+            executed_blocks=least.executed_blocks,
+            quality=least.quality,
+            degraded_because=least.degraded_because,
+        )
+        for each in result.answers
+    )
+    return replace(result, answers=list(as_least))
+
+
 def _said(answer: Answer, fields: EmbedFields, place: int) -> dict[str, Any]:
     """Return an `EmbedSaid`, but for its space."""
     vector = answer.vectors[answer.variant]
     return {
-        "input": "image" if fields.text is None else "text",
+        "input": "text" if fields.asked else "image",
         "embedding": written(vector, fields.encoding_format),
         "dimensions": len(vector),
     }
@@ -143,16 +183,20 @@ def written(vector: NDArray[np.float32], encoding_format: EncodingFormat) -> lis
 SERVED_EMBED = ServedTask(
     name=EMBED,
     asks=(EMBED_IMAGE, EMBED_TEXT),
-    summary="Turn a picture or a text into a vector",
+    summary="Turn a picture or texts into vectors",
     description=(
-        "Turn one picture, or one text, into a vector of length 1; budgets as for questions.\n\n"
+        "Turn one picture, or each of several texts, into a vector of length 1; budgets as for "
+        "questions. In a form, `text` may\nbe repeated.\n\n"
         "The dot product of two vectors says how well they fit, if both have the same "
         "`vector_space`. Name a `variant` to get it for all that you compare."
     ),
-    shape=RequestShape(EmbedFields, EmbedRequest, (0, 1), problem=_problem),
+    shape=RequestShape(
+        EmbedFields, EmbedRequest, (0, 1), lists={"text": "texts"}, problem=_problem
+    ),
     answer=EmbedResponse,
-    texts=lambda fields: () if fields.text is None else (fields.text,),
+    texts=lambda fields: fields.asked,
     engine_requests=_engine_requests,
     said=_said,
     in_space=True,
+    joined=_joined,
 )

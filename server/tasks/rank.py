@@ -12,14 +12,13 @@ from artifact.task import EMBED_IMAGE, EMBED_TEXT
 from engine.types import Answer
 from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
-from server.errors import NoCommonVariant
 from server.requests.budget import BudgetFields
 from server.requests.json_pictures import AnyPictures
 from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody
 from server.tasks.embed import EmbeddedText, picture_request, text_request
 from server.tasks.served_task import ServedTask
-from server.tasks.vector_space import VectorSpace
+from server.tasks.vector_space import VectorSpace, common_variant
 
 LIMIT_RANKED = 32
 """Pictures, or texts, of one request."""
@@ -126,9 +125,7 @@ def _joined(result: WorkResult) -> WorkResult:
         NoCommonVariant: there is none.
     """
     answers = result.answers
-    least = min(answers, key=lambda answer: answer.executed_blocks)
-    if not all(least.variant in answer.vectors for answer in answers):
-        raise NoCommonVariant
+    least = common_variant(answers)
     query, *others = (answer.vectors[least.variant] for answer in answers)
     scores = np.stack(others) @ query
     best = np.argsort(-scores, kind="stable")

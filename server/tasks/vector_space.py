@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from artifact.config import Precision
 from artifact.store import Artifact
 from engine.types import Answer
+from server.errors import NoCommonVariant
 from server.requests.fields import WireModel
 
 
@@ -22,6 +24,18 @@ class VectorSpace(WireModel):
         ),
         examples=["0f3c5ad2b1e7/full/fp32"],
     )
+
+
+def common_variant(answers: Sequence[Answer]) -> Answer:
+    """Return the answer of the deepest variant that each of them has passed.
+
+    Raises:
+        NoCommonVariant: there is none.
+    """
+    least = min(answers, key=lambda answer: answer.executed_blocks)
+    if not all(least.variant in answer.vectors for answer in answers):
+        raise NoCommonVariant
+    return least
 
 
 def vector_space(answer: Answer, artifact: Artifact) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from server.apis.asking import budget_with, fields_of, task_for, task_named
+from server.apis.asking import budget_with, fields_of, task_for, task_in_words
 from server.apis.exchange import AskedRequest, Given
 from server.apis.model_name import ServedModel, read_model_name
 from server.apis.openai.chat_reply import ChatReply
@@ -58,7 +58,7 @@ class ChatRequests:
         known = ServedModel.of(given.pool)
         model = read_model_name(request.model, known)
         text = "\n".join(text for text in request.texts if text.strip())
-        named = task_named(model)
+        named = task_in_words(model)
         takes_text = named is not None and named.text is not None
         has_text = bool(text) if takes_text else not asks_to_describe(text)
         if takes_text and not text:

@@ -153,13 +153,14 @@ def test_a_form_may_repeat_pictures(client: httpx.Client) -> None:
     assert response.json()["answers"][0]["scores"] == pytest.approx(by_json, abs=1e-5)
 
 
-_ONE_OF_BOTH = "body: give either image or text"
+_ONE_OF_BOTH = "body: give one of image, text and texts"
 _ONE_AND_MANY = "body: give one text and pictures, or one picture and texts"
 
 
 def test_what_is_neither_or_both_is_refused(client: httpx.Client) -> None:
     assert problem(client, "embed", {}) == _ONE_OF_BOTH
     assert problem(client, "embed", {"text": "a", "image": encoded(0)}) == _ONE_OF_BOTH
+    assert problem(client, "embed", {"text": "a", "texts": ["a"]}) == _ONE_OF_BOTH
     for body in (
         {"text": "a red circle"},
         {"image": encoded(0)},

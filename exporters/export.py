@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from typing import Literal
 from artifact.config import ModelConfig
 from artifact.errors import ArtifactError
 from artifact.golden import CASES_NAME, STAGES_NAME, StageCase, write_stage_cases
-from artifact.manifest import GoldenRecord, Manifest, SplitsRecord
+from artifact.manifest import GoldenRecord, Manifest, ParityRecord, SplitsRecord, StageFile
 from artifact.manifest.adapted import AdapterCapacity
 from artifact.pattern import SkipPattern
 from artifact.stage import stage_name
@@ -108,15 +108,11 @@ def export(
         cases = reference(checkpoint.model.config, stages)
         manifest = describe.manifest(checkpoint, ids, records)
         if found and splits:
-            named = SplitsRecord(chose=splits.names[0], reported=splits.names[1])
             report("measuring what a chain costs", 0.0)
-            record = ladder_record(found, ids, splits.names, lambda: _scores(checkpoint, splits))
-            manifest = manifest.model_copy(update={"ladder": record, "splits": named})
+            manifest = _with_ladder(manifest, checkpoint, found, ids, splits)
         report("checking parity", 0.0)
         checked = parity.check(writer.folder, records, cases)
-        for number, (form, files) in enumerate(zip(forms, adapted, strict=True)):
-            own = reference(checkpoint.model.config, form)
-            checked += parity.check(writer.folder, files, own, form=number)
+        checked += _check_adapted(checkpoint, writer.folder, forms, adapted)
         taking = adapted_forms(options.adapters, adapted)
         manifest = manifest.model_copy(update={"parity": tuple(checked), "adapted": taking})
         _write_sides(checkpoint, writer.folder, cases, options, manifest)
@@ -125,6 +121,31 @@ def export(
         manifest = _measure(writer, manifest, splits, report)
         _add_to_card(writer.folder, agreement_section(manifest))
         return writer.commit(manifest)
+
+
+def _with_ladder(
+    manifest: Manifest,
+    checkpoint: Checkpoint,
+    found: Ladder,
+    ids: dict[SkipPattern, str],
+    splits: Splits,
+) -> Manifest:
+    record = ladder_record(found, ids, splits.names, lambda: _scores(checkpoint, splits))
+    named = SplitsRecord(chose=splits.names[0], reported=splits.names[1])
+    return manifest.model_copy(update={"ladder": record, "splits": named})
+
+
+def _check_adapted(
+    checkpoint: Checkpoint,
+    folder: Path,
+    forms: Sequence[Sequence[UncompiledStage]],
+    files: Sequence[Mapping[str, StageFile]],
+) -> list[ParityRecord]:
+    checked: list[ParityRecord] = []
+    for number, (form, traced) in enumerate(zip(forms, files, strict=True)):
+        cases = reference(checkpoint.model.config, form)
+        checked += parity.check(folder, traced, cases, form=number)
+    return checked
 
 
 def _told(manifest: Manifest, options: ExportOptions) -> Manifest:

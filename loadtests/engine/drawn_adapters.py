@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from artifact.adapters.folder import RECORD_NAME, TENSORS_NAME, write_adapter
+from artifact.adapters.hook_tables import HookTables
 from artifact.adapters.hooks import HOOKS
-from artifact.adapters.record import AdaptedBase, AdapterRecord, HookTables
+from artifact.adapters.record import AdaptedBase, AdapterRecord
 from artifact.store import Artifact
 
 _LOW_RANK, _SHIFTED = ("down", "up"), ("down", "down_shift", "up", "shift")

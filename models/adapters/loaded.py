@@ -140,7 +140,8 @@ def as_record(
         model: its heads are taken, where they were tuned.
         more: other fields of the record, such as `variants`.
     """
-    from artifact.adapters.record import AdapterHead, AdapterRecord, HookTables
+    from artifact.adapters.hook_tables import HookTables
+    from artifact.adapters.record import AdapterHead, AdapterRecord
 
     with torch.no_grad():
         tensors = {name: _numpy(table) for name, table in module.tables()}

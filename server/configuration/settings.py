@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +17,10 @@ from pydantic_settings import (
 
 from engine.telemetry import NO_API_KEY
 from server.configuration.api_key import ApiKey, KeyName
+from server.configuration.web_names import HostName, Origin
 
 PREFIX = "OTMV_"
 _READ_BY_CLIENTS = frozenset({"OTMV_URL", "OTMV_KEY", "OTMV_WORLD"})
-_HOST = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-_ORIGIN = re.compile(r"\*|https?://[^/\s@?#]+")
 
 
 class Settings(BaseSettings):
@@ -169,10 +167,10 @@ class Settings(BaseSettings):
         pattern=r"^https?://\S+$",
         description="Where spans are sent; default: OTEL_EXPORTER_OTLP_ENDPOINT.",
     )
-    cors_origins: tuple[str, ...] = Field(
+    cors_origins: tuple[Origin, ...] = Field(
         default=(), description="Origins of web pages that may read answers; * for every one."
     )
-    allowed_hosts: tuple[str, ...] = Field(
+    allowed_hosts: tuple[HostName, ...] = Field(
         default=(), description="Hosts that the header Host may name; default: any."
     )
     playground: bool = Field(
@@ -198,22 +196,6 @@ class Settings(BaseSettings):
         """Options win over the environment, and that over the file which either of them names."""
         file = TomlConfigSettingsSource(settings_cls, config_file(init_settings()))
         return init_settings, env_settings, file
-
-    @field_validator("cors_origins")
-    @classmethod
-    def _origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin!r} is no origin such as https://app.example")
-        return origins
-
-    @field_validator("allowed_hosts")
-    @classmethod
-    def _hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
-        for host in hosts:
-            if not _HOST.fullmatch(host):
-                raise ValueError(f"{host!r} is no host such as otmv.example, without a port")
-        return hosts
 
     @field_validator("keys")
     @classmethod

@@ -171,16 +171,9 @@ class FineTuning:
             for name in ("data", "pictures", "labels", "reports"):
                 del each[name]
         counts = {task: len(each.tuned.examples) for task, each in self.data.items()}
-        model = self.model.config.to_fields()
-        return json.dumps(
-            {
-                "recipe": facts,
-                "model": model,
-                "examples": counts,
-                "answers": self.checkpoint.labels,
-            },
-            sort_keys=True,
-        )
+        model, answers = self.model.config.to_fields(), self.checkpoint.labels
+        all_facts = {"recipe": facts, "model": model, "examples": counts, "answers": answers}
+        return json.dumps(all_facts, sort_keys=True)
 
     def _together(self, *, last: bool) -> contextlib.AbstractContextManager[object]:
         """Let processes sum their gradients after the last part only."""

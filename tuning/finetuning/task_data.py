@@ -70,6 +70,8 @@ def read_task_data(task: TaskName, said: TunedOn) -> TaskData:
             raise DataError(f"{problem}, and in {chooses.split}, which chooses", "use hold_out")
     elif said.hold_out is not None:
         tuned, chooses = _held_out(tuned, said.hold_out)
+    if said.kinds:
+        tuned = _of_kinds(tuned, said.kinds)
     if TASKS[task].writes:
         tuned = _with(tuned, _one_caption_each(tuned.examples))
     if len(tuned.examples) < said.batch:
@@ -124,6 +126,21 @@ def _known(data: DataSet) -> DataSet:
     if not len(known.examples):
         raise DataError(f"the answers of {data.name} are secret", "tune on another split")
     return known
+
+
+def _of_kinds(data: DataSet, kinds: tuple[str, ...]) -> DataSet:
+    """Keep the examples of some kinds.
+
+    Raises:
+        DataError: no example is of one of them.
+    """
+    there = {kind for each in data.examples for kind in each.kinds}
+    for kind in kinds:
+        if kind not in there:
+            known = f"name one of {', '.join(sorted(there)[:20])}" if there else "take kinds out"
+            raise DataError(f"{data.name} has no examples of kind {kind!r}", known)
+    wanted = frozenset(kinds)
+    return _with(data, (each for each in data.examples if not wanted.isdisjoint(each.kinds)))
 
 
 def _held_out(data: DataSet, pictures: int) -> tuple[DataSet, DataSet]:

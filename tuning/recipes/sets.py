@@ -55,6 +55,8 @@ class TunedOn(Part):
         format: of the data; None: found out.
         pictures: folder of its pictures, if not in `data`.
         split: tuned on; one, or a list.
+        kinds: only examples of one of these kinds are tuned on, such as "other" of VQA's answers;
+            empty: all. What is looked at has all kinds.
         chooses: split looked at while tuning, and while choosing variants.
         hold_out: in place of `chooses`: how many pictures of `split` are kept out of tuning for it.
         reports: split that quality will be reported on: named in the checkpoint, never read here.
@@ -75,6 +77,7 @@ class TunedOn(Part):
     format: str | None = None
     pictures: str | None = None
     split: str | tuple[str, ...] = "train"
+    kinds: tuple[str, ...] = ()
     chooses: str | None = None
     hold_out: int | None = Field(default=None, ge=1)
     reports: str | None = None

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from artifact.adapters.folder import Adapter
+from artifact.adapters.hook_tables import HookTables
 from artifact.adapters.hooks import tensor_name
-from artifact.adapters.record import AdapterRecord, HookTables
+from artifact.adapters.record import AdapterRecord
 from artifact.config import ModelConfig
 from artifact.manifest.adapted import AdaptedForm
 from artifact.stage import stage_name

@@ -18,8 +18,9 @@ from torch import Tensor
 
 from artifact.adapters.errors import InvalidAdapter, PickledAdapter, UnsupportedAdapter
 from artifact.adapters.folder import Table
+from artifact.adapters.hook_tables import HookTables
 from artifact.adapters.hooks import Site, TableSize
-from artifact.adapters.record import AdapterHead, HookTables
+from artifact.adapters.record import AdapterHead
 from artifact.config import ModelConfig
 from artifact.errors import MissingFile
 from models.adapters.peft.heads import saved_heads

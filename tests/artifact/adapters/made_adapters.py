@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from artifact.adapters.folder import Table
+from artifact.adapters.hook_tables import HookTables
 from artifact.adapters.hooks import HOOKS
-from artifact.adapters.record import AdaptedBase, AdapterRecord, HookTables
+from artifact.adapters.record import AdaptedBase, AdapterRecord
 from artifact.config import ModelConfig
 from artifact.task import CAPTION, VQA
 

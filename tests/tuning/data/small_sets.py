@@ -180,13 +180,14 @@ def beit3(folder: Path) -> None:
 
 def easy_vqa(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "answers.txt").write_text("yes\nno\n")
+    ids = range(PICTURES)
+    (folder / "answers.txt").write_text("yes\nno\ndog\n")
     for split in ("train", "test"):
         for i in range(PICTURES):
             picture(folder / split / f"images/{i}.png", i)
         whole(
             folder / split / "questions.json",
-            [[f"is it {i}?", "yes", i] for i in range(PICTURES)],
+            [[f"is it {i}?" if i else "what is it?", "yes" if i else "dog", i] for i in ids],
         )
 
 

@@ -106,6 +106,14 @@ def test_easy_vqas_train_split_is_divided_by_picture(
     assert frozenset().union(*(each.pictures for each in divided)) == parts["vqa", "train"].pictures
 
 
+def test_easy_vqas_answers_have_the_types_of_vqa_v2(tmp_path: Path) -> None:
+    examples = read_all(written("easy-vqa", tmp_path))[0]["vqa", "train"].examples
+    assert [each.answers + each.kinds for each in examples[:2]] == [
+        ("dog", "other"),
+        ("yes", "yes/no"),
+    ]
+
+
 def test_own_jsonl(tmp_path: Path) -> None:
     assert first("jsonl", tmp_path, "reason", "dev").answers == ("false",)
     parts, _ = read_all(tmp_path / "jsonl")

@@ -24,6 +24,8 @@ _DIVIDED = 500
 
 _TUNE, _CHOOSE, _REPORT = _TRAIN_PARTS = ("tune", "choose", "report")
 _LENGTH = 3
+_CLOSED, _OPEN = "yes/no", "other"
+"""Types of answers, as VQA v2 names them."""
 
 
 def _parts(folder: Path) -> list[DataPart]:
@@ -75,7 +77,8 @@ def _example(number: int, record: Any) -> DataExample:
     question, answer, picture = record
     if not isinstance(answer, str) or not answer or not question.strip():
         raise BadRecord("has no question or no answer: add it, or take the record out", record)
-    return DataExample(str(number), (f"{picture}.png",), question, (answer,))
+    kind = _CLOSED if answer in _CLOSED.split("/") else _OPEN
+    return DataExample(str(number), (f"{picture}.png",), question, (answer,), (kind,))
 
 
 EASY_VQA = DataFormat(

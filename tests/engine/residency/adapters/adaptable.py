@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 
 from artifact.adapters.folder import Adapter, write_adapter
-from artifact.adapters.record import AdaptedBase, AdapterRecord, HookTables
+from artifact.adapters.hook_tables import HookTables
+from artifact.adapters.record import AdaptedBase, AdapterRecord
 from artifact.config import ModelConfig
 from artifact.store import Artifact
 from artifact.task import VQA, TaskName

@@ -47,28 +47,12 @@ def golden_quality(
     files = dict.fromkeys(file for case in cases for file in case.images)
     pixels = {file: _pixels(artifact, file, side_px) for file in files}
     seen = [tuple(pixels[file] for file in case.images) for case in cases]
-    return score(artifact, solo, task, variant, cases, seen)
+    answers = answers_to(artifact, solo, task, variant, cases, seen)
+    return TASKS[task].measure.score(answers, cases)
 
 
 def _pixels(artifact: Artifact, file: str, side_px: int) -> Picture:
     return to_pixels(decode_rgb(artifact.path(file).read_bytes(), MAX_PIXELS), side_px)
-
-
-def score(
-    artifact: Artifact,
-    solo: Solo,
-    task: TaskName,
-    variant: str,
-    cases: Sequence[CaseFields],
-    pictures: Sequence[Sequence[Picture]],
-) -> float:
-    """Return a variant's quality on cases of one task, by that task's measure, in 0..1.
-
-    Arguments and errors are those of `answers_to`.
-    """
-    return TASKS[task].measure.score(
-        answers_to(artifact, solo, task, variant, cases, pictures), cases
-    )
 
 
 def answers_to(

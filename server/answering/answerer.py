@@ -166,14 +166,12 @@ class Answerer:
 
     async def _look_up(self, pool: Pool, work: Work) -> list[_Looked]:
         """Return the pictures with what is known of each, at the side that their task takes."""
-        if not work.pictures:
-            return []
         side_px = pool.artifact.manifest.config.image_size_of(work.requests[0].task)
-        looked = []
-        for picture in work.pictures:
-            key = await self.known.key(work.tenant, picture.data, side_px)
-            looked.append(_Looked(picture, side_px, key, self.known.find(key)))
-        return looked
+        keys = [await self.known.key(work.tenant, each.data, side_px) for each in work.pictures]
+        return [
+            _Looked(picture, side_px, key, self.known.find(key))
+            for picture, key in zip(work.pictures, keys, strict=True)
+        ]
 
     async def _decode_all(
         self, pictures: Sequence[_Looked], arrived_s: float, expires_s: float

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -13,51 +11,28 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict, Field, JsonValue
 
 from artifact.task import EMBED, EMBED_IMAGE, EMBED_TEXT
-from engine.tasks.embed import EmbedImageInput, EmbedTextInput
 from engine.types import Answer
 from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
-from server.requests.fields import Text
 from server.requests.json_pictures import AnyPictures
-from server.requests.reader import CheckedRequest, RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape
 from server.tasks.answer_body import AnswerBody, AnswersBody
 from server.tasks.served_task import ServedTask
+from server.tasks.vector_requests import TextsFields, picture_request, text_request
 from server.tasks.vector_space import VectorSpace, common_variant
-
-LIMIT_EMBEDDED = 32
-"""Texts of one request."""
 
 EncodingFormat = Literal["float", "base64"]
 
-EmbeddedText = Annotated[
-    Text,
-    Field(
-        description="A text, in as many tokens as the model reads at most.",
-        examples=["a small red circle and a large blue square"],
-    ),
-]
 
-
-class EmbedFields(TaskFields):
+class EmbedFields(TextsFields):
     """What becomes a vector, if it is a text, and how the vector is written."""
 
-    text: EmbeddedText | None = None
-    texts: list[EmbeddedText] | None = Field(
-        default=None, min_length=1, max_length=LIMIT_EMBEDDED, fail_fast=True
-    )
     encoding_format: EncodingFormat = Field(
         default="float",
         description="float: a list of numbers. base64: of the float32 numbers, little-endian.",
     )
     budget: BudgetFields = BudgetFields()
-
-    @property
-    def asked(self) -> list[str]:
-        """Return the texts in order, whichever way they were given."""
-        if self.texts is not None:
-            return self.texts
-        return [] if self.text is None else [self.text]
 
 
 _EITHER: list[JsonValue] = [
@@ -115,30 +90,6 @@ def _engine_requests(asked: CheckedRequest[EmbedFields], pool: Pool) -> list[Eng
     return [text_request(text, pool, every_stop=len(texts) > 1) for text in texts]
 
 
-def picture_request(place: int, every_stop: bool = False) -> EngineRequest:
-    """Return what the engine is asked about the picture at a place of the request's."""
-    make_input = partial(_picture, place, every_stop)
-    return EngineRequest(EMBED_IMAGE.name, make_input, EMBED_IMAGE.rows, None)
-
-
-def text_request(text: str, pool: Pool, every_stop: bool = False) -> EngineRequest:
-    """Return what the engine is asked about a text.
-
-    Raises:
-        TextError: the model cannot read it.
-    """
-    tokens = pool.check_question(text)
-    return EngineRequest(EMBED_TEXT.name, partial(_text, text, every_stop), EMBED_TEXT.rows, tokens)
-
-
-def _picture(place: int, every_stop: bool, pixels: Sequence[NDArray[np.uint8]]) -> EmbedImageInput:
-    return EmbedImageInput(pixels[place], every_stop)
-
-
-def _text(text: str, every_stop: bool, pixels: Sequence[NDArray[np.uint8]]) -> EmbedTextInput:
-    return EmbedTextInput(text, every_stop)
-
-
 def _joined(result: WorkResult) -> WorkResult:
     """Return all answers as those of one variant, so that their vectors may be compared.
 
@@ -194,9 +145,9 @@ SERVED_EMBED = ServedTask(
         EmbedFields, EmbedRequest, (0, 1), lists={"text": "texts"}, problem=_problem
     ),
     answer=EmbedResponse,
-    texts=lambda fields: fields.asked,
     engine_requests=_engine_requests,
+    texts=lambda fields: fields.asked,
+    joined=_joined,
     said=_said,
     in_space=True,
-    joined=_joined,
 )

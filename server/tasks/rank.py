@@ -14,31 +14,22 @@ from server.answering.work import EngineRequest, WorkResult
 from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.json_pictures import AnyPictures
-from server.requests.reader import CheckedRequest, RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape
 from server.tasks.answer_body import AnswerBody, AnswersBody
-from server.tasks.embed import EmbeddedText, picture_request, text_request
 from server.tasks.served_task import ServedTask
+from server.tasks.vector_requests import (
+    LIMIT_VECTORS,
+    TextsFields,
+    picture_request,
+    text_request,
+)
 from server.tasks.vector_space import VectorSpace, common_variant
 
-LIMIT_RANKED = 32
-"""Pictures, or texts, of one request."""
 
-
-class RankFields(TaskFields):
+class RankFields(TextsFields):
     """The text that pictures are ranked by, or the texts that are ranked by a picture."""
 
-    text: EmbeddedText | None = None
-    texts: list[EmbeddedText] | None = Field(
-        default=None, min_length=1, max_length=LIMIT_RANKED, fail_fast=True
-    )
     budget: BudgetFields = BudgetFields()
-
-    @property
-    def asked(self) -> list[str]:
-        """Return the texts in order, whichever way they were given."""
-        if self.texts is not None:
-            return self.texts
-        return [] if self.text is None else [self.text]
 
 
 _EITHER: list[JsonValue] = [
@@ -67,7 +58,7 @@ class RankRequest(AnyPictures, RankFields):
     images: list[_Encoded] | None = Field(
         default=None,
         min_length=1,
-        max_length=LIMIT_RANKED,
+        max_length=LIMIT_VECTORS,
         fail_fast=True,
         description="The pictures, each as `image`.",
     )
@@ -167,12 +158,12 @@ SERVED_RANK = ServedTask(
     asks_all=True,
     summary="Rank pictures by a text, or texts by a picture",
     description=(
-        f"Rank up to {LIMIT_RANKED} pictures by how well they fit one text, or texts by how well "
+        f"Rank up to {LIMIT_VECTORS} pictures by how well they fit one text, or texts by how well "
         "they fit one picture;\nbudgets as for questions. In a form, `image` and `text` may be "
         "repeated.\n\nAll are compared by one variant: the best that each of them came to in time."
     ),
     shape=RequestShape(
-        RankFields, RankRequest, (1, LIMIT_RANKED), lists={"text": "texts"}, problem=_problem
+        RankFields, RankRequest, (1, LIMIT_VECTORS), lists={"text": "texts"}, problem=_problem
     ),
     answer=RankResponse,
     texts=lambda fields: fields.asked,

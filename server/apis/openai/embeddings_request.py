@@ -10,7 +10,8 @@ from server.apis.only import Anything
 from server.requests.budget import BudgetFields
 from server.requests.fields import Text, WholeNumber, WireModel
 from server.requests.json_scan import JsonLimits
-from server.tasks.embed import LIMIT_EMBEDDED, EncodingFormat
+from server.tasks.embed import EncodingFormat
+from server.tasks.vector_requests import LIMIT_VECTORS
 
 EMBEDDINGS_LIMITS = JsonLimits(200, 24, frozenset(), 1)
 _MOST_DIMENSIONS = 2**31
@@ -26,7 +27,7 @@ def _kind_of_input(given: Any) -> str | None:
 Input = Annotated[
     Annotated[Text, Tag("<text>")]
     | Annotated[
-        Annotated[list[Text], Field(min_length=1, max_length=LIMIT_EMBEDDED, fail_fast=True)],
+        Annotated[list[Text], Field(min_length=1, max_length=LIMIT_VECTORS, fail_fast=True)],
         Tag("<texts>"),
     ],
     Discriminator(

@@ -15,7 +15,7 @@ from engine.loop.faults import backend_error
 from engine.requests.prediction import Predictor
 from engine.requests.request import Request
 from engine.residency.stages import StageSet
-from engine.rows.part import Part
+from engine.rows.part import RowPart
 from engine.rows.row import gather, parts_of, scatter
 from engine.rows.slots import Slots
 from engine.telemetry import Telemetry
@@ -112,14 +112,14 @@ class Stepper:
         self._count(stage, requests, [self._clock.now_s() - start_s])
         return None
 
-    def _batches(self, parts: Sequence[Part]) -> list[Sequence[Part]]:
+    def _batches(self, parts: Sequence[RowPart]) -> list[Sequence[RowPart]]:
         """Cut parts into batches; only rows that kept several stops have too many for one."""
         most = self._max_batch
         return [parts[start : start + most] for start in range(0, len(parts), most)]
 
     def _called(
-        self, stage: StageName, parts: Sequence[Part]
-    ) -> tuple[Sequence[Part], Mapping[str, AnyArray]]:
+        self, stage: StageName, parts: Sequence[RowPart]
+    ) -> tuple[Sequence[RowPart], Mapping[str, AnyArray]]:
         inputs = gather(parts)
         return parts, self._stages.run(stage, inputs, self._stages.places(stage, inputs))
 

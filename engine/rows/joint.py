@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from artifact.program import Program, Step
 from engine.backends.arrays import AnyArray, stack
 from engine.rows.one_pass import OnePassRow
-from engine.rows.part import NO_VECTORS, Part
+from engine.rows.part import NO_VECTORS, RowPart
 
 
 class JointRow:
@@ -31,7 +31,7 @@ class JointRow:
         self.logits: NDArray[np.float32] | None = None
 
     @property
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[RowPart]:
         """What takes the next step: each row; where they answer as one, this one."""
         stage = self.step.stage
         return (self,) if stage.is_head or stage.is_whole else self.riders

@@ -12,7 +12,7 @@ from artifact.manifest import Manifest
 from artifact.program import Program, Step
 from artifact.task import Task
 from engine.backends.arrays import AnyArray, Array
-from engine.rows.part import NO_VECTORS, Part
+from engine.rows.part import NO_VECTORS, RowPart
 
 
 class OnePassRow:
@@ -69,7 +69,7 @@ class OnePassRow:
         return (self,)
 
     @property
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[RowPart]:
         """What takes the next step: itself."""
         return (self,)
 

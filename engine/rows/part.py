@@ -13,7 +13,7 @@ NO_VECTORS: Mapping[int, NDArray[np.float32]] = MappingProxyType({})
 """Of a row that makes none."""
 
 
-class Part(Protocol):
+class RowPart(Protocol):
     """Something with arrays of its own for the next step: a row, or a part of one."""
 
     def inputs(self) -> dict[str, Any]:

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from artifact.program import Program, Step
 from engine.backends.arrays import AnyArray, stack
 from engine.rows.caption.row import CaptionRow
-from engine.rows.part import Part
+from engine.rows.part import RowPart
 from engine.rows.slots import Rider
 
 
-class Row(Part, Protocol):
+class Row(RowPart, Protocol):
     """A request's work. Rows at the same stage and bucket may run in one batch."""
 
     @property
-    def parts(self) -> Sequence[Part]:
+    def parts(self) -> Sequence[RowPart]:
         """What takes the next step: itself, one row for each picture, or one part for each stop."""
         ...
 
@@ -92,18 +92,18 @@ class Row(Part, Protocol):
         ...
 
 
-def parts_of(rows: Sequence[Row]) -> list[Part]:
+def parts_of(rows: Sequence[Row]) -> list[RowPart]:
     """Return what takes the rows' next step."""
     return [part for row in rows for part in row.parts]
 
 
-def gather(parts: Sequence[Part]) -> dict[str, AnyArray]:
+def gather(parts: Sequence[RowPart]) -> dict[str, AnyArray]:
     """Return the inputs of parts, stacked along a new first axis [B, ...]."""
     given = [part.inputs() for part in parts]
     return {name: stack([each[name] for each in given]) for name in given[0]}
 
 
-def scatter(*batches: tuple[Sequence[Part], Mapping[str, Any]]) -> None:
+def scatter(*batches: tuple[Sequence[RowPart], Mapping[str, Any]]) -> None:
     """Give each part of each batch its slice of that batch's outputs, or none of them any.
 
     Raises:

@@ -147,4 +147,4 @@ def test_what_is_answered_in_words_is_never_a_vector(client: Client) -> None:
     described = client.post("/v1/chat/completions", json={"model": "tiny", "messages": messages})
     assert "vqa takes one picture and a question" in described.json()["error"]["message"]
     hugging = client.post("/hf/image-to-text", json={"inputs": encoded(0)})
-    assert hugging.status_code == 400
+    assert hugging.status_code == 422

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, Self, get_args
 
 from artifact.pattern import Skipping
 from artifact.stage import StageName
-from artifact.task import EMBED, TASKS, TaskName, check_tasks
+from artifact.task import TASKS, TaskName, asked_of, check_tasks, model_task, model_tasks
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -105,7 +105,7 @@ class ModelConfig:
             raise ValueError(f"layer_norm_eps must be positive, not {self.layer_norm_eps}")
         if self.readout not in get_args(Readout):
             raise ValueError(f"readout must be series or last, not {self.readout}")
-        check_tasks(self.tasks, known=(*TASKS, EMBED))
+        check_tasks(self.tasks, known=model_tasks())
         self._check_together()
 
     def _check_together(self) -> None:
@@ -121,11 +121,13 @@ class ModelConfig:
             after - before not in (0, 1) for before, after in steps
         ):
             raise ValueError("key_of_order must start at 0 and rise by at most one")
-        for task in (TASKS[name] for name in self.tasks if name != EMBED):
-            if task.lists_answers and self.num_answers == 0:
-                raise ValueError(f"a model with the {task.name} task needs num_answers")
-            if task.writes and self.skipping:
-                raise ValueError(f"skipping: {task.name} writes, so it needs all orders")
+        for task in asked_of(self.tasks):
+            if TASKS[task].lists_answers and self.num_answers == 0:
+                raise ValueError(f"a model with the {task} task needs num_answers")
+            if TASKS[task].writes and self.skipping:
+                raise ValueError(f"skipping: {task} writes, so it needs all orders")
+            if TASKS[task].embeds and self.skipping:
+                raise ValueError(f"skipping: {task} reads one side alone, which has no patches")
         if self.skipping:
             self.skipping.patterns(self.orders)
 
@@ -179,8 +181,8 @@ class ModelConfig:
         return ", ".join(f"{task} {side} px" for task, side in sizes.items())
 
     def of_task(self, task: TaskName) -> TaskConfig:
-        """Return what a task has of its own."""
-        return self.per_task.get(task, TaskConfig())
+        """Return what a task has of its own; both sides of one have the same."""
+        return self.per_task.get(model_task(task), TaskConfig())
 
     def image_size_of(self, task: TaskName) -> int:
         """Return the side of a task's pictures, in pixels."""

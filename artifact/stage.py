@@ -21,13 +21,16 @@ class StageKind(StrEnum):
     BLOCK_IMAGE = "block_image"
     BLOCK_DECODE = "block_decode"
     PATCH = "patch"
+    BLOCK_VISION = "block_vision"
+    BLOCK_LANGUAGE = "block_language"
     HEAD = "head"
     WHOLE = "whole"
     WHOLE_IMAGE = "whole_image"
     WHOLE_DECODE = "whole_decode"
 
 
-_BLOCKS = frozenset((StageKind.BLOCK, StageKind.BLOCK_IMAGE, StageKind.BLOCK_DECODE))
+_RIDING = frozenset((StageKind.BLOCK, StageKind.BLOCK_VISION, StageKind.BLOCK_LANGUAGE))
+_BLOCKS = _RIDING | {StageKind.BLOCK_IMAGE, StageKind.BLOCK_DECODE}
 _WHOLES = frozenset((StageKind.WHOLE, StageKind.WHOLE_IMAGE, StageKind.WHOLE_DECODE))
 _PHASES: dict[StageKind, Phase] = {StageKind.STEM: "stem", StageKind.HEAD: "head"}
 _FORM = re.compile(r"(?P<kind>[a-z_]+)\[(?P<first>[^\[\]:]+)(?::(?P<second>[^\[\]:]+))?\]")
@@ -89,7 +92,7 @@ class StageName(str):
         """Return the name of a key block's stage.
 
         Raises:
-            ValueError: `kind` is none of the three kinds of blocks.
+            ValueError: `kind` is none of the kinds of blocks.
         """
         if kind not in _BLOCKS:
             raise ValueError(f"{kind} names no stage of a key block")
@@ -153,11 +156,11 @@ class StageName(str):
     @property
     def rides(self) -> bool:
         """Whether rows of one pass ride through it side by side, in slots."""
-        return self.kind in (StageKind.BLOCK, StageKind.PATCH)
+        return self.kind in _RIDING or self.kind is StageKind.PATCH
 
     @property
     def answers(self) -> bool:
-        """Whether a row of one pass has its logits after it."""
+        """Whether a row of one pass has its logits, or its vector, after it."""
         return self.kind in (StageKind.HEAD, StageKind.WHOLE)
 
     @property

@@ -2,56 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-import numpy as np
-
-from artifact.scoring.answers import vqa_accuracy
-from artifact.scoring.phrases import objects_named
+from artifact.scoring.measures import (
+    OBJECTS_NAMED,
+    PICTURE_FINDS_TEXT,
+    TEXT_FINDS_PICTURE,
+    TRUTH_ACCURACY,
+    TRUTHS,
+    VQA_ACCURACY,
+    Measure,
+)
 from artifact.stage import StageKind, StageName
 
 TaskName = str
 """A task's name in files, requests, metrics and results: a key of `TASKS`."""
-
-
-class CaseFields(Protocol):
-    """What a labelled case asks, and what is right; as `LabelledCase` has it."""
-
-    @property
-    def text(self) -> str | None:
-        """What is asked or said about its pictures; None if they come without a text."""
-        ...
-
-    @property
-    def answers(self) -> tuple[str, ...]:
-        """The right answers of a question, each annotator's."""
-        ...
-
-    @property
-    def phrases(self) -> tuple[str, ...]:
-        """The phrases a right caption contains, one for each object."""
-        ...
-
-    @property
-    def truth(self) -> bool | None:
-        """Whether a statement holds."""
-        ...
-
-
-@dataclass(frozen=True)
-class Measure:
-    """How a task's answers are scored, 0 to 1.
-
-    Attributes:
-        name: what the number is called in tables and model cards.
-        score: from the given answers (labels, or texts) and their cases, as many and at least
-            one, to the number.
-    """
-
-    name: str
-    score: Callable[[Sequence[str], Sequence[CaseFields]], float]
 
 
 @dataclass(frozen=True)
@@ -69,7 +35,7 @@ class Pass:
     @property
     def sees(self) -> bool:
         """Whether pictures go through it, so that their size decides which stages it runs."""
-        return self.blocks is not StageKind.BLOCK_DECODE
+        return self.blocks not in (StageKind.BLOCK_DECODE, StageKind.BLOCK_LANGUAGE)
 
     def stem_at(self, image_size: int | None) -> StageName:
         """Return its stem for pictures of that side in pixels; None: the model's own."""
@@ -94,9 +60,11 @@ class Task:
             last pass for every word.
         reads: the tokens whose outputs are the readout of one row, in the head's order.
         labels: what its logits say; None: the artifact's list of answers, or its vocabulary if it
-            writes.
+            writes; nothing of a task that `embeds`.
         measure: how its answers are scored.
         about: what it asks, in a few words, as model cards say it.
+        part_of: the model's task that it is one side of; None: a task of its own.
+        finds: the task whose vectors its own vectors are compared with; None: it answers otherwise.
     """
 
     name: TaskName
@@ -108,6 +76,18 @@ class Task:
     measure: Measure
     about: str
     labels: tuple[str, ...] | None = None
+    part_of: TaskName | None = None
+    finds: TaskName | None = None
+
+    @property
+    def model_task(self) -> TaskName:
+        """What a model's config calls it: the name of its head."""
+        return self.part_of or self.name
+
+    @property
+    def embeds(self) -> bool:
+        """Whether its answer is a vector."""
+        return self.finds is not None
 
     @property
     def writes(self) -> bool:
@@ -117,7 +97,7 @@ class Task:
     @property
     def lists_answers(self) -> bool:
         """Whether its logits are over the artifact's list of answers."""
-        return self.labels is None and not self.writes
+        return self.labels is None and not self.writes and not self.embeds
 
     @property
     def head(self) -> StageName:
@@ -141,24 +121,6 @@ class Task:
         return tuple(StageName.whole(self.name, variant, each.whole) for each in self.passes)
 
 
-def _vqa_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
-    pairs = zip(given, cases, strict=True)
-    return float(np.mean([vqa_accuracy(answer, case.answers) for answer, case in pairs]))
-
-
-def _caption_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
-    return objects_named(given, (case.phrases for case in cases))
-
-
-TRUTHS = ("false", "true")
-"""What the two logits of a statement say."""
-
-
-def _reason_score(given: Sequence[str], cases: Sequence[CaseFields]) -> float:
-    pairs = zip(given, cases, strict=True)
-    return float(np.mean([answer == TRUTHS[bool(case.truth)] for answer, case in pairs]))
-
-
 ONE_PASS_READS = ("image", "text")
 """The readout of a row that goes through the stack once: image token 0 and text token 0."""
 
@@ -177,7 +139,7 @@ VQA = Task(
     rows=1,
     passes=one_pass(StageName.head("vqa")),
     reads=ONE_PASS_READS,
-    measure=Measure("VQA accuracy", _vqa_score),
+    measure=VQA_ACCURACY,
     about="questions about attributes, existence, counts and relations",
 )
 
@@ -196,7 +158,7 @@ CAPTION = Task(
         ),
     ),
     reads=("mask",),
-    measure=Measure("objects named", _caption_score),
+    measure=OBJECTS_NAMED,
     about="captions",
 )
 
@@ -207,29 +169,77 @@ REASON = Task(
     rows=2,
     passes=one_pass(StageName.head("reason")),
     reads=ONE_PASS_READS,
-    measure=Measure("accuracy", _reason_score),
+    measure=TRUTH_ACCURACY,
     about="statements about two of them that are true or false",
     labels=TRUTHS,
 )
 
-TASKS: dict[TaskName, Task] = {task.name: task for task in (VQA, CAPTION, REASON)}
+EMBED: TaskName = "embed"
+"""What a model's config calls vectors of pictures and texts: BEiT-3's retrieval, with two heads."""
+
+
+def _alone(what: str, blocks: StageKind) -> tuple[Pass, ...]:
+    """Return the pass of a picture, or a text, that sees nothing else."""
+    return (Pass(StageName.stem(what), blocks, StageName.head(what), StageKind.WHOLE),)
+
+
+EMBED_IMAGE = Task(
+    name="embed_image",
+    pictures=1,
+    text=None,
+    rows=1,
+    passes=_alone("vision", StageKind.BLOCK_VISION),
+    reads=("image",),
+    measure=PICTURE_FINDS_TEXT,
+    about="pictures that find their texts",
+    part_of=EMBED,
+    finds="embed_text",
+)
+
+EMBED_TEXT = Task(
+    name="embed_text",
+    pictures=0,
+    text="text",
+    rows=1,
+    passes=_alone("language", StageKind.BLOCK_LANGUAGE),
+    reads=("text",),
+    measure=TEXT_FINDS_PICTURE,
+    about="texts that find their pictures",
+    part_of=EMBED,
+    finds="embed_image",
+)
+
+TASKS: dict[TaskName, Task] = {
+    task.name: task for task in (VQA, CAPTION, REASON, EMBED_IMAGE, EMBED_TEXT)
+}
 """Every task, by name. A new one is added here and in the registries CONTRIBUTING lists."""
 
 
-EMBED: TaskName = "embed"
-"""A picture, or a text, becomes a vector: the two heads of BEiT-3's retrieval. Models have them; no
-artifact serves the task."""
+def model_task(name: TaskName) -> TaskName:
+    """Return what a model's config calls a task; a name that is no task's stays."""
+    return TASKS[name].model_task if name in TASKS else name
 
 
-def check_tasks(names: Sequence[TaskName], known: Collection[TaskName] = TASKS) -> None:
+def model_tasks() -> tuple[TaskName, ...]:
+    """Return everything a model's config may list: names of heads."""
+    return tuple(dict.fromkeys(task.model_task for task in TASKS.values()))
+
+
+def asked_of(listed: Sequence[TaskName]) -> tuple[TaskName, ...]:
+    """Return the tasks that a model can be asked whose config lists these, in that order."""
+    return tuple(task.name for each in listed for task in TASKS.values() if task.model_task == each)
+
+
+def check_tasks(names: Sequence[TaskName], known: Collection[TaskName] | None = None) -> None:
     """Refuse names of tasks that are none, or no name at all.
 
     Args:
         names: to check.
-        known: names of tasks.
+        known: names of tasks; None: of all tasks.
 
     Raises:
         ValueError: naming the tasks there are.
     """
+    known = TASKS if known is None else known
     if not names or set(names) - set(known):
         raise ValueError(f"tasks must be some of {tuple(known)}, not {tuple(names)}")

@@ -37,6 +37,9 @@ ApiKeyOutcome = Literal["passed", "rate_exceeded", "unauthorized"]
 RELOAD_OUTCOMES = ("ok", "refused", "error", "stopped")
 """How a reload ended: swapped; an artifact that cannot be served; our own fault; a shutdown."""
 
+LOOKUP_OUTCOMES = ("hit", "miss")
+"""Whether a picture was kept decoded since an earlier question about it."""
+
 _AFTER_CHOICE: tuple[Outcome, ...] = ("ok", "late", "expired", "cancelled", "invalid", "error")
 _BEFORE_CHOICE: tuple[Outcome, ...] = ("refused", "invalid")
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -143,6 +146,10 @@ class Telemetry:
         self._pictures = self._gauge(
             "pictures_decoding", "Pictures being decoded or waiting for it."
         )
+        self._looked_up = self._counter(
+            "picture_lookups", "Pictures looked for among those kept decoded.", "outcome"
+        )
+        self._kept_pictures = self._gauge("kept_picture_bytes", "Bytes of pictures kept decoded.")
         self._silent = self._gauge(
             "engine_silent_seconds", "Time of the engine's present turn; 0 while it is idle."
         )
@@ -178,6 +185,8 @@ class Telemetry:
                 self._chance.labels(str(tenth), met)
         for reason in SHED_REASONS:
             self._shed.labels(reason)
+        for found in LOOKUP_OUTCOMES:
+            self._looked_up.labels(found)
         for outcome in RELOAD_OUTCOMES:
             self._reloads.labels(outcome)
 
@@ -201,6 +210,10 @@ class Telemetry:
     def shed(self, reason: str) -> None:
         """Count a refusal, by one of `SHED_REASONS`."""
         self._shed.labels(reason).inc()
+
+    def picture_looked_up(self, known: bool) -> None:
+        """Count a picture that was looked for among those kept decoded."""
+        self._looked_up.labels("hit" if known else "miss").inc()
 
     def late_reply(self) -> None:
         """Count an answer, counted as one, that its client does not get: it came too late."""
@@ -284,6 +297,10 @@ class Telemetry:
         """Read the bytes of bodies and the pictures not yet decoded whenever metrics are read."""
         self._bodies.set_function(body_bytes)
         self._pictures.set_function(pictures)
+
+    def watch_kept_pictures(self, held_bytes: Callable[[], float]) -> None:
+        """Read the bytes of pictures kept decoded whenever metrics are read."""
+        self._kept_pictures.set_function(held_bytes)
 
     def watch_open(self, count: Callable[[], float], slots: Callable[[], float]) -> None:
         """Read how many requests are open, and the slots they hold, whenever metrics are read."""

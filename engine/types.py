@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from artifact.config import Precision
 from artifact.task import TaskName
 
@@ -111,9 +114,11 @@ class Answer:
     why a lower variant than the best qualifying one answered; None: the best one did. `labels` are
     (label, softmax score), best first: VQA's answers, "true" and "false" of a statement, or
     whatever a task's logits say. `text` is the caption, `text_tokens` how many tokens it has
-    without [EOS], `cut_off` whether these are as many as it might have. `phases_s` are wall
-    seconds: queue (submitted, not running), stem, blocks, head. `adapter` names the one that the
-    request named; `quality` is then what was measured with it.
+    without [EOS], `cut_off` whether these are as many as it might have. `vectors`, fp32 [D] of
+    length 1, are those of a picture or a text: by variant, its own last; those before are of the
+    stops that its row kept. `precision`: what computed it. `phases_s` are wall seconds: queue
+    (submitted, not running), stem, blocks, head. `adapter` names the one that the request named;
+    `quality` is then what was measured with it.
     """
 
     task: TaskName
@@ -129,6 +134,8 @@ class Answer:
     text: str | None = None
     text_tokens: int = 0
     cut_off: bool = False
+    vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    precision: Precision = "fp32"
     phases_s: Mapping[str, float] = field(default_factory=dict)
     adapter: str | None = None
 

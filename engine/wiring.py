@@ -85,7 +85,7 @@ def wire(
     endings = Endings(requests, answer_maker, sample, telemetry)
     loop = LoopParts(
         stages,
-        Stepper(stages, slots, predictor, clock, telemetry),
+        Stepper(stages, slots, predictor, clock, telemetry, max_batch),
         None if runner is None else CaptionRounds(runner, predictor, clock, telemetry),
         variants,
         requests,

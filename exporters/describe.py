@@ -20,6 +20,7 @@ from artifact.manifest import (
     VariantRecord,
 )
 from artifact.pattern import SkipPattern
+from artifact.task import EMBED, asked_of
 from exporters import accounting
 from exporters.tasks import exported_tasks
 from models.checkpoint import Checkpoint, token_id
@@ -55,12 +56,16 @@ def text_record(checkpoint: Checkpoint) -> TextRecord:
 
 
 def text_limits(tokenizer: Tokenizer, config: ModelConfig) -> TextRecord:
-    """Return special ids and limits: questions get half the positions, captions two thirds."""
+    """Return special ids and limits: questions get half the positions, captions two thirds.
+
+    Texts that become vectors are captions, and get all: questions of that model then have them too.
+    """
     named = {"bos": "<s>", "eos": "</s>", "pad": "<pad>", "unk": "<unk>", "mask": "<mask>"}
     positions = config.max_text_positions
+    asked = positions if EMBED in config.tasks else positions // 2
     return TextRecord(
         **{name: token_id(tokenizer, token) for name, token in named.items()},
-        max_question_tokens=min(64, positions // 2),
+        max_question_tokens=min(64, asked),
         max_caption_tokens=min(64, 2 * positions // 3),
     )
 
@@ -90,7 +95,7 @@ def manifest(
     return Manifest(
         name=config.name,
         config=config,
-        tasks=config.tasks,
+        tasks=asked_of(config.tasks),
         stages=records,
         variants=tuple(
             variant(checkpoint.model, pattern, named[pattern], text, composed=True)

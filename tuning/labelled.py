@@ -62,12 +62,14 @@ class LabelledData:
         questions: about the pictures.
         objects: the phrases that each picture's caption must contain.
         statements: about pairs of the pictures.
+        captions: of every picture, its own.
     """
 
     pixels: NDArray[np.uint8]
     questions: tuple[Question, ...]
     objects: tuple[tuple[str, ...], ...]
     statements: tuple[PairStatement, ...] = ()
+    captions: tuple[str, ...] = ()
 
     def blank(self) -> LabelledData:
         """Return the same data with every picture replaced by a grey one."""
@@ -83,18 +85,21 @@ def generated(seed: int, count: int, questions: int, side_px: int) -> LabelledDa
     if count < 1 or not 1 <= questions <= MAX_QUESTIONS:
         problem = f"cannot ask {questions} questions about each of {count} pictures"
         raise WorldError(problem, f"use 1 to {MAX_QUESTIONS} questions and at least 1 picture")
-    pixels, asked, objects = [], [], []
+    pixels, asked, objects, captions = [], [], [], []
     for index in range(count):
-        scene, found, _ = example(seed, index, questions)
+        scene, found, caption = example(seed, index, questions)
         pixels.append(seen(scene, side_px))
         asked += [Question(index, each.question, each.answer, each.kind) for each in found]
         objects.append(tuple(phrases(scene)))
+        captions.append(caption)
     stated = [
         PairStatement(index - 1, index, each.text, each.truth, each.kind)
         for index in range(1, count)
         for each in pair(seed, index, STATEMENTS)
     ]
-    return LabelledData(np.stack(pixels), tuple(asked), tuple(objects), tuple(stated))
+    return LabelledData(
+        np.stack(pixels), tuple(asked), tuple(objects), tuple(stated), tuple(captions)
+    )
 
 
 def from_folder(folder: Path, side_px: int) -> LabelledData:
@@ -122,7 +127,11 @@ def from_folder(folder: Path, side_px: int) -> LabelledData:
     if not asked:
         raise WorldError(f"{folder} has no questions", "write it anew")
     return LabelledData(
-        np.stack(pixels), asked, tuple(record.objects for record in captions), stated
+        np.stack(pixels),
+        asked,
+        tuple(record.objects for record in captions),
+        stated,
+        tuple(record.caption for record in captions),
     )
 
 

@@ -123,7 +123,7 @@ def _world_config(
         merged_feed_forward=True,
         readout="series",
         skip_probability=method.skip_probability,
-        num_answers=len(ANSWERS),
+        num_answers=len(ANSWERS) if VQA.name in tasks else 0,
         tasks=tasks,
     )
 
@@ -157,4 +157,5 @@ def _phase(phase: WorldPhase) -> Phase:
 
 
 RECIPES = {name: world_recipe(file) for name, file in shipped_worlds().items()}
-"""Shipped recipes on the generated world: `demo`, its one-key sister, and a run of seconds."""
+"""Shipped recipes on the generated world: `demo`, its one-key sister, `demo-retrieval`, and a run
+of seconds."""

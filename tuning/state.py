@@ -37,7 +37,8 @@ def save_state(
         "prefix_share": recipe.prefix_share,
         "seed": recipe.seed,
     }
-    checkpoint = Checkpoint(model, world_tokenizer(), ANSWERS, None, note, DOMAIN)
+    labels = ANSWERS if recipe.config.num_answers else ()
+    checkpoint = Checkpoint(model, world_tokenizer(), labels, None, note, DOMAIN)
     write_resumable(out, model, checkpoint, _fingerprint(recipe), optim, step)
 
 

@@ -12,7 +12,7 @@ from artifact.config import ModelConfig, Precision
 from artifact.manifest.adapted import MAX_RANK as MAX_RANK
 from artifact.manifest.adapted import AdapterCapacity as AdapterCapacity
 from artifact.manifest.records import Record
-from artifact.task import TaskName, check_tasks
+from artifact.task import TaskName, asked_of, check_tasks
 
 ADAPTER_SCHEMA_VERSION = 1
 """Written by this release, and the newest it reads."""
@@ -94,7 +94,7 @@ class AdapterRecord(Record):
         config: shape of the base.
         tasks: those that it was tuned for; others answer as if it were not there.
         tables: one entry for each hook and modality that has any.
-        heads: by task.
+        heads: by task, as the base's config calls it.
         variants: what each variant reaches.
         quality_source: begins with "measured:" or "declared:" where there is any quality.
         tuned_parameters: numbers that tuning changed, heads included.
@@ -130,7 +130,8 @@ class AdapterRecord(Record):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         check_tasks(self.tasks)
-        if strange := (set(self.tasks) | set(self.heads)) - set(self.config.tasks):
+        strange = set(self.tasks) - set(asked_of(self.config.tasks))
+        if strange := strange | (set(self.heads) - set(self.config.tasks)):
             raise ValueError(f"the base has no task {sorted(strange)[0]!r}")
         places = [(each.hook, each.modality) for each in self.tables]
         if len(set(places)) < len(places):

@@ -27,7 +27,7 @@ from artifact.manifest.records import (
 )
 from artifact.pattern import SkipPattern
 from artifact.program import composed_programs
-from artifact.task import TASKS, Task, TaskName, check_tasks
+from artifact.task import TASKS, Task, TaskName, asked_of, check_tasks
 
 SCHEMA_VERSION = 1
 """Written by this release, and the newest it reads."""
@@ -90,7 +90,7 @@ class Manifest(Record):
             raise ValueError("the largest text bucket is shorter than max_question_tokens")
         if strange := {s for each in self.adapted for s in each.stages} - set(self.stages):
             raise ValueError(f"adapted stages of {min(strange)}, which is not there")
-        if not set(self.tasks) <= set(self.config.tasks):
+        if not set(self.tasks) <= set(asked_of(self.config.tasks)):
             raise ValueError("tasks beyond those of the model config")
         for variant in self.variants:
             self._check_stages(variant)

@@ -11,6 +11,39 @@ DEPTHS = (1, 5, 10)
 """How many of the best are looked at."""
 
 
+def places_found(scores: NDArray[np.float32]) -> list[int]:
+    """Return the place of the item that each query finds; query i's own item is item i.
+
+    A wrong item with the same score stands before the right one, as in `recalls`.
+
+    Args:
+        scores: of every query and item, higher is better: `[items, items]`.
+
+    Raises:
+        ValueError: a score is no number.
+    """
+    if np.isnan(scores).any():
+        raise ValueError("a score is no number; nothing can be ranked by it")
+    own = np.arange(len(scores))
+    best = scores.argmax(1)
+    others = np.array(scores, np.float64)
+    others[own, own] = -np.inf
+    rival = others.argmax(1)
+    tied = (best == own) & (others[own, rival] >= scores[own, own]) & (rival != own)
+    return [int(place) for place in np.where(tied, rival, best)]
+
+
+def share_found(places: Sequence[int]) -> float:
+    """Return R@1 from `places_found`: the share of queries that find their own item.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if not len(places):
+        raise ValueError("rankings cannot be scored without a query")
+    return float(np.mean(np.asarray(places) == np.arange(len(places))))
+
+
 def recalls(
     scores: NDArray[np.float32], right: Sequence[Sequence[int]], depths: Sequence[int] = DEPTHS
 ) -> dict[int, float]:

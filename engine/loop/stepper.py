@@ -15,7 +15,8 @@ from engine.loop.faults import backend_error
 from engine.requests.prediction import Predictor
 from engine.requests.request import Request
 from engine.residency.stages import StageSet
-from engine.rows.row import gather, scatter
+from engine.rows.part import RowPart
+from engine.rows.row import gather, parts_of, scatter
 from engine.rows.slots import Slots
 from engine.telemetry import Telemetry
 
@@ -32,8 +33,10 @@ class Stepper:
         predictor: Predictor,
         clock: Clock,
         telemetry: Telemetry,
+        max_batch: int,
     ) -> None:
         self._stages = stages
+        self._max_batch = max_batch
         self._predictor = predictor
         self.slots = slots
         self._clock = clock
@@ -100,15 +103,25 @@ class Stepper:
 
     def _try(self, stage: StageName, requests: Sequence[Request]) -> BackendError | None:
         """Run and take in one step; on an error the rows are as before."""
-        rows = [request.row for request in requests]
+        parts = parts_of([request.row for request in requests])
         start_s = self._clock.now_s()
         try:
-            inputs = gather(rows)
-            scatter(rows, self._stages.run(stage, inputs, self._stages.places(stage, inputs)))
+            scatter(*(self._called(stage, some) for some in self._batches(parts)))
         except Exception as problem:  # whatever a batch does, the loop must go on
             return backend_error(problem, stage)
         self._count(stage, requests, [self._clock.now_s() - start_s])
         return None
+
+    def _batches(self, parts: Sequence[RowPart]) -> list[Sequence[RowPart]]:
+        """Cut parts into batches; only rows that kept several stops have too many for one."""
+        most = self._max_batch
+        return [parts[start : start + most] for start in range(0, len(parts), most)]
+
+    def _called(
+        self, stage: StageName, parts: Sequence[RowPart]
+    ) -> tuple[Sequence[RowPart], Mapping[str, AnyArray]]:
+        inputs = gather(parts)
+        return parts, self._stages.run(stage, inputs, self._stages.places(stage, inputs))
 
     def _count(
         self, stage: StageName, requests: Sequence[Request], took_s: Sequence[float]

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 from artifact.golden import LabelledCase, read_labelled_cases
 from artifact.preprocess import to_pixels
+from artifact.scoring.measures import CaseFields
+from artifact.scoring.retrieval import places_found
 from artifact.store import Artifact
-from artifact.task import TASKS, CaseFields, TaskName
+from artifact.task import TASKS, TaskName
 from engine.opening.golden import Measured
 from engine.opening.solo import Solo
+from engine.rows.row import Row
 from engine.tasks import ENGINE_TASKS
 from engine.tasks.context import Picture, TaskContext
 from engine.types import Input
@@ -41,28 +47,12 @@ def golden_quality(
     files = dict.fromkeys(file for case in cases for file in case.images)
     pixels = {file: _pixels(artifact, file, side_px) for file in files}
     seen = [tuple(pixels[file] for file in case.images) for case in cases]
-    return score(artifact, solo, task, variant, cases, seen)
+    answers = answers_to(artifact, solo, task, variant, cases, seen)
+    return TASKS[task].measure.score(answers, cases)
 
 
 def _pixels(artifact: Artifact, file: str, side_px: int) -> Picture:
     return to_pixels(decode_rgb(artifact.path(file).read_bytes(), MAX_PIXELS), side_px)
-
-
-def score(
-    artifact: Artifact,
-    solo: Solo,
-    task: TaskName,
-    variant: str,
-    cases: Sequence[CaseFields],
-    pictures: Sequence[Sequence[Picture]],
-) -> float:
-    """Return a variant's quality on cases of one task, by that task's measure, in 0..1.
-
-    Arguments and errors are those of `answers_to`.
-    """
-    return TASKS[task].measure.score(
-        answers_to(artifact, solo, task, variant, cases, pictures), cases
-    )
 
 
 def answers_to(
@@ -75,6 +65,8 @@ def answers_to(
 ) -> list[str]:
     """Return a variant's answers to cases of one task: their best labels, or texts.
 
+    Of a task that makes vectors an answer is the place, in digits, of the case that it finds.
+
     Args:
         artifact: finished or previewed.
         solo: its loaded stages.
@@ -86,9 +78,21 @@ def answers_to(
     Raises:
         InferenceFailed: if a stage throws.
     """
-    work = ENGINE_TASKS[task]
-    inputs = [work.of_case(case, seen) for case, seen in zip(cases, pictures, strict=True)]
-    return SoloAnswers(artifact, solo).all(variant, inputs)
+    answers = SoloAnswers(artifact, solo)
+    other = TASKS[task].finds
+    if other is None:
+        return answers.all(variant, _inputs(task, cases, pictures))
+    own, others = (
+        answers.vectors(variant, _inputs(name, cases, pictures)) for name in (task, other)
+    )
+    return [str(place) for place in places_found(own @ others.T)]
+
+
+def _inputs(
+    task: TaskName, cases: Sequence[CaseFields], pictures: Sequence[Sequence[Picture]]
+) -> list[Input]:
+    of_case = ENGINE_TASKS[task].of_case
+    return [of_case(case, seen) for case, seen in zip(cases, pictures, strict=True)]
 
 
 class SoloAnswers:
@@ -118,6 +122,14 @@ class SoloAnswers:
                 answers: list[str] = end.value
                 return answers
 
+    def vectors(self, variant: str, inputs: Sequence[Input]) -> NDArray[np.float32]:
+        """Return the vectors of inputs of one task that makes them: [n, D].
+
+        Raises:
+            InferenceFailed: if a stage throws.
+        """
+        return self._solo.logits(self._rows(variant, inputs))
+
     def one(self, variant: str, given: Input) -> Generator[None, None, str]:
         """Answer one input, and yield after each stage call; return the answer.
 
@@ -134,12 +146,8 @@ class SoloAnswers:
             InferenceFailed: if a stage throws.
         """
         task, solo = inputs[0].task, self._solo
-        work = ENGINE_TASKS[task]
         programs = solo.family.member(task, variant).programs
-        rows = [
-            work.row(given, work.read(given, self._context), programs, self._context)
-            for given in inputs
-        ]
+        rows = self._rows(variant, inputs)
         captions = [row.caption for row in rows if row.caption is not None]
         if captions:
             yield from solo.writing(captions, programs)
@@ -147,3 +155,12 @@ class SoloAnswers:
         yield from solo.running(rows)
         labels = self._artifact.labels_of(TASKS[task])
         return [labels[row.logits.argmax()] for row in rows if row.logits is not None]
+
+    def _rows(self, variant: str, inputs: Sequence[Input]) -> list[Row]:
+        """Return a row for each input, at its first step."""
+        work = ENGINE_TASKS[inputs[0].task]
+        programs = self._solo.family.member(inputs[0].task, variant).programs
+        return [
+            work.row(given, work.read(given, self._context), programs, self._context)
+            for given in inputs
+        ]

@@ -16,7 +16,7 @@ from engine.residency.family import Family
 from engine.rows.caption.kv_pool import KvPool
 from engine.rows.caption.rounds import RoundRunner
 from engine.rows.caption.row import CaptionRow
-from engine.rows.row import Row, gather, scatter
+from engine.rows.row import Row, gather, parts_of, scatter
 
 RunStage = Callable[..., dict[str, Any]]
 """Runs a stage on inputs; and into arrays given, if its memory is not the host's."""
@@ -113,9 +113,11 @@ class Solo:
             into[name][:] = array
 
     def _run_rows(self, stage: str, rows: Sequence[Row]) -> None:
-        inputs = gather(rows)
+        parts = parts_of(rows)
+        inputs = gather(parts)
         into = places_for_outputs(self.family.manifest, self._memory, stage, inputs)
-        scatter(rows, self._run(stage, inputs, into) if into else self._run(stage, inputs))
+        outputs = self._run(stage, inputs, into) if into else self._run(stage, inputs)
+        scatter((parts, outputs))
 
     def run_rows(self, rows: Sequence[Row]) -> None:
         """Run rows to the ends of their programs, those at the same stage and bucket together.

@@ -45,7 +45,10 @@ class AnswerMaker:
         caption = request.row.caption
         words = [] if caption is None else caption.words
         labels: tuple[tuple[str, float], ...] = ()
-        if caption is None:
+        vectors: dict[str, NDArray[np.float32]] = {}
+        if request.task.embeds:
+            vectors = self._by_variant(request.row.vectors, member)
+        elif caption is None:
             labels = best_labels(request.row.logits, self._labels[task], request.top_k)
         return Answer(
             task=task,
@@ -61,9 +64,21 @@ class AnswerMaker:
             text=None if caption is None else self._decode(words),
             text_tokens=len(words),
             cut_off=request.words is not None and len(words) >= request.words,
+            vectors=vectors,
+            precision=self._family.precision,
             phases_s={"queue": max(queue_s, 0.0), **request.phases_s},
             adapter=None if request.adapter is None else request.adapter.name,
         )
+
+    def _by_variant(
+        self, of_stops: Mapping[int, NDArray[np.float32]], member: Member
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return a row's vectors by the variants that its stops are; its own, `member`, last."""
+        executed, family = member.pattern.executed, self._family.of_task(member.task.name)
+        passed = {each.pattern.executed: each.variant for each in family}
+        *stops, last = sorted(of_stops)
+        found = {passed[executed[:blocks]]: of_stops[blocks] for blocks in stops}
+        return found | {member.variant: of_stops[last]}
 
 
 def _quality(request: Request, member: Member, precision: Precision) -> float | None:

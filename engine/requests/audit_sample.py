@@ -30,7 +30,8 @@ class KeptAnswer:
 class AuditSample:
     """Keeps a share of answers; when it is full, the oldest goes. Belongs to the engine's thread.
 
-    Captions of several beams are left out: agreement is that of greedy ones, as at export.
+    Captions of several beams are left out: agreement is that of greedy ones, as at export. Vectors
+    are left out too: alone they say nothing that could be compared.
 
     Args:
         share: of the answers that other variants than the deepest give, 0 to 1.
@@ -53,6 +54,8 @@ class AuditSample:
     def offer(self, request: Request, answer: Answer) -> None:
         """Keep an answer, if it is one of the share."""
         if not self._share or answer.variant == self._deepest or request.texts > 1:
+            return
+        if answer.vectors:
             return
         if self._draw() >= self._share:
             return

@@ -77,7 +77,7 @@ class MeanTimes:
             head = step.stage.is_head
             rows = batch if head else task.rows * batch
             entries = rows // self._family.rows_of(step.stage)
-            total += self.step_s(step.stage, 0 if head or task.writes else bucket, entries)
+            total += self.step_s(step.stage, 0 if head or task.text is None else bucket, entries)
         for stage, size in self._word(task, variant) if task.writes else ():
             total += words * self.step_s(stage, size, batch)
         return total

@@ -73,6 +73,7 @@ class Request:
         text_bucket: the padded length of its text.
         words: bounds a caption.
         top_k: how many labels its answer lists.
+        every_stop: its answer has what each stop says, so all of its stops are of one chain.
         submitted_s, started_s, first_word_s: when that happened.
         stream: sends its text while it grows.
         degraded_because: why a lower variant than the best qualifying one; None: it is the best.
@@ -116,6 +117,7 @@ class Request:
     text_bucket: int = 0
     words: int | None = None
     top_k: int = 0
+    every_stop: bool = False
     submitted_s: float = 0.0
     stream: TextStream | None = None
 

@@ -49,6 +49,16 @@ class Router:
         """
         return all(len(member.programs[0].steps) > 1 for member in self._family.of_task(task.name))
 
+    def one_chain(self, task: Task, fitting: Sequence[Offer]) -> tuple[Offer, ...]:
+        """Return those of the chain with the best end: each one begins the next.
+
+        Requests whose answers are compared all get the same one, so they always share a stop.
+        """
+        points = _points(fitting)
+        patterns = {v: self._family.member(task.name, v).pattern for v in points}
+        best = chains(patterns, points, tuple(points))[0]
+        return tuple(offer for offer in fitting if offer.variant in best)
+
     def elastic(
         self,
         task: Task,

@@ -58,6 +58,7 @@ class RowMaker:
         task = ENGINE_TASKS[name]
         asked = task.read(given, self._context)
         _check_admitted(request, asked, on_text is not None)
+        request.every_stop = asked.every_stop
         route = self._variants.route(request, asked.bucket, asked.words, asked.beams)
         member = self._context.family.member(name, route.course.stops[-1].variant)
         request.given = given

@@ -107,7 +107,8 @@ class VariantSetter:
         )
 
     def _fitting(self, request: Request) -> tuple[Offer, ...]:
-        return self._planner.fitting(request.task, request.budget, request.variant, request.beams)
+        found = self._planner.fitting(request.task, request.budget, request.variant, request.beams)
+        return self._router.one_chain(request.task, found) if request.every_stop else found
 
     def start(self, request: Request, now: float, batch: int) -> None:
         """Note that a request's first step comes now, in a batch of about `batch` rows."""

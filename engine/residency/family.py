@@ -111,14 +111,16 @@ class Family:
         A whole variant's hidden state is its graph's own.
         """
         config, last = self.manifest.config, programs[-1].steps[-1].stage
-        pixels = 3 * config.image_size_of(task.name) ** 2
+        pixels = 3 * config.image_size_of(task.name) ** 2 * (task.pictures > 0)
         image_tokens = config.image_tokens_of(task.name)
         if last.is_whole:
             return pixels * self.rows_of(last) + self._whole_kv_bytes(last)
         if task.writes:
             kv = 2 * pattern.depth * self.cached_tokens * config.width * _FLOAT_BYTES
             return pixels + 2 * image_tokens * config.width * _FLOAT_BYTES + kv
-        tokens = image_tokens + self.manifest.buckets.text_lengths[-1]
+        tokens = image_tokens * (task.pictures > 0)
+        if task.text is not None:
+            tokens += self.manifest.buckets.text_lengths[-1]
         return task.rows * (pixels + 2 * tokens * config.width * _FLOAT_BYTES)
 
     def _whole_kv_bytes(self, stage: str) -> int:

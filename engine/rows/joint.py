@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from artifact.program import Program, Step
 from engine.backends.arrays import AnyArray, stack
 from engine.rows.one_pass import OnePassRow
+from engine.rows.part import NO_VECTORS, RowPart
 
 
 class JointRow:
@@ -23,13 +24,14 @@ class JointRow:
     """
 
     caption = None
+    vectors: Mapping[int, NDArray[np.float32]] = NO_VECTORS
 
     def __init__(self, rows: Sequence[OnePassRow]) -> None:
         self.riders = tuple(rows)
         self.logits: NDArray[np.float32] | None = None
 
     @property
-    def parts(self) -> Sequence[OnePassRow | JointRow]:
+    def parts(self) -> Sequence[RowPart]:
         """What takes the next step: each row; where they answer as one, this one."""
         stage = self.step.stage
         return (self,) if stage.is_head or stage.is_whole else self.riders

@@ -1,4 +1,4 @@
-"""The row of a picture with a text that goes through the stack once."""
+"""The row of a picture with a text, or of one of them, that goes through the stack once."""
 
 from __future__ import annotations
 
@@ -10,36 +10,38 @@ from numpy.typing import NDArray
 
 from artifact.manifest import Manifest
 from artifact.program import Program, Step
-from artifact.task import ONE_PASS_READS, Task
+from artifact.task import Task
 from engine.backends.arrays import AnyArray, Array
+from engine.rows.part import NO_VECTORS, RowPart
 
 
 class OnePassRow:
     """A picture and a text: stem, executed blocks, head; or all in one step.
 
     It is a question, or one picture of a statement. `adapter` is its place in the tables of loaded
-    adapters, int64 [], 0 without one (ADR 0031). `h` [N, D] and `y` [2, D] (fp32) are its hidden
-    state and readout so far, `mask` [N] says which tokens are real. h lies in the backend's memory
-    (ADR 0023). While it rides in a batch (engine/rows/slots.py), h and y are slices of that batch's
-    arrays.
+    adapters, int64 [], 0 without one (ADR 0036). `h` [N, D] and `y` [R, D] (fp32, R tokens that the
+    task reads) are its hidden state and readout so far, `mask` [N] says which tokens are real;
+    None: all of them, for only text is padded. h lies in the backend's memory (ADR 0023). While it
+    rides in a batch (engine/rows/slots.py), h and y are slices of that batch's arrays.
 
     Args:
         manifest: of the artifact.
         task: what is asked.
         program: of the variant it starts as.
-        pixels: uint8 [S, S, 3].
-        tokens: of its text, not padded.
+        pixels: uint8 [S, S, 3]; None: it has no picture.
+        tokens: of its text, not padded; none: it has no text.
         length: to which its text is padded.
     """
 
     caption = None
+    vectors: Mapping[int, NDArray[np.float32]] = NO_VECTORS
 
     def __init__(
         self,
         manifest: Manifest,
         task: Task,
         program: Program,
-        pixels: Array,
+        pixels: Array | None,
         tokens: Sequence[int],
         length: int,
     ) -> None:
@@ -48,15 +50,17 @@ class OnePassRow:
         self._cursor = 0
         self._bucket = length
         self._pixels = pixels
-        self._tokens = np.full(length, manifest.text.pad, np.int64)
-        self._tokens[: len(tokens)] = tokens
+        self._tokens = np.full(length, manifest.text.pad, np.int64) if tokens else None
         self._banked: Array | None = None
         self.series = config.readout == "series"
-        image_tokens = config.image_tokens_of(task.name)
         self.adapter = np.array(0, np.int64)
-        self.mask = np.arange(image_tokens + length) < image_tokens + len(tokens)
+        self.mask: Array | None = None
+        if self._tokens is not None:
+            self._tokens[: len(tokens)] = tokens
+            image_tokens = 0 if pixels is None else config.image_tokens_of(task.name)
+            self.mask = np.arange(image_tokens + length) < image_tokens + len(tokens)
         self.h: AnyArray = np.empty((0, config.width), np.float32)
-        self.y: Array = np.zeros((len(ONE_PASS_READS), config.width), np.float32)
+        self.y: Array = np.zeros((len(task.reads), config.width), np.float32)
         self.logits: NDArray[np.float32] | None = None
 
     @property
@@ -65,7 +69,7 @@ class OnePassRow:
         return (self,)
 
     @property
-    def parts(self) -> Sequence[OnePassRow]:
+    def parts(self) -> Sequence[RowPart]:
         """What takes the next step: itself."""
         return (self,)
 
@@ -73,6 +77,11 @@ class OnePassRow:
     def step(self) -> Step:
         """The next step."""
         return self._program.steps[self._cursor]
+
+    @property
+    def blocks(self) -> int:
+        """How many blocks it has run; once it is settled, those of its variant."""
+        return sum(step.order is not None for step in self._program.steps[: self._cursor])
 
     @property
     def bucket(self) -> int:
@@ -119,15 +128,16 @@ class OnePassRow:
     def inputs(self) -> dict[str, AnyArray]:
         """Return the next step's inputs."""
         step = self.step
-        if step.stage.is_stem:
-            given = {"pixels": self._pixels, "tokens": self._tokens}
-            return {**given, "adapter": self.adapter}
-        if step.order_in_key is not None:
-            order = np.array(step.order_in_key, np.int64)
-            return {"h": self.h, "order": order, "mask": self.mask, "adapter": self.adapter}
         if step.stage.is_head:
             return {"y": self.y}
-        return {"pixels": self._pixels, "tokens": self._tokens, "mask": self.mask}
+        given: dict[str, AnyArray | None] = {"pixels": self._pixels, "tokens": self._tokens}
+        if step.order_in_key is not None:
+            given = {"h": self.h, "order": np.array(step.order_in_key, np.int64)}
+        if not step.stage.is_stem:
+            given["mask"] = self.mask
+        if step.stage.is_stem or step.order_in_key is not None:
+            given["adapter"] = self.adapter
+        return {name: array for name, array in given.items() if array is not None}
 
     def absorb(self, outputs: Mapping[str, Any]) -> None:
         """Take the step's outputs and move on."""

@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 from artifact.program import Program, Step
 from engine.backends.arrays import AnyArray, stack
 from engine.rows.caption.row import CaptionRow
+from engine.rows.part import RowPart
 from engine.rows.slots import Rider
 
 
-class Row(Protocol):
+class Row(RowPart, Protocol):
     """A request's work. Rows at the same stage and bucket may run in one batch."""
 
     @property
-    def parts(self) -> Sequence[Row]:
-        """What takes the next step: itself, or one row for each of its pictures."""
+    def parts(self) -> Sequence[RowPart]:
+        """What takes the next step: itself, one row for each picture, or one part for each stop."""
         ...
 
     @property
@@ -44,7 +45,12 @@ class Row(Protocol):
 
     @property
     def logits(self) -> NDArray[np.float32] | None:
-        """The latest head output [V], None before the first."""
+        """The latest head output: logits [V], or a vector [D]; None before the first."""
+        ...
+
+    @property
+    def vectors(self) -> Mapping[int, NDArray[np.float32]]:
+        """The vectors [D] of its stops, by the number of blocks run; none if it makes no vector."""
         ...
 
     @property
@@ -58,15 +64,7 @@ class Row(Protocol):
         ...
 
     def adapt(self, place: int) -> None:
-        """Run with the adapter at that place of the tables (ADR 0031); before its first step."""
-        ...
-
-    def inputs(self) -> dict[str, AnyArray]:
-        """Return the step's inputs without the batch axis, padded to the bucket. Pure."""
-        ...
-
-    def absorb(self, outputs: Mapping[str, Any]) -> None:
-        """Take the step's outputs, without the batch axis, and move on."""
+        """Run with the adapter at that place of the tables (ADR 0036); before its first step."""
         ...
 
     def follow(self, programs: tuple[Program, ...]) -> None:
@@ -94,21 +92,27 @@ class Row(Protocol):
         ...
 
 
-def gather(rows: Sequence[Row]) -> dict[str, AnyArray]:
-    """Return the inputs of the rows' parts, stacked along a new first axis [B, ...]."""
-    given = [part.inputs() for row in rows for part in row.parts]
+def parts_of(rows: Sequence[Row]) -> list[RowPart]:
+    """Return what takes the rows' next step."""
+    return [part for row in rows for part in row.parts]
+
+
+def gather(parts: Sequence[RowPart]) -> dict[str, AnyArray]:
+    """Return the inputs of parts, stacked along a new first axis [B, ...]."""
+    given = [part.inputs() for part in parts]
     return {name: stack([each[name] for each in given]) for name in given[0]}
 
 
-def scatter(rows: Sequence[Row], outputs: Mapping[str, Any]) -> None:
-    """Give each of the rows' parts its slice of a batch's outputs, or none of them any.
+def scatter(*batches: tuple[Sequence[RowPart], Mapping[str, Any]]) -> None:
+    """Give each part of each batch its slice of that batch's outputs, or none of them any.
 
     Raises:
         ValueError: if an output has not one slice for each.
     """
-    parts = [part for row in rows for part in row.parts]
-    for name, array in outputs.items():
-        if len(array) != len(parts):
-            raise ValueError(f"{name} has {len(array)} rows, not {len(parts)}")
-    for index, part in enumerate(parts):
-        part.absorb({name: array[index] for name, array in outputs.items()})
+    for parts, outputs in batches:
+        for name, array in outputs.items():
+            if len(array) != len(parts):
+                raise ValueError(f"{name} has {len(array)} rows, not {len(parts)}")
+    for parts, outputs in batches:
+        for index, part in enumerate(parts):
+            part.absorb({name: array[index] for name, array in outputs.items()})

@@ -9,31 +9,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from artifact.task import ONE_PASS_READS
 from engine.backends.arrays import HOST, AnyArray, Array, Memory
 
 Block = Callable[[Mapping[str, AnyArray], Mapping[str, AnyArray]], object]
 """Runs one block: reads its inputs, writes its outputs into the arrays given."""
 
 _BATCHES = 3
-"""Batches kept per text length: groups that run in turns need not move."""
+"""Batches kept per shape of rows: groups that run in turns need not move."""
 
 
 class Rider(Protocol):
     """A row that rides in a batch while blocks run.
 
-    `h` [N, D] and `y` [2, D] (fp32) are its hidden state and readout, `mask` [N] says which tokens
-    are real; `adapter` is its place in adapters' tables; `series`: terms are added to the readout,
-    else the last one is it.
+    `h` [N, D] and `y` [R, D] (fp32) are its hidden state and readout, `mask` [N] says which tokens
+    are real (None: all); `adapter` is its place in adapters' tables; `series`: terms are added to
+    the readout, else the last one is it.
     """
 
     h: AnyArray
     y: Array
-    mask: Array
+    mask: Array | None
     adapter: Array
     series: bool
 
@@ -46,15 +45,23 @@ class Rider(Protocol):
         ...
 
 
-class Batch:
-    """Slots for up to `size` rows of `tokens` tokens; occupied ones come first when it runs."""
+class RowShape(NamedTuple):
+    """What rows of one batch have in common: tokens, how many are read out, and whether masked."""
 
-    def __init__(self, size: int, tokens: int, width: int, memory: Memory = HOST) -> None:
-        shape = (size, tokens, width)
-        self._h, self._next = (memory.zeros(shape, np.float32) for _ in range(2))
-        self._y = np.zeros((size, len(ONE_PASS_READS), width), np.float32)
+    tokens: int
+    read: int
+    masked: bool
+
+
+class Batch:
+    """Slots for up to `size` rows of one shape; occupied ones come first when it runs."""
+
+    def __init__(self, size: int, shape: RowShape, width: int, memory: Memory = HOST) -> None:
+        hidden = (size, shape.tokens, width)
+        self._h, self._next = (memory.zeros(hidden, np.float32) for _ in range(2))
+        self._y = np.zeros((size, shape.read, width), np.float32)
         self._r = np.empty_like(self._y)
-        self._mask = np.zeros((size, tokens), np.bool_)
+        self._mask = np.zeros((size, shape.tokens), np.bool_) if shape.masked else None
         self._order = np.zeros(size, np.int64)
         self._adapter = np.zeros(size, np.int64)
         self._rows: list[Rider | None] = []
@@ -86,8 +93,9 @@ class Batch:
         return left
 
     def _place(self, row: Rider, slot: int) -> None:
-        self._h[slot], self._y[slot], self._mask[slot] = row.h, row.y, row.mask
-        self._adapter[slot] = row.adapter
+        self._h[slot], self._y[slot], self._adapter[slot] = row.h, row.y, row.adapter
+        if self._mask is not None:
+            self._mask[slot] = row.mask
         row.h, row.y = self._h[slot], self._y[slot]
         self._rows[slot] = row
 
@@ -98,8 +106,8 @@ class Batch:
     def ride(self, run: Block, steps: int, interrupted: Callable[[], bool]) -> int:
         """Run the block its rows are at, `steps` times or until interrupted; return how often.
 
-        `run` reads h, order, mask and adapter [n, ...] and writes h_out and r. What it raises goes
-        on to the caller; the rows have then moved on by the steps before.
+        `run` reads h, order, adapter and, if rows are masked, mask [n, ...], and writes h_out and
+        r. What it raises goes on to the caller; the rows have then moved on by the steps before.
         """
         n = len(self._rows)
         orders = np.array([row.upcoming(steps) for row in self.rows], np.int64)
@@ -126,9 +134,10 @@ class Batch:
             given: dict[str, AnyArray] = {
                 "h": self._h[:n],
                 "order": self._order[:n],
-                "mask": self._mask[:n],
                 "adapter": self._adapter[:n],
             }
+            if self._mask is not None:
+                given["mask"] = self._mask[:n]
             self._calls[key] = given, {"h_out": self._next[:n], "r": self._r[:n]}
         return self._calls[key]
 
@@ -140,15 +149,16 @@ class Slots:
         self._size = size
         self._width = width
         self._memory = memory
-        self._batches: dict[int, list[Batch]] = {}
+        self._batches: dict[RowShape, list[Batch]] = {}
         self._of: dict[Rider, Batch] = {}
 
     def seat(self, rows: Sequence[Rider]) -> Batch:
         """Return a batch that holds exactly these rows, chosen so that the fewest are copied."""
-        tokens = len(rows[0].mask)
-        batches = self._batches.setdefault(tokens, [])
+        first = rows[0]
+        shape = RowShape(len(first.h), len(first.y), first.mask is not None)
+        batches = self._batches.setdefault(shape, [])
         if len(batches) < _BATCHES and all(batch.rows for batch in batches):
-            batches.append(Batch(self._size, tokens, self._width, self._memory))
+            batches.append(Batch(self._size, shape, self._width, self._memory))
         held = Counter(self._of[row] for row in rows if row in self._of)
         batch = min(batches, key=lambda b: len(b.rows) - 2 * held[b])
         if held[batch] == len(rows) == batch.taken:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any, Protocol, TypeVar
 
 from artifact.program import Program
-from artifact.task import CAPTION, REASON, VQA, CaseFields, TaskName
+from artifact.scoring.measures import CaseFields
+from artifact.task import CAPTION, EMBED_IMAGE, EMBED_TEXT, REASON, VQA, TaskName
 from engine.rows.row import Row
 from engine.tasks.caption import CAPTION_WORK
 from engine.tasks.context import CheckedInput, Picture, TaskContext
+from engine.tasks.embed import EMBED_IMAGE_WORK, EMBED_TEXT_WORK
 from engine.tasks.reason import REASON_WORK
 from engine.tasks.vqa import VQA_WORK
 from engine.types import Input
@@ -43,5 +45,7 @@ ENGINE_TASKS: dict[TaskName, EngineTask[Any]] = {
     VQA.name: VQA_WORK,
     CAPTION.name: CAPTION_WORK,
     REASON.name: REASON_WORK,
+    EMBED_IMAGE.name: EMBED_IMAGE_WORK,
+    EMBED_TEXT.name: EMBED_TEXT_WORK,
 }
 """How the engine works on each task, by name."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from artifact.program import Program
-from artifact.task import CAPTION, CaseFields, TaskName
+from artifact.scoring.measures import CaseFields
+from artifact.task import CAPTION, TaskName
 from engine.errors import InvalidInput
 from engine.rows.caption.beams import BeamSearch
 from engine.rows.caption.row import CaptionRow

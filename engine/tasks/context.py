@@ -25,7 +25,8 @@ class CheckedInput:
     """What the checks found in a request's input.
 
     `tokens` of its text and their padded length, the `bucket`; `words` bounds a caption (None: the
-    artifact's own limit), which has `beams`; `top_k`: how many labels the answer lists.
+    artifact's own limit), which has `beams`; `top_k`: how many labels the answer lists;
+    `every_stop`: the answer has the vector of each stop.
     """
 
     tokens: Sequence[int] = ()
@@ -33,6 +34,7 @@ class CheckedInput:
     words: int | None = None
     beams: int = 1
     top_k: int = 0
+    every_stop: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from artifact.program import Program
-from artifact.task import CaseFields, Task
+from artifact.scoring.measures import CaseFields
+from artifact.task import Task
 from engine.errors import InvalidInput
 from engine.rows.joint import JointRow
 from engine.rows.one_pass import OnePassRow

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from artifact.task import REASON, TRUTHS, TaskName
+from artifact.scoring.measures import TRUTHS
+from artifact.task import REASON, TaskName
 from engine.tasks.context import Picture
 from engine.tasks.one_pass import OnePassWork
 

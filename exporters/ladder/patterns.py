@@ -14,7 +14,7 @@ from torch import Tensor
 
 from artifact.errors import ArtifactError
 from artifact.pattern import SkipPattern
-from artifact.task import TASKS, TaskName
+from artifact.task import TASKS, TaskName, asked_of
 from exporters.describe import text_record
 from exporters.examples import Example
 from exporters.tasks import exported_task
@@ -54,7 +54,7 @@ def labelled_rows(
         ArtifactError: they have none.
         TextError: the text of an example is too long.
     """
-    given = {example.task for example in examples} & set(checkpoint.model.config.tasks)
+    given = {example.task for example in examples} & set(asked_of(checkpoint.model.config.tasks))
     if not given:
         raise ArtifactError("examples", "no labelled example of the model's tasks", "give --data")
     text = text_record(checkpoint)

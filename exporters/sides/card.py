@@ -6,7 +6,7 @@ from math import comb
 
 from artifact.config import ModelConfig
 from artifact.manifest import LadderRecord, Manifest
-from artifact.task import TASKS
+from artifact.task import TASKS, asked_of
 from models.checkpoint import Checkpoint
 
 
@@ -17,7 +17,7 @@ def model_card(checkpoint: Checkpoint) -> str:
     runs = ", ".join(str(len(config.orders_of_key(key))) for key in range(config.keys))
     facts = "\n".join(f"| {name} | {value} |" for name, value in note.items())
     prefix_share = float(note.get("prefix_share", 0.0))
-    texts = ",\n".join(TASKS[task].about for task in config.tasks)
+    texts = ",\n".join(TASKS[task].about for task in asked_of(config.tasks))
     return f"""# Model card: {config.name}
 
 A small BEiT-3-shaped vision-language model tuned once with OTMV
@@ -75,7 +75,7 @@ def released_card(checkpoint: Checkpoint) -> str:
     """Write what an imported checkpoint is, which nothing here has tuned or measured."""
     config = checkpoint.model.config
     facts = "\n".join(f"| {name} | {value} |" for name, value in checkpoint.note.items())
-    texts = ",\n".join(TASKS[task].about for task in config.tasks)
+    texts = ",\n".join(TASKS[task].about for task in asked_of(config.tasks))
     return f"""# Model card: {config.name}
 
 A released BEiT-3 checkpoint, served as one variant that computes what the file computes. It was

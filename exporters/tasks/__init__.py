@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from artifact.manifest.adapted import AdapterCapacity
-from artifact.task import CAPTION, REASON, VQA, TaskName
+from artifact.task import CAPTION, EMBED_IMAGE, EMBED_TEXT, REASON, VQA, TaskName, asked_of
 from exporters.stages import UncompiledStage
 from exporters.tasks.caption import EXPORTED_CAPTION
 from exporters.tasks.contract import NO_ADAPTERS, ExportedTask
+from exporters.tasks.embed import EXPORTED_PICTURES, EXPORTED_TEXTS
 from exporters.tasks.reason import EXPORTED_REASON
 from exporters.tasks.vqa import EXPORTED_VQA
 from models.series import OtmvModel
@@ -17,6 +18,8 @@ EXPORTED_TASKS: dict[TaskName, ExportedTask] = {
     VQA.name: EXPORTED_VQA,
     REASON.name: EXPORTED_REASON,
     CAPTION.name: EXPORTED_CAPTION,
+    EMBED_IMAGE.name: EXPORTED_PICTURES,
+    EMBED_TEXT.name: EXPORTED_TEXTS,
 }
 """How every task is exported. A new task is added at the end: stages are made in this order."""
 
@@ -32,14 +35,14 @@ def exported_task(name: TaskName) -> ExportedTask:
     return EXPORTED_TASKS[name]
 
 
-def exported_tasks(names: Iterable[TaskName]) -> tuple[ExportedTask, ...]:
-    """Return how some tasks are exported, in the order of `EXPORTED_TASKS`.
+def exported_tasks(listed: Sequence[TaskName]) -> tuple[ExportedTask, ...]:
+    """Return how the tasks are exported that a model's config lists, in `EXPORTED_TASKS`' order.
 
     Raises:
         ValueError: one has no entry.
     """
     order = list(EXPORTED_TASKS.values())
-    return tuple(sorted((exported_task(name) for name in names), key=order.index))
+    return tuple(sorted((exported_task(name) for name in asked_of(listed)), key=order.index))
 
 
 def cut(model: OtmvModel, capacity: AdapterCapacity = NO_ADAPTERS) -> list[UncompiledStage]:

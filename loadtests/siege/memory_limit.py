@@ -25,6 +25,7 @@ def memory_limit_bytes(
     workers: int,
     pixels: int,
     reload: bool = False,
+    kept_bytes: int = 64 * 2**20,
 ) -> int:
     """Return the most bytes of all processes together.
 
@@ -36,10 +37,11 @@ def memory_limit_bytes(
         workers: that decode (`OTMV_DECODE_WORKERS`).
         pixels: of the largest picture (`OTMV_MAX_PIXELS`).
         reload: whether two engines may be in memory at once (`OTMV_RELOAD`).
+        kept_bytes: of pictures that are kept decoded (`OTMV_PICTURE_CACHE`).
     """
     engines = 2 if reload else 1
     bodies = _GROWTH * bodies_bytes
     copies = _PARSED_AT_ONCE * body_bytes  # pictures taken from bodies that are parsed
     worker = WORKER_BYTES + DECODED_BYTES_PER_PIXEL * pixels
-    own = PROCESS_BYTES + HEADS_BYTES
+    own = PROCESS_BYTES + HEADS_BYTES + kept_bytes
     return round(own + engines * engine_bytes + bodies + copies + workers * worker)

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from artifact.config import ModelConfig
-from artifact.task import REASON, TRUTHS
+from artifact.scoring.measures import TRUTHS
+from artifact.task import REASON
 from models.tasks.head import Head
 
 

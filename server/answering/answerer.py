@@ -30,6 +30,7 @@ from server.errors import AnswerOverdue
 from server.front.front import Front
 from server.front.gate import Visit
 from server.pictures.decoder import Decoder
+from server.pictures.known_pictures import KnownPictures, PictureKey, Pixels
 
 _LONG_DECODE_S = 0.02
 """Others enter the front while pictures are decoded that take longer."""
@@ -38,10 +39,21 @@ OVERDUE_S = 5.0
 
 
 @dataclass(frozen=True)
+class _Looked:
+    """A picture, and its pixels if they are known."""
+
+    picture: Picture
+    side_px: int
+    key: PictureKey | None
+    pixels: Pixels | None
+
+
+@dataclass(frozen=True)
 class Answerer:
     """Gets work done by an engine. Used from the event loop only."""
 
     decoder: Decoder
+    known: KnownPictures
     times: FrontTimes
     front: Front
     telemetry: Telemetry
@@ -52,6 +64,8 @@ class Answerer:
     ) -> WorkResult:
         """Admit every engine request before decoding, decode once, submit all, await all.
 
+        A picture that is known from an earlier question is not decoded.
+
         On any failure, cancellation included, every place is given back.
 
         Raises:
@@ -60,11 +74,14 @@ class Answerer:
         """
         admitted: list[Request] = []
         try:
-            predicted_s = self._admit(pool, work, visit, admitted)
+            pictures = await self._look_up(pool, work)
+            predicted_s = self._admit(pool, work, pictures, visit, admitted)
             limit = asyncio.timeout(self._longest_s(admitted))
             try:
                 async with limit:
-                    return await self._answers(pool, work, visit, admitted, predicted_s, on_text)
+                    return await self._answers(
+                        pool, work, pictures, visit, admitted, predicted_s, on_text
+                    )
             except TimeoutError as error:
                 raise (AnswerOverdue() if limit.expired() else error) from error
         except BaseException as error:
@@ -81,6 +98,7 @@ class Answerer:
         self,
         pool: Pool,
         work: Work,
+        pictures: Sequence[_Looked],
         visit: Visit,
         admitted: Sequence[Request],
         predicted_s: float,
@@ -90,7 +108,7 @@ class Answerer:
         if predicted_s > _LONG_DECODE_S:
             self.front.send_away(visit)
         expires_s = max(each.expires_s for each in admitted)
-        decoded = await self._decode_all(pool, work, visit.arrived_s, expires_s)
+        decoded = await self._decode_all(pictures, visit.arrived_s, expires_s)
         submitted_s = self.clock.now_s()
         self.times.handing_over.add(max(0.0, submitted_s - began_s - predicted_s), submitted_s)
         pixels = [each.pixels for each in decoded]
@@ -113,18 +131,27 @@ class Answerer:
             deadline_s=min(each.deadline_s for each in admitted),
         )
 
-    def _admit(self, pool: Pool, work: Work, visit: Visit, admitted: list[Request]) -> float:
+    def _admit(
+        self,
+        pool: Pool,
+        work: Work,
+        pictures: Sequence[_Looked],
+        visit: Visit,
+        admitted: list[Request],
+    ) -> float:
         """Admit each engine request; after a refusal, `admitted` has the earlier ones.
 
         Returns what decoding is predicted to take.
         """
-        predicted_s = self.decoder.predict_s(*(picture.header for picture in work.pictures))
+        predicted_s = self.decoder.predict_s(
+            *(each.picture.header for each in pictures if each.pixels is None)
+        )
         now = self.clock.now_s()
         decode_s = predicted_s + self.times.handing_over.predicted_s(now)
         reply_s = self.times.reply.predicted_s(now)
         for request in work.requests:
             each = pool.admit(
-                work.task,
+                request.task,
                 work.budget,
                 visit.arrived_s,
                 decode_s,
@@ -137,28 +164,44 @@ class Answerer:
             admitted.append(each)
         return predicted_s
 
+    async def _look_up(self, pool: Pool, work: Work) -> list[_Looked]:
+        """Return the pictures with what is known of each, at the side that their task takes."""
+        side_px = pool.artifact.manifest.config.image_size_of(work.requests[0].task)
+        keys = [await self.known.key(work.tenant, each.data, side_px) for each in work.pictures]
+        return [
+            _Looked(picture, side_px, key, self.known.find(key))
+            for picture, key in zip(work.pictures, keys, strict=True)
+        ]
+
     async def _decode_all(
-        self, pool: Pool, work: Work, arrived_s: float, expires_s: float
+        self, pictures: Sequence[_Looked], arrived_s: float, expires_s: float
     ) -> list[Decoded]:
-        """Decode the pictures at the side that their task takes.
+        """Decode the pictures that are not known.
 
         `expires_s`: when nothing waits for them any more.
         """
-        side_px = pool.artifact.manifest.config.image_size_of(work.task)
-        each = [self._decode(picture, side_px, expires_s) for picture in work.pictures]
+        each = [self._decode(picture, expires_s) for picture in pictures]
         try:
             decoded = [await each[0]] if len(each) == 1 else await asyncio.gather(*each)
         except TimeoutError as error:
             raise DeadlineExpired(self.clock.now_s() - arrived_s) from error
-        decode_s = sum(each.decode_s for each in decoded)
-        preprocess_s = sum(each.preprocess_s for each in decoded)
-        self.telemetry.phases({"decode": decode_s, "preprocess": preprocess_s})
+        if pictures:
+            decode_s = sum(each.decode_s for each in decoded)
+            preprocess_s = sum(each.preprocess_s for each in decoded)
+            self.telemetry.phases({"decode": decode_s, "preprocess": preprocess_s})
         return decoded
 
-    async def _decode(self, picture: Picture, side_px: int, expires_s: float) -> Decoded:
+    async def _decode(self, looked: _Looked, expires_s: float) -> Decoded:
+        picture = looked.picture
+        if looked.pixels is not None:
+            picture.data = b""
+            return Decoded(looked.pixels, 0.0, 0.0)
         with naming_picture(picture.name):
-            decoded = await self.decoder.decode(picture.data, picture.header, side_px, expires_s)
+            decoded = await self.decoder.decode(
+                picture.data, picture.header, looked.side_px, expires_s
+            )
         picture.data = b""  # not needed any more; an answer that streams may outlive its body
+        self.known.keep(looked.key, decoded.pixels)
         return decoded
 
     def _submit(

@@ -31,6 +31,7 @@ class EngineRequest:
     answer's text may have; None: not known.
     """
 
+    task: TaskName
     make_input: MakeInput
     rows: int
     tokens: int | None
@@ -40,13 +41,14 @@ class EngineRequest:
 class Work:
     """What to compute: one or several engine requests, all about the same pictures.
 
+    Their tasks take pictures of one size. `tenant`: who sends them, as far as API keys tell.
     `adapter` names the one that they are answered with; None: the base answers.
     """
 
-    task: TaskName
     budget: Budget
     pictures: Sequence[Picture]
     requests: Sequence[EngineRequest]
+    tenant: str = ""
     adapter: str | None = None
 
 

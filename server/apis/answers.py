@@ -38,6 +38,7 @@ ANSWER_ERRORS: tuple[type[Exception], ...] = (
     http.ShareUsedUp,
     pictures.DecodeWorkerDied,
     http.AnswerOverdue,
+    http.NoCommonVariant,
     pictures.ImageNotRecognised,
     pictures.ImageTooManyPixels,
     pictures.ImageUnreadable,

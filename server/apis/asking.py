@@ -13,7 +13,7 @@ from server.requests.reader import TaskFields
 from server.tasks import SERVED_TASKS
 from server.tasks.served_task import ServedTask
 
-_NOT_OPTIONS = frozenset({"budget", "stream"})
+_NOT_OPTIONS = frozenset({"budget", "encoding_format", "stream"})
 """Fields of our own API that others say in their way, or not at all."""
 _TIMEOUT = "timeout"
 _US_PER_MS = 1e3
@@ -25,20 +25,35 @@ def task_named(model: ModelName) -> ServedTask[Any] | None:
     return None if model.task is None else SERVED_TASKS[model.task]
 
 
+def task_in_words(model: ModelName) -> ServedTask[Any] | None:
+    """Return the task that a model's name asks for, if it does; it answers in words.
+
+    Raises:
+        InvalidFields: it answers with vectors.
+    """
+    named = task_named(model)
+    if named is not None and not named.in_words:
+        raise InvalidFields.one("model", f"{named.name} {_NO_WORDS}")
+    return named
+
+
 def task_for(
     pictures: int, text: bool, named: ServedTask[Any] | None, served: ServedModel, field: str
 ) -> ServedTask[Any]:
     """Return the task of a request by the number of its pictures, and whether it has a text.
 
     `named` is the task that the request asks for; else it is the first served task that takes
-    this. `field` is where pictures and text stand.
+    this. Its answer is in words. `field` is where pictures and text stand.
 
     Raises:
         InvalidFields: none takes that, or the named one does not.
     """
     candidates = [named] if named else [SERVED_TASKS[name] for name in served.tasks]
+    candidates = [each for each in candidates if each.in_words]
+    if not candidates:
+        raise InvalidFields.one("model", f"{served.name} {_NO_WORDS}")
     for each in candidates:
-        if (each.task.pictures, each.task.text is not None) == (pictures, text):
+        if each.takes(pictures, text):
             return each
     given = f"{_COUNTS.get(pictures, f'{pictures} pictures')} {'and a' if text else 'without a'}"
     raise InvalidFields.one(
@@ -46,14 +61,16 @@ def task_for(
     )
 
 
+_NO_WORDS = "answers with vectors, not in words; ask /v1/embed, /v1/rank or /v1/embeddings"
 _NO_PICTURE = "has no picture; send one, as this model answers about pictures"
 
 
 def _takes(tasks: Iterable[ServedTask[Any]]) -> str:
     wanted = []
     for each in tasks:
-        text = f"and a {each.task.text}" if each.task.text else "without a text"
-        wanted.append(f"{each.task.name} takes {_COUNTS[each.task.pictures]} {text}")
+        for way in each.ways:
+            text = f"and a {way.text}" if way.text else "without a text"
+            wanted.append(f"{each.name} takes {_COUNTS[way.most]} {text}")
     return ", ".join(wanted)
 
 
@@ -75,7 +92,7 @@ def fields_of(
         InvalidFields: a field is unknown to the task, or out of range; the options ask for another
             adapter.
     """
-    text = served.task.text
+    text = served.text
     others = {*_NOT_OPTIONS, *served.shape.lists.values(), text or ""}
     for name in others.intersection(options):
         raise InvalidFields.one(names.get(name, name), "is no parameter of this API")
@@ -85,11 +102,11 @@ def fields_of(
             place = names.get("adapter", "adapter")
             raise InvalidFields.one(place, f"the model's name asks for {adapter}")
         values["adapter"] = adapter
-    if text is not None and len(texts) != 1:
+    if text is not None and len(texts) > 1:
         if text not in served.shape.lists:
             raise InvalidFields.one(names.get(text, text), f"{len(texts)} given; send one")
         values[served.shape.lists[text]] = list(texts)
-    elif text is not None:
+    elif text is not None and texts:
         values[text] = texts[0]
     found: TaskFields = from_values(served.shape.fields, values, names)
     return found

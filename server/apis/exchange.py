@@ -188,12 +188,12 @@ class _Exchange:
 
     async def _answer(self, pool: Pool, asked: AskedRequest[Any]) -> Response:
         served, checked = asked.served, asked.checked
-        self.record.task = served.task.name
+        self.record.task = served.name
         self.record.on_miss = checked.budget.on_miss
         self.record.texts = tuple(served.texts(checked.fields))
-        requests = served.engine_requests(checked.fields, pool)
-        task, adapter = served.task.name, checked.adapter
-        work = Work(task, checked.budget, checked.pictures, requests, adapter)
+        requests = served.engine_requests(checked, pool)
+        tenant, adapter = self.record.api_key or "", checked.adapter
+        work = Work(checked.budget, checked.pictures, requests, tenant, adapter)
         if asked.events is not None:
             run, events = self._while_written(pool, work, asked), asked.events
             failed = partial(self._failed, events)
@@ -205,7 +205,7 @@ class _Exchange:
         self, pool: Pool, work: Work, asked: AskedRequest[Any]
     ) -> Callable[[OnText], Coroutine[Any, Any, Answered[Any]]]:
         async def run(on_text: OnText) -> Answered[Any]:
-            told = on_text if asked.served.task.writes else None
+            told = on_text if asked.served.writes else None
             result = await self._run(pool, work, asked.served, told)
             return Answered(asked.served, asked.checked, work, result, self.record.request_id)
 
@@ -231,7 +231,7 @@ class _Exchange:
             self.serving.telemetry.late_reply()
             raise engine.DeadlineExpired(now - self.visit.arrived_s)
         self.record.result = result.written_by(written_s)
-        if not served.task.writes:  # a text is written as it grows
+        if not served.writes:  # a text is written as it grows
             self.record.when_over = partial(self._learn, result, now)
         return self.record.result
 

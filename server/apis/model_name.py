@@ -27,7 +27,11 @@ class ServedModel:
     def of(cls, pool: Pool) -> Self:
         """Return what may be named of what a pool serves now."""
         manifest = pool.artifact.manifest
-        tasks = tuple(name for name in SERVED_TASKS if name in manifest.tasks)
+        tasks = tuple(
+            name
+            for name, served in SERVED_TASKS.items()
+            if all(task.name in manifest.tasks for task in served.asks)
+        )
         variants = tuple(variant.id for variant in manifest.variants)
         return cls(manifest.name, tasks, variants, tuple(sorted(pool.adapters())))
 

@@ -19,6 +19,7 @@ from server.apis.native.answers import answer_routes, answers_router
 from server.apis.open_inference.infer_request import InferRequest
 from server.apis.open_inference.routes import infer_router, infer_routes
 from server.apis.openai.chat_request import ChatRequest
+from server.apis.openai.embeddings_request import EmbeddingsRequest
 from server.apis.openai.routes import openai_answer_routes, openai_routers
 from server.apis.operation import activity, adapters, artifacts, health, memory_budget
 from server.apis.pages.routes import pages_router
@@ -52,7 +53,7 @@ APIS: dict[str, Api] = {
     "openai": Api(
         lambda tasks: openai_routers(),
         lambda tasks: openai_answer_routes(),
-        lambda tasks: (ChatRequest,),
+        lambda tasks: (ChatRequest, EmbeddingsRequest),
     ),
     "open_inference": Api(
         lambda tasks: (infer_router(),),

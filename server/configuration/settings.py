@@ -78,10 +78,7 @@ class Settings(BaseSettings):
         default=30.0, gt=0, le=3600, description="Time a request body may take to arrive."
     )
     max_pixels: int = Field(
-        default=40_000_000,
-        ge=1,
-        le=170_000_000,
-        description="Largest picture, checked before decoding.",
+        default=40_000_000, ge=1, le=170_000_000, description="Pixels of the largest picture."
     )
     decode_workers: int | None = Field(
         default=None,
@@ -96,6 +93,9 @@ class Settings(BaseSettings):
         default=ByteSize(256 * 2**20),
         ge=2**20,
         description="Bytes that large pictures may take together while they are decoded.",
+    )
+    picture_cache: ByteSize = Field(
+        default=ByteSize(64 * 2**20), ge=0, description="Bytes of pictures kept decoded; 0: none."
     )
     default_max_latency_ms: float = Field(
         default=30_000.0,
@@ -149,7 +149,7 @@ class Settings(BaseSettings):
         default=0.0,
         ge=0,
         le=300,
-        description="Time to stay reachable after SIGTERM before closing.",
+        description="Time to stay reachable after SIGTERM until closing.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."

@@ -17,6 +17,7 @@ ServerError
 │   └── ShareUsedUp          it is this client that sends more than its part
 ├── ClientLeft           the connection closed before the answer
 ├── AnswerOverdue        the engine has not answered, long past the deadline
+├── NoCommonVariant      what is compared came to different variants
 ├── StillLoading         the engine is not ready yet
 ├── StillDraining        the server is shutting down
 ├── Unauthorized         no API key, or an unknown one
@@ -49,6 +50,7 @@ from server.errors.access import (
 from server.errors.availability import (
     AnswerOverdue,
     FrontBusy,
+    NoCommonVariant,
     ShareUsedUp,
     StillDraining,
     StillLoading,
@@ -107,6 +109,7 @@ __all__ = [
     "MemoryBudgetFixed",
     "MemoryBudgetTooSmall",
     "ModelNotFound",
+    "NoCommonVariant",
     "NotOperator",
     "RateExceeded",
     "ReloadOff",

@@ -55,6 +55,17 @@ class AnswerOverdue(ServerError):
         self.retry_after_s = retry_after_s
 
 
+class NoCommonVariant(ServerError):
+    """What is compared came to different variants, whose vectors do not mix."""
+
+    def __init__(self, retry_after_s: float = 1.0) -> None:
+        super().__init__(
+            "what is compared came to different variants, whose vectors do not mix; "
+            "name one as the budget's variant"
+        )
+        self.retry_after_s = retry_after_s
+
+
 class StillLoading(ServerError):
     """The engine is loading, checking or warming its artifact."""
 

@@ -107,6 +107,7 @@ HUGGING_FACE = ErrorShape(_JSON, _hugging_face_body, _schema(error=_TEXT, error_
 
 _BY_PREFIX = {
     "/v1/chat/": OPENAI,
+    "/v1/embeddings": OPENAI,
     "/v1/models": OPENAI,
     "/v2": OPEN_INFERENCE,
     "/hf/": HUGGING_FACE,

@@ -91,6 +91,7 @@ PROBLEMS: dict[type[Exception], Problem] = {
     http.TooManyConnections: Problem(503, "too-many-connections", "Too many connections"),
     pictures.DecodeWorkerDied: Problem(503, "decoder-died", "The decoding process ended"),
     http.AnswerOverdue: Problem(503, "answer-overdue", "The engine has not answered in time"),
+    http.NoCommonVariant: Problem(503, "no-common-variant", "Different variants were compared"),
     http.StillLoading: Problem(503, "not-ready", "The engine is not ready"),
     http.StillDraining: Problem(503, "draining", "The server is shutting down"),
     http.Unauthorized: Problem(401, "unauthorized", "An API key is needed"),

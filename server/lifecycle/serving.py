@@ -33,6 +33,7 @@ from server.lifecycle.reloader import Reloader
 from server.lifecycle.served_engines import ServedEngines
 from server.observing.activity import LatestActivity
 from server.pictures.decoder import Decoder, workers_for
+from server.pictures.known_pictures import KnownPictures
 from server.requests.budget import BudgetDefaults
 from server.requests.json_scan import SLICE_BYTES
 from server.requests.reader import RequestReader
@@ -67,12 +68,9 @@ class Serving:
         )
         workers = settings.decode_workers or workers_for(usable_cores())
         self.decoder = Decoder(
-            workers,
-            settings.max_pixels,
-            clock,
-            settings.decode_timeout_s,
-            settings.decode_memory,
+            workers, settings.max_pixels, clock, settings.decode_timeout_s, settings.decode_memory
         )
+        known = KnownPictures(settings.picture_cache, telemetry)
         self.shares = Shares(settings.keys)
         self.front = Front(
             Gate(_PLACES + workers, settings.queue_limit),
@@ -81,7 +79,7 @@ class Serving:
             _default_latency_s(settings),
             lambda: self.state == "ready",
         )
-        self.answerer = Answerer(self.decoder, FrontTimes(), self.front, telemetry, clock)
+        self.answerer = Answerer(self.decoder, known, FrontTimes(), self.front, telemetry, clock)
         self.engines = ServedEngines()
         self._one_at_a_time = OneAtATime()
         self.reloader = Reloader(settings, self.engines, self._one_at_a_time, telemetry, clock)

@@ -54,6 +54,8 @@ class Decoder:
 
     def predict_s(self, *headers: PictureHeader) -> float:
         """Return the predicted seconds until these pictures would be decoded, backlog included."""
+        if not headers:
+            return 0.0
         rested = self._clock.now_s() - self._learned_s > _RESTED_S
         each_s = [self._time.predict_s(header, rested=rested) for header in headers]
         wait_s = self._backlog.wait_s(any(_is_large(header) for header in headers))

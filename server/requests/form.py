@@ -10,8 +10,9 @@ from server.http.multipart import FormPart, parse_multipart
 from server.requests.budget import BudgetFields
 
 _WANTED = {
-    1: "send the picture as one file field named image",
-    2: "send two file fields named image, the left picture first",
+    (0, 1): "send the picture as one file field named image, or none",
+    (1, 1): "send the picture as one file field named image",
+    (2, 2): "send two file fields named image, the left picture first",
 }
 
 
@@ -20,9 +21,9 @@ def read_form(
     content_type: str,
     own: Collection[str],
     repeatable: Collection[str],
-    wanted: int,
+    wanted: tuple[int, int],
 ) -> tuple[list[bytes | bytearray], dict[str, Any]]:
-    """Return the bytes of `wanted` pictures and the other fields' texts.
+    """Return the bytes of pictures, `wanted` at least and at most, and the other fields' texts.
 
     `own` are the fields that the form may have beside pictures and budget. A `repeatable` field has
     a list of texts. The budget fields stand under `budget`.
@@ -43,10 +44,12 @@ def read_form(
             _add(budget, part, False)
         else:
             raise InvalidFields.one(part.name[:100], "unknown field")
-    if len(pictures) != wanted:
-        raise InvalidFields.one("image", f"{len(pictures)} given; {_WANTED[wanted]}")
+    least, most = wanted
+    asked = _WANTED.get(wanted, f"send {least} to {most} file fields named image")
+    if not least <= len(pictures) <= most:
+        raise InvalidFields.one("image", f"{len(pictures)} given; {asked}")
     if not all(pictures):
-        raise InvalidFields.one("image", f"is empty; {_WANTED[wanted]}")
+        raise InvalidFields.one("image", f"is empty; {asked}")
     return pictures, values | ({"budget": budget} if budget else {})
 
 

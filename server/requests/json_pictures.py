@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 import re
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import Annotated
 
@@ -24,7 +25,16 @@ _LONGEST_PREFIX = 1000
 _WHITE_SPACE = b" \t\n\r\v\f"
 
 
-class OnePicture(WireModel):
+class AnyPictures(WireModel):
+    """The part of a JSON body with pictures, however many."""
+
+    @property
+    @abstractmethod
+    def encoded(self) -> dict[str, str]:
+        """Each picture's text, by the name of its field."""
+
+
+class OnePicture(AnyPictures):
     """The part of a JSON body with one picture."""
 
     image: str = Field(
@@ -38,7 +48,7 @@ class OnePicture(WireModel):
         return {"image": self.image}
 
 
-class TwoPictures(WireModel):
+class TwoPictures(AnyPictures):
     """The part of a JSON body with a left and a right picture."""
 
     images: list[Annotated[str, Field(min_length=1)]] = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -12,6 +12,7 @@ from engine.types import Budget
 from pictures.headers import read_header
 from pictures.picture import Picture, naming_picture
 from server.configuration.api_key import AdapterName
+from server.errors import InvalidFields
 from server.http.media_types import JSON, media_type
 from server.requests.budget import (
     BudgetDefaults,
@@ -21,11 +22,10 @@ from server.requests.budget import (
 )
 from server.requests.fields import WireModel, from_json, from_texts
 from server.requests.form import read_form
-from server.requests.json_pictures import OnePicture, TwoPictures, picture_bytes
+from server.requests.json_pictures import AnyPictures, picture_bytes
 from server.requests.json_scan import scan_json
 
 _Bytes = bytes | bytearray
-_NAMES = {1: ("image",), 2: ("left image", "right image")}
 
 
 class TaskFields(WireModel):
@@ -52,14 +52,16 @@ class RequestShape(Generic[Fields]):
     Attributes:
         fields: the fields apart from pictures; the model of a form.
         json: the same fields and the pictures; the model of a JSON body.
-        pictures: how many pictures a request brings.
+        pictures: how many pictures a request brings, at least and at most.
+        problem: what is wrong with fields and a number of pictures together; None: nothing.
         lists: form fields that may be repeated, with the JSON field that takes their list.
     """
 
     fields: type[Fields]
-    json: type[OnePicture] | type[TwoPictures]
-    pictures: int
+    json: type[AnyPictures]
+    pictures: tuple[int, int]
     lists: Mapping[str, str] = field(default_factory=dict)
+    problem: Callable[[Fields, int], str | None] = lambda fields, pictures: None
 
     @property
     def form_fields(self) -> tuple[str, ...]:
@@ -99,26 +101,39 @@ class RequestReader:
             pictures, fields = _from_json(shape, body)
         else:
             pictures, fields = _from_form(shape, body, headers)
-        return self.check(pictures, fields, headers)
+        return self.check(shape, pictures, fields, headers)
 
     def check(
-        self, pictures: Sequence[_Bytes], fields: Fields, headers: Mapping[str, str]
+        self,
+        shape: RequestShape[Fields],
+        pictures: Sequence[_Bytes],
+        fields: Fields,
+        headers: Mapping[str, str],
     ) -> CheckedRequest[Fields]:
         """Check the pictures of a request, and merge its budget with that of its headers.
 
         Raises:
             ServerError, ImageError: a subclass, for the first thing that is wrong.
         """
+        if problem := shape.problem(fields, len(pictures)):
+            raise InvalidFields.one("body", problem)
         budget = self.defaults.merged(
             fields.budget, budget_from_headers(headers), first_token_ms_from(headers)
         )
-        names = _NAMES[len(pictures)]
+        names = _names(shape, len(pictures))
         read = tuple(self._picture(*pair) for pair in zip(pictures, names, strict=True))
         return CheckedRequest(read, fields, budget, fields.adapter or self.default_adapter)
 
     def _picture(self, data: _Bytes, name: str) -> Picture:
         with naming_picture(name):
             return Picture(data, read_header(data, self.max_pixels), name)
+
+
+def _names(shape: RequestShape[Fields], count: int) -> Sequence[str]:
+    """Return what the pictures of a request are called in refusals."""
+    if shape.pictures == (2, 2):
+        return ("left image", "right image")
+    return ("image",) if count == 1 else [f"image {place}" for place in range(count)]
 
 
 def _from_json(shape: RequestShape[Fields], body: _Bytes) -> tuple[Sequence[_Bytes], Fields]:

@@ -18,7 +18,7 @@ from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.fields import WholeNumber, WireModel
 from server.requests.json_pictures import OnePicture
-from server.requests.reader import RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody, at_top
 from server.tasks.served_task import ServedTask
 
@@ -78,12 +78,13 @@ class CaptionResponse(CaptionAnswer, AnswersBody[CaptionAnswer]):
     task: Literal["caption"] = "caption"
 
 
-def _engine_requests(fields: CaptionFields, pool: Pool) -> list[EngineRequest]:
+def _engine_requests(asked: CheckedRequest[CaptionFields], pool: Pool) -> list[EngineRequest]:
     """Return one request; each of its beams is a row."""
+    fields = asked.fields
     max_new_tokens, num_beams = fields.max_new_tokens, fields.num_beams
     pool.check_caption(max_new_tokens, num_beams)
     make_input = partial(_description, max_new_tokens, num_beams)
-    return [EngineRequest(make_input, num_beams, max_new_tokens)]
+    return [EngineRequest(CAPTION.name, make_input, num_beams, max_new_tokens)]
 
 
 def _description(
@@ -98,14 +99,15 @@ def _said(answer: Answer, fields: CaptionFields, place: int) -> dict[str, Any]:
 
 
 SERVED_CAPTION = ServedTask(
-    task=CAPTION,
+    name=CAPTION.name,
+    asks=(CAPTION,),
     summary="Describe a picture",
     description=(
         "Describe one picture in words; budgets as for questions.\n\n"
         "With `stream` the words come as server-sent events while they are written. "
         "What is refused\nbefore the first word keeps its status."
     ),
-    shape=RequestShape(CaptionFields, CaptionRequest, CAPTION.pictures),
+    shape=RequestShape(CaptionFields, CaptionRequest, (1, 1)),
     answer=CaptionResponse,
     texts=lambda fields: (),
     engine_requests=_engine_requests,

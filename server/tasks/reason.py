@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from artifact.task import REASON, TRUTHS
+from artifact.scoring.measures import TRUTHS
+from artifact.task import REASON
 from engine.tasks.reason import ReasonInput
 from engine.types import Answer
 from server.answering.numbers import share
@@ -19,7 +20,7 @@ from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.fields import Text, WireModel
 from server.requests.json_pictures import TwoPictures
-from server.requests.reader import RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody, at_top
 from server.tasks.served_task import ServedTask
 
@@ -63,9 +64,11 @@ class ReasonResponse(ReasonAnswer, AnswersBody[ReasonAnswer]):
     task: Literal["reason"] = "reason"
 
 
-def _engine_requests(fields: ReasonFields, pool: Pool) -> list[EngineRequest]:
+def _engine_requests(asked: CheckedRequest[ReasonFields], pool: Pool) -> list[EngineRequest]:
+    fields = asked.fields
     tokens = pool.check_question(fields.statement)
-    return [EngineRequest(partial(_judgement, fields.statement), REASON.rows, tokens)]
+    make_input = partial(_judgement, fields.statement)
+    return [EngineRequest(REASON.name, make_input, REASON.rows, tokens)]
 
 
 def _judgement(statement: str, pixels: Sequence[NDArray[np.uint8]]) -> ReasonInput:
@@ -84,12 +87,13 @@ def _said(answer: Answer, fields: ReasonFields, place: int) -> dict[str, Any]:
 
 
 SERVED_REASON = ServedTask(
-    task=REASON,
+    name=REASON.name,
+    asks=(REASON,),
     summary="Judge a statement about two pictures",
     description=(
         "Say whether a statement about a left and a right picture holds; budgets as for questions."
     ),
-    shape=RequestShape(ReasonFields, ReasonRequest, REASON.pictures),
+    shape=RequestShape(ReasonFields, ReasonRequest, (2, 2)),
     answer=ReasonResponse,
     texts=lambda fields: (fields.statement,),
     engine_requests=_engine_requests,

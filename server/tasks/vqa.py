@@ -19,7 +19,7 @@ from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.fields import Text, WholeNumber, WireModel
 from server.requests.json_pictures import OnePicture
-from server.requests.reader import RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody
 from server.tasks.served_task import ServedTask
 
@@ -97,11 +97,15 @@ class VqaResponse(AnswersBody[VqaAnswer]):
     task: Literal["vqa"] = "vqa"
 
 
-def _engine_requests(fields: VqaFields, pool: Pool) -> list[EngineRequest]:
+def _engine_requests(asked: CheckedRequest[VqaFields], pool: Pool) -> list[EngineRequest]:
     """Return one request per question."""
+    fields = asked.fields
     return [
         EngineRequest(
-            partial(_question, question, fields.top_k), VQA.rows, pool.check_question(question)
+            VQA.name,
+            partial(_question, question, fields.top_k),
+            VQA.rows,
+            pool.check_question(question),
         )
         for question in fields.asked
     ]
@@ -118,14 +122,15 @@ def _said(answer: Answer, fields: VqaFields, place: int) -> dict[str, Any]:
 
 
 SERVED_VQA = ServedTask(
-    task=VQA,
+    name=VQA.name,
+    asks=(VQA,),
     summary="Answer questions about a picture",
     description=(
         "Answer one or several questions about one picture, each with the best variant it can "
         "have.\n\nThe budget may also be given by `X-Otmv-*` headers; a field in the body wins "
         "over its header."
     ),
-    shape=RequestShape(VqaFields, VqaRequest, VQA.pictures, lists={"question": "questions"}),
+    shape=RequestShape(VqaFields, VqaRequest, (1, 1), lists={"question": "questions"}),
     answer=VqaResponse,
     texts=lambda fields: fields.asked,
     engine_requests=_engine_requests,

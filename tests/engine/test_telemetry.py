@@ -136,6 +136,8 @@ OURS = (
     "adapters",
     "adapter_answers",
     "pictures_decoding",
+    "picture_lookups",
+    "kept_picture_bytes",
     "open_requests",
     "variant_agreement",
     "audited_answers",

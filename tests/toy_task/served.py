@@ -15,7 +15,7 @@ from server.engine_pool import Pool
 from server.requests.budget import BudgetFields
 from server.requests.fields import Text
 from server.requests.json_pictures import OnePicture
-from server.requests.reader import RequestShape, TaskFields
+from server.requests.reader import CheckedRequest, RequestShape, TaskFields
 from server.tasks.answer_body import AnswerBody, AnswersBody
 from server.tasks.served_task import ServedTask
 from tests.toy_task.task import SIZE
@@ -44,9 +44,10 @@ class SizeResponse(AnswersBody[SizeAnswer]):
     """One answer."""
 
 
-def _engine_requests(fields: SizeFields, pool: Pool) -> list[EngineRequest]:
+def _engine_requests(asked: CheckedRequest[SizeFields], pool: Pool) -> list[EngineRequest]:
+    fields = asked.fields
     tokens = pool.check_question(fields.prompt)
-    return [EngineRequest(partial(_size_input, fields.prompt), SIZE.rows, tokens)]
+    return [EngineRequest(SIZE.name, partial(_size_input, fields.prompt), SIZE.rows, tokens)]
 
 
 def _size_input(prompt: str, pixels: Sequence[NDArray[np.uint8]]) -> SizeInput:
@@ -58,10 +59,11 @@ def _said(answer: Answer, fields: SizeFields, place: int) -> dict[str, Any]:
 
 
 SERVED_SIZE = ServedTask(
-    task=SIZE,
+    name=SIZE.name,
+    asks=(SIZE,),
     summary="Say how full a picture is",
     description="Say how full a picture is: small, medium or large.",
-    shape=RequestShape(SizeFields, SizeRequest, SIZE.pictures),
+    shape=RequestShape(SizeFields, SizeRequest, (1, 1)),
     answer=SizeResponse,
     texts=lambda fields: (fields.prompt,),
     engine_requests=_engine_requests,

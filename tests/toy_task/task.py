@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from artifact.scoring.measures import CaseFields, Measure
 from artifact.stage import StageName
-from artifact.task import ONE_PASS_READS, CaseFields, Measure, Task, one_pass
+from artifact.task import ONE_PASS_READS, Task, one_pass
 
 PROMPT = "how many objects are there?"
 

@@ -14,7 +14,7 @@ from artifact.config import ModelConfig
 from artifact.errors import ArtifactError
 from artifact.pattern import SkipPattern
 from artifact.store import open_artifact
-from artifact.task import TaskName
+from artifact.task import TaskName, asked_of
 from models.adapters.loaded import TunedAdapter, as_record, base_of
 from models.adapters.tunable import AdapterModule
 from models.checkpoint import load
@@ -100,7 +100,7 @@ def write_tuned(tuning: FineTuning, about: Adapting, out: Path) -> Adapter:
         name=tuning.file.name,
         kind=said.form,
         base=about.base,
-        tasks=tasks,
+        tasks=asked_of(tasks),
         heads=tasks if said.heads else (),
         labels=None if labels == about.labels else labels,
         config=about.config,

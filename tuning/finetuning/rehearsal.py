@@ -32,6 +32,7 @@ from tuning.recipes.sets import SetsFile
 from tuning.tasks.on_sets import SetBatch
 from tuning.tokens import PAD_ID
 from tuning.world.questions import KINDS
+from tuning.world.vocabulary import ANSWERS
 
 _TIMED = 2
 """Steps that are timed, behind one that is not."""
@@ -84,7 +85,7 @@ def rehearse_world(recipe: Recipe, device: torch.device) -> Rehearsal:
 
 def _random_pool(recipe: Recipe) -> PicturePool:
     rng = np.random.default_rng(recipe.seed)
-    pictures, side = 64, recipe.config.image_size
+    pictures, side = max(64, *recipe.batch_sizes.values()), recipe.config.image_size
 
     def ids(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
         return rng.integers(PAD_ID + 1, recipe.config.vocab_size, shape)
@@ -93,7 +94,7 @@ def _random_pool(recipe: Recipe) -> PicturePool:
     return PicturePool(
         rng.integers(0, 256, (pictures, side, side, 3), np.uint8),
         ids(pictures, recipe.questions, QUESTION_TOKENS),
-        rng.integers(0, recipe.config.num_answers, (pictures, recipe.questions)),
+        rng.integers(0, len(ANSWERS), (pictures, recipe.questions)),
         np.arange(pictures * recipe.questions).reshape(pictures, -1) % kinds,
         ids(pictures, CAPTION_TOKENS),
         ids(pictures - 1, 2, QUESTION_TOKENS),

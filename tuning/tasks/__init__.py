@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from artifact.task import CAPTION, REASON, VQA, TaskName
+from artifact.task import CAPTION, EMBED, REASON, VQA, TaskName
 from tuning.tasks.caption import TUNED_CAPTION
 from tuning.tasks.contract import TunedTask
+from tuning.tasks.embed import TUNED_EMBED
 from tuning.tasks.reason import TUNED_REASON
 from tuning.tasks.vqa import TUNED_VQA
 
@@ -12,6 +13,7 @@ TUNED_TASKS: dict[TaskName, TunedTask] = {
     VQA.name: TUNED_VQA,
     CAPTION.name: TUNED_CAPTION,
     REASON.name: TUNED_REASON,
+    EMBED: TUNED_EMBED,
 }
 """How every task is tuned and scored."""
 

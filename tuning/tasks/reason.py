@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from artifact.pattern import SkipPattern
-from artifact.task import REASON, TRUTHS
+from artifact.scoring.measures import TRUTHS
+from artifact.task import REASON
 from models.series import OtmvModel
 from tuning.data.example import DataExample
 from tuning.evaluation import Evaluation

@@ -107,7 +107,8 @@ def variant_table(manifest: Manifest) -> Table:
     """Return the variants: pattern (a filled dot is an executed order), quality, parameters."""
     from artifact.task import VQA
 
-    costs = ("M stored", "M run", f"{VQA.name} GFLOPs")
+    counted = VQA.name if VQA.name in manifest.tasks else manifest.tasks[0]
+    costs = ("M stored", "M run", f"{counted} GFLOPs".replace("_", " "))
     rows = [
         (
             variant.id,
@@ -115,14 +116,14 @@ def variant_table(manifest: Manifest) -> Table:
             *(_quality(variant, task) for task in manifest.tasks),
             f"{variant.unique_parameters / 1e6:.3f}",
             f"{variant.executed_parameters / 1e6:.3f}",
-            _giga(variant.flops.get(VQA.name)),
+            _giga(variant.flops.get(counted)),
         )
         for variant in manifest.variants
     ]
     sources = {variant.quality_source or "never measured" for variant in manifest.variants}
     caption = "M: millions of parameters (unique, executed); quality: "
     caption += "; ".join(sorted(sources))
-    headings = (*(f"{task} quality" for task in manifest.tasks), *costs)
+    headings = (*(f"{task} quality".replace("_", " ") for task in manifest.tasks), *costs)
     shown = table("variants", ("variant", "pattern"), headings, rows, caption)
     pattern = shown.columns[1]  # it reads as one picture, so it is never broken
     pattern.no_wrap, pattern.min_width = True, max((len(row[1]) for row in rows), default=0)

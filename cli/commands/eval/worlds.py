@@ -100,10 +100,11 @@ def print_scores(data: LabelledData, scores: list[VariantScore], title: str) -> 
     from artifact.task import TASKS
     from tuning.tasks import TUNED_TASKS
 
-    measures = [task.heading for task in TUNED_TASKS.values()]
+    measured = [name for name in TUNED_TASKS if any(name in score.tasks for score in scores)]
+    measures = [TUNED_TASKS[name].heading for name in measured]
     rows = []
     for score in scores:
-        parts = [score.tasks.get(name) for name in TUNED_TASKS]
+        parts = [score.tasks.get(name) for name in measured]
         shares = (_share(part.quality if part else None) for part in parts)
         rows.append((str(score.pattern.depth), score.pattern.bits, *shares))
     say(title)
@@ -111,9 +112,10 @@ def print_scores(data: LabelledData, scores: list[VariantScore], title: str) -> 
     deepest = max(scores, key=lambda score: score.pattern.depth)
     for name, found in deepest.tasks.items():
         if shown := "  ".join(f"{kind} {_share(share)}" for kind, share in found.kinds.items()):
-            say(f"{deepest.pattern.bits} by kind of {TASKS[name].text}: {shown}")
-    asked, stated = len(data.questions), len(data.statements)
-    say(f"{len(data.pixels)} pictures, {asked} questions, {stated} statements")
+            asked = TASKS[name].text if name in TASKS else "query"
+            say(f"{deepest.pattern.bits} by kind of {asked}: {shown}")
+    questions, stated = len(data.questions), len(data.statements)
+    say(f"{len(data.pixels)} pictures, {questions} questions, {stated} statements")
 
 
 def _share(value: float | None) -> str:

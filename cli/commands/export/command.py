@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import typer
 
 from artifact.errors import how_to_install
-from artifact.task import TASKS
+from artifact.task import model_tasks
 from cli.commands.export import options
 from cli.console import fail, first_line, first_problem, note, share_progress
 
@@ -35,7 +35,7 @@ class _TunedOptions(NamedTuple):
     adapters: tuple[AdapterCapacity, ...]
 
 
-_FIRST_TASK = next(iter(TASKS))
+_FIRST_TASK = model_tasks()[0]
 
 
 @app.command()

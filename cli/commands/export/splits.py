@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from cli.commands.export.tasks import caption, reason, vqa
+from cli.commands.export.tasks import caption, embed, reason, vqa
 from cli.commands.export.tasks.source import ExampleSource
 from exporters.examples import Example
 from exporters.export import Splits
@@ -19,7 +19,7 @@ SEARCH_STATEMENTS = 6
 """Statements about each pair of them."""
 
 
-SOURCES = (vqa.SOURCE, caption.SOURCE, reason.SOURCE)
+SOURCES = (vqa.SOURCE, caption.SOURCE, reason.SOURCE, embed.IMAGE_SOURCE, embed.TEXT_SOURCE)
 """Of every task that a world has examples of."""
 
 

@@ -33,6 +33,12 @@ def affine(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     return functional.linear(x, weight.t(), bias)
 
 
+def length(x: Tensor, axes: Sequence[int], keepdim: bool) -> Tensor:
+    """Return the Euclidean lengths of x along axes."""
+    found: Tensor = torch.linalg.vector_norm(x, dim=axes, keepdim=keepdim)
+    return found
+
+
 def layer_norm(
     x: Tensor, shape: Sequence[int] | None, weight: Tensor | None, bias: Tensor | None, eps: float
 ) -> Tensor:
@@ -72,10 +78,13 @@ def _matmul(b: Builder, inputs: Inputs, attributes: Attributes) -> Value:
 def _gemm(b: Builder, inputs: Inputs, attributes: Attributes) -> Value:
     scales = attributes.get("alpha", 1.0), attributes.get("beta", 1.0)
     plain = scales == (1, 1) and not attributes.get("transA", 0)
-    refuse_unless(plain and len(inputs) == 3, "that scales, or without a bias")
-    x, weight, bias = (b.tensor(value) for value in inputs)
-    refuse_unless(len(_shape_of(bias) or ()) == 1, "whose bias is not a constant row")
-    return b.call(functional.linear if attributes.get("transB", 0) else affine, x, weight, bias)
+    refuse_unless(plain, "that scales")
+    transposed = attributes.get("transB", 0)
+    x, weight, *bias = (b.tensor(value) for value in inputs)
+    if not bias:
+        return b.call(functional.linear if transposed else torch.matmul, x, weight)
+    refuse_unless(len(_shape_of(bias[0]) or ()) == 1, "whose bias is not a constant row")
+    return b.call(functional.linear if transposed else affine, x, weight, *bias)
 
 
 @NUMBERS.define("Conv", "auto_pad", "dilations", "group", "kernel_shape", "pads", "strides")
@@ -138,6 +147,13 @@ def _reduction(function: Callable[..., Tensor]) -> Operator:
 
 NUMBERS.define("ReduceSum", "keepdims")(_reduction(torch.sum))
 NUMBERS.define("ReduceMean", "keepdims")(_reduction(torch.mean))
+NUMBERS.define("ReduceL2", "keepdims", "noop_with_empty_axes")(_reduction(length))
+
+
+@NUMBERS.define("Clip")
+def _clip(b: Builder, inputs: Inputs, attributes: Attributes) -> Value:
+    bounds = (None if bound is None else b.number(bound) for bound in inputs[1:])
+    return b.call(torch.clamp, b.tensor(inputs[0]), *bounds)
 
 
 @NUMBERS.define("Where")

@@ -160,7 +160,7 @@ def narrow(graph: fx.Graph, dtype: torch.dtype) -> None:
         if node.target not in PRODUCTS:
             continue
         operands = node.all_input_nodes
-        if node.target in _WIDE and _is_output(node):
+        if node.target in _WIDE and len(operands) == 3 and _is_output(node):
             node.target = _WIDE[node.target]
             operands = operands[:2]
         for operand in operands:

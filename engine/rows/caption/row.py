@@ -13,6 +13,7 @@ from artifact.program import Program, Step
 from engine.backends.arrays import AnyArray, Array
 from engine.rows.caption.beams import BeamSearch
 from engine.rows.caption.kv_pool import Holding, KvPool
+from engine.rows.part import NO_VECTORS
 
 
 class CaptionRow:
@@ -32,6 +33,7 @@ class CaptionRow:
     """
 
     riders: tuple[()] = ()
+    vectors: Mapping[int, NDArray[np.float32]] = NO_VECTORS
 
     def __init__(
         self,

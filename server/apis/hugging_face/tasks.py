@@ -10,7 +10,13 @@ from starlette.responses import Response
 
 from server.answering.numbers import share
 from server.apis.answers import json_response
-from server.apis.asking import budget_with, fields_of, split_parameters, task_for, task_named
+from server.apis.asking import (
+    budget_with,
+    fields_of,
+    split_parameters,
+    task_for,
+    task_in_words,
+)
 from server.apis.exchange import Answered, AskedRequest, Given
 from server.apis.hugging_face.hf_request import HF_LIMITS, HfRequest
 from server.apis.model_name import ModelName, ServedModel, read_model_name
@@ -62,15 +68,17 @@ class HfRequests:
                 raise InvalidFields.one("body", "is empty; send a picture")
         if self.before is None and self.asks is not (question is not None):
             raise InvalidFields.one("question", "is missing" if self.asks else "is not read here")
-        served = task_for(1, question is not None, task_named(model), known, "inputs")
+        named = task_in_words(model)
+        served = task_for(1, question is not None, named, known, "inputs")
         said = {name: value for name, value in parameters.items() if value is not None}
         budget, options = split_parameters(said, _PLACE)
         budget = budget_with(model, budget, f"{_PLACE}.variant")
         names = {name: f"{_PLACE}.{name}" for name in options}
-        names |= {served.task.text or "": "question"}
+        names |= {served.text or "": "question"}
         texts = [] if question is None else [question]
         fields = fields_of(served, texts, options, budget, names, model.adapter)
-        return AskedRequest(served, given.reader.check([picture], fields, given.headers), HfReply())
+        checked = given.reader.check(served.shape, [picture], fields, given.headers)
+        return AskedRequest(served, checked, HfReply())
 
 
 def _picture(request: HfRequest, scanned: JsonText) -> bytearray:

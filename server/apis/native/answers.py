@@ -26,11 +26,11 @@ def answers_router(tasks: Iterable[ServedTask[Any]]) -> APIRouter:
         responses = openapi_responses(ANSWER_ERRORS)
         responses[200] = answered(served.answer, served.events_example)
         router.add_api_route(
-            f"/{served.task.name}",
+            f"/{served.name}",
             _route(served).endpoint,
             methods=["POST"],
-            name=served.task.name,
-            operation_id=served.task.name,
+            name=served.name,
+            operation_id=served.name,
             summary=served.summary,
             description=served.description,
             response_model=served.answer,
@@ -46,7 +46,7 @@ def answer_routes(tasks: Iterable[ServedTask[Any]]) -> list[AnswerRoute]:
 
 
 def _route(served: ServedTask[Any]) -> AnswerRoute:
-    return answer_route(f"/v1/{served.task.name}", served.task.name, _TaskRequests(served))
+    return answer_route(f"/v1/{served.name}", served.name, _TaskRequests(served))
 
 
 @dataclass(frozen=True)

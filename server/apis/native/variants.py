@@ -93,7 +93,7 @@ def variants(
     serving: Serving = request.app.state.serving
     pool = serving.pool()
     manifest = pool.artifact.manifest
-    offers = pool.offers(task)
+    offers = [offer for asked in _asked(task) for offer in pool.offers(asked)]
     budget_bytes = pool.memory_budget_bytes
     body = VariantsResponse(
         model=manifest.name,
@@ -119,6 +119,13 @@ def _check_task(task: TaskName | None) -> None:
     *names, last = (repr(name) for name in SERVED_TASKS)
     known = f"{', '.join(names)} or {last}" if names else last
     raise http.InvalidFields.one("query.task", f"Input should be {known}")
+
+
+def _asked(name: TaskName | None) -> list[TaskName | None]:
+    """Return the engine's tasks that a served task asks; None: all there are."""
+    if name is None:
+        return [None]
+    return [task.name for task in SERVED_TASKS[name].asks]
 
 
 def _domain(record: DomainRecord | None) -> DomainView | None:

@@ -176,6 +176,6 @@ def answer_parameters(answered: Answered[Any]) -> dict[str, str]:
     artifact = answered.result.artifact
     return {
         "request_id": answered.request_id,
-        "task": answered.served.task.name,
+        "task": answered.served.name,
         "artifact": artifact.short_hash,
     }

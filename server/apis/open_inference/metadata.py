@@ -46,11 +46,11 @@ def metadata_of(model: str, tasks: Sequence[ServedTask[Any]]) -> ModelMetadata:
     """Return inputs and outputs of some tasks, each name once."""
     inputs: dict[str, TensorMetadata] = {}
     outputs: dict[str, TensorMetadata] = {}
-    pictures = {served.task.pictures for served in tasks}
+    pictures = {many for served in tasks for way in served.ways for many in way[:2]}
     many = pictures.pop() if len(pictures) == 1 else -1
     inputs[IMAGE] = TensorMetadata(name=IMAGE, datatype="BYTES", shape=[many])
     for served in tasks:
-        text = served.task.text
+        text = served.text
         if text is not None:
             shape = [-1] if text in served.shape.lists else [1]
             inputs[text] = TensorMetadata(name=text, datatype="BYTES", shape=shape)

@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import to_json
@@ -70,10 +71,19 @@ def _own(model: type[BaseModel], asked: str | None) -> tuple[OutputSpec, ...]:
 
 
 def _specs(name: str, annotation: Any) -> list[OutputSpec]:
-    """Return a field as outputs: a list of records is one output for each of their fields."""
+    """Return a field as outputs: a list of records is one output for each of their fields.
+
+    Of a field that may be written in several ways it is the first.
+    """
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) is Literal:
+        annotation = type(get_args(annotation)[0])
     if annotation in _DATATYPES:
         return [OutputSpec(name, _DATATYPES[annotation], lambda answer: answer[name])]
     of = get_args(annotation)[0] if get_origin(annotation) is list else None
+    if of in _DATATYPES:
+        return [OutputSpec(name, _DATATYPES[of], lambda answer: answer[name], True)]
     if isinstance(of, type) and issubclass(of, BaseModel):
         return [
             OutputSpec(
@@ -90,7 +100,7 @@ def _column(name: str, inner: str, answer: dict[str, Any]) -> list[Any]:
 
 def outputs_of(served: ServedTask[Any]) -> tuple[OutputSpec, ...]:
     """Return the outputs of a task."""
-    return (*_own(served.answer, served.task.text), *_OF_ALL)
+    return (*_own(served.answer, served.text), *_OF_ALL)
 
 
 def wanted_outputs(served: ServedTask[Any], names: Sequence[str] | None) -> tuple[OutputSpec, ...]:
@@ -113,15 +123,15 @@ def wanted_outputs(served: ServedTask[Any], names: Sequence[str] | None) -> tupl
 
 def tensors_of(answered: Answered[Any], wanted: Sequence[OutputSpec]) -> list[OutputTensor]:
     """Return an answer as tensors."""
-    fields = answered.checked.fields
+    result, said = answered.served.answered(answered.result, answered.checked.fields)
     answers = [
-        answered.served.said(answer, fields, place)
+        own
         | {
             "variant": answer.variant,
             "executed_blocks": answer.executed_blocks,
             "degraded": answer.degraded,
-            "timings_ms": {"total": to_ms(answered.result.total_s[place])},
+            "timings_ms": {"total": to_ms(total_s)},
         }
-        for place, answer in enumerate(answered.result.answers)
+        for own, answer, total_s in zip(said, result.answers, result.total_s, strict=True)
     ]
     return [spec.tensor(answers) for spec in wanted]

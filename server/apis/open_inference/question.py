@@ -16,7 +16,7 @@ from server.requests.json_pictures import picture_bytes
 from server.requests.json_scan import JsonString
 from server.requests.reader import CheckedRequest, RequestReader
 from server.tasks import SERVED_TASKS
-from server.tasks.served_task import ServedTask
+from server.tasks.served_task import ServedTask, WayToAsk
 
 IMAGE = "image"
 _PLACE = "parameters"
@@ -49,15 +49,15 @@ class InferQuestion:
         inputs = self._by_name()
         pictures = inputs.pop(IMAGE, ())
         served = _task(name, known, inputs, len(pictures))
-        text = served.task.text
-        texts = [_text(each, text) for each in inputs[text]] if text else []
+        text = served.text
+        texts = [_text(each, text) for each in inputs.get(text, ())] if text else []
         budget, options = split_parameters(self.parameters, _PLACE)
         budget = budget_with(name, budget, f"{_PLACE}.variant")
         names = {listed: f"inputs.{one}" for one, listed in served.shape.lists.items()}
         names |= {text or "": f"inputs.{text}"} | {each: f"{_PLACE}.{each}" for each in options}
         fields = fields_of(served, texts, options, budget, names, name.adapter)
         decoded = [_picture(each) for each in pictures]
-        return served, reader.check(decoded, fields, headers)
+        return served, reader.check(served.shape, decoded, fields, headers)
 
     def _by_name(self) -> dict[str, tuple[Element, ...]]:
         found: dict[str, tuple[Element, ...]] = {}
@@ -79,15 +79,18 @@ def _task(
     named = task_named(name)
     candidates = [named] if named else [SERVED_TASKS[each] for each in known.tasks]
     for each in candidates:
-        wanted = set() if each.task.text is None else {each.task.text}
-        if wanted == set(inputs) and each.task.pictures == pictures:
+        if set(inputs) <= {each.text} and each.takes(pictures, bool(inputs)):
             return each
     given = ", ".join([f"{IMAGE} [{pictures}]", *sorted(inputs)])
-    takes = "; ".join(
-        ", ".join([f"{each.task.name}: {IMAGE} [{each.task.pictures}]", each.task.text or ""])
-        for each in candidates
-    )
-    raise InvalidFields.one("inputs", f"{given[:200]} given; {takes.replace(', ;', ';')}")
+    takes = "; ".join(f"{each.name}: {_inputs(way)}" for each in candidates for way in each.ways)
+    raise InvalidFields.one("inputs", f"{given[:200]} given; {takes}")
+
+
+def _inputs(way: WayToAsk) -> str:
+    """Return which inputs a request may bring, in words."""
+    many = str(way.most) if way.least == way.most else f"{way.least} to {way.most}"
+    pictures = f"{IMAGE} [{many}]" if way.most else ""
+    return ", ".join(part for part in (pictures, way.text) if part)
 
 
 def _text(element: Element, name: str) -> str:

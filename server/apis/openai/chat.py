@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from server.apis.asking import budget_with, fields_of, task_for, task_named
+from server.apis.asking import budget_with, fields_of, task_for, task_in_words
 from server.apis.exchange import AskedRequest, Given
 from server.apis.model_name import ServedModel, read_model_name
 from server.apis.openai.chat_reply import ChatReply
@@ -58,20 +58,20 @@ class ChatRequests:
         known = ServedModel.of(given.pool)
         model = read_model_name(request.model, known)
         text = "\n".join(text for text in request.texts if text.strip())
-        named = task_named(model)
-        takes_text = named is not None and named.task.text is not None
+        named = task_in_words(model)
+        takes_text = named is not None and named.text is not None
         has_text = bool(text) if takes_text else not asks_to_describe(text)
         if takes_text and not text:
             raise InvalidFields.one(CONTENT, f"{model.task} needs a text")
         served = task_for(len(request.pictures), has_text, named, known, CONTENT)
         budget = budget_with(model, request.budget, "budget.variant")
-        names = {served.task.text or "": CONTENT, _LENGTH_FIELD: "max_completion_tokens"}
+        names = {served.text or "": CONTENT, _LENGTH_FIELD: "max_completion_tokens"}
         fields = fields_of(served, [text], _options(served, request), budget, names, model.adapter)
         pictures = [
             picture_bytes(scanned.picture(picture), place)
             for place, picture in request.pictures.items()
         ]
-        checked = given.reader.check(pictures, fields, given.headers)
+        checked = given.reader.check(served.shape, pictures, fields, given.headers)
         options = request.stream_options
         usage = options is not None and bool(options.include_usage)
         reply = ChatReply(f"chatcmpl-{given.request_id}", request.model, usage)

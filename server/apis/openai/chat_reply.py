@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from server.apis.answers import json_response
 from server.apis.exchange import Answered
+from server.apis.openai.usage import tokens_read
 from server.errors.responses import error_json
 from server.http.event_stream import event
 
@@ -101,10 +102,7 @@ def _finish_reason(answered: Answered[Any]) -> str:
 
 def _usage(answered: Answered[Any]) -> dict[str, int]:
     """Return how many tokens were read, pictures' included, and written; a label counts as one."""
-    task, config = answered.served.task, answered.result.artifact.manifest.config
-    read = task.pictures * config.image_tokens_of(task.name)
-    if task.text is not None:
-        read += answered.work.requests[0].tokens or 0
+    read = tokens_read(answered)
     answer = answered.result.answers[0]
     written = 1 if answer.text is None else answer.text_tokens
     return {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}

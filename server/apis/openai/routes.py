@@ -14,6 +14,8 @@ from server.apis.exchange import answer_route
 from server.apis.openai import models
 from server.apis.openai.chat import ChatRequests
 from server.apis.openai.chat_request import ChatRequest
+from server.apis.openai.embeddings import EmbeddingsRequests
+from server.apis.openai.embeddings_request import EmbeddingsRequest
 from server.apis.openapi.operations import EVENTS, budget_headers, json_operation
 from server.apis.openapi.other_errors import error_responses
 from server.errors.problem_json import header_references
@@ -21,6 +23,7 @@ from server.errors.shapes import OPENAI
 from server.requests.fields import WireModel
 
 _CHAT = answer_route("/v1/chat/completions", "chat", ChatRequests())
+_EMBEDDINGS = answer_route("/v1/embeddings", "embeddings", EmbeddingsRequests())
 
 
 class ChatMessage(WireModel):
@@ -60,9 +63,36 @@ class ChatCompletion(WireModel):
     otmv: dict[str, Any] = Field(description="What our own API says of an answer.")
 
 
+class Embedding(WireModel):
+    """The vector of a text."""
+
+    object: str
+    index: int
+    embedding: list[float] | str = Field(
+        description="Of length 1: numbers, or base64 of their float32, as `encoding_format` says."
+    )
+
+
+class EmbeddingsUsage(WireModel):
+    """Tokens of the texts."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingList(WireModel):
+    """Vectors, in the order of the texts."""
+
+    object: str
+    data: list[Embedding]
+    model: str
+    usage: EmbeddingsUsage
+    otmv: dict[str, Any] = Field(description="What our own API says of the first, but its vector.")
+
+
 def openai_answer_routes() -> list[AnswerRoute]:
     """Return the routes that answer."""
-    return [_CHAT]
+    return [_CHAT, _EMBEDDINGS]
 
 
 def openai_routers() -> list[APIRouter]:
@@ -87,4 +117,24 @@ def openai_routers() -> list[APIRouter]:
         responses=responses,
         openapi_extra=json_operation(ChatRequest, required=True) | {"parameters": budget_headers()},
     )
+    _add_embeddings(router)
     return [router, models.router]
+
+
+def _add_embeddings(router: APIRouter) -> None:
+    responses = error_responses(OPENAI, (*ANSWER_ERRORS, http.ModelNotFound))
+    responses[200] = {"description": "The vectors.", "headers": header_references("Server-Timing")}
+    router.add_api_route(
+        _EMBEDDINGS.path,
+        _EMBEDDINGS.endpoint,
+        methods=["POST"],
+        summary="Turn texts into vectors as OpenAI's clients do",
+        description=(
+            "Each text becomes a vector of length 1, all of one variant. It needs an artifact with "
+            "the task embed."
+        ),
+        response_model=EmbeddingList,
+        responses=responses,
+        openapi_extra=json_operation(EmbeddingsRequest, required=True)
+        | {"parameters": budget_headers()},
+    )

@@ -77,20 +77,21 @@ def _form_schema(shape: RequestShape[Any]) -> dict[str, Any]:
         for name in shape.form_fields
     }
     needed = [name for name in own.get("required", []) if name in shape.form_fields]
+    pictures = ["image"] if shape.pictures[0] else []
     return {
         "type": "object",
-        "required": list(dict.fromkeys(["image", *needed, *shape.lists])),
-        "properties": {"image": _files(shape.pictures), **fields, **_budget()},
+        "required": list(dict.fromkeys([*pictures, *needed, *shape.lists])),
+        "properties": {"image": _files(*shape.pictures), **fields, **_budget()},
         "additionalProperties": False,
         **{word: rule for word, rule in own.items() if word == "anyOf"},
     }
 
 
-def _files(count: int) -> dict[str, Any]:
+def _files(least: int, most: int) -> dict[str, Any]:
     file = {"type": "string", "format": "binary"}
-    if count == 1:
+    if most == 1:
         return file
-    return {"type": "array", "items": file, "minItems": count, "maxItems": count}
+    return {"type": "array", "items": file, "minItems": least, "maxItems": most}
 
 
 def budget_headers() -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artifact.scoring.retrieval import recalls
+from artifact.scoring.retrieval import places_found, recalls, share_found
 
 
 def test_recall_counts_queries_with_a_right_item_among_the_best() -> None:
@@ -27,3 +27,31 @@ def test_what_cannot_be_ranked_is_refused() -> None:
         recalls(np.zeros((1, 2), np.float32), [[]])
     with pytest.raises(ValueError, match="no number"):
         recalls(np.array([[np.nan, 1]], np.float32), [[0]])
+
+
+def test_each_query_finds_the_item_with_the_best_score() -> None:
+    scores = np.array([[9, 8, 7], [1, 2, 3], [5, 4, 6]], np.float32)
+    places = places_found(scores)
+    assert places == [0, 2, 2]
+    assert share_found(places) == pytest.approx(2 / 3)
+
+
+def test_a_wrong_item_with_the_same_score_is_found_first() -> None:
+    places = places_found(np.zeros((4, 4), np.float32))
+    assert share_found(places) == 0.0
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        scores = rng.integers(0, 4, (6, 6)).astype(np.float32)
+        recall = recalls(scores, [[place] for place in range(6)], (1,))[1]
+        assert share_found(places_found(scores)) == pytest.approx(recall)
+
+
+def test_one_item_alone_is_found() -> None:
+    assert places_found(np.zeros((1, 1), np.float32)) == [0]
+
+
+def test_what_cannot_be_found_is_refused() -> None:
+    with pytest.raises(ValueError, match="no number"):
+        places_found(np.array([[np.nan]], np.float32))
+    with pytest.raises(ValueError, match="without a query"):
+        share_found([])

@@ -8,32 +8,29 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from click.testing import Result
 from safetensors.torch import save_file
-from torch import Tensor
 from typer.testing import CliRunner
 
-from artifact.config import ModelConfig
 from artifact.golden import relative_l2
 from artifact.store import open_artifact
 from artifact.task import VQA
 from cli.commands.import_ import app
 from cli.main import build
 from engine.opening.open import open_solo
+from exporters.tasks import EXPORTED_TASKS
 from models.checkpoint import load
-from models.presets import SIZES, beit3_config
-from models.public import public_shapes
+from tests.cli.commands.released_files import ANSWERS, small_base, write_release
 from tests.engine.answers.solo_answers import vqa_logits
-from tests.models.public.test_tokenizer import trained
 
 ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "examples" / "demo-artifact"
-ANSWERS = ("yes", "no", "red")
 Release = Callable[..., Path]
 
 
@@ -44,36 +41,12 @@ def run(*arguments: object) -> tuple[int, str, str]:
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let BEiT-3 base be a small model; everything else is as for the real one."""
-    monkeypatch.setitem(SIZES, "base", (4, 16, 2))
+    small_base(monkeypatch)
 
 
 @pytest.fixture
 def release(tmp_path: Path, small: None) -> Release:
-    """Write what a download leaves in a folder: weights, beit3.spm and answer2label.txt."""
-
-    def write(task: str = "vqa", **changes: Tensor) -> Path:
-        ours = "embed" if task == "retrieval" else task
-        answers = len(ANSWERS) if task == "vqa" else 0
-        config = replace(
-            beit3_config("base", 32), tasks=(ours,), num_answers=answers, vocab_size=100
-        )
-        folder = tmp_path / "download"
-        folder.mkdir(exist_ok=True)
-        trained(folder / "beit3.spm")
-        lines = (json.dumps({"answer": a, "label": i}) for i, a in enumerate(ANSWERS))
-        (folder / "answer2label.txt").write_text("\n".join(lines))
-        path = folder / f"beit3_base_{task}.pth"
-        torch.save({"model": _random(config) | changes}, path)
-        return path
-
-    return write
-
-
-def _random(config: ModelConfig) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(0)
-    shapes = public_shapes(config)
-    return {name: torch.randn(shape, generator=generator) for name, shape in shapes.items()}
+    return partial(write_release, tmp_path / "download")
 
 
 @pytest.mark.parametrize("task", ["vqa", "caption", "reason", "retrieval"])
@@ -94,14 +67,19 @@ def test_a_released_file_becomes_a_checkpoint(release: Release, task: str, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == ["download", "made"]
 
 
+def exported(made: Path, artifact: Path) -> Result:
+    """Run `otmv export` on an imported checkpoint."""
+    words = ["export", str(made), "--out", str(artifact)]
+    return CliRunner().invoke(build(words), words, env={"COLUMNS": "120"})
+
+
 @pytest.mark.slow
 def test_what_was_imported_is_exported_and_answers_as_the_file_does(
     release: Release, tmp_path: Path
 ) -> None:
     made, artifact = tmp_path / "made", tmp_path / "artifact"
     run(release("vqa"), "--as", "beit3_base", "--task", "vqa", "--out", made)
-    exporting = ["export", str(made), "--out", str(artifact)]
-    done = CliRunner().invoke(build(exporting), exporting, env={"COLUMNS": "120"})
+    done = exported(made, artifact)
     assert done.exit_code == 0, done.output
     opened, loaded = open_artifact(artifact), load(made)
     (variant,) = opened.manifest.variants
@@ -117,13 +95,15 @@ def test_what_was_imported_is_exported_and_answers_as_the_file_does(
     assert relative_l2(found, wanted.numpy()) <= 1e-5
 
 
-def test_what_no_exporter_knows_is_one_line(release: Release, tmp_path: Path) -> None:
+def test_what_no_exporter_knows_is_one_line(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(EXPORTED_TASKS, "embed_text")
     made = tmp_path / "made"
     run(release("retrieval"), "--as", "beit3_base", "--task", "retrieval", "--out", made)
-    exporting = ["export", str(made), "--out", str(tmp_path / "artifact")]
-    done = CliRunner().invoke(build(exporting), exporting)
+    done = exported(made, tmp_path / "artifact")
     assert (done.exit_code, len(done.stderr.splitlines())) == (1, 1)
-    assert "no exporter of task embed" in done.stderr
+    assert "no exporter of task embed_text" in done.stderr
 
 
 def test_the_start_of_a_tuning_shares_and_merges(release: Release, tmp_path: Path) -> None:

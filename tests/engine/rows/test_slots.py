@@ -20,7 +20,7 @@ from artifact.store import Artifact
 from artifact.task import VQA
 from engine.backends.arrays import HOST, AnyArray, Array, Memory
 from engine.rows.one_pass import OnePassRow
-from engine.rows.slots import Slots
+from engine.rows.slots import RowShape, Slots
 from tests.engine.artifacts.tiny_artifact import write_tiny
 from tests.engine.artifacts.tiny_model import NV, WIDTH, picture
 from tests.engine.backends.remote_memory import RemoteMemory, look, put
@@ -233,7 +233,7 @@ def test_the_places_of_rows_that_left_are_used_again() -> None:
         seated.join(4)
         seated.run_together(SIZE)
         seated.leave(SIZE)
-    batches = seated.slots._batches[NV + 4]
+    batches = seated.slots._batches[RowShape(NV + 4, read=2, masked=True)]
     assert sum(batch.taken for batch in batches) <= 3 * SIZE
     while seated.twins:
         seated.twins[-1].check()

@@ -14,7 +14,7 @@ from artifact.store import open_artifact
 from exporters.sides.tokenizer import write_tokenizer
 from tuning.tokens import BOS, EOS, MASK, PAD, UNK, world_tokenizer
 
-DEMO = Path(__file__).parents[2] / "examples" / "demo-artifact"
+DEMO = Path(__file__).parents[3] / "examples" / "demo-artifact"
 LIMITS = TextRecord(
     bos=0, eos=2, pad=1, unk=3, mask=4, max_question_tokens=24, max_caption_tokens=32
 )

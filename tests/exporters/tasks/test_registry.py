@@ -8,10 +8,11 @@ import pytest
 
 from artifact.pattern import SkipPattern
 from artifact.program import composed_programs
-from artifact.task import TASKS
+from artifact.task import TASKS, asked_of, model_tasks
 from exporters.describe import text_record
 from exporters.tasks import EXPORTED_TASKS, cut, exported_task, exported_tasks
 from models.checkpoint import Checkpoint
+from models.series import OtmvModel
 
 
 def test_every_task_is_exported_under_its_name() -> None:
@@ -26,7 +27,7 @@ def test_a_task_without_an_entry_is_refused() -> None:
 
 def test_tasks_come_in_the_order_of_the_registry() -> None:
     names = list(EXPORTED_TASKS)
-    assert [each.task.name for each in exported_tasks(reversed(names))] == names
+    assert [each.task.name for each in exported_tasks(model_tasks()[::-1])] == names
 
 
 def test_the_stages_are_those_that_programs_run_each_once(checkpoint: Checkpoint) -> None:
@@ -36,7 +37,7 @@ def test_the_stages_are_those_that_programs_run_each_once(checkpoint: Checkpoint
     full = SkipPattern.full(config.orders)
     run = {
         stage
-        for task in config.tasks
+        for task in asked_of(config.tasks)
         for program in composed_programs(TASKS[task], config, full)
         for stage in program.stages
     }
@@ -44,8 +45,9 @@ def test_the_stages_are_those_that_programs_run_each_once(checkpoint: Checkpoint
 
 
 def test_whole_stages_and_flops_carry_the_task_s_names(checkpoint: Checkpoint) -> None:
-    model, text = checkpoint.model, text_record(checkpoint)
-    full = SkipPattern.full(model.config.orders)
+    text = text_record(checkpoint)
+    config = dataclasses.replace(checkpoint.model.config, tasks=model_tasks())
+    model, full = OtmvModel(config).eval(), SkipPattern.full(config.orders)
     for name, each in EXPORTED_TASKS.items():
         stages = each.whole(model, "full", full)
         assert tuple(stage.name for stage in stages) == TASKS[name].whole_stages("full")

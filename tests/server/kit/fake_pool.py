@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from artifact.errors import EmptyQuestion, QuestionTooLong
 from artifact.store import Artifact
@@ -141,7 +142,8 @@ class FakePool:
         self, request: Request, given: Input, on_text: OnText | None = None
     ) -> Future[Answer]:
         side_px = self.artifact.manifest.config.image_size
-        pictures = given.pixels if isinstance(given.pixels, tuple) else (given.pixels,)
+        shown = given.pixels
+        pictures = () if shown is None else shown if isinstance(shown, tuple) else (shown,)
         for pixels in pictures:
             assert pixels.shape == (side_px, side_px, 3)
             assert pixels.dtype == np.uint8
@@ -255,6 +257,15 @@ class FakePool:
             raise NoVariantFits(("min_quality or max_memory_mb",), OFFERS["d2"])
         return allowed[0]
 
+    def _vectors(self, given: Input, variant: str) -> dict[str, NDArray[np.float32]]:
+        """Return vectors that follow from what was asked, of the variant and those below it."""
+        asked = str(getattr(given, "text", None) or given.pixels.sum())  # type: ignore[attr-defined]
+        drawn = np.random.default_rng([*asked.encode()]).standard_normal((2, 4))
+        of_length_1 = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
+        passed = ("d2", "full") if variant == "full" else ("d2",)
+        kept = passed if getattr(given, "every_stop", False) else passed[-1:]
+        return dict(zip(kept, of_length_1, strict=False))
+
     def _answer(self, request: Request, given: Input) -> Answer:
         chosen = OFFERS[request.variant]
         own = tuple(zip(request.task.labels or (), SCORES, strict=False))
@@ -274,5 +285,6 @@ class FakePool:
             text="".join(self.pieces) if is_caption else None,
             text_tokens=len(self.pieces) if is_caption else 0,
             cut_off=is_caption and len(self.pieces) == given.max_new_tokens,
+            vectors=self._vectors(given, chosen.variant) if request.task.embeds else {},
             phases_s={"queue": 0.001, "stem": 0.002, "blocks": 0.003, "head": 0.0005},
         )

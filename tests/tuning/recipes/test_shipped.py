@@ -17,6 +17,7 @@ from tuning.state import _fingerprint
 FINGERPRINTS = {
     "demo": "70e00e9a38207a60d67ab9dca533cf0f7d8ea2761109b8b75618181b225cbb63",
     "demo-literal": "4a5c80f6d96f98dfd34afdb9233881419fdf7c02fe3aa37ab39a44e09e611a8b",
+    "demo-retrieval": "febc16792cfc62d27698cbf42ef8bf19e5b6fa322068fef45538d8f2f05de551",
     "smoke": "f381abb551d33673e3c4e3ac9a188731e3174bc9fa4782367208201f706297e9",
 }
 """SHA-256 of what a run is known by when it resumes; runs begun before must go on."""

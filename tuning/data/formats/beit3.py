@@ -13,7 +13,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from artifact.task import CAPTION, REASON, TRUTHS, VQA
+from artifact.scoring.measures import TRUTHS
+from artifact.task import CAPTION, REASON, VQA
 from tuning.data.example import RETRIEVAL, DataExample
 from tuning.data.fields import Fields, as_fields, identity, numbers, text
 from tuning.data.formats.contract import DataFormat, DataPart, examples_of

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from artifact.task import REASON, TRUTHS
+from artifact.scoring.measures import TRUTHS
+from artifact.task import REASON
 from tuning.data.example import DataExample
 from tuning.data.fields import Fields, as_fields, identity, text
 from tuning.data.formats.contract import DataFormat, DataPart, examples_of

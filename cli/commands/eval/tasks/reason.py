@@ -7,8 +7,8 @@ import io
 from collections.abc import Sequence
 from typing import Any
 
+from artifact.scoring.measures import TRUTHS
 from artifact.scoring.statements import statement_scores
-from artifact.task import TRUTHS
 from cli.commands.eval.tasks.contract import JudgedTask, Scores, no_groups
 from tuning.data.example import DataExample
 

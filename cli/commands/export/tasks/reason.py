@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from artifact.task import REASON, TRUTHS
+from artifact.scoring.measures import TRUTHS
+from artifact.task import REASON
 from cli.commands.export.tasks.source import ExampleSource, PictureFile
 from exporters.examples import Example
 from tuning.data.example import DataExample

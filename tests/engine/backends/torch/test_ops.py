@@ -53,6 +53,17 @@ SMALL: dict[str, list[Node]] = {
         ("Pad", ["x", "pads", "half"], "p", {}),
         ("Slice", ["p", "starts", "ends", "axes", "steps"], "y", {}),
     ],
+    "length 1": [
+        ("ReduceL2", ["x", "axes"], "n", {"keepdims": 1, "noop_with_empty_axes": 0}),
+        ("Clip", ["n", "half"], "c", {}),
+        ("Div", ["x", "c"], "y", {}),
+    ],
+    "between two numbers": [("Clip", ["x", "least", "half"], "y", {})],
+    "a product without a bias": [
+        ("Gather", ["x", "zero"], "r", {"axis": 1}),
+        ("Gemm", ["r", "table"], "p", {}),
+        ("Gemm", ["p", "table"], "y", {"transB": 1}),
+    ],
     "sums": [
         ("ReduceSum", ["x", "axes"], "a", {"keepdims": 0}),
         ("ReduceMean", ["x", "axes"], "b", {"keepdims": 0}),
@@ -69,6 +80,7 @@ CONSTANTS: dict[str, np.ndarray] = {
     "table": np.linspace(-1, 1, 24, dtype=np.float32).reshape(4, 6),
     "index": np.array([5, 0, 2, 2]),
     "pads": np.array([0, 1, 2, 0, 3, 0]),
+    "least": np.array(-0.25, np.float32),
     "half": np.array(0.5, np.float32),
     "starts": np.array([1, -5]),
     "ends": np.array([np.iinfo(np.int64).max, -1]),

@@ -36,11 +36,33 @@ def server(serve: Serve) -> str:
     return serve({})
 
 
+@pytest.fixture(scope="session")
+def embedder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Serve a small model that makes vectors, tuned for four steps; its address."""
+    folder = tmp_path_factory.mktemp("embedder")
+    recipe = _otmv("tune", "--show", "demo-retrieval").replace("width = 192", "width = 32")
+    recipe = recipe.replace("heads = 6", "heads = 2").replace(
+        "embed.batch = 128", "embed.batch = 8"
+    )
+    (folder / "small.toml").write_text(recipe)
+    tuned, artifact = folder / "tuned", folder / "artifact"
+    short = ("--steps", "4", "--pictures", "16", "--cache", folder / "pool")
+    _otmv("tune", folder / "small.toml", "--out", tuned, *short)
+    _otmv("export", tuned, "--out", artifact, "--pictures", "16")
+    with _serving(folder / "cache", {}, artifact) as address:
+        yield address
+
+
+def _otmv(*words: str | Path) -> str:
+    command = [OTMV, *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
 @contextmanager
-def _serving(cache: Path, settings: dict[str, str]) -> Iterator[str]:
+def _serving(cache: Path, settings: dict[str, str], artifact: Path = DEMO) -> Iterator[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTMV_")}
     process = subprocess.Popen(
-        [OTMV, "serve", str(DEMO), "--port", "0", "--cache-dir", str(cache)],
+        [OTMV, "serve", str(artifact), "--port", "0", "--cache-dir", str(cache)],
         cwd=ROOT,
         env=inherited | {"OTMV_ACCESS_LOG": "false"} | settings,
         stderr=subprocess.PIPE,

@@ -115,3 +115,25 @@ def test_two_pictures_and_a_statement(client: Any, url: str) -> None:
         model="demo", messages=[{"role": "user", "content": parts}]
     )
     assert given.choices[0].message.content in ("true", "false")
+
+
+def test_embeddings_of_texts_are_numbers_or_base64(embedder: str) -> None:
+    client = openai.OpenAI(base_url=f"{embedder}/v1", api_key="none", max_retries=0)
+    (model,) = [each.id for each in client.models.list() if ":" not in each.id]
+    texts = ["a small red circle", "a large blue square"]
+    by_base64 = client.embeddings.create(model=model, input=texts)  # what the client asks for
+    by_numbers = client.embeddings.create(model=model, input=texts, encoding_format="float")
+    assert [each.index for each in by_base64.data] == [0, 1]
+    for one, other in zip(by_base64.data, by_numbers.data, strict=True):
+        assert one.embedding == pytest.approx(other.embedding, abs=1e-6)
+        assert sum(value**2 for value in one.embedding) == pytest.approx(1, abs=1e-5)
+    assert by_base64.usage.total_tokens == by_base64.usage.prompt_tokens > 2 * len(texts)
+    with pytest.raises(openai.BadRequestError) as caught:
+        client.embeddings.create(model=model, input=texts, dimensions=7)
+    assert caught.value.param == "dimensions"
+
+
+def test_a_model_without_vectors_is_not_found(client: Any) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.embeddings.create(model="demo", input="a red circle")
+    assert caught.value.code == "model_not_found"

@@ -198,7 +198,7 @@ class OpenRequests:
             live = [
                 request
                 for request in self._requests.values()
-                if not request.lost and request.deadline_s > now and request.id not in without
+                if not request.lost and request.due_s > now and request.id not in without
             ]
         whole_s: dict[tuple[TaskName, str, int], float] = {}
         costs = []
@@ -206,7 +206,7 @@ class OpenRequests:
             kind = (request.task.name, request.least, request.bucket)
             if kind not in whole_s:
                 whole_s[kind] = cost_s(request.task, request.least, request.bucket, len(live))
-            costs.append((request.deadline_s, request.remaining * whole_s[kind]))
+            costs.append((request.due_s, request.remaining * whole_s[kind]))
         return Backlog(costs)
 
     def keys(self) -> int:

@@ -193,7 +193,9 @@ class _Exchange:
         self.record.texts = tuple(served.texts(checked.fields))
         requests = served.engine_requests(checked.fields, pool)
         task, adapter = served.task.name, checked.adapter
-        work = Work(task, checked.budget, checked.pictures, requests, adapter)
+        streams = asked.events is not None and served.task.writes
+        budget = checked.budget if streams else checked.budget.for_whole_answer()
+        work = Work(task, budget, checked.pictures, requests, adapter)
         if asked.events is not None:
             run, events = self._while_written(pool, work, asked), asked.events
             failed = partial(self._failed, events)

@@ -137,7 +137,7 @@ class EnginePool:
         """Let the gauges show this engine."""
         requests = self._parts.requests
         self.telemetry.watch_open(lambda: requests.open, lambda: requests.slots_taken)
-        self.telemetry.watch_load(requests.running, requests.utilization, self._price)
+        self.telemetry.watch_load(requests.running, requests.utilization, self._parts.price)
         self.telemetry.watch_engine(lambda: self.silent_s)
         self.telemetry.watch_queue(self._parts.requests.waiting, self._parts.requests.request_bytes)
         self.telemetry.watch_stages(self._stages.loaded_bytes)
@@ -146,9 +146,6 @@ class EnginePool:
         self.telemetry.watch_adapters(lambda: len(self._parts.shelf.loaded))
         self.telemetry.watch_offers(self._offered)
         self.telemetry.watch_agreements(self._agreements, self._config.audit_share > 0)
-
-    def _price(self) -> float:
-        return self._parts.planner.price(self._parts.requests.rows(), self._clock.now_s())
 
     def admit(
         self,

@@ -147,8 +147,7 @@ class Route:
         self.head_call: Call | None = course.head
         self.head_line: Line = (0.0, 0.0) if course.head is None else line(*course.head)
         self.tails: list[Line] = list(tails) or [self.head_line] * self.legs
-        self.whole_tails: list[Line] = list(whole_tails) or self.tails
-        self.tailed = bool(tails)
+        self.whole_tails, self.tailed = list(whole_tails) or self.tails, bool(tails)
         self.tail_calls = tail_calls if tails or course.head else 0
         ends = [stop.steps for stop in course.stops]
         positions = range(len(course.calls) + 1)

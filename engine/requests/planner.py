@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 
 from artifact.task import TASKS, Task, TaskName
-from engine.elastic.price import price
-from engine.elastic.snapshot import RowView, Snapshot
 from engine.errors import NoVariantFits
 from engine.requests.backlog import Backlog, OpenWork
 from engine.requests.policy import Choice, choose, qualifying
@@ -186,13 +184,6 @@ class Planner:
             return mean_s / batch * self._predictor.times.level
 
         return self._open_work(now, cost_s, without)
-
-    def price(self, rows: list[RowView], now: float) -> float:
-        """Return what a second of other work now would cost these rows; see `elastic.price`."""
-        self._predictor.refresh(now)
-        chances = self._predictor.times.chances
-        snapshot = Snapshot(rows, self._max_batch, correction=chances.level, chances=chances)
-        return price(snapshot, now)
 
     def forget_load(self, now: float) -> bool:
         """Forget how slow requests were, if the last of them ended a while ago.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -10,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from artifact.errors import how_to_install
+from artifact.task import VQA
 from cli.commands.bench.console import JsonFile, end, print_bars, write
 from cli.console import fail, first_line, note, show, spinner, table
 
 if TYPE_CHECKING:
+    from artifact.task import TaskName
     from cli.commands.bench.loadgen.run import LoadGenSettings
-    from cli.commands.bench.loadgen.system import Asking
+    from cli.commands.bench.loadgen.system import SentSamples
     from loadtests.kit.bars import Bar
+    from tuning.data.example import DataExample
     from tuning.data.sets import DataSet
 
 _SHOWN = {
@@ -53,7 +57,7 @@ def loadgen(
     url: _Url,
     data: _Data,
     split: _Split = None,
-    task: _Task = "vqa",
+    task: _Task = VQA.name,
     limit: _Limit = None,
     scenario: _Scenario = "server",
     mode: _Mode = "performance",
@@ -69,9 +73,8 @@ def loadgen(
 ) -> None:
     """Let MLPerf's LoadGen measure a running server, and keep its own logs.
 
-    server sends at random moments and asks for the 99th percentile; offline sends everything at
-    once; single-stream one after another. The accuracy mode asks each example once, and prints
-    what `otmv eval` would:
+    server sends at random moments; offline everything at once; single-stream one after another.
+    The accuracy mode asks each example once, and prints what `otmv eval` would:
 
     [bold]otmv bench loadgen http://127.0.0.1:8000 --data easy-vqa --split test --variant full
     --target-qps 40 --target-latency-ms 60[/bold]
@@ -79,41 +82,51 @@ def loadgen(
     [bold]otmv bench loadgen http://127.0.0.1:8000 --data easy-vqa --split test --variant full
     --mode accuracy[/bold]
     """
-    if find_spec("mlperf_loadgen") is None:
-        fail(f"mlcommons-loadgen is not installed: {how_to_install('loadtest')}")
-    from cli.commands.bench.loadgen.run import LoadGenSettings, run_loadgen
-    from tuning.data.problems import DataError
+    _need_loadgen()
+    from cli.commands.bench.loadgen.run import LoadGenSettings
 
     settings = LoadGenSettings(scenario, mode, target_qps, target_latency_ms, seconds, logs)
     fields = {"variant": variant, "max_latency_ms": max_latency_ms}
+    with _one_line_errors():
+        read = _examples(data, task, split, limit)
+        bars = _measure(settings, _sent(url, read, fields, key, connections), read, variant)
+    if json_file is not None:
+        write(json_file, {"url": url, "data": read.name}, bars)
+    end(bars)
+
+
+def _need_loadgen() -> None:
+    if find_spec("mlperf_loadgen") is None:
+        fail(f"mlcommons-loadgen is not installed: {how_to_install('loadtest')}")
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    from tuning.data.problems import DataError
+
     try:
-        examples = _examples(data, task, split, limit)
-        bodies = _bodies(examples, {k: str(v) for k, v in fields.items() if v is not None})
-        asking = _asking(url, examples, bodies, key, 1 if _alone(settings) else connections)
-        with spinner(f"LoadGen, {scenario}, {mode}: {_length(settings, len(bodies))}"):
-            failures = run_loadgen(settings, asking)
+        yield
     except (DataError, ValueError) as error:
         fail(first_line(error))
     except OSError as error:
         fail(f"{error} (check free space and rights)")
-    note(f"LoadGen's logs: {logs}")
-    if mode == "accuracy":
-        bars = _scored(examples, settings, variant, failures)
-    else:
-        bars = _judged(settings, failures)
-    if json_file is not None:
-        write(json_file, {"url": url, "data": examples.name, "failures": dict(failures)}, bars)
-    end(bars)
 
 
-def _alone(settings: LoadGenSettings) -> bool:
-    return settings.scenario == "single-stream"
+def _measure(
+    settings: LoadGenSettings, sent: SentSamples, examples: DataSet, variant: str | None
+) -> list[Bar]:
+    """Let LoadGen run, and print what came of it."""
+    from cli.commands.bench.loadgen.run import run_loadgen
 
-
-def _length(settings: LoadGenSettings, count: int) -> str:
+    length = f"at least {settings.seconds:g} s"
     if settings.mode == "accuracy":
-        return f"{count:,} samples"
-    return f"at least {settings.seconds:g} s"
+        length = f"{len(sent.bodies):,} samples"
+    with spinner(f"LoadGen, {settings.scenario}, {settings.mode}: {length}"):
+        failures = run_loadgen(settings, sent)
+    note(f"LoadGen's logs: {settings.logs}")
+    if settings.mode == "accuracy":
+        return _scored(examples, settings, variant, failures)
+    return _judged(settings, failures)
 
 
 def _examples(data: str, task: str, split: str | None, limit: int | None) -> DataSet:
@@ -134,29 +147,20 @@ def _examples(data: str, task: str, split: str | None, limit: int | None) -> Dat
     return replace(found, examples=tuple(found.examples[:limit]))
 
 
-def _bodies(data: DataSet, fields: Mapping[str, str]) -> list[bytes]:
-    """Return every example as the body of a request."""
-    from artifact.task import TASKS
-    from loadtests.kit.asking.forms import encode_form
-
-    name = TASKS[data.task].text
-    bodies = []
-    for example in data.examples:
-        first, *more = (Path(picture).read_bytes() for picture in example.pictures)
-        text = {name: example.text or ""} if name else {}
-        bodies.append(encode_form(first, {**text, **fields}, *more))
-    return bodies
-
-
-def _asking(
-    url: str, data: DataSet, bodies: list[bytes], key: str | None, connections: int
-) -> Asking:
-    """Return how the server is asked, once it has answered.
+def _sent(
+    url: str,
+    data: DataSet,
+    fields: Mapping[str, object],
+    key: str | None,
+    connections: int,
+) -> SentSamples:
+    """Return what the server is sent, once it has answered.
 
     Raises:
         DataError: it does not answer, or has no such task.
+        OSError: a picture cannot be read.
     """
-    from cli.commands.bench.loadgen.system import Asking
+    from cli.commands.bench.loadgen.system import SentSamples
     from cli.commands.eval.subjects.served import ServedSubject
     from cli.commands.eval.tasks import JUDGED_TASKS
     from tuning.data.problems import DataError
@@ -164,8 +168,20 @@ def _asking(
     subject = ServedSubject(url, key)
     if data.task not in subject.tasks:
         raise DataError(subject.name, f"is for {', '.join(subject.tasks)}, not {data.task}")
+    said = {name: str(value) for name, value in fields.items() if value is not None}
+    bodies = [_body(data.task, example, said) for example in data.examples]
     read = JUDGED_TASKS[data.task].read
-    return Asking(subject.name, f"/v1/{data.task}", bodies, read, key, connections)
+    return SentSamples(subject.name, f"/v1/{data.task}", bodies, read, key, connections)
+
+
+def _body(task: TaskName, example: DataExample, fields: Mapping[str, str]) -> bytes:
+    from artifact.task import TASKS
+    from loadtests.kit.asking.forms import encode_form
+
+    name = TASKS[task].text
+    first, *more = (Path(picture).read_bytes() for picture in example.pictures)
+    text = {name: example.text or ""} if name else {}
+    return encode_form(first, {**text, **fields}, *more)
 
 
 def _scored(

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import mlperf_loadgen as loadgen
 
-from cli.commands.bench.loadgen.system import AskedServer, Asking
+from cli.commands.bench.loadgen.system import SentSamples, SystemUnderTest
 
 ScenarioName = Literal["server", "offline", "single-stream"]
 ModeName = Literal["performance", "accuracy"]
@@ -61,7 +61,7 @@ class LoadGenSettings:
         return made
 
 
-def run_loadgen(settings: LoadGenSettings, asking: Asking) -> Mapping[str, int]:
+def run_loadgen(settings: LoadGenSettings, sent: SentSamples) -> Mapping[str, int]:
     """Run LoadGen until it ends; return how many samples had no answer, by why.
 
     Raises:
@@ -73,8 +73,8 @@ def run_loadgen(settings: LoadGenSettings, asking: Asking) -> Mapping[str, int]:
     log.log_output.outdir = str(settings.logs)
     log.log_output.copy_summary_to_stdout = False
     log.enable_trace = False
-    count = len(asking.bodies)
-    server = AskedServer(asking)
+    count = len(sent.bodies)
+    server = SystemUnderTest(sent)
     system = loadgen.ConstructSUT(server.issue, server.flush)
     library = loadgen.ConstructQSL(count, count, _nothing_to_load, _nothing_to_load)
     try:

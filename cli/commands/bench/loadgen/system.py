@@ -21,8 +21,8 @@ _TIMEOUT_S = 120.0
 
 
 @dataclass(frozen=True)
-class Asking:
-    """How a server is asked.
+class SentSamples:
+    """What a server is sent, and how.
 
     Attributes:
         url: where it listens.
@@ -41,7 +41,7 @@ class Asking:
     connections: int
 
 
-class AskedServer:
+class SystemUnderTest:
     """Sends what LoadGen issues, over connections that stay open, one thread each.
 
     LoadGen counts time from the issue, so a sample that waits for a connection waits as a client
@@ -49,13 +49,13 @@ class AskedServer:
     `failures`: LoadGen has no word for it.
     """
 
-    def __init__(self, asking: Asking) -> None:
+    def __init__(self, sent: SentSamples) -> None:
         self.failures: Counter[str] = Counter()
-        self._asking = asking
+        self._sent = sent
         self._issued: queue.SimpleQueue[tuple[int, int] | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._send_all, name=f"loadgen-{number}", daemon=True)
-            for number in range(asking.connections)
+            for number in range(sent.connections)
         ]
         for thread in self._threads:
             thread.start()
@@ -92,21 +92,21 @@ class AskedServer:
         connection.close()
 
     def _connection(self) -> http.client.HTTPConnection:
-        parts = urlsplit(self._asking.url)
+        parts = urlsplit(self._sent.url)
         secure = parts.scheme == "https"
         kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
         return kind(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
 
     def _answer(self, connection: http.client.HTTPConnection, index: int) -> str:
-        asking, headers = self._asking, {"content-type": CONTENT_TYPE}
-        if asking.key is not None:
-            headers["authorization"] = f"Bearer {asking.key}"
-        connection.request("POST", asking.path, asking.bodies[index], headers)
+        sent, headers = self._sent, {"content-type": CONTENT_TYPE}
+        if sent.key is not None:
+            headers["authorization"] = f"Bearer {sent.key}"
+        connection.request("POST", sent.path, sent.bodies[index], headers)
         with connection.getresponse() as response:
             body = response.read()
             if response.status != http.client.OK:
                 return self._failed(f"HTTP {response.status}")
-        return asking.read(json.loads(body))
+        return sent.read(json.loads(body))
 
     def _failed(self, why: str) -> str:
         self.failures[why] += 1

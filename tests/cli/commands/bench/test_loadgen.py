@@ -40,8 +40,8 @@ def pool() -> FakePool:
 
 @pytest.fixture
 def url(pool: FakePool) -> Iterator[str]:
-    with serving_fake(pool) as server:
-        yield server.url
+    with serving_fake(pool, max_body_bytes=2**20) as asked:
+        yield asked.url
 
 
 def loadgen(url: str, data: Path, *words: str) -> tuple[int, str, str]:

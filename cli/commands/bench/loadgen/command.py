@@ -139,12 +139,13 @@ def _examples(data: str, task: str, split: str | None, limit: int | None) -> Dat
 
     from tuning.data.problems import DataError
     from tuning.data.sets import load, open_folder
+    from tuning.data.table import ExampleTable
 
     folder = open_folder(data, None, None)
     found = load(folder, task, split, folder.problems())
     if not found.examples:
         raise DataError(data, f"has no examples of {task}")
-    return replace(found, examples=tuple(found.examples[:limit]))
+    return replace(found, examples=ExampleTable(found.examples[:limit]))
 
 
 def _sent(

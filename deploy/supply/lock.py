@@ -58,6 +58,7 @@ OTHERS = (
             "tritonclient[http,grpc]",  # grpc: in a process of its own, see grpc_client.py
             "kserve",
             "langchain-openai",
+            "jsonschema",  # answers against published schemas
             "httpx",  # the line of Python that the playground shows
             "huggingface-hub",
             "playwright>=1.65",  # Chromium before our pages

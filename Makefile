@@ -34,6 +34,7 @@ test-slow: .venv/.installed
 
 # Clients that others wrote (OpenAI's, Triton's, Hugging Face's) against a real server with the demo.
 test-clients: .venv/.installed .venv-clients/.installed
+	@command -v npm > /dev/null && npm ci --prefix tests/server/apis/clients/npm --no-audit --no-fund || echo "without npm its clients are skipped"
 	.venv-clients/bin/pytest --confcutdir=tests/server/apis/clients -m clients tests/server/apis/clients
 
 # Chromium (Debian: chromium) drives the pages; axe-core (npm) looks at their accessibility.

@@ -155,12 +155,17 @@ class DeadlineError(EngineError):
 class DeadlineUnattainable(DeadlineError):
     """Even the fastest qualifying variant is predicted to finish too late."""
 
-    def __init__(self, max_latency_ms: float, predicted_ms: float, variant: str) -> None:
+    def __init__(
+        self, max_latency_ms: float, predicted_ms: float, variant: str, first_word: bool = False
+    ) -> None:
         self.max_latency_ms = max_latency_ms
         self.predicted_ms = predicted_ms
         self.variant = variant
+        limit = f"max_latency_ms {max_latency_ms:g}"
+        if first_word:
+            limit = f"a first word within {max_latency_ms:g} ms"
         super().__init__(
-            f"max_latency_ms {max_latency_ms:g} cannot be met: the fastest qualifying variant, "
+            f"{limit} cannot be met: the fastest qualifying variant, "
             f"{variant}, is predicted to take {predicted_ms:.1f} ms now; raise the budget, "
             "or use on_miss=degrade"
         )

@@ -137,6 +137,7 @@ class EnginePool:
         """Let the gauges show this engine."""
         requests = self._parts.requests
         self.telemetry.watch_open(lambda: requests.open, lambda: requests.slots_taken)
+        self.telemetry.watch_load(requests.running, requests.utilization, self._parts.price)
         self.telemetry.watch_engine(lambda: self.silent_s)
         self.telemetry.watch_queue(self._parts.requests.waiting, self._parts.requests.request_bytes)
         self.telemetry.watch_stages(self._stages.loaded_bytes)

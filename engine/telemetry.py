@@ -15,6 +15,8 @@ from prometheus_client import (
     ProcessCollector,
     Summary,
 )
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
 
 from artifact.task import TaskName
 from engine.types import MadeBy, Outcome
@@ -52,6 +54,9 @@ _RATIOS = (0.25, 0.5, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
 ZERO_WHEN_IDLE = (
     "otmv_queue_depth",
     "otmv_open_requests",
+    "otmv_running_requests",
+    "otmv_utilization_ratio",
+    "otmv_marginal_points_per_second",
     "otmv_caption_slots_taken",
     "otmv_body_bytes",
     "otmv_pictures_decoding",
@@ -65,6 +70,19 @@ MOST_ADAPTER_NAMES = 200
 
 OTHER_ADAPTERS = "other:"
 """The label of all further ones; no adapter may be called so."""
+
+
+class _BelowZero(Collector):
+    """A histogram with buckets below 0: it has no sum, and OpenMetrics wants no count then."""
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+
+    def collect(self) -> Iterable[Metric]:
+        """Return its buckets."""
+        for metric in self._histogram.collect():
+            metric.samples = [each for each in metric.samples if each.name.endswith("_bucket")]
+            yield metric
 
 
 class Telemetry:
@@ -102,11 +120,13 @@ class Telemetry:
         self._phase_s = self._histogram("phase_seconds", "Time per phase.", _SECONDS, "phase")
         self._step_rows = self._histogram("step_rows", "Rows per step.", _ROWS)
         self._queue_s = self._histogram("queue_wait_seconds", "Submission to first step.", _SECONDS)
-        self._slack_s = self._histogram(
-            "slack_at_start_seconds",
+        self._slack_s = Histogram(
+            "otmv_slack_at_start_seconds",
             "Deadline - now - predicted time to a first answer, at the first step.",
-            _SLACK,
+            buckets=_SLACK,
+            registry=None,
         )
+        self.registry.register(_BelowZero(self._slack_s))
         self._ratio = self._histogram(
             "latency_prediction_ratio",
             "Actual / predicted time from the moment the variant is final.",
@@ -141,6 +161,14 @@ class Telemetry:
         self._adapter_names: set[str] = set()
         self._depth = self._gauge("queue_depth", "Requests admitted and not yet running.")
         self._open = self._gauge("open_requests", "Requests admitted and not yet ended.")
+        self._running = self._gauge("running_requests", "Requests that have begun and not ended.")
+        self._utilization = self._gauge(
+            "utilization_ratio", "Share of the places for requests, or for captions, that is taken."
+        )
+        self._price = self._gauge(
+            "marginal_points_per_second",
+            "Points of quality (of 100) that a second of further work now would cost.",
+        )
         self._slots = self._gauge("caption_slots_taken", "Slots of captions that are held.")
         self._bodies = self._gauge("body_bytes", "Request bodies in memory.")
         self._pictures = self._gauge(
@@ -306,6 +334,17 @@ class Telemetry:
         """Read how many requests are open, and the slots they hold, whenever metrics are read."""
         self._open.set_function(count)
         self._slots.set_function(slots)
+
+    def watch_load(
+        self,
+        running: Callable[[], float],
+        utilization: Callable[[], float],
+        price: Callable[[], float],
+    ) -> None:
+        """Read what routers choose a server by whenever metrics are read."""
+        self._running.set_function(running)
+        self._utilization.set_function(utilization)
+        self._price.set_function(price)
 
     def watch_queue(self, depth: Callable[[], float], request_bytes: Callable[[], float]) -> None:
         """Read the queue's depth and the open requests' bytes whenever metrics are read."""

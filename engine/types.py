@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -31,6 +31,8 @@ class Budget:
     counted from the arrival of the request head, is hard under `reject`, soft under `degrade`.
     `min_on_time_probability`: a request with an answer never goes deeper below this chance of being
     on time. None: under `reject` 0.99; under `degrade` there is no such limit.
+    `max_first_token_ms`, counted as the latency is: until the first word of a caption that is read
+    while it is written; as hard as the latency, and beside it. Other tasks do not look at it.
     """
 
     max_latency_ms: float | None = None
@@ -39,6 +41,13 @@ class Budget:
     variant: str | None = None
     on_miss: OnMiss = "degrade"
     min_on_time_probability: float | None = None
+    max_first_token_ms: float | None = None
+
+    def for_whole_answer(self) -> Budget:
+        """Return the same for an answer that comes at once: its first word comes with its last."""
+        limits = [each for each in (self.max_latency_ms, self.max_first_token_ms) if each]
+        latency_ms = min(limits, default=None)
+        return replace(self, max_latency_ms=latency_ms, max_first_token_ms=None)
 
 
 DegradedReason = Literal["time", "load", "late"]

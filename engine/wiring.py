@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 
 from artifact.store import Artifact
 from engine.clock import Clock
 from engine.config import EngineConfig
+from engine.elastic.price import price
+from engine.elastic.snapshot import Snapshot
 from engine.loop.caption_rounds import CaptionRounds
 from engine.loop.executor import Executor, LoopParts
 from engine.loop.idle.audit import Audit
@@ -54,6 +56,7 @@ class Parts:
     executor: Executor
     retake: ProfileRetake
     shelf: AdapterShelf
+    price: Callable[[], float]
 
 
 def wire(
@@ -108,6 +111,17 @@ def wire(
         executor=Executor(loop, max_batch, config.late_answer_worth, works),
         retake=retake,
         shelf=shelf,
+        price=partial(_price, requests, predictor, max_batch, clock),
+    )
+
+
+def _price(requests: OpenRequests, predictor: Predictor, max_batch: int, clock: Clock) -> float:
+    """Return what a second of other work now would cost the open requests."""
+    now = clock.now_s()
+    predictor.refresh(now)
+    chances = predictor.times.chances
+    return price(
+        Snapshot(requests.rows(), max_batch, correction=chances.level, chances=chances), now
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -57,6 +57,9 @@ _Folder = Annotated[
 ]
 _Host = Annotated[str | None, typer.Option(help="Address to listen on.")]
 _Port = Annotated[int | None, typer.Option(help="Port to listen on; 0 picks one.")]
+_GrpcPort = Annotated[
+    int | None, typer.Option(help="Port for gRPC, beside the other; 0 picks one. Needs .[grpc].")
+]
 _Backend = Annotated[
     str | None, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")
 ]
@@ -81,6 +84,7 @@ def serve(
     artifact: _Folder = None,
     host: _Host = None,
     port: _Port = None,
+    grpc_port: _GrpcPort = None,
     backend: _Backend = None,
     memory_budget: _MemoryBudget = None,
     adapters: _AdaptersFolder = None,
@@ -96,6 +100,7 @@ def serve(
         "artifact": artifact,
         "host": host,
         "port": port,
+        "grpc_port": grpc_port,
         "backend": backend,
         "memory_budget": memory_budget,
         "adapters": adapters,
@@ -148,13 +153,18 @@ def _load_and_run(settings: Settings, *, as_json: bool) -> None:
 
         def on_ready(serving: Serving) -> None:
             status.stop()
+            addresses = {"url": url}
+            if served.state.grpc is not None:
+                host = url.removeprefix("http://").rpartition(":")[0]
+                addresses["grpc"] = f"{host}:{served.state.grpc.port}"
             if as_json:
-                _log.info("ready", extra={"url": url})
+                _log.info("ready", extra=addresses)
             else:
-                _announce(serving.pool(), url)
+                _announce(serving.pool(), addresses)
 
         version = importlib.metadata.version("otmv-serve")
-        run(create_app(settings, open_pool, telemetry, clock, version), sock, on_ready)
+        served = create_app(settings, open_pool, telemetry, clock, version)
+        run(served, sock, on_ready)
 
 
 def engine_config(settings: Settings) -> EngineConfig:
@@ -183,7 +193,7 @@ def _shown(status: Status, progress: Progress) -> Callable[[str, float], None]:
     return both
 
 
-def _announce(pool: Pool, url: str) -> None:
+def _announce(pool: Pool, addresses: Mapping[str, str]) -> None:
     """Show what is offered, and where."""
     manifest, offers = pool.artifact.manifest, pool.offers()
     title = f"{manifest.name}: {', '.join(manifest.tasks)}"
@@ -195,6 +205,9 @@ def _announce(pool: Pool, url: str) -> None:
     show(shown, errors())
     if manifest.domain is not None:
         note(f"domain: {manifest.domain.line}")
+    url = addresses["url"]
+    if "grpc" in addresses:
+        note(f"gRPC: {addresses['grpc']}")
     note(f"ready: {url}  (docs: {url}/docs, metrics: {url}/metrics)")
 
 

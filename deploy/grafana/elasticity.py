@@ -12,7 +12,12 @@ from monitoring.tasks import TITLES
 
 def rows() -> Rows:
     """Return the dashboard's rows: title and panels."""
-    return (("Variants", _variants()), ("Steps", _steps()), ("Memory", _memory()))
+    return (
+        ("Variants", _variants()),
+        ("Load", _load()),
+        ("Steps", _steps()),
+        ("Memory", _memory()),
+    )
 
 
 def _variants() -> tuple[object, ...]:
@@ -57,6 +62,35 @@ def _variants() -> tuple[object, ...]:
             ),
             span=24,
             top=1,
+        ),
+    )
+
+
+def _load() -> tuple[object, ...]:
+    return (
+        graph(
+            "Requests",
+            "Admitted requests, by whether they have begun.",
+            "none",
+            PanelQuery(f"sum({SCOPE.pick('otmv_running_requests')})", "running"),
+            PanelQuery(f"sum({SCOPE.pick('otmv_queue_depth')})", "waiting"),
+            stacked=StackingMode.NORMAL,
+            span=8,
+        ),
+        graph(
+            "Places taken",
+            "Share of the places, or of the captions' slots if that is more.",
+            "percentunit",
+            PanelQuery(SCOPE.pick("otmv_utilization_ratio"), "{{instance}}"),
+            span=8,
+            top=1,
+        ),
+        graph(
+            "Price of time",
+            "Points of quality that a second of further work would cost the open requests.",
+            "none",
+            PanelQuery(SCOPE.pick("otmv_marginal_points_per_second"), "{{instance}}"),
+            span=8,
         ),
     )
 

@@ -55,7 +55,11 @@ OTHERS = (
         "clients",
         packages=(
             "openai>=3.50",
-            "tritonclient[http]",
+            "tritonclient[http,grpc]",  # grpc: in a process of its own, see grpc_client.py
+            "kserve",
+            "langchain-openai",
+            "jsonschema",  # answers against published schemas
+            "httpx",  # the line of Python that the playground shows
             "huggingface-hub",
             "playwright>=1.65",  # Chromium before our pages
             "pytest",
@@ -67,6 +71,8 @@ OTHERS = (
 )
 _ALONE = frozenset({"reference"})
 """Installed with --no-deps: their own requirements pull what nothing here needs."""
+_FREE = frozenset({"rivals", "clients"})
+"""Not held to the versions that developers have: other programs, which need others of some."""
 _PYTHON = "3.11"
 _CUDA_OF_TORCH = re.compile(r"(nvidia-|cuda-toolkit==|triton==)")
 
@@ -86,7 +92,7 @@ def _compile(lock: Lock, options: Sequence[str]) -> None:
     words += ["--generate-hashes", "--no-emit-index-url", "--no-header", "--no-annotate"]
     words += [f"--extra={extra}" for extra in lock.extras]
     words += ["--no-deps"] if lock.name in _ALONE else []
-    if lock is not DEVELOP and lock.name != "rivals":
+    if lock is not DEVELOP and lock.name not in _FREE:
         words += [f"--constraint={DEVELOP.path}"]
     sources = ["pyproject.toml"] if lock.project else ["-"]
     subprocess.run(

@@ -96,6 +96,7 @@ class Route:
     `rows`: how many rows of a batch it takes (two for a statement, the beams of a caption).
     `kind`: what rows have in common that may ever share a batch. `tails[j]`: what comes after stop
     j: the head, or a caption's words, `tail_calls` calls. `tailed`: that differs from stop to stop.
+    `whole_tails[j]`: the same with what is due later, a caption's words after the first.
     `at_stop[p]`: no step since the last stop. `gain[j]`: points won from stop j to stop j + 1.
     `kin`: the routes a row may take, this one among them; at `forks` it may turn to another.
     """
@@ -122,6 +123,7 @@ class Route:
         "tail_calls",
         "tailed",
         "tails",
+        "whole_tails",
     )
 
     def __init__(
@@ -132,6 +134,7 @@ class Route:
         tails: Sequence[Line] = (),
         kind: Call | None = None,
         tail_calls: int = 1,
+        whole_tails: Sequence[Line] = (),
     ) -> None:
         self.course = course
         self.rows = rows
@@ -144,7 +147,7 @@ class Route:
         self.head_call: Call | None = course.head
         self.head_line: Line = (0.0, 0.0) if course.head is None else line(*course.head)
         self.tails: list[Line] = list(tails) or [self.head_line] * self.legs
-        self.tailed = bool(tails)
+        self.whole_tails, self.tailed = list(whole_tails) or self.tails, bool(tails)
         self.tail_calls = tail_calls if tails or course.head else 0
         ends = [stop.steps for stop in course.stops]
         positions = range(len(course.calls) + 1)

@@ -19,8 +19,8 @@ def too_dear(row: RowView, snapshot: Snapshot, now: float) -> bool:
     leg = route.passed[position]
     after_fixed_s, after_row_s = route.rest(route.course.stops[leg].steps)
     begin_fixed_s, begin_row_s = route.rest(0)
-    fixed_s = begin_fixed_s - after_fixed_s + route.tails[leg][0]
-    row_s = begin_row_s - after_row_s + route.tails[leg][1]
+    fixed_s = begin_fixed_s - after_fixed_s + route.whole_tails[leg][0]
+    row_s = begin_row_s - after_row_s + route.whole_tails[leg][1]
     whole_s = (fixed_s / snapshot.max_batch + row_s * route.rows) * snapshot.correction
     if snapshot.arrivals_hz * whole_s < BUSY:
         return False

@@ -116,7 +116,8 @@ class CaptionRounds:
                 continue
             request.ran(current.expected_s)
             request.first_word_s = request.first_word_s or now
-            if request.stream is not None and not row.done:
+            refused = now > request.first_due_s and request.budget.on_miss == "reject"
+            if request.stream is not None and not row.done and not refused:
                 request.stream.grow(row.words)
         return [request for _, request in ended], failed
 

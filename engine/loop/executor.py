@@ -291,10 +291,18 @@ class Executor:
         now = self.parts.clock.now_s()
         for request in requests:
             view = request.view
+            if request.awaits_first_word and request.text_begun:
+                self._first_word(request, now)
             if request.id in failed or request.row.done:
                 self._finish(request, failed.get(request.id))
             elif view.route.passed[view.position]:
                 self._learn(request, now)
+
+    def _first_word(self, request: Request, now: float) -> None:
+        """Schedule a request by its answer's deadline from now on."""
+        self._learn(request, now)
+        self.parts.variants.first_word(request, now)
+        self.taken_in.first_word_came(request, now)
 
     def _finish(self, request: Request, error: EngineError | None) -> None:
         """End a request, with its answer or why it has none; if that throws, as a fault of ours."""

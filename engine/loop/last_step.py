@@ -28,7 +28,7 @@ class LastStep:
 
     def on_time_chance(self, request: Request, together: int) -> float | None:
         """Return the chance that a request settled after it is on time, as seen before it."""
-        if not request.has_deadline:
+        if not request.has_deadline or request.awaits_first_word:
             return None
         route, position = request.view.route, request.view.position
         fixed_s, row_s = route.tail(position)

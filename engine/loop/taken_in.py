@@ -45,6 +45,15 @@ class TakenIn:
         """Let requests without a deadline be scheduled against a later one."""
         overdue = takewhile(lambda view: view.deadline_s <= now, self.views)
         for view in [view for view in overdue if not self.requests[view.id].has_deadline]:
-            del self.views[bisect_left(self.views, urgency(view), key=urgency)]
-            view.deadline_s = now + PATIENCE_S
-            insort(self.views, view, key=urgency)
+            self._put_off(view, now + PATIENCE_S)
+
+    def first_word_came(self, request: Request, now: float) -> None:
+        """Let a request be scheduled against its own deadline from its first word on."""
+        due_s = request.deadline_s - request.reply_s if request.has_deadline else now + PATIENCE_S
+        self._put_off(request.view, due_s)
+        request.view.expires_s = request.expires_s
+
+    def _put_off(self, view: RowView, deadline_s: float) -> None:
+        del self.views[bisect_left(self.views, urgency(view), key=urgency)]
+        view.deadline_s = deadline_s
+        insort(self.views, view, key=urgency)

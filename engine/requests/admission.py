@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from artifact.task import TASKS, Task, TaskName
@@ -15,6 +15,7 @@ from engine.requests.policy import check_budget, expires_s
 from engine.requests.request import Request
 from engine.residency.adapters.shelf import AdapterShelf
 from engine.residency.family import Family
+from engine.rows.caption.stream import FIRST_WORDS
 from engine.tasks.caption import check_beams
 from engine.types import Budget
 
@@ -89,28 +90,33 @@ class Admission:
     def _planned(self, task: Task, budget: Budget, known: Known, beams: int, now: float) -> Request:
         limit_ms = budget.max_latency_ms or self._config.default_latency_ms
         deadline_s = math.inf if limit_ms is None else known.arrived_s + limit_ms / 1e3
-        due_s = deadline_s - known.reply_s
+        first_due_s = _first_due_s(task, budget, known, deadline_s)
+        due_s = min(deadline_s, first_due_s) - known.reply_s
         bucket = self._family.text_bucket(math.inf if task.writes else known.tokens or math.inf)
         wait_s = max(known.decode_s, self._planner.backlog(now).before_s(due_s))
         fitting = self._planner.fitting(task, budget, beams=beams)
         words = known.tokens if task.writes else None
+        limits = budget
+        if not math.isinf(first_due_s):
+            rest_s = deadline_s - first_due_s
+            fitting = self._planner.written_within(fitting, rest_s, words, beams)
+            limits, words = replace(budget, max_latency_ms=None), FIRST_WORDS
         plan = partial(self._planner.plan, bucket=bucket, batch=beams, words=words, waits=False)
         try:
-            choice = plan(fitting, budget, due_s - now, wait_s)
+            choice = plan(fitting, limits, due_s - now, wait_s)
         except DeadlineUnattainable:
             # Times learned under load would refuse for ever: a refused request teaches nothing.
             if not (self._requests.idle and self._planner.forget_load(now)):
                 raise
-            choice = plan(fitting, budget, due_s - now, wait_s)
+            choice = plan(fitting, limits, due_s - now, wait_s)
         return Request(
             id=self._requests.next_id(),
             task=task,
             budget=budget,
             arrived_s=known.arrived_s,
             deadline_s=deadline_s,
-            expires_s=expires_s(
-                deadline_s, budget.on_miss == "reject", self._config.grace_s, known.reply_s
-            ),
+            expires_s=self._expires_s(deadline_s, budget, known),
+            first_due_s=first_due_s,
             reply_s=known.reply_s,
             request_bytes=self._family.member(task.name, choice.variant).request_bytes * beams,
             beams=beams,
@@ -121,6 +127,18 @@ class Admission:
             keys=max(offer.keys[-1] for offer in fitting) + 1,
             lost=choice.lost,
         )
+
+    def _expires_s(self, deadline_s: float, budget: Budget, known: Known) -> float:
+        strict = budget.on_miss == "reject"
+        return expires_s(deadline_s, strict, self._config.grace_s, known.reply_s)
+
+
+def _first_due_s(task: Task, budget: Budget, known: Known, deadline_s: float) -> float:
+    """Return when the first word is due; infinite where that says no more than the deadline."""
+    if not task.writes or budget.max_first_token_ms is None:
+        return math.inf
+    due_s = known.arrived_s + budget.max_first_token_ms / 1e3
+    return due_s if due_s < deadline_s else math.inf
 
 
 _REASONS: dict[type[EngineError], str] = {

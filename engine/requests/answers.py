@@ -58,7 +58,7 @@ class AnswerMaker:
             executed_blocks=member.pattern.depth,
             quality=_quality(request, member, self._family.precision),
             predicted_s=request.answer_s,
-            deadline_met=now <= request.deadline_s if request.has_deadline else None,
+            deadline_met=_in_time(request, now),
             degraded_because=request.degraded_because,
             labels=labels,
             text=None if caption is None else self._decode(words),
@@ -79,6 +79,16 @@ class AnswerMaker:
         *stops, last = sorted(of_stops)
         found = {passed[executed[:blocks]]: of_stops[blocks] for blocks in stops}
         return found | {member.variant: of_stops[last]}
+
+
+def _in_time(request: Request, now: float) -> bool | None:
+    """Tell whether an answer came by its deadline and, of a stream, its first word; None: neither
+    had one.
+    """
+    if request.first_word_late:
+        return False
+    limited = request.has_deadline or request.budget.max_first_token_ms is not None
+    return now <= request.due_s if limited else None
 
 
 def _quality(request: Request, member: Member, precision: Precision) -> float | None:

@@ -50,7 +50,7 @@ class Endings:
         Raises:
             Exception: whatever an instrument raises; `fail` is to follow then.
         """
-        if error is None and request.budget.on_miss == "reject" and now > request.deadline_s:
+        if error is None and request.budget.on_miss == "reject" and now > request.due_s:
             error = DeadlineExpired(now - request.arrived_s)
         if error is None:
             try:

@@ -6,8 +6,10 @@ import itertools
 import math
 import threading
 from collections.abc import Callable, Collection
+from dataclasses import replace
 
 from artifact.task import TaskName
+from engine.elastic.snapshot import RowView, urgency
 from engine.errors import Draining, NotReady, QueueFull
 from engine.requests.backlog import Backlog, CostS
 from engine.requests.request import Request
@@ -65,6 +67,26 @@ class OpenRequests:
         """Return how many open requests have not begun."""
         with self._changed:
             return sum(not request.started for request in self._requests.values())
+
+    def running(self) -> float:
+        """Return how many open requests have begun."""
+        with self._changed:
+            return sum(request.started for request in self._requests.values())
+
+    def utilization(self) -> float:
+        """Return the share of the places that is taken, or of the captions' slots if it is more."""
+        with self._changed:
+            places = len(self._requests) / self._limit
+            return max(places, sum(self._held.values()) / self._slots if self._slots else 0.0)
+
+    def rows(self) -> list[RowView]:
+        """Return copies of the rows of open requests as the scheduler sees them, by urgency.
+
+        Those still being handed over have none yet.
+        """
+        with self._changed:
+            views = [each.view for each in self._requests.values() if hasattr(each, "view")]
+        return sorted(map(_copy, views), key=urgency)
 
     def request_bytes(self) -> float:
         """Return the bytes of open requests' own arrays, estimated."""
@@ -176,7 +198,7 @@ class OpenRequests:
             live = [
                 request
                 for request in self._requests.values()
-                if not request.lost and request.deadline_s > now and request.id not in without
+                if not request.lost and request.due_s > now and request.id not in without
             ]
         whole_s: dict[tuple[TaskName, str, int], float] = {}
         costs = []
@@ -184,7 +206,7 @@ class OpenRequests:
             kind = (request.task.name, request.least, request.bucket)
             if kind not in whole_s:
                 whole_s[kind] = cost_s(request.task, request.least, request.bucket, len(live))
-            costs.append((request.deadline_s, request.remaining * whole_s[kind]))
+            costs.append((request.due_s, request.remaining * whole_s[kind]))
         return Backlog(costs)
 
     def keys(self) -> int:
@@ -214,3 +236,10 @@ class OpenRequests:
         self._closed = True
         with self._changed:
             return list({**self._requests, **self._untold}.values())
+
+
+def _copy(view: RowView) -> RowView:
+    """Return a row that nobody moves: its owner may change route and position meanwhile."""
+    copied = replace(view)
+    copied.position = min(copied.position, len(copied.route.calls))
+    return copied

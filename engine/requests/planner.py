@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from functools import partial
 
 from artifact.task import TASKS, Task, TaskName
 from engine.errors import NoVariantFits
@@ -12,6 +13,7 @@ from engine.requests.policy import Choice, choose, qualifying
 from engine.requests.prediction import Predictor
 from engine.residency.family import Family, Member
 from engine.residency.stages import StageSet
+from engine.rows.caption.stream import FIRST_WORDS
 from engine.types import Budget, Offer
 
 _Hard = tuple[TaskName, int, float | None, float | None, str | None, int]
@@ -144,6 +146,22 @@ class Planner:
         bucket = self._bucket if bucket is None else bucket
         timer = self._timer(TASKS[fitting[0].task], bucket, batch, words, waits)
         return choose(fitting, budget, slack_s, timer, wait_s)
+
+    def written_within(
+        self, fitting: Sequence[Offer], limit_s: float, words: int | None, beams: int
+    ) -> tuple[Offer, ...]:
+        """Return what writes all but the first words within a limit; the quickest, if none does.
+
+        So where the first word is in time, the last one is.
+        """
+        task, level = TASKS[fitting[0].task], self._predictor.times.level
+
+        def rest_s(offer: Offer) -> float:
+            mean_s = partial(self._predictor.mean_s, task, offer.variant, self._bucket, beams)
+            return (mean_s(words) - mean_s(FIRST_WORDS)) * level
+
+        found = tuple(offer for offer in fitting if rest_s(offer) <= limit_s)
+        return found or (min(fitting, key=rest_s),)
 
     def quickest(self, fitting: Sequence[Offer]) -> str:
         """Return the variant that takes least time."""

@@ -41,7 +41,7 @@ def check_budget(budget: Budget) -> None:
         InvalidInput: for NaN, infinite, zero or negative limits, a quality above 1, or a chance
             that is no share of 1.
     """
-    for field in ("max_latency_ms", "max_memory_mb", "min_quality"):
+    for field in ("max_latency_ms", "max_first_token_ms", "max_memory_mb", "min_quality"):
         value = getattr(budget, field)
         if value is not None and not (math.isfinite(value) and value > 0):
             raise InvalidInput(field, f"must be a positive finite number, not {value}")
@@ -150,10 +150,12 @@ def choose(
     needed_s = service_s(fastest.variant)
     if budget.on_miss == "reject":
         # Time already gone counts against the budget, so it is shown as part of the prediction.
-        limit_ms = slack_s * 1e3 if budget.max_latency_ms is None else budget.max_latency_ms
+        asked_ms = budget.max_latency_ms or budget.max_first_token_ms
+        limit_ms = slack_s * 1e3 if asked_ms is None else asked_ms
         spent_ms = max(limit_ms - slack_s * 1e3, 0.0)
         predicted_ms = spent_ms + (wait_s + needed_s) * 1e3
-        raise DeadlineUnattainable(limit_ms, predicted_ms, fastest.variant)
+        first_word = budget.max_latency_ms is None and budget.max_first_token_ms is not None
+        raise DeadlineUnattainable(limit_ms, predicted_ms, fastest.variant, first_word)
     return Choice(fastest.variant, needed_s, because(place, "late"), lost=True)
 
 

@@ -12,7 +12,7 @@ from engine.elastic.correction import Way
 from engine.elastic.course import WORD
 from engine.elastic.snapshot import RowView
 from engine.residency.adapters.lease import AdapterLease
-from engine.rows.caption.stream import TextStream
+from engine.rows.caption.stream import FIRST_WORDS, TextStream
 from engine.rows.row import Row
 from engine.types import Answer, Budget, Degraded, Input
 
@@ -40,7 +40,7 @@ class Request:
     `given` to `stream`         `RowMaker`, once                       `submit`'s caller
     `variant`, `least`, `keys`  `Admission`, then `VariantSetter`      `admit`'s and `submit`'s
                                                                        callers, then the engine
-    `lost`                      `Admission`, then `VariantSetter`      `admit`'s caller, then the
+    `lost`, `first_due_s`       `Admission`, then `VariantSetter`      `admit`'s caller, then the
                                                                        engine
     all others                  `Executor` and its parts               the engine
     ==========================  =====================================  =====================
@@ -52,6 +52,8 @@ class Request:
         arrived_s: when its head arrived.
         deadline_s: arrival plus latency budget; infinite without one.
         expires_s: when work on it ends without an answer.
+        first_due_s: when the first word of its stream is due; infinite once that has come, and
+            without such a limit.
         reply_s: what of its time is left to the caller, from answer to reply.
         request_bytes: of its own arrays, estimated.
         beams: of a caption as admitted: the slots it may take. Else 1.
@@ -75,6 +77,7 @@ class Request:
         top_k: how many labels its answer lists.
         every_stop: its answer has what each stop says, so all of its stops are of one chain.
         submitted_s, started_s, first_word_s: when that happened.
+        first_word_late: it came after `first_due_s`.
         stream: sends its text while it grows.
         degraded_because: why a lower variant than the best qualifying one; None: it is the best.
         on_time_chance: of being on time, predicted before its last step; None: it is not settled,
@@ -106,6 +109,7 @@ class Request:
     keys: int
     lost: bool
 
+    first_due_s: float = math.inf
     adapter: AdapterLease | None = None
     future: Future[Answer] = field(default_factory=Future)
     submitted: bool = False
@@ -127,6 +131,7 @@ class Request:
     remaining: float = 1.0
     started_s: float = 0.0
     first_word_s: float = 0.0
+    first_word_late: bool = False
     on_time_chance: float | None = None
     answer_s: float = 0.0
     alone_s: float = 0.0
@@ -141,6 +146,28 @@ class Request:
     def has_deadline(self) -> bool:
         """Whether a latency budget applies."""
         return not math.isinf(self.deadline_s)
+
+    @property
+    def due_s(self) -> float:
+        """When the next thing that its caller waits for is due: its first word, or its answer."""
+        return min(self.deadline_s, self.first_due_s)
+
+    @property
+    def awaits_first_word(self) -> bool:
+        """Whether its first word has a deadline of its own, and has not come."""
+        return not math.isinf(self.first_due_s)
+
+    @property
+    def words_due(self) -> int | None:
+        """What bounds the words that are due by `due_s`."""
+        if not self.awaits_first_word:
+            return self.words
+        return FIRST_WORDS if self.words is None else min(self.words, FIRST_WORDS)
+
+    @property
+    def text_begun(self) -> bool:
+        """Whether the first of its text is sent, or written where nobody reads it yet."""
+        return self.first_word_s > 0 if self.stream is None else self.stream.begun
 
     @property
     def labels(self) -> tuple[TaskName, str]:

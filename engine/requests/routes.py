@@ -9,6 +9,7 @@ from engine.elastic.course import WORD, Course, Line, Route, Stop, chains, link
 from engine.requests.mean_times import MeanTimes
 from engine.requests.prediction import Predictor
 from engine.residency.family import Family
+from engine.rows.caption.stream import FIRST_WORDS
 from engine.types import Offer
 
 _POINTS = 100.0
@@ -19,7 +20,7 @@ class _RoutesByMeans:
 
     def __init__(self, means: MeanTimes) -> None:
         self.means = means
-        self.elastic: dict[tuple[TaskName, tuple[str, ...], int, int, int], Route] = {}
+        self.elastic: dict[tuple[TaskName, tuple[str, ...], int, int, int, bool], Route] = {}
         self.fixed: dict[tuple[TaskName, str, int, int, int], Route] = {}
         self.words: dict[tuple[TaskName, str, int, int], Route] = {}
 
@@ -66,6 +67,7 @@ class Router:
         bucket: int,
         words: int | None = None,
         beams: int = 1,
+        first: bool = False,
     ) -> Route:
         """Return the route a request starts on: to the nearest stop; it knows its kin.
 
@@ -75,15 +77,16 @@ class Router:
             bucket: padded text length; 0 for captions.
             words: bound of a caption's words.
             beams: of a caption.
+            first: only its first word is due by the deadline it is scheduled against.
         """
         allowed = tuple(offer.variant for offer in fitting)
         expected = self._expected(words) if task.writes else 0
-        key, known = (task.name, allowed, bucket, expected, beams), self._known
+        key, known = (task.name, allowed, bucket, expected, beams, first), self._known
         if key not in known.elastic:
             points = _points(fitting)
             patterns = {v: self._family.member(task.name, v).pattern for v in allowed}
             ways = [
-                self._along(known.means, task, chain, points, bucket, expected, beams)
+                self._along(known.means, task, chain, points, bucket, expected, beams, first)
                 for chain in chains(patterns, points, tuple(points))
             ]
             link(ways)
@@ -99,6 +102,7 @@ class Router:
         bucket: int,
         words: int,
         beams: int,
+        first: bool,
     ) -> Route:
         programs = {v: self._family.member(task.name, v).programs[0] for v in chain}
         steps = list(programs[chain[-1]].steps)
@@ -108,7 +112,11 @@ class Router:
         calls = tuple((step.stage, bucket) for step in steps)
         course = Course(calls, tuple(step.order for step in steps), stops, head)
         tails = _tails(means, task, chain, words, beams)
-        return Route(course, means.line, task.rows, tails, tail_calls=words or 1)
+        if not first:
+            return Route(course, means.line, task.rows, tails, tail_calls=words or 1)
+        due = min(words, FIRST_WORDS)
+        due_tails = _tails(means, task, chain, due, beams)
+        return Route(course, means.line, task.rows, due_tails, tail_calls=due, whole_tails=tails)
 
     def words(self, task: Task, variant: str, words: int | None, beams: int) -> Route:
         """Return the route of a caption that has seen its picture: it is at position 1.

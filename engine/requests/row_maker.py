@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isinf
 
 from engine.elastic.snapshot import RowView
 from engine.errors import InvalidInput
@@ -65,9 +66,11 @@ class RowMaker:
         request.row = task.row(given, asked, member.programs, self._context)
         if request.adapter is not None:
             request.row.adapt(request.adapter.place_for(name))
-        due_s = request.deadline_s - request.reply_s if request.has_deadline else now + PATIENCE_S
+        due_s = now + PATIENCE_S if isinf(request.due_s) else request.due_s - request.reply_s
+        strict = request.budget.on_miss == "reject"
+        expires_s = min(request.expires_s, request.first_due_s) if strict else request.expires_s
         request.view = RowView(
-            request.id, route, due_s, request.expires_s, least_chance=least_chance(request.budget)
+            request.id, route, due_s, expires_s, least_chance=least_chance(request.budget)
         )
         request.elastic = self._router.is_elastic(request.task)
         request.text_bucket, request.words, request.top_k = asked.bucket, asked.words, asked.top_k

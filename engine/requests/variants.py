@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from math import inf, isinf
 
 from engine.elastic.course import Route
 from engine.errors import DeadlineError, DeadlineExpired, DeadlineUnattainable
@@ -12,6 +13,7 @@ from engine.requests.prediction import Predictor
 from engine.requests.request import Request
 from engine.requests.routes import Router
 from engine.residency.family import Family
+from engine.rows.caption.stream import FIRST_WORDS
 from engine.telemetry import Telemetry
 from engine.types import Offer
 
@@ -42,14 +44,15 @@ class VariantSetter:
 
         Where the variant is chosen at the first step, it is the quickest variant's until then.
         """
-        task = request.task
+        task, first = request.task, request.awaits_first_word
         fitting = self._fitting(request)
         request.keys = max(offer.keys[-1] for offer in fitting) + 1
         if self._router.is_elastic(task):
-            route = self._router.elastic(task, fitting, text_bucket, words, beams)
+            route = self._router.elastic(task, fitting, text_bucket, words, beams, first)
         else:
             variant = self._planner.quickest(fitting)
-            route = self._router.fixed(task, variant, text_bucket, words, beams)
+            due = FIRST_WORDS if first else words
+            route = self._router.fixed(task, variant, text_bucket, due, beams)
         request.least = route.course.stops[0].variant
         return route
 
@@ -89,11 +92,11 @@ class VariantSetter:
         choice = self._planner.plan(
             self._fitting(request),
             request.budget,
-            request.deadline_s - now,
-            wait_s if request.has_deadline else 0.0,
+            request.due_s - now,
+            0.0 if isinf(request.due_s) else wait_s,
             bucket=request.text_bucket,
             batch=batch,
-            words=request.words,
+            words=request.words_due,
         )
         request.variant = request.least = choice.variant
         request.lost, request.degraded_because = choice.lost, choice.degraded_because
@@ -102,13 +105,19 @@ class VariantSetter:
         self.turn(
             request,
             self._router.fixed(
-                task, choice.variant, request.text_bucket, request.words, request.texts
+                task, choice.variant, request.text_bucket, request.words_due, request.texts
             ),
         )
 
     def _fitting(self, request: Request) -> tuple[Offer, ...]:
-        found = self._planner.fitting(request.task, request.budget, request.variant, request.beams)
-        return self._router.one_chain(request.task, found) if request.every_stop else found
+        task, beams = request.task, request.beams
+        found = self._planner.fitting(task, request.budget, request.variant, beams)
+        if request.every_stop:
+            found = self._router.one_chain(task, found)
+        if not request.awaits_first_word:
+            return found
+        rest_s = request.deadline_s - request.first_due_s
+        return self._planner.written_within(found, rest_s, request.words, beams)
 
     def start(self, request: Request, now: float, batch: int) -> None:
         """Note that a request's first step comes now, in a batch of about `batch` rows."""
@@ -120,7 +129,7 @@ class VariantSetter:
         request.started, request.started_s = True, now
         request.lost = request.lost or now + mean_s > request.view.deadline_s
         request.begin_way(now, None if request.lost else mean_s)
-        slack_s = request.deadline_s - now - promised_s if request.has_deadline else None
+        slack_s = None if isinf(request.due_s) else request.due_s - now - promised_s
         self._telemetry.started(now - request.submitted_s, slack_s)
 
     def settle(self, request: Request, now: float, together: int, gave_way: bool = False) -> None:
@@ -144,10 +153,25 @@ class VariantSetter:
         if not request.task.writes:
             view.final, request.remaining = True, 0.0
             return
-        view.route = self._router.words(request.task, stop.variant, request.words, request.texts)
+        words = request.words_due
+        view.route = self._router.words(request.task, stop.variant, words, request.texts)
         view.position = 1
         request.moved(0)
         request.begin_way(now, None if request.lost else tail_s)
+
+    def first_word(self, request: Request, now: float) -> None:
+        """Note that a first word with a deadline of its own has come: the others are due later."""
+        request.first_word_late = now > request.first_due_s
+        request.first_due_s = inf
+        view = request.view
+        view.route = self._router.words(request.task, request.variant, request.words, request.texts)
+        view.position = 1 if request.row.caption is None else 1 + request.row.caption.decoded
+        request.moved(0)
+        rest_s = view.route.due_s(view.position)
+        request.alone_s += rest_s
+        request.remaining = rest_s / request.alone_s
+        request.lost = now + rest_s > request.deadline_s
+        request.begin_way(now, None if request.lost else rest_s)
 
     def _tail_s(self, route: Route, mean_s: float) -> float:
         """Return the seconds within which nine of ten answers come once they are settled."""
@@ -157,13 +181,15 @@ class VariantSetter:
         """Return why a request ends without an answer: too late, or sure to become so."""
         budget, view = request.budget, request.view
         elapsed_s = now - request.arrived_s
-        if now >= request.expires_s or budget.max_latency_ms is None:
+        first = request.awaits_first_word
+        limit_ms = budget.max_first_token_ms if first else budget.max_latency_ms
+        if now >= view.expires_s or limit_ms is None:
             return DeadlineExpired(elapsed_s)
         route = view.route
         left_s = route.fixed_s[view.position] + route.row_s[view.position]
         predicted_ms = (elapsed_s + left_s * self._predictor.times.level) * 1e3
         variant = route.course.stops[0].variant
-        return DeadlineUnattainable(budget.max_latency_ms, predicted_ms, variant)
+        return DeadlineUnattainable(limit_ms, predicted_ms, variant, first)
 
     def learn_length(self, request: Request) -> None:
         """Learn from a finished caption how long captions are."""

@@ -192,8 +192,10 @@ class _Exchange:
         self.record.on_miss = checked.budget.on_miss
         self.record.texts = tuple(served.texts(checked.fields))
         requests = served.engine_requests(checked, pool)
+        streams = asked.events is not None and served.writes
+        budget = checked.budget if streams else checked.budget.for_whole_answer()
         tenant, adapter = self.record.api_key or "", checked.adapter
-        work = Work(checked.budget, checked.pictures, requests, tenant, adapter)
+        work = Work(budget, checked.pictures, requests, tenant, adapter)
         if asked.events is not None:
             run, events = self._while_written(pool, work, asked), asked.events
             failed = partial(self._failed, events)

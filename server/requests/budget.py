@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -107,12 +106,7 @@ class BudgetDefaults:
     def merged(
         self, body: BudgetFields, headers: BudgetFields, first_token_ms: float | None = None
     ) -> Budget:
-        """Merge budgets field by field: the body wins over the headers, both over the defaults.
-
-        `first_token_ms` bounds the whole answer: what has ended by then has begun.
-        """
+        """Merge budgets field by field: the body wins over the headers, both over the defaults."""
         said = headers.model_dump(exclude_none=True) | body.model_dump(exclude_none=True)
-        if first_token_ms is not None:
-            said["max_latency_ms"] = min(first_token_ms, said.get("max_latency_ms", math.inf))
         defaults = {"on_miss": self.on_miss, "max_latency_ms": self.max_latency_ms}
-        return Budget(**(defaults | said))
+        return Budget(**(defaults | said), max_first_token_ms=first_token_ms)

@@ -25,6 +25,7 @@ OURS = {*PACKAGES, "deploy", "structure", "tests"}
 TOOLS = {"dev", "rivals"}
 """Extras that no user installs."""
 IMPORTED_AS = {
+    "mlperf_loadgen": "mlcommons-loadgen",
     "PIL": "pillow",
     "pythonjsonlogger": "python-json-logger",
     "cuda": "cuda-bindings",

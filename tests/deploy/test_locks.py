@@ -17,7 +17,17 @@ from deploy.supply.torch_cpu import TORCH_CPU_SHA256
 ROOT = Path(__file__).parents[2]
 LOCKS = (DEVELOP, *OTHERS)
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-ASKED_FOR_ALONE = {"rivals", "reference", "build", "supply", "fuzz", "mutants", "lock", "api"}
+ASKED_FOR_ALONE = {
+    "rivals",
+    "reference",
+    "build",
+    "supply",
+    "fuzz",
+    "mutants",
+    "lock",
+    "api",
+    "clients",
+}
 """Environments of their own."""
 
 

@@ -20,6 +20,7 @@ from cli.commands.bench.console import (
 )
 from cli.commands.bench.das import das
 from cli.commands.bench.data import data
+from cli.commands.bench.loadgen.command import loadgen
 from cli.commands.bench.siege import siege
 from cli.commands.bench.slo import slo
 from cli.commands.bench.table4 import HELP, table4
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, add_completion=False, rich_markup_mode="rich")
 app.command()(das)
 app.command()(data)
+app.command()(loadgen)
 app.command()(siege)
 app.command()(slo)
 app.command(help=HELP)(table4)

@@ -57,7 +57,7 @@ def measure_on_data(subject: Subject, options: DataOptions) -> None:
                 problems,
                 partial(report, data.task),
             )
-        _print(found)
+        print_answers(found)
         if options.results is not None:
             write_results(options.results, found)
             note(f"result files: {options.results}")
@@ -92,7 +92,7 @@ def _variants(subject: Subject, data: DataSet, text: str | None) -> tuple[str, .
     return chosen
 
 
-def _print(found: Answers) -> None:
+def print_answers(found: Answers) -> None:
     """Print one row per variant, and for the last one, the deepest, its groups."""
     scores = {variant: found.scores(variant) for variant in found.of}
     names = list(next(iter(scores.values())))

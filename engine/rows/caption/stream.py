@@ -12,6 +12,10 @@ _HALF = "\ufffd"
 """What the first tokens of a character that needs several are decoded to."""
 
 
+FIRST_WORDS = 2
+"""Words that are written before the first piece can be sent."""
+
+
 class TextStream:
     """Calls `on_text` with pieces that, joined, are the whole text.
 
@@ -30,6 +34,11 @@ class TextStream:
         self._decode = decode
         self._before = ""
         self._sent = ""
+
+    @property
+    def begun(self) -> bool:
+        """Whether a piece has been sent."""
+        return bool(self._sent)
 
     def grow(self, words: Sequence[int]) -> None:
         """Take the text so far."""

@@ -64,6 +64,8 @@ class InferRequests:
         all_binary = parameters.pop(_ALL_BINARY, False) is True
         inputs = _inputs(request.inputs, scanned, binary)
         model = given.path[len(self.before) : -len(self.behind)]
+        if request.model_name not in (None, model):
+            raise InvalidFields.one("model_name", "is another than that in the path; leave it out")
         question = InferQuestion(model, parameters, inputs)
         served, checked = question.read(given.reader, given.pool, given.headers)
         names = None if request.outputs is None else [each.name for each in request.outputs]

@@ -35,8 +35,12 @@ class OutputFields(WireModel):
 
 
 class InferRequest(WireModel):
-    """An inference request: `image`, and what its task is asked, as BYTES."""
+    """An inference request: `image`, and what its task is asked, as BYTES.
 
+    `model_name`, which KServe's client repeats from the path, must be the name that stands there.
+    """
+
+    model_name: str | None = Field(default=None, max_length=300)
     id: str | None = Field(default=None, max_length=200)
     parameters: Parameters = Field(default_factory=dict)
     inputs: list[InputFields] = Field(min_length=1, max_length=MOST_INPUTS, fail_fast=True)

@@ -16,6 +16,24 @@ EXTENSIONS = ("binary_tensor_data",)
 PLATFORM = "otmv"
 
 
+class ServerLive(WireModel):
+    """The server lives; some clients read this, not the status."""
+
+    live: bool = True
+
+
+class ServerReady(WireModel):
+    """Requests are taken."""
+
+    ready: bool = True
+
+
+class ModelReady(ServerReady):
+    """Requests for a model are taken."""
+
+    name: str
+
+
 class ServerMetadata(WireModel):
     """What the server is."""
 

@@ -16,7 +16,14 @@ from server.apis.exchange import answer_route
 from server.apis.model_name import ServedModel, read_model_name
 from server.apis.open_inference.infer import VERSION, InferRequests
 from server.apis.open_inference.infer_request import InferRequest
-from server.apis.open_inference.metadata import ModelMetadata, ServerMetadata, metadata_of
+from server.apis.open_inference.metadata import (
+    ModelMetadata,
+    ModelReady,
+    ServerLive,
+    ServerMetadata,
+    ServerReady,
+    metadata_of,
+)
 from server.apis.openapi.operations import budget_headers, json_operation
 from server.apis.openapi.other_errors import error_responses
 from server.errors.problem_json import header_references
@@ -96,35 +103,35 @@ async def server_metadata(request: Request) -> Response:
     return Response(body.model_dump_json(), media_type=JSON)
 
 
-@_others.get("/health/live", summary="Is the server alive?", response_class=Response)
+@_others.get("/health/live", summary="Is the server alive?", response_model=ServerLive)
 async def live() -> Response:
     """Answer 200 from the first moment."""
-    return Response()
+    return Response(ServerLive().model_dump_json(), media_type=JSON)
 
 
 @_others.get(
     "/health/ready",
     summary="Are requests taken?",
-    response_class=Response,
+    response_model=ServerReady,
     responses=error_responses(OPEN_INFERENCE, _READY_ERRORS),
 )
 async def ready(request: Request) -> Response:
     """Answer 200 once requests are taken."""
     _served(request)
-    return Response()
+    return Response(ServerReady().model_dump_json(), media_type=JSON)
 
 
 @_others.get(
     "/models/{model:path}/ready",
     summary="Does the model take requests?",
-    response_class=Response,
+    response_model=ModelReady,
     responses=error_responses(OPEN_INFERENCE, _NAMED_ERRORS),
 )
 @_others.get(f"/models/{{model:path}}/versions/{VERSION}/ready", include_in_schema=False)
 async def model_ready(request: Request, model: str) -> Response:
     """Answer 200 once requests for a model are taken."""
     read_model_name(model, _served(request))
-    return Response()
+    return Response(ModelReady(name=model).model_dump_json(), media_type=JSON)
 
 
 @_others.get(

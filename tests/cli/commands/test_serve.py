@@ -17,6 +17,7 @@ from server.access.keys import sha256_of
 
 ROOT = Path(__file__).parents[3]
 SUM = sha256_of("otmv-key")
+GRPC = ("--grpc-port", "8001")
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +37,13 @@ def test_print_config_shows_values_and_origins_and_ends(
     monkeypatch.setenv("OTMV_MAX_BATCH", "2")
     path = tmp_path / "otmv.toml"
     path.write_text(f'log_format = "json"\n[keys.alice]\nsha256 = "{SUM}"\n')
-    code, out, _ = serve("no-such-artifact", "--config", str(path), "--port", "9", "--print-config")
+    code, out, _ = serve(
+        "no-such-artifact", "--config", str(path), "--port", "9", *GRPC, "--print-config"
+    )
     assert code == 0
     shown = tomllib.loads(out)
     assert (shown["artifact"], shown["port"], shown["max_batch"]) == ("no-such-artifact", 9, 2)
+    assert shown["grpc_port"] == 8001
     assert shown["keys"]["alice"]["sha256"] == SUM[:8] + "..."
     assert "# OTMV_MAX_BATCH" in out
     assert f"# {path}" in out

@@ -24,6 +24,11 @@ def parts(pool: EnginePool) -> Parts:
     return pool._parts
 
 
+def open_requests(pool: EnginePool) -> list[Request]:
+    """Return the requests that are open."""
+    return [*parts(pool).requests._requests.values()]
+
+
 def adapter_users(pool: EnginePool, place: int) -> int:
     """Return how many requests hold the adapter in a place."""
     return parts(pool).shelf._users[place]

@@ -81,14 +81,31 @@ def test_nothing_else_is(client: TestClient, pool: FakePool, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", FIRST_TOKEN_HEADERS)
-def test_a_time_to_the_first_token_bounds_the_whole_answer(name: str) -> None:
+def test_a_time_to_the_first_token_bounds_an_answer_that_comes_at_once(name: str) -> None:
     assert first_token_ms_from(Headers({name: " 200 "})) == 200
     defaults = BudgetDefaults("degrade", 1000)
     none = BudgetFields()
-    assert defaults.merged(none, none, 200).max_latency_ms == 200
-    assert defaults.merged(BudgetFields(max_latency_ms=50), none, 200).max_latency_ms == 50
-    assert defaults.merged(BudgetFields(max_latency_ms=900), none, 200).max_latency_ms == 200
-    assert defaults.merged(none, none, None).max_latency_ms == 1000
+
+    def whole(body: BudgetFields, first_ms: float | None) -> float | None:
+        budget = defaults.merged(body, none, first_ms).for_whole_answer()
+        assert budget.max_first_token_ms is None
+        return budget.max_latency_ms
+
+    assert whole(none, 200) == 200
+    assert whole(BudgetFields(max_latency_ms=50), 200) == 50
+    assert whole(BudgetFields(max_latency_ms=900), 200) == 200
+    assert whole(none, None) == 1000
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_of_a_stream_it_is_a_deadline_of_its_own(
+    client: TestClient, pool: FakePool, stream: bool
+) -> None:
+    body = {"image": IMAGE, "stream": stream, "budget": {"max_latency_ms": 900}}
+    client.post("/v1/caption", json=body, headers={FIRST_TOKEN_HEADERS[1]: "200"})
+    (ticket,) = pool.admitted
+    found = (ticket.budget.max_latency_ms, ticket.budget.max_first_token_ms)
+    assert found == ((900, 200) if stream else (200, None))
 
 
 @pytest.mark.parametrize("name", FIRST_TOKEN_HEADERS)

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 from grpc_health.v1 import health_pb2
 from open_inference.grpc import protocol as pb
 
+from server.apis.open_inference.grpc.codes import abortion_of, code_of
 from server.apis.open_inference.grpc.inner_request import (
     InnerRequest,
     InnerResponse,
@@ -30,16 +31,6 @@ from server.http.connection.head_admission import HeadAdmission
 from server.lifecycle.serving import Serving
 from server.requests.budget import FIRST_TOKEN_HEADERS, LIMIT_LATENCY_MS
 
-_CODES = {
-    401: grpc.StatusCode.UNAUTHENTICATED,
-    403: grpc.StatusCode.PERMISSION_DENIED,
-    404: grpc.StatusCode.NOT_FOUND,
-    408: grpc.StatusCode.DEADLINE_EXCEEDED,
-    429: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    499: grpc.StatusCode.CANCELLED,
-    503: grpc.StatusCode.UNAVAILABLE,
-    504: grpc.StatusCode.DEADLINE_EXCEEDED,
-}
 _PASSED = frozenset({"authorization", "traceparent", "tracestate", "x-request-id"})
 _PASSED_PREFIXES = ("x-otmv-", "x-slo-", "x-llm-d-slo-")
 _GIVEN_BACK = ("x-request-id", "retry-after")
@@ -95,10 +86,8 @@ class InferenceService:
             visit = self._admission.knock(
                 path.encode(), pairs, address, arrived_s, body, whole=True
             )
-        except InvalidFields as error:
-            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
-        except FrontBusy as error:
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, str(error))
+        except (InvalidFields, FrontBusy) as error:
+            await context.abort(*abortion_of(error))
         asked = InnerRequest("POST", path, pairs, body, address, arrived_s, visit)
         del request
         found = await asked.send(self._app)
@@ -122,12 +111,10 @@ class InferenceService:
         given = tuple((name, found.headers[name]) for name in _GIVEN_BACK if name in found.headers)
         context.set_trailing_metadata(given)
         if found.status != HTTPStatus.OK:
-            code = _CODES.get(found.status)
-            if code is None:
-                wrong = found.status < HTTPStatus.INTERNAL_SERVER_ERROR
-                code = grpc.StatusCode.INVALID_ARGUMENT if wrong else grpc.StatusCode.INTERNAL
             told = json.loads(found.body)
-            await context.abort(code, told.get("error") or told.get("detail", ""), given)
+            await context.abort(
+                code_of(found.status), told.get("error") or told.get("detail", ""), given
+            )
         return found.body
 
 

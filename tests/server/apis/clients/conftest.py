@@ -19,7 +19,8 @@ ROOT = Path(__file__).parents[4]
 DEMO = ROOT / "examples/demo-artifact"
 OTMV = os.environ.get("OTMV_PROGRAM", str(ROOT / ".venv/bin/otmv"))
 _READY = re.compile(r"ready: (http://\S+)")
-Serve = Callable[[dict[str, str]], str]
+_GRPC = re.compile(r"gRPC: (\S+)")
+Serve = Callable[..., str]
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +28,7 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serve]:
     """Serve the demo with some settings, in a process of its own each; their addresses."""
     cache = tmp_path_factory.mktemp("cache")
     with ExitStack() as servers:
-        yield lambda settings: servers.enter_context(_serving(cache, settings))
+        yield lambda settings, where=_READY: servers.enter_context(_serving(cache, settings, where))
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +50,7 @@ def embedder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     short = ("--steps", "4", "--pictures", "16", "--cache", folder / "pool")
     _otmv("tune", folder / "small.toml", "--out", tuned, *short)
     _otmv("export", tuned, "--out", artifact, "--pictures", "16")
-    with _serving(folder / "cache", {}, artifact) as address:
+    with _serving(folder / "cache", {}, _READY, artifact) as address:
         yield address
 
 
@@ -58,8 +59,16 @@ def _otmv(*words: str | Path) -> str:
     return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
 
 
+@pytest.fixture(scope="session")
+def grpc_address(serve: Serve) -> str:
+    """Serve the demo with gRPC; where that listens."""
+    return serve({"OTMV_GRPC_PORT": "0"}, _GRPC)
+
+
 @contextmanager
-def _serving(cache: Path, settings: dict[str, str], artifact: Path = DEMO) -> Iterator[str]:
+def _serving(
+    cache: Path, settings: dict[str, str], where: re.Pattern[str], artifact: Path = DEMO
+) -> Iterator[str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OTMV_")}
     process = subprocess.Popen(
         [OTMV, "serve", str(artifact), "--port", "0", "--cache-dir", str(cache)],
@@ -70,7 +79,11 @@ def _serving(cache: Path, settings: dict[str, str], artifact: Path = DEMO) -> It
     )
     assert process.stderr is not None
     lines = iter(process.stderr.readline, "")
-    found = next((match for match in map(_READY.search, lines) if match), None)
+    found = None
+    for line in lines:
+        found = where.search(line) or found
+        if _READY.search(line):
+            break
     assert found is not None, "the server has not started"
     try:
         yield found[1]

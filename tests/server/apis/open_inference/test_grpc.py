@@ -11,6 +11,8 @@ import pytest
 
 from engine.errors import QueueFull
 from server.access.keys import sha256_of
+from server.errors import FrontBusy, InvalidFields, ShareUsedUp
+from server.http.connection.head_admission import HeadAdmission
 from tests.server.kit import sample_pictures
 from tests.server.kit.fake_pool import FakePool
 from tests.server.kit.live_server import serving_fake
@@ -148,6 +150,47 @@ def test_errors_have_their_codes(client: Client, pool: FakePool) -> None:
     inside = client.refused(asked())
     assert inside.code() is grpc.StatusCode.INTERNAL
     assert "secret" not in inside.details()
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (FrontBusy(1.2), "UNAVAILABLE"),
+        (ShareUsedUp(1.2), "RESOURCE_EXHAUSTED"),
+        (QueueFull(8, 1.2), "RESOURCE_EXHAUSTED"),
+        (InvalidFields.one("x-slo-ttft-ms", "is no number"), "INVALID_ARGUMENT"),
+    ],
+)
+def test_codes_are_those_of_the_one_table(error: Exception, code: str) -> None:
+    codes = pytest.importorskip("server.apis.open_inference.grpc.codes")
+    found, why, given = codes.abortion_of(error)
+    assert (found.name, why) == (code, str(error))
+    assert dict(given) == ({} if code == "INVALID_ARGUMENT" else {"retry-after": "2"})
+
+
+def test_a_busy_front_is_unavailable_and_a_share_used_up_is_exhausted(
+    client: Client, pool: FakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for error, code in ((FrontBusy(1.2), "UNAVAILABLE"), (ShareUsedUp(1.2), "RESOURCE_EXHAUSTED")):
+
+        def refuse(*args: Any, error: Exception = error, **named: Any) -> None:
+            raise error
+
+        monkeypatch.setattr(HeadAdmission, "knock", refuse)
+        refused = client.refused(asked())
+        assert refused.code().name == code
+        assert dict(refused.trailing_metadata())["retry-after"] == "2"
+    assert not pool.admitted
+
+
+def test_reflection_describes_the_services(client: Client) -> None:
+    database = pytest.importorskip("grpc_reflection.v1alpha.proto_reflection_descriptor_database")
+    pool = pytest.importorskip("google.protobuf.descriptor_pool")
+    told = database.ProtoReflectionDescriptorDatabase(client.channel)
+    names = {"inference.GRPCInferenceService", "grpc.health.v1.Health"}
+    assert names < set(told.get_services())
+    service = pool.DescriptorPool(told).FindServiceByName("inference.GRPCInferenceService")
+    assert {each.name for each in service.methods} >= {"ModelInfer", "ServerReady", "ModelMetadata"}
 
 
 def test_a_call_that_is_late_or_left_is_cancelled(client: Client, pool: FakePool) -> None:

@@ -185,12 +185,24 @@ def test_metadata_says_what_is_taken_and_given(client: TestClient) -> None:
     assert [each["name"] for each in every["inputs"]] == ["image", "question", "statement"]
 
 
+def test_the_name_in_the_path_may_be_repeated(client: TestClient, pool: FakePool) -> None:
+    body = {"inputs": [IMAGE, QUESTION]}
+    assert client.post(INFER, json={**body, "model_name": "fake"}).status_code == 200
+    other = client.post(INFER, json={**body, "model_name": "other"})
+    assert other.status_code == 400
+    assert "model_name" in other.json()["error"]
+    assert len(pool.admitted) == 1
+
+
 def test_health_is_that_of_the_server(pool: FakePool, client: TestClient) -> None:
     paths = ("/v2/health/ready", "/v2/models/fake/ready", "/v2/models/fake/versions/1/ready")
-    assert [client.get(path).status_code for path in paths] == [200] * 3
+    found = [client.get(path) for path in paths]
+    assert [each.status_code for each in found] == [200] * 3
+    assert all(each.json()["ready"] is True for each in found), "as KServe's client reads it"
+    assert found[1].json()["name"] == "fake"
     pool.ready = False
     assert [client.get(path).status_code for path in paths] == [503] * 3
-    assert client.get("/v2/health/live").status_code == 200
+    assert client.get("/v2/health/live").json() == {"live": True}
 
 
 def test_refusals_keep_their_status_and_when_to_try_again(

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+
+import pytest
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.testclient import TestClient
 
@@ -24,7 +31,20 @@ def test_metrics_are_openmetrics_where_that_is_asked_for(client: TestClient) -> 
     page = client.get("/metrics", headers={"accept": accept})
     assert page.headers["content-type"].startswith("application/openmetrics-text")
     assert page.text.endswith("# EOF\n")
-    assert "process_resident_memory_bytes" in page.text
+    families = {family.name for family in openmetrics_families(page.text)}
+    assert {"process_resident_memory_bytes", "otmv_marginal_points_per_second"} <= families
+
+
+def test_promtool_finds_no_fault_in_the_metrics(client: TestClient) -> None:
+    program = shutil.which("promtool")
+    if program is None:
+        pytest.skip("the program `promtool` is not installed (Debian: package prometheus)")
+    ask_question(client)
+    page = client.get("/metrics").content
+    done = subprocess.run(
+        [program, "check", "metrics"], input=page, capture_output=True, timeout=60
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
 def test_every_response_is_counted(client: TestClient) -> None:

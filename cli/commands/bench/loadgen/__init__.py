@@ -1,0 +1,1 @@
+"""`otmv bench loadgen`: MLPerf's load generator before a running server."""

@@ -170,6 +170,8 @@ class FineTuning:
         for each in facts["tasks"].values():
             for name in ("data", "pictures", "labels", "reports"):
                 del each[name]
+            if each["data_share"] == 1:  # runs that began before there were shares go on
+                del each["data_share"]
         counts = {task: len(each.tuned.examples) for task, each in self.data.items()}
         model = self.model.config.to_fields()
         return json.dumps(

@@ -57,6 +57,7 @@ class TunedOn(Part):
         split: tuned on; one, or a list.
         chooses: split looked at while tuning, and while choosing variants.
         hold_out: in place of `chooses`: how many pictures of `split` are kept out of tuning for it.
+        data_share: share of the pictures of `split` that are tuned on, always the same ones.
         reports: split that quality will be reported on: named in the checkpoint, never read here.
         batch: requests a step, of all processes and accumulated parts together.
         weight: of its loss beside those of other tasks.
@@ -77,6 +78,7 @@ class TunedOn(Part):
     split: str | tuple[str, ...] = "train"
     chooses: str | None = None
     hold_out: int | None = Field(default=None, ge=1)
+    data_share: float = Field(default=1.0, gt=0.0, le=1.0)
     reports: str | None = None
     batch: int = Field(ge=1)
     weight: float = Field(default=1.0, gt=0.0)

@@ -1,0 +1,11 @@
+"""The ablations: one module each, found in `ABLATIONS`. A new one is a module and an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from loadtests.tuning.ablate.plans.contract import Ablation
+from loadtests.tuning.ablate.plans.skip_probability import SKIP_PROBABILITY
+
+ABLATIONS: Mapping[str, Ablation] = {each.name: each for each in (SKIP_PROBABILITY,)}
+"""Every ablation by its name, in the order in which lists show them."""

@@ -46,7 +46,8 @@ def _expected_s(settings: Mapping[str, Any], step_s: float) -> float:
     batch = sum(task["batch"] for task in recipe["tasks"].values())
     depths = len(settings.get("depths") or ()) or _usual_depths(recipe)
     asked = settings["examples"] * (depths + 1) / 2 / batch
-    return _START_S + step_s * (recipe["run"]["steps"] + _FORWARD_SHARE * asked)
+    steps: float = recipe["run"]["steps"] + _FORWARD_SHARE * asked
+    return _START_S + step_s * steps
 
 
 def _usual_depths(recipe: Mapping[str, Any]) -> int:

@@ -14,7 +14,7 @@ FULL_METHOD: Method = {"kind": "full"}
 _TUNED_SEED, _REPORTED_SEED, _REPORTED_PICTURES = 1, 4, 1000
 """Seeds of the generated world, as everywhere: tuned on, reported on."""
 _QUESTIONS = 6
-_TEXT_TOKENS = 24
+TEXT_TOKENS = 24
 _CAPTIONS_A_STEP = 6
 """One caption for so many questions."""
 
@@ -51,7 +51,7 @@ def base(scale: Scale, tasks: tuple[str, ...] = ("vqa", "caption")) -> Run:
     batches = {"vqa": scale.batch, "caption": max(1, scale.batch // _CAPTIONS_A_STEP)}
     batches["reason"] = max(1, scale.batch // 2)
     said = {task: {"data": world.said, "batch": batches[task], "split": "all"} for task in tasks}
-    recipe = _recipe("base", _shape(scale), FULL_METHOD, said, scale, scale.base_steps, 0)
+    recipe = recipe_of("base", shape_of(scale), FULL_METHOD, said, scale, scale.base_steps, 0)
     reports = {"vqa": {"data": REPORTED.said, "split": "all"}}
     settings = {"recipe": recipe, "reports": reports, "examples": scale.examples}
     settings["depths"] = [scale.orders]
@@ -84,9 +84,9 @@ def tuned(
     world = world_of(scale)
     task, reported = _DATA[data](world)
     steps = max(1, round(longer * scale.steps[data]))
-    said = {"vqa": {**task, "batch": scale.batch, "text_tokens": _TEXT_TOKENS}}
+    said = {"vqa": {**task, "batch": scale.batch, "text_tokens": TEXT_TOKENS}}
     model = {"checkpoint": "", "new_words": True}
-    recipe = _recipe("ablated", model, method, said, scale, steps, seed)
+    recipe = recipe_of("ablated", model, method, said, scale, steps, seed)
     settings: dict[str, Any] = {"recipe": recipe, "reports": {"vqa": reported}}
     settings["examples"] = scale.examples
     if method["kind"] == "full" and (depth := method.get("depth")):
@@ -110,11 +110,11 @@ def rehearsal(recipe: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
     if method["kind"] == "otmv":
         method = {"kind": "otmv", "keys": method.get("keys") or scale.keys}
     tasks = {
-        task: {"data": "none", "batch": said["batch"], "text_tokens": _TEXT_TOKENS}
+        task: {"data": "none", "batch": said["batch"], "text_tokens": TEXT_TOKENS}
         for task, said in recipe["tasks"].items()
     }
     run = {"steps": 1, "workers": 0}
-    return {**recipe, "model": _shape(scale), "method": method, "tasks": tasks, "run": run}
+    return {**recipe, "model": shape_of(scale), "method": method, "tasks": tasks, "run": run}
 
 
 def _easy(world: Preparation) -> tuple[dict[str, Any], dict[str, str]]:
@@ -131,12 +131,13 @@ def _world(world: Preparation) -> tuple[dict[str, Any], dict[str, str]]:
 _DATA = {EASY: _easy, WORLD: _world}
 
 
-def _shape(scale: Scale) -> dict[str, Any]:
+def shape_of(scale: Scale) -> dict[str, Any]:
+    """Return a model of our own shape, with random weights."""
     sizes = {"orders": scale.orders, "width": scale.width, "heads": scale.heads}
     return {"shape": {**sizes, "image_size": 64, "patch_size": 16, "text_positions": 48}}
 
 
-def _recipe(
+def recipe_of(
     name: str,
     model: Mapping[str, Any],
     method: Method,
@@ -145,6 +146,7 @@ def _recipe(
     steps: int,
     seed: int,
 ) -> dict[str, Any]:
+    """Return what a recipe's file says."""
     optimiser = {"learning_rate": scale.learning_rate, "betas": [0.9, 0.98], "clip_norm": 1.0}
     optimiser["warmup_steps"] = min(200, max(1, steps // 10))
     kept = {"checkpoint_every": 250, "evaluate_every": steps, "workers": 0}

@@ -12,7 +12,7 @@ from typing import Any
 
 from loadtests.kit.errors import BenchError
 from loadtests.kit.journal import Journal
-from loadtests.kit.origin import commit_here
+from loadtests.kit.origin import ROOT, commit_here
 from loadtests.kit.processes.apart import run_apart
 from loadtests.kit.processes.child import run_child
 from loadtests.kit.progress import Report
@@ -136,9 +136,14 @@ class Runner:
 
 
 def _make(preparation: Preparation, folder: Path) -> None:
-    words = [
-        str(folder / word[1:]) if word.startswith("@") else word for word in preparation.command
-    ]
+    """Run its command; paths of this repository are found from any folder."""
+
+    def placed(word: str) -> str:
+        if word.startswith("@"):
+            return str(folder / word[1:])
+        return str(ROOT / word) if "/" in word else word
+
+    words = [placed(word) for word in preparation.command]
     run_child("cli.main", words, f"preparing {preparation.name}")
 
 

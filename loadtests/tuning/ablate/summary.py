@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from loadtests.kit.bars import Bar
 from loadtests.tuning.ablate.statistics import Estimate
 
-Verdict = Literal["as the paper", "the other way", "no difference seen"]
+Verdict = Literal["as the paper", "the other way", "no difference seen", "higher", "lower"]
 
 
 @dataclass(frozen=True)
@@ -18,35 +18,46 @@ class Claim:
 
     Attributes:
         about: what it is about.
-        paper: what the paper says, with its numbers and where they stand.
+        paper: what the paper says, with its numbers and where they stand; None: nothing.
         ours: a number that is above `bound` where the paper is right.
         unit: of it.
         bound: see above.
         below: the paper is right where it is below.
+        of: what its values are one each of.
     """
 
     about: str
-    paper: str
+    paper: str | None
     ours: Estimate
     unit: str = "points"
     bound: float = 0.0
     below: bool = False
+    of: str = "seeds"
 
     @property
     def verdict(self) -> Verdict:
-        """Whether the whole interval lies on the paper's side, on the other one, or on both."""
+        """Whether the whole interval lies on the paper's side, on the other one, or on both.
+
+        Of what the paper says nothing about: on which side it lies.
+        """
         low, high = self.ours.low - self.bound, self.ours.high - self.bound
         if self.below:
             low, high = -high, -low
+        sides: tuple[Verdict, Verdict] = ("higher", "lower")
+        if self.paper is not None:
+            sides = ("as the paper", "the other way")
         if low > 0:
-            return "as the paper"
-        return "the other way" if high < 0 else "no difference seen"
+            return sides[0]
+        return sides[1] if high < 0 else "no difference seen"
 
     def line(self) -> str:
         """Return it in words."""
-        few = len(self.ours.values)
-        found = f"{self.ours.mean:+.2f} {self.unit} ({self.ours.low:+.2f} to {self.ours.high:+.2f}"
-        return f"{self.about}: ours {found}, {few} seeds); the paper: {self.paper}: {self.verdict}"
+        mean, low, high = (
+            f"{each:.2f}" for each in (self.ours.mean, self.ours.low, self.ours.high)
+        )
+        found = f"{mean} {self.unit} ({low} to {high}, {len(self.ours.values)} {self.of})"
+        paper = "nothing" if self.paper is None else self.paper
+        return f"{self.verdict.upper()}  {self.about}: ours {found}; the paper: {paper}"
 
     def record(self) -> dict[str, Any]:
         """Return what the results file holds."""
@@ -75,6 +86,10 @@ class Line:
     found: tuple[Estimate, ...]
     dashed: bool = False
     marks: tuple[float | None, ...] = ()
+
+    def labelled(self, label: str) -> Line:
+        """Return the same with another label."""
+        return replace(self, label=label)
 
 
 @dataclass(frozen=True)

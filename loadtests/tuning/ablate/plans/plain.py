@@ -9,8 +9,14 @@ from loadtests.kit.intervals import LEAST_VISITS
 from loadtests.tuning.ablate.recipes import FULL_METHOD, tuned
 from loadtests.tuning.ablate.run import Found, Run
 from loadtests.tuning.ablate.scale import Scale
-from loadtests.tuning.ablate.statistics import Estimate, by_seed, estimate, points
-from loadtests.tuning.ablate.summary import Line
+from loadtests.tuning.ablate.statistics import (
+    Estimate,
+    by_seed,
+    difference,
+    estimate,
+    points,
+)
+from loadtests.tuning.ablate.summary import Line, Panel
 
 PLAIN, LONGER = "plain", "plain, twice as long"
 _WITHIN = 2.0
@@ -54,3 +60,24 @@ def bar_of(name: str, found: Estimate, limit: float, *, at_least: bool, spread: 
     measured = None if few else found.mean
     said = f"{len(found.values)} seeds" + (": too few" if few else "")
     return Bar(name, measured, limit, at_least, f"{spread}, {said}", interval=interval)
+
+
+def gain_panel(
+    scale: Scale,
+    taken: Sequence[Run],
+    found: Found,
+    ours: str,
+    theirs: str,
+    data: str,
+    paper: float | None = None,
+) -> Panel:
+    """Return how much one arm is above another at every depth; `paper`: its points at the full."""
+    depths = tuple(range(1, scale.orders + 1))
+    sides = [by_seed(taken, arm, data) for arm in (ours, theirs)]
+    gained = tuple(
+        difference(*([points(run, found, depth) for run in side] for side in sides))
+        for depth in depths
+    )
+    marks = (*(None for _ in depths[1:]), paper)
+    line = Line("ours", depths, gained, marks=marks if paper is not None else ())
+    return Panel(f"{data}: the gain", "orders executed", "points", (line,), zero=True)

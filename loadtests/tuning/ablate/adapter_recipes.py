@@ -1,4 +1,4 @@
-"""The recipes that ablations of adapters change one thing of: few parameters on a frozen base. Pure.
+"""Recipes that ablations of adapters change one thing of: few parameters, a frozen base. Pure.
 
 The base knows the generated world. Questions of easy-VQA are new to it (the study calls such data
 inconsistent with what came before); captions of its own world are not (consistent).
@@ -97,7 +97,7 @@ def on_demo(
         "learning_rate": rate,
         "warmup_steps": max(1, scale.adapter_steps // 10),
     }
-    settings = {"recipe": recipe, "reports": {task: reported_on(data)}}
+    settings: dict[str, Any] = {"recipe": recipe, "reports": {task: reported_on(data)}}
     settings["examples"] = scale.examples if data == EASY else scale.captions
     worlds = () if data == EASY else (DEMO, world_of(scale), REPORTED)
     return Run(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from loadtests.kit.bars import Bar
+from loadtests.kit.intervals import LEAST_VISITS
 from loadtests.tuning.ablate.statistics import Estimate
 
 Verdict = Literal["as the paper", "the other way", "no difference seen", "higher", "lower"]
@@ -55,7 +56,9 @@ class Claim:
         mean, low, high = (
             f"{each:.2f}" for each in (self.ours.mean, self.ours.low, self.ours.high)
         )
-        found = f"{mean} {self.unit} ({low} to {high}, {len(self.ours.values)} {self.of})"
+        count = len(self.ours.values)
+        what = f"95 % of {count} {self.of}" if count >= LEAST_VISITS else f"all {count} {self.of}"
+        found = f"{mean} {self.unit} ({low} to {high}, {what})"
         paper = "nothing" if self.paper is None else self.paper
         return f"{self.verdict.upper()}  {self.about}: ours {found}; the paper: {paper}"
 

@@ -54,12 +54,11 @@ def plain_line(scale: Scale, taken: Sequence[Run], found: Found, data: str) -> L
 
 
 def bar_of(name: str, found: Estimate, limit: float, *, at_least: bool, spread: str) -> Bar:
-    """Return a bar on an estimate; not run where there are too few seeds."""
+    """Return a bar on an estimate; of few seeds on its mean, without an interval."""
     few = len(found.values) < LEAST_VISITS
+    said = f"{len(found.values)} seeds" + (", too few for an interval" if few else "")
     interval = None if few else (found.low, found.high)
-    measured = None if few else found.mean
-    said = f"{len(found.values)} seeds" + (": too few" if few else "")
-    return Bar(name, measured, limit, at_least, f"{spread}, {said}", interval=interval)
+    return Bar(name, found.mean, limit, at_least, f"{spread}, {said}", interval=interval)
 
 
 def gain_panel(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from loadtests.tuning.ablate import estimate as estimate_
+from loadtests.tuning.ablate.plans import depth
 from loadtests.tuning.ablate.plans.plain import LONGER, PLAIN, long_enough
 from loadtests.tuning.ablate.plans.skip_probability import SKIP_PROBABILITY, arm
 from loadtests.tuning.ablate.scale import EASY, QUICK
@@ -77,3 +79,17 @@ def test_what_was_measured_decides_the_claims() -> None:
     claims = [c for c in SKIP_PROBABILITY.summarise(QUICK, runs, found).claims if EASY in c.about]
     assert [claim.verdict for claim in claims] == ["as the paper", "the other way", "as the paper"]
     assert [round(claim.ours.mean, 6) for claim in claims] == [30.0, -5.0, 5.0]
+
+
+def test_the_time_of_a_run_is_its_steps_its_measuring_and_its_share_of_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(estimate_, "run_child", lambda *words: '{"step_cpu_s": 0.1}')
+    runs = depth.runs(QUICK)
+    expected_s = estimate_.seconds_of(runs, lambda what, share: None)
+    once = next(run for run in runs if run.arm == depth.ONCE)
+    apart = next(run for run in runs if run.as_long_as is not None)
+    steps = QUICK.steps[EASY]
+    assert 12 + 0.1 * steps < expected_s[once.key] < 12 + 0.1 * (steps + 60)
+    share = 1 / len(depth.depths_of(QUICK))
+    assert expected_s[apart.key] == pytest.approx(12 + share * expected_s[once.key])

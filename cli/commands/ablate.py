@@ -24,8 +24,8 @@ from cli.console import fail, note, say, show, table
 if TYPE_CHECKING:
     from loadtests.tuning.ablate.plans.contract import Ablation
     from loadtests.tuning.ablate.program import Ablated
-    from loadtests.tuning.ablate.run import Run
-    from loadtests.tuning.ablate.scale import Scale
+    from loadtests.tuning.ablate.run import AblationRun
+    from loadtests.tuning.ablate.scale import AblationScale
 
 app = typer.Typer()
 
@@ -95,13 +95,13 @@ def ablate(
         _run(each, scale, (work, out), beside, fresh=fresh and number == 0, dirty_ok=dirty_ok)
 
 
-def _file(out: Path, ablation: Ablation, scale: Scale, suffix: str) -> Path:
+def _file(out: Path, ablation: Ablation, scale: AblationScale, suffix: str) -> Path:
     return out / f"{ablation.name}{'-quick' if scale.quick else ''}{suffix}"
 
 
 def _run(
     ablation: Ablation,
-    scale: Scale,
+    scale: AblationScale,
     folders: tuple[Path, Path],
     at_once: int,
     *,
@@ -145,7 +145,7 @@ def _show(done: Ablated) -> None:
     print_bars(done.summary.bars)
 
 
-def _list(ablation: Ablation, scale: Scale, work: Path, at_once: int) -> None:
+def _list(ablation: Ablation, scale: AblationScale, work: Path, at_once: int) -> None:
     """Print the grid of an ablation, and how long each run would take."""
     from loadtests.tuning.ablate.estimate import seconds_of
     from loadtests.tuning.ablate.program import kept_keys
@@ -165,7 +165,7 @@ def _list(ablation: Ablation, scale: Scale, work: Path, at_once: int) -> None:
     )
 
 
-def _facts(run: Run, kept: set[str], expected_s: dict[str, float]) -> tuple[str, str]:
+def _facts(run: AblationRun, kept: set[str], expected_s: dict[str, float]) -> tuple[str, str]:
     recipe = run.settings.get("recipe")
     steps = "by time" if run.as_long_as else f"{recipe['run']['steps']:,}" if recipe else "-"
     if run.key in kept:

@@ -17,8 +17,8 @@ from loadtests.tuning.ablate.recipes import (
     recipe_of,
     world_of,
 )
-from loadtests.tuning.ablate.run import Preparation, Run
-from loadtests.tuning.ablate.scale import EASY, Scale
+from loadtests.tuning.ablate.run import AblationRun, Preparation
+from loadtests.tuning.ablate.scale import EASY, AblationScale
 
 CAPTIONS = "captions"
 """Of the world that the base was tuned on."""
@@ -41,13 +41,15 @@ def adapter(form: str, settings: Mapping[str, Any], **changes: Any) -> Method:
     return {"kind": "adapter", "form": form, "settings": dict(settings), **_GATES, **changes}
 
 
-def demo_with_words(scale: Scale) -> Run:
+def demo_with_words(scale: AblationScale) -> AblationRun:
     """Return the demo with rows for the words of easy-VQA, which are random; no weight moves."""
-    run = Run("demo with new words", EASY, 0, {}, needs=(DEMO,))
+    run = AblationRun("demo with new words", EASY, 0, {}, needs=(DEMO,))
     return with_words(scale, run, {"checkpoint": DEMO.said}, (VQA_TASK,))
 
 
-def with_words(scale: Scale, begun: Run, model: Mapping[str, Any], tasks: tuple[str, ...]) -> Run:
+def with_words(
+    scale: AblationScale, begun: AblationRun, model: Mapping[str, Any], tasks: tuple[str, ...]
+) -> AblationRun:
     """Return a run that gives a checkpoint rows for the words of easy-VQA.
 
     Args:
@@ -63,7 +65,7 @@ def with_words(scale: Scale, begun: Run, model: Mapping[str, Any], tasks: tuple[
     reports = {VQA_TASK: {"data": EASY, "split": "report"}}
     settings = {"recipe": recipe, "reports": reports, "examples": 8, "depths": [1]}
     worlds = (world_of(scale),) if len(tasks) > 1 else ()
-    return Run(
+    return AblationRun(
         begun.arm,
         begun.data,
         begun.seed,
@@ -75,8 +77,14 @@ def with_words(scale: Scale, begun: Run, model: Mapping[str, Any], tasks: tuple[
 
 
 def on_demo(
-    scale: Scale, arm: str, data: str, seed: int, method: Method, rate: float, share: float = 1.0
-) -> Run:
+    scale: AblationScale,
+    arm: str,
+    data: str,
+    seed: int,
+    method: Method,
+    rate: float,
+    share: float = 1.0,
+) -> AblationRun:
     """Return a run that adapts the demo.
 
     Args:
@@ -100,12 +108,12 @@ def on_demo(
     settings: dict[str, Any] = {"recipe": recipe, "reports": {task: reported_on(data)}}
     settings["examples"] = scale.examples if data == EASY else scale.captions
     worlds = () if data == EASY else (DEMO, world_of(scale), REPORTED)
-    return Run(
+    return AblationRun(
         arm, data, seed, settings, needs=worlds, starts_from=start, rehearsed=_rehearsed(recipe)
     )
 
 
-def tuned_on(scale: Scale, data: str) -> dict[str, Any]:
+def tuned_on(scale: AblationScale, data: str) -> dict[str, Any]:
     """Return what a recipe says of its task's data."""
     if data == CAPTIONS:
         return {**of_world(scale), "batch": max(1, scale.batch // 2)}
@@ -120,7 +128,7 @@ def reported_on(data: str) -> dict[str, str]:
     return {"data": REPORTED.said, "split": "all"}
 
 
-def of_world(scale: Scale) -> dict[str, Any]:
+def of_world(scale: AblationScale) -> dict[str, Any]:
     """Return a task's data in the generated world."""
     return {"data": world_of(scale).said, "split": "all"}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from loadtests.kit.processes.child import run_child
 from loadtests.kit.progress import Report
-from loadtests.tuning.ablate.run import Run, in_order
+from loadtests.tuning.ablate.run import AblationRun, in_order
 
 _MODULE = "tuning.finetuning.ablated.rehearsed"
 _START_S = 12.0
@@ -17,7 +17,7 @@ _FORWARD_SHARE = 0.35
 """What a forward pass takes of a step."""
 
 
-def seconds_of(runs: Sequence[Run], report: Report) -> dict[str, float]:
+def seconds_of(runs: Sequence[AblationRun], report: Report) -> dict[str, float]:
     """Return the expected seconds of each run on one core, by key.
 
     Raises:

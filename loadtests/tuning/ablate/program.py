@@ -14,9 +14,9 @@ from loadtests.kit.origin import code_hash, is_clean
 from loadtests.kit.progress import Report
 from loadtests.tuning.ablate.drawing import draw
 from loadtests.tuning.ablate.plans.contract import Ablation
-from loadtests.tuning.ablate.run import Run, in_order
+from loadtests.tuning.ablate.run import AblationRun, in_order
 from loadtests.tuning.ablate.runner import CODE, Runner, Take, commits_of, take_apart
-from loadtests.tuning.ablate.scale import Scale
+from loadtests.tuning.ablate.scale import AblationScale
 from loadtests.tuning.ablate.summary import Summary
 
 QUICK_LABEL = "quick: a look, no result"
@@ -35,7 +35,7 @@ class Ablated:
     """
 
     ablation: Ablation
-    scale: Scale
+    scale: AblationScale
     summary: Summary
     taken: Sequence[Mapping[str, Any]]
     commits: Sequence[str]
@@ -92,7 +92,7 @@ class Ablated:
 
 def run(
     ablation: Ablation,
-    scale: Scale,
+    scale: AblationScale,
     folder: Path,
     report: Report,
     *,
@@ -124,12 +124,12 @@ def run(
         return Ablated(ablation, scale, summary, taken, commits_of(kept, runs), facts)
 
 
-def journal_of(folder: Path, scale: Scale) -> Path:
+def journal_of(folder: Path, scale: AblationScale) -> Path:
     """Return where the runs of a scale are kept."""
     return folder / f"{scale.name}.jsonl"
 
 
-def kept_keys(folder: Path, scale: Scale, runs: Sequence[Run]) -> set[str]:
+def kept_keys(folder: Path, scale: AblationScale, runs: Sequence[AblationRun]) -> set[str]:
     """Return the keys of the runs that are kept; it writes nothing.
 
     Raises:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from loadtests.tuning.ablate.run import Preparation, Run
-from loadtests.tuning.ablate.scale import EASY, WORLD, Scale
+from loadtests.tuning.ablate.run import AblationRun, Preparation
+from loadtests.tuning.ablate.scale import EASY, WORLD, AblationScale
 
 Method = Mapping[str, Any]
 
@@ -27,14 +27,14 @@ REPORTED = Preparation(
 )
 
 
-def world_of(scale: Scale) -> Preparation:
+def world_of(scale: AblationScale) -> Preparation:
     """Return the generated world that is tuned on."""
     name = f"world-{_TUNED_SEED}-{scale.pictures}"
     options = ("--count", str(scale.pictures), "--seed", str(_TUNED_SEED))
     return Preparation(name, ("world", f"@{name}", *options))
 
 
-def otmv(scale: Scale, skip_probability: float = 0.1, **changes: Any) -> Method:
+def otmv(scale: AblationScale, skip_probability: float = 0.1, **changes: Any) -> Method:
     """Return once-tuning as the paper has it: gates drawn one by one, feed-forwards merged."""
     return {
         "kind": "otmv",
@@ -45,7 +45,7 @@ def otmv(scale: Scale, skip_probability: float = 0.1, **changes: Any) -> Method:
     }
 
 
-def base(scale: Scale, tasks: tuple[str, ...] = ("vqa", "caption")) -> Run:
+def base(scale: AblationScale, tasks: tuple[str, ...] = ("vqa", "caption")) -> AblationRun:
     """Return the plain checkpoint that runs begin with: every order has a key block of its own."""
     world = world_of(scale)
     batches = {"vqa": scale.batch, "caption": max(1, scale.batch // _CAPTIONS_A_STEP)}
@@ -57,19 +57,19 @@ def base(scale: Scale, tasks: tuple[str, ...] = ("vqa", "caption")) -> Run:
     settings["depths"] = [scale.orders]
     arm = f"base of {len(tasks)} task{'s' if len(tasks) > 1 else ''}"
     needs = (world, REPORTED)
-    return Run(arm, WORLD, 0, settings, needs=needs, rehearsed=rehearsal(recipe, scale))
+    return AblationRun(arm, WORLD, 0, settings, needs=needs, rehearsed=rehearsal(recipe, scale))
 
 
 def tuned(
-    scale: Scale,
+    scale: AblationScale,
     arm: str,
     data: str,
     seed: int,
     method: Method,
     *,
     longer: float = 1.0,
-    as_long_as: tuple[Run, float] | None = None,
-) -> Run:
+    as_long_as: tuple[AblationRun, float] | None = None,
+) -> AblationRun:
     """Return a run that tunes the base on questions.
 
     Args:
@@ -92,7 +92,7 @@ def tuned(
     if method["kind"] == "full" and (depth := method.get("depth")):
         settings["depths"] = [depth]
     needs = (world, REPORTED) if data == WORLD else ()
-    return Run(
+    return AblationRun(
         arm,
         data,
         seed,
@@ -104,7 +104,7 @@ def tuned(
     )
 
 
-def rehearsal(recipe: Mapping[str, Any], scale: Scale) -> dict[str, Any]:
+def rehearsal(recipe: Mapping[str, Any], scale: AblationScale) -> dict[str, Any]:
     """Return a recipe whose steps take as long, from random weights: for estimates."""
     method = dict(recipe["method"])
     if method["kind"] == "otmv":
@@ -131,7 +131,7 @@ def _world(world: Preparation) -> tuple[dict[str, Any], dict[str, str]]:
 _DATA = {EASY: _easy, WORLD: _world}
 
 
-def shape_of(scale: Scale) -> dict[str, Any]:
+def shape_of(scale: AblationScale) -> dict[str, Any]:
     """Return a model of our own shape, with random weights."""
     sizes = {"orders": scale.orders, "width": scale.width, "heads": scale.heads}
     return {"shape": {**sizes, "image_size": 64, "patch_size": 16, "text_positions": 48}}
@@ -142,7 +142,7 @@ def recipe_of(
     model: Mapping[str, Any],
     method: Method,
     tasks: Mapping[str, Any],
-    scale: Scale,
+    scale: AblationScale,
     steps: int,
     seed: int,
 ) -> dict[str, Any]:

@@ -36,7 +36,7 @@ class Preparation:
 
 
 @dataclass(frozen=True)
-class Run:
+class AblationRun:
     """One run.
 
     Attributes:
@@ -58,8 +58,8 @@ class Run:
     settings: Mapping[str, Any]
     module: str = TUNED
     needs: tuple[Preparation, ...] = ()
-    starts_from: Run | None = None
-    as_long_as: tuple[Run, float] | None = None
+    starts_from: AblationRun | None = None
+    as_long_as: tuple[AblationRun, float] | None = None
     rehearsed: Mapping[str, Any] | None = field(default=None, compare=False)
     alone: bool = False
 
@@ -82,7 +82,7 @@ class Run:
         return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
-    def before(self) -> tuple[Run, ...]:
+    def before(self) -> tuple[AblationRun, ...]:
         """The runs that end before it begins."""
         start, length = self.starts_from, self.as_long_as
         return (*((start,) if start else ()), *((length[0],) if length else ()))
@@ -106,16 +106,16 @@ class Run:
         return json.dumps(said)
 
 
-def folder_of(folder: Path, run: Run) -> Path:
+def folder_of(folder: Path, run: AblationRun) -> Path:
     """Return where a run keeps its checkpoint."""
     return folder / "runs" / run.key
 
 
-def in_order(runs: Iterable[Run]) -> list[Run]:
+def in_order(runs: Iterable[AblationRun]) -> list[AblationRun]:
     """Return the runs and all that they wait for, each once, none before what it waits for."""
-    found: dict[str, Run] = {}
+    found: dict[str, AblationRun] = {}
 
-    def add(run: Run) -> None:
+    def add(run: AblationRun) -> None:
         for each in run.before:
             add(each)
         found.setdefault(run.key, run)

@@ -16,7 +16,7 @@ from loadtests.kit.origin import ROOT, commit_here
 from loadtests.kit.processes.apart import run_apart
 from loadtests.kit.processes.child import run_child
 from loadtests.kit.progress import Report
-from loadtests.tuning.ablate.run import Preparation, Run, in_order
+from loadtests.tuning.ablate.run import AblationRun, Preparation, in_order
 
 CODE = ("artifact", "models", "pictures", "tuning")
 """The code that decides what a run finds."""
@@ -60,7 +60,7 @@ class Runner:
     _processes: set[subprocess.Popen[str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def run(self, runs: Sequence[Run], report: Report) -> dict[str, dict[str, Any]]:
+    def run(self, runs: Sequence[AblationRun], report: Report) -> dict[str, dict[str, Any]]:
         """Take every run that is not kept yet; return what all of them found, by their keys.
 
         Raises:
@@ -71,7 +71,7 @@ class Runner:
         self._prepare(every, report)
         waiting = [run for run in every if run.key not in self.kept]
         told = _Told(report, len(every), len(every) - len(waiting))
-        going: dict[Future[dict[str, Any]], Run] = {}
+        going: dict[Future[dict[str, Any]], AblationRun] = {}
         with ThreadPoolExecutor(self.at_once) as pool:
             try:
                 while waiting or going:
@@ -86,9 +86,11 @@ class Runner:
                 self._stop(going)
         return {run.key: self.kept.get(run.key)["found"] for run in every}  # type: ignore[index]
 
-    def _next(self, waiting: Sequence[Run], going: Sequence[Run]) -> list[Run]:
+    def _next(
+        self, waiting: Sequence[AblationRun], going: Sequence[AblationRun]
+    ) -> list[AblationRun]:
         """Return the runs that may begin now, beside those that go on."""
-        chosen: list[Run] = []
+        chosen: list[AblationRun] = []
         for run in waiting:
             beside = [*going, *chosen]
             if len(beside) >= self.at_once or any(each.alone for each in beside):
@@ -98,7 +100,7 @@ class Runner:
                 chosen.append(run)
         return chosen
 
-    def _take(self, run: Run, told: _Told) -> dict[str, Any]:
+    def _take(self, run: AblationRun, told: _Told) -> dict[str, Any]:
         try:
             found = {each.key: self.kept.get(each.key)["found"] for each in run.before}  # type: ignore[index]
             words = run.words(self.folder, found)
@@ -112,7 +114,7 @@ class Runner:
         with self._lock:
             self._processes.add(process)
 
-    def _stop(self, going: Mapping[Future[dict[str, Any]], Run]) -> None:
+    def _stop(self, going: Mapping[Future[dict[str, Any]], AblationRun]) -> None:
         """End what still runs."""
         for future in going:
             future.cancel()
@@ -121,11 +123,11 @@ class Runner:
                 if process.poll() is None:
                     process.terminate()
 
-    def _keep(self, run: Run, found: Mapping[str, Any]) -> None:
+    def _keep(self, run: AblationRun, found: Mapping[str, Any]) -> None:
         kept = {"arm": run.arm, "data": run.data, "seed": run.seed, "commit": commit_here()}
         self.kept.add(run.key, {**kept, "found": dict(found)})
 
-    def _prepare(self, runs: Sequence[Run], report: Report) -> None:
+    def _prepare(self, runs: Sequence[AblationRun], report: Report) -> None:
         """Make the folders that runs read, those that are not there."""
         needed = {each.name: each for run in runs if run.key not in self.kept for each in run.needs}
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -155,7 +157,7 @@ class _Told:
         self._shares: dict[str, float] = {}
         self._lock = threading.Lock()
 
-    def of(self, run: Run) -> Report:
+    def of(self, run: AblationRun) -> Report:
         """Return what is told of one run."""
 
         def told(what: str, share: float) -> None:
@@ -167,7 +169,7 @@ class _Told:
 
         return told
 
-    def over(self, run: Run) -> None:
+    def over(self, run: AblationRun) -> None:
         """Forget the share of a run that is over."""
         with self._lock:
             self._shares.pop(run.key, None)
@@ -178,7 +180,7 @@ class _Told:
             self._done += 1
 
 
-def commits_of(kept: Journal, runs: Sequence[Run]) -> list[str]:
+def commits_of(kept: Journal, runs: Sequence[AblationRun]) -> list[str]:
     """Return the commits that the runs were taken at, each once, in order."""
     entries = (kept.get(run.key) for run in in_order(runs))
     return list(dict.fromkeys(entry["commit"] for entry in entries if entry is not None))

@@ -10,7 +10,7 @@ EASY, WORLD = "easy-vqa", "world"
 
 
 @dataclass(frozen=True)
-class Scale:
+class AblationScale:
     """Sizes that all ablations share.
 
     Attributes:
@@ -55,7 +55,7 @@ class Scale:
         return max(1, self.width // 32)
 
 
-FULL = Scale(
+FULL = AblationScale(
     name="full",
     orders=8,
     width=128,
@@ -71,7 +71,7 @@ FULL = Scale(
     captions=200,
 )
 
-QUICK = Scale(
+QUICK = AblationScale(
     name="quick",
     orders=6,
     width=64,

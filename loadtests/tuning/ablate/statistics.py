@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import Any
 
 from loadtests.kit.intervals import bootstrap
-from loadtests.tuning.ablate.run import Found, Run
+from loadtests.tuning.ablate.run import AblationRun, Found
 
 POINTS = 100
 """Points of a quality of 1."""
@@ -60,13 +60,13 @@ def difference(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
     return estimate([a - b for a, b in zip(ours, theirs, strict=True)])
 
 
-def points(run: Run, found: Found, depth: int, task: str = "vqa") -> float:
+def points(run: AblationRun, found: Found, depth: int, task: str = "vqa") -> float:
     """Return the quality of a run at a depth, in points."""
     quality: float = found[run.key]["quality"][task][str(depth)]
     return POINTS * quality
 
 
-def by_seed(runs: Sequence[Run], arm: str, data: str) -> list[Run]:
+def by_seed(runs: Sequence[AblationRun], arm: str, data: str) -> list[AblationRun]:
     """Return an arm's runs on some data, by seed.
 
     Raises:

@@ -15,7 +15,7 @@ from loadtests.kit import results
 from loadtests.kit.origin import CHANGES
 from loadtests.tuning.ablate import estimate, program, runner
 from loadtests.tuning.ablate.plans import ABLATIONS
-from loadtests.tuning.ablate.run import Run
+from loadtests.tuning.ablate.run import AblationRun
 from loadtests.tuning.ablate.runner import Runner
 from loadtests.tuning.ablate.scale import QUICK
 from tests.loadtests.tuning.ablate.made_up import found_by
@@ -30,11 +30,11 @@ def run(*arguments: str) -> tuple[int, str, str]:
 
 
 @pytest.fixture
-def taken(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
+def taken(monkeypatch: pytest.MonkeyPatch) -> list[AblationRun]:
     """Replace the tuning, which takes hours: every run finds something at once."""
-    heard: list[Run] = []
+    heard: list[AblationRun] = []
 
-    def take(of: Runner, runs: Sequence[Run], report: object) -> dict[str, dict[str, Any]]:
+    def take(of: Runner, runs: Sequence[AblationRun], report: object) -> dict[str, dict[str, Any]]:
         found = found_by(runs)
         for each in program.in_order(runs):
             if each.key not in of.kept:
@@ -65,7 +65,7 @@ def test_an_unknown_name_is_one_line() -> None:
 
 
 def test_a_look_is_labelled_in_the_file_and_over_the_picture(
-    taken: list[Run], tmp_path: Path
+    taken: list[AblationRun], tmp_path: Path
 ) -> None:
     code, out, errors = run(NAME, *places(tmp_path))
     assert code == 0, errors
@@ -79,7 +79,7 @@ def test_a_look_is_labelled_in_the_file_and_over_the_picture(
     assert (tmp_path / "out" / f"{NAME}-quick.png").is_file()
 
 
-def test_runs_that_are_kept_are_not_taken_again(taken: list[Run], tmp_path: Path) -> None:
+def test_runs_that_are_kept_are_not_taken_again(taken: list[AblationRun], tmp_path: Path) -> None:
     run(NAME, *places(tmp_path))
     taken.clear()
     assert run(NAME, *places(tmp_path))[0] == 0
@@ -91,7 +91,7 @@ def test_runs_that_are_kept_are_not_taken_again(taken: list[Run], tmp_path: Path
 
 
 def test_committed_results_of_a_changed_tree_are_refused_before_the_run_unless_told(
-    taken: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    taken: list[AblationRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(results, "ROOT", tmp_path)
     monkeypatch.setattr(results, "commit_here", lambda: "abc" + CHANGES)
@@ -104,7 +104,7 @@ def test_committed_results_of_a_changed_tree_are_refused_before_the_run_unless_t
 
 
 def test_runs_of_a_changed_tree_are_not_published_later(
-    taken: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    taken: list[AblationRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner, "commit_here", lambda: "abc" + CHANGES)
     run(NAME, *places(tmp_path))
@@ -119,7 +119,7 @@ def test_runs_of_a_changed_tree_are_not_published_later(
 
 
 def test_results_of_other_code_are_refused(
-    taken: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    taken: list[AblationRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(NAME, *places(tmp_path))
     monkeypatch.setattr(program, "code_hash", lambda places: "other")
@@ -130,7 +130,7 @@ def test_results_of_other_code_are_refused(
 
 
 def test_a_dry_run_lists_the_grid_and_its_time(
-    taken: list[Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    taken: list[AblationRun], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(estimate, "run_child", lambda *words: '{"step_cpu_s": 0.1}')
     monkeypatch.setenv("COLUMNS", "80")

@@ -18,7 +18,7 @@ Say = Callable[[str, float], None]
 """Takes what is being done, and the share of it that is done."""
 
 
-class Clock:
+class StepClock:
     """The processor time of a run's steps.
 
     Args:

@@ -3,7 +3,7 @@
     python -m tuning.finetuning.ablated.run SETTINGS
 
 says JSON on standard output: {"at": …, "share": …} on the way, in the end what was found, or
-{"problem": …}. `SETTINGS` is JSON: the fields of `AblatedRun`.
+{"problem": …}. `SETTINGS` is JSON: the fields of `AskedRun`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from artifact.pattern import SkipPattern
 from artifact.task import TaskName
 from tuning.data.problems import DataError
 from tuning.data.sets import check_apart, load, open_folder
-from tuning.finetuning.ablated.clock import Clock
+from tuning.finetuning.ablated.clock import StepClock
 from tuning.finetuning.ablated.serving import serving_ratio
 from tuning.finetuning.ablated.steps import made, step_cpu_s
 from tuning.finetuning.adapting import adapting, write_tuned
@@ -44,7 +44,7 @@ _DECIMALS = 6
 Reported = Mapping[TaskName, TaskData]
 
 
-class AblatedRun(BaseModel):
+class AskedRun(BaseModel):
     """What is run.
 
     Attributes:
@@ -73,7 +73,7 @@ def say(**document: Any) -> None:
     print(json.dumps(document), flush=True)
 
 
-def run(asked: AblatedRun) -> dict[str, Any]:
+def run(asked: AskedRun) -> dict[str, Any]:
     """Tune, or go on where the folder was left; return what was reached and what it took.
 
     Raises:
@@ -88,7 +88,7 @@ def run(asked: AblatedRun) -> dict[str, Any]:
     adapted = file.method if isinstance(file.method, Adapt) else None
     about = adapting(adapted, str(file.model.checkpoint)) if adapted is not None else None
     tuning = made(file, data)
-    clock = Clock(asked.folder, tuning.steps, file.run.checkpoint_every, _progress)
+    clock = StepClock(asked.folder, tuning.steps, file.run.checkpoint_every, _progress)
     tuning.run(asked.folder, Watcher(clock.on_step))
     found = {
         "steps": tuning.steps,
@@ -148,7 +148,7 @@ def _parameters(tuning: FineTuning) -> dict[str, int]:
     return {"parameters": sum(map(torch.numel, weights)), "tuned_parameters": tuned}
 
 
-def _quality(tuning: FineTuning, reported: Reported, asked: AblatedRun) -> dict[str, Any]:
+def _quality(tuning: FineTuning, reported: Reported, asked: AskedRun) -> dict[str, Any]:
     """Return, by task, the quality of each depth, 0 to 1, and how many examples were asked."""
     full = SkipPattern.full(tuning.model.config.orders)
     depths = asked.depths or range(1, full.orders + 1)
@@ -166,7 +166,7 @@ def _quality(tuning: FineTuning, reported: Reported, asked: AblatedRun) -> dict[
 def main(text: str) -> None:
     """Run what `text` asks for, and say what was found or went wrong."""
     try:
-        found = run(AblatedRun.model_validate_json(text))
+        found = run(AskedRun.model_validate_json(text))
     except (RecipeError, DataError, ResumeError, ArtifactError, ValidationError, OSError) as error:
         say(problem=" ".join(str(error).split()))
         raise SystemExit(1) from error

@@ -17,8 +17,8 @@ from loadtests.tuning.ablate.adapter_recipes import (
 )
 from loadtests.tuning.ablate.plans.contract import Ablation
 from loadtests.tuning.ablate.recipes import REPORTED, base, recipe_of, rehearsal, world_of
-from loadtests.tuning.ablate.run import Found, Run
-from loadtests.tuning.ablate.scale import EASY, Scale
+from loadtests.tuning.ablate.run import AblationRun, Found
+from loadtests.tuning.ablate.scale import EASY, AblationScale
 from loadtests.tuning.ablate.statistics import by_seed, difference, estimate, points
 from loadtests.tuning.ablate.summary import Claim, Line, Panel, Summary
 
@@ -49,9 +49,9 @@ def alone(task: str) -> str:
     return f"{task} alone"
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(scale: AblationScale) -> list[AblationRun]:
     """Return every rank, unified tables, tasks together and apart, and both bases."""
-    found: list[Run] = []
+    found: list[AblationRun] = []
     for seed in scale.adapter_seeds:
         found += [_link(scale, arm(rank), seed, {"rank": rank}) for rank in RANKS]
         found.append(_link(scale, UNIFIED, seed, {"rank": 2 * _USUAL, "unified": True}))
@@ -64,34 +64,34 @@ def runs(scale: Scale) -> list[Run]:
 
 
 def _link(
-    scale: Scale,
+    scale: AblationScale,
     name: str,
     seed: int,
     settings: Mapping[str, Any],
     base_name: str = "three tasks",
     tasks: tuple[str, ...] = (VQA_TASK,),
-) -> Run:
+) -> AblationRun:
     method = adapter("adalink", settings, skip_probability=0.0, prefix_share=0.0)
     return _tuned(scale, name, seed, method, _RATE, base_name, tasks)
 
 
-def _full(scale: Scale, base_name: str, seed: int) -> Run:
+def _full(scale: AblationScale, base_name: str, seed: int) -> AblationRun:
     rate = scale.learning_rate
     return _tuned(scale, full(base_name), seed, {"kind": "full"}, rate, base_name, (VQA_TASK,))
 
 
 def _tuned(
-    scale: Scale,
+    scale: AblationScale,
     name: str,
     seed: int,
     method: Mapping[str, Any],
     rate: float,
     base_name: str,
     tasks: tuple[str, ...],
-) -> Run:
+) -> AblationRun:
     """Return a run on a plain base: it has one depth, the full one."""
     kept = BASES[base_name]
-    begun = Run(f"{base_name} with new words", EASY, 0, {}, starts_from=base(scale, kept))
+    begun = AblationRun(f"{base_name} with new words", EASY, 0, {}, starts_from=base(scale, kept))
     start = with_words(scale, begun, {"checkpoint": ""}, kept)
     said = {task: _data(scale, task) for task in tasks}
     steps = scale.adapter_steps
@@ -102,16 +102,18 @@ def _tuned(
     settings["depths"] = [scale.orders]
     needs = (world_of(scale), REPORTED) if REASON_TASK in tasks else ()
     expected = rehearsal({**recipe, "method": {"kind": "full"}}, scale)
-    return Run(name, EASY, seed, settings, needs=needs, starts_from=start, rehearsed=expected)
+    return AblationRun(
+        name, EASY, seed, settings, needs=needs, starts_from=start, rehearsed=expected
+    )
 
 
-def _data(scale: Scale, task: str) -> dict[str, Any]:
+def _data(scale: AblationScale, task: str) -> dict[str, Any]:
     if task == VQA_TASK:
         return tuned_on(scale, EASY)
     return {**of_world(scale), "batch": max(1, scale.batch // 2)}
 
 
-def summarise(scale: Scale, taken: Sequence[Run], found: Found) -> Summary:
+def summarise(scale: AblationScale, taken: Sequence[AblationRun], found: Found) -> Summary:
     """Return the four comparisons, and the paper's numbers beside them."""
 
     def at(name: str, task: str = VQA_TASK) -> list[float]:

@@ -17,8 +17,8 @@ from loadtests.tuning.ablate.adapter_recipes import (
 )
 from loadtests.tuning.ablate.plans.contract import Ablation
 from loadtests.tuning.ablate.plans.plain import bar_of
-from loadtests.tuning.ablate.run import Found, Run
-from loadtests.tuning.ablate.scale import EASY, Scale
+from loadtests.tuning.ablate.run import AblationRun, Found
+from loadtests.tuning.ablate.scale import EASY, AblationScale
 from loadtests.tuning.ablate.statistics import Estimate, by_seed, difference, estimate, points
 from loadtests.tuning.ablate.summary import Claim, Line, Panel, Summary
 
@@ -91,9 +91,9 @@ def arm(form: str, size: int | None = None, share: float = 1.0) -> str:
     return sized if share == 1 else f"{sized}, {share:.0%} of the data"
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(scale: AblationScale) -> list[AblationRun]:
     """Return every method at one size, three at three sizes and shares, and all weights."""
-    found: list[Run] = []
+    found: list[AblationRun] = []
     for data in DATA:
         for seed in scale.adapter_seeds:
             where = (data, seed)
@@ -112,18 +112,18 @@ def runs(scale: Scale) -> list[Run]:
 
 
 def _of(
-    scale: Scale,
+    scale: AblationScale,
     name: str,
     where: tuple[str, int],
     method: Sized,
     settings: Mapping[str, Any],
     share: float,
-) -> Run:
+) -> AblationRun:
     data, seed = where
     return on_demo(scale, name, data, seed, adapter(method.form, settings), method.rate, share)
 
 
-def summarise(scale: Scale, taken: Sequence[Run], found: Found) -> Summary:
+def summarise(scale: AblationScale, taken: Sequence[AblationRun], found: Found) -> Summary:
     """Return quality by method, by depth, by size and by share, and what each costs."""
     panels: list[Panel] = []
     for data in DATA:
@@ -140,13 +140,15 @@ def summarise(scale: Scale, taken: Sequence[Run], found: Found) -> Summary:
     return Summary(panels, claims, _bars(taken, found), notes)
 
 
-def quality(taken: Sequence[Run], found: Found, name: str, data: str, depth: int) -> list[float]:
+def quality(
+    taken: Sequence[AblationRun], found: Found, name: str, data: str, depth: int
+) -> list[float]:
     """Return the points of an arm at a depth, by seed."""
     chosen = by_seed(taken, name, data)
     return [points(run, found, depth, TASK_OF[data]) for run in chosen]
 
 
-def _by_depth(taken: Sequence[Run], found: Found, data: str) -> Panel:
+def _by_depth(taken: Sequence[AblationRun], found: Found, data: str) -> Panel:
     depths = tuple(range(1, DEPTHS + 1))
 
     def line(name: str, *, dashed: bool = False) -> Line:
@@ -157,7 +159,7 @@ def _by_depth(taken: Sequence[Run], found: Found, data: str) -> Panel:
     return Panel(f"{data}: depth", "orders executed", _measure(data), lines)
 
 
-def _by_size(taken: Sequence[Run], found: Found, data: str) -> Panel:
+def _by_size(taken: Sequence[AblationRun], found: Found, data: str) -> Panel:
     lines = []
     for m in SWEPT:
         sized = [arm(m.form, size) for size in m.sizes]
@@ -171,7 +173,7 @@ def _by_size(taken: Sequence[Run], found: Found, data: str) -> Panel:
     )
 
 
-def _by_share(taken: Sequence[Run], found: Found, data: str) -> Panel:
+def _by_share(taken: Sequence[AblationRun], found: Found, data: str) -> Panel:
     def line(form: str, size: int | None, *, dashed: bool = False) -> Line:
         each = (quality(taken, found, arm(form, size, s), data, DEPTHS) for s in SHARES)
         return Line(form, SHARES, tuple(map(estimate, each)), dashed)
@@ -184,7 +186,7 @@ def _measure(data: str) -> str:
     return "quality, points" if data == EASY else "BLEU@4, points"
 
 
-def _costs(taken: Sequence[Run], found: Found, data: str, what: str) -> Panel:
+def _costs(taken: Sequence[AblationRun], found: Found, data: str, what: str) -> Panel:
     """Return a cost of every method at its usual size."""
     chosen = {m.form: [found[r.key] for r in by_seed(taken, arm(m.form), data)] for m in METHODS}
     full_s = fmean(found[run.key]["step_cpu_s"] for run in by_seed(taken, FULL, data))
@@ -199,7 +201,7 @@ def _costs(taken: Sequence[Run], found: Found, data: str, what: str) -> Panel:
     return Panel(title, "", up, (Line("", places, each),), names=tuple(chosen))
 
 
-def _claims(taken: Sequence[Run], found: Found, data: str) -> list[Claim]:
+def _claims(taken: Sequence[AblationRun], found: Found, data: str) -> list[Claim]:
     """Return the study's sentences on size, on data, and on kinds of methods."""
     consistent = data == CAPTIONS
 
@@ -234,7 +236,7 @@ def _claims(taken: Sequence[Run], found: Found, data: str) -> list[Claim]:
     ]
 
 
-def _bars(taken: Sequence[Run], found: Found) -> list[Bar]:
+def _bars(taken: Sequence[AblationRun], found: Found) -> list[Bar]:
     """Return the bar on the best small method, at its worst depth from half up."""
     small = [m.form for m in METHODS if _share(taken, found, m.form) <= _MOST_SHARE]
     if not small:
@@ -255,14 +257,14 @@ def _bars(taken: Sequence[Run], found: Found) -> list[Bar]:
     return [bar_of(name, worst[best], _BELOW, at_least=True, spread=spread)]
 
 
-def _share(taken: Sequence[Run], found: Found, form: str) -> float:
+def _share(taken: Sequence[AblationRun], found: Found, form: str) -> float:
     of_form = found[by_seed(taken, arm(form), EASY)[0].key]
     whole: int = found[by_seed(taken, FULL, EASY)[0].key]["parameters"]
     share: float = of_form["tuned_parameters"] / whole
     return share
 
 
-def _table(taken: Sequence[Run], found: Found) -> list[str]:
+def _table(taken: Sequence[AblationRun], found: Found) -> list[str]:
     """Return a line for each method at its usual size."""
     lines = []
     for m in METHODS:

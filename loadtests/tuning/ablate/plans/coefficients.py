@@ -8,8 +8,8 @@ from loadtests.tuning.ablate.plans.contract import Ablation
 from loadtests.tuning.ablate.plans.plain import depth_line, gain_panel
 from loadtests.tuning.ablate.plans.skip_probability import arm
 from loadtests.tuning.ablate.recipes import otmv, tuned
-from loadtests.tuning.ablate.run import Found, Run
-from loadtests.tuning.ablate.scale import EASY, Scale
+from loadtests.tuning.ablate.run import AblationRun, Found
+from loadtests.tuning.ablate.scale import EASY, AblationScale
 from loadtests.tuning.ablate.statistics import by_seed, difference, points
 from loadtests.tuning.ablate.summary import Claim, Panel, Summary
 
@@ -19,7 +19,7 @@ _PAPER = "+0.30 (base) and +0.63 (large) points, BEiT-3 on VQA v2 test-dev (tabl
 _PAPER_BASE = 0.30
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(scale: AblationScale) -> list[AblationRun]:
     """Return runs that learn the coefficients, as those of skip probability do, and that do not."""
     fixed = otmv(scale, _PROBABILITY, freeze_coefficients=True)
     learned = otmv(scale, _PROBABILITY)
@@ -30,7 +30,7 @@ def runs(scale: Scale) -> list[Run]:
     ]
 
 
-def summarise(scale: Scale, taken: Sequence[Run], found: Found) -> Summary:
+def summarise(scale: AblationScale, taken: Sequence[AblationRun], found: Found) -> Summary:
     """Return quality by depth of both, and what learning gains."""
     lines = tuple(depth_line(scale, taken, found, name, EASY) for name in (LEARNED, FIXED))
     labelled = (lines[0].labelled("learned"), lines[1])

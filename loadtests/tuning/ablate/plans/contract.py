@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from loadtests.tuning.ablate.run import Found, Run
-from loadtests.tuning.ablate.scale import Scale
+from loadtests.tuning.ablate.run import AblationRun, Found
+from loadtests.tuning.ablate.scale import AblationScale
 from loadtests.tuning.ablate.summary import Summary
 
-Plan = Callable[[Scale], Sequence[Run]]
-Summarise = Callable[[Scale, Sequence[Run], Found], Summary]
+Plan = Callable[[AblationScale], Sequence[AblationRun]]
+Summarise = Callable[[AblationScale, Sequence[AblationRun], Found], Summary]
 
 
 @dataclass(frozen=True)

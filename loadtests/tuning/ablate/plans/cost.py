@@ -13,8 +13,8 @@ from loadtests.kit.bars import Bar
 from loadtests.kit.pairs import Pairs
 from loadtests.kit.quartiles import quartiles
 from loadtests.tuning.ablate.plans.contract import Ablation
-from loadtests.tuning.ablate.run import Found, Run
-from loadtests.tuning.ablate.scale import Scale
+from loadtests.tuning.ablate.run import AblationRun, Found
+from loadtests.tuning.ablate.scale import AblationScale
 from loadtests.tuning.ablate.statistics import Estimate, estimate
 from loadtests.tuning.ablate.summary import Claim, Line, Panel, Summary
 from loadtests.tuning.suite import MODULE, MOST, TuningBench, bars_of
@@ -25,14 +25,14 @@ _PAPER = 1.02
 _SAID = "1.02 times full fine-tuning, BEiT-3 base and large (table 2)"
 
 
-def bench_of(scale: Scale) -> TuningBench:
+def bench_of(scale: AblationScale) -> TuningBench:
     """Return the shape that is measured: that of `otmv bench tuning`, or of a quick look."""
     usual = TuningBench(rounds=scale.step_rounds, device="cpu")
     small = {"orders": scale.orders, "width": scale.width, "heads": scale.heads, "image_size": 64}
     return dataclasses.replace(usual, **small, keys=scale.keys) if scale.quick else usual  # type: ignore[arg-type]
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(scale: AblationScale) -> list[AblationRun]:
     """Return the times of all sides in turns, and each side alone, for its memory."""
     settings = bench_of(scale).settings()
     alone = {**settings, "rounds": 1}
@@ -46,11 +46,11 @@ def _alone(side: str) -> str:
     return f"memory, {_SIDES[side]}"
 
 
-def _run(arm: str, settings: dict[str, Any]) -> Run:
-    return Run(arm, "random data", settings["seed"], settings, MODULE, alone=True)
+def _run(arm: str, settings: dict[str, Any]) -> AblationRun:
+    return AblationRun(arm, "random data", settings["seed"], settings, MODULE, alone=True)
 
 
-def summarise(scale: Scale, taken: Sequence[Run], found: Found) -> Summary:
+def summarise(scale: AblationScale, taken: Sequence[AblationRun], found: Found) -> Summary:
     """Return time and memory of each side over plain fine-tuning's."""
     del scale
     by_arm = {run.arm: dict(found[run.key]) for run in taken}

@@ -9,8 +9,8 @@ from loadtests.tuning.ablate.plans.contract import Ablation
 from loadtests.tuning.ablate.plans.plain import depth_line, plain_line, plain_runs
 from loadtests.tuning.ablate.plans.skip_probability import arm
 from loadtests.tuning.ablate.recipes import otmv, tuned
-from loadtests.tuning.ablate.run import Found, Run
-from loadtests.tuning.ablate.scale import EASY, WORLD, Scale
+from loadtests.tuning.ablate.run import AblationRun, Found
+from loadtests.tuning.ablate.scale import EASY, WORLD, AblationScale
 from loadtests.tuning.ablate.statistics import by_seed, difference, estimate, points
 from loadtests.tuning.ablate.summary import Claim, Line, Panel, Summary
 
@@ -19,7 +19,7 @@ ONCE = arm(_PROBABILITY)
 _DATA = (EASY, WORLD)
 
 
-def depths_of(scale: Scale) -> tuple[int, ...]:
+def depths_of(scale: AblationScale) -> tuple[int, ...]:
     """Return the depths that are tuned one by one: at most four, evenly, the last one full."""
     each = -(-scale.orders // 4)
     return tuple(range(scale.orders % each or each, scale.orders + 1, each))
@@ -30,9 +30,9 @@ def alone(depth: int) -> str:
     return f"depth {depth} alone"
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(scale: AblationScale) -> list[AblationRun]:
     """Return once-tunings, and for each the tunings of single depths that share its time."""
-    found: list[Run] = []
+    found: list[AblationRun] = []
     depths = depths_of(scale)
     for data in _DATA:
         for seed in scale.seeds:
@@ -54,7 +54,7 @@ def runs(scale: Scale) -> list[Run]:
     return found
 
 
-def summarise(scale: Scale, taken: Sequence[Run], found: Found) -> Summary:
+def summarise(scale: AblationScale, taken: Sequence[AblationRun], found: Found) -> Summary:
     """Return quality by depth of both ways, and the differences."""
     panels, claims, notes = [], [], []
     depths = depths_of(scale)
@@ -81,11 +81,11 @@ def summarise(scale: Scale, taken: Sequence[Run], found: Found) -> Summary:
     return Summary(panels, claims, notes=notes)
 
 
-def _separately(taken: Sequence[Run], found: Found, depth: int, data: str) -> list[float]:
+def _separately(taken: Sequence[AblationRun], found: Found, depth: int, data: str) -> list[float]:
     return [points(run, found, depth) for run in by_seed(taken, alone(depth), data)]
 
 
-def _times(taken: Sequence[Run], found: Found, data: str, depths: Sequence[int]) -> str:
+def _times(taken: Sequence[AblationRun], found: Found, data: str, depths: Sequence[int]) -> str:
     """Say what both ways took, and how many numbers they leave."""
     once = by_seed(taken, ONCE, data)
     apart = [by_seed(taken, alone(depth), data) for depth in depths]

@@ -8,8 +8,8 @@ from statistics import fmean
 from loadtests.tuning.ablate.plans.contract import Ablation
 from loadtests.tuning.ablate.plans.plain import depth_line
 from loadtests.tuning.ablate.recipes import otmv, tuned
-from loadtests.tuning.ablate.run import Found, Run
-from loadtests.tuning.ablate.scale import EASY, Scale
+from loadtests.tuning.ablate.run import AblationRun, Found
+from loadtests.tuning.ablate.scale import EASY, AblationScale
 from loadtests.tuning.ablate.statistics import by_seed, difference, estimate, points
 from loadtests.tuning.ablate.summary import Claim, Line, Panel, Summary
 
@@ -20,7 +20,7 @@ _SPREAD = 0.15
 _PAPER = f"the three differ by {_SPREAD} points of VQA v2 at most (section 3.4)"
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(scale: AblationScale) -> list[AblationRun]:
     """Return one run for each merge and seed."""
     return [
         tuned(scale, name, EASY, seed, otmv(scale, merge=merge))
@@ -29,7 +29,7 @@ def runs(scale: Scale) -> list[Run]:
     ]
 
 
-def summarise(scale: Scale, taken: Sequence[Run], found: Found) -> Summary:
+def summarise(scale: AblationScale, taken: Sequence[AblationRun], found: Found) -> Summary:
     """Return quality by depth for each merge, and how far they lie apart at full depth."""
     lines = tuple(depth_line(scale, taken, found, name, EASY) for name in MERGES)
     at_full = {

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from loadtests.kit.bars import Bar
 from loadtests.kit.intervals import LEAST_VISITS
 from loadtests.tuning.ablate.recipes import FULL_METHOD, tuned
-from loadtests.tuning.ablate.run import Found, Run
-from loadtests.tuning.ablate.scale import Scale
+from loadtests.tuning.ablate.run import AblationRun, Found
+from loadtests.tuning.ablate.scale import AblationScale
 from loadtests.tuning.ablate.statistics import (
     Estimate,
     by_seed,
@@ -23,13 +23,13 @@ _WITHIN = 2.0
 """Points that plain fine-tuning may be below what twice the steps give it."""
 
 
-def plain_runs(scale: Scale, data: str) -> list[Run]:
+def plain_runs(scale: AblationScale, data: str) -> list[AblationRun]:
     """Return plain fine-tuning with every seed, and once twice as long, with the first seed."""
     usual = [tuned(scale, PLAIN, data, seed, FULL_METHOD) for seed in scale.seeds]
     return [*usual, tuned(scale, LONGER, data, scale.seeds[0], FULL_METHOD, longer=2.0)]
 
 
-def long_enough(scale: Scale, taken: Sequence[Run], found: Found, data: str) -> Bar:
+def long_enough(scale: AblationScale, taken: Sequence[AblationRun], found: Found, data: str) -> Bar:
     """Return the bar on how much plain fine-tuning gains from twice the steps."""
     (longer,) = by_seed(taken, LONGER, data)
     usual = by_seed(taken, PLAIN, data)[0]
@@ -38,7 +38,9 @@ def long_enough(scale: Scale, taken: Sequence[Run], found: Found, data: str) -> 
     return Bar(f"ablate.{data}.long-enough", gained, _WITHIN, False, f"points over {steps}")
 
 
-def depth_line(scale: Scale, taken: Sequence[Run], found: Found, arm: str, data: str) -> Line:
+def depth_line(
+    scale: AblationScale, taken: Sequence[AblationRun], found: Found, arm: str, data: str
+) -> Line:
     """Return an arm's quality at every depth."""
     depths = tuple(range(1, scale.orders + 1))
     runs = by_seed(taken, arm, data)
@@ -46,7 +48,7 @@ def depth_line(scale: Scale, taken: Sequence[Run], found: Found, arm: str, data:
     return Line(arm, depths, each)
 
 
-def plain_line(scale: Scale, taken: Sequence[Run], found: Found, data: str) -> Line:
+def plain_line(scale: AblationScale, taken: Sequence[AblationRun], found: Found, data: str) -> Line:
     """Return plain fine-tuning's quality at full depth, as a line to compare with."""
     runs = by_seed(taken, PLAIN, data)
     full = estimate([points(run, found, scale.orders) for run in runs])
@@ -62,8 +64,8 @@ def bar_of(name: str, found: Estimate, limit: float, *, at_least: bool, spread: 
 
 
 def gain_panel(
-    scale: Scale,
-    taken: Sequence[Run],
+    scale: AblationScale,
+    taken: Sequence[AblationRun],
     found: Found,
     ours: str,
     theirs: str,

@@ -14,8 +14,8 @@ from loadtests.tuning.ablate.plans.plain import (
     plain_runs,
 )
 from loadtests.tuning.ablate.recipes import otmv, tuned
-from loadtests.tuning.ablate.run import Found, Run
-from loadtests.tuning.ablate.scale import EASY, WORLD, Scale
+from loadtests.tuning.ablate.run import AblationRun, Found
+from loadtests.tuning.ablate.scale import EASY, WORLD, AblationScale
 from loadtests.tuning.ablate.statistics import by_seed, difference, points
 from loadtests.tuning.ablate.summary import Claim, Panel, Summary
 
@@ -28,7 +28,7 @@ def arm(probability: float) -> str:
     return f"p = {probability:g}"
 
 
-def runs(scale: Scale) -> list[Run]:
+def runs(scale: AblationScale) -> list[AblationRun]:
     """Return one run for each probability, data and seed, and plain ones beside them."""
     gated = [
         tuned(scale, arm(p), data, seed, otmv(scale, p))
@@ -39,7 +39,7 @@ def runs(scale: Scale) -> list[Run]:
     return gated + [run for data in _DATA for run in plain_runs(scale, data)]
 
 
-def summarise(scale: Scale, taken: Sequence[Run], found: Found) -> Summary:
+def summarise(scale: AblationScale, taken: Sequence[AblationRun], found: Found) -> Summary:
     """Return quality by depth for each probability, and the paper's three sentences."""
     panels, claims, bars = [], [], []
     for data in _DATA:
@@ -52,7 +52,9 @@ def summarise(scale: Scale, taken: Sequence[Run], found: Found) -> Summary:
     return Summary(panels, claims, bars, (note,))
 
 
-def _claims(scale: Scale, taken: Sequence[Run], found: Found, data: str) -> list[Claim]:
+def _claims(
+    scale: AblationScale, taken: Sequence[AblationRun], found: Found, data: str
+) -> list[Claim]:
     small = range(1, scale.orders // 2 + 1)
     full = [scale.orders]
 

@@ -7,20 +7,22 @@ from collections.abc import Sequence
 from typing import Any
 
 from loadtests.tuning.ablate.plans import ABLATIONS
-from loadtests.tuning.ablate.run import TUNED, Run, in_order
-from loadtests.tuning.ablate.scale import QUICK, Scale
+from loadtests.tuning.ablate.run import TUNED, AblationRun, in_order
+from loadtests.tuning.ablate.scale import QUICK, AblationScale
 
 NAMES = tuple(ABLATIONS)
 
 
-def found_by(runs: Sequence[Run], scale: Scale = QUICK) -> dict[str, dict[str, Any]]:
+def found_by(
+    runs: Sequence[AblationRun], scale: AblationScale = QUICK
+) -> dict[str, dict[str, Any]]:
     """Return what every run found."""
     return {
         run.key: _tuned(run, scale) if run.module == TUNED else _steps() for run in in_order(runs)
     }
 
 
-def _tuned(run: Run, scale: Scale) -> dict[str, Any]:
+def _tuned(run: AblationRun, scale: AblationScale) -> dict[str, Any]:
     del scale
     drawn = zlib.crc32(run.key.encode()) % 100 / 1000
     depths = run.settings.get("depths") or range(1, 9)

@@ -11,8 +11,8 @@ from loadtests.tuning.ablate.drawing import draw
 from loadtests.tuning.ablate.plans import ABLATIONS, adapters, coefficients, depth, merge
 from loadtests.tuning.ablate.plans.plain import LONGER, PLAIN
 from loadtests.tuning.ablate.plans.skip_probability import PROBABILITIES, SKIP_PROBABILITY, arm
-from loadtests.tuning.ablate.run import Run, in_order
-from loadtests.tuning.ablate.scale import EASY, FULL, QUICK, WORLD, Scale
+from loadtests.tuning.ablate.run import AblationRun, in_order
+from loadtests.tuning.ablate.scale import EASY, FULL, QUICK, WORLD, AblationScale
 from models.adapters.forms import FORMS, make_form
 from tests.loadtests.tuning.ablate.made_up import NAMES, found_by
 from tuning.recipes.sets import SetsFile
@@ -22,7 +22,9 @@ SCALES = (FULL, QUICK)
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("scale", SCALES, ids=lambda scale: scale.name)
-def test_every_recipe_of_a_grid_is_a_recipe(name: str, scale: Scale, tmp_path: Path) -> None:
+def test_every_recipe_of_a_grid_is_a_recipe(
+    name: str, scale: AblationScale, tmp_path: Path
+) -> None:
     runs = in_order(ABLATIONS[name].runs(scale))
     for run in runs:
         if "recipe" in run.settings:
@@ -127,8 +129,8 @@ def test_adapters_take_every_form_and_sweep_three() -> None:
 
 def test_a_key_follows_from_what_a_run_is_and_not_from_its_name() -> None:
     one, other = SKIP_PROBABILITY.runs(FULL)[:2]
-    renamed = Run("other name", one.data, one.seed, one.settings, needs=one.needs)
-    same = Run(one.arm, one.data, one.seed, one.settings, needs=one.needs)
+    renamed = AblationRun("other name", one.data, one.seed, one.settings, needs=one.needs)
+    same = AblationRun(one.arm, one.data, one.seed, one.settings, needs=one.needs)
     assert renamed.key == same.key != one.key, "what it starts from counts"
     assert one.key != other.key
     assert arm(0.05) == "p = 0.05"

@@ -15,16 +15,16 @@ from loadtests.kit.errors import BenchError
 from loadtests.kit.journal import Journal
 from loadtests.kit.progress import Report
 from loadtests.tuning.ablate import runner
-from loadtests.tuning.ablate.run import TUNED, Preparation, Run, folder_of, in_order
+from loadtests.tuning.ablate.run import TUNED, AblationRun, Preparation, folder_of, in_order
 from loadtests.tuning.ablate.runner import Runner, take_apart
 from tests.tuning.finetuning.tiny import recipe, write_set
 
 RECIPE = {"model": {"checkpoint": ""}, "run": {"steps": 1}}
 
 
-def a_run(name: str, **more: Any) -> Run:
+def a_run(name: str, **more: Any) -> AblationRun:
     settings = {"recipe": RECIPE, "reports": {}, "examples": 1, "named": name}
-    return Run(name, "data", 0, settings, **more)
+    return AblationRun(name, "data", 0, settings, **more)
 
 
 def quiet(what: str, share: float) -> None:
@@ -124,7 +124,7 @@ def test_prepared_folders_are_made_once_and_named_in_recipes(
     settings = {"named": "it", "recipe": {"tasks": {"vqa": {"data": world.said}}}}
     taken = Taken()
     for seed in (0, 1):
-        run = Run("it", "world", seed, {**settings, "seed": seed}, needs=(world,))
+        run = AblationRun("it", "world", seed, {**settings, "seed": seed}, needs=(world,))
         Runner(tmp_path, kept, 1, taken).run([run], quiet)
     assert made == [["world", str(tmp_path / "world-1"), "--count", "3"]]
     assert taken.settings[0]["recipe"]["tasks"]["vqa"]["data"] == str(tmp_path / "world-1")
@@ -136,7 +136,7 @@ def test_in_order_has_each_once_behind_what_it_waits_for() -> None:
     assert [run.arm for run in in_order(runs)] == ["base", "x", "y"]
 
 
-def _squares_run(folder: Path, steps: int) -> Run:
+def _squares_run(folder: Path, steps: int) -> AblationRun:
     said = recipe(folder, run={"steps": steps, "checkpoint_every": 5})
     task = {**said["tasks"]["vqa"], "chooses": None}
     settings = {
@@ -144,7 +144,7 @@ def _squares_run(folder: Path, steps: int) -> Run:
         "reports": {"vqa": {"data": str(folder), "split": "dev"}},
         "examples": 12,
     }
-    return Run("squares", "squares", 0, settings)
+    return AblationRun("squares", "squares", 0, settings)
 
 
 @pytest.mark.slow

@@ -12,8 +12,8 @@ from models.checkpoint import load
 from tests.tuning.finetuning.tiny import recipe, write_set
 from tuning.data.problems import DataError
 from tuning.finetuning.ablated import clock
-from tuning.finetuning.ablated.clock import Clock
-from tuning.finetuning.ablated.run import AblatedRun, main, run
+from tuning.finetuning.ablated.clock import StepClock
+from tuning.finetuning.ablated.run import AskedRun, main, run
 from tuning.finetuning.task_data import read_task_data
 from tuning.loop import TuningProgress
 from tuning.recipes.sets import SetsFile, TunedOn
@@ -24,7 +24,7 @@ def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_set(tmp_path_factory.mktemp("squares"))
 
 
-def asked(squares: Path, folder: Path, **changes: Any) -> AblatedRun:
+def asked(squares: Path, folder: Path, **changes: Any) -> AskedRun:
     """Return a run of three steps on questions, reported on the other pictures."""
     said = recipe(squares, run={"steps": 3})
     task = {**said["tasks"]["vqa"], "chooses": None, **changes.pop("task", {})}
@@ -35,7 +35,7 @@ def asked(squares: Path, folder: Path, **changes: Any) -> AblatedRun:
         "reports": {"vqa": {"data": str(squares), "split": "dev"}},
         "examples": 6,
     }
-    return AblatedRun.model_validate({**fields, **changes})
+    return AskedRun.model_validate({**fields, **changes})
 
 
 def test_every_depth_is_measured_on_the_reporting_data(squares: Path, tmp_path: Path) -> None:
@@ -114,11 +114,11 @@ def test_a_clock_goes_on_and_its_mean_is_over_all_steps(
 ) -> None:
     now_s = iter([0.0, 1.0, 1.0, 4.0, 4.0, 10.0, 12.0, 12.0])
     monkeypatch.setattr(clock.time, "process_time", lambda: next(now_s))
-    first = Clock(tmp_path, 3, 2, lambda what, share: None)
+    first = StepClock(tmp_path, 3, 2, lambda what, share: None)
     for step in range(2):
         first.on_step(TuningProgress(step, {}))
     assert first.step_cpu_s == 2.0
-    second = Clock(tmp_path, 3, 2, lambda what, share: None)
+    second = StepClock(tmp_path, 3, 2, lambda what, share: None)
     second.on_step(TuningProgress(2, {}))
     assert second.step_cpu_s == 2.0, "1, 3 and 2 seconds"
 
@@ -126,7 +126,7 @@ def test_a_clock_goes_on_and_its_mean_is_over_all_steps(
 def test_a_run_ends_where_its_parent_is_gone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counting = Clock(tmp_path, 3, 1, lambda what, share: None)
+    counting = StepClock(tmp_path, 3, 1, lambda what, share: None)
     monkeypatch.setattr(clock.os, "getppid", lambda: 1)
     with pytest.raises(SystemExit, match="the command that started this run is gone"):
         counting.on_step(TuningProgress(0, {}))

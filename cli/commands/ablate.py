@@ -57,18 +57,14 @@ def ablate(
 ) -> None:
     """Tune models that differ in one choice alone, and say what it is worth at every depth.
 
-    Each ablation asks one question of the papers again, in small: on easy-VQA (pip install
-    easy-vqa) and on the generated world, with several seeds. Means have 95 % intervals, and the
-    papers' claims stand beside ours, also where ours go the other way.
-
-    [bold]otmv ablate[/bold]
+    Each asks a question of the papers again, in small, with several seeds: on easy-VQA (pip install
+    easy-vqa) and on the generated world. The papers' claims stand beside ours, with intervals.
 
     [bold]otmv ablate skip-probability --dry-run[/bold]
 
     [bold]otmv ablate skip-probability coefficients --out loadtests/results/ablate[/bold]
 
-    Every run is kept when it ends, and is shared by ablations that both need it. Stopped at any
-    time, the same command goes on: with the run that was going, from its own checkpoint.
+    A run is kept when it ends; ablations share runs. Stopped at any time, the same command goes on.
     """
     from loadtests.tuning.ablate.plans import ABLATIONS
     from loadtests.tuning.ablate.scale import FULL, QUICK
@@ -76,12 +72,7 @@ def ablate(
     if not names:
         show(table(None, ("ablation", "asks"), (), ((a.name, a.asks) for a in ABLATIONS.values())))
         return
-    for name in names:
-        if name not in ABLATIONS:
-            fail(f"no ablation {name!r}; there are {', '.join(ABLATIONS)}", code=2)
-    if find_spec("torch") is None:
-        fail(f"tuning needs torch: {how_to_install('tune')}")
-    chosen, scale = [ABLATIONS[name] for name in names], QUICK if quick else FULL
+    chosen, scale = _chosen(names), QUICK if quick else FULL
     beside = at_once or len(os.sched_getaffinity(0))
     if dry_run:
         for each in chosen:
@@ -93,6 +84,17 @@ def ablate(
         check_writable(_file(out, each, scale, ".json"))
     for number, each in enumerate(chosen):
         _run(each, scale, (work, out), beside, fresh=fresh and number == 0, dirty_ok=dirty_ok)
+
+
+def _chosen(names: list[str]) -> list[Ablation]:
+    from loadtests.tuning.ablate.plans import ABLATIONS
+
+    for name in names:
+        if name not in ABLATIONS:
+            fail(f"no ablation {name!r}; there are {', '.join(ABLATIONS)}", code=2)
+    if find_spec("torch") is None:
+        fail(f"tuning needs torch: {how_to_install('tune')}")
+    return [ABLATIONS[name] for name in names]
 
 
 def _file(out: Path, ablation: Ablation, scale: AblationScale, suffix: str) -> Path:

@@ -11,7 +11,7 @@ import json
 import resource
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -42,8 +42,7 @@ def measure(
 ) -> dict[str, Any]:
     """Return seconds a step, one number for each side and round; sides are taken in turns.
 
-    Beside them the memory that the steps took: the most that was held of the GPU, or what this
-    process grew by; of one side only where that is measured alone.
+    And the memory that all sides took: what this process grew by, or the most that a GPU held.
 
     Args:
         task: what is tuned.
@@ -59,16 +58,9 @@ def measure(
     """
     before_mb, methods = _held_mb(), _methods(keys, skip_probability)
     made = {name: _made(task, shape, methods[name], batch, device, seed) for name in sides}
-    found: dict[str, list[float]] = {name: [] for name in sides}
-    for number in range(-1, rounds):
-        first = number % len(sides)
-        for name in (*sides[first:], *sides[:first]):
-            taken_s = _steps_s(made[name], task, batch, steps, max(0, number))
-            if number >= 0:
-                found[name].append(taken_s / steps)
+    found = _in_turns(made, task, batch, steps, rounds)
     parameters = {
-        name: sum(weight.numel() for weight in side.model.parameters())
-        for name, side in made.items()
+        name: sum(map(torch.numel, side.model.parameters())) for name, side in made.items()
     }
     return {
         "step_s": found,
@@ -76,6 +68,20 @@ def measure(
         "memory_mb": _held_mb() - before_mb,
         "threads": torch.get_num_threads(),
     }
+
+
+def _in_turns(
+    made: Mapping[str, FineTuning], task: str, batch: int, steps: int, rounds: int
+) -> dict[str, list[float]]:
+    """Return seconds a step of each side, by round."""
+    sides, found = list(made), {name: list[float]() for name in made}
+    for number in range(-1, rounds):
+        first = number % len(sides)
+        for name in (*sides[first:], *sides[:first]):
+            taken_s = _steps_s(made[name], task, batch, steps, max(0, number))
+            if number >= 0:
+                found[name].append(taken_s / steps)
+    return found
 
 
 def _held_mb() -> float:

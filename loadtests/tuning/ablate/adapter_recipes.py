@@ -19,11 +19,11 @@ from loadtests.tuning.ablate.recipes import (
 )
 from loadtests.tuning.ablate.run import AblationRun, Preparation
 from loadtests.tuning.ablate.scale import EASY, AblationScale
+from loadtests.tuning.ablate.tasks import DESCRIBED, QUESTIONS
 
 CAPTIONS = "captions"
 """Of the world that the base was tuned on."""
-VQA_TASK, CAPTION_TASK, REASON_TASK = "vqa", "caption", "reason"
-TASK_OF = {EASY: VQA_TASK, CAPTIONS: CAPTION_TASK}
+TASK_OF = {EASY: QUESTIONS, CAPTIONS: DESCRIBED}
 
 DEMO = Preparation("demo-weights", ("import", "examples/demo-artifact", "--out", "@demo-weights"))
 _DEMO_SHAPE = {"orders": 8, "width": 192, "heads": 6, "image_size": 64, "text_positions": 48}
@@ -44,7 +44,7 @@ def adapter(form: str, settings: Mapping[str, Any], **changes: Any) -> Method:
 def demo_with_words(scale: AblationScale) -> AblationRun:
     """Return the demo with rows for the words of easy-VQA, which are random; no weight moves."""
     run = AblationRun("demo with new words", EASY, 0, {}, needs=(DEMO,))
-    return with_words(scale, run, {"checkpoint": DEMO.said}, (VQA_TASK,))
+    return with_words(scale, run, {"checkpoint": DEMO.said}, (QUESTIONS,))
 
 
 def with_words(
@@ -59,10 +59,10 @@ def with_words(
         tasks: that the checkpoint keeps.
     """
     said = {task: {**of_world(scale), "batch": 4} for task in tasks}
-    said[VQA_TASK] = {"data": EASY, "split": "tune", "batch": 4, "text_tokens": TEXT_TOKENS}
+    said[QUESTIONS] = {"data": EASY, "split": "tune", "batch": 4, "text_tokens": TEXT_TOKENS}
     recipe = recipe_of("words", {**model, "new_words": True}, FULL_METHOD, said, scale, 1, 0)
     recipe["optimiser"] |= {"learning_rate": _NO_RATE, "weight_decay": 0.0}
-    reports = {VQA_TASK: {"data": EASY, "split": "report"}}
+    reports = {QUESTIONS: {"data": EASY, "split": "report"}}
     settings = {"recipe": recipe, "reports": reports, "examples": 8, "depths": [1]}
     worlds = (world_of(scale),) if len(tasks) > 1 else ()
     return AblationRun(

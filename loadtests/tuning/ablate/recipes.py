@@ -7,13 +7,14 @@ from typing import Any
 
 from loadtests.tuning.ablate.run import AblationRun, Preparation
 from loadtests.tuning.ablate.scale import EASY, WORLD, AblationScale
+from loadtests.tuning.ablate.tasks import DESCRIBED, JUDGED, QUESTIONS
 
 Method = Mapping[str, Any]
 
 FULL_METHOD: Method = {"kind": "full"}
 _TUNED_SEED, _REPORTED_SEED, _REPORTED_PICTURES = 1, 4, 1000
 """Seeds of the generated world, as everywhere: tuned on, reported on."""
-_QUESTIONS = 6
+_FROM_BASE = {"checkpoint": "", "new_words": True}
 TEXT_TOKENS = 24
 _CAPTIONS_A_STEP = 6
 """One caption for so many questions."""
@@ -45,14 +46,14 @@ def otmv(scale: AblationScale, skip_probability: float = 0.1, **changes: Any) ->
     }
 
 
-def base(scale: AblationScale, tasks: tuple[str, ...] = ("vqa", "caption")) -> AblationRun:
+def base(scale: AblationScale, tasks: tuple[str, ...] = (QUESTIONS, DESCRIBED)) -> AblationRun:
     """Return the plain checkpoint that runs begin with: every order has a key block of its own."""
     world = world_of(scale)
-    batches = {"vqa": scale.batch, "caption": max(1, scale.batch // _CAPTIONS_A_STEP)}
-    batches["reason"] = max(1, scale.batch // 2)
+    batches = {QUESTIONS: scale.batch, DESCRIBED: max(1, scale.batch // _CAPTIONS_A_STEP)}
+    batches[JUDGED] = max(1, scale.batch // 2)
     said = {task: {"data": world.said, "batch": batches[task], "split": "all"} for task in tasks}
     recipe = recipe_of("base", shape_of(scale), FULL_METHOD, said, scale, scale.base_steps, 0)
-    reports = {"vqa": {"data": REPORTED.said, "split": "all"}}
+    reports = {QUESTIONS: {"data": REPORTED.said, "split": "all"}}
     settings = {"recipe": recipe, "reports": reports, "examples": scale.examples}
     settings["depths"] = [scale.orders]
     arm = f"base of {len(tasks)} task{'s' if len(tasks) > 1 else ''}"
@@ -84,24 +85,18 @@ def tuned(
     world = world_of(scale)
     task, reported = _DATA[data](world)
     steps = max(1, round(longer * scale.steps[data]))
-    said = {"vqa": {**task, "batch": scale.batch, "text_tokens": TEXT_TOKENS}}
-    model = {"checkpoint": "", "new_words": True}
-    recipe = recipe_of("ablated", model, method, said, scale, steps, seed)
-    settings: dict[str, Any] = {"recipe": recipe, "reports": {"vqa": reported}}
-    settings["examples"] = scale.examples
-    if method["kind"] == "full" and (depth := method.get("depth")):
-        settings["depths"] = [depth]
+    said = {QUESTIONS: {**task, "batch": scale.batch, "text_tokens": TEXT_TOKENS}}
+    recipe = recipe_of("ablated", _FROM_BASE, method, said, scale, steps, seed)
+    depth = method.get("depth")
+    settings = {
+        "recipe": recipe,
+        "reports": {QUESTIONS: reported},
+        "examples": scale.examples,
+        **({"depths": [depth]} if depth else {}),
+    }
     needs = (world, REPORTED) if data == WORLD else ()
-    return AblationRun(
-        arm,
-        data,
-        seed,
-        settings,
-        needs=needs,
-        starts_from=base(scale),
-        as_long_as=as_long_as,
-        rehearsed=rehearsal(recipe, scale),
-    )
+    more: dict[str, Any] = {"as_long_as": as_long_as, "rehearsed": rehearsal(recipe, scale)}
+    return AblationRun(arm, data, seed, settings, needs=needs, starts_from=base(scale), **more)
 
 
 def rehearsal(recipe: Mapping[str, Any], scale: AblationScale) -> dict[str, Any]:

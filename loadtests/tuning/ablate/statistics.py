@@ -9,6 +9,7 @@ from typing import Any
 
 from loadtests.kit.intervals import bootstrap
 from loadtests.tuning.ablate.run import AblationRun, Found
+from loadtests.tuning.ablate.tasks import QUESTIONS
 
 POINTS = 100
 """Points of a quality of 1."""
@@ -60,7 +61,7 @@ def difference(ours: Sequence[float], theirs: Sequence[float]) -> Estimate:
     return estimate([a - b for a, b in zip(ours, theirs, strict=True)])
 
 
-def points(run: AblationRun, found: Found, depth: int, task: str = "vqa") -> float:
+def points(run: AblationRun, found: Found, depth: int, task: str = QUESTIONS) -> float:
     """Return the quality of a run at a depth, in points."""
     quality: float = found[run.key]["quality"][task][str(depth)]
     return POINTS * quality

@@ -7,8 +7,6 @@ from statistics import fmean
 from typing import Any
 
 from loadtests.tuning.ablate.adapter_recipes import (
-    REASON_TASK,
-    VQA_TASK,
     adapter,
     of_world,
     reported_on,
@@ -19,15 +17,20 @@ from loadtests.tuning.ablate.plans.contract import Ablation
 from loadtests.tuning.ablate.recipes import REPORTED, base, recipe_of, rehearsal, world_of
 from loadtests.tuning.ablate.run import AblationRun, Found
 from loadtests.tuning.ablate.scale import EASY, AblationScale
-from loadtests.tuning.ablate.statistics import by_seed, difference, estimate, points
+from loadtests.tuning.ablate.statistics import Estimate, by_seed, difference, estimate, points
 from loadtests.tuning.ablate.summary import Claim, Line, Panel, Summary
+from loadtests.tuning.ablate.tasks import EVERY, JUDGED, QUESTIONS
 
 RANKS = (4, 16, 64)
 """The paper's, but 256, which is more than our width."""
 _USUAL = RANKS[-1]
-_ONE, _THREE = (VQA_TASK,), (VQA_TASK, "caption", REASON_TASK)
+_ONE, _THREE = (QUESTIONS,), EVERY
 BASES = {"one task": _ONE, "three tasks": _THREE}
 _RATE = 3e-3
+_NOTES = (
+    "one seed of each base; seeds are of the adapters",
+    "the base is plain, so it is measured at full depth alone",
+)
 UNIFIED, SHARED = "unified", "shared by two tasks"
 _PAPER_RANK = "144.5 CIDEr at rank 4, 146.3 at 64 and 256: saturates at 64 (table 2)"
 _PAPER_UNIFIED = "146.3 over 145.5 CIDEr with as many parameters (table 3)"
@@ -57,8 +60,8 @@ def runs(scale: AblationScale) -> list[AblationRun]:
         found.append(_link(scale, UNIFIED, seed, {"rank": 2 * _USUAL, "unified": True}))
         usual = {"rank": _USUAL}
         found.append(_link(scale, arm(_USUAL, "one task"), seed, usual, base_name="one task"))
-        found.append(_link(scale, SHARED, seed, usual, tasks=(VQA_TASK, REASON_TASK)))
-        found += [_link(scale, alone(t), seed, usual, tasks=(t,)) for t in (VQA_TASK, REASON_TASK)]
+        found.append(_link(scale, SHARED, seed, usual, tasks=(QUESTIONS, JUDGED)))
+        found += [_link(scale, alone(t), seed, usual, tasks=(t,)) for t in (QUESTIONS, JUDGED)]
         found += [_full(scale, name, seed) for name in BASES]
     return found
 
@@ -69,7 +72,7 @@ def _link(
     seed: int,
     settings: Mapping[str, Any],
     base_name: str = "three tasks",
-    tasks: tuple[str, ...] = (VQA_TASK,),
+    tasks: tuple[str, ...] = (QUESTIONS,),
 ) -> AblationRun:
     method = adapter("adalink", settings, skip_probability=0.0, prefix_share=0.0)
     return _tuned(scale, name, seed, method, _RATE, base_name, tasks)
@@ -77,7 +80,7 @@ def _link(
 
 def _full(scale: AblationScale, base_name: str, seed: int) -> AblationRun:
     rate = scale.learning_rate
-    return _tuned(scale, full(base_name), seed, {"kind": "full"}, rate, base_name, (VQA_TASK,))
+    return _tuned(scale, full(base_name), seed, {"kind": "full"}, rate, base_name, (QUESTIONS,))
 
 
 def _tuned(
@@ -97,10 +100,10 @@ def _tuned(
     steps = scale.adapter_steps
     recipe = recipe_of("link", {"checkpoint": ""}, method, said, scale, steps, seed)
     recipe["optimiser"] |= {"learning_rate": rate}
-    reports = {task: reported_on(EASY if task == VQA_TASK else task) for task in tasks}
+    reports = {task: reported_on(EASY if task == QUESTIONS else task) for task in tasks}
     settings = {"recipe": recipe, "reports": reports, "examples": scale.examples}
     settings["depths"] = [scale.orders]
-    needs = (world_of(scale), REPORTED) if REASON_TASK in tasks else ()
+    needs = (world_of(scale), REPORTED) if JUDGED in tasks else ()
     expected = rehearsal({**recipe, "method": {"kind": "full"}}, scale)
     return AblationRun(
         name, EASY, seed, settings, needs=needs, starts_from=start, rehearsed=expected
@@ -108,7 +111,7 @@ def _tuned(
 
 
 def _data(scale: AblationScale, task: str) -> dict[str, Any]:
-    if task == VQA_TASK:
+    if task == QUESTIONS:
         return tuned_on(scale, EASY)
     return {**of_world(scale), "batch": max(1, scale.batch // 2)}
 
@@ -116,50 +119,42 @@ def _data(scale: AblationScale, task: str) -> dict[str, Any]:
 def summarise(scale: AblationScale, taken: Sequence[AblationRun], found: Found) -> Summary:
     """Return the four comparisons, and the paper's numbers beside them."""
 
-    def at(name: str, task: str = VQA_TASK) -> list[float]:
+    def at(name: str, task: str = QUESTIONS) -> list[float]:
         chosen = by_seed(taken, name, EASY)
         return [points(run, found, scale.orders, task) for run in chosen]
 
-    ranks = Line("AdaLink", RANKS, tuple(estimate(at(arm(rank))) for rank in RANKS))
-    fine = estimate(at(full("three tasks")))
-    reference = Line("all weights", (RANKS[0], RANKS[-1]), (fine, fine), dashed=True)
-    below = {name: difference(at(arm(_USUAL, name)), at(full(name))).values for name in BASES}
-    tasks = (VQA_TASK, REASON_TASK)
-    shared_gain = [difference(at(SHARED, task), at(alone(task), task)) for task in tasks]
-    mean_shared = [fmean(each) for each in zip(*(g.values for g in shared_gain), strict=True)]
+    below = {name: difference(at(arm(_USUAL, name)), at(full(name))) for name in BASES}
+    shared = {
+        task: difference(at(SHARED, task), at(alone(task), task)) for task in (QUESTIONS, JUDGED)
+    }
+    ranks = {rank: estimate(at(arm(rank))) for rank in RANKS}
+    modalities = {"per modality, 64": at(arm(_USUAL)), "unified, 128": at(UNIFIED)}
     panels = (
-        Panel("rank", "rank", "quality, points", (ranks, reference), log=True),
-        _named("modalities", {"per modality, 64": at(arm(_USUAL)), "unified, 128": at(UNIFIED)}),
-        _named("AdaLink less all weights", {n: list(v) for n, v in below.items()}, zero=True),
-        _named(
-            "shared less alone",
-            {task: list(gain.values) for task, gain in zip(tasks, shared_gain, strict=True)},
-            zero=True,
-        ),
+        _rank_panel(ranks, estimate(at(full("three tasks")))),
+        _named("modalities", {name: estimate(each) for name, each in modalities.items()}),
+        _named("AdaLink less all weights", below, zero=True),
+        _named("shared less alone", shared, zero=True),
     )
+    gaps = (below["three tasks"].values, below["one task"].values)
+    together = [fmean(each) for each in zip(*(e.values for e in shared.values()), strict=True)]
     claims = (
-        Claim("rank 64 over 4", _PAPER_RANK, difference(at(arm(RANKS[-1])), at(arm(RANKS[0])))),
-        Claim(
-            "per modality over unified", _PAPER_UNIFIED, difference(at(arm(_USUAL)), at(UNIFIED))
-        ),
-        Claim(
-            "gap to all weights, base of three tasks over one",
-            _PAPER_BASE,
-            difference(below["three tasks"], below["one task"]),
-        ),
-        Claim("shared by two tasks over one each", None, estimate(mean_shared)),
+        Claim("rank 64 over 4", _PAPER_RANK, difference(ranks[64].values, ranks[4].values)),
+        Claim("per modality over unified", _PAPER_UNIFIED, difference(*modalities.values())),
+        Claim("gap to all weights, base of three tasks over one", _PAPER_BASE, difference(*gaps)),
+        Claim("shared by two tasks over one each", None, estimate(together)),
     )
-    notes = (
-        "one seed of each base; seeds are of the adapters",
-        "the base is plain, so it is measured at full depth alone",
-    )
-    return Summary(panels, claims, notes=notes)
+    return Summary(panels, claims, notes=_NOTES)
 
 
-def _named(title: str, values: Mapping[str, Sequence[float]], *, zero: bool = False) -> Panel:
-    each = tuple(estimate(found) for found in values.values())
-    line = Line("", tuple(map(float, range(len(values)))), each)
-    return Panel(title, "", "points" if zero else "quality, points", (line,), tuple(values), zero)
+def _rank_panel(ranks: Mapping[int, Estimate], fine: Estimate) -> Panel:
+    line = Line("AdaLink", tuple(ranks), tuple(ranks.values()))
+    reference = Line("all weights", (RANKS[0], RANKS[-1]), (fine, fine), dashed=True)
+    return Panel("rank", "rank", "quality, points", (line, reference), log=True)
+
+
+def _named(title: str, found: Mapping[str, Estimate], *, zero: bool = False) -> Panel:
+    line = Line("", tuple(map(float, range(len(found)))), tuple(found.values()))
+    return Panel(title, "", "points" if zero else "quality, points", (line,), tuple(found), zero)
 
 
 ADALINK = Ablation(

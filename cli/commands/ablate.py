@@ -62,7 +62,7 @@ def ablate(
 
     [bold]otmv ablate skip-probability --dry-run[/bold]
 
-    [bold]otmv ablate skip-probability coefficients --out loadtests/results/ablate[/bold]
+    [bold]otmv ablate skip-probability coefficients --out ablations[/bold]
 
     A run is kept when it ends; ablations share runs. Stopped at any time, the same command goes on.
     """

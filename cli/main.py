@@ -27,6 +27,7 @@ COMMANDS = {
     "build": "Build TensorRT plans of an artifact.",
     "inspect": "Show what an artifact holds.",
     "profile": "Measure an artifact's latency profile on this machine.",
+    "ablate": "Measure what a choice of tuning is worth.",
     "simulate": "Compare scheduling policies on a simulated device.",
     "bench": "Measure the engine or its scheduler against its bars.",
     "serve": "Serve an artifact over HTTP.",
@@ -54,6 +55,7 @@ _AFTER_STOP = {
     "adapter import": "; nothing was written, the same command begins again",
     "adapter merge": "; nothing was written, the same command begins again",
     "adapter fold": "; nothing was written, the same command begins again",
+    "ablate": "; the same command goes on where it was",
     "bench slo": "; the same command goes on where it was",
 }
 

@@ -18,7 +18,7 @@ Report = Callable[[str, float], None]
 MOST = 1.05
 """The bar on once-tuning / plain fine-tuning; the paper reports 1.01 to 1.02."""
 
-_MODULE = "tuning.finetuning.measured"
+MODULE = "tuning.finetuning.measured"
 _TEXT_TOKENS = 32
 
 
@@ -49,28 +49,32 @@ class TuningBench:
     device: str = "auto"
     seed: int = 0
 
+    def settings(self) -> dict[str, Any]:
+        """Return what the module that measures takes."""
+        return {
+            "task": VQA.name,
+            "shape": {
+                "orders": self.orders,
+                "width": self.width,
+                "heads": self.heads,
+                "image_size": self.image_size,
+                "text_positions": _TEXT_TOKENS,
+            },
+            "keys": self.keys,
+            "skip_probability": self.skip_probability,
+            "batch": self.batch,
+            "steps": self.steps,
+            "rounds": self.rounds,
+            "device": self.device,
+            "seed": self.seed,
+        }
+
 
 def run(bench: TuningBench, report: Report) -> tuple[list[Bar], dict[str, Any]]:
     """Measure all sides and hold the ratio against the bar; return what was measured too."""
     report("taking steps of each side in turns", 0.0)
-    settings = {
-        "task": VQA.name,
-        "shape": {
-            "orders": bench.orders,
-            "width": bench.width,
-            "heads": bench.heads,
-            "image_size": bench.image_size,
-            "text_positions": _TEXT_TOKENS,
-        },
-        "keys": bench.keys,
-        "skip_probability": bench.skip_probability,
-        "batch": bench.batch,
-        "steps": bench.steps,
-        "rounds": bench.rounds,
-        "device": bench.device,
-        "seed": bench.seed,
-    }
-    found = json.loads(run_child(_MODULE, [json.dumps(settings)], "measuring steps"))
+    settings = bench.settings()
+    found = json.loads(run_child(MODULE, [json.dumps(settings)], "measuring steps"))
     return bars_of(found), {"settings": settings, **found}
 
 

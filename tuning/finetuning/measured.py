@@ -8,8 +8,10 @@ prints one JSON object. `SETTINGS` is another, with the arguments of `measure`.
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -23,6 +25,7 @@ from tuning.recipes.sets import SetsFile
 
 SIDES = ("otmv", "open", "full")
 """Gates drawn as while tuning; every gate open; plain fine-tuning."""
+_KB, _MB = 1024, 10**6
 
 
 def measure(
@@ -35,8 +38,11 @@ def measure(
     rounds: int,
     device: str,
     seed: int,
+    sides: Sequence[str] = SIDES,
 ) -> dict[str, Any]:
     """Return seconds a step, one number for each side and round; sides are taken in turns.
+
+    And the memory that all sides took: what this process grew by, or the most that a GPU held.
 
     Args:
         task: what is tuned.
@@ -48,21 +54,41 @@ def measure(
         rounds: measurements of each side, behind one that does not count.
         device: where to compute.
         seed: of weights and data.
+        sides: some of `SIDES`.
     """
-    methods = _methods(keys, skip_probability)
-    sides = {name: _made(task, shape, methods[name], batch, device, seed) for name in SIDES}
-    found: dict[str, list[float]] = {name: [] for name in SIDES}
+    before_mb, methods = _held_mb(), _methods(keys, skip_probability)
+    made = {name: _made(task, shape, methods[name], batch, device, seed) for name in sides}
+    found = _in_turns(made, task, batch, steps, rounds)
+    parameters = {
+        name: sum(map(torch.numel, side.model.parameters())) for name, side in made.items()
+    }
+    return {
+        "step_s": found,
+        "parameters": parameters,
+        "memory_mb": _held_mb() - before_mb,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _in_turns(
+    made: Mapping[str, FineTuning], task: str, batch: int, steps: int, rounds: int
+) -> dict[str, list[float]]:
+    """Return seconds a step of each side, by round."""
+    sides, found = list(made), {name: list[float]() for name in made}
     for number in range(-1, rounds):
-        first = number % len(SIDES)
-        for name in (*SIDES[first:], *SIDES[:first]):
-            taken_s = _steps_s(sides[name], task, batch, steps, max(0, number))
+        first = number % len(sides)
+        for name in (*sides[first:], *sides[:first]):
+            taken_s = _steps_s(made[name], task, batch, steps, max(0, number))
             if number >= 0:
                 found[name].append(taken_s / steps)
-    parameters = {
-        name: sum(weight.numel() for weight in side.model.parameters())
-        for name, side in sides.items()
-    }
-    return {"step_s": found, "parameters": parameters, "threads": torch.get_num_threads()}
+    return found
+
+
+def _held_mb() -> float:
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
+        return torch.cuda.max_memory_allocated() / _MB
+    unit = 1 if sys.platform == "darwin" else _KB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / _MB
 
 
 def _methods(keys: int, skip_probability: float) -> dict[str, dict[str, Any]]:

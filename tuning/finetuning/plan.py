@@ -61,6 +61,9 @@ def fingerprint_of(
     for each in facts["tasks"].values():
         for name in ("data", "pictures", "labels", "reports"):
             del each[name]
+        for name in ("data_share", "kinds"):  # runs that began before these fields existed go on
+            if each[name] == TunedOn.model_fields[name].default:
+                del each[name]
     said = {
         "recipe": facts,
         "model": checkpoint.model.config.to_fields(),

@@ -87,7 +87,9 @@ def _started(
     torch.manual_seed(file.run.seed)
     try:
         source = find()
-        labels = source.labels if source.model is None and source.labels else _labels(data, source)
+        labels = (
+            source.labels if source.model is None and source.labels else _labels(file, data, source)
+        )
         config = method.shaped(_shape_of(file, source, labels))
         if source.model is None:
             model = OtmvModel(config)
@@ -171,13 +173,16 @@ def _texts(data: Mapping[TaskName, TaskData]) -> list[str]:
     ]
 
 
-def _labels(data: Mapping[TaskName, TaskData], source: _Source) -> tuple[str, ...]:
-    """Return the answers of the model: the recipe's, the checkpoint's, or the data's."""
+def _labels(file: SetsFile, data: Mapping[TaskName, TaskData], source: _Source) -> tuple[str, ...]:
+    """Return the answers of the model: the recipe's, the checkpoint's, or the data's.
+
+    An adapter whose tasks have none leaves those of its base.
+    """
     for task, each in data.items():
         if TASKS[task].lists_answers:
             own = each.said.labels is None and source.labels
             return source.labels if own else answers_of(each)
-    return ()
+    return source.labels if isinstance(file.method, Adapt) else ()
 
 
 def _own_shape(file: SetsFile, shape: Shape, vocabulary: int) -> ModelConfig:

@@ -72,6 +72,8 @@ def read_task_data(task: TaskName, said: TunedOn) -> TaskData:
         tuned, chooses = _held_out(tuned, said.hold_out)
     if said.kinds:
         tuned = _of_kinds(tuned, said.kinds)
+    if said.data_share < 1:
+        tuned = _shared_out(tuned, said.data_share)
     if TASKS[task].writes:
         tuned = _with(tuned, _one_caption_each(tuned.examples))
     if len(tuned.examples) < said.batch:
@@ -143,11 +145,21 @@ def _of_kinds(data: DataSet, kinds: tuple[str, ...]) -> DataSet:
     return _with(data, (each for each in data.examples if not wanted.isdisjoint(each.kinds)))
 
 
+def _in_fixed_order(data: DataSet) -> list[str]:
+    """Return the pictures in an order that looks drawn, and is the same on every machine."""
+    return sorted(data.pictures, key=lambda name: hashlib.sha256(Path(name).name.encode()).digest())
+
+
+def _shared_out(data: DataSet, share: float) -> DataSet:
+    """Keep a share of the pictures: the last ones, as the first may be held out."""
+    names = _in_fixed_order(data)
+    kept = frozenset(names[-max(1, round(share * len(names))) :])
+    return _with(data, (each for each in data.examples if kept.issuperset(each.pictures)))
+
+
 def _held_out(data: DataSet, pictures: int) -> tuple[DataSet, DataSet]:
     """Take some pictures out, always the same: those whose names hash lowest."""
-    names = sorted(
-        data.pictures, key=lambda name: hashlib.sha256(Path(name).name.encode()).digest()
-    )
+    names = _in_fixed_order(data)
     if len(names) <= pictures:
         problem = f"{data.name} has {len(names):,} pictures, and {pictures:,} are to be held out"
         raise DataError(problem, "choose a smaller hold_out")

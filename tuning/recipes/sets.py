@@ -59,6 +59,7 @@ class TunedOn(Part):
             empty: all. What is looked at has all kinds.
         chooses: split looked at while tuning, and while choosing variants.
         hold_out: in place of `chooses`: how many pictures of `split` are kept out of tuning for it.
+        data_share: share of the pictures of `split` that are tuned on, always the same ones.
         reports: split that quality will be reported on: named in the checkpoint, never read here.
         batch: requests a step, of all processes and accumulated parts together.
         weight: of its loss beside those of other tasks.
@@ -80,6 +81,7 @@ class TunedOn(Part):
     kinds: tuple[str, ...] = ()
     chooses: str | None = None
     hold_out: int | None = Field(default=None, ge=1)
+    data_share: float = Field(default=1.0, gt=0.0, le=1.0)
     reports: str | None = None
     batch: int = Field(ge=1)
     weight: float = Field(default=1.0, gt=0.0)

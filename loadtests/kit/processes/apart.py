@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 from loadtests.kit.processes.child import environment, module_words
@@ -17,11 +17,14 @@ from loadtests.kit.progress import Report
 
 
 def run_apart(
-    module: str, words: Sequence[str], report: Report
+    module: str,
+    words: Sequence[str],
+    report: Report,
+    on_start: Callable[[subprocess.Popen[str]], None] = lambda process: None,
 ) -> tuple[dict[str, Any], str | None]:
     """Run `python -m module words`; return what it found, and what went wrong, else None.
 
-    It never outlives this call.
+    It never outlives this call. `on_start` gets its process, for another thread to end it.
     """
     with tempfile.TemporaryFile("w+") as errors:
         child = subprocess.Popen(
@@ -32,6 +35,7 @@ def run_apart(
             env=environment(),
         )
         try:
+            on_start(child)
             assert child.stdout is not None
             found = _listen(child.stdout, report)
             child.wait()

@@ -121,6 +121,16 @@ def test_it_learns_and_every_depth_has_its_measured_quality(
     assert max(found) == 1.0
 
 
+def test_an_adapter_of_captions_alone_leaves_the_answers_of_its_base(
+    squares: Path, base: Path, tmp_path: Path
+) -> None:
+    said = adapter_recipe(squares, base, "adalink", run={"steps": 1})
+    said["tasks"] = {"caption": recipe(squares)["tasks"]["caption"]}
+    record = tuned(said, tmp_path).record
+    assert record.tasks == ("caption",)
+    assert record.config == load(base).model.config
+
+
 def test_a_killed_run_resumes_to_the_bit(squares: Path, base: Path, tmp_path: Path) -> None:
     def stop_at_3(progress: TuningProgress) -> None:
         if progress.step == 3:

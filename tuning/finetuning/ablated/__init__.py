@@ -1,0 +1,1 @@
+"""One run of `otmv ablate`, in a process of its own."""

@@ -17,8 +17,8 @@ def question(key: str, answers: tuple[str, ...], *kinds: str) -> DataExample:
     return DataExample(key, ("a.jpg",), "what?", answers, kinds)
 
 
-def test_every_task_is_judged() -> None:
-    assert set(JUDGED_TASKS) == set(TASKS)
+def test_every_task_that_answers_one_by_one_is_judged() -> None:
+    assert set(JUDGED_TASKS) == {name for name, task in TASKS.items() if not task.embeds}
 
 
 def test_vqa() -> None:

@@ -9,17 +9,21 @@ from cli.commands.export.splits import draw_splits
 from tuning.world.dataset import write_world
 from tuning.world.errors import WorldError
 
+VECTORS = ("embed_image", "embed_text")
+
 
 def test_splits_share_no_picture_and_keep_cases_of_every_task() -> None:
     splits = draw_splits(None, 8)
     of_task = Counter(example.task for example in splits.golden)
-    assert of_task == {"vqa": 600, "caption": 100, "reason": 600}
+    assert of_task == {"vqa": 600, "caption": 100, "reason": 600, **dict.fromkeys(VECTORS, 100)}
     assert Counter(example.task for example in splits.search) == {
         "vqa": 6 * 400,
         "caption": 400,
         "reason": 2 * 399,
+        **dict.fromkeys(VECTORS, 200),
     }
-    assert Counter(e.task for e in splits.report) == {"vqa": 48, "caption": 8, "reason": 14}
+    reported = {"vqa": 48, "caption": 8, "reason": 14, **dict.fromkeys(VECTORS, 7)}
+    assert Counter(e.task for e in splits.report) == reported
     seen = {image for example in splits.report for image in example.images}
     assert seen.isdisjoint(image for example in splits.search for image in example.images)
     for judged in (e for e in splits.golden if e.task == "reason"):

@@ -15,8 +15,9 @@ from tests.server.kit.good_question import IMAGE
 
 
 def test_decode_time_is_predicted_before_decoding(client: TestClient, pool: FakePool) -> None:
-    small, large = sample_pictures.noisy("PNG", (32, 32)), sample_pictures.noisy("PNG", (600, 400))
-    for data in (small, large, small, large):
+    sizes = ((32, 32), (600, 400), (32, 33), (600, 401))  # none is known from before
+    for size in sizes:
+        data = sample_pictures.noisy("PNG", size)
         client.post("/v1/vqa", files={"image": data}, data={"question": "q?"})
     assert all(seconds > 0 for seconds in pool.decode_s)
     assert pool.decode_s[3] > pool.decode_s[2]

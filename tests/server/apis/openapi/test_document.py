@@ -40,9 +40,10 @@ def test_every_reference_resolves(document: dict[str, Any]) -> None:
 
 
 def test_routes_are_listed(document: dict[str, Any]) -> None:
-    names = ("vqa", "caption", "reason", "variants", "activity", "artifacts/reload")
-    openai = ("chat/completions", "models", "models/{model}")
-    wanted = {f"/v1/{name}" for name in (*names, *openai, "memory-budget")}
+    names = ("vqa", "caption", "reason", "embed", "rank", "variants", "activity")
+    openai = ("chat/completions", "embeddings", "models", "models/{model}")
+    wanted = {f"/v1/{name}" for name in (*names, *openai)}
+    wanted |= {"/v1/artifacts/reload", "/v1/memory-budget"}
     model = "/v2/models/{model}"
     wanted |= {"/v2", "/v2/health/live", "/v2/health/ready", model, f"{model}/ready"}
     wanted |= {f"{model}/infer", f"{model}/versions/1/infer"}

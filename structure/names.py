@@ -73,7 +73,10 @@ class Homonym:
 
 HOMONYMS = (
     Homonym(
-        "engine/telemetry/requests.py", "RequestInstruments.__init__", "'reason'", "label: why a request was refused"
+        "engine/telemetry/requests.py",
+        "RequestInstruments.__init__",
+        "'reason'",
+        "label: why a request was refused",
     ),
     Homonym(
         "engine/opening/choose.py", "Remembered.read", "'reason'", "field: why a backend was taken"

@@ -19,7 +19,7 @@ from tuning.finetuning.optimiser import Schedule
 from tuning.finetuning.task_data import TaskData
 from tuning.methods.contract import Search
 from tuning.recipes.errors import RecipeError
-from tuning.recipes.sets import SetsFile, TunedOn
+from tuning.recipes.sets import SetsFile
 from tuning.tasks.on_sets import Asking, SetBatch, Words
 from tuning.tokens import words_of
 
@@ -61,8 +61,8 @@ def fingerprint_of(
     for each in facts["tasks"].values():
         for name in ("data", "pictures", "labels", "reports"):
             del each[name]
-        for name in ("data_share", "kinds"):  # runs that began before these fields existed go on
-            if each[name] == TunedOn.model_fields[name].default:
+        for name, none in {"data_share": 1, "repeats": {}}.items():
+            if each[name] == none:  # runs that began before there were these fields go on
                 del each[name]
     said = {
         "recipe": facts,

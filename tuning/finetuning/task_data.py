@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,8 +70,8 @@ def read_task_data(task: TaskName, said: TunedOn) -> TaskData:
             raise DataError(f"{problem}, and in {chooses.split}, which chooses", "use hold_out")
     elif said.hold_out is not None:
         tuned, chooses = _held_out(tuned, said.hold_out)
-    if said.kinds:
-        tuned = _of_kinds(tuned, said.kinds)
+    if said.repeats:
+        tuned = _repeated(tuned, said.repeats)
     if said.data_share < 1:
         tuned = _shared_out(tuned, said.data_share)
     if TASKS[task].writes:
@@ -130,19 +130,24 @@ def with_answers(data: DataSet) -> DataSet:
     return known
 
 
-def _of_kinds(data: DataSet, kinds: tuple[str, ...]) -> DataSet:
-    """Keep the examples of some kinds.
+def _repeated(data: DataSet, repeats: Mapping[str, int]) -> DataSet:
+    """Hold examples of some kinds several times; one of several kinds as often as its most.
 
     Raises:
         DataError: no example is of one of them.
     """
     there = {kind for each in data.examples for kind in each.kinds}
-    for kind in kinds:
+    for kind in repeats:
         if kind not in there:
-            known = f"name one of {', '.join(sorted(there)[:20])}" if there else "take kinds out"
+            known = f"name one of {', '.join(sorted(there)[:20])}" if there else "take repeats out"
             raise DataError(f"{data.name} has no examples of kind {kind!r}", known)
-    wanted = frozenset(kinds)
-    return _with(data, (each for each in data.examples if not wanted.isdisjoint(each.kinds)))
+
+    def copies() -> Iterator[DataExample]:
+        for each in data.examples:
+            times = max((repeats.get(kind, 1) for kind in each.kinds), default=1)
+            yield from itertools.repeat(each, times)
+
+    return _with(data, copies())
 
 
 def _in_fixed_order(data: DataSet) -> list[str]:

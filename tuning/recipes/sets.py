@@ -55,8 +55,8 @@ class TunedOn(Part):
         format: of the data; None: found out.
         pictures: folder of its pictures, if not in `data`.
         split: tuned on; one, or a list.
-        kinds: only examples of one of these kinds are tuned on, such as "other" of VQA's answers;
-            empty: all. What is looked at has all kinds.
+        repeats: how often examples of a kind are drawn where others are drawn once, such as
+            {"yes/no": 2} for a type of VQA's answers.
         chooses: split looked at while tuning, and while choosing variants.
         hold_out: in place of `chooses`: how many pictures of `split` are kept out of tuning for it.
         data_share: share of the pictures of `split` that are tuned on, always the same ones.
@@ -78,7 +78,7 @@ class TunedOn(Part):
     format: str | None = None
     pictures: str | None = None
     split: str | tuple[str, ...] = "train"
-    kinds: tuple[str, ...] = ()
+    repeats: dict[str, Annotated[int, Field(ge=1, le=100)]] = Field(default_factory=dict)
     chooses: str | None = None
     hold_out: int | None = Field(default=None, ge=1)
     data_share: float = Field(default=1.0, gt=0.0, le=1.0)

@@ -1,8 +1,9 @@
-"""What a recipe's task is tuned on: examples of some kinds."""
+"""What a recipe's task is tuned on: examples of some kinds several times."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -34,25 +35,28 @@ def questions(tmp_path: Path) -> Path:
     return folder
 
 
-def read(folder: Path, *kinds: str) -> TaskData:
-    said = TunedOn(data=str(folder), chooses="dev", batch=2, kinds=kinds)
+def read(folder: Path, **repeats: int) -> TaskData:
+    said = TunedOn(data=str(folder), chooses="dev", batch=2, repeats=repeats)
     return read_task_data("vqa", said)
 
 
-def answers(data: TaskData) -> list[str]:
-    return sorted({answer for each in data.tuned.examples for answer in each.answers})
+def answers(data: TaskData) -> Counter[str]:
+    return Counter(answer for each in data.tuned.examples for answer in each.answers)
 
 
-def test_only_examples_of_the_named_kinds_are_tuned_on(questions: Path) -> None:
-    assert answers(read(questions)) == ["3", "a dog", "yes"]
-    some = read(questions, "other", "number")
-    assert answers(some) == ["3", "a dog"]
-    assert len(some.tuned.examples) == 6
-    assert some.chooses is not None
-    assert len(some.chooses.examples) == 9
+def test_examples_of_a_kind_are_repeated(questions: Path) -> None:
+    assert answers(read(questions)) == {"yes": 3, "a dog": 3, "3": 3}
+    repeated = read(questions, other=4, number=2)
+    assert answers(repeated) == {"yes": 3, "a dog": 12, "3": 6}
+    assert repeated.chooses is not None
+    assert len(repeated.chooses.examples) == 9
+
+
+def test_an_example_of_several_kinds_is_repeated_as_the_most_frequent(questions: Path) -> None:
+    assert answers(read(questions, other=4, what=2)) == {"yes": 6, "a dog": 12, "3": 6}
 
 
 def test_a_kind_that_is_not_there_is_named_with_those_that_are(questions: Path) -> None:
     with pytest.raises(DataError, match="no examples of kind 'others'") as raised:
-        read(questions, "others")
+        read(questions, others=2)
     assert "number, other, what, yes/no" in str(raised.value)

@@ -19,7 +19,7 @@ from tuning.finetuning.optimiser import Schedule
 from tuning.finetuning.task_data import TaskData
 from tuning.methods.contract import Search
 from tuning.recipes.errors import RecipeError
-from tuning.recipes.sets import SetsFile
+from tuning.recipes.sets import SetsFile, TunedOn
 from tuning.tasks.on_sets import Asking, SetBatch, Words
 from tuning.tokens import words_of
 

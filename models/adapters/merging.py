@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from artifact.adapters.errors import UnsupportedAdapter
-from artifact.adapters.folder import Adapter
 from artifact.adapters.hooks import MODALITIES, HookKind, Site
 from models.adapters.loaded import with_heads
 from models.checkpoint import Checkpoint
 from models.key_block import KeyBlock
 from models.norms import IMAGE, OrderNorm
 from models.series import OtmvModel
+
+if TYPE_CHECKING:
+    from artifact.adapters.folder import Adapter
 
 _FUSED = ("q", "k", "v")
 _SERVE = "serve it as an adapter"

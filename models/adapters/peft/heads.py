@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
 from artifact.adapters.errors import InvalidAdapter, UnsupportedAdapter
-from artifact.adapters.record import AdapterHead
 from artifact.task import TASKS
 from models.series import OtmvModel
 from models.tasks import HEADS
+
+if TYPE_CHECKING:
+    from artifact.adapters.record import AdapterHead
 
 
 def saved_heads(
@@ -33,6 +36,8 @@ def saved_heads(
         UnsupportedAdapter: a saved module is no head of the base.
         InvalidAdapter: a tensor has another shape than the head needs.
     """
+    from artifact.adapters.record import AdapterHead
+
     heads: dict[str, AdapterHead] = {}
     found: dict[str, Tensor] = {}
     for task, parts in _by_task(folder, tensors, model).items():

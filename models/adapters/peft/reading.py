@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors import SafetensorError
@@ -17,15 +17,17 @@ from safetensors.torch import load
 from torch import Tensor
 
 from artifact.adapters.errors import InvalidAdapter, PickledAdapter, UnsupportedAdapter
-from artifact.adapters.folder import Table
-from artifact.adapters.hook_tables import HookTables
 from artifact.adapters.hooks import Site, TableSize
-from artifact.adapters.record import AdapterHead
 from artifact.config import ModelConfig
 from artifact.errors import MissingFile
 from models.adapters.peft.heads import saved_heads
 from models.adapters.peft.lora import LoraReader
 from models.series import OtmvModel
+
+if TYPE_CHECKING:
+    from artifact.adapters.folder import Table
+    from artifact.adapters.hook_tables import HookTables
+    from artifact.adapters.record import AdapterHead
 
 CONFIG, TENSORS, PICKLED = "adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"
 _PREFIX = "base_model.model."
@@ -64,6 +66,8 @@ def read_peft(folder: Path, model: OtmvModel, labels: tuple[str, ...] | None = N
         MissingFile, PickledAdapter, InvalidAdapter: it cannot be read.
         UnsupportedAdapter: it is of a kind that has no tables here; the error names it.
     """
+    from artifact.adapters.hook_tables import HookTables
+
     said = _config(folder)
     tensors = {name.removeprefix(_PREFIX): table for name, table in _tensors(folder).items()}
     kind, tuned = str(said.get("peft_type")), sum(table.numel() for table in tensors.values())

@@ -15,7 +15,7 @@ def test_the_methods_are_those_of_the_record_and_the_paper() -> None:
     root = Path(__file__).parents[3]
     text = " ".join((root / "docs/adr/0021-whole-variants.md").read_text("utf-8").split())
     assert f"Method ids: `{' '.join(METHODS)}`".replace("` `", " ") in text
-    assert set(COLUMNS) == set(task.TASKS)
+    assert set(COLUMNS) == {each.name for each in task.TASKS.values() if not each.embeds}
     reported = [method for method in METHODS.values() if method.paper_speeds]
     assert len(reported) == 12
     assert all(len(method.paper_speeds) == len(COLUMNS) for method in reported)

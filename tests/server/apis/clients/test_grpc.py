@@ -14,8 +14,8 @@ pytestmark = pytest.mark.clients
 
 
 def test_health_metadata_answers_and_refusals(grpc_address: str, picture: Path) -> None:
-    if find_spec("grpc") is None:
-        pytest.skip("tritonclient is installed without its extra grpc")
+    if find_spec("tritonclient") is None or find_spec("grpc") is None:
+        pytest.skip("tritonclient is not installed, or without its extra grpc")
     script = Path(__file__).parent / "grpc_client.py"
     words = [sys.executable, str(script), grpc_address, str(picture)]
     done = subprocess.run(words, capture_output=True, text=True, timeout=120)

@@ -210,7 +210,7 @@ class ModelConfig:
 
     @property
     def replaces(self) -> bool:
-        """Whether adapters take the place of orders that are skipped (ADR 0050)."""
+        """Whether adapters take the place of orders that are skipped (ADR 0037)."""
         return self.skipping is not None and self.skipping.replacing > 0
 
     @property

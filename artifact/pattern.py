@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self
 
 @dataclass(frozen=True)
 class Skipping:
-    """A model whose skipped orders are replaced by adapters (DAS, ADR 0050).
+    """A model whose skipped orders are replaced by adapters (DAS, ADR 0037).
 
     Attributes:
         beside: inner width of the adapters beside attention and beside feed-forward of each order.
@@ -73,7 +73,7 @@ class SkipPattern:
 
     `executed` is ascending, starts with order 0 (which is never skipped) and stays below
     `orders`. An order that is not executed is bypassed: h passes it unchanged and its term is
-    left out of the readout. Where `replaced`, an adapter takes its place (ADR 0050), so that no
+    left out of the readout. Where `replaced`, an adapter takes its place (ADR 0037), so that no
     pattern begins another.
     """
 

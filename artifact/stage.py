@@ -100,7 +100,7 @@ class StageName(str):
 
     @classmethod
     def patch(cls) -> Self:
-        """Return the name of the stage that takes the place of skipped orders (ADR 0050)."""
+        """Return the name of the stage that takes the place of skipped orders (ADR 0037)."""
         return cls(f"{StageKind.PATCH}[orders]")
 
     @classmethod

@@ -54,7 +54,7 @@ class KeyBlock(nn.Module):
 
     Attributes:
         hooks: an adapter's, if one is attached (ADR 0031).
-        attention_beside, ffn_beside: DAS's adapters, in a model that has them (ADR 0050).
+        attention_beside, ffn_beside: DAS's adapters, in a model that has them (ADR 0037).
         drop_path: for each order, the chance that a branch is left out for an example while tuning
             (Huang et al., stochastic depth).
     """

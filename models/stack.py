@@ -34,7 +34,7 @@ class Stack(nn.Module):
         stem: embeds pixels and tokens.
         keys: the key blocks.
         heads: by task name.
-        patches: the adapters that take the place of skipped orders (ADR 0050); None: a skipped
+        patches: the adapters that take the place of skipped orders (ADR 0037); None: a skipped
             order is left out.
         recomputed: while tuning, key blocks keep only their inputs and are computed again on the
             way back: less memory, more time.

@@ -237,7 +237,7 @@ def _block(
 def _patch(
     name: StageName, image_tokens: int, patches: OrderAdapter, hidden: TensorShape, read: int
 ) -> UncompiledStage:
-    """Return what takes the place of skipped orders, each row at its own (ADR 0050)."""
+    """Return what takes the place of skipped orders, each row at its own (ADR 0037)."""
     picked = read_joint(image_tokens)
 
     def patch(h: Tensor, order: Tensor) -> object:

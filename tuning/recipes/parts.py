@@ -78,7 +78,7 @@ class Otmv(Part):
 
 
 class Das(Part):
-    """DAS: on a frozen checkpoint adapters replace the orders that are missed least (ADR 0050).
+    """DAS: on a frozen checkpoint adapters replace the orders that are missed least (ADR 0037).
 
     Attributes:
         skipped: how many orders are replaced.

@@ -1,1 +1,1 @@
-"""Dynamic architecture skipping (DAS, ADR 0050): some layers are replaced by adapters."""
+"""Dynamic architecture skipping (DAS, ADR 0037): some layers are replaced by adapters."""

@@ -1,4 +1,4 @@
-"""Tuning by DAS: a search, then the tuning of what it found (ADR 0050)."""
+"""Tuning by DAS: a search, then the tuning of what it found (ADR 0037)."""
 
 from __future__ import annotations
 

@@ -34,10 +34,11 @@ DEPTHS = ((0,), (0, 1, 2, 3))
 
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a checkpoint of 4 orders on 2 keys, every number of it random."""
+    """Write a checkpoint of one task, 4 orders on 2 keys, every number of it random."""
     torch.manual_seed(11)
     config = demo_config("tiny", keys=2, width=WIDTH, heads=2)
-    model = OtmvModel(dataclasses.replace(config, key_of_order=(0, 0, 1, 1))).eval()
+    own = {"key_of_order": (0, 0, 1, 1), "tasks": (VQA.name,)}
+    model = OtmvModel(dataclasses.replace(config, **own)).eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter += 0.05 * torch.randn_like(parameter)

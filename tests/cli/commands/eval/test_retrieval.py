@@ -1,0 +1,280 @@
+"""`otmv eval` on retrieval: ranks worked out by hand, and the same scores of all three subjects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from artifact.store import Artifact
+from cli.commands.eval import app
+from cli.commands.eval.subjects import Shown
+from cli.commands.eval.subjects.served import _TEXTS_A_REQUEST, ServedSubject
+from cli.commands.eval.tasks import retrieval
+from cli.commands.eval.tasks.retrieval import JUDGED, PairRanks, PairVectors
+from models.checkpoint import Checkpoint, save
+from server.tasks.vector_requests import LIMIT_VECTORS
+from tests.server.kit.live_server import serving_here
+from tests.server.tasks.retrieval.embedding_model import (
+    by_torch,
+    exported,
+    picture,
+    random_checkpoint,
+)
+from tests.tuning.data.small_sets import lines
+from tuning.data.example import DataExample
+from tuning.data.problems import BadRecord, DataError
+
+PICTURES = 12
+COLORS = ("red", "blue", "green", "yellow", "purple", "orange")
+WAYS = ("text to picture", "picture to text")
+
+
+def captions(at: int) -> list[str]:
+    color = COLORS[at % len(COLORS)]
+    size = ("small", "large")[at // len(COLORS)]
+    return [f"a {size} {color} circle", f"a {size} {color} cross and a {color} square"]
+
+
+def run(*words: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(app, words, env={"COLUMNS": "80"})
+    return result.exit_code, result.stdout, result.stderr
+
+
+@pytest.fixture(scope="module")
+def checkpoint() -> Checkpoint:
+    return random_checkpoint()
+
+
+@pytest.fixture(scope="module")
+def tuned(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("tuned")
+    save(folder, checkpoint)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def artifact(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return exported(checkpoint, tmp_path_factory.mktemp("artifact") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def url(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with serving_here(artifact.root, tmp_path_factory.mktemp("engine")) as live:
+        yield live.url
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    """Pictures of the model's own size, so that nothing is resized; two captions each."""
+    for at in range(PICTURES):
+        (tmp_path / "data/images").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(at)).save(tmp_path / f"data/images/{at}.png")
+    records = [{"image": f"{at}.png", "captions": captions(at)} for at in range(PICTURES)]
+    lines(tmp_path / "data/retrieval.test.jsonl", records)
+    return tmp_path / "data"
+
+
+def scores(folder: Path, variant: str) -> dict[str, float]:
+    facts = json.loads((folder / "retrieval.test.scores.json").read_text())
+    return dict(facts["variants"][variant]["scores"])
+
+
+def by_loops(checkpoint: Checkpoint, depth: int, chosen: Sequence[int]) -> dict[str, float]:
+    """Return the scores as their definition reads, from the model's own vectors."""
+    seen = {at: by_torch(checkpoint, picture(at), depth) for at in chosen}
+    read = [(at, by_torch(checkpoint, text, depth)) for at in chosen for text in captions(at)]
+    found: dict[str, float] = {}
+    for depth_k in (1, 5, 10):
+        hits = 0
+        for own, text in read:
+            best = sorted(chosen, key=lambda at, text=text: -float(text @ seen[at]))
+            hits += own in best[:depth_k]
+        found[f"{WAYS[0]} R@{depth_k}"] = hits / len(read)
+        hits = 0
+        for own in chosen:
+            order = sorted(read, key=lambda pair, own=own: -float(pair[1] @ seen[own]))
+            hits += own in [at for at, _ in order[:depth_k]]
+        found[f"{WAYS[1]} R@{depth_k}"] = hits / len(chosen)
+    return found
+
+
+def test_a_checkpoint_an_artifact_and_a_server_have_the_scores_of_the_definition(
+    checkpoint: Checkpoint, tuned: str, artifact: Artifact, url: str, data: Path, tmp_path: Path
+) -> None:
+    for subject, named in (
+        (tuned, {"1000": 1, "1111": 4}),
+        (str(artifact.root), {"d1": 1, "full": 4}),
+        (url, {"d1": 1, "full": 4}),
+    ):
+        out = tmp_path / "out"
+        which = "--patterns" if subject == tuned else "--variants"
+        words = (which, ",".join(named), "--results", str(out))
+        code, said, noted = run(subject, "--data", str(data), *words)
+        assert code == 0, noted
+        assert "among 12 pictures and 24 captions" in said
+        assert all(len(line) <= 80 for line in said.splitlines())
+        for variant, depth in named.items():
+            expected = by_loops(checkpoint, depth, range(PICTURES))
+            assert scores(out, variant) == pytest.approx(expected)
+            assert 0 < expected["text to picture R@5"] < 1
+        rows = json.loads((out / f"retrieval.test.{variant}.ranks.json").read_text())
+        assert [row["image_id"] for row in rows] == [f"{at}.png" for at in range(PICTURES)]
+        found = [each["picture_rank"] for row in rows for each in row["captions"]]
+        assert np.mean(np.array(found) <= 5) == pytest.approx(expected["text to picture R@5"])
+
+
+@pytest.mark.parametrize("which", ["checkpoint", "server"])
+def test_bad_pictures_are_skipped_counted_and_listed(
+    checkpoint: Checkpoint, tuned: str, url: str, data: Path, tmp_path: Path, which: str
+) -> None:
+    bad = data / "images/3.png"
+    bad.write_bytes(bad.read_bytes()[:200])
+    subject, chosen, name = (
+        (tuned, "--patterns", "1111") if which == "checkpoint" else (url, "--variants", "full")
+    )
+    words = (subject, "--data", str(data), chosen, name, "--results", str(tmp_path / "out"))
+    code, said, noted = run(*words)
+    assert code == 0, noted
+    assert "12 examples, 1 of them skipped" in said
+    if which == "checkpoint":
+        assert "bad pictures, skipped: 1" in noted
+    left = [at for at in range(PICTURES) if at != 3]
+    assert scores(tmp_path / "out", name) == pytest.approx(by_loops(checkpoint, 4, left))
+    rows = json.loads((tmp_path / f"out/retrieval.test.{name}.ranks.json").read_text())
+    assert rows[3]["caption_rank"] is None
+    assert rows[3]["captions"][0] == {"caption": captions(3)[0], "picture_rank": None}
+
+
+def test_grey_pictures_find_nothing_and_a_limit_leaves_fewer(tuned: str, data: Path) -> None:
+    words = (tuned, "--data", str(data), "--patterns", "1111", "--limit", "4")
+    code, said, noted = run(*words, "--blank")
+    assert code == 0, noted
+    assert "blank pictures" in noted
+    assert "among 4 pictures and 8 captions" in said
+
+
+def test_more_vectors_than_are_kept_are_refused_in_one_line(
+    tuned: str, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrieval, "MOST_VECTORS", 3 * PICTURES)
+    words = (tuned, "--data", str(data), "--patterns")
+    assert run(*words, "1111")[0] == 0
+    code, out, err = run(*words, "1000,1111")
+    assert (code, out) == (1, "")
+    assert "72 vectors of pictures and captions in 2 variants" in err
+    assert "--limit" in err
+    assert err.count("\n") == 1
+    assert run(*words, "1000,1111", "--limit", "6")[0] == 0
+
+
+def test_a_text_that_is_too_long_leaves_its_example_out(tuned: str, data: Path) -> None:
+    records = [
+        {"image": f"{at}.png", "captions": [*captions(at), "red " * 999 * (at == 1) or "red"]}
+        for at in range(3)
+    ]
+    lines(data / "retrieval.test.jsonl", records)
+    code, said, noted = run(tuned, "--data", str(data), "--patterns", "1111")
+    assert code == 0
+    assert "3 examples, 1 of them skipped" in said
+    assert "broken records, skipped: 1" in noted
+
+
+def unit(*values: float) -> np.ndarray:
+    return np.array([values], np.float32)
+
+
+EXAMPLES = [
+    DataExample("7", ("a.jpg",), answers=("one", "two")),
+    DataExample("8", ("b.jpg",), answers=("three",)),
+    DataExample("9", ("c.jpg",), answers=("lost",)),
+    DataExample("10", ("a.jpg",), answers=("four",)),
+]
+"""Picture a.jpg has its captions in two records; that of c.jpg cannot be read."""
+
+VECTORS = [
+    PairVectors(unit(1, 0), np.array([[0, 1], [0.6, 0.8]], np.float32)),
+    PairVectors(unit(0, 1), unit(0.8, 0.6)),
+    None,
+    PairVectors(unit(1, 0), unit(1, 0)),
+]
+
+
+def test_ranks_by_hand() -> None:
+    """Each picture beside the captions "one", "two", "three" and "four".
+
+    a.jpg: 0, 0.6, 0.8, 1: finds "four", its own, first. b.jpg: 1, 0.8, 0.6, 0: finds "three", its
+    own, third. "one", "two" and "three" are nearer to the other picture; "four" finds its own.
+    """
+    found = JUDGED.settled(EXAMPLES, VECTORS)
+    assert found == [PairRanks(1, (2, 2)), PairRanks(3, (2,)), None, PairRanks(1, (1,))]
+    judged = [(e, each) for e, each in zip(EXAMPLES, found, strict=True) if each]
+    examples, ranks = [e for e, _ in judged], [each for _, each in judged]
+    assert JUDGED.scores(examples, ranks) == {
+        "text to picture R@1": 0.25,
+        "text to picture R@5": 1.0,
+        "text to picture R@10": 1.0,
+        "picture to text R@1": 0.5,
+        "picture to text R@5": 1.0,
+        "picture to text R@10": 1.0,
+    }
+    assert (JUDGED.note(examples) or "").startswith("among 2 pictures and 4 captions")
+    rows = json.loads(JUDGED.results(EXAMPLES, found))
+    assert rows[0] == {
+        "image_id": 7,
+        "caption_rank": 1,
+        "captions": [
+            {"caption": "one", "picture_rank": 2},
+            {"caption": "two", "picture_rank": 2},
+        ],
+    }
+    assert rows[2]["captions"] == [{"caption": "lost", "picture_rank": None}]
+    assert JUDGED.settled(EXAMPLES[2:3], [None]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("example", "said"),
+    [
+        (DataExample("1", ("a",), tokens=(5, 6)), "comes as token ids"),
+        (DataExample("1", ("a",)), "has no caption"),
+    ],
+)
+def test_what_has_no_words_is_named(example: DataExample, said: str) -> None:
+    with pytest.raises(BadRecord, match=said):
+        JUDGED.texts(example)
+
+
+def test_a_server_is_asked_for_as_many_texts_as_it_takes(
+    url: str, checkpoint: Checkpoint, data: Path
+) -> None:
+    assert _TEXTS_A_REQUEST == LIMIT_VECTORS
+    subject = ServedSubject(url, None)
+    texts = [captions(at % PICTURES)[0] for at in range(LIMIT_VECTORS + 1)]
+    (found,) = subject.text_vectors("full", [texts])
+    assert found is not None
+    expected = np.stack([by_torch(checkpoint, text, 4) for text in texts])
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert subject.text_vectors("full", [["red " * 999], ["red"]])[0] is None
+
+
+def test_vectors_of_two_spaces_do_not_mix(url: str, data: Path) -> None:
+    subject = ServedSubject(url, None)
+    subject.text_vectors("d1", [["red"]])
+    subject._space_of["d1"] = "of before/d1/fp32"
+    shown = Shown(DataExample("0", (str(data / "images/0.png"),)), ())
+    with pytest.raises(DataError, match=r"of before/d1/fp32.*measure it again"):
+        subject.picture_vectors("d1", [shown])
+
+
+def test_a_server_offers_each_variant_once(url: str) -> None:
+    offered = httpx.get(f"{url}/v1/variants").json()["tasks"]
+    assert {"embed_image", "embed_text"} <= set(offered)
+    subject = ServedSubject(url, None)
+    assert subject.tasks == ("vqa", "embed")
+    assert subject.variants("embed") == ("d1", "d2", "d3", "full")

@@ -1,4 +1,4 @@
-"""`otmv eval` on retrieval: ranks worked out by hand, and the same scores of all three subjects."""
+"""`otmv eval` on retrieval: a checkpoint, an artifact and a server by one definition."""
 
 from __future__ import annotations
 
@@ -17,19 +17,18 @@ from cli.commands.eval import app
 from cli.commands.eval.subjects import Shown
 from cli.commands.eval.subjects.served import _TEXTS_A_REQUEST, ServedSubject
 from cli.commands.eval.tasks import retrieval
-from cli.commands.eval.tasks.retrieval import JUDGED, PairRanks, PairVectors
 from models.checkpoint import Checkpoint, save
 from server.tasks.vector_requests import LIMIT_VECTORS
 from tests.server.kit.live_server import serving_here
 from tests.server.tasks.retrieval.embedding_model import (
     by_torch,
-    exported,
     picture,
-    random_checkpoint,
+    shared_artifact,
+    shared_checkpoint,
 )
 from tests.tuning.data.small_sets import lines
 from tuning.data.example import DataExample
-from tuning.data.problems import BadRecord, DataError
+from tuning.data.problems import DataError
 
 PICTURES = 12
 COLORS = ("red", "blue", "green", "yellow", "purple", "orange")
@@ -49,7 +48,7 @@ def run(*words: str) -> tuple[int, str, str]:
 
 @pytest.fixture(scope="module")
 def checkpoint() -> Checkpoint:
-    return random_checkpoint()
+    return shared_checkpoint()
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +59,8 @@ def tuned(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> s
 
 
 @pytest.fixture(scope="module")
-def artifact(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    return exported(checkpoint, tmp_path_factory.mktemp("artifact") / "tiny")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return shared_artifact(tmp_path_factory)
 
 
 @pytest.fixture(scope="module")
@@ -152,12 +151,15 @@ def test_bad_pictures_are_skipped_counted_and_listed(
     assert rows[3]["captions"][0] == {"caption": captions(3)[0], "picture_rank": None}
 
 
-def test_grey_pictures_find_nothing_and_a_limit_leaves_fewer(tuned: str, data: Path) -> None:
+def test_grey_pictures_all_find_the_same_caption_and_a_limit_leaves_fewer(
+    tuned: str, data: Path, tmp_path: Path
+) -> None:
     words = (tuned, "--data", str(data), "--patterns", "1111", "--limit", "4")
-    code, said, noted = run(*words, "--blank")
+    code, said, noted = run(*words, "--blank", "--results", str(tmp_path / "out"))
     assert code == 0, noted
     assert "blank pictures" in noted
     assert "among 4 pictures and 8 captions" in said
+    assert scores(tmp_path / "out", "1111")["picture to text R@1"] == 0.25
 
 
 def test_more_vectors_than_are_kept_are_refused_in_one_line(
@@ -184,70 +186,6 @@ def test_a_text_that_is_too_long_leaves_its_example_out(tuned: str, data: Path) 
     assert code == 0
     assert "3 examples, 1 of them skipped" in said
     assert "broken records, skipped: 1" in noted
-
-
-def unit(*values: float) -> np.ndarray:
-    return np.array([values], np.float32)
-
-
-EXAMPLES = [
-    DataExample("7", ("a.jpg",), answers=("one", "two")),
-    DataExample("8", ("b.jpg",), answers=("three",)),
-    DataExample("9", ("c.jpg",), answers=("lost",)),
-    DataExample("10", ("a.jpg",), answers=("four",)),
-]
-"""Picture a.jpg has its captions in two records; that of c.jpg cannot be read."""
-
-VECTORS = [
-    PairVectors(unit(1, 0), np.array([[0, 1], [0.6, 0.8]], np.float32)),
-    PairVectors(unit(0, 1), unit(0.8, 0.6)),
-    None,
-    PairVectors(unit(1, 0), unit(1, 0)),
-]
-
-
-def test_ranks_by_hand() -> None:
-    """Each picture beside the captions "one", "two", "three" and "four".
-
-    a.jpg: 0, 0.6, 0.8, 1: finds "four", its own, first. b.jpg: 1, 0.8, 0.6, 0: finds "three", its
-    own, third. "one", "two" and "three" are nearer to the other picture; "four" finds its own.
-    """
-    found = JUDGED.settled(EXAMPLES, VECTORS)
-    assert found == [PairRanks(1, (2, 2)), PairRanks(3, (2,)), None, PairRanks(1, (1,))]
-    judged = [(e, each) for e, each in zip(EXAMPLES, found, strict=True) if each]
-    examples, ranks = [e for e, _ in judged], [each for _, each in judged]
-    assert JUDGED.scores(examples, ranks) == {
-        "text to picture R@1": 0.25,
-        "text to picture R@5": 1.0,
-        "text to picture R@10": 1.0,
-        "picture to text R@1": 0.5,
-        "picture to text R@5": 1.0,
-        "picture to text R@10": 1.0,
-    }
-    assert (JUDGED.note(examples) or "").startswith("among 2 pictures and 4 captions")
-    rows = json.loads(JUDGED.results(EXAMPLES, found))
-    assert rows[0] == {
-        "image_id": 7,
-        "caption_rank": 1,
-        "captions": [
-            {"caption": "one", "picture_rank": 2},
-            {"caption": "two", "picture_rank": 2},
-        ],
-    }
-    assert rows[2]["captions"] == [{"caption": "lost", "picture_rank": None}]
-    assert JUDGED.settled(EXAMPLES[2:3], [None]) == [None]
-
-
-@pytest.mark.parametrize(
-    ("example", "said"),
-    [
-        (DataExample("1", ("a",), tokens=(5, 6)), "comes as token ids"),
-        (DataExample("1", ("a",)), "has no caption"),
-    ],
-)
-def test_what_has_no_words_is_named(example: DataExample, said: str) -> None:
-    with pytest.raises(BadRecord, match=said):
-        JUDGED.texts(example)
 
 
 def test_a_server_is_asked_for_as_many_texts_as_it_takes(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 
@@ -43,6 +45,18 @@ def random_checkpoint() -> Checkpoint:
         for parameter in model.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
     return Checkpoint(model, world_tokenizer(), ANSWERS[:7], "0" * 64, {"steps": 0}, DOMAIN)
+
+
+@cache
+def shared_checkpoint() -> Checkpoint:
+    """Return the model that every test of a process shares."""
+    return random_checkpoint()
+
+
+@cache
+def shared_artifact(folders: pytest.TempPathFactory) -> Artifact:
+    """Return its export, which is traced once in a process."""
+    return exported(shared_checkpoint(), folders.mktemp("retrieval") / "tiny")
 
 
 def exported(checkpoint: Checkpoint, folder: Path, whole: bool = False) -> Artifact:

@@ -60,7 +60,7 @@ def tuned(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> s
 
 @pytest.fixture(scope="module")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    return shared_artifact(tmp_path_factory)
+    return shared_artifact(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="module")

@@ -14,4 +14,4 @@ def checkpoint() -> Checkpoint:
 
 @pytest.fixture(scope="session")
 def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    return shared_artifact(tmp_path_factory)
+    return shared_artifact(tmp_path_factory.getbasetemp())

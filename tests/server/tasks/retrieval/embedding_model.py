@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from numpy.typing import NDArray
 
@@ -54,9 +53,9 @@ def shared_checkpoint() -> Checkpoint:
 
 
 @cache
-def shared_artifact(folders: pytest.TempPathFactory) -> Artifact:
-    """Return its export, which is traced once in a process."""
-    return exported(shared_checkpoint(), folders.mktemp("retrieval") / "tiny")
+def shared_artifact(base: Path) -> Artifact:
+    """Return its export, traced once in a process; `base`: the folder of all temporary ones."""
+    return exported(shared_checkpoint(), base / "retrieval-model")
 
 
 def exported(checkpoint: Checkpoint, folder: Path, whole: bool = False) -> Artifact:

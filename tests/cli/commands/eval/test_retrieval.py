@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -12,12 +13,15 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from artifact.config import TaskConfig
 from artifact.store import Artifact
+from artifact.task import EMBED
 from cli.commands.eval import app
 from cli.commands.eval.subjects import Shown
 from cli.commands.eval.subjects.served import _TEXTS_A_REQUEST, ServedSubject
 from cli.commands.eval.tasks import retrieval
 from models.checkpoint import Checkpoint, save
+from models.series import OtmvModel
 from server.tasks.vector_requests import LIMIT_VECTORS
 from tests.server.kit.live_server import serving_here
 from tests.server.tasks.retrieval.embedding_model import (
@@ -160,6 +164,18 @@ def test_grey_pictures_all_find_the_same_caption_and_a_limit_leaves_fewer(
     assert "blank pictures" in noted
     assert "among 4 pictures and 8 captions" in said
     assert scores(tmp_path / "out", "1111")["picture to text R@1"] == 0.25
+
+
+def test_pictures_have_the_size_of_retrieval_where_tasks_differ(
+    checkpoint: Checkpoint, data: Path, tmp_path: Path
+) -> None:
+    config = checkpoint.model.config
+    smaller = replace(config, per_task={EMBED: TaskConfig(image_size=32)})
+    save(tmp_path / "tuned", replace(checkpoint, model=OtmvModel(smaller)))
+    words = (str(tmp_path / "tuned"), "--data", str(data), "--patterns", "1111")
+    code, said, noted = run(*words)
+    assert code == 0, noted
+    assert "12 examples\n" in said
 
 
 def test_more_vectors_than_are_kept_are_refused_in_one_line(

@@ -113,6 +113,8 @@ def print_answers(found: Answers) -> None:
     if names:
         show(table(None, ("variant",), names, rows))
         _print_groups(found)
+    elif found.unanswered == len(found.examples):
+        say("no example could be asked: nothing to score")
     else:
         say("no right answers are public: nothing to score (--results writes what was answered)")
     if names and (said := found.note):

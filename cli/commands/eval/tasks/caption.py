@@ -41,13 +41,13 @@ def _note(examples: Sequence[DataExample]) -> str:
 
 
 JUDGED = JudgedTask(
-    CAPTION.name,
-    no_text,
-    ask_in_words(CAPTION.name),
-    _scores,
-    no_groups,
-    _results,
-    "results.json",
-    _read,
-    _note,
+    model_task=CAPTION.name,
+    texts=no_text,
+    ask=ask_in_words(CAPTION.name),
+    scores=_scores,
+    groups=no_groups,
+    results=_results,
+    suffix="results.json",
+    read=_read,
+    note=_note,
 )

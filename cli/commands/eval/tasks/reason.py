@@ -40,5 +40,12 @@ def _read(body: Any) -> str:
 
 
 JUDGED = JudgedTask(
-    REASON.name, own_text, ask_in_words(REASON.name), _scores, no_groups, _results, "csv", _read
+    model_task=REASON.name,
+    texts=own_text,
+    ask=ask_in_words(REASON.name),
+    scores=_scores,
+    groups=no_groups,
+    results=_results,
+    suffix="csv",
+    read=_read,
 )

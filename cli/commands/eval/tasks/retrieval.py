@@ -149,15 +149,15 @@ def _check(examples: Iterable[DataExample], variants: int) -> None:
 
 
 JUDGED = JudgedTask(
-    EMBED,
-    _texts,
-    _ask,
-    _scores,
-    no_groups,
-    _results,
-    "ranks.json",
-    read_vectors,
-    _note,
-    _settled,
-    _check,
+    model_task=EMBED,
+    texts=_texts,
+    ask=_ask,
+    scores=_scores,
+    groups=no_groups,
+    results=_results,
+    suffix="ranks.json",
+    read=read_vectors,
+    note=_note,
+    settled=_settled,
+    check=_check,
 )

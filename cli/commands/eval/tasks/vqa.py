@@ -60,12 +60,12 @@ def _read(body: Any) -> str:
 
 
 JUDGED = JudgedTask(
-    VQA.name,
-    own_text,
-    ask_in_words(VQA.name),
-    _scores,
-    _groups,
-    _results,
-    "results.json",
-    _read,
+    model_task=VQA.name,
+    texts=own_text,
+    ask=ask_in_words(VQA.name),
+    scores=_scores,
+    groups=_groups,
+    results=_results,
+    suffix="results.json",
+    read=_read,
 )

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,12 +16,9 @@ from artifact.config import TaskConfig
 from artifact.store import Artifact
 from artifact.task import EMBED
 from cli.commands.eval import app
-from cli.commands.eval.subjects import Shown
-from cli.commands.eval.subjects.served import _TEXTS_A_REQUEST, ServedSubject
 from cli.commands.eval.tasks import retrieval
 from models.checkpoint import Checkpoint, save
 from models.series import OtmvModel
-from server.tasks.vector_requests import LIMIT_VECTORS
 from tests.server.kit.live_server import serving_here
 from tests.server.tasks.retrieval.embedding_model import (
     by_torch,
@@ -30,9 +26,7 @@ from tests.server.tasks.retrieval.embedding_model import (
     shared_artifact,
     shared_checkpoint,
 )
-from tests.tuning.data.small_sets import lines
-from tuning.data.example import DataExample
-from tuning.data.problems import DataError
+from tests.tuning.data.small_sets import SETS, lines
 
 PICTURES = 12
 COLORS = ("red", "blue", "green", "yellow", "purple", "orange")
@@ -204,31 +198,23 @@ def test_a_text_that_is_too_long_leaves_its_example_out(tuned: str, data: Path) 
     assert "broken records, skipped: 1" in noted
 
 
-def test_a_server_is_asked_for_as_many_texts_as_it_takes(
-    url: str, checkpoint: Checkpoint, data: Path
-) -> None:
-    assert _TEXTS_A_REQUEST == LIMIT_VECTORS
-    subject = ServedSubject(url, None)
-    texts = [captions(at % PICTURES)[0] for at in range(LIMIT_VECTORS + 1)]
-    (found,) = subject.text_vectors("full", [texts])
-    assert found is not None
-    expected = np.stack([by_torch(checkpoint, text, 4) for text in texts])
-    assert found == pytest.approx(expected, abs=1e-5)
-    assert subject.text_vectors("full", [["red " * 999], ["red"]])[0] is None
+@pytest.mark.parametrize("name", ["coco", "flickr30k", "blip"])
+def test_the_public_formats(tuned: str, tmp_path: Path, name: str) -> None:
+    SETS[name](tmp_path / name)
+    words = (tuned, "--data", str(tmp_path / name), "--task", "retrieval", "--split", "test")
+    code, said, noted = run(*words, "--patterns", "1111", "--results", str(tmp_path / "out"))
+    assert code == 0, noted
+    assert "pictures and" in said
+    rows = json.loads((tmp_path / "out/retrieval.test.1111.ranks.json").read_text())
+    assert all(row["caption_rank"] >= 1 for row in rows)
 
 
-def test_vectors_of_two_spaces_do_not_mix(url: str, data: Path) -> None:
-    subject = ServedSubject(url, None)
-    subject.text_vectors("d1", [["red"]])
-    subject._space_of["d1"] = "of before/d1/fp32"
-    shown = Shown(DataExample("0", (str(data / "images/0.png"),)), ())
-    with pytest.raises(DataError, match=r"of before/d1/fp32.*measure it again"):
-        subject.picture_vectors("d1", [shown])
-
-
-def test_a_server_offers_each_variant_once(url: str) -> None:
-    offered = httpx.get(f"{url}/v1/variants").json()["tasks"]
-    assert {"embed_image", "embed_text"} <= set(offered)
-    subject = ServedSubject(url, None)
-    assert subject.tasks == ("vqa", "embed")
-    assert subject.variants("embed") == ("d1", "d2", "d3", "full")
+def test_captions_as_token_ids_cannot_be_asked(tuned: str, data: Path) -> None:
+    (data / "retrieval.test.jsonl").unlink()
+    record = {"image_path": "images/0.png", "text_segment": [5, 6], "image_id": 0}
+    lines(data / "flickr30k.test.jsonl", [record])
+    code, said, noted = run(tuned, "--data", str(data), "--patterns", "1111")
+    assert code == 0
+    assert "no example could be asked" in said
+    assert "1 examples, 1 of them skipped" in said
+    assert "give the data set in its first format" in noted

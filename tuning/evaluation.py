@@ -15,6 +15,7 @@ from artifact.pattern import SkipPattern
 from artifact.preprocess import TextCodec
 from artifact.task import Task
 from models.checkpoint import Checkpoint, token_id
+from models.embeddings import embed_images, embed_texts
 from tuning.labelled import LabelledData
 from tuning.tokens import PAD
 
@@ -112,6 +113,21 @@ class AnsweringModel:
         if task.writes:
             return self.captions(pattern, shown, self.model.config.max_text_positions)
         return self.labels(task, pattern, shown, texts)
+
+    @torch.inference_mode()
+    def picture_vectors(self, pattern: SkipPattern, pixels: Tensor) -> Tensor:
+        """Return a variant's vectors of pictures, uint8 `[n, side, side, 3]`: fp32 `[n, width]`."""
+        return embed_images(self.model, pixels.to(self._device), pattern.executed)
+
+    @torch.inference_mode()
+    def text_vectors(self, pattern: SkipPattern, texts: Sequence[str]) -> Tensor:
+        """Return a variant's vectors of texts, at least one: fp32 `[n, width]`.
+
+        Raises:
+            TextError: a text is longer than the model reads.
+        """
+        tokens = self.tokens(texts)
+        return embed_texts(self.model, tokens, tokens != self.pad_id, pattern.executed)
 
 
 class Evaluation(AnsweringModel):

@@ -74,7 +74,6 @@ def _loss(step: TuningStep) -> BatchLoss:
     return BatchLoss(torch.as_tensor(loss), right)
 
 
-@torch.inference_mode()
 def _score(
     evaluation: Evaluation, pattern: SkipPattern, report: Callable[[float], None]
 ) -> TaskScore:
@@ -85,10 +84,8 @@ def _score(
         return TaskScore(None, {})
     seen, read = [], []
     for some in evaluation.batches(chosen, report):
-        tokens = evaluation.tokens([captions[place] for place in some])
-        mask = tokens != evaluation.pad_id
-        seen.append(embed_images(evaluation.model, evaluation.pixels(some), pattern.executed))
-        read.append(embed_texts(evaluation.model, tokens, mask, pattern.executed))
+        seen.append(evaluation.picture_vectors(pattern, evaluation.pixels(some)))
+        read.append(evaluation.text_vectors(pattern, [captions[place] for place in some]))
     cosines = (torch.cat(read) @ torch.cat(seen).T).cpu().numpy()
     own = [[place] for place in range(len(chosen))]
     ways = {"text to picture": recalls(cosines, own), "picture to text": recalls(cosines.T, own)}

@@ -62,8 +62,9 @@ def evaluate(
 ) -> None:
     """Measure each variant of a checkpoint, an artifact or a running server on a data set.
 
-    Scores are the public ones: VQA accuracy, BLEU@4 and CIDEr-D, NLVR2 accuracy and consistency.
-    --results writes the files that public evaluation servers take:
+    Scores are the public ones: VQA accuracy, BLEU@4 and CIDEr-D, NLVR2 accuracy and consistency,
+    R@1, R@5 and R@10 of retrieval both ways. --results writes the files that public evaluation
+    servers take, and all ranks of retrieval:
 
     [bold]otmv eval runs/mine --data vqa/ --split rest_val --results runs/results[/bold]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from cli.commands.eval.judging import Answers, ask_all, write_results
+from cli.commands.eval.judging import Answers, ask_all, asked_of, write_results
 from cli.commands.eval.subjects import Subject
 from cli.commands.eval.tasks import JUDGED_TASKS
 from cli.console import note, say, share_progress, show, table
@@ -38,13 +38,14 @@ def measure_on_data(subject: Subject, options: DataOptions) -> None:
     """Ask every variant about every example of each task, print the scores, write the results.
 
     Raises:
-        DataError: the data cannot be read, or the subject is for other tasks.
+        DataError: the data cannot be read, or is too much; or the subject is for other tasks.
         OSError: the results cannot be written.
     """
     folder = open_folder(options.where, options.format_name, options.pictures)
     problems = folder.problems()
-    for data in _parts(subject, folder, options, problems):
-        chosen = _variants(subject, data, options.variants)
+    parts = _parts(subject, folder, options, problems)
+    chosen_of = [_variants(subject, data, options) for data in parts]
+    for data, chosen in zip(parts, chosen_of, strict=True):
         blank = ", blank pictures" if options.blank else ""
         note(f"{subject.name} on {data.name}, {data.task}{blank}")
         with share_progress(remaining=True) as report:
@@ -69,7 +70,11 @@ def _parts(
 ) -> list[DataSet]:
     """Read the split of each task that both the data and the subject are for."""
     wanted = [options.task] if options.task else list(dict.fromkeys(p.task for p in folder.parts))
-    both = [task for task in wanted if task in subject.tasks and task in JUDGED_TASKS]
+    both = [
+        task
+        for task in wanted
+        if task in JUDGED_TASKS and JUDGED_TASKS[task].model_task in subject.tasks
+    ]
     if not both:
         raise DataError(
             f"{subject.name} is for {', '.join(subject.tasks)}",
@@ -78,8 +83,16 @@ def _parts(
     return [load(folder, task, options.split, problems) for task in both]
 
 
-def _variants(subject: Subject, data: DataSet, text: str | None) -> tuple[str, ...]:
-    there = subject.variants(data.task)
+def _variants(subject: Subject, data: DataSet, options: DataOptions) -> tuple[str, ...]:
+    """Return the variants that are measured, if the data is not too much for them."""
+    judged = JUDGED_TASKS[data.task]
+    chosen = _chosen(subject, subject.variants(judged.model_task), options.variants)
+    asked = range(asked_of(data, options.limit))
+    judged.check(map(data.examples.__getitem__, asked), len(chosen))
+    return chosen
+
+
+def _chosen(subject: Subject, there: tuple[str, ...], text: str | None) -> tuple[str, ...]:
     if text is None:
         return there
     chosen = tuple(text.replace(",", " ").split())
@@ -100,9 +113,11 @@ def print_answers(found: Answers) -> None:
     if names:
         show(table(None, ("variant",), names, rows))
         _print_groups(found)
+    elif found.unanswered == len(found.examples):
+        say("no example could be asked: nothing to score")
     else:
         say("no right answers are public: nothing to score (--results writes what was answered)")
-    if names and (said := JUDGED_TASKS[found.task].note):
+    if names and (said := found.note):
         say(said)
     skipped = f", {found.unanswered:,} of them skipped" if found.unanswered else ""
     say(f"{len(found.examples):,} examples{skipped}")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,11 +14,11 @@ from artifact.atomic import write_atomically
 from artifact.task import TaskName
 from cli.commands.eval.subjects import Shown, Subject
 from cli.commands.eval.tasks import JUDGED_TASKS
-from cli.commands.eval.tasks.contract import Scores
+from cli.commands.eval.tasks.contract import JudgedTask, Scores
 from pictures.blocking import BlockingDecoder
 from tuning.data.example import DataExample
 from tuning.data.pixels import BadPicture, read_pixels
-from tuning.data.problems import ProblemKind, Problems
+from tuning.data.problems import BadRecord, ProblemKind, Problems
 from tuning.data.sets import DataSet
 from tuning.labelled import GREY
 
@@ -32,12 +33,12 @@ class Answers:
     Attributes:
         data: the data set.
         examples: all that were to be asked, in order.
-        of: variant to its answers, None where there is none.
+        of: variant to its answers, as the task has them; None where there is none.
     """
 
     data: DataSet
     examples: list[DataExample] = field(default_factory=list)
-    of: dict[str, list[str | None]] = field(default_factory=dict)
+    of: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
     def task(self) -> TaskName:
@@ -52,14 +53,23 @@ class Answers:
     def scores(self, variant: str) -> Scores:
         """Return a variant's scores; none where no right answer is known."""
         examples, answers = self._judged(variant)
-        return JUDGED_TASKS[self.task].scores(examples, answers) if examples else {}
+        return self._how.scores(examples, answers) if examples else {}
 
     def groups(self, variant: str) -> dict[str, Scores]:
         """Return a variant's first score by groups."""
         examples, answers = self._judged(variant)
-        return dict(JUDGED_TASKS[self.task].groups(examples, answers))
+        return dict(self._how.groups(examples, answers))
 
-    def _judged(self, variant: str) -> tuple[list[DataExample], list[str]]:
+    @property
+    def note(self) -> str | None:
+        """What must be said where the scores are shown."""
+        return self._how.note(self._judged(list(self.of)[-1])[0])
+
+    @property
+    def _how(self) -> JudgedTask:
+        return JUDGED_TASKS[self.task]
+
+    def _judged(self, variant: str) -> tuple[list[DataExample], list[Any]]:
         """Return the examples whose right answers are known and that were answered."""
         pairs = zip(self.examples, self.of[variant], strict=True)
         known = [(each, answer) for each, answer in pairs if each.answers and answer is not None]
@@ -80,49 +90,64 @@ def ask_all(
     `limit`: the first examples only. `report` is called with the share done.
     """
     found = Answers(data, of={variant: [] for variant in variants})
-    total = min(len(data.examples), limit or len(data.examples))
+    judged, total = JUDGED_TASKS[data.task], asked_of(data, limit)
     with BlockingDecoder() as decoder:
         for start in range(0, total, BATCH):
             some = list(data.examples[start : min(start + BATCH, total)])
             found.examples += some
-            shown = [_shown(subject, data.task, each, blank, decoder, problems) for each in some]
+            shown = [_shown(subject, judged, each, blank, decoder, problems) for each in some]
             usable = [each for each in shown if each is not None]
             for done, variant in enumerate(variants):
-                answered = iter(subject.answers(data.task, variant, usable) if usable else ())
+                answered = iter(judged.ask(subject, variant, usable) if usable else ())
                 found.of[variant] += [None if each is None else next(answered) for each in shown]
                 report((start + len(some) * (done + 1) / len(variants)) / total)
+    for variant in variants:
+        found.of[variant] = judged.settled(found.examples, found.of[variant])
     return found
+
+
+def asked_of(data: DataSet, limit: int | None) -> int:
+    """Return how many of a data set's examples are asked."""
+    return min(len(data.examples), limit or len(data.examples))
 
 
 def _shown(
     subject: Subject,
-    task: TaskName,
+    judged: JudgedTask,
     example: DataExample,
     blank: bool,
     decoder: BlockingDecoder,
     problems: Problems,
 ) -> Shown | None:
     """Return an example with its pixels; None, noted, if it cannot be asked."""
-    if what := subject.problem(task, example):
-        problems.add(ProblemKind.RECORD, f"{task} {example.id}", what)
+    if what := _text_problem(subject, judged, example):
+        problems.add(ProblemKind.RECORD, f"{judged.model_task} {example.id}", what)
         return None
-    if subject.side_px is None:
+    side_px = subject.side_px(judged.model_task)
+    if side_px is None:
         return Shown(example, (), blank)
     if blank:
-        grey = np.full((subject.side_px, subject.side_px, 3), GREY, np.uint8)
+        grey = np.full((side_px, side_px, 3), GREY, np.uint8)
         return Shown(example, (grey,) * len(example.pictures), blank)
     pixels = []
     for path in example.pictures:
         try:
-            pixels.append(read_pixels(Path(path), decoder, subject.side_px))
+            pixels.append(read_pixels(Path(path), decoder, side_px))
         except BadPicture as error:
             problems.add(ProblemKind.PICTURE, path, str(error))
             return None
     return Shown(example, tuple(pixels))
 
 
+def _text_problem(subject: Subject, judged: JudgedTask, example: DataExample) -> str | None:
+    try:
+        return subject.problem(judged.texts(example))
+    except BadRecord as error:
+        return str(error)
+
+
 def write_results(folder: Path, found: Answers) -> None:
-    """Write the official result file of every variant, and one file of all scores.
+    """Write the result file of every variant, and one file of all scores.
 
     Raises:
         OSError: the folder cannot be written.
@@ -137,7 +162,7 @@ def write_results(folder: Path, found: Answers) -> None:
         "split": found.data.split,
         "examples": len(found.examples),
         "unanswered": found.unanswered,
-        "note": judged.note,
+        "note": found.note,
         "variants": {
             variant: {"scores": found.scores(variant), "groups": found.groups(variant)}
             for variant in found.of

@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from artifact.scoring.retrieval import places_found, recalls, share_found
+from artifact.scoring import retrieval
+from artifact.scoring.retrieval import places_found, recalls, share_found, shares_within
 
 
 def test_recall_counts_queries_with_a_right_item_among_the_best() -> None:
@@ -55,3 +56,22 @@ def test_what_cannot_be_found_is_refused() -> None:
         places_found(np.array([[np.nan]], np.float32))
     with pytest.raises(ValueError, match="without a query"):
         share_found([])
+
+
+def test_ranks_in_blocks_are_those_of_all_scores(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    queries, items = (rng.integers(-2, 3, (n, 4)).astype(np.float32) for n in (11, 7))
+    right = [[int(at) % 7, (int(at) + 3) % 7] for at in range(11)]
+    expected = recalls(queries @ items.T, right, (1, 2, 5))
+    for at_once in (1, 21, 1000):
+        monkeypatch.setattr(retrieval, "_SCORES_AT_ONCE", at_once)
+        found = retrieval.ranks(queries, items, right)
+        assert shares_within(found, (1, 2, 5)) == expected
+
+
+def test_a_rank_counts_wrong_items_alone() -> None:
+    queries = np.array([[1, 0], [0, 1]], np.float32)
+    items = np.array([[0.9, 0], [0.8, 0], [0.7, 1], [0.6, 1]], np.float32)
+    assert retrieval.ranks(queries, items, [[1, 2], [2]]).tolist() == [2, 2]
+    with pytest.raises(ValueError, match="without a right item"):
+        retrieval.ranks(queries, items, [[0]])

@@ -34,8 +34,12 @@ class Shown:
         return tuple(map(Path, self.example.pictures))
 
 
+Vectors = NDArray[np.float32]
+"""Of one variant, each of length 1: `[n, width]`."""
+
+
 class Subject(Protocol):
-    """Something that answers, in several variants."""
+    """Something that answers, in several variants. Tasks are called as in a model's config."""
 
     @property
     def name(self) -> str:
@@ -47,9 +51,8 @@ class Subject(Protocol):
         """What it can be asked."""
         ...
 
-    @property
-    def side_px(self) -> int | None:
-        """Side of the pictures it looks at; None: it reads files itself."""
+    def side_px(self, task: TaskName) -> int | None:
+        """Return the side of the pictures it looks at; None: it reads files itself."""
         ...
 
     def variants(self, task: TaskName) -> tuple[str, ...]:
@@ -60,6 +63,14 @@ class Subject(Protocol):
         """Return an answer to each example, None where it cannot be asked."""
         ...
 
-    def problem(self, task: TaskName, example: DataExample) -> str | None:
-        """Return why an example cannot be asked, as far as its text shows."""
+    def picture_vectors(self, variant: str, shown: Sequence[Shown]) -> list[Vectors | None]:
+        """Return the vector of each example's picture `[1, width]`, None where there is none."""
+        ...
+
+    def text_vectors(self, variant: str, texts: Sequence[Sequence[str]]) -> list[Vectors | None]:
+        """Return the vectors of each group's texts, at least one; None where there are none."""
+        ...
+
+    def problem(self, texts: Sequence[str]) -> str | None:
+        """Return why some text of an example cannot be read, as far as is known unasked."""
         ...

@@ -9,10 +9,9 @@ import torch
 
 from artifact.pattern import SkipPattern
 from artifact.task import TASKS, TaskName
-from cli.commands.eval.subjects import Shown
-from cli.commands.eval.subjects.texts import text_problem
+from cli.commands.eval.subjects import Shown, Vectors
+from cli.commands.eval.subjects.texts import text_problem, vectors_of_groups
 from models.checkpoint import Checkpoint
-from tuning.data.example import DataExample
 from tuning.evaluation import AnsweringModel
 
 
@@ -36,19 +35,36 @@ class CheckpointSubject:
         self.name = name
         self._model = AnsweringModel(checkpoint, device)
         self._patterns = {pattern.bits: pattern for pattern in patterns}
-        config = checkpoint.model.config
-        self.tasks, self.side_px = config.tasks, config.image_size
+        self._config = checkpoint.model.config
+        self.tasks = self._config.tasks
+
+    def side_px(self, task: TaskName) -> int:
+        """Return the side of a task's pictures."""
+        return self._config.image_size_of(task)
 
     def variants(self, task: TaskName) -> tuple[str, ...]:
         """Return the bits of every pattern."""
         return tuple(self._patterns)
 
-    def problem(self, task: TaskName, example: DataExample) -> str | None:
-        """Return why the text cannot be read; see `Subject`."""
-        return text_problem(self._model.codec, task, example)
+    def problem(self, texts: Sequence[str]) -> str | None:
+        """Return why a text cannot be read; see `Subject`."""
+        return text_problem(self._model.codec, texts)
 
     def answers(self, task: TaskName, variant: str, shown: Sequence[Shown]) -> list[str | None]:
         """Answer a batch; see `Subject`."""
         pixels = np.stack([picture for each in shown for picture in each.pixels])
         texts = [each.example.text or "" for each in shown]
         return [*self._model.answers(TASKS[task], self._patterns[variant], pixels, texts)]
+
+    def picture_vectors(self, variant: str, shown: Sequence[Shown]) -> list[Vectors | None]:
+        """Embed pictures; see `Subject`."""
+        pixels = torch.from_numpy(np.stack([each.pixels[0] for each in shown]))
+        vectors = self._model.picture_vectors(self._patterns[variant], pixels).cpu().numpy()
+        return [*vectors[:, None]]
+
+    def text_vectors(self, variant: str, texts: Sequence[Sequence[str]]) -> list[Vectors | None]:
+        """Embed texts; see `Subject`."""
+        pattern = self._patterns[variant]
+        return vectors_of_groups(
+            texts, lambda some: self._model.text_vectors(pattern, some).cpu().numpy()
+        )

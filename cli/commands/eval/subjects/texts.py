@@ -1,21 +1,34 @@
-"""Which texts a subject can read."""
+"""What subjects that run here do with texts: check them, and make vectors of them in batches."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
 from artifact.errors import TextError
 from artifact.preprocess import TextCodec
-from artifact.task import TASKS, TaskName
-from tuning.data.example import DataExample
+from cli.commands.eval.subjects import Vectors
+
+_BATCH = 256
+"""Texts whose vectors are computed together, however many an example has."""
 
 
-def text_problem(codec: TextCodec, task: TaskName, example: DataExample) -> str | None:
-    """Return why an example's text cannot be read, or None."""
-    if TASKS[task].text is None:
-        return None
-    if example.text is None:
-        return "comes as token ids, not as words: give the data set in its first format"
+def text_problem(codec: TextCodec, texts: Sequence[str]) -> str | None:
+    """Return why one of an example's texts cannot be read, or None."""
     try:
-        codec.encode_question(example.text)
+        for text in texts:
+            codec.encode_question(text)
     except TextError as error:
         return str(error)
     return None
+
+
+def vectors_of_groups(
+    groups: Sequence[Sequence[str]], embed: Callable[[Sequence[str]], Vectors]
+) -> list[Vectors | None]:
+    """Return the vectors of each group's texts; `embed` makes those of a batch of texts."""
+    texts = [text for group in groups for text in group]
+    found = [embed(texts[at : at + _BATCH]) for at in range(0, len(texts), _BATCH)]
+    ends = np.cumsum([len(group) for group in groups])
+    return [*np.split(np.concatenate(found), ends[:-1])]

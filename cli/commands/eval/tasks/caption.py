@@ -8,7 +8,14 @@ from typing import Any
 
 from artifact.scoring.captions import TOKENIZER, caption_scores, tokenize
 from artifact.task import CAPTION
-from cli.commands.eval.tasks.contract import JudgedTask, Scores, no_groups, number_of
+from cli.commands.eval.tasks.contract import (
+    JudgedTask,
+    Scores,
+    ask_in_words,
+    no_groups,
+    no_text,
+    number_of,
+)
 from tuning.data.example import DataExample
 
 
@@ -29,11 +36,18 @@ def _read(body: Any) -> str:
     return str(body[CAPTION.name])
 
 
+def _note(examples: Sequence[DataExample]) -> str:
+    return f"captions split into words by a {TOKENIZER}; papers print 100 times CIDEr-D"
+
+
 JUDGED = JudgedTask(
-    _scores,
-    no_groups,
-    _results,
-    "results.json",
-    _read,
-    f"captions split into words by a {TOKENIZER}; papers print 100 times CIDEr-D",
+    model_task=CAPTION.name,
+    texts=no_text,
+    ask=ask_in_words(CAPTION.name),
+    scores=_scores,
+    groups=no_groups,
+    results=_results,
+    suffix="results.json",
+    read=_read,
+    note=_note,
 )

@@ -9,7 +9,14 @@ from typing import Any
 
 from artifact.scoring.measures import TRUTHS
 from artifact.scoring.statements import statement_scores
-from cli.commands.eval.tasks.contract import JudgedTask, Scores, no_groups
+from artifact.task import REASON
+from cli.commands.eval.tasks.contract import (
+    JudgedTask,
+    Scores,
+    ask_in_words,
+    no_groups,
+    own_text,
+)
 from tuning.data.example import DataExample
 
 
@@ -32,4 +39,13 @@ def _read(body: Any) -> str:
     return TRUTHS[bool(body["answer"])]
 
 
-JUDGED = JudgedTask(_scores, no_groups, _results, "csv", _read)
+JUDGED = JudgedTask(
+    model_task=REASON.name,
+    texts=own_text,
+    ask=ask_in_words(REASON.name),
+    scores=_scores,
+    groups=no_groups,
+    results=_results,
+    suffix="csv",
+    read=_read,
+)

@@ -11,7 +11,14 @@ import numpy as np
 
 from artifact.scoring.answers import vqa_accuracy
 from artifact.scoring.spelling import anls
-from cli.commands.eval.tasks.contract import JudgedTask, Scores, number_of
+from artifact.task import VQA
+from cli.commands.eval.tasks.contract import (
+    JudgedTask,
+    Scores,
+    ask_in_words,
+    number_of,
+    own_text,
+)
 from tuning.data.example import DataExample
 
 _TITLES = {1: ("by kind",), 2: ("by question type", "by answer type")}
@@ -52,4 +59,13 @@ def _read(body: Any) -> str:
     return str(body["answers"][0]["answer"])
 
 
-JUDGED = JudgedTask(_scores, _groups, _results, "results.json", _read)
+JUDGED = JudgedTask(
+    model_task=VQA.name,
+    texts=own_text,
+    ask=ask_in_words(VQA.name),
+    scores=_scores,
+    groups=_groups,
+    results=_results,
+    suffix="results.json",
+    read=_read,
+)

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from artifact.task import TASKS
+from artifact.task import model_tasks
 from cli.commands.eval.tasks import JUDGED_TASKS
 from tuning.data.example import DataExample
 
@@ -17,8 +17,8 @@ def question(key: str, answers: tuple[str, ...], *kinds: str) -> DataExample:
     return DataExample(key, ("a.jpg",), "what?", answers, kinds)
 
 
-def test_every_task_that_answers_one_by_one_is_judged() -> None:
-    assert set(JUDGED_TASKS) == {name for name, task in TASKS.items() if not task.embeds}
+def test_every_task_is_judged() -> None:
+    assert {judged.model_task for judged in JUDGED_TASKS.values()} == set(model_tasks())
 
 
 def test_vqa() -> None:
@@ -59,7 +59,7 @@ def test_captions() -> None:
     scores = judged.scores(examples, ["a dog runs over the grass", "two cats sit on a red mat"])
     assert scores["BLEU@4"] == pytest.approx(1)
     assert scores["CIDEr-D"] > 5
-    assert "stand-in for the Stanford PTB tokenizer" in (judged.note or "")
+    assert "stand-in for the Stanford PTB tokenizer" in (judged.note(examples) or "")
     assert json.loads(judged.results(examples, ["a dog", None])) == [
         {"image_id": 7, "caption": "a dog"},
         {"image_id": 8, "caption": ""},

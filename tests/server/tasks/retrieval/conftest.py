@@ -4,14 +4,14 @@ import pytest
 
 from artifact.store import Artifact
 from models.checkpoint import Checkpoint
-from tests.server.tasks.retrieval.embedding_model import exported, random_checkpoint
+from tests.server.tasks.retrieval.embedding_model import shared_artifact, shared_checkpoint
 
 
 @pytest.fixture(scope="session")
 def checkpoint() -> Checkpoint:
-    return random_checkpoint()
+    return shared_checkpoint()
 
 
 @pytest.fixture(scope="session")
-def artifact(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    return exported(checkpoint, tmp_path_factory.mktemp("retrieval") / "tiny")
+def artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    return shared_artifact(tmp_path_factory.getbasetemp())

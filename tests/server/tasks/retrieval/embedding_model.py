@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,18 @@ def random_checkpoint() -> Checkpoint:
         for parameter in model.parameters():
             parameter += 0.05 * torch.randn_like(parameter)
     return Checkpoint(model, world_tokenizer(), ANSWERS[:7], "0" * 64, {"steps": 0}, DOMAIN)
+
+
+@cache
+def shared_checkpoint() -> Checkpoint:
+    """Return the model that every test of a process shares."""
+    return random_checkpoint()
+
+
+@cache
+def shared_artifact(base: Path) -> Artifact:
+    """Return its export, traced once in a process; `base`: the folder of all temporary ones."""
+    return exported(shared_checkpoint(), base / "retrieval-model")
 
 
 def exported(checkpoint: Checkpoint, folder: Path, whole: bool = False) -> Artifact:

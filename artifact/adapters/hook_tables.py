@@ -29,7 +29,7 @@ class HookTables(Record):
     Attributes:
         hook: a name of `HOOKS`.
         modality: whose tokens; None at hooks of rows.
-        parts: the tables that are in the file, of those that the hook may have.
+        parts: the tables that are in the file; some or all that the hook may have.
         rank: inner width of the bottleneck, or number of rows; 0 where there is neither.
         gate_rank: inner width of the gate.
         activation: inside bottleneck and gate.

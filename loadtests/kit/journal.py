@@ -31,6 +31,14 @@ class Journal:
         """Return an entry, None if it is not there."""
         return self._entries.get(key)
 
+    def __getitem__(self, key: str) -> Any:
+        """Return an entry.
+
+        Raises:
+            KeyError: it is not there.
+        """
+        return self._entries[key]
+
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 

@@ -97,7 +97,7 @@ def _problem(fields: RankFields, pictures: int) -> str | None:
 
 
 def _ranked_by(fields: RankFields, ranked: int) -> Literal["text", "image"]:
-    """Return what so many others are ranked by; of one text and one picture, what is no list."""
+    """Return what ranks the `ranked` others; of one text and one picture, the one not in a list."""
     return "text" if fields.texts is None or len(fields.texts) < ranked else "image"
 
 

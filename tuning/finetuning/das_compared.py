@@ -79,7 +79,7 @@ class DasOutcome:
     """What one side came to.
 
     Attributes:
-        name: one of those compared.
+        name: what it is, as tables show it.
         seed: of its tuning; one of `subnetworks` has a seed of its own.
         group: seed of the comparison that it belongs to.
         skipped: orders that it leaves out or replaces.

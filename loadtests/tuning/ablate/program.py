@@ -120,7 +120,7 @@ def run(
     with journal.opened(journal_of(folder, scale), facts, fresh=fresh) as kept:
         found = Runner(folder, kept, at_once, take).run(runs, report)
         summary = ablation.summarise(scale, runs, found)
-        taken = [{"key": each.key, **kept.get(each.key)} for each in in_order(runs)]  # type: ignore[dict-item]
+        taken = [{"key": each.key, **kept[each.key]} for each in in_order(runs)]
         return Ablated(ablation, scale, summary, taken, commits_of(kept, runs), facts)
 
 

@@ -17,7 +17,7 @@ _TUNED_SEED, _REPORTED_SEED, _REPORTED_PICTURES = 1, 4, 1000
 _FROM_BASE = {"checkpoint": "", "new_words": True}
 TEXT_TOKENS = 24
 _CAPTIONS_A_STEP = 6
-"""One caption for so many questions."""
+"""A step has one caption for this number of questions."""
 
 REPORTED = Preparation(
     f"world-{_REPORTED_SEED}-{_REPORTED_PICTURES}",

@@ -84,7 +84,7 @@ class Runner:
                         told.ended()
             finally:
                 self._stop(going)
-        return {run.key: self.kept.get(run.key)["found"] for run in every}  # type: ignore[index]
+        return {run.key: self.kept[run.key]["found"] for run in every}
 
     def _next(
         self, waiting: Sequence[AblationRun], going: Sequence[AblationRun]
@@ -102,7 +102,7 @@ class Runner:
 
     def _take(self, run: AblationRun, told: _Told) -> dict[str, Any]:
         try:
-            found = {each.key: self.kept.get(each.key)["found"] for each in run.before}  # type: ignore[index]
+            found = {each.key: self.kept[each.key]["found"] for each in run.before}
             words = run.words(self.folder, found)
             return self.take(run.module, words, told.of(run), self._started)
         except BenchError as error:

@@ -28,7 +28,7 @@ class AdapterShape:
     norms: int = 1
 
     def operations(self, tokens: int) -> int:
-        """Return the operations for so many tokens."""
+        """Return the operations for that number of tokens."""
         matrices = 2 * self.width * self.inner
         return tokens * (matrices + self.norms * _NORM * self.width)
 

@@ -27,6 +27,7 @@ from engine.errors import (
 from engine.requests.request import Request
 from engine.residency.adapters.lease import LoadedAdapter
 from engine.tasks.caption import CaptionInput
+from engine.tasks.embed import EmbedImageInput, EmbedTextInput
 from engine.tasks.vqa import VqaInput
 from engine.types import Answer, Budget, Degraded, Input, Offer, Outcome
 from server.engine_pool import OnText, Progress
@@ -259,11 +260,13 @@ class FakePool:
 
     def _vectors(self, given: Input, variant: str) -> dict[str, NDArray[np.float32]]:
         """Return vectors that follow from what was asked, of the variant and those below it."""
-        asked = str(getattr(given, "text", None) or given.pixels.sum())  # type: ignore[attr-defined]
+        if not isinstance(given, EmbedImageInput | EmbedTextInput):
+            return {}
+        asked = given.text if isinstance(given, EmbedTextInput) else str(given.pixels.sum())
         drawn = np.random.default_rng([*asked.encode()]).standard_normal((2, 4))
         of_length_1 = (drawn / np.linalg.norm(drawn, axis=1, keepdims=True)).astype(np.float32)
         passed = ("d2", "full") if variant == "full" else ("d2",)
-        kept = passed if getattr(given, "every_stop", False) else passed[-1:]
+        kept = passed if given.every_stop else passed[-1:]
         return dict(zip(kept, of_length_1, strict=False))
 
     def _answer(self, request: Request, given: Input) -> Answer:
@@ -285,6 +288,6 @@ class FakePool:
             text="".join(self.pieces) if is_caption else None,
             text_tokens=len(self.pieces) if is_caption else 0,
             cut_off=is_caption and len(self.pieces) == given.max_new_tokens,
-            vectors=self._vectors(given, chosen.variant) if request.task.embeds else {},
+            vectors=self._vectors(given, chosen.variant),
             phases_s={"queue": 0.001, "stem": 0.002, "blocks": 0.003, "head": 0.0005},
         )

@@ -22,7 +22,7 @@ _SCENARIOS: Mapping[str, Any] = {
 }
 _NS_PER_MS = 1e6
 _SHORTEST_NS = 1_000_000
-"""It draws so many queries beforehand as fit into a run, were each as short as this."""
+"""LoadGen draws its queries before a run: as many as fit into it if each takes this long."""
 SUMMARY = "mlperf_log_summary.txt"
 ACCURACY = "mlperf_log_accuracy.json"
 

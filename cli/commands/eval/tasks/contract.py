@@ -33,7 +33,7 @@ class JudgedTask:
         read: from the body of a server's answer to the answer.
         note: what must be said where the scores of these examples are shown.
         settled: what the answers become once all examples were asked, None where there is none.
-        check: refuses examples beyond what can be judged in so many variants (`DataError`).
+        check: raises `DataError` if that number of variants cannot be judged on all the examples.
     """
 
     model_task: TaskName

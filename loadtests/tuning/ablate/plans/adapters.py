@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from statistics import fmean
 from typing import Any
 
@@ -174,15 +175,10 @@ def _claims(taken: Sequence[AblationRun], found: Found, data: str) -> list[Claim
     inputs = [arm(form) for form in ("prompt", "prefix")]
     more_data = "no gain from data where it is consistent" if consistent else "more data, better"
     more_size = "an optimal size, not the largest" if consistent else "more parameters, better"
-    bound = {"bound": 1.0, "below": True} if consistent else {}
+    about_gain = partial(Claim, bound=1.0, below=True) if consistent else Claim
     return [
-        Claim(f"{data}: all data over a tenth", more_data, mean_gain(most, least), **bound),  # type: ignore[arg-type]
-        Claim(
-            f"{data}: largest size over smallest",
-            more_size,
-            mean_gain(largest, smallest),
-            **bound,  # type: ignore[arg-type]
-        ),
+        about_gain(f"{data}: all data over a tenth", more_data, mean_gain(most, least)),
+        about_gain(f"{data}: largest size over smallest", more_size, mean_gain(largest, smallest)),
         Claim(
             f"{data}: LoRA and serial over prompt and prefix",
             "layer composition is better",

@@ -28,8 +28,16 @@ _SAID = "1.02 times full fine-tuning, BEiT-3 base and large (table 2)"
 def bench_of(scale: AblationScale) -> TuningBench:
     """Return the shape that is measured: that of `otmv bench tuning`, or of a quick look."""
     usual = TuningBench(rounds=scale.step_rounds, device="cpu")
-    small = {"orders": scale.orders, "width": scale.width, "heads": scale.heads, "image_size": 64}
-    return dataclasses.replace(usual, **small, keys=scale.keys) if scale.quick else usual  # type: ignore[arg-type]
+    if not scale.quick:
+        return usual
+    return dataclasses.replace(
+        usual,
+        orders=scale.orders,
+        keys=scale.keys,
+        width=scale.width,
+        heads=scale.heads,
+        image_size=64,
+    )
 
 
 def runs(scale: AblationScale) -> list[AblationRun]:

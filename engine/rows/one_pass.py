@@ -130,13 +130,14 @@ class OnePassRow:
         step = self.step
         if step.stage.is_head:
             return {"y": self.y}
-        given: dict[str, AnyArray | None] = {"pixels": self._pixels, "tokens": self._tokens}
+        given: dict[str, AnyArray | None]
         if step.order_in_key is not None:
-            given = {"h": self.h, "order": np.array(step.order_in_key, np.int64)}
-        if not step.stage.is_stem:
-            given["mask"] = self.mask
-        if step.stage.is_stem or step.order_in_key is not None:
-            given["adapter"] = self.adapter
+            order = np.array(step.order_in_key, np.int64)
+            given = {"h": self.h, "order": order, "mask": self.mask, "adapter": self.adapter}
+        elif step.stage.is_stem:
+            given = {"pixels": self._pixels, "tokens": self._tokens, "adapter": self.adapter}
+        else:
+            given = {"pixels": self._pixels, "tokens": self._tokens, "mask": self.mask}
         return {name: array for name, array in given.items() if array is not None}
 
     def absorb(self, outputs: Mapping[str, Any]) -> None:

@@ -12,13 +12,7 @@ from artifact.pattern import SkipPattern
 from artifact.task import EMBED_IMAGE, EMBED_TEXT
 from exporters.accounting import patch_flops
 from exporters.adapted.room import Room, attached
-from exporters.stages import (
-    Call,
-    TensorShape,
-    UncompiledStage,
-    pixels_shape,
-    tokens_shape,
-)
+from exporters.stages import TensorShape, pixels_shape, tokens_shape
 from exporters.tasks.vectors import ExportedVectors
 from models.embeddings import (
     embed_head,
@@ -39,20 +33,6 @@ class ExportedPictures(ExportedVectors):
     task = EMBED_IMAGE
     seen = (IMAGE,)
 
-    def whole(
-        self, model: OtmvModel, variant: str, pattern: SkipPattern
-    ) -> tuple[UncompiledStage, ...]:
-        """Return the one stage from a picture to its vector."""
-        (name,) = self.task.whole_stages(variant)
-
-        def embed(pixels: Tensor) -> Tensor:
-            return embed_images(model, pixels, pattern.executed)
-
-        vector = TensorShape(torch.float32, ("B", model.config.width))
-        return (
-            UncompiledStage(name, Call(model, embed), self._brought(model), {"vector": vector}),
-        )
-
     def _tokens(self, model: OtmvModel) -> int:
         return model.config.image_tokens_of(self.task.name)
 
@@ -64,6 +44,9 @@ class ExportedPictures(ExportedVectors):
 
     def _brought(self, model: OtmvModel) -> dict[str, TensorShape]:
         return {"pixels": pixels_shape(model, self.task.name)}
+
+    def _embed(self, model: OtmvModel, pattern: SkipPattern) -> Callable[..., Tensor]:
+        return lambda pixels: embed_images(model, pixels, pattern.executed)
 
     def _stem(self, model: OtmvModel, room: Room) -> Callable[..., object]:
         def stem(pixels: Tensor, *given: Tensor) -> Tensor:
@@ -100,19 +83,6 @@ class ExportedTexts(ExportedVectors):
     task = EMBED_TEXT
     seen = (TEXT,)
 
-    def whole(
-        self, model: OtmvModel, variant: str, pattern: SkipPattern
-    ) -> tuple[UncompiledStage, ...]:
-        """Return the one stage from a text to its vector."""
-        (name,) = self.task.whole_stages(variant)
-
-        def embed(tokens: Tensor, mask: Tensor) -> Tensor:
-            return embed_texts(model, tokens, mask, pattern.executed)
-
-        inputs = {**self._brought(model), **self._masks()}
-        vector = TensorShape(torch.float32, ("B", model.config.width))
-        return (UncompiledStage(name, Call(model, embed), inputs, {"vector": vector}),)
-
     def _tokens(self, model: OtmvModel) -> str:
         return "L"
 
@@ -124,6 +94,9 @@ class ExportedTexts(ExportedVectors):
 
     def _brought(self, model: OtmvModel) -> dict[str, TensorShape]:
         return {"tokens": tokens_shape(model, "B", "L")}
+
+    def _embed(self, model: OtmvModel, pattern: SkipPattern) -> Callable[..., Tensor]:
+        return lambda tokens, mask: embed_texts(model, tokens, mask, pattern.executed)
 
     def _stem(self, model: OtmvModel, room: Room) -> Callable[..., object]:
         def stem(tokens: Tensor, *given: Tensor) -> Tensor:

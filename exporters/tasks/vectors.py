@@ -65,6 +65,15 @@ class ExportedVectors(ExportedTask):
         head = Call(model.heads[self.task.model_task], self._head(model))
         yield UncompiledStage(self.task.head, head, {"y": read}, vector)
 
+    def whole(
+        self, model: OtmvModel, variant: str, pattern: SkipPattern
+    ) -> tuple[UncompiledStage, ...]:
+        """Return the one stage from what a request brings to its vector."""
+        (name,) = self.task.whole_stages(variant)
+        inputs = {**self._brought(model), **self._masks()}
+        vector = {"vector": TensorShape(torch.float32, ("B", model.config.width))}
+        return (UncompiledStage(name, Call(model, self._embed(model, pattern)), inputs, vector),)
+
     def search_rows(
         self, checkpoint: Checkpoint, text: TextRecord, examples: Sequence[Example]
     ) -> SearchRows:
@@ -122,6 +131,9 @@ class ExportedVectors(ExportedTask):
     @abstractmethod
     def _brought(self, model: OtmvModel) -> dict[str, TensorShape]:
         """Return what a request brings to the stem."""
+
+    @abstractmethod
+    def _embed(self, model: OtmvModel, pattern: SkipPattern) -> Callable[..., Tensor]: ...
 
     @abstractmethod
     def _stem(self, model: OtmvModel, room: Room) -> Callable[..., object]: ...

@@ -18,7 +18,6 @@ from tuning.finetuning.choosing import quality_of
 from tuning.finetuning.loop import FineTuning, Watcher
 from tuning.finetuning.plan import asking_of
 from tuning.finetuning.processes import Processes
-from tuning.finetuning.start import start
 from tuning.finetuning.task_data import TaskData, read_task_data
 from tuning.recipes.sets import SetsFile, TunedOn
 
@@ -161,9 +160,7 @@ def _outcome(
 ) -> DasOutcome:
     name, seed, group = named
     file = _recipe(said, seed, method)
-    data = {said.task: read_task_data(said.task, file.tasks[said.task])}
-    checkpoint, how = start(file, data)
-    tuning = FineTuning(file, data, checkpoint, how, Processes(choose_device(said.device)))
+    tuning = FineTuning.of(file, Processes(choose_device(said.device)))
     begun_s, steps = time.monotonic(), tuning.steps
     told = Watcher(lambda at: report(f"{name}, seed {seed}", (at.step + 1) / steps))
     left = tuning.run(out / f"{name}-{group}-{seed}", told)

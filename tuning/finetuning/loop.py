@@ -7,6 +7,7 @@ import random
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +32,8 @@ from tuning.finetuning.plan import (
 )
 from tuning.finetuning.processes import Processes
 from tuning.finetuning.searching import Searching
-from tuning.finetuning.task_data import TaskData
+from tuning.finetuning.start import start
+from tuning.finetuning.task_data import TaskData, read_task_data
 from tuning.loop import TaskProgress, TuningProgress
 from tuning.methods.contract import TuningMethod
 from tuning.recipes.sets import SetsFile
@@ -98,6 +100,21 @@ class FineTuning:
         self._loss: nn.Module = loss
         if processes.count > 1:
             self._loss = DistributedDataParallel(loss, find_unused_parameters=True)
+
+    @classmethod
+    def of(
+        cls, file: SetsFile, processes: Processes, data: Mapping[TaskName, TaskData] | None = None
+    ) -> Self:
+        """Return the run of a recipe, at its start; `data` None: what the recipe names is read.
+
+        Raises:
+            RecipeError: the recipe contradicts itself, its model or the number of processes.
+            DataError: the data cannot be read, or is too small.
+            ArtifactError: the checkpoint cannot be read.
+        """
+        if data is None:
+            data = {task: read_task_data(task, said) for task, said in file.tasks.items()}
+        return cls(file, data, *start(file, data), processes)
 
     @property
     def steps(self) -> int:

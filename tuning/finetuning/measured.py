@@ -20,7 +20,6 @@ from tuning.device import choose_device
 from tuning.finetuning.loop import FineTuning
 from tuning.finetuning.processes import Processes
 from tuning.finetuning.rehearsal import random_batch, stand_in
-from tuning.finetuning.start import start
 from tuning.recipes.sets import SetsFile
 
 SIDES = ("otmv", "open", "full")
@@ -113,9 +112,8 @@ def _made(
         "run": {"steps": 1, "seed": seed},
     }
     file = SetsFile.model_validate(said)
-    data = {task: stand_in(file, task)}
-    checkpoint, chosen = start(file, data)
-    return FineTuning(file, data, checkpoint, chosen, Processes(choose_device(device)))
+    processes = Processes(choose_device(device))
+    return FineTuning.of(file, processes, {task: stand_in(file, task)})
 
 
 def _steps_s(tuning: FineTuning, task: str, batch: int, steps: int, number: int) -> float:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import mean
+from statistics import fmean
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from loadtests.kit.bars import Bar
     from tuning.finetuning.das_compared import DasComparison, DasOutcome
 
-_LEAST_SEEDS = 3
 _OVER_RANDOM = 1.0
 """Points that DAS shall be above random subnetworks; the paper has 1.2 with 6 of 12 skipped."""
 
@@ -106,29 +103,25 @@ def _run(said: DasComparison, out: Path, json_file: Path | None) -> None:
 def bars_of(found: list[DasOutcome]) -> list[Bar]:
     """Return DAS's points over random subnetworks and over plain bypasses, in seeds together."""
     from loadtests.kit.bars import Bar
-    from loadtests.kit.intervals import bootstrap, too_few
+    from loadtests.kit.intervals import LEAST_VISITS, too_few
+    from loadtests.tuning.ablate.statistics import POINTS, difference
     from tuning.finetuning.das_compared import BYPASS, BYPASS_OF_DAS, DAS, RANDOM
 
     groups = sorted({each.group for each in found})
 
     def points(group: int, name: str) -> float:
-        return 100 * mean(e.quality for e in found if (e.group, e.name) == (group, name))
+        return POINTS * fmean(e.quality for e in found if (e.group, e.name) == (group, name))
 
     bars: list[Bar] = []
     for name, least in ((RANDOM, _OVER_RANDOM), (BYPASS, 0.0), (BYPASS_OF_DAS, 0.0)):
-        over = [points(group, DAS) - points(group, name) for group in groups]
-        title, enough = f"das_over_{name}_points", len(groups) >= _LEAST_SEEDS
-        if not enough:
-            said = f"{mean(over):+.2f} points, {too_few(len(groups))}"
+        over = difference(*([points(group, side) for group in groups] for side in (DAS, name)))
+        title = f"das_over_{name}_points"
+        if len(groups) < LEAST_VISITS:
+            said = f"{over.mean:+.2f} points, {too_few(len(groups))}"
             bars.append(Bar(title, None, least, True, said))
-            continue
-        drawn = bootstrap(partial(_mean, over), len(over))
-        bars.append(Bar(title, mean(over), least, True, interval=drawn["mean"]))
+        else:
+            bars.append(Bar(title, over.mean, least, True, interval=(over.low, over.high)))
     return bars
-
-
-def _mean(values: Sequence[float], at: Sequence[int]) -> dict[str, float]:
-    return {"mean": mean(values[index] for index in at)}
 
 
 def _compared(said: DasComparison, out: Path) -> tuple[list[DasOutcome], dict[str, Any]]:

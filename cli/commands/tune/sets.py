@@ -67,15 +67,13 @@ def _changed(file: SetsFile, options: TuneOptions) -> SetsFile:
 def _run(file: SetsFile, out: Path, processes: Processes) -> None:
     from tuning.finetuning.loop import FineTuning, Watcher
     from tuning.finetuning.plan import check_tasks
-    from tuning.finetuning.start import start
     from tuning.finetuning.task_data import read_task_data
 
     started_s = time.monotonic()
     check_tasks(file, processes.count)
     data = {task: read_task_data(task, said) for task, said in file.tasks.items()}
     about = _adapting(file)
-    checkpoint, method = start(file, data)
-    tuning = FineTuning(file, data, checkpoint, method, processes)
+    tuning = FineTuning.of(file, processes, data)
     if not processes.first:
         tuning.run(out)
         return

@@ -10,10 +10,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from loadtests.tuning.ablate.recipes import (
+    EASY_REPORTED,
+    EASY_TASK,
     FULL_METHOD,
     REPORTED,
     TEXT_TOKENS,
+    WORLD_REPORTED,
     Method,
+    of_world,
+    on_no_data,
     recipe_of,
     world_of,
 )
@@ -62,7 +67,7 @@ def with_words(
     said[QUESTIONS] = {"data": EASY, "split": "tune", "batch": 4, "text_tokens": TEXT_TOKENS}
     recipe = recipe_of("words", {**model, "new_words": True}, FULL_METHOD, said, scale, 1, 0)
     recipe["optimiser"] |= {"learning_rate": _NO_RATE, "weight_decay": 0.0}
-    reports = {QUESTIONS: {"data": EASY, "split": "report"}}
+    reports = {QUESTIONS: EASY_REPORTED}
     settings = {"recipe": recipe, "reports": reports, "examples": 8, "depths": [1]}
     worlds = (world_of(scale),) if len(tasks) > 1 else ()
     return AblationRun(
@@ -117,29 +122,15 @@ def tuned_on(scale: AblationScale, data: str) -> dict[str, Any]:
     """Return what a recipe says of its task's data."""
     if data == CAPTIONS:
         return {**of_world(scale), "batch": max(1, scale.batch // 2)}
-    easy = {"data": EASY, "split": "tune", "labels": "data", "mirror": True}
-    return {**easy, "batch": scale.batch, "text_tokens": TEXT_TOKENS}
+    return {**EASY_TASK, "batch": scale.batch, "text_tokens": TEXT_TOKENS}
 
 
 def reported_on(data: str) -> dict[str, str]:
     """Return what quality is reported on."""
-    if data == EASY:
-        return {"data": EASY, "split": "report"}
-    return {"data": REPORTED.said, "split": "all"}
-
-
-def of_world(scale: AblationScale) -> dict[str, Any]:
-    """Return a task's data in the generated world."""
-    return {"data": world_of(scale).said, "split": "all"}
+    return EASY_REPORTED if data == EASY else WORLD_REPORTED
 
 
 def _rehearsed(recipe: Mapping[str, Any]) -> dict[str, Any]:
     """Return a recipe whose steps take no less: all weights of a model of the demo's shape."""
-    tasks = {
-        task: {"data": "none", "batch": said["batch"], "text_tokens": TEXT_TOKENS}
-        for task, said in recipe["tasks"].items()
-    }
     method = {"kind": "otmv", "keys": _DEMO_KEYS}
-    run = {"steps": 1, "workers": 0}
-    shape = {"shape": _DEMO_SHAPE}
-    return {**recipe, "model": shape, "method": method, "tasks": tasks, "run": run}
+    return on_no_data(recipe, {"shape": _DEMO_SHAPE}, method)

@@ -48,16 +48,15 @@ def otmv(scale: AblationScale, skip_probability: float = 0.1, **changes: Any) ->
 
 def base(scale: AblationScale, tasks: tuple[str, ...] = (QUESTIONS, DESCRIBED)) -> AblationRun:
     """Return the plain checkpoint that runs begin with: every order has a key block of its own."""
-    world = world_of(scale)
     batches = {QUESTIONS: scale.batch, DESCRIBED: max(1, scale.batch // _CAPTIONS_A_STEP)}
     batches[JUDGED] = max(1, scale.batch // 2)
-    said = {task: {"data": world.said, "batch": batches[task], "split": "all"} for task in tasks}
+    said = {task: {**of_world(scale), "batch": batches[task]} for task in tasks}
     recipe = recipe_of("base", shape_of(scale), FULL_METHOD, said, scale, scale.base_steps, 0)
-    reports = {QUESTIONS: {"data": REPORTED.said, "split": "all"}}
+    reports = {QUESTIONS: WORLD_REPORTED}
     settings = {"recipe": recipe, "reports": reports, "examples": scale.examples}
     settings["depths"] = [scale.orders]
     arm = f"base of {len(tasks)} task{'s' if len(tasks) > 1 else ''}"
-    needs = (world, REPORTED)
+    needs = (world_of(scale), REPORTED)
     return AblationRun(arm, WORLD, 0, settings, needs=needs, rehearsed=rehearsal(recipe, scale))
 
 
@@ -82,8 +81,9 @@ def tuned(
         longer: times the usual number of steps.
         as_long_as: a run, and the share of its processor time that this one has in place of steps.
     """
-    world = world_of(scale)
-    task, reported = _DATA[data](world)
+    task, reported = EASY_TASK, EASY_REPORTED
+    if data == WORLD:
+        task, reported = of_world(scale), WORLD_REPORTED
     steps = max(1, round(longer * scale.steps[data]))
     said = {QUESTIONS: {**task, "batch": scale.batch, "text_tokens": TEXT_TOKENS}}
     recipe = recipe_of("ablated", _FROM_BASE, method, said, scale, steps, seed)
@@ -94,7 +94,7 @@ def tuned(
         "examples": scale.examples,
         **({"depths": [depth]} if depth else {}),
     }
-    needs = (world, REPORTED) if data == WORLD else ()
+    needs = (world_of(scale), REPORTED) if data == WORLD else ()
     more: dict[str, Any] = {"as_long_as": as_long_as, "rehearsed": rehearsal(recipe, scale)}
     return AblationRun(arm, data, seed, settings, needs=needs, starts_from=base(scale), **more)
 
@@ -104,26 +104,33 @@ def rehearsal(recipe: Mapping[str, Any], scale: AblationScale) -> dict[str, Any]
     method = dict(recipe["method"])
     if method["kind"] == "otmv":
         method = {"kind": "otmv", "keys": method.get("keys") or scale.keys}
+    return on_no_data(recipe, shape_of(scale), method)
+
+
+def on_no_data(
+    recipe: Mapping[str, Any], model: Mapping[str, Any], method: Method
+) -> dict[str, Any]:
+    """Return one step of a recipe with another model and method, for data that is not there."""
     tasks = {
         task: {"data": "none", "batch": said["batch"], "text_tokens": TEXT_TOKENS}
         for task, said in recipe["tasks"].items()
     }
     run = {"steps": 1, "workers": 0}
-    return {**recipe, "model": shape_of(scale), "method": method, "tasks": tasks, "run": run}
+    return {**recipe, "model": model, "method": method, "tasks": tasks, "run": run}
 
 
-def _easy(world: Preparation) -> tuple[dict[str, Any], dict[str, str]]:
-    del world
-    task = {"data": EASY, "split": "tune", "labels": "data", "mirror": True}
-    return task, {"data": EASY, "split": "report"}
+EASY_TASK: Mapping[str, Any] = {"data": EASY, "split": "tune", "labels": "data", "mirror": True}
+"""What a recipe says of easy-VQA's questions."""
+EASY_REPORTED, WORLD_REPORTED = (
+    {"data": EASY, "split": "report"},
+    {"data": REPORTED.said, "split": "all"},
+)
+"""What quality is reported on."""
 
 
-def _world(world: Preparation) -> tuple[dict[str, Any], dict[str, str]]:
-    task = {"data": world.said, "split": "all"}
-    return task, {"data": REPORTED.said, "split": "all"}
-
-
-_DATA = {EASY: _easy, WORLD: _world}
+def of_world(scale: AblationScale) -> dict[str, Any]:
+    """Return a task's data in the generated world."""
+    return {"data": world_of(scale).said, "split": "all"}
 
 
 def shape_of(scale: AblationScale) -> dict[str, Any]:

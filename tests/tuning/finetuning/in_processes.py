@@ -16,8 +16,6 @@ import torch
 
 from tuning.finetuning.loop import FineTuning, Watcher
 from tuning.finetuning.processes import joined
-from tuning.finetuning.start import start
-from tuning.finetuning.task_data import read_task_data
 from tuning.loop import TuningProgress
 from tuning.recipes.sets import SetsFile
 
@@ -38,9 +36,7 @@ def main() -> None:
             raise Killed
 
     with joined("cpu") as processes:
-        data = {task: read_task_data(task, said) for task, said in file.tasks.items()}
-        checkpoint, method = start(file, data)
-        tuning = FineTuning(file, data, checkpoint, method, processes)
+        tuning = FineTuning.of(file, processes)
         with tuning._batches(0) as batches:
             tuning.gradients(0, next(batches))
         found = {n: w.grad for n, w in tuning.model.named_parameters() if w.grad is not None}

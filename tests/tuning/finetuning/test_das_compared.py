@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
 
 from cli.commands.bench.das import bars_of
 from models.checkpoint import load
-from tests.tuning.finetuning.tiny import recipe
+from tests.tuning.finetuning.tiny import made, recipe
 from tuning.finetuning.das_compared import (
     BYPASS,
     BYPASS_OF_DAS,
@@ -21,22 +20,14 @@ from tuning.finetuning.das_compared import (
     compare,
     record,
 )
-from tuning.finetuning.loop import FineTuning
-from tuning.finetuning.processes import Processes
-from tuning.finetuning.start import start
-from tuning.finetuning.task_data import read_task_data
-from tuning.recipes.sets import SetsFile
 
 
 @pytest.fixture(scope="module")
 def base(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     said = recipe(squares, run={"steps": 2})
     said["tasks"] = {"vqa": said["tasks"]["vqa"]}
-    file = SetsFile.model_validate(said)
-    data = {task: read_task_data(task, each) for task, each in file.tasks.items()}
-    checkpoint, method = start(file, data)
     out = tmp_path_factory.mktemp("base")
-    FineTuning(file, data, checkpoint, method, Processes(torch.device("cpu"))).run(out)
+    made(said).run(out)
     return out
 
 

@@ -13,30 +13,18 @@ import torch
 from safetensors.torch import load_file
 
 from models.checkpoint import WEIGHTS, load
-from tests.tuning.finetuning.tiny import recipe
+from tests.tuning.finetuning.tiny import made, recipe
 from tuning.data.problems import DataError
 from tuning.finetuning.loop import FineTuning, Watcher
 from tuning.finetuning.plan import check_tasks
-from tuning.finetuning.processes import Processes
-from tuning.finetuning.start import start
-from tuning.finetuning.task_data import read_task_data
 from tuning.loop import TuningProgress
 from tuning.recipes.errors import RecipeError
 from tuning.recipes.sets import SetsFile
 from tuning.state import STATE, ResumeError
 
-CPU = Processes(torch.device("cpu"))
-
 
 class Interrupted(Exception):
     pass
-
-
-def made(said: dict[str, Any], processes: Processes = CPU) -> FineTuning:
-    file = SetsFile.model_validate(said)
-    data = {task: read_task_data(task, each) for task, each in file.tasks.items()}
-    checkpoint, method = start(file, data)
-    return FineTuning(file, data, checkpoint, method, processes)
 
 
 def gradients(tuning: FineTuning) -> dict[str, torch.Tensor]:

@@ -7,7 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from PIL import Image
+
+from tuning.finetuning.loop import FineTuning
+from tuning.finetuning.processes import Processes
+from tuning.recipes.sets import SetsFile
+
+CPU = Processes(torch.device("cpu"))
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 200)}
 PICTURES = 12
@@ -56,3 +63,8 @@ def recipe(data: Path, **changes: dict[str, Any]) -> dict[str, Any]:
     for part, values in changes.items():
         said[part] = {**said[part], **values}
     return said
+
+
+def made(said: dict[str, Any], processes: Processes = CPU) -> FineTuning:
+    """Return the run of a recipe, at its start."""
+    return FineTuning.of(SetsFile.model_validate(said), processes)

@@ -15,19 +15,15 @@ from artifact.task import VQA
 from models.adapters.forms import FORMS
 from models.adapters.loaded import adapted
 from models.checkpoint import load
-from tests.tuning.finetuning.tiny import recipe
+from tests.tuning.finetuning.tiny import made, recipe
 from tuning.finetuning.adapting import FOLDER, adapting, write_tuned
 from tuning.finetuning.choosing import quality_of
-from tuning.finetuning.loop import FineTuning, Watcher
-from tuning.finetuning.processes import Processes
-from tuning.finetuning.start import start
-from tuning.finetuning.task_data import read_task_data
+from tuning.finetuning.loop import Watcher
 from tuning.loop import TuningProgress
 from tuning.recipes.errors import RecipeError
 from tuning.recipes.parts import Adapt
 from tuning.recipes.sets import SetsFile
 
-CPU = Processes(torch.device("cpu"))
 SMALL: dict[str, dict[str, Any]] = {
     "prefix": {"rows": 2, "inner": 4},
     "mam": {"rows": 2, "inner": 4, "width": 4},
@@ -37,23 +33,6 @@ SMALL: dict[str, dict[str, Any]] = {
 
 class Interrupted(Exception):
     pass
-
-
-@pytest.fixture(scope="session")
-def base(squares: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a checkpoint of two tasks after a few steps."""
-    said = recipe(squares, run={"steps": 2})
-    said["tasks"] = {task: said["tasks"][task] for task in ("vqa", "caption")}
-    out = tmp_path_factory.mktemp("base")
-    made(said).run(out)
-    return out
-
-
-def made(said: dict[str, Any]) -> FineTuning:
-    file = SetsFile.model_validate(said)
-    data = {task: read_task_data(task, each) for task, each in file.tasks.items()}
-    checkpoint, method = start(file, data)
-    return FineTuning(file, data, checkpoint, method, CPU)
 
 
 def adapter_recipe(squares: Path, base: Path, form: str, **changes: Any) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from tuning.data.problems import DataError
 from tuning.data.sets import check_apart, load, open_folder
 from tuning.finetuning.ablated.clock import StepClock
 from tuning.finetuning.ablated.serving import serving_ratio
-from tuning.finetuning.ablated.steps import made, step_cpu_s
+from tuning.finetuning.ablated.steps import HERE, step_cpu_s
 from tuning.finetuning.adapting import adapting, write_tuned
 from tuning.finetuning.choosing import quality_of
 from tuning.finetuning.loop import FineTuning, Watcher
@@ -87,7 +87,7 @@ def run(asked: AskedRun) -> dict[str, Any]:
         file = _as_long_as(asked.cpu_s, file, data, asked.folder)
     adapted = file.method if isinstance(file.method, Adapt) else None
     about = adapting(adapted, str(file.model.checkpoint)) if adapted is not None else None
-    tuning = made(file, data)
+    tuning = FineTuning.of(file, HERE, data)
     clock = StepClock(asked.folder, tuning.steps, file.run.checkpoint_every, _progress)
     tuning.run(asked.folder, Watcher(clock.on_step))
     found = {

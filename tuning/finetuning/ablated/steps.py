@@ -12,22 +12,14 @@ from artifact.task import TaskName
 from tuning.finetuning.loop import FineTuning
 from tuning.finetuning.processes import Processes
 from tuning.finetuning.rehearsal import random_batch
-from tuning.finetuning.start import start
 from tuning.finetuning.task_data import TaskData
 from tuning.recipes.sets import SetsFile
 
+HERE = Processes(torch.device("cpu"))
+"""This machine's processor, in this process alone."""
+
 _TIMED = 6
 """Steps that are timed, behind one that is not."""
-
-
-def made(file: SetsFile, data: Mapping[TaskName, TaskData]) -> FineTuning:
-    """Return a run on this machine's processor, in this process alone.
-
-    Raises:
-        RecipeError: the recipe contradicts its model.
-    """
-    checkpoint, method = start(file, data)
-    return FineTuning(file, data, checkpoint, method, Processes(torch.device("cpu")))
 
 
 def step_cpu_s(file: SetsFile, data: Mapping[TaskName, TaskData]) -> float:
@@ -36,7 +28,7 @@ def step_cpu_s(file: SetsFile, data: Mapping[TaskName, TaskData]) -> float:
     Raises:
         RecipeError: the recipe contradicts its model.
     """
-    tuning = made(file, data)
+    tuning = FineTuning.of(file, HERE, data)
     batches = {task: random_batch(tuning, task, said.batch) for task, said in file.tasks.items()}
     tuning.model.train()
     taken_s = []

@@ -8,13 +8,19 @@ from typing import Any
 
 from loadtests.tuning.ablate.adapter_recipes import (
     adapter,
-    of_world,
     reported_on,
     tuned_on,
     with_words,
 )
 from loadtests.tuning.ablate.plans.contract import Ablation
-from loadtests.tuning.ablate.recipes import REPORTED, base, recipe_of, rehearsal, world_of
+from loadtests.tuning.ablate.recipes import (
+    REPORTED,
+    base,
+    of_world,
+    recipe_of,
+    rehearsal,
+    world_of,
+)
 from loadtests.tuning.ablate.run import AblationRun, Found
 from loadtests.tuning.ablate.scale import EASY, AblationScale
 from loadtests.tuning.ablate.statistics import Estimate, by_seed, difference, estimate, points

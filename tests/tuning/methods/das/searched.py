@@ -5,17 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from artifact.task import VQA
 from tests.tuning.finetuning.tiny import recipe
-from tuning.finetuning.loop import FineTuning
-from tuning.finetuning.processes import Processes
-from tuning.finetuning.start import start
-from tuning.finetuning.task_data import read_task_data
-from tuning.recipes.sets import SetsFile
 
-CPU = Processes(torch.device("cpu"))
 SEARCHED: dict[str, Any] = {
     "kind": "das",
     "skipped": 2,
@@ -34,10 +26,3 @@ def das(squares: Path, base: Path, **changes: Any) -> dict[str, Any]:
     method = {**SEARCHED, **changes}
     method = {name: value for name, value in method.items() if value is not None}
     return {**said, "model": {"checkpoint": str(base)}, "method": method, "tasks": only}
-
-
-def made(said: dict[str, Any]) -> FineTuning:
-    file = SetsFile.model_validate(said)
-    data = {task: read_task_data(task, each) for task, each in file.tasks.items()}
-    checkpoint, method = start(file, data)
-    return FineTuning(file, data, checkpoint, method, CPU)

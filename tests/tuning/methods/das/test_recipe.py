@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.tuning.methods.das.searched import das, made
+from tests.tuning.finetuning.tiny import made
+from tests.tuning.methods.das.searched import das
 from tuning.recipes.errors import RecipeError
 from tuning.recipes.files import parse_recipe
 from tuning.recipes.parts import Das

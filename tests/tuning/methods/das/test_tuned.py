@@ -12,7 +12,8 @@ import torch
 from artifact.pattern import SkipPattern
 from artifact.task import VQA
 from models.checkpoint import Checkpoint, load
-from tests.tuning.methods.das.searched import das, made
+from tests.tuning.finetuning.tiny import made
+from tests.tuning.methods.das.searched import das
 from tuning.finetuning.loop import Watcher
 from tuning.finetuning.searching import FOUND
 from tuning.loop import TuningProgress

@@ -16,12 +16,22 @@ from otmv_serve.questions import (
     Limits,
     Sendable,
     description_of,
+    order_of,
     questions_about,
     raw_request,
     statement_about,
     variants_served,
+    vector_of_image,
+    vectors_of_texts,
 )
-from otmv_serve.replies import CaptionReply, QuestionReply, StatementReply, VariantsReply
+from otmv_serve.replies import (
+    CaptionReply,
+    EmbedReply,
+    QuestionReply,
+    RankReply,
+    StatementReply,
+    VariantsReply,
+)
 from otmv_serve.transport import FAILURES, Connected, Tries, body_of
 
 _Found = TypeVar("_Found")
@@ -97,6 +107,26 @@ class AsyncOtmvClient(Connected[httpx.AsyncClient]):
             await asyncio.to_thread(statement_about, left, right, statement, budget)
         )
 
+    async def embed_image(self, image: Image, budget: Limits = None) -> EmbedReply:
+        """Turn a picture into a vector."""
+        return await self._answer(await asyncio.to_thread(vector_of_image, image, budget))
+
+    async def embed_texts(self, texts: Sequence[str], budget: Limits = None) -> list[EmbedReply]:
+        """Turn each of several texts into a vector, all of one variant."""
+        return await self._answer(await asyncio.to_thread(vectors_of_texts, texts, budget))
+
+    async def rank_images(
+        self, text: str, images: Sequence[Image], budget: Limits = None
+    ) -> RankReply:
+        """Rank pictures by how well they fit a text."""
+        return await self._answer(await asyncio.to_thread(order_of, images, [text], budget))
+
+    async def rank_texts(
+        self, image: Image, texts: Sequence[str], budget: Limits = None
+    ) -> RankReply:
+        """Rank texts by how well they fit a picture."""
+        return await self._answer(await asyncio.to_thread(order_of, [image], texts, budget))
+
     async def variants(self) -> VariantsReply:
         """Ask what the server can answer with now."""
         return await self._answer(variants_served())
@@ -106,6 +136,7 @@ class AsyncOtmvClient(Connected[httpx.AsyncClient]):
         return await self._answer(raw_request(path, body))
 
     async def _answer(self, asked: Sendable[_Found]) -> _Found:
+        asked = asked.through(self._adapter)
         tries = Tries(self._retries, asked.max_latency_ms)
         while True:
             try:
@@ -118,6 +149,7 @@ class AsyncOtmvClient(Connected[httpx.AsyncClient]):
     async def _streamed(
         self, asked: Sendable[CaptionReply]
     ) -> AsyncGenerator[str | CaptionReply, None]:
+        asked = asked.through(self._adapter)
         reader = EventReader()
         async with self._http.stream(asked.method, asked.path, **asked.sent) as response:
             if not response.is_success:

@@ -16,12 +16,22 @@ from otmv_serve.questions import (
     Limits,
     Sendable,
     description_of,
+    order_of,
     questions_about,
     raw_request,
     statement_about,
     variants_served,
+    vector_of_image,
+    vectors_of_texts,
 )
-from otmv_serve.replies import CaptionReply, QuestionReply, StatementReply, VariantsReply
+from otmv_serve.replies import (
+    CaptionReply,
+    EmbedReply,
+    QuestionReply,
+    RankReply,
+    StatementReply,
+    VariantsReply,
+)
 from otmv_serve.transport import FAILURES, Connected, Tries, body_of
 
 _Found = TypeVar("_Found")
@@ -101,6 +111,22 @@ class OtmvClient(Connected[httpx.Client]):
         """Ask whether a statement about two pictures is true."""
         return self._answer(statement_about(left, right, statement, budget))
 
+    def embed_image(self, image: Image, budget: Limits = None) -> EmbedReply:
+        """Turn a picture into a vector."""
+        return self._answer(vector_of_image(image, budget))
+
+    def embed_texts(self, texts: Sequence[str], budget: Limits = None) -> list[EmbedReply]:
+        """Turn each of several texts into a vector, all of one variant."""
+        return self._answer(vectors_of_texts(texts, budget))
+
+    def rank_images(self, text: str, images: Sequence[Image], budget: Limits = None) -> RankReply:
+        """Rank pictures by how well they fit a text."""
+        return self._answer(order_of(images, [text], budget))
+
+    def rank_texts(self, image: Image, texts: Sequence[str], budget: Limits = None) -> RankReply:
+        """Rank texts by how well they fit a picture."""
+        return self._answer(order_of([image], texts, budget))
+
     def variants(self) -> VariantsReply:
         """Ask what the server can answer with now."""
         return self._answer(variants_served())
@@ -110,6 +136,7 @@ class OtmvClient(Connected[httpx.Client]):
         return self._answer(raw_request(path, body))
 
     def _answer(self, asked: Sendable[_Found]) -> _Found:
+        asked = asked.through(self._adapter)
         tries = Tries(self._retries, asked.max_latency_ms)
         while True:
             try:
@@ -120,6 +147,7 @@ class OtmvClient(Connected[httpx.Client]):
             time.sleep(wait_s)
 
     def _streamed(self, asked: Sendable[CaptionReply]) -> Generator[str | CaptionReply, None, None]:
+        asked = asked.through(self._adapter)
         reader = EventReader()
         with self._http.stream(asked.method, asked.path, **asked.sent) as response:
             if not response.is_success:

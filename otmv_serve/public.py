@@ -21,10 +21,12 @@ from otmv_serve.errors import (
 from otmv_serve.questions import CaptionOptions, Image
 from otmv_serve.replies import (
     CaptionReply,
+    EmbedReply,
     ExecutedPattern,
     KnownDomain,
     LikelyAnswer,
     QuestionReply,
+    RankReply,
     ReplyArtifact,
     ServedReply,
     StatementReply,
@@ -39,6 +41,7 @@ __all__ = [
     "CaptionOptions",
     "CaptionReply",
     "DeadlineMissed",
+    "EmbedReply",
     "ExecutedPattern",
     "Image",
     "InvalidRequest",
@@ -49,6 +52,7 @@ __all__ = [
     "OtmvClient",
     "OtmvError",
     "QuestionReply",
+    "RankReply",
     "ReplyArtifact",
     "ReplyUnreadable",
     "RequestBudget",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Generic, TypedDict, TypeVar
+from typing import Any, Generic, Self, TypedDict, TypeVar
 
 from otmv_serve.budget import RequestBudget
 from otmv_serve.errors import ReplyUnreadable
 from otmv_serve.replies import (
     CaptionReply,
+    EmbedReply,
     QuestionReply,
+    RankReply,
     StatementReply,
     VariantsReply,
     read_answers,
@@ -50,6 +52,12 @@ class Sendable(Generic[Found]):
     read: Callable[[Any], Found]
     sent: dict[str, Any] = field(default_factory=dict)
     max_latency_ms: float | None = None
+
+    def through(self, adapter: str | None) -> Self:
+        """Return it as asked of an adapter; a request with a body of its own stays as it is."""
+        if adapter is None or "files" not in self.sent:
+            return self
+        return replace(self, sent={"files": [*self.sent["files"], *_parts({"adapter": adapter})]})
 
 
 def questions_about(
@@ -94,6 +102,37 @@ def statement_about(
     return _about("/v1/reason", [left, right], {"statement": statement}, budget, read)
 
 
+def vector_of_image(image: Image, budget: RequestBudget | None) -> Sendable[EmbedReply]:
+    """Return the wish for a picture's vector."""
+
+    def read(body: Any) -> EmbedReply:
+        return read_answers(EmbedReply, body)[0]
+
+    return _about("/v1/embed", [image], {}, budget, read)
+
+
+def vectors_of_texts(
+    texts: Sequence[str], budget: RequestBudget | None
+) -> Sendable[list[EmbedReply]]:
+    """Return the wish for a vector of each text."""
+
+    def read(body: Any) -> list[EmbedReply]:
+        return read_answers(EmbedReply, body)
+
+    return _about("/v1/embed", [], {"text": list(texts)}, budget, read)
+
+
+def order_of(
+    images: Sequence[Image], texts: Sequence[str], budget: RequestBudget | None
+) -> Sendable[RankReply]:
+    """Return the question how well pictures fit a text, or texts a picture."""
+
+    def read(body: Any) -> RankReply:
+        return read_answers(RankReply, body)[0]
+
+    return _about("/v1/rank", images, {"text": list(texts)}, budget, read)
+
+
 def raw_request(path: str, body: Mapping[str, Any]) -> Sendable[dict[str, Any]]:
     """Return any request with a JSON body; its answer is taken as it is."""
 
@@ -120,6 +159,12 @@ def _about(
     """Read the pictures; a request that is sent again has them already."""
     limits = budget or RequestBudget()
     bodies = (image if isinstance(image, bytes) else Path(image).read_bytes() for image in images)
-    files = [("image", ("image", body)) for body in bodies]
-    sent = {"files": files, "data": form | limits.fields()}
+    pictures = [("image", ("image", body)) for body in bodies]
+    sent = {"files": [*pictures, *_parts(form | limits.fields())]}
     return Sendable("POST", path, read, sent, limits.max_latency_ms)
+
+
+def _parts(form: Mapping[str, Any]) -> list[tuple[str, tuple[None, str]]]:
+    """Return a form's fields as parts without a file name; a list becomes several of one name."""
+    listed = ((name, value if isinstance(value, list) else [value]) for name, value in form.items())
+    return [(name, (None, each)) for name, values in listed for each in values]

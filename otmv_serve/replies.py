@@ -102,6 +102,29 @@ class StatementReply(ServedReply):
     score: float
 
 
+class _InSpace(ServedReply):
+    """Something about vectors; those of two `vector_space`s must never be compared."""
+
+    precision: str
+    vector_space: str
+
+
+class EmbedReply(_InSpace):
+    """A picture or a text as a vector of length 1, `dimensions` numbers."""
+
+    input: Literal["image", "text"]
+    embedding: list[float]
+    dimensions: int
+
+
+class RankReply(_InSpace):
+    """How well each fits the `query`: cosines as they were given, and places from the best on."""
+
+    query: Literal["text", "image"]
+    scores: list[float]
+    order: list[int]
+
+
 class VariantReply(_Said):
     """A variant as a server can offer it now; one that is not resident is not chosen.
 

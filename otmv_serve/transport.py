@@ -33,6 +33,7 @@ class Connected(Generic[Http]):
         url: str | None = None,
         *,
         api_key: str | None = None,
+        adapter: str | None = None,
         timeout_s: float = 60.0,
         retries: Retries | None = None,
         **httpx_options: Any,
@@ -42,6 +43,7 @@ class Connected(Generic[Http]):
         Args:
             url: the server; default: OTMV_URL, or else this machine's port 8000.
             api_key: one of its API keys; default: OTMV_KEY.
+            adapter: which loaded adapter answers; default: the API key's, or none.
             timeout_s: the longest silence of the server, and at most 10 seconds to connect.
             retries: when a request is sent again; default: `Retries()`.
             httpx_options: of httpx's client, such as `verify`, `proxy` or `transport`.
@@ -50,6 +52,7 @@ class Connected(Generic[Http]):
             ValueError: `url` is no address.
         """
         self._retries = retries or Retries()
+        self._adapter = adapter
         options = http_options(url, api_key, timeout_s, httpx_options)
         self._http: Http = self._http_kind(**options)
 

@@ -17,6 +17,7 @@ from otmv_serve import (
     AsyncOtmvClient,
     CaptionReply,
     DeadlineMissed,
+    InvalidRequest,
     KeyRefused,
     NothingFits,
     OtmvClient,
@@ -35,6 +36,12 @@ from tests.server.kit.live_server import serving_fake
 
 PICTURE = sample_pictures.jpeg()
 Call = Callable[..., Any]
+ADAPTED_CALLS: list[tuple[Any, ...]] = [
+    ("ask", PICTURE, "what?"),
+    ("caption", PICTURE),
+    ("stream_caption", PICTURE),
+    ("reason", PICTURE, PICTURE, "both are red"),
+]
 
 
 def asked_sync(url: str, name: str, *arguments: Any, **options: Any) -> Any:
@@ -91,6 +98,17 @@ def test_answers_are_typed(ask: Call) -> None:
     assert caption.caption == "a red circle"
     assert (verdict.statement, type(verdict.answer)) == ("both are red", bool)
     assert {"d2", "full"} <= {each.variant for each in found.variants}
+
+
+@both
+def test_a_clients_adapter_is_asked_by_every_method(ask: Call) -> None:
+    pool = FakePool()
+    with serving_fake(pool) as server:
+        for name, *arguments in ADAPTED_CALLS:
+            pool.shelf.asked.clear()
+            with pytest.raises(InvalidRequest, match="blue"):
+                ask(server.url, name, *arguments, adapter="blue")
+            assert pool.shelf.asked == ["blue"], name
 
 
 @both

@@ -97,3 +97,9 @@ def _serving(
 def picture() -> Path:
     """Return a picture file that the demo knows."""
     return min((DEMO / "golden/images").glob("*.jpg"))
+
+
+@pytest.fixture(scope="session")
+def otmv_python() -> str:
+    """Return the interpreter beside the `otmv` program: it has the Python client."""
+    return str(Path(OTMV).with_name("python"))

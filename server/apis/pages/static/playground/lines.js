@@ -44,21 +44,20 @@ const LINES = {
     return fetched + parts.join(" \\\n  ");
   },
 
-  python({ url, name, pictures, fields, hasKey }) {
-    const files = pictures.map((each) => `("image", open(${text(each.name)}, "rb"))`).join(", ");
-    const data = Object.entries(fields).map(([field, value]) => `${text(field)}: ${text(String(value))}`);
+  python({ url, task, pictures, fields, hasKey }) {
+    const { [task.field]: asked, ...budget } = fields;
+    const limits = Object.entries(budget).map(([limit, value]) => `${limit}=${JSON.stringify(value)}`);
+    const given = [
+      ...pictures.map((each) => text(each.name)),
+      ...(asked === undefined ? [] : [text(asked)]),
+      ...(limits.length ? [`RequestBudget(${limits.join(", ")})`] : []),
+    ];
+    const call = `client.${task.method}(${given.join(", ")})`;
     return [
-      ...(hasKey ? ["import os", ""] : []),
-      "import httpx",
+      `from otmv_serve import OtmvClient${limits.length ? ", RequestBudget" : ""}`,
       "",
-      "response = httpx.post(",
-      `    ${text(`${url}/v1/${name}`)},`,
-      `    files=[${files}],`,
-      ...(data.length ? [`    data={${data.join(", ")}},`] : []),
-      ...(hasKey ? ['    headers={"Authorization": f"Bearer {os.environ[\'OTMV_KEY\']}"},'] : []),
-      "    timeout=60,",
-      ")",
-      "print(response.json())",
+      `with OtmvClient(${text(url)}) as client:${hasKey ? "  # the API key: $OTMV_KEY" : ""}`,
+      ...(task.streams ? [`    for piece in ${call}:`, "        print(piece)"] : [`    print(${call})`]),
     ].join("\n");
   },
 

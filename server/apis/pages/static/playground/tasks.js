@@ -3,7 +3,8 @@
 /**
  * label: what the choice is called. pictures: how many. field: what its text is called in a form,
  * null without one. text: what the text is called here. example: a text to begin with. streams:
- * whether it is written piece by piece. said: the answer in words. best: the likeliest answers.
+ * whether it is written piece by piece. method: of the Python client. said: the answer in words.
+ * best: the likeliest answers.
  */
 export const TASKS = {
   vqa: {
@@ -13,6 +14,7 @@ export const TASKS = {
     text: "Question",
     example: "what color is the large circle?",
     streams: false,
+    method: "ask",
     said: (answer) => answer.answer,
     best: (answer) => answer.top_k.map((each) => [each.answer, each.score]),
   },
@@ -21,6 +23,7 @@ export const TASKS = {
     pictures: ["Picture"],
     field: null,
     streams: true,
+    method: "stream_caption",
     said: (answer) => answer.caption,
     best: () => [],
   },
@@ -31,6 +34,7 @@ export const TASKS = {
     text: "Statement about both",
     example: "both images contain a green circle",
     streams: false,
+    method: "reason",
     said: (answer) => (answer.answer ? "true" : "false"),
     best: (answer) => [[answer.answer ? "true" : "false", answer.score]],
   },

@@ -180,8 +180,11 @@ def test_what_is_no_picture_is_said_to_be_none(visit: Any, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("kind", ["curl", "Python", "OpenAI"])
 @pytest.mark.parametrize("task", ["Ask", "Caption", "Compare"])
-def test_the_lines_to_copy_do_the_same(visit: Any, tmp_path: Path, kind: str, task: str) -> None:
-    pytest.importorskip("openai" if kind == "OpenAI" else "httpx")
+def test_the_lines_to_copy_do_the_same(
+    visit: Any, tmp_path: Path, otmv_python: str, kind: str, task: str
+) -> None:
+    if kind == "OpenAI":
+        pytest.importorskip("openai")
     page = visit(permissions=["clipboard-read", "clipboard-write"])
     page.wait_for_selector("#examples img")
     page.get_by_label(task, exact=True).check(force=True)
@@ -198,6 +201,7 @@ def test_the_lines_to_copy_do_the_same(visit: Any, tmp_path: Path, kind: str, ta
     copied = page.evaluate("navigator.clipboard.readText()")
     fetched = "\n".join(line for line in fetch.splitlines() if line.startswith("curl -sO"))
     subprocess.run(["sh", "-ec", fetched], cwd=tmp_path, check=True)
-    words = ["sh", "-ec"] if kind == "curl" else [sys.executable, "-c"]
+    python = otmv_python if kind == "Python" else sys.executable
+    words = ["sh", "-ec"] if kind == "curl" else [python, "-c"]
     ran = subprocess.run([*words, copied], cwd=tmp_path, check=True, capture_output=True, text=True)
     assert said in ran.stdout.replace("True", "true").replace("False", "false")
